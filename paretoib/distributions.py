@@ -1,0 +1,129 @@
+"""What a model says: p(z|x) of a batch (`Encoding`) and q(y|z) (`Prediction`), in nats.
+
+Everything here works on one model's batch, without branches on tensors' values, so that it runs
+under `vmap` over a pack of models.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+class Encoding(Protocol):
+    """p(z|x) for a batch of B inputs; all the ruler needs of it is its log-density."""
+
+    @property
+    def mean(self) -> Float[Tensor, "B K"]:
+        """The mean latent of each input."""
+
+    def sample(self, noise: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
+        """z ~ p(z|x), reparameterised: a function of standard normal `noise`."""
+
+    def log_prob(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
+        """log p(z_i|x_i)."""
+
+    def log_prob_pairs(self, z: Float[Tensor, "N K"]) -> Float[Tensor, "N B"]:
+        """log p(z_i|x_j) for every pair."""
+
+
+@dataclass(frozen=True)
+class GaussianEncoding:
+    """p(z|x) = N(mean, diag std²)."""
+
+    mean: Float[Tensor, "B K"]
+    std: Float[Tensor, "B K"]
+
+    def sample(self, noise: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
+        return self.mean + self.std * noise
+
+    def log_prob(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
+        normal = ((z - self.mean) / self.std).square() + LOG_2PI
+        return -(normal / 2 + self.std.log()).sum(-1)
+
+    def log_prob_pairs(self, z: Float[Tensor, "N K"]) -> Float[Tensor, "N B"]:
+        # Three matrix products instead of an (N, B, K) tensor. The squares cancel to rounding
+        # where std is small, hence double precision.
+        z, mean, std = z.double(), self.mean.double(), self.std.double()
+        precision = std.square().reciprocal()
+        squared = (
+            z.square() @ precision.T
+            - 2 * z @ (mean * precision).T
+            + (mean.square() * precision).sum(-1)
+        )
+        return -(squared / 2 + (std.log() + LOG_2PI / 2).sum(-1))
+
+    def kl(self, width: Tensor | float) -> Float[Tensor, " B"]:
+        """KL(p(z|x) ‖ N(0, width² I)) of each input, in closed form (vim eq. 10)."""
+        mean, std = self.mean / width, self.std / width
+        return (mean.square() / 2 + std.square() / 2 - 0.5 - std.log()).sum(-1)
+
+
+@dataclass(frozen=True)
+class PointEncoding:
+    """z = mean, without noise: I(X;Z) has no finite value."""
+
+    mean: Float[Tensor, "B K"]
+
+    def sample(self, noise: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:  # noqa: ARG002
+        return self.mean
+
+
+class Prediction(Protocol):
+    """q(y|z) for a batch of B latents."""
+
+    def nll(self, y: Tensor) -> Float[Tensor, " B"]:
+        """−log q(y_i|z_i)."""
+
+
+@dataclass(frozen=True)
+class CategoricalPrediction:
+    """q(y|z) over C classes."""
+
+    logits: Float[Tensor, "B C"]
+
+    def nll(self, y: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
+        return F.cross_entropy(self.logits, y, reduction="none")
+
+
+@dataclass(frozen=True)
+class GaussianPrediction:
+    """q(y|z) = N(mean, (WᵀW)⁻¹) with W the lower-triangular `whitening`, one for all inputs."""
+
+    mean: Float[Tensor, "B d"]
+    whitening: Float[Tensor, "d d"]
+
+    def nll(self, y: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
+        white = (y - self.mean) @ self.whitening.mT
+        log_det = self.whitening.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return (white.square() + LOG_2PI).sum(-1) / 2 - log_det
+
+
+@dataclass(frozen=True)
+class Output:
+    """A model's output on a batch: p(z|x), one sample of z, and q(y|z)."""
+
+    encoding: GaussianEncoding | PointEncoding
+    z: Float[Tensor, "B K"]
+    prediction: CategoricalPrediction | GaussianPrediction
+
+    @property
+    def gaussian(self) -> GaussianEncoding:
+        """The encoding, where it is Gaussian; `TypeError` where it has no noise."""
+        if not isinstance(self.encoding, GaussianEncoding):
+            raise TypeError(f"this loss needs a Gaussian encoding; found {self.encoding}")
+        return self.encoding
+
+
+def standard_normal_log_prob(
+    z: Float[Tensor, "N K"], width: Tensor | float = 1.0
+) -> Float[Tensor, " N"]:
+    """log N(z; 0, width² I)."""
+    width = torch.as_tensor(width, dtype=z.dtype, device=z.device)
+    return -((z / width).square() / 2 + width.log() + LOG_2PI / 2).sum(-1)

@@ -1,0 +1,25 @@
+"""What can go wrong, as a person would name it. No HTTP and no exit codes in here."""
+
+
+class ParetoIBError(Exception):
+    """The base of every error that paretoib raises on purpose; its text is one plain line."""
+
+
+class SpecError(ParetoIBError):
+    """A sweep or trial that cannot be run as written: names the field, the rule and the value."""
+
+
+class DataError(ParetoIBError):
+    """A data set that is absent, corrupt or truncated, or that does not fit what was asked."""
+
+
+class NotFoundError(ParetoIBError):
+    """A sweep or trial that the store does not hold, or a reference that fits several."""
+
+
+class StoreError(ParetoIBError):
+    """The store cannot be read or written."""
+
+
+class ComparisonError(ParetoIBError):
+    """Sweeps that no common ruler measures: other data, other splits."""

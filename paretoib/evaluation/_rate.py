@@ -1,0 +1,78 @@
+"""The rate I(X;Z), sandwiched between a lower and an upper bound, from log-densities alone.
+
+Poole, Ozair, van den Oord, Alemi, Tucker: On Variational Bounds of Mutual Information, 2019,
+section 2. Units: nats. Runs under `vmap`.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from paretoib.distributions import LOG_2PI
+
+
+@dataclass(frozen=True)
+class RateBounds:
+    """lower ≤ I(X;Z) ≤ upper in nats, and the standard error of `upper`."""
+
+    lower: Float[Tensor, ""]
+    upper: Float[Tensor, ""]
+    error: Float[Tensor, ""]
+
+
+def rate_bounds(
+    pairs: Float[Tensor, "N N"], marginals: Sequence[Float[Tensor, " N"]]
+) -> RateBounds:
+    """Both bounds from `pairs[i, j]` = log p(z_i|x_j), with z_i ~ p(z|x_i), N ≥ 2.
+
+    Lower: E log p(z_i|x_i) − log 1/N Σ_j p(z_i|x_j); it cannot exceed log N. Upper: the least of
+    the leave-one-out mixture, E log p(z_i|x_i) − log 1/(N−1) Σ_{j≠i} p(z_i|x_j), and of
+    E log p(z_i|x_i) − log q(z_i) for each marginal, given as log q(z_i). Every density q gives an
+    upper bound, so more of them can only tighten it.
+    """
+    count = len(pairs)
+    own = pairs.diagonal(dim1=-2, dim2=-1)
+    mixture = pairs.logsumexp(-1) - math.log(count)
+    itself = torch.eye(count, dtype=torch.bool, device=pairs.device)
+    others = pairs.masked_fill(itself, -torch.inf).logsumexp(-1) - math.log(count - 1)
+    samples = torch.stack([own - others, *(own - q for q in marginals)])
+    means = samples.mean(-1)
+    upper, tightest = means.min(0)
+    errors = samples.std(-1) / math.sqrt(count)
+    # Mutual information is never negative, which a Monte Carlo mean near 0 does not know.
+    upper = upper.clamp_min(0)
+    lower = torch.minimum((own - mixture).mean().clamp_min(0), upper)
+    return RateBounds(lower, upper, errors.gather(0, tightest.unsqueeze(0)).squeeze(0))
+
+
+@dataclass(frozen=True)
+class GaussianMarginal:
+    """q(z) = N(mean, L Lᵀ), fitted to latents of the training data."""
+
+    mean: Float[Tensor, " K"]
+    factor: Float[Tensor, "K K"]
+
+    @classmethod
+    def fit(cls, z: Float[Tensor, "N K"]) -> "GaussianMarginal":
+        """Mean and covariance of the samples; a little is added to the diagonal.
+
+        The addition keeps collapsed dimensions invertible. It costs tightness, never validity.
+        """
+        z = z.double()
+        mean = z.mean(0)
+        centred = z - mean
+        covariance = centred.mT @ centred / max(len(z) - 1, 1)
+        variance = covariance.diagonal(dim1=-2, dim2=-1)
+        jitter = 1e-6 * variance.mean() + 1e-12
+        factor, _ = torch.linalg.cholesky_ex(covariance + jitter * torch.eye(len(mean)).to(z))
+        return cls(mean, factor)
+
+    def log_prob(self, z: Float[Tensor, "N K"]) -> Float[Tensor, " N"]:
+        """log q(z_i)."""
+        white = torch.linalg.solve_triangular(self.factor, (z.double() - self.mean).mT, upper=False)
+        log_det = self.factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return -(white.square() + LOG_2PI).sum(0) / 2 - log_det

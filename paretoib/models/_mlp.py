@@ -1,0 +1,22 @@
+"""Fully connected encoder: Alemi et al. 2017 and vim table 4 use 784–1024–1024–2K."""
+
+import math
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from paretoib.models._layers import mlp
+
+
+class MLPEncoder(nn.Module):
+    """x (B, *shape) to means and widths (B, 2K), or means (B, K) without noise."""
+
+    def __init__(
+        self, shape: tuple[int, ...], latent: int, *, noise: bool, hidden: tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        self.layers = mlp((math.prod(shape), *hidden, latent * (2 if noise else 1)))
+
+    def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B R"]:
+        """The encoder's output for a batch."""
+        return self.layers(x.flatten(1))

@@ -1,0 +1,95 @@
+"""A model in two halves: the encoder, whose parameters the losses share, and the head."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from paretoib.distributions import (
+    CategoricalPrediction,
+    GaussianEncoding,
+    GaussianPrediction,
+    Output,
+    PointEncoding,
+)
+from paretoib.models import MODELS
+from paretoib.models._layers import mlp
+from paretoib.registry import lookup
+
+
+class Head(nn.Module):
+    """From the encoder's output to p(z|x), a sample of z, and q(y|z).
+
+    The encoder's output (B, 2K) holds the means and r, with s = softplus(r − 5) as in Alemi et
+    al.'s own demo; (B, K) is a latent without noise.
+    """
+
+    def __init__(
+        self, latent: int, decoder: tuple[int, ...], classes: int | None, target_dim: int | None
+    ) -> None:
+        super().__init__()
+        self.latent = latent
+        self.classes = classes
+        features = classes if classes is not None else target_dim
+        assert features is not None
+        self.decoder = mlp((latent, *decoder, features))
+        if classes is None:
+            # The lower triangle of the whitening matrix; its diagonal is kept as a logarithm.
+            self.whitening = nn.Parameter(torch.zeros(features, features))
+
+    def forward(self, raw: Float[Tensor, "B R"], noise: Float[Tensor, "B K"]) -> Output:
+        """p(z|x), z and q(y|z) for the encoder's output and standard normal noise."""
+        encoding = self.encoding(raw)
+        z = encoding.sample(noise)
+        return Output(encoding, z, self.predict(z))
+
+    def encoding(self, raw: Float[Tensor, "B R"]) -> GaussianEncoding | PointEncoding:
+        """p(z|x) from the encoder's output."""
+        if raw.shape[-1] == self.latent:
+            return PointEncoding(raw)
+        mean, r = raw.split(self.latent, dim=-1)
+        return GaussianEncoding(mean, F.softplus(r - 5))
+
+    def predict(self, z: Float[Tensor, "B K"]) -> CategoricalPrediction | GaussianPrediction:
+        """q(y|z)."""
+        features = self.decoder(z)
+        if self.classes is not None:
+            return CategoricalPrediction(features)
+        diagonal = torch.diag_embed(self.whitening.diagonal().exp())
+        return GaussianPrediction(features, self.whitening.tril(-1) + diagonal)
+
+
+class Model(nn.Module):
+    """Encoder and head; `noise` says whether the encoder learns p(z|x)'s width."""
+
+    def __init__(self, encoder: nn.Module, head: Head) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+
+def build_model(
+    name: str,
+    params: Mapping[str, Any],
+    *,
+    shape: tuple[int, ...],
+    classes: int | None,
+    target_dim: int | None,
+    noise: bool,
+) -> Model:
+    """The model that a spec's section describes, for inputs of `shape`; random initial weights.
+
+    `initial_scale` multiplies the encoder's weight matrices. Raises `SpecError` for an unknown
+    name.
+    """
+    own = dict(params)
+    latent, decoder, scale = own.pop("latent"), own.pop("decoder"), own.pop("initial_scale")
+    encoder = lookup(MODELS, name, "model").load()(shape, latent, noise=noise, **own)
+    with torch.no_grad():
+        for parameter in encoder.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(scale)
+    return Model(encoder, Head(latent, decoder, classes, target_dim))

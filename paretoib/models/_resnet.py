@@ -1,0 +1,61 @@
+"""ResNet-18 (He, Zhang, Ren, Sun 2016), with either of the stems in common use."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def _conv(wide: int, narrow: int, size: int, stride: int) -> nn.Sequential:
+    convolution = nn.Conv2d(wide, narrow, size, stride, size // 2, bias=False)
+    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+    return nn.Sequential(convolution, nn.BatchNorm2d(narrow))
+
+
+class _Block(nn.Module):
+    """Two 3×3 convolutions and a shortcut; the shortcut is a 1×1 one where the shape changes."""
+
+    def __init__(self, wide: int, narrow: int, stride: int) -> None:
+        super().__init__()
+        self.first = _conv(wide, narrow, 3, stride)
+        self.second = _conv(narrow, narrow, 3, 1)
+        same = wide == narrow and stride == 1
+        self.shortcut = nn.Identity() if same else _conv(wide, narrow, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.second(F.relu(self.first(x))) + self.shortcut(x))
+
+
+class ResNet18Encoder(nn.Module):
+    """Images (B, C, H, W) to means and widths (B, 2K), or means (B, K) without noise.
+
+    `stem="imagenet"`: 7×7 stride 2 and max pooling, as mib uses it also on small images;
+    `stem="cifar"`: 3×3 stride 1.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        latent: int,
+        *,
+        noise: bool,
+        stem: Literal["imagenet", "cifar"],
+    ) -> None:
+        super().__init__()
+        if stem == "imagenet":
+            first = [_conv(shape[0], 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+        else:
+            first = [_conv(shape[0], 64, 3, 1), nn.ReLU()]
+        blocks = [
+            block
+            for wide, narrow, stride in ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2))
+            for block in (_Block(wide, narrow, stride), _Block(narrow, narrow, 1))
+        ]
+        self.features = nn.Sequential(*first, *blocks)
+        self.output = nn.Linear(512, latent * (2 if noise else 1))
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B R"]:
+        """The encoder's output for a batch."""
+        return self.output(torch.mean(self.features(x), dim=(-2, -1)))

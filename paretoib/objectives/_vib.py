@@ -1,0 +1,28 @@
+"""The variational information bottleneck and its square.
+
+Alemi, Fischer, Dillon, Murphy: Deep Variational Information Bottleneck, 2017 (mib eq. 36, vim
+eq. 10). Rodríguez Gálvez, Thobaben, Skoglund: The Convex Information Bottleneck Lagrangian, 2020,
+whose u(I) = I² the squared form is; mib eq. 38 as printed squares H(Z|x), which is not that.
+"""
+
+import math
+
+from torch import Tensor
+
+from paretoib.distributions import Output
+from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_loss
+
+
+class VIB(Objective):
+    """prediction; compression = E KL(p(z|x) ‖ N(0, σ²I)) in nats, σ the `prior_width`."""
+
+    def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
+        return prediction_loss(output, y), output.gaussian.kl(hyper["prior_width"]).mean()
+
+
+class VIBSquared(Objective):
+    """prediction; compression = (E KL in bits)², so that β is per bit²."""
+
+    def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
+        bits = output.gaussian.kl(hyper["prior_width"]).mean() / math.log(2)
+        return prediction_loss(output, y), bits.square()

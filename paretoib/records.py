@@ -1,0 +1,236 @@
+"""What a sweep leaves behind: frozen results, JSON in and out. All information is in bits.
+
+Documents carry their `schema` number. A number that does not exist (the rate of a noiseless
+encoder) is None, never NaN or infinity.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal["running", "finished", "interrupted", "failed"]
+Side = Literal["left", "right"]
+
+
+class Record(BaseModel):
+    """A frozen document; unknown keys and non-finite numbers are refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
+    )
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """The document as JSON text, under its public names."""
+        return self.model_dump_json(by_alias=True, indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """The document that `to_json` wrote."""
+        return cls.model_validate_json(text)
+
+
+class Metrics(Record):
+    """One trained model on one split, measured by the ruler of `paretoib.evaluation`.
+
+    `rate_bits` is the upper end of the sandwich around I(X;Z) and the front's coordinate,
+    `rate_lower_bits` the lower end; both None where the encoder has no noise. `relevance_bits`
+    is a lower bound on I(Y;Z), `ceiling_bits` the most that it could be (H(Y) of the split, or
+    I(X;Y)), `lost_bits` their difference. `…_se_bits` are standard errors. `accuracy` is that of
+    the mean latent, `accuracy_sampled` that of 12 averaged samples; None where Y is continuous.
+    """
+
+    examples: int
+    rate_bits: float | None
+    rate_lower_bits: float | None
+    rate_se_bits: float | None
+    relevance_bits: float
+    relevance_se_bits: float
+    ceiling_bits: float
+    lost_bits: float
+    cross_entropy_bits: float
+    accuracy: float | None = None
+    accuracy_sampled: float | None = None
+
+
+class TrialRecord(Record):
+    """One trial: what was asked (`spec`, a TrialSpec's JSON), how it ended, what it measured.
+
+    `trial` is the hash of the spec. A `diverged` or `failed` trial has a `reason` and no metrics.
+    `history` holds one value an epoch under each name; None where it was not finite. `seconds`
+    is this trial's share of its pack's time.
+    """
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    trial: str
+    spec: Mapping[str, Any]
+    status: Literal["finished", "diverged", "failed"]
+    reason: str | None = None
+    validation: Metrics | None = None
+    test: Metrics | None = None
+    history: Mapping[str, tuple[float | None, ...]] = {}
+    seconds: float = 0.0
+    device: str = ""
+    pack: int = 1
+
+
+class Reference(Record):
+    """The corner that hypervolumes are measured from; fixed when a sweep starts."""
+
+    rate_bits: float = Field(gt=0)
+    lost_bits: float = Field(gt=0)
+
+
+class SweepInfo(Record):
+    """A sweep as the store knows it; `spec` is its SweepSpec's JSON."""
+
+    id: str
+    name: str
+    method: str
+    dataset: str
+    status: Status
+    spec: Mapping[str, Any]
+
+
+class Cost(Record):
+    """What was spent: trials run and the seconds that they trained, summed over workers."""
+
+    trials: int
+    seconds: float
+
+
+class ExactCurve(Record):
+    """An exact IB curve to draw beside a front; rate ascending."""
+
+    label: str
+    rate_bits: tuple[float, ...]
+    lost_bits: tuple[float, ...]
+
+
+class Point(Record):
+    """One trial on the plane of rate and lost bits (test split).
+
+    `supported` points lie on the lower-left convex hull of the front, and some β in
+    `beta_interval` (β per bit of rate, for lost + β · rate; None: no upper end) selects them.
+    An unsupported one lies `hull_gap_bits` above the hull: no β selects it. `order` is the place
+    in which the trial ended within its sweep, `seconds` what it cost.
+    """
+
+    trial: str
+    params: Mapping[str, Any]
+    seed: int
+    rate_bits: float | None
+    rate_lower_bits: float | None
+    relevance_bits: float
+    lost_bits: float
+    accuracy: float | None
+    seconds: float = 0.0
+    order: int = 0
+    on_front: bool = False
+    supported: bool = False
+    beta_interval: tuple[float, float | None] | None = None
+    hull_gap_bits: float | None = None
+
+
+class FailedTrial(Record):
+    """A trial without a point, and why."""
+
+    trial: str
+    reason: str
+
+
+class Front(Record):
+    """All trials of a sweep and the front among them; the document of `front --json`."""
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    sweep: SweepInfo
+    split: Literal["test"] = "test"
+    reference: Reference
+    label_entropy_bits: float
+    hypervolume: float
+    cost: Cost
+    points: tuple[Point, ...]
+    failed: tuple[FailedTrial, ...] = ()
+    exact: ExactCurve | None = None
+
+
+class Sides(Record):
+    """One number for each side of a comparison; None where it could not be had."""
+
+    left: float | None
+    right: float | None
+
+
+class Interval(Record):
+    """A bootstrap interval (95 %) over seeds."""
+
+    low: float
+    high: float
+
+
+class Indicators(Record):
+    """Both sides' quality. Hypervolume and coverage: more is better; ε and IGD+: less.
+
+    `epsilon.left` is the additive ε by which the left front must be shifted to weakly dominate
+    the right one; `coverage.left` the share of right points that left ones dominate. `igd_plus`
+    is measured against the front of the union. `p_value` is Mann-Whitney's on per-seed
+    hypervolumes, `intervals` are bootstrapped over seeds; None with too few seeds.
+    `attainment_difference` is the largest difference of the two empirical attainment functions.
+    """
+
+    hypervolume: Sides
+    hypervolume_ratio: float | None
+    hypervolume_at_equal_cost: Sides
+    epsilon: Sides
+    igd_plus: Sides
+    coverage: Sides
+    exact_gap_bits: Sides
+    attainment_difference: float | None
+    p_value: float | None
+    intervals: Mapping[str, Interval | None]
+
+
+class ComparisonSide(Record):
+    """The sweeps of one side, pooled."""
+
+    label: str
+    sweeps: tuple[SweepInfo, ...]
+    seeds: tuple[int, ...]
+    on_front: int
+    unsupported: int
+
+
+class ComparedPoint(Point):
+    """A point within a comparison; hull and support are those of its own side's front.
+
+    `dominated_by_other` says whether the other side dominates it, `dominated_bits` by how much:
+    the largest shift of the point in both coordinates that would free it (0 where it is free).
+    """
+
+    side: Side
+    sweep: str
+    dominated_by_other: bool
+    dominated_bits: float
+
+
+class SidedCost(Record):
+    """The cost of each side."""
+
+    left: Cost
+    right: Cost
+
+
+class Comparison(Record):
+    """Two sets of fronts on one ruler; the document of `compare --json`."""
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    dataset: str
+    left: ComparisonSide
+    right: ComparisonSide
+    reference: Reference
+    label_entropy_bits: float
+    indicators: Indicators
+    points: tuple[ComparedPoint, ...]
+    exact: ExactCurve | None
+    cost: SidedCost
+    verdict: str

@@ -1,0 +1,28 @@
+"""Where things are on this machine: environment variables `PARETOIB_*`, or a `.env` file."""
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Addresses and folders. Nothing in here changes a result, so nothing of it is in a spec."""
+
+    model_config = SettingsConfigDict(env_prefix="PARETOIB_", env_file=".env", extra="ignore")
+
+    tracking_uri: str = Field(
+        "", description="MLflow's address; empty: SQLite and artefacts in `store`"
+    )
+    store: Path = Field(Path("mlruns"), description="folder of the embedded MLflow store")
+    data: Path = Field(Path("data"), description="folder of the data sets")
+    ray_address: str = Field("", description="a Ray cluster to join; empty: start one on loopback")
+    workers: int = Field(0, ge=0, description="worker processes; 0: one a CPU (or a GPU)")
+    device: str = Field("", description="torch device of the workers; empty: CUDA where there is")
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,96 @@
+"""Sections of a spec: a name from a registry, and the hyperparameters that its row declares.
+
+A section's model is made from the row, so a new objective brings its own validated fields and
+no class of specs changes. In JSON and YAML a section is `{"name": "vib", "prior_width": 1.0}`,
+or just the name.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from paretoib.data import DATASETS
+from paretoib.models import MODELS
+from paretoib.objectives import OBJECTIVES
+from paretoib.registry import Entry, Param, lookup
+from paretoib.specs._errors import plain_errors
+from paretoib.weighting import WEIGHTINGS
+
+REGISTRIES: dict[str, Mapping[str, Entry]] = {
+    "data": DATASETS,
+    "model": MODELS,
+    "objective": OBJECTIVES,
+    "weighting": WEIGHTINGS,
+}
+WHAT = {"data": "dataset", "model": "model", "objective": "objective", "weighting": "weighting"}
+
+
+class Frozen(BaseModel):
+    """Base of all spec models: frozen; unknown keys and non-finite numbers are refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
+    )
+
+
+class Section(Frozen):
+    """A registry's name and its hyperparameters."""
+
+    name: str
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The hyperparameters, without the name."""
+        return {k: getattr(self, k) for k in type(self).model_fields if k != "name"}
+
+    def __getitem__(self, param: str) -> Any:
+        return getattr(self, param)
+
+    def is_per_trial(self, param: str) -> bool:
+        """Whether it may differ between the trials of one pack."""
+        return is_per_trial(type(self), param)
+
+
+def param_field(param: Param) -> Any:
+    """The pydantic field of a declared hyperparameter."""
+    return Field(
+        param.default,
+        description=param.doc,
+        json_schema_extra={"per_trial": param.per_trial},
+        **param.constraints,
+    )
+
+
+@cache
+def section_model(kind: str, name: str) -> type[Section]:
+    """The model of section `kind` when it names `name`; `SpecError` for an unknown name."""
+    entry = lookup(REGISTRIES[kind], name, WHAT[kind])
+    fields: dict[str, Any] = {p.name: (p.kind, param_field(p)) for p in entry.params}
+    return create_model(
+        f"{kind}:{name}",
+        __base__=Section,
+        __doc__=entry.summary,
+        name=(Literal[name], name),
+        **fields,
+    )
+
+
+def parse_section(kind: str, value: Any) -> Any:
+    """A section from a name, a mapping with a name, or a section; for a "before" validator."""
+    if isinstance(value, Section):
+        return value
+    if isinstance(value, str):
+        value = {"name": value}
+    if not isinstance(value, Mapping) or "name" not in value:
+        raise ValueError(f"should be a name or a mapping with a `name`; found {value!r}")
+    model = section_model(kind, value["name"])
+    with plain_errors(f"{kind}."):
+        return model.model_validate(dict(value))
+
+
+def is_per_trial(model: type[BaseModel], field: str) -> bool:
+    """Whether a field may differ between the trials of one pack."""
+    extra = model.model_fields[field].json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("per_trial"))

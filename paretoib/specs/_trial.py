@@ -1,0 +1,156 @@
+"""One trial, fully written out."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, Field, SerializeAsAny, field_validator, model_validator
+
+from paretoib.data import DATASETS
+from paretoib.models import MODELS
+from paretoib.objectives import OBJECTIVES
+from paretoib.specs._errors import plain_errors, unknown_field
+from paretoib.specs._sections import REGISTRIES, Frozen, Section, is_per_trial, parse_section
+from paretoib.weighting import WEIGHTINGS
+
+_PER_TRIAL = {"per_trial": True}
+
+
+class Training(Frozen):
+    """How a trial is trained: Adam, the schedules that the papers use."""
+
+    epochs: int = Field(50, ge=1, le=100_000, description="passes over the training data")
+    batch_size: int = Field(128, ge=1, le=1_000_000, description="examples a step")
+    learning_rate: float = Field(
+        1e-3, gt=0, le=10, description="Adam's step size", json_schema_extra=_PER_TRIAL
+    )
+    schedule: Literal["constant", "exponential", "step", "plateau"] = Field(
+        "constant",
+        description="of the learning rate: times `decay` each epoch (exponential), every "
+        "`patience` epochs (step), or when validation has not improved for them (plateau)",
+    )
+    decay: float = Field(0.97, gt=0, lt=1, description="factor of the schedule")
+    patience: int = Field(10, ge=1, description="epochs between two decays (step, plateau)")
+    clip_norm: float | None = Field(None, gt=0, description="most that a step's gradient norm is")
+    precision: Literal["float32", "bf16"] = Field(
+        "float32", description="bf16: mixed precision, on CUDA alone"
+    )
+
+
+class TrialSpec(Frozen):
+    """What fixes a trial's result: data, model, objective, weighting, training, seed."""
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    data: SerializeAsAny[Section]
+    model: SerializeAsAny[Section]
+    objective: SerializeAsAny[Section]
+    weighting: SerializeAsAny[Section]
+    training: Training = Training()
+    seed: int = Field(0, ge=0, lt=2**31)
+
+    @field_validator(*REGISTRIES, mode="before")
+    @classmethod
+    def _parse(cls, value: Any, info: Any) -> Any:
+        return parse_section(info.field_name, value)
+
+    @model_validator(mode="after")
+    def _combination(self) -> Self:
+        check_combination(self.data, self.model, self.objective, self.weighting)
+        return self
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The spec as plain JSON values."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    @cached_property
+    def key(self) -> str:
+        """The trial's identity: a hash of everything that fixes its result."""
+        return _digest(self.document)
+
+    @cached_property
+    def pack_key(self) -> str:
+        """Equal for trials that one pack can train together."""
+        document = {k: v for k, v in self.document.items() if k != "seed"}
+        for kind in (*REGISTRIES, "training"):
+            section = type(getattr(self, kind))
+            document[kind] = {
+                k: v for k, v in document[kind].items() if not is_per_trial(section, k)
+            }
+        return _digest(document)
+
+    def resolve(self, field: str) -> str:
+        """The full name `section.field` of a field given by either name; `SpecError` if none.
+
+        The bare name is enough wherever one section alone has it.
+        """
+        if field == "seed":
+            return field
+        known = {f"{kind}.{name}" for kind, name in self._fields()}
+        if field in known:
+            return field
+        matches = [full for full in known if full.partition(".")[2] == field]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise unknown_field(field, sorted(matches), "is in several sections: name one")
+        shown = sorted({name for _, name in self._fields()} | {"seed"})
+        raise unknown_field(field, shown, f"of {self._described()}")
+
+    def get(self, field: str) -> Any:
+        """The value of a field, by its full or bare name."""
+        section, _, name = self.resolve(field).partition(".")
+        return getattr(getattr(self, section), name) if name else self.seed
+
+    def with_fields(self, changes: Mapping[str, Any]) -> "TrialSpec":
+        """The same trial with some fields changed, validated anew."""
+        document = json.loads(json.dumps(self.document))
+        for field, value in changes.items():
+            section, _, name = self.resolve(field).partition(".")
+            if name:
+                document[section][name] = value
+            else:
+                document["seed"] = value
+        with plain_errors():
+            return TrialSpec.model_validate(document)
+
+    def _fields(self) -> list[tuple[str, str]]:
+        sections: dict[str, type[BaseModel]] = {
+            kind: type(getattr(self, kind)) for kind in (*REGISTRIES, "training")
+        }
+        return [(k, n) for k, s in sections.items() for n in s.model_fields if n != "name"]
+
+    def _described(self) -> str:
+        return f"{self.objective.name} + {self.weighting.name} on {self.data.name}"
+
+
+def check_combination(
+    data: Section, model: Section, objective: Section, weighting: Section
+) -> None:
+    """Refuse sections that make no sense together (`ValueError`, for a validator)."""
+    losses = OBJECTIVES[objective.name].losses
+    least, most = WEIGHTINGS[weighting.name].losses
+    if not least <= len(losses) <= most:
+        span = str(least) if least == most else f"{least} to {most}"
+        raise ValueError(
+            f"weighting `{weighting.name}` weighs {span} losses; "
+            f"objective `{objective.name}` has {len(losses)} ({', '.join(losses)})"
+        )
+    kind, inputs = DATASETS[data.name].kind, MODELS[model.name].inputs
+    if kind not in inputs:
+        raise ValueError(
+            f"model `{model.name}` takes inputs of kind {' or '.join(inputs)}; "
+            f"data set `{data.name}` has kind {kind}"
+        )
+    chosen = weighting.params
+    if chosen.get("gradient") == "latent" and chosen.get("over") == "all":
+        raise ValueError(
+            "weighting.over: should be shared where weighting.gradient is latent; found all"
+        )
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

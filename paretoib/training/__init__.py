@@ -1,0 +1,1 @@
+"""Trains packs of trials. `run_trials` is all that the rest of paretoib knows of it."""

@@ -1,0 +1,69 @@
+"""The order of the data and the noise: each trial's own, from its own seed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from paretoib.data._dataset import Split
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs (M, B, *shape), targets (M, B, …) and standard normal noise (M, B, K)."""
+
+    x: Tensor
+    y: Tensor
+    noise: Float[Tensor, "M B K"]
+
+
+class Batches:
+    """The batches of a pack of trials.
+
+    Trials with the same seed see the same data and noise, which is drawn once for all of them.
+    The order comes from the CPU, whatever the device; noise is drawn where it is used.
+    """
+
+    def __init__(self, split: Split, seeds: Sequence[int], *, batch_size: int, latent: int) -> None:
+        self.split = split
+        self.batch_size = batch_size
+        self.latent = latent
+        device = split.x.device
+        distinct = sorted(set(seeds))
+        self._order = [torch.Generator().manual_seed(stream_seed(s, 1)) for s in distinct]
+        self._noise = [torch.Generator(device).manual_seed(stream_seed(s, 2)) for s in distinct]
+        members = [distinct.index(s) for s in seeds]
+        self._members = torch.tensor(members, device=device)
+        self._size = len(seeds)
+
+    def epoch(self) -> Iterator[Batch]:
+        """One pass over the data, shuffled anew. The last batch may be smaller.
+
+        A single left-over example is left out: batch norm has no variance over one.
+        """
+        count, device = len(self.split), self.split.x.device
+        order = torch.stack([torch.randperm(count, generator=g) for g in self._order]).to(device)
+        for start in range(0, count, self.batch_size):
+            index = order[:, start : start + self.batch_size]
+            if index.shape[1] == 1 < count:
+                return
+            shape = (index.shape[1], self.latent)
+            noise = torch.stack(
+                [torch.randn(shape, generator=g, device=device) for g in self._noise]
+            )
+            x, y = self.split.x[index], self.split.y[index]
+            yield Batch(self._spread(x), self._spread(y), self._spread(noise))
+
+    def _spread(self, tensor: Tensor) -> Tensor:
+        """From one row a distinct seed to one a trial."""
+        if len(tensor) == 1:
+            return tensor.expand(self._size, *tensor.shape[1:])
+        return tensor[self._members]
+
+
+def stream_seed(seed: int, stream: int) -> int:
+    """An independent seed for each use of a trial's seed."""
+    return int(np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0]) >> 1

@@ -1,0 +1,71 @@
+"""What a trial's history keeps: one value an epoch under each name."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from paretoib.training._measure import Estimates
+from paretoib.training._step import Step
+
+
+class History:
+    """The histories of M trials.
+
+    `loss/NAME` in the objective's own units (nats), `weight/NAME`, `weight_powered/NAME` (w̃),
+    `alpha/NAME`, `gradient_norm/NAME` where a weighting computes them, all averaged over the
+    epoch's steps; `gradient_norm` of the epoch's last step; `learning_rate`; and on the
+    validation split `rate_bits`, `relevance_bits`, `accuracy`, the information plane.
+    """
+
+    def __init__(self, losses: Sequence[str]) -> None:
+        self.losses = losses
+        self._sums: dict[str, Tensor] = {}
+        self._steps = 0
+        self._epochs: dict[str, list[Tensor]] = defaultdict(list)
+
+    def add_step(self, step: Step, examples: int) -> None:
+        """Take note of a step over a batch of `examples`; nothing leaves the device."""
+        noted = {"loss": step.losses, **step.weights.log}
+        if step.gramian is not None:
+            noted["gradient_norm"] = step.gramian.diagonal(dim1=1, dim2=2).sqrt()
+        for name, values in noted.items():
+            held = self._sums.get(name)
+            weighted = values * examples
+            self._sums[name] = weighted if held is None else held.add_(weighted)
+        self._steps += examples
+
+    def end_epoch(
+        self, estimates: Estimates, gradient_norm: Tensor, learning_rates: Sequence[float]
+    ) -> Tensor:
+        """Close the epoch; whether each trial's losses were finite throughout, (M,) bool."""
+        means = {name: (total / self._steps).cpu() for name, total in self._sums.items()}
+        for name, values in means.items():
+            for i, loss in enumerate(self.losses):
+                self._epochs[f"{name}/{loss}"].append(values[:, i])
+        plane = {
+            "gradient_norm": gradient_norm,
+            "learning_rate": torch.tensor(learning_rates),
+            "rate_bits": estimates.rate / math.log(2),
+            "relevance_bits": estimates.relevance / math.log(2),
+            "accuracy": estimates.accuracy,
+        }
+        for name, values in plane.items():
+            self._epochs[name].append(values.cpu())
+        self._sums.clear()
+        self._steps = 0
+        return means["loss"].isfinite().all(1)
+
+    def of(self, trial: int) -> dict[str, tuple[float | None, ...]]:
+        """One trial's history; None where a value was not finite, no row where none ever was."""
+        rows = {
+            name: tuple(_finite(float(values[trial])) for values in epochs)
+            for name, epochs in self._epochs.items()
+        }
+        return {name: row for name, row in rows.items() if any(v is not None for v in row)}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

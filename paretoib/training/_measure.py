@@ -1,0 +1,183 @@
+"""Holds the ruler of `paretoib.evaluation` to the models of a pack."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from paretoib.data._dataset import Dataset, Split
+from paretoib.distributions import (
+    CategoricalPrediction,
+    Output,
+    PointEncoding,
+    standard_normal_log_prob,
+)
+from paretoib.evaluation import GaussianMarginal, rate_bounds, relevance_bound
+from paretoib.records import Metrics
+from paretoib.training._stack import Stack
+
+SAMPLES = 12  # of z for each input, at test (after Alemi et al.)
+RATE_INPUTS = 4096  # the rate's bounds compare all pairs of inputs
+_FORWARD = 1024  # inputs a forward pass
+_PAIRS = 2**24  # pairs of inputs held at a time
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Of M trials on one split, in nats, (M,) each.
+
+    Rates are NaN for an encoder without noise, accuracies for a continuous Y.
+    """
+
+    rate: Tensor
+    rate_lower: Tensor
+    rate_error: Tensor
+    relevance: Tensor
+    relevance_error: Tensor
+    cross_entropy: Tensor
+    accuracy: Tensor
+    accuracy_sampled: Tensor
+
+
+class Ruler:
+    """Measures every trial of a stack on the same splits with the same noise.
+
+    `prior_width` (M,) is the width of each trial's own prior; `latent` is K.
+    """
+
+    def __init__(
+        self, stack: Stack, dataset: Dataset, latent: int, prior_width: Float[Tensor, " M"]
+    ) -> None:
+        self.stack = stack
+        self.dataset = dataset
+        self.latent = latent
+        self.prior_width = prior_width
+
+    @torch.no_grad()
+    def estimate(
+        self,
+        split: Split,
+        *,
+        samples: int = SAMPLES,
+        marginals: GaussianMarginal | None = None,
+    ) -> Estimates:
+        """All numbers of a split. `marginals`, from `fit_marginals`, can tighten the rate."""
+        raw = self._encode(split.x)
+        y = self._for_all(split.y)
+        generator = torch.Generator(raw.device).manual_seed(0)
+        nll = probabilities = torch.zeros(())
+        for _ in range(samples):
+            noise = self._noise(len(split), generator)
+            sampled, predicted = self.stack.map(_decode, raw, noise, y)
+            nll = nll + sampled / samples
+            probabilities = probabilities + predicted / samples
+        entropy, ceiling = self.dataset.entropies(split)
+        relevance, relevance_error = relevance_bound(nll, entropy, ceiling)
+        _, at_mean = self.stack.map(_decode, raw, torch.zeros_like(noise), y)
+        first = slice(None, RATE_INPUTS)
+        return Estimates(
+            *self._rate(raw[:, first], noise[:, first], marginals),
+            relevance,
+            relevance_error,
+            nll.mean(1),
+            self._accuracy(at_mean, split.y),
+            self._accuracy(probabilities, split.y),
+        )
+
+    @torch.no_grad()
+    def fit_marginals(self, split: Split) -> GaussianMarginal:
+        """A full-covariance Gaussian for each trial, fitted to its latents of a split."""
+        raw = self._encode(split.x)
+        noise = self._noise(len(split), torch.Generator(raw.device).manual_seed(1))
+
+        def fit(_: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor) -> Any:
+            fitted = GaussianMarginal.fit(head(raw, noise).z)
+            return fitted.mean, fitted.factor
+
+        return GaussianMarginal(*self.stack.map(fit, raw, noise, chunk=self._chunk(self.latent)))
+
+    def _encode(self, x: Tensor) -> Float[Tensor, "M N R"]:
+        self.stack.train(False)
+        parts = [
+            self.stack.map(lambda encoder, _, part: encoder(part), self._for_all(part))
+            for part in x.split(_FORWARD)
+        ]
+        return torch.cat(parts, dim=1)
+
+    def _rate(
+        self, raw: Tensor, noise: Tensor, marginals: GaussianMarginal | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        fitted = () if marginals is None else (marginals.mean, marginals.factor)
+
+        def rate(
+            _: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, width: Tensor, *q: Any
+        ) -> tuple[Tensor, Tensor, Tensor]:
+            output = head(raw, noise)
+            if isinstance(output.encoding, PointEncoding):
+                nothing = torch.full((), math.nan, device=raw.device)
+                return nothing, nothing, nothing
+            densities = [standard_normal_log_prob(output.z, width)]
+            if q:
+                densities.append(GaussianMarginal(*q).log_prob(output.z))
+            bounds = rate_bounds(output.encoding.log_prob_pairs(output.z), densities)
+            return bounds.upper, bounds.lower, bounds.error
+
+        chunk = self._chunk(raw.shape[1])
+        return self.stack.map(rate, raw, noise, self.prior_width, *fitted, chunk=chunk)
+
+    def _accuracy(self, probabilities: Tensor, y: Tensor) -> Tensor:
+        if self.dataset.classes is None:
+            return torch.full((self.stack.size,), math.nan)
+        return (probabilities.argmax(-1) == y).double().mean(1)
+
+    def _noise(self, count: int, generator: torch.Generator) -> Float[Tensor, "M N K"]:
+        shape = (count, self.latent)
+        return self._for_all(torch.randn(shape, generator=generator, device=generator.device))
+
+    def _for_all(self, tensor: Tensor) -> Tensor:
+        return tensor.expand(self.stack.size, *tensor.shape)
+
+    @staticmethod
+    def _chunk(side: int) -> int:
+        """How many trials' (side, side) matrices are held at a time."""
+        return max(1, _PAIRS // side**2)
+
+
+def _decode(
+    _: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor]:
+    """−log q(y|z) of each example, and the class probabilities, or the mean of q."""
+    prediction = head(raw, noise).prediction
+    if isinstance(prediction, CategoricalPrediction):
+        return prediction.nll(y), prediction.logits.softmax(-1)
+    return prediction.nll(y), prediction.mean
+
+
+def to_metrics(estimates: Estimates, trial: int, ceiling: float, examples: int) -> Metrics:
+    """One trial's numbers as a record, in bits."""
+
+    def number(values: Tensor, unit: float = 1.0) -> float | None:
+        value = float(values[trial]) / unit
+        return value if math.isfinite(value) else None
+
+    def bits(values: Tensor) -> float | None:
+        return number(values, math.log(2))
+
+    relevance = float(estimates.relevance[trial]) / math.log(2)
+    return Metrics(
+        examples=examples,
+        rate_bits=bits(estimates.rate),
+        rate_lower_bits=bits(estimates.rate_lower),
+        rate_se_bits=bits(estimates.rate_error),
+        relevance_bits=relevance,
+        relevance_se_bits=float(estimates.relevance_error[trial]) / math.log(2),
+        ceiling_bits=ceiling / math.log(2),
+        lost_bits=max(0.0, ceiling / math.log(2) - relevance),
+        cross_entropy_bits=float(estimates.cross_entropy[trial]) / math.log(2),
+        accuracy=number(estimates.accuracy),
+        accuracy_sampled=number(estimates.accuracy_sampled),
+    )

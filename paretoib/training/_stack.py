@@ -1,0 +1,110 @@
+"""M models as one: parameters stacked along a leading axis, or the plain module for M = 1."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.utils._pytree import tree_map
+
+from paretoib.models._model import Model
+
+# One trial's part of the work: what it is given are that trial's encoder and head, as callables,
+# and its slice of every other argument.
+OneTrial = Callable[..., Any]
+
+
+class Stack(ABC):
+    """The models of a pack.
+
+    `parameters` are leaves for autograd, the encoder's first: `shared` of them. `per_trial`
+    views a gradient with its leading axis of trials.
+    """
+
+    size: int
+    parameters: list[Tensor]
+    shared: int
+
+    @abstractmethod
+    def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:
+        """`function(encoder, head, *args)` for every trial; tensors gain the trials' axis.
+
+        `stacked` are pytrees of tensors with leading axis M; at most `chunk` trials are worked
+        on at a time.
+        """
+
+    @abstractmethod
+    def per_trial(self, gradient: Tensor) -> Tensor:
+        """A parameter's gradient as (M, …)."""
+
+    @abstractmethod
+    def train(self, mode: bool) -> None:
+        """Switch batch norm and the like between training and evaluation."""
+
+
+class Solo(Stack):
+    """One model, run as the plain module that it is."""
+
+    def __init__(self, model: Model) -> None:
+        self.size = 1
+        self.model = model
+        encoder = list(model.encoder.parameters())
+        self.parameters = [*encoder, *model.head.parameters()]
+        self.shared = len(encoder)
+
+    def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:  # noqa: ARG002
+        first = tree_map(lambda t: t[0], stacked)
+        result = function(self.model.encoder, self.model.head, *first)
+        return tree_map(lambda t: t.unsqueeze(0), result)
+
+    def per_trial(self, gradient: Tensor) -> Tensor:
+        return gradient.unsqueeze(0)
+
+    def train(self, mode: bool) -> None:
+        self.model.train(mode)
+
+
+class Stacked(Stack):
+    """M models of one shape under `vmap`."""
+
+    def __init__(self, models: Sequence[Model]) -> None:
+        self.size = len(models)
+        self.template = models[0]
+        self._encoder = _states([m.encoder for m in models])
+        self._head = _states([m.head for m in models])
+        encoder = list(self._encoder[0].values())
+        self.parameters = [*encoder, *self._head[0].values()]
+        self.shared = len(encoder)
+
+    def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:
+        template = self.template
+
+        def one(encoder_state: Any, head_state: Any, *args: Any) -> Any:
+            def encoder(*inputs: Tensor) -> Any:
+                return functional_call(template.encoder, encoder_state, inputs)
+
+            def head(*inputs: Tensor) -> Any:
+                return functional_call(template.head, head_state, inputs)
+
+            return function(encoder, head, *args)
+
+        return vmap(one, chunk_size=chunk)(self._encoder, self._head, *stacked)
+
+    def per_trial(self, gradient: Tensor) -> Tensor:
+        return gradient
+
+    def train(self, mode: bool) -> None:
+        self.template.train(mode)
+
+
+def stack(models: Sequence[Model]) -> Stack:
+    """The models as one; they must have the same shapes."""
+    return Solo(models[0]) if len(models) == 1 else Stacked(models)
+
+
+def _states(modules: list[nn.Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    parameters, buffers = stack_module_state(modules)
+    for tensor in parameters.values():
+        tensor.requires_grad_()
+    return parameters, buffers

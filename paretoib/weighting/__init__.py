@@ -1,0 +1,86 @@
+"""How several losses become one step. `WEIGHTINGS` lists all ways."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from paretoib.registry import Entry, Param
+
+
+@dataclass(frozen=True)
+class WeightingEntry(Entry):
+    """A row of `WEIGHTINGS`; `losses` is the least and the most that it can weigh."""
+
+    losses: tuple[int, int] = (2, 8)
+
+
+_GRADIENT = (
+    Param(
+        "gradient",
+        Literal["parameters", "latent"],
+        "parameters",
+        "where the losses' gradients are compared: over the parameters, or at the encoder's "
+        "output (Sener and Koltun's upper bound, about the cost of a plain step)",
+    ),
+    Param(
+        "over",
+        Literal["shared", "all"],
+        "shared",
+        "the parameters whose gradients are compared: the encoder's (mib eq. 7) or all of them "
+        "(mib algorithm 1)",
+    ),
+    Param(
+        "normalise",
+        Literal["none", "l2", "loss"],
+        "none",
+        "what each gradient is divided by before weights are chosen: nothing, its norm, its loss",
+    ),
+    Param(
+        "solver",
+        Literal["closed_form", "frank_wolfe"],
+        "closed_form",
+        "how the min-norm weights are found: exactly, or by mib eqs 9–11",
+    ),
+    Param("iterations", int, 100, "steps of frank_wolfe", ge=1, le=10_000),
+)
+
+WEIGHTINGS: dict[str, WeightingEntry] = {
+    "linear": WeightingEntry(
+        "paretoib.weighting._linear:Linear",
+        "prediction + β · compression: one backward pass",
+        "Tishby et al. 1999",
+        params=(
+            Param("beta", float, 1e-3, "β, weight of the compression loss", ge=0, per_trial=True),
+        ),
+    ),
+    "mgda": WeightingEntry(
+        "paretoib.weighting._mgda:MGDA",
+        "the weights whose combined gradient is shortest",
+        "Désidéri 2012; Sener and Koltun 2018; mib eqs 7–11",
+        params=_GRADIENT,
+    ),
+    "mib": WeightingEntry(
+        "paretoib.weighting._mib:MIB",
+        "min-norm weights, raised to a power, smoothed: the paper's MIB",
+        "mib eqs 7–14",
+        params=(
+            Param("mu", float, 0.2, "μ, temperature of Smooth-IB", gt=0, le=1e6, per_trial=True),
+            Param(
+                "sqrted",
+                int,
+                1,
+                "1: weights are squared, 0: they stay as they are (eq. 12)",
+                ge=0,
+                le=1,
+                per_trial=True,
+            ),
+            Param("adaptive", bool, True, "ablation: off gives all losses the same weight"),
+            Param("smooth", bool, True, "ablation: off leaves Smooth-IB out"),
+            *_GRADIENT,
+        ),
+    ),
+    "none": WeightingEntry(
+        "paretoib.weighting._linear:Unweighted",
+        "the only loss as it is",
+        losses=(1, 1),
+    ),
+}
