@@ -40,6 +40,12 @@ class Param:
         return {n: getattr(self, n) for n in names if getattr(self, n) is not None}
 
 
+def load_target(target: str) -> Any:
+    """Import and return what "module:name" names."""
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
 @dataclass(frozen=True)
 class Entry:
     """A registry's row."""
@@ -51,14 +57,13 @@ class Entry:
 
     def load(self) -> Any:
         """Import and return what the row names."""
-        module, _, name = self.target.partition(":")
-        return getattr(import_module(module), name)
+        return load_target(self.target)
 
 
-E_ = TypeVar("E_", bound=Entry)
+Row = TypeVar("Row")
 
 
-def lookup(registry: Mapping[str, E_], name: object, what: str) -> E_:
+def lookup(registry: Mapping[str, Row], name: object, what: str) -> Row:
     """The row called `name`; a `SpecError` that lists what there is, and guesses at a typo."""
     if isinstance(name, str) and name in registry:
         return registry[name]

@@ -13,13 +13,17 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PARETOIB_", env_file=".env", extra="ignore")
 
     tracking_uri: str = Field(
-        "", description="MLflow's address; empty: SQLite and artefacts in `store`"
+        default="", description="MLflow's address; empty: SQLite and artefacts in `store`"
     )
-    store: Path = Field(Path("mlruns"), description="folder of the embedded MLflow store")
-    data: Path = Field(Path("data"), description="folder of the data sets")
-    ray_address: str = Field("", description="a Ray cluster to join; empty: start one on loopback")
-    workers: int = Field(0, ge=0, description="worker processes; 0: one a CPU (or a GPU)")
-    device: str = Field("", description="torch device of the workers; empty: CUDA where there is")
+    store: Path = Field(default=Path("mlruns"), description="folder of the embedded MLflow store")
+    data: Path = Field(default=Path("data"), description="folder of the data sets")
+    ray_address: str = Field(
+        default="", description="a Ray cluster to join; empty: start one on loopback"
+    )
+    workers: int = Field(default=0, ge=0, description="worker processes; 0: one a CPU (or a GPU)")
+    device: str = Field(
+        default="", description="torch device of the workers; empty: CUDA where there is"
+    )
 
 
 @cache

@@ -14,8 +14,7 @@ class LinearEncoder(nn.Module):
     def __init__(self, shape: tuple[int, ...], latent: int, *, noise: bool) -> None:
         super().__init__()
         self.mean = nn.Linear(math.prod(shape), latent)
-        # softplus(5 − 5) = 0.69: signal and noise start at about the same size.
-        self.width = nn.Parameter(torch.full((latent,), 5.0)) if noise else None
+        self.width = nn.Parameter(torch.zeros(latent)) if noise else None
 
     def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B R"]:
         """The encoder's output for a batch."""

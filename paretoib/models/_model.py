@@ -1,5 +1,6 @@
 """A model in two halves: the encoder, whose parameters the losses share, and the head."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,15 +24,25 @@ from paretoib.registry import lookup
 class Head(nn.Module):
     """From the encoder's output to p(z|x), a sample of z, and q(y|z).
 
-    The encoder's output (B, 2K) holds the means and r, with s = softplus(r − 5) as in Alemi et
-    al.'s own demo; (B, K) is a latent without noise.
+    The encoder's output (B, 2K) holds the means and r, with s = softplus(r + shift); the shift
+    makes s the `initial_noise` at r = 0, and is −5 in Alemi et al.'s own demo. An output (B, K)
+    is a latent without noise.
     """
 
+    shift: Tensor
+
     def __init__(
-        self, latent: int, decoder: tuple[int, ...], classes: int | None, target_dim: int | None
+        self,
+        latent: int,
+        decoder: tuple[int, ...],
+        *,
+        classes: int | None,
+        target_dim: int | None,
+        initial_noise: float,
     ) -> None:
         super().__init__()
         self.latent = latent
+        self.register_buffer("shift", torch.tensor(math.log(math.expm1(initial_noise))))
         self.classes = classes
         features = classes if classes is not None else target_dim
         assert features is not None
@@ -51,7 +62,7 @@ class Head(nn.Module):
         if raw.shape[-1] == self.latent:
             return PointEncoding(raw)
         mean, r = raw.split(self.latent, dim=-1)
-        return GaussianEncoding(mean, F.softplus(r - 5))
+        return GaussianEncoding(mean, F.softplus(r + self.shift))
 
     def predict(self, z: Float[Tensor, "B K"]) -> CategoricalPrediction | GaussianPrediction:
         """q(y|z)."""
@@ -63,7 +74,7 @@ class Head(nn.Module):
 
 
 class Model(nn.Module):
-    """Encoder and head; `noise` says whether the encoder learns p(z|x)'s width."""
+    """Encoder, x to its output, and head, from there to p(z|x) and q(y|z)."""
 
     def __init__(self, encoder: nn.Module, head: Head) -> None:
         super().__init__()
@@ -82,14 +93,19 @@ def build_model(
 ) -> Model:
     """The model that a spec's section describes, for inputs of `shape`; random initial weights.
 
-    `initial_scale` multiplies the encoder's weight matrices. Raises `SpecError` for an unknown
+    `initial_scale` multiplies the encoder's weight matrices; `noise` says whether the encoder
+    learns p(z|x)'s width or has none. Raises `SpecError` for an unknown
     name.
     """
     own = dict(params)
-    latent, decoder, scale = own.pop("latent"), own.pop("decoder"), own.pop("initial_scale")
+    latent, decoder = own.pop("latent"), own.pop("decoder")
+    scale, initial_noise = own.pop("initial_scale"), own.pop("initial_noise")
     encoder = lookup(MODELS, name, "model").load()(shape, latent, noise=noise, **own)
     with torch.no_grad():
         for parameter in encoder.parameters():
             if parameter.ndim > 1:
                 parameter.mul_(scale)
-    return Model(encoder, Head(latent, decoder, classes, target_dim))
+    head = Head(
+        latent, decoder, classes=classes, target_dim=target_dim, initial_noise=initial_noise
+    )
+    return Model(encoder, head)

@@ -21,7 +21,7 @@ class ObjectiveEntry(Entry):
 
     losses: tuple[str, ...] = ("prediction", "compression")
     noise: Literal["learned", "none"] = "learned"
-    betas: tuple[float, float] = (1e-5, 1.0)
+    betas: tuple[float, float] = (1e-4, 1.0)
 
 
 PRIOR_WIDTH = Param(

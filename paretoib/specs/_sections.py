@@ -67,12 +67,12 @@ def param_field(param: Param) -> Any:
 def section_model(kind: str, name: str) -> type[Section]:
     """The model of section `kind` when it names `name`; `SpecError` for an unknown name."""
     entry = lookup(REGISTRIES[kind], name, WHAT[kind])
-    fields: dict[str, Any] = {p.name: (p.kind, param_field(p)) for p in entry.params}
+    fields: dict[str, Any] = {"name": (Literal[name], name)}
+    fields |= {p.name: (p.kind, param_field(p)) for p in entry.params}
     return create_model(
         f"{kind}:{name}",
         __base__=Section,
         __doc__=entry.summary,
-        name=(Literal[name], name),
         **fields,
     )
 

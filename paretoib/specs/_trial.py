@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, SerializeAsAny, field_validator, model_validator
+from pydantic.config import JsonDict
 
 from paretoib.data import DATASETS
 from paretoib.models import MODELS
@@ -15,7 +16,7 @@ from paretoib.specs._errors import plain_errors, unknown_field
 from paretoib.specs._sections import REGISTRIES, Frozen, Section, is_per_trial, parse_section
 from paretoib.weighting import WEIGHTINGS
 
-_PER_TRIAL = {"per_trial": True}
+_PER_TRIAL: JsonDict = {"per_trial": True}
 
 
 class Training(Frozen):

@@ -26,7 +26,7 @@ from paretoib.training._step import Step, training_step
 from paretoib.weighting import WEIGHTINGS
 from paretoib.weighting._weighting import Weighting
 
-HISTORY_INPUTS = 512  # validation examples that the history's information plane is drawn from
+HISTORY_INPUTS = 256  # validation examples that the history's information plane is drawn from
 
 
 def run_trials(

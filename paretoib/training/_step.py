@@ -75,7 +75,7 @@ def _at_latent(
     each = _each_loss(losses, [latent, *stack.parameters[stack.shared :]])
     gramian = _gramian([grads[:1] for grads in each])
     weights = weighting(losses.detach(), gramian, hyper)
-    at_latent = sum(grads[0] * weights.step[:, i].view(-1, 1, 1) for i, grads in enumerate(each))
+    at_latent = torch.einsum("mi,imbr->mbr", weights.step, torch.stack([g[0] for g in each]))
     of_encoder = torch.autograd.grad(raw, stack.parameters[: stack.shared], at_latent)
     of_head = _combine(stack, [grads[1:] for grads in each], weights)
     return Step([*of_encoder, *of_head], losses.detach(), weights, gramian)

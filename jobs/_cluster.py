@@ -1,0 +1,69 @@
+"""A Ray instance: one of our own on loopback, or a cluster that is there."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from paretoib.settings import Settings
+
+# Results live in MLflow alone: Tune's own log files, tables and reports home are switched off.
+_QUIET = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@dataclass(frozen=True)
+class Workers:
+    """What packs are placed on: how many at a time, and what each of them is given."""
+
+    count: int
+    cpus: float
+    gpus: float
+    device: str
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """A pack's share, as Tune wants it."""
+        return {"cpu": self.cpus, **({"gpu": self.gpus} if self.gpus else {})}
+
+
+@contextmanager
+def ray_instance(settings: Settings) -> Iterator[Workers]:
+    """Join the cluster of the settings, or start Ray on loopback with a token of its own."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    joining = bool(settings.ray_address)
+    if not joining:
+        # Ray's local clusters authenticate by token since 2.59; a fresh one a run.
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    import ray
+
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if joining:
+        options["address"] = settings.ray_address
+    else:
+        options |= {
+            "num_cpus": settings.workers or os.cpu_count(),
+            "include_dashboard": False,
+            "_node_ip_address": "127.0.0.1",
+        }
+    ray.init(**options)
+    try:
+        yield _workers(ray.cluster_resources(), settings)
+    finally:
+        ray.shutdown()
+
+
+def _workers(resources: dict[str, float], settings: Settings) -> Workers:
+    gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
+    if gpus and not settings.device.startswith("cpu"):
+        return Workers(settings.workers or gpus, 1, 1, settings.device or "cuda")
+    return Workers(settings.workers or cpus, 1, 0, settings.device or "cpu")

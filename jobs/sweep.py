@@ -1,0 +1,209 @@
+"""The job that runs one sweep: what `paretoib sweep` calls, and `python -m jobs.sweep ID`."""
+
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from paretoib.errors import ParetoIBError
+from paretoib.fronts import build_front, hypervolume_so_far
+from paretoib.fronts._exact import exact_curve
+from paretoib.records import Front, Reference, Status, SweepInfo, TrialRecord
+from paretoib.search import driver as new_driver
+from paretoib.settings import settings
+from paretoib.specs import SweepSpec
+from paretoib.tracking import Picture, Ruler, Tracker, tracker
+
+FRONT_EVERY = 10.0  # seconds between two writings of the front while trials end
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a sweep stands: trials in all, finished and failed so far, hypervolume in bits²."""
+
+    sweep: SweepInfo
+    trials: int
+    finished: int
+    failed: int
+    hypervolume: float
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def run_sweep(
+    spec: SweepSpec,
+    *,
+    store: Callable[[], Tracker] = tracker,
+    sweep_id: str | None = None,
+    on_progress: OnProgress = lambda _: None,
+) -> Front:
+    """Run a sweep to its end and return its front; `front.sweep.status` says how it ended.
+
+    `sweep_id` names a sweep that the store has already; the trials that it has are not run again.
+    An interrupt (Ctrl-C) ends the sweep as `interrupted`, with everything that had finished kept;
+    before the sweep has been written it is raised as the `KeyboardInterrupt` that it is.
+    Raises `DataError`, `StoreError`, `SpecError`, each before a sweep is made.
+    """
+    # Ray's processes start while this one loads torch, the data and the store.
+    with ThreadPoolExecutor(1) as pool:
+        preparing = pool.submit(_prepare, spec, store)
+        from jobs._cluster import ray_instance
+
+        with ray_instance(settings()) as workers:
+            store_, shape, ruler = preparing.result()
+            from jobs._loop import run_packs
+            from paretoib.training._plan import plan_packs
+
+            info = store_.find(sweep_id) if sweep_id else store_.create(spec)
+            run = _Run(spec, info, store_, ruler, on_progress)
+            with run.closing():
+                run_packs(
+                    run.driver,
+                    lambda trials: plan_packs(
+                        trials, shape, workers=workers.count, device=workers.device
+                    ),
+                    run.add,
+                    workers,
+                    batch=max(64, 32 * workers.count),
+                    folder=settings().data,
+                )
+    return run.front(run.status)
+
+
+class _Run:
+    """A sweep while it runs: the only writer of its trials."""
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        info: SweepInfo,
+        store: Tracker,
+        ruler: Ruler,
+        on_progress: OnProgress,
+    ) -> None:
+        self.spec = spec
+        self.info = info
+        self.store = store
+        self.ruler = store.ruler(info.id) or ruler
+        self.status: Status = "running"
+        self.on_progress = on_progress
+        self.driver = new_driver(spec)
+        store.begin(info.id, self.ruler)
+        self.records = store.records(info.id)
+        for record in self.records:
+            self.driver.tell(record)
+        self._written = time.monotonic()
+        self._report()
+
+    def add(self, record: TrialRecord) -> None:
+        """Write a trial that ended, and now and then the front."""
+        self.records.append(record.model_copy(update={"history": {}}))
+        self.store.add(self.info.id, record, hypervolume=self._hypervolume())
+        if time.monotonic() - self._written > FRONT_EVERY:
+            self.store.update(self.info.id, self.front("running"))
+            self._written = time.monotonic()
+        self._report()
+
+    def front(self, status: Status) -> Front:
+        """The front of all trials so far."""
+        reference, ceiling = self.ruler.reference, self.ruler.label_entropy_bits
+        return build_front(
+            self.info.model_copy(update={"status": status}),
+            self.records,
+            reference=reference,
+            label_entropy_bits=ceiling,
+            exact=exact_curve(self.info.spec["data"], ceiling_bits=ceiling, reference=reference),
+        )
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """However the sweep ends, its store says so and holds its front and pictures."""
+        self.status = "failed"
+        try:
+            yield
+            if any(record.status == "finished" for record in self.records):
+                self.status = "finished"
+        except KeyboardInterrupt:
+            self.status = "interrupted"
+        finally:
+            with _uninterrupted():
+                self._close()
+
+    def _close(self) -> None:
+        front = self.front(self.status)
+        pictures = []
+        if any(point.rate_bits is not None for point in front.points):
+            from paretoib.fronts import front_html, front_png
+
+            pictures = [
+                Picture("front.html", front_html(front).encode()),
+                Picture("front.png", front_png(front)),
+            ]
+        self.store.close(self.info.id, self.status, front, pictures)
+
+    def _hypervolume(self) -> float:
+        return hypervolume_so_far(self.records, self.ruler.reference)
+
+    def _report(self) -> None:
+        finished = sum(record.status == "finished" for record in self.records)
+        self.on_progress(
+            Progress(
+                self.info,
+                self.spec.trials,
+                finished,
+                len(self.records) - finished,
+                self._hypervolume(),
+            )
+        )
+
+
+def _prepare(
+    spec: SweepSpec, store: Callable[[], Tracker]
+) -> tuple[Tracker, tuple[int, ...], Ruler]:
+    """The store, the shape of an input, and the ruler, from the data themselves."""
+    opened = store()
+    from paretoib.data._load import load_dataset
+
+    dataset = load_dataset(spec.data.name, spec.data.params)
+    ceiling = dataset.entropies(dataset.test)[1] / math.log(2)
+    rate, lost = spec.reference or (10 * ceiling, ceiling)
+    return opened, dataset.shape, Ruler(Reference(rate_bits=rate, lost_bits=lost), ceiling)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold further Ctrl-C back while a sweep is closed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, held)
+
+
+def main() -> int:
+    """Run the sweep whose id is the only argument."""
+    if len(sys.argv) != 2:
+        print("usage: python -m jobs.sweep SWEEP_ID", file=sys.stderr)
+        return 2
+    try:
+        store = tracker()
+        info = store.find(sys.argv[1])
+        spec = SweepSpec.from_document(info.spec)
+        front = run_sweep(spec, store=lambda: store, sweep_id=info.id)
+    except ParetoIBError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0 if front.sweep.status == "finished" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""Exact information-bottleneck curves: the most relevance that any code has at a rate.
+
+The Gaussian IB: Chechik, Globerson, Tishby and Weiss 2005, theorems 3.1 and 4.1. β is theirs, of
+min I(X;T) − β I(T;Y): the inverse of the weight that VIB puts on its rate.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paretoib.errors import SpecError
+
+Array = NDArray[np.float64]
+Curve = Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class ExactIB:
+    """An exact curve, sampled from rate 0 up; all in bits.
+
+    `lost_bits` is the relevance ceiling less `relevance_bits`. `curve` gives the relevance at any
+    rates, exactly.
+    """
+
+    label: str
+    rate_bits: Array
+    relevance_bits: Array
+    lost_bits: Array
+    curve: Curve = field(repr=False, compare=False)
+
+    def relevance_at(self, rate_bits: ArrayLike) -> Array:
+        """The most relevance (bits) that any code has at each rate (bits, at least 0)."""
+        return self.curve(np.asarray(rate_bits, float))
+
+
+def gaussian(params: Mapping[str, Any], ceiling_bits: float, max_rate_bits: float) -> ExactIB:
+    """The curve of the data set `gaussian`, whose parameters hold its `correlations`.
+
+    Raises:
+        SpecError: a |ρ| that is not between 0 and 1.
+    """
+    correlations = params["correlations"]
+    check_correlations(correlations)
+    kinks = _activation_rates(_sorted_lambdas(correlations)) / np.log(2)
+    return _sampled(
+        "exact (Gaussian IB)",
+        lambda rate: gaussian_relevance(correlations, rate * np.log(2)) / np.log(2),
+        ceiling_bits,
+        max_rate_bits,
+        kinks,
+    )
+
+
+def deterministic_labels(
+    params: Mapping[str, Any],  # noqa: ARG001
+    ceiling_bits: float,
+    max_rate_bits: float,
+) -> ExactIB:
+    """min(rate, H(Y)), the curve where Y is a function of X (Kolchinsky et al. 2018).
+
+    So it is in a set of labelled images: no image is there with two labels. `ceiling_bits` is
+    H(Y).
+    """
+    return _sampled(
+        "exact (deterministic labels)",
+        lambda rate: np.minimum(rate, ceiling_bits),
+        ceiling_bits,
+        max_rate_bits,
+        np.array([ceiling_bits]),
+    )
+
+
+def _sampled(
+    label: str, curve: Curve, ceiling_bits: float, max_rate_bits: float, kinks: Array
+) -> ExactIB:
+    # Evenly for a linear axis, geometrically for a logarithmic one, and wherever the curve bends.
+    even = np.linspace(0, max_rate_bits, 257)
+    rate = np.concatenate([even, np.geomspace(1e-4, 1, 128) * max_rate_bits, kinks])
+    rate = np.unique(rate[rate <= max_rate_bits])
+    relevance = curve(rate)
+    return ExactIB(label, rate, relevance, np.maximum(ceiling_bits - relevance, 0.0), curve)
+
+
+def check_correlations(correlations: Sequence[float]) -> None:
+    """Raise a SpecError unless every |ρ| is between 0 and 1, both excluded."""
+    for rho in correlations:
+        if not 0 < abs(rho) < 1:
+            raise SpecError(f"`correlations` should each have 0 < |ρ| < 1; found `{rho}`")
+
+
+def gaussian_information(correlations: Sequence[float]) -> float:
+    """I(X;Y) in nats: −½ Σ ln(1 − ρ²)."""
+    return float(-0.5 * np.log1p(-np.square(correlations)).sum())
+
+
+def gaussian_relevance(correlations: Sequence[float], rate_nats: ArrayLike) -> Array:
+    """I(T;Y) in nats of the best code with I(X;T) = `rate_nats`.
+
+    With λ = 1 − ρ², the rate of an active mode is ½ ln[(β − 1)(1 − λ)/λ]: the rate is poured into
+    the modes as water into vessels, and gives ½ ln[1/(λ + (1 − λ) e^(−2 rate))] in each.
+    """
+    lam = _sorted_lambdas(correlations)
+    rate = np.asarray(rate_nats, float)[..., None]
+    depth = 0.5 * np.log((1 - lam) / lam)
+    active = np.searchsorted(_activation_rates(lam), rate[..., 0], side="right").clip(1)
+    level = (rate[..., 0] - np.cumsum(depth)[active - 1]) / active
+    each = np.where(np.arange(len(lam)) < active[..., None], level[..., None] + depth, 0.0)
+    return -0.5 * np.log(lam + (1 - lam) * np.exp(-2 * each)).sum(-1)
+
+
+def _sorted_lambdas(correlations: Sequence[float]) -> Array:
+    return np.sort(1 - np.square(np.asarray(correlations, float)))
+
+
+def _activation_rates(lam: Array) -> Array:
+    """The rate (nats) at which each mode becomes active: at β = 1/(1 − λ), λ ascending."""
+    depth = 0.5 * np.log((1 - lam) / lam)
+    return np.cumsum(depth) - np.arange(1, len(lam) + 1) * depth
+
+
+@dataclass(frozen=True)
+class GaussianIB:
+    """Exact solutions, one a β: rates and relevances (nats), and optimal encoders (k, d_x).
+
+    `eigenvalues` λ of Σ_{x|y} Σ_x⁻¹ ascend; mode i is active from β = 1/(1 − λ_i). T = A x + ξ
+    with A an encoder and ξ standard normal reaches the optimum.
+    """
+
+    eigenvalues: Array
+    rates: Array
+    relevances: Array
+    encoders: tuple[Array, ...]
+
+
+def gaussian_ib(
+    sigma_x: ArrayLike, sigma_y: ArrayLike, sigma_xy: ArrayLike, betas: Sequence[float]
+) -> GaussianIB:
+    """Solve min I(X;T) − β I(T;Y) from covariances (d_x, d_x), (d_y, d_y), (d_x, d_y)."""
+    sigma_x, sigma_xy = np.asarray(sigma_x, float), np.asarray(sigma_xy, float)
+    given_y = sigma_x - sigma_xy @ np.linalg.solve(np.asarray(sigma_y, float), sigma_xy.T)
+    # With Σ_x = L Lᵀ the left eigenvectors are v = L⁻ᵀ w, w those of L⁻¹ Σ_{x|y} L⁻ᵀ; r = 1.
+    whiten = np.linalg.inv(np.linalg.cholesky(sigma_x))
+    lam, w = np.linalg.eigh(whiten @ given_y @ whiten.T)
+    rows = w.T @ whiten
+    rates, relevances, encoders = [], [], []
+    for beta in betas:
+        active = beta * (1 - lam) > 1
+        a = lam[active]
+        rate = 0.5 * np.log((beta - 1) * (1 - a) / a).sum()
+        rates.append(rate)
+        relevances.append(rate - 0.5 * np.log(beta * (1 - a)).sum())
+        encoders.append(np.sqrt((beta * (1 - a) - 1) / a)[:, None] * rows[active])
+    return GaussianIB(lam, np.array(rates), np.array(relevances), tuple(encoders))
+
+
+def bsc_relevance(flip: float, rate_bits: ArrayLike) -> Array:
+    """F(r) = 1 − h(δ ∗ h⁻¹(1 − r)) in bits: uniform X through a channel that flips with δ."""
+    inverse = _inverse_entropy(1 - np.clip(np.asarray(rate_bits, float), 0, 1))
+    return 1 - _binary_entropy(flip * (1 - inverse) + (1 - flip) * inverse)
+
+
+def bec_relevance(erasure: float, rate_bits: ArrayLike) -> Array:
+    """F(r) = (1 − ε) r in bits, r ≤ 1: uniform X through a channel that erases with ε."""
+    return (1 - erasure) * np.clip(np.asarray(rate_bits, float), 0, 1)
+
+
+def _binary_entropy(p: Array) -> Array:
+    q = np.stack([p, 1 - p])
+    return -(q * np.log2(np.where(q > 0, q, 1.0))).sum(0)
+
+
+def _inverse_entropy(entropy: Array) -> Array:
+    """The p ≤ ½ with h(p) = `entropy`, by bisection."""
+    low, high = np.zeros_like(entropy), np.full_like(entropy, 0.5)
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = _binary_entropy(middle) < entropy
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return high

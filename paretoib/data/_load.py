@@ -1,0 +1,37 @@
+"""Loading by name, once a process."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from paretoib.data import DATASETS
+from paretoib.data._dataset import Dataset
+from paretoib.errors import SpecError
+from paretoib.registry import lookup
+from paretoib.settings import settings
+
+
+def load_dataset(name: str, params: Mapping[str, Any], *, folder: Path | None = None) -> Dataset:
+    """The data set called `name`, on the CPU; parameters that are not given have their defaults.
+
+    `folder` is the data folder, that of the settings by default. The last two data sets loaded
+    are kept and shared: do not write into their tensors.
+
+    Raises:
+        SpecError: an unknown name or parameter, or one that the data set refuses.
+        DataError: its files are absent, unreadable or corrupt.
+    """
+    declared = {p.name: p.default for p in lookup(DATASETS, name, "data set").params}
+    if unknown := params.keys() - declared.keys():
+        raise SpecError(
+            f"parameters of data set `{name}` should be among {', '.join(declared)}; "
+            f"found `{min(unknown)}`"
+        )
+    values = declared | {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
+    return _load(name, tuple(values.items()), (folder or settings().data).resolve())
+
+
+@lru_cache(maxsize=2)
+def _load(name: str, params: tuple[tuple[str, Any], ...], folder: Path) -> Dataset:
+    return DATASETS[name].load()(folder=folder, **dict(params))

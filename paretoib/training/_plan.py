@@ -1,0 +1,50 @@
+"""How many trials go into a pack, and which."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import ceil, prod
+
+import torch
+
+from paretoib.models import MODELS
+from paretoib.models._model import build_model
+from paretoib.specs import TrialSpec
+
+# Stacking pays while a step's overhead outweighs its arithmetic. On a CPU core that ends at about
+# these many parameters in all; a GPU has room for many more before it is busy.
+_CPU_PARAMETERS, _CPU_TRIALS = 2_000_000, 32
+_GPU_PARAMETERS, _GPU_TRIALS = 400_000_000, 256
+
+
+def capacity(spec: TrialSpec, shape: tuple[int, ...], device: str) -> int:
+    """The most trials like this one that are worth training together on a device."""
+    if device.startswith("cuda"):
+        return max(1, min(_GPU_TRIALS, _GPU_PARAMETERS // _parameters(spec, shape)))
+    if not MODELS[spec.model.name].stack_on_cpu:
+        return 1
+    return max(1, min(_CPU_TRIALS, _CPU_PARAMETERS // _parameters(spec, shape)))
+
+
+def plan_packs(
+    trials: Sequence[TrialSpec], shape: tuple[int, ...], *, workers: int, device: str
+) -> list[list[TrialSpec]]:
+    """Trials in packs, the longest first; small enough that every worker gets its share."""
+    kinds: dict[str, list[TrialSpec]] = {}
+    for trial in trials:
+        kinds.setdefault(trial.pack_key, []).append(trial)
+    share = ceil(len(trials) / max(workers, 1))
+    packs: list[list[TrialSpec]] = []
+    for members in kinds.values():
+        most = min(share, capacity(members[0], shape, device))
+        count = ceil(len(members) / most)
+        bounds = [round(i * len(members) / count) for i in range(count + 1)]
+        packs += [members[a:b] for a, b in pairwise(bounds)]
+    return sorted(packs, key=lambda pack: -len(pack) * pack[0].training.epochs)
+
+
+def _parameters(spec: TrialSpec, shape: tuple[int, ...]) -> int:
+    with torch.device("meta"):
+        model = build_model(
+            spec.model.name, spec.model.params, shape=shape, classes=1, target_dim=None, noise=True
+        )
+    return sum(prod(p.shape) for p in model.parameters())

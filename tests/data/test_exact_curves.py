@@ -1,0 +1,176 @@
+"""Exact curves against independent solutions."""
+
+import dit
+import numpy as np
+import pytest
+from dit.rate_distortion import InformationBottleneck
+
+from paretoib.data import DATASETS
+from paretoib.data._exact import (
+    ExactIB,
+    bec_relevance,
+    bsc_relevance,
+    deterministic_labels,
+    gaussian,
+    gaussian_ib,
+    gaussian_information,
+    gaussian_relevance,
+)
+from paretoib.data._gaussian import covariances
+
+RHO = (0.95, -0.8, 0.6, 0.3)
+BETAS = (1.05, 1.12, 1.5, 2.0, 3.0, 5.0, 12.0, 100.0, 1e4)
+
+
+def curve(max_rate_bits: float = 30.0) -> ExactIB:
+    bits = gaussian_information(RHO) / np.log(2)
+    return gaussian({"correlations": RHO, "inputs": 8}, bits, max_rate_bits)
+
+
+def test_canonical_curve_agrees_with_the_general_solver() -> None:
+    """From covariances or from correlations, rate and relevance are on the same curve."""
+    solution = gaussian_ib(*covariances(RHO, 8, 3), BETAS)
+    np.testing.assert_allclose(
+        gaussian_relevance(RHO, solution.rates), solution.relevances, atol=1e-12
+    )
+    bits = solution.rates / np.log(2)
+    np.testing.assert_allclose(
+        curve().relevance_at(bits) * np.log(2), solution.relevances, atol=1e-12
+    )
+
+
+def test_eigenvalues_are_one_less_squared_correlations() -> None:
+    """λ = 1 − ρ² for each correlation, and 1 where X has directions that tell nothing."""
+    found = gaussian_ib(*covariances(RHO, 6, 1), BETAS).eigenvalues
+    np.testing.assert_allclose(found, [0.0975, 0.36, 0.64, 0.91, 1, 1], atol=1e-12)
+
+
+def test_optimal_encoders_reach_their_rate_and_relevance() -> None:
+    """T = A x + ξ has, by the determinants of its covariances, the information promised."""
+    sigma_x, sigma_y, sigma_xy = covariances(RHO, 8, 3)
+    given_y = sigma_x - sigma_xy @ np.linalg.inv(sigma_y) @ sigma_xy.T
+    solution = gaussian_ib(sigma_x, sigma_y, sigma_xy, BETAS)
+    for rate, relevance, a in zip(
+        solution.rates, solution.relevances, solution.encoders, strict=True
+    ):
+        unit = np.eye(len(a))
+        i_x = np.linalg.slogdet(a @ sigma_x @ a.T + unit).logabsdet / 2
+        i_y = i_x - np.linalg.slogdet(a @ given_y @ a.T + unit).logabsdet / 2
+        np.testing.assert_allclose([i_x, i_y], [rate, relevance], atol=1e-9)
+
+
+@pytest.mark.parametrize("mode", range(4))
+def test_modes_become_active_at_their_beta(mode: int) -> None:
+    """Mode i has its row in the encoder just above β = 1/(1 − λ), not just below."""
+    threshold = 1 / RHO[mode] ** 2
+    below, above = gaussian_ib(
+        *covariances(RHO, 8, 0), [threshold * 0.999, threshold * 1.001]
+    ).encoders
+    assert (len(below), len(above)) == (mode, mode + 1)
+
+
+def test_no_random_encoder_beats_the_gaussian_curve() -> None:
+    """Noisy linear codes of any rank, direction and scale stay on or below the curve."""
+    rng = np.random.default_rng(0)
+    sigma_x, sigma_y, sigma_xy = covariances(RHO, 8, 0)
+    given_y = sigma_x - sigma_xy @ np.linalg.inv(sigma_y) @ sigma_xy.T
+    best = gaussian_ib(sigma_x, sigma_y, sigma_xy, [3.0]).encoders[0]
+    slack = []
+    for _ in range(300):
+        near = best + 10 ** rng.uniform(-4, 0) * rng.standard_normal(best.shape)
+        a = near * 10 ** rng.uniform(-1, 1, (len(best), 1))
+        unit = np.eye(len(a))
+        rate = np.linalg.slogdet(a @ sigma_x @ a.T + unit).logabsdet / 2
+        relevance = rate - np.linalg.slogdet(a @ given_y @ a.T + unit).logabsdet / 2
+        slack.append(gaussian_relevance(RHO, rate) - relevance)
+    assert min(slack) > -1e-9
+
+
+def test_slope_of_the_gaussian_curve_is_the_inverse_of_beta() -> None:
+    """Along the curve dI(T;Y)/dI(X;T) = 1/β, so the weight of the rate selects its point."""
+    solution = gaussian_ib(*covariances(RHO, 8, 0), [1.2, 2.5, 6.0, 50.0])
+    step = 1e-5
+    rise = gaussian_relevance(RHO, solution.rates + step) - gaussian_relevance(
+        RHO, solution.rates - step
+    )
+    np.testing.assert_allclose(rise / (2 * step), [1 / 1.2, 0.4, 1 / 6, 0.02], rtol=1e-5)
+
+
+def test_gaussian_curve_rises_concavely_from_nothing_to_the_ceiling() -> None:
+    """Sampled from rate 0; increasing, concave, below rate; its loss falls to almost nothing."""
+    exact = curve()
+    slopes = np.diff(exact.relevance_bits) / np.diff(exact.rate_bits)
+    assert exact.rate_bits[0] == exact.relevance_bits[0] == 0
+    assert exact.rate_bits[-1] == 30
+    assert (slopes > 0).all()
+    assert (np.diff(slopes) < 1e-9).all()
+    assert (exact.relevance_bits <= exact.rate_bits).all()
+    assert (exact.lost_bits >= 0).all()
+    assert exact.lost_bits[-1] < 1e-3
+    np.testing.assert_allclose(
+        exact.lost_bits + exact.relevance_bits, gaussian_information(RHO) / np.log(2), atol=1e-12
+    )
+
+
+def test_one_mode_is_the_scalar_formula() -> None:
+    """For a single ρ: I(T;Y) = −½ ln(1 − ρ² (1 − e^(−2 rate)))."""
+    rate = np.array([0.0, 0.1, 1.0, 5.0])
+    expected = -0.5 * np.log(1 - 0.64 * (1 - np.exp(-2 * rate)))
+    np.testing.assert_allclose(gaussian_relevance((0.8,), rate), expected, atol=1e-14)
+
+
+def test_equal_correlations_share_the_rate() -> None:
+    """Two modes alike carry half of the rate each."""
+    np.testing.assert_allclose(
+        gaussian_relevance((0.7, 0.7), 3.0), 2 * gaussian_relevance((0.7,), 1.5), atol=1e-14
+    )
+
+
+def test_deterministic_labels_give_all_of_the_rate_up_to_the_corner() -> None:
+    """The curve is min(rate, H(Y)), and its corner is among the samples."""
+    exact = deterministic_labels({}, 3.3, 33.0)
+    np.testing.assert_array_equal(exact.relevance_at([0, 1.2, 3.3, 20]), [0, 1.2, 3.3, 3.3])
+    assert 3.3 in exact.rate_bits
+    np.testing.assert_array_equal(exact.lost_bits, np.maximum(3.3 - exact.rate_bits, 0))
+
+
+def test_rows_name_the_exact_curve() -> None:
+    """Every image set has the deterministic curve, `gaussian` its own."""
+    names = {name: row.exact.partition(":")[2] for name, row in DATASETS.items()}
+    assert names.pop("gaussian") == gaussian.__name__
+    assert set(names.values()) == {deterministic_labels.__name__}
+
+
+def solved(pmf: list[float], outcomes: list[str], beta: float) -> tuple[float, float]:
+    """(rate, relevance) in bits of dit's solver for min I(X;T) − β I(T;Y)."""
+    np.random.seed(0)  # dit starts from numpy's global generator
+    solver = InformationBottleneck(dit.Distribution(outcomes, pmf), beta=beta)
+    solver.optimize(niter=5)
+    joint = solver.construct_joint(solver._optima)
+    return float(solver.complexity(joint)), float(solver.relevance(joint))
+
+
+@pytest.mark.parametrize("beta", [1.8, 2.5, 4.0])
+def test_binary_symmetric_channel_agrees_with_a_solver(beta: float) -> None:
+    """Above β = 1/(1 − 2δ)² the solver's point is on the curve, at a slope of 1/β."""
+    rate, relevance = solved([0.45, 0.05, 0.05, 0.45], ["00", "01", "10", "11"], beta)
+    assert 0.05 < rate < 1
+    assert relevance == pytest.approx(float(bsc_relevance(0.1, rate)), abs=1e-5)
+    slope = (bsc_relevance(0.1, rate + 1e-5) - bsc_relevance(0.1, rate - 1e-5)) / 2e-5
+    assert slope == pytest.approx(1 / beta, abs=2e-3)
+
+
+def test_binary_symmetric_channel_starts_at_its_beta() -> None:
+    """The slope at rate 0 is (1 − 2δ)², and below that β the solver keeps nothing."""
+    assert bsc_relevance(0.1, 1e-6) / 1e-6 == pytest.approx(0.64, rel=1e-3)
+    rate, _ = solved([0.45, 0.05, 0.05, 0.45], ["00", "01", "10", "11"], 1.5)
+    assert rate == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize(("beta", "expected"), [(1.2, 0.0), (1.6, 1.0)])
+def test_binary_erasure_channel_jumps_at_its_beta(beta: float, expected: float) -> None:
+    """Its curve is straight: the solver keeps nothing below β = 1/(1 − ε), all of it above."""
+    outcomes = ["00", "0e", "1e", "11"]
+    rate, relevance = solved([0.375, 0.125, 0.125, 0.375], outcomes, beta)
+    assert rate == pytest.approx(expected, abs=1e-3)
+    assert relevance == pytest.approx(float(bec_relevance(0.25, rate)), abs=1e-4)

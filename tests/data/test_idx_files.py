@@ -1,0 +1,172 @@
+"""Reading, checking and splitting files in MNIST's format."""
+
+import gzip
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from paretoib.data._dataset import Dataset, Split
+from paretoib.data._idx import load_idx
+from paretoib.data._source import Source
+from paretoib.errors import DataError, SpecError
+
+TRAIN, TEST, HELD = 60, 20, 15
+IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+
+
+def load(source: Source, folder: Path, subset: float = 1.0, split_seed: int = 0) -> Dataset:
+    return load_idx(source, folder=folder, subset=subset, split_seed=split_seed)
+
+
+def numbers(split: Split) -> list[int]:
+    """Which official images a split holds, in order."""
+    return [round(v) for v in (split.x[:, 0, 0, 0] * 255).tolist()]
+
+
+def test_images_keep_their_labels_and_pixels(
+    source: Source, folder: Path, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]
+) -> None:
+    """Every split pairs each official image, scaled to [0, 1], with its official label."""
+    data = load(source, folder)
+    for split in (data.train, data.validation, data.test):
+        index = numbers(split)
+        expected = torch.from_numpy(pixels[index][:, None].astype(np.float32) / 255)
+        torch.testing.assert_close(split.x, expected)
+        assert split.y.tolist() == labels[index].tolist()
+        assert (split.x.dtype, split.y.dtype) == (torch.float32, torch.int64)
+    assert (data.name, data.shape, data.classes) == ("mnist", (1, 28, 28), 10)
+
+
+def test_splits_are_disjoint_and_test_is_the_official_one(source: Source, folder: Path) -> None:
+    """Training and validation share the official training images, test holds all test images."""
+    data = load(source, folder)
+    train, validation, test = map(numbers, (data.train, data.validation, data.test))
+    assert sorted(train + validation) == list(range(TRAIN))
+    assert sorted(test) == list(range(TRAIN, TRAIN + TEST))
+    assert test != sorted(test), "the first n of test should be a random sample"
+
+
+@pytest.mark.parametrize(("subset", "count"), [(0.2, 12), (0.5, 30), (0.75, 45), (1.0, 45)])
+def test_subset_is_a_share_of_the_official_training_images(
+    source: Source, folder: Path, subset: float, count: int
+) -> None:
+    """A subset trains on its share of all, or what validation leaves; validation stays."""
+    whole, part = load(source, folder), load(source, folder, subset)
+    assert numbers(part.train) == numbers(whole.train)[:count]
+    assert numbers(part.validation) == numbers(whole.validation)
+    assert len(part.validation) == HELD
+
+
+def test_split_seed_fixes_the_split(source: Source, folder: Path) -> None:
+    """The same seed splits alike; another one holds other images back, on the same test set."""
+    first, again, other = (load(source, folder, split_seed=s) for s in (1, 1, 2))
+    assert numbers(first.train) == numbers(again.train)
+    assert set(numbers(first.validation)) != set(numbers(other.validation))
+    assert numbers(first.test) == numbers(other.test)
+
+
+def test_a_subset_without_images_is_refused(source: Source, folder: Path) -> None:
+    """A share that rounds to no image names the rule and the value."""
+    with pytest.raises(SpecError, match=r"at least one of 60 .* found `subset = 0.001`"):
+        load(source, folder, subset=0.001)
+
+
+def test_gzipped_files_give_the_same_data(
+    source: Source,
+    folder: Path,
+    files: dict[str, bytes],
+    tmp_path: Path,
+    put: Callable[[dict[str, bytes], Path], Path],
+) -> None:
+    """The files are read as published, with gzip, from the data folder or a system folder."""
+    zipped = {f"{name}.gz": gzip.compress(content) for name, content in files.items()}
+    system = put(zipped, tmp_path / "system")
+    put(zipped, tmp_path / "other" / "mnist")
+    plain = load(source, folder)
+    for same in (
+        load(source, tmp_path / "other"),
+        load(replace(source, system=system), tmp_path / "none"),
+    ):
+        torch.testing.assert_close(same.train.x, plain.train.x, rtol=0, atol=0)
+
+
+def wrong_magic(content: bytes) -> bytes:
+    return b"\x1f" + content[1:]
+
+
+def truncated(content: bytes) -> bytes:
+    return content[:-1]
+
+
+def other_size(content: bytes) -> bytes:
+    return content[:4] + (61).to_bytes(4, "big") + content[8:]
+
+
+def other_byte(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+def label_ten(content: bytes) -> bytes:
+    return content[:-1] + b"\x0a"
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "rule"),
+    [
+        (IMAGES, wrong_magic, "should begin with the magic number 00000803; found 1f000803"),
+        (LABELS, wrong_magic, "should begin with the magic number 00000801; found 1f000801"),
+        (IMAGES, lambda _: b"", "should begin with the magic number 00000803; found nothing"),
+        (IMAGES, lambda c: c[:9], r"sizes should be \(60, 28, 28\); found \(60, 0, 0\)"),
+        (IMAGES, other_size, r"sizes should be \(60, 28, 28\); found \(61, 28, 28\)"),
+        (IMAGES, truncated, "should have 47056 bytes; found 47055"),
+        (LABELS, lambda c: c + b"\0", "should have 68 bytes; found 69"),
+        (LABELS, label_ten, "labels should be below 10; found 10"),
+        (IMAGES, other_byte, "the md5 of its content should be [0-9a-f]{32}; found [0-9a-f]{32}"),
+    ],
+)
+def test_a_damaged_idx_file_is_recognised(
+    source: Source, folder: Path, file: str, damage: Callable[[bytes], bytes], rule: str
+) -> None:
+    """The error names the file, the rule and what was found."""
+    path = folder / "mnist" / file
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match=f"{file}.*{rule}"):
+        load(source, folder)
+
+
+@pytest.mark.parametrize("damage", [truncated, lambda c: c[:40], lambda c: b"PK" + c[2:]])
+def test_a_damaged_gzip_file_is_recognised(
+    source: Source, folder: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    """A gzip file that is cut short, or is none, is named."""
+    path = folder / "mnist" / IMAGES
+    path.with_name(f"{IMAGES}.gz").write_bytes(damage(gzip.compress(path.read_bytes())))
+    path.unlink()
+    with pytest.raises(DataError, match=rf"{IMAGES}\.gz: should be a whole gzip file; found"):
+        load(source, folder)
+
+
+def test_a_file_that_cannot_be_read_is_named(source: Source, folder: Path) -> None:
+    """What the operating system says of an unreadable file is passed on with its path."""
+    path = folder / "mnist" / IMAGES
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DataError, match=f"{IMAGES} should be a readable file; found: Is a dir"):
+        load(source, folder)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_forbidden_folder_is_named(source: Source, folder: Path) -> None:
+    """A folder without permission is an error about a path, not an absent data set."""
+    (folder / "mnist").chmod(0)
+    try:
+        with pytest.raises(DataError, match=f"{IMAGES} should be a readable file; found: Perm"):
+            load(source, folder)
+    finally:
+        (folder / "mnist").chmod(0o700)

@@ -1,0 +1,54 @@
+"""Loading by name."""
+
+import subprocess
+import sys
+from inspect import signature
+from pathlib import Path
+
+import pytest
+
+from paretoib.data import DATASETS
+from paretoib.data._load import load_dataset
+from paretoib.errors import DataError, SpecError
+
+
+def test_a_data_set_is_loaded_once_a_process(tmp_path: Path) -> None:
+    """Defaults, lists from JSON and the order of parameters make no difference."""
+    given = {"split_seed": 0, "samples": 20_000, "correlations": [0.95, 0.8, 0.6, 0.3]}
+    first = load_dataset("gaussian", {}, folder=tmp_path)
+    assert load_dataset("gaussian", given, folder=tmp_path) is first
+    assert load_dataset("gaussian", {"split_seed": 1}, folder=tmp_path) is not first
+
+
+def test_an_error_is_not_remembered(tmp_path: Path) -> None:
+    """What failed is tried again: the files may be there the next time."""
+    (tmp_path / "mnist" / "train-images-idx3-ubyte").mkdir(parents=True)
+    with pytest.raises(DataError, match="Is a directory"):
+        load_dataset("mnist", {}, folder=tmp_path)
+    (tmp_path / "mnist" / "train-images-idx3-ubyte").rmdir()
+    (tmp_path / "mnist" / "train-images-idx3-ubyte").write_bytes(b"")
+    with pytest.raises(DataError, match="magic number"):
+        load_dataset("mnist", {}, folder=tmp_path)
+
+
+def test_an_unknown_name_or_parameter_is_refused() -> None:
+    """Both errors say what there is."""
+    with pytest.raises(SpecError, match=r"unknown data set: .*did you mean `fashion_mnist`"):
+        load_dataset("fashion-mnist", {})
+    with pytest.raises(
+        SpecError, match=r"`digits` should be among subset, split_seed; .*`shuffle`"
+    ):
+        load_dataset("digits", {"shuffle": True})
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_row_declares_what_its_function_takes(name: str) -> None:
+    """The declared parameters are exactly the function's keywords beside the folder."""
+    declared = {param.name for param in DATASETS[name].params}
+    assert set(signature(DATASETS[name].load()).parameters) == {"folder", *declared}
+
+
+def test_listing_and_exact_curves_load_no_torch() -> None:
+    """The registry and the exact curves serve entry points that must start fast."""
+    code = "import sys, paretoib.data, paretoib.data._exact; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
