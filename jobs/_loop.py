@@ -19,6 +19,7 @@ Planner = Callable[[Sequence[TrialSpec]], list[list[TrialSpec]]]
 OnRecord = Callable[[TrialRecord], None]
 
 RETRIES = 3  # of a pack whose worker was lost
+ASKED = 64  # trials asked for at a time, for each worker: enough to fill packs
 
 
 class Packs(Searcher):
@@ -77,13 +78,7 @@ class Packs(Searcher):
 
 
 def run_packs(
-    driver: Driver,
-    plan: Planner,
-    on_record: OnRecord,
-    workers: Workers,
-    *,
-    batch: int,
-    folder: Path,
+    driver: Driver, plan: Planner, on_record: OnRecord, workers: Workers, *, folder: Path
 ) -> None:
     """Run a driver's trials to the end; `on_record` is called for each, one at a time."""
     common = {
@@ -91,7 +86,7 @@ def run_packs(
         "device": workers.device,
         "folder": str(folder.resolve()),
     }
-    searcher = Packs(driver, plan, on_record, batch=batch, common=common)
+    searcher = Packs(driver, plan, on_record, batch=ASKED * workers.count, common=common)
     # Tune wants a folder for its own state; nothing of it is kept.
     with tempfile.TemporaryDirectory(prefix="paretoib-tune-") as scratch:
         tune.Tuner(
@@ -105,7 +100,6 @@ def run_packs(
             run_config=tune.RunConfig(
                 storage_path=scratch,
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
-                checkpoint_config=tune.CheckpointConfig(),
                 verbose=0,
             ),
         ).fit()

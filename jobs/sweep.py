@@ -5,19 +5,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from paretoib.errors import ParetoIBError
-from paretoib.fronts import build_front, hypervolume_so_far
-from paretoib.fronts._exact import exact_curve
+from paretoib.errors import ParetoIBError, SpecError
+from paretoib.fronts import hypervolume_so_far
 from paretoib.records import Front, Reference, Status, SweepInfo, TrialRecord
 from paretoib.search import driver as new_driver
 from paretoib.settings import settings
-from paretoib.specs import SweepSpec
+from paretoib.specs import SweepSpec, TrialSpec
 from paretoib.tracking import Picture, Ruler, Tracker, tracker
+from paretoib.tracking._read import front_of
 
 FRONT_EVERY = 10.0  # seconds between two writings of the front while trials end
 
@@ -50,30 +50,45 @@ def run_sweep(
     before the sweep has been written it is raised as the `KeyboardInterrupt` that it is.
     Raises `DataError`, `StoreError`, `SpecError`, each before a sweep is made.
     """
+    from jobs._cluster import ray_instance
+
     # Ray's processes start while this one loads torch, the data and the store.
     with ThreadPoolExecutor(1) as pool:
         preparing = pool.submit(_prepare, spec, store)
-        from jobs._cluster import ray_instance
-
         with ray_instance(settings()) as workers:
-            store_, shape, ruler = preparing.result()
+            opened, shape, ruler = preparing.result()
             from jobs._loop import run_packs
             from paretoib.training._plan import plan_packs
 
-            info = store_.find(sweep_id) if sweep_id else store_.create(spec)
-            run = _Run(spec, info, store_, ruler, on_progress)
+            def plan(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
+                return plan_packs(trials, shape, workers=workers.count, device=workers.device)
+
+            info = opened.find(sweep_id) if sweep_id else opened.create(spec)
+            run = _Run(spec, info, opened, ruler, on_progress)
             with run.closing():
-                run_packs(
-                    run.driver,
-                    lambda trials: plan_packs(
-                        trials, shape, workers=workers.count, device=workers.device
-                    ),
-                    run.add,
-                    workers,
-                    batch=max(64, 32 * workers.count),
-                    folder=settings().data,
-                )
+                run_packs(run.driver, plan, run.add, workers, folder=settings().data)
     return run.front(run.status)
+
+
+def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRecord:
+    """Train the one trial of a sweep in this process, without Ray; its record, with history.
+
+    Raises what `run_sweep` raises, and `SpecError` for a sweep of several trials.
+    """
+    opened, _, ruler = _prepare(spec, store)
+    from jobs._worker import run_pack
+
+    driver = new_driver(spec)
+    trials = driver.ask(2)
+    if len(trials) != 1:
+        raise SpecError(f"a training run should have 1 trial; found {spec.trials}")
+    run = _Run(spec, opened.create(spec), opened, ruler, lambda _: None)
+    with run.closing():
+        (record,) = run_pack(trials, device=settings().device, folder=settings().data)
+        run.add(record)
+    if run.status == "interrupted":
+        raise KeyboardInterrupt
+    return record
 
 
 class _Run:
@@ -112,14 +127,8 @@ class _Run:
 
     def front(self, status: Status) -> Front:
         """The front of all trials so far."""
-        reference, ceiling = self.ruler.reference, self.ruler.label_entropy_bits
-        return build_front(
-            self.info.model_copy(update={"status": status}),
-            self.records,
-            reference=reference,
-            label_entropy_bits=ceiling,
-            exact=exact_curve(self.info.spec["data"], ceiling_bits=ceiling, reference=reference),
-        )
+        info = self.info.model_copy(update={"status": status})
+        return front_of(info, self.records, self.ruler)
 
     @contextmanager
     def closing(self) -> Iterator[None]:

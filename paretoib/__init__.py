@@ -1,7 +1,7 @@
 """paretoib: Pareto fronts of information-bottleneck objectives, on one ruler.
 
-    import paretoib
-    front = paretoib.sweep({"method": "mib", "data": "digits"})
+import paretoib
+front = paretoib.sweep({"method": "mib", "data": "digits"})
 """
 
 from collections.abc import Mapping

@@ -204,7 +204,7 @@ class ComparedPoint(Point):
     """A point within a comparison; hull and support are those of its own side's front.
 
     `dominated_by_other` says whether the other side dominates it, `dominated_bits` by how much:
-    the largest shift of the point in both coordinates that would free it (0 where it is free).
+    the smallest shift of the point in both coordinates that would free it (0 where it is free).
     """
 
     side: Side

@@ -1,0 +1,84 @@
+"""The command line: parse, one call, print.
+
+Nothing heavy is imported here: `paretoib --help` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+import paretoib
+from paretoib.cli import _catalogue, _read, _sweep
+from paretoib.errors import ParetoIBError
+
+app = typer.Typer(
+    help="Pareto fronts of information-bottleneck objectives, measured with one ruler.",
+    epilog="Exit codes: 0 done; 1 no usable trial, or a fault of paretoib's own; 2 wrong usage; "
+    "130 interrupted. With --debug anywhere, errors come with their traceback.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _module in (_sweep, _read, _catalogue):
+    for _command in _module.COMMANDS:
+        app.command()(_command)
+app.command("list")(_read.list_)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"paretoib {paretoib.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Run a command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script: run, print errors as one plain line, exit with the right code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = _read.spread_against([a for a in given if a != "--debug"])
+    sys.exit(_run(given, debug=debug))
+
+
+def _run(arguments: list[str], *, debug: bool) -> int:
+    try:
+        return app(arguments, prog_name="paretoib", standalone_mode=False) or 0
+    except KeyboardInterrupt:
+        return _say("interrupted", 130)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ParetoIBError as error:
+        if debug:
+            raise
+        return _say(f"error: {error}", 2)
+    except typer.Abort:
+        return _say("interrupted", 130)
+    except Exception as error:
+        # What the parser finds wrong is known by its method; typer does not export the class.
+        if hasattr(error, "format_message"):
+            return _say(f"error: {error.format_message()}", 2)
+        if debug:
+            raise
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return _say(f"error: {text} (--debug shows where)", 1)
+
+
+def _say(line: str, code: int) -> int:
+    typer.echo(line, err=True)
+    return code

@@ -1,0 +1,134 @@
+"""The commands that read the store: front, compare, list, show, ui."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paretoib.cli import _render
+from paretoib.errors import ParetoIBError, StoreError
+
+if TYPE_CHECKING:
+    from paretoib.records import Front, SweepInfo
+
+Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help="Id, unique prefix of one, or name.")]
+Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP...", help="Ids, prefixes, names.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Page = Annotated[Path | None, typer.Option("--html", help="Also write the interactive page here.")]
+Image = Annotated[Path | None, typer.Option("--png", help="Also write the picture here.")]
+
+
+def front(sweep: Sweep, as_json: AsJSON = False, html: Page = None, png: Image = None) -> None:
+    """Show a sweep's front."""
+    found = _fronts([sweep])[0]
+    if html or png:
+        from paretoib.fronts import front_html, front_png
+
+        _write(html, lambda: front_html(found).encode())
+        _write(png, lambda: front_png(found))
+    if as_json:
+        typer.echo(found.to_json(indent=2))
+    else:
+        _render.front(found)
+
+
+def compare(
+    sweeps: Sweeps,
+    against: Annotated[
+        list[str], typer.Option(metavar="SWEEP...", help="The other side's sweeps.")
+    ],
+    as_json: AsJSON = False,
+    html: Page = None,
+    png: Image = None,
+) -> None:
+    """Compare the fronts of some sweeps with those of others, on one ruler."""
+    from paretoib.fronts import compare as compare_fronts
+
+    comparison = compare_fronts(_fronts(sweeps), _fronts(against))
+    if html or png:
+        from paretoib.fronts import comparison_html, comparison_png
+
+        _write(html, lambda: comparison_html(comparison).encode())
+        _write(png, lambda: comparison_png(comparison))
+    if as_json:
+        typer.echo(comparison.to_json(indent=2))
+    else:
+        _render.comparison(comparison)
+
+
+def list_(as_json: AsJSON = False) -> None:
+    """List the sweeps, newest first."""
+    from paretoib.tracking import tracker
+
+    _render.sweeps(tracker().sweeps(), as_json)
+
+
+def show(sweep: Sweep, as_json: AsJSON = False) -> None:
+    """Show a sweep's specification, how it stands, and where to look at it."""
+    from paretoib.tracking import tracker
+
+    store = tracker()
+    info = store.find(sweep)
+    _render.sweep(info, store.records(info.id), store.address(info.id), as_json)
+
+
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on loopback.")] = 5000,
+) -> int:
+    """Serve the MLflow pages of the store until Ctrl-C."""
+    import subprocess
+
+    from paretoib.tracking import ui as mlflow_ui
+
+    pages = mlflow_ui(port)
+    typer.echo(f"MLflow: {pages.address}", err=True)
+    if not pages.command:
+        return 0
+    with subprocess.Popen(pages.command, env=pages.environment) as server:
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            # The server has had the same Ctrl-C; it gets a moment to end by itself.
+            server.terminate()
+            return 0
+
+
+def spread_against(arguments: Sequence[str]) -> list[str]:
+    """`--against A B` as `--against A --against B`, which is what the parser knows."""
+    spread: list[str] = []
+    against = False
+    for argument in arguments:
+        if argument == "--against":
+            against = True
+            continue
+        against = against and not argument.startswith("-")
+        spread += ["--against", argument] if against else [argument]
+    return spread if arguments[:1] == ["compare"] and "--against" in arguments else list(arguments)
+
+
+def _fronts(references: Sequence[str]) -> "list[Front]":
+    from paretoib.tracking import tracker
+    from paretoib.tracking._read import read_front
+
+    store = tracker()
+    found: dict[str, SweepInfo] = {}
+    for reference in references:
+        info = store.find(reference)
+        if info.id in found:
+            raise ParetoIBError(f"a sweep should be named once; found `{info.name}` twice")
+        found[info.id] = info
+    return [read_front(store, info) for info in found.values()]
+
+
+def _write(path: Path | None, content: Callable[[], bytes]) -> None:
+    if path is None:
+        return
+    try:
+        path.write_bytes(content())
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+    typer.echo(f"wrote {path}", err=True)
+
+
+COMMANDS = (front, compare, show, ui)

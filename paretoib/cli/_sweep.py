@@ -1,0 +1,139 @@
+"""`paretoib sweep` and `paretoib train`: what is asked for becomes one `SweepSpec`, and runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from paretoib.cli import _render
+from paretoib.errors import SpecError
+
+if TYPE_CHECKING:
+    from paretoib.specs import SweepSpec
+
+Method = Annotated[str | None, typer.Option(help="One of `paretoib methods`. Default: mib.")]
+Dataset = Annotated[str | None, typer.Option(help="One of `paretoib datasets`. Default: digits.")]
+Model = Annotated[str | None, typer.Option(help="One of `paretoib models`. Default: the data's.")]
+Config = Annotated[Path | None, typer.Option(help="A YAML file with a sweep; flags go over it.")]
+Epochs = Annotated[int | None, typer.Option(help="Passes over the training data.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Set any field; can be repeated."),
+]
+Name = Annotated[str | None, typer.Option(help="A name to find the sweep by.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, no more.")]
+
+
+def sweep(
+    method: Method = None,
+    dataset: Dataset = None,
+    model: Model = None,
+    config: Config = None,
+    search: Annotated[str | None, typer.Option(help="grid or adaptive.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Trials in all, over all seeds.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Such as 0,1,2.")] = None,
+    epochs: Epochs = None,
+    set_: Set = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=SPEC",
+            help="An axis: beta=1e-4:1:16 (log-spaced), mu=lin:0.1:1:4, latent=2,8,32. "
+            "Can be repeated.",
+        ),
+    ] = None,
+    name: Name = None,
+    as_json: AsJSON = False,
+    dry_run: Annotated[bool, typer.Option(help="Show the filled-in sweep; run nothing.")] = False,
+) -> int:
+    """Run a sweep and show its front."""
+    flags = {
+        "method": method,
+        "data": dataset,
+        "model": model,
+        "search": search,
+        "trials": trials,
+        "name": name,
+        "seeds": seeds.split(",") if seeds else None,
+    }
+    spec = _assemble(config, flags, _settings(set_, epochs), _pairs(grid, "--grid"))
+    if dry_run:
+        _render.spec(spec, as_json)
+        return 0
+    return _render.run_sweep(spec, as_json)
+
+
+def train(
+    method: Method = None,
+    dataset: Dataset = None,
+    model: Model = None,
+    config: Config = None,
+    seed: Annotated[int, typer.Option(help="Of weights, data order and noise.")] = 0,
+    epochs: Epochs = None,
+    set_: Set = None,
+    name: Name = None,
+    as_json: AsJSON = False,
+) -> int:
+    """Train one trial in this process, without Ray, and show what it measures."""
+    flags = {"method": method, "data": dataset, "model": model, "name": name}
+    one = {"search": "grid", "seeds": [seed], "trials": 0}
+    template = _assemble(config, flags | one, _settings(set_, epochs), {}).template
+    axes = {"weighting.beta": [template.get("beta")]} if "beta" in template.weighting.params else {}
+    spec = _assemble(config, flags | one | {"grid": axes}, _settings(set_, epochs), {})
+    from jobs.sweep import train as train_one
+
+    record = train_one(spec)
+    if as_json:
+        typer.echo(record.to_json(indent=2))
+    else:
+        _render.record(record)
+    return 0 if record.status == "finished" else 1
+
+
+def _assemble(
+    config: Path | None, flags: dict[str, Any], settings: dict[str, Any], grid: dict[str, Any]
+) -> "SweepSpec":
+    from paretoib.specs import SweepSpec
+
+    document = _document(config)
+    document |= {key: value for key, value in flags.items() if value is not None}
+    return SweepSpec.assemble(document, settings, grid)
+
+
+def _document(config: Path | None) -> dict[str, Any]:
+    if config is None:
+        return {}
+    import yaml
+
+    try:
+        document = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"--config {config}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = " ".join(str(error).split())
+        raise SpecError(f"--config {config}: should be YAML; found {line}") from error
+    if not isinstance(document, dict):
+        raise SpecError(f"--config {config}: should be a mapping of fields; found {document!r}")
+    return document
+
+
+def _settings(pairs: list[str] | None, epochs: int | None) -> dict[str, Any]:
+    from paretoib.specs import parse_value
+
+    settings = {field: parse_value(text) for field, text in _pairs(pairs, "--set").items()}
+    return settings if epochs is None else settings | {"training.epochs": epochs}
+
+
+def _pairs(pairs: list[str] | None, option: str) -> dict[str, str]:
+    parsed: dict[str, str] = {}
+    for pair in pairs or ():
+        field, equals, value = pair.partition("=")
+        if not equals or not field:
+            raise SpecError(f"{option}: should be FIELD=VALUE; found `{pair}`")
+        if field in parsed:
+            raise SpecError(f"{option}: `{field}` should be given once; found it twice")
+        parsed[field] = value
+    return parsed
+
+
+COMMANDS = (sweep, train)

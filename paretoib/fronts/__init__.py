@@ -1,0 +1,57 @@
+"""Fronts: dominance, indicators, hull, comparison, pictures.
+
+The pictures' libraries are imported when a picture is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from paretoib.fronts._comparison import compare
+from paretoib.fronts._dominance import coverage, dominated_by, dominated_depth, nondominated
+from paretoib.fronts._front import build_front, hypervolume_so_far
+from paretoib.fronts._hull import Reachability, reachability
+from paretoib.fronts._indicators import (
+    attainment,
+    attainment_difference,
+    epsilon_additive,
+    hypervolume,
+    igd_plus,
+)
+
+if TYPE_CHECKING:
+    from paretoib.fronts._interactive import comparison_html, front_html
+    from paretoib.fronts._static import comparison_png, front_png
+
+__all__ = [
+    "Reachability",
+    "attainment",
+    "attainment_difference",
+    "build_front",
+    "compare",
+    "comparison_html",
+    "comparison_png",
+    "coverage",
+    "dominated_by",
+    "dominated_depth",
+    "epsilon_additive",
+    "front_html",
+    "front_png",
+    "hypervolume",
+    "hypervolume_so_far",
+    "igd_plus",
+    "nondominated",
+    "reachability",
+]
+
+_PICTURES = {
+    "comparison_html": "_interactive",
+    "front_html": "_interactive",
+    "comparison_png": "_static",
+    "front_png": "_static",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PICTURES:
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    return getattr(import_module(f"{__name__}.{_PICTURES[name]}"), name)

@@ -1,0 +1,62 @@
+"""Pareto dominance of points to be minimised, through moocore."""
+
+import moocore
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy.typing import ArrayLike
+
+from paretoib.errors import ParetoIBError
+
+
+def finite(points: ArrayLike) -> Float[np.ndarray, "n m"]:
+    """The points as an array of doubles, one a row.
+
+    Raises ParetoIBError where a coordinate is NaN or infinite: moocore would leave such rows out
+    without a word.
+    """
+    array = np.asarray(points, dtype=np.float64)
+    if array.ndim != 2:
+        raise ParetoIBError(f"points should be rows of coordinates; found an array {array.shape}")
+    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    if len(bad):
+        row = int(bad[0])
+        raise ParetoIBError(f"points should be finite; found {array[row].tolist()} in row {row}")
+    return array
+
+
+def nondominated(points: ArrayLike) -> Bool[np.ndarray, " n"]:
+    """Which points no other dominates; of equal points all are kept, or none."""
+    array = finite(points)
+    if not len(array):
+        return np.zeros(0, dtype=bool)
+    return moocore.is_nondominated(array, keep_weakly=True)
+
+
+def dominated_by(points: ArrayLike, others: ArrayLike) -> Bool[np.ndarray, " n"]:
+    """Which points some other point dominates: nowhere worse, and better somewhere."""
+    own, other = _pairwise(points, others)
+    return np.any(np.all(other <= own, axis=2) & np.any(other < own, axis=2), axis=1)
+
+
+def dominated_depth(points: ArrayLike, others: ArrayLike) -> Float[np.ndarray, " n"]:
+    """The smallest common shift of all coordinates that frees each point from `others`.
+
+    0 where nothing dominates the point, or where it only just does (equal in one coordinate).
+    """
+    own, other = _pairwise(points, others)
+    return np.max(np.min(own - other, axis=2), axis=1, initial=0.0)
+
+
+def coverage(points: ArrayLike, others: ArrayLike) -> float:
+    """The share of `others` that some point dominates or equals (0 to 1).
+
+    The C-metric C(points, others) of Zitzler and Thiele (1998). Not symmetric, and 0 where there
+    is nothing to cover.
+    """
+    other, own = _pairwise(others, points)
+    covered = np.any(np.all(own <= other, axis=2), axis=1)
+    return float(np.mean(covered)) if len(covered) else 0.0
+
+
+def _pairwise(points: ArrayLike, others: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    return finite(points)[:, None, :], finite(others)[None, :, :]

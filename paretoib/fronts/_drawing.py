@@ -1,0 +1,207 @@
+"""What the pictures show, before any plotting library: curves, scales, colours and words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, log10
+
+import numpy as np
+
+from paretoib.fronts._front import coordinates
+from paretoib.fronts._hull import reachability
+from paretoib.records import ComparedPoint, Comparison, Cost, ExactCurve, Front, Point, Reference
+
+# Okabe and Ito's palette, told apart with every common colour blindness; viridis likewise.
+LEFT, RIGHT, EXACT, INK, FAINT = "#0072B2", "#D55E00", "#009E73", "#30343B", "#9AA0A8"
+COLOURS = "viridis"
+
+RATE_TITLE = "rate I(X;Z), bits"
+ALONE = "front, "
+SUPPORTED = "on the hull"
+UNSUPPORTED = "above the hull"
+NOTHING = "no trial with a finite rate yet"
+SMALLEST_DECADE = -3
+SYMBOLS = {"beta": "β", "mu": "μ", "prior_width": "σ"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve to draw; rate and lost in bits."""
+
+    rate: np.ndarray
+    lost: np.ndarray
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Points with a finite rate, by where they stand to their front and hull."""
+
+    supported: list[Point]
+    unsupported: list[Point]
+    dominated: list[Point]
+
+    @classmethod
+    def of(cls, points: Sequence[Point]) -> "Groups":
+        drawn = [p for p in points if p.rate_bits is not None]
+        return cls(
+            supported=[p for p in drawn if p.supported],
+            unsupported=[p for p in drawn if p.on_front and not p.supported],
+            dominated=[p for p in drawn if not p.on_front],
+        )
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The axes: `floor` stands for smaller rates, `top` is where the lost bits are cut off.
+
+    `right` is how far an exact curve is drawn.
+    """
+
+    floor: float
+    right: float
+    log: bool
+    bottom: float
+    top: float
+    lost_title: str
+
+    def rate(self, points: Sequence[Point]) -> np.ndarray:
+        """Rates as they are drawn: a logarithmic axis has no room for 0."""
+        return np.maximum([p.rate_bits or 0.0 for p in points], self.floor)
+
+    def lower(self, points: Sequence[Point]) -> np.ndarray:
+        """Lower ends of the rates' sandwiches as they are drawn; the rate itself where unknown."""
+        lower = [(p.rate_bits if p.rate_lower_bits is None else p.rate_lower_bits) for p in points]
+        return np.clip(np.array(lower, dtype=float), self.floor, self.rate(points))
+
+    def beyond(self, points: Sequence[Point]) -> int:
+        """How many points lie above the picture."""
+        return sum(p.rate_bits is not None and p.lost_bits > self.top for p in points)
+
+
+def plane(points: Sequence[Point], reference: Reference) -> Plane:
+    """Axes that show all that lies within the reference's lost bits."""
+    rate, lost = coordinates(points).T
+    positive = rate[rate > 0]
+    decade = ceil(log10(positive.min())) - 1 if len(positive) else SMALLEST_DECADE
+    low = 10.0 ** max(decade, SMALLEST_DECADE)
+    known = [p for p in points if p.accuracy is not None]
+    ceiling = "H(Y)" if known or not points else "I(X;Y)"
+    inside = lost[lost <= reference.lost_bits]
+    highest = inside.max(initial=0.0) or reference.lost_bits
+    return Plane(
+        floor=low,
+        right=1.15 * max(rate.max(initial=0.0), low) if len(rate) else reference.rate_bits,
+        log=bool(len(rate)) and float(np.maximum(rate, low).max()) > 10 * max(low, rate.min()),
+        bottom=min(0.0, lost.min(initial=0.0)) - 0.03 * highest,
+        top=1.06 * highest,
+        lost_title=f"lost bits, {ceiling} − relevance",
+    )
+
+
+def staircase(points: Sequence[Point], axes: Plane) -> Line:
+    """The front's points, rate ascending, to be joined by steps."""
+    front = np.unique(coordinates([p for p in points if p.on_front]), axis=0)
+    return Line(np.maximum(front[:, 0], axes.floor), front[:, 1])
+
+
+def hull(points: Sequence[Point], axes: Plane) -> Line:
+    """The hull, as densely sampled as a logarithmic axis needs."""
+    rate, lost = reachability(coordinates(points)).vertices.T
+    return _dense(rate, lost, axes.floor, rate.max(initial=axes.floor))
+
+
+def exact_line(exact: ExactCurve, axes: Plane) -> Line:
+    """The exact curve as far as it is drawn."""
+    return _dense(np.array(exact.rate_bits), np.array(exact.lost_bits), axes.floor, axes.right)
+
+
+def _dense(rate: np.ndarray, lost: np.ndarray, first: float, last: float) -> Line:
+    """A chain of straight lines from `first` to `last`, which a logarithmic axis bends."""
+    if len(rate) < 2:
+        return Line(np.maximum(rate, first), lost)
+    drawn = np.unique(np.concatenate([rate, np.geomspace(first, last, 200)]))
+    drawn = drawn[(drawn >= max(first, rate[0])) & (drawn <= min(last, rate[-1]))]
+    return Line(drawn, np.interp(drawn, rate, lost))
+
+
+def sides(comparison: Comparison) -> list[tuple[str, str, list[ComparedPoint]]]:
+    """(label, colour, points) of both sides."""
+    return [
+        (about.label, colour, [p for p in comparison.points if p.side == side])
+        for side, about, colour in (
+            ("left", comparison.left, LEFT),
+            ("right", comparison.right, RIGHT),
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class ColourScale:
+    """A hyperparameter as colour, from `low` to `high`; in decades where `log`."""
+
+    name: str
+    low: float
+    high: float
+    log: bool
+
+    def of(self, points: Sequence[Point]) -> np.ndarray:
+        """The points' values, kept within the scale (a β of 0 is drawn as the smallest)."""
+        return np.clip([float(p.params[self.name]) for p in points], self.low, self.high)
+
+
+def colour_scale(points: Sequence[Point]) -> ColourScale | None:
+    """The first hyperparameter whose numbers vary, the weighting's first; None if none does."""
+    names = dict.fromkeys(name for p in points for name in p.params)
+    for name in sorted(names, key=lambda n: not n.startswith("weighting.")):
+        values = [p.params.get(name) for p in points]
+        numbers = {v for v in values if isinstance(v, int | float) and not isinstance(v, bool)}
+        if len(numbers) < 2 or not numbers.issuperset(values):
+            continue
+        low, high = min(numbers), max(numbers)
+        positive = min((v for v in numbers if v > 0), default=0)
+        if low >= 0 and high > 10 * positive:
+            return ColourScale(name, positive, high, log=True)
+        return ColourScale(name, low, high, log=False)
+    return None
+
+
+def short_name(name: str) -> str:
+    """`weighting.beta` as β."""
+    leaf = name.rpartition(".")[2]
+    return SYMBOLS.get(leaf, leaf.replace("_", " "))
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number as a person reads it; a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}g}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def cost_words(cost: Cost) -> str:
+    """Trials and time."""
+    return f"{cost.trials} trial{'s' * (cost.trials != 1)}, {duration(cost.seconds)}"
+
+
+def front_caption(front: Front, axes: Plane) -> str:
+    """Hypervolume, its reference, cost, and what is not drawn."""
+    r = front.reference
+    parts = [
+        f"hypervolume {number(front.hypervolume, 4)} bits² below the reference "
+        f"({number(r.rate_bits)} bits of rate, {number(r.lost_bits)} lost)",
+        cost_words(front.cost),
+    ]
+    noiseless = sum(p.rate_bits is None for p in front.points)
+    for count, words in (
+        (len(front.failed), "failed"),
+        (noiseless, "without a finite rate"),
+        (axes.beyond(front.points), "above the picture"),
+    ):
+        if count:
+            parts.append(f"{count} {words}")
+    return " · ".join(parts)

@@ -1,0 +1,79 @@
+"""β-reachability: which points of a front some linear scalarisation selects, and which none does.
+
+Minimising f2 + β f1 over a set, for any β > 0, ends on the lower-left convex hull of the set plus
+the positive quadrant (Das and Dennis 1997; Boyd and Vandenberghe, section 4.7).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy.typing import ArrayLike
+
+from paretoib.fronts._dominance import finite, nondominated
+
+TOLERANCE = 1e-9
+"""Bits above the hull up to which a point counts as lying on it."""
+
+
+@dataclass(frozen=True)
+class Reachability:
+    """The hull of a set of points, and where each of them stands to it.
+
+    `vertices` (v, 2) are the hull's corners, rate ascending. For point i: `gap[i]` is its vertical
+    distance above the hull; where `supported[i]`, every β in [`lowest[i]`, `highest[i]`] selects
+    it (β per unit of the first coordinate; `highest` is infinite at the leftmost corner).
+    """
+
+    vertices: Float[np.ndarray, "v 2"]
+    gap: Float[np.ndarray, " n"]
+    supported: Bool[np.ndarray, " n"]
+    lowest: Float[np.ndarray, " n"]
+    highest: Float[np.ndarray, " n"]
+
+    def interval(self, i: int) -> tuple[float, float | None] | None:
+        """The β that select point i; None: no β, an upper end of None: no upper end."""
+        if not self.supported[i]:
+            return None
+        high = float(self.highest[i])
+        return float(self.lowest[i]), high if np.isfinite(high) else None
+
+
+def reachability(points: ArrayLike) -> Reachability:
+    """Where each point (f1, f2), both to be minimised, stands to the hull of all of them.
+
+    A dominated point is never supported, even where β = 0 ties it with the best f2. A point on an
+    edge between two corners is supported by one β alone, the edge's slope.
+    """
+    array = finite(points)
+    front = nondominated(array)
+    vertices = _lower_left_hull(np.unique(array[front], axis=0))
+    if not len(vertices):
+        nothing = np.zeros(0)
+        return Reachability(vertices, nothing, front, nothing, nothing)
+    x, y = vertices.T
+    gap = np.maximum(array[:, 1] - np.interp(array[:, 0], x, y), 0.0)
+    # β at which a corner hands over to the one on its right, from the leftmost (β = ∞) on.
+    handover = np.concatenate([[np.inf], -np.diff(y) / np.diff(x), [0.0]])
+    return Reachability(
+        vertices=vertices,
+        gap=gap,
+        supported=front & (gap <= TOLERANCE),
+        lowest=handover[np.searchsorted(x, array[:, 0], side="right")],
+        highest=handover[np.searchsorted(x, array[:, 0], side="left")],
+    )
+
+
+def _lower_left_hull(front: np.ndarray) -> np.ndarray:
+    """Corners of the lower hull of mutually non-dominated points sorted by f1 (monotone chain)."""
+    corners: list[np.ndarray] = []
+    for point in front:
+        while len(corners) > 1 and _turn(corners[-2], corners[-1], point) <= 0:
+            corners.pop()
+        corners.append(point)
+    return np.array(corners).reshape(-1, 2)
+
+
+def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
+    """Positive where a → b → c turns left, as it does round a lower hull."""
+    return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))

@@ -1,0 +1,193 @@
+"""Pictures to point at: one self-contained HTML page each, by plotly, without any network."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from paretoib.fronts import _drawing as d
+from paretoib.fronts._hover import hover
+from paretoib.fronts._page import indicator_table, page
+from paretoib.records import Comparison, ExactCurve, Front, Point
+
+BAR = "rgba(154, 160, 168, 0.3)"
+"""The rate's sandwich: FAINT, and fainter."""
+
+
+def front_html(front: Front) -> str:
+    """A page with the front, its hull and every trial; pointing at one shows its parameters."""
+    axes = d.plane(front.points, front.reference)
+    figure = _canvas(axes, front.points)
+    _exact(figure, axes, front.exact)
+    _curves(figure, axes, front.points, d.INK, "")
+    groups, scale = d.Groups.of(front.points), d.colour_scale(front.points)
+    _points(figure, axes, groups.dominated, "dominated", _faint(d.FAINT))
+    for points, label, symbol in _looks(groups):
+        colour = {"color": d.LEFT} if scale is None else _shades(scale, points)
+        _points(figure, axes, points, d.ALONE + label, {"symbol": symbol, **colour})
+    if scale is not None:
+        figure.update_layout(coloraxis=_colour_axis(scale), margin_b=105)
+    title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
+    return page(title, escape(d.front_caption(front, axes)), _script(figure), log=axes.log)
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """A page with the verdict, both fronts on one plane, and the table of indicators."""
+    axes = d.plane(comparison.points, comparison.reference)
+    figure = _canvas(axes, comparison.points)
+    _exact(figure, axes, comparison.exact)
+    labels = {"left": comparison.left.label, "right": comparison.right.label}
+    for label, colour, points in d.sides(comparison):
+        groups = d.Groups.of(points)
+        _points(figure, axes, groups.dominated, None, _faint(colour), labels)
+        _curves(figure, axes, points, colour, f"{label}, ")
+        for group, name, symbol in _looks(groups):
+            marker = {"symbol": symbol, "color": colour}
+            _points(figure, axes, group, f"{label}, {name}", marker, labels)
+    title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
+    return page(
+        title,
+        escape(comparison.verdict),
+        _script(figure),
+        log=axes.log,
+        below=indicator_table(comparison),
+    )
+
+
+def _canvas(axes: d.Plane, points: Sequence[Point]) -> go.Figure:
+    figure = go.Figure()
+    line = {"gridcolor": "#E6E8EB", "zeroline": False, "linecolor": d.FAINT, "ticks": "outside"}
+    figure.update_xaxes(title=d.RATE_TITLE, type="log" if axes.log else "linear", **line)
+    figure.update_yaxes(title=axes.lost_title, range=[axes.bottom, axes.top], **line)
+    figure.update_layout(
+        plot_bgcolor="white",
+        paper_bgcolor="white",
+        font={"family": "system-ui, sans-serif", "size": 13, "color": d.INK},
+        hoverlabel={"bgcolor": "white", "align": "left", "font": {"color": d.INK}},
+        legend={"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
+        modebar={"orientation": "v"},
+        margin={"l": 60, "r": 16, "t": 8, "b": 50},
+    )
+    if all(p.rate_bits is None for p in points):
+        figure.add_annotation(text=d.NOTHING, showarrow=False, xref="paper", yref="paper")
+    return figure
+
+
+def _exact(figure: go.Figure, axes: d.Plane, exact: ExactCurve | None) -> None:
+    if exact is not None:
+        line = d.exact_line(exact, axes)
+        _line(figure, line, escape(exact.label), {"color": d.EXACT, "dash": "dot", "width": 2})
+
+
+def _curves(
+    figure: go.Figure, axes: d.Plane, points: Sequence[Point], colour: str, prefix: str
+) -> None:
+    _line(
+        figure,
+        d.hull(points, axes),
+        f"{prefix}hull",
+        {"color": colour, "dash": "dash", "width": 1.4},
+    )
+    steps = {"color": colour, "width": 1, "shape": "hv"}
+    _line(figure, d.staircase(points, axes), None, steps, opacity=0.55)
+
+
+def _line(
+    figure: go.Figure, line: d.Line, name: str | None, look: dict[str, Any], opacity: float = 1
+) -> None:
+    figure.add_scatter(
+        x=line.rate,
+        y=line.lost,
+        mode="lines",
+        line=look,
+        opacity=opacity,
+        name=name and escape(name),
+        showlegend=name is not None,
+        hoverinfo="skip",
+    )
+
+
+def _points(
+    figure: go.Figure,
+    axes: d.Plane,
+    points: Sequence[Point],
+    name: str | None,
+    marker: dict[str, Any],
+    labels: dict[str, str] | None = None,
+) -> None:
+    if not points:
+        return
+    rate = axes.rate(points)
+    figure.add_scatter(
+        x=rate,
+        y=[p.lost_bits for p in points],
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": np.zeros(len(points)),
+            "arrayminus": rate - axes.lower(points),
+            "color": BAR,
+            "thickness": 3,
+            "width": 0,
+        },
+        mode="markers",
+        marker={"size": 10, "line": {"width": 1.6 if "open" in marker.get("symbol", "") else 0.8}}
+        | marker,
+        name=name and escape(name),
+        showlegend=name is not None,
+        text=[hover(p, axes, labels) for p in points],
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _looks(groups: d.Groups) -> list[tuple[list[Point], str, str]]:
+    return [
+        (groups.supported, d.SUPPORTED, "circle"),
+        (groups.unsupported, d.UNSUPPORTED, "diamond-open"),
+    ]
+
+
+def _faint(colour: str) -> dict[str, Any]:
+    return {"color": colour, "size": 7, "opacity": 0.35}
+
+
+def _shades(scale: d.ColourScale, points: Sequence[Point]) -> dict[str, Any]:
+    values = scale.of(points)
+    return {"color": np.log10(values) if scale.log else values, "coloraxis": "coloraxis"}
+
+
+def _colour_axis(scale: d.ColourScale) -> dict[str, Any]:
+    low, high = np.log10([scale.low, scale.high]) if scale.log else (scale.low, scale.high)
+    ticks = np.linspace(low, high, 4)
+    if scale.log and high - low >= 3:
+        decades = np.arange(np.ceil(low - 1e-9), np.floor(high + 1e-9) + 1)
+        ticks = decades[:: -(-len(decades) // 4)]  # at most four, for narrow screens
+    words = [f"{tick:.2g}" for tick in (10**ticks if scale.log else ticks)]
+    words[0] = f"{d.short_name(scale.name)} = {words[0]}"
+    bar = {
+        "tickvals": ticks,
+        "ticktext": words,
+        "orientation": "h",
+        "yref": "container",
+        "y": 0,
+        "yanchor": "bottom",
+        "thickness": 10,
+        "outlinewidth": 0,
+    }
+    return {"colorscale": d.COLOURS, "cmin": low, "cmax": high, "colorbar": bar}
+
+
+def _script(figure: go.Figure) -> str:
+    return figure.to_html(
+        full_html=False,
+        include_plotlyjs=True,
+        div_id="plot",
+        default_height="100%",
+        config={
+            "responsive": True,
+            "displaylogo": False,
+            "modeBarButtons": [["toImage", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+        },
+    )

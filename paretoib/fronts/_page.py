@@ -1,0 +1,117 @@
+"""The page around an interactive picture, and the table of a comparison's indicators."""
+
+from html import escape
+from string import Template
+
+from paretoib.fronts._drawing import LEFT, RIGHT, duration, number
+from paretoib.records import Comparison, Interval, Sides
+
+_PAGE = Template("""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+  * { box-sizing: border-box }
+  body { margin: 0; padding: 14px 18px; min-height: 100vh; display: flex; flex-direction: column;
+         gap: 8px; font: 14px/1.45 system-ui, sans-serif; color: #30343b; background: white }
+  h1 { font-size: 18px; margin: 0; overflow-wrap: anywhere }
+  p { margin: 0; max-width: 110ch }
+  .plot { position: relative; flex: $flex }
+  .plot > div { position: absolute; inset: 0 }
+  button { font: inherit; padding: 2px 12px; border: 1px solid #9aa0a8; background: white;
+           color: inherit; cursor: pointer }
+  button:first-of-type { border-radius: 6px 0 0 6px }
+  button:last-of-type { border-radius: 0 6px 6px 0; border-left: 0 }
+  button[aria-pressed=true] { background: #30343b; color: white }
+  .table { overflow-x: auto }
+  table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+  th, td { padding: 4px 14px 4px 0; text-align: right; border-bottom: 1px solid #e6e8eb }
+  th:first-child { text-align: left; font-weight: normal }
+  small { color: #5a6069 }
+</style>
+<h1>$title</h1>
+<p>$lead</p>
+<div role="group" aria-label="Rate axis">Rate axis
+  <button data-axis="log">logarithmic</button><button data-axis="linear">linear</button>
+</div>
+<div class="plot">$plot</div>
+$below
+<script>
+  const plot = document.getElementById("plot");
+  const buttons = document.querySelectorAll("button[data-axis]");
+  function press(axis) {
+    buttons.forEach(b => b.setAttribute("aria-pressed", b.dataset.axis === axis));
+  }
+  buttons.forEach(b => b.addEventListener("click", () => {
+    Plotly.relayout(plot, {"xaxis.type": b.dataset.axis, "xaxis.autorange": true});
+    press(b.dataset.axis);
+  }));
+  press("$axis");
+</script>
+</html>
+""")
+
+
+def page(title: str, lead: str, plot: str, *, log: bool, below: str = "") -> str:
+    """A whole page; `lead`, `plot` and `below` are HTML, `title` is text."""
+    return _PAGE.substitute(
+        title=escape(title),
+        lead=lead,
+        plot=plot,
+        below=below,
+        axis="log" if log else "linear",
+        flex="0 0 480px" if below else "1 0 420px",
+    )
+
+
+def indicator_table(c: Comparison) -> str:
+    """Both sides' numbers, one indicator a row."""
+    i = c.indicators
+    rows = [
+        _row("hypervolume, bits²", "more is better", i.hypervolume, 4),
+        _row("hypervolume at equal cost", "more is better", i.hypervolume_at_equal_cost, 4),
+        _row("additive ε, bits", "less is better", i.epsilon),
+        _row("IGD+ to the common front, bits", "less is better", i.igd_plus),
+        _row("share of the other front covered", "more is better", i.coverage),
+        _row("mean distance above the exact curve, bits", "less is better", i.exact_gap_bits),
+        _cells("points on the front", "", str(c.left.on_front), str(c.right.on_front)),
+        _cells("of these above the hull", "", str(c.left.unsupported), str(c.right.unsupported)),
+        _cells("seeds", "", str(len(c.left.seeds)), str(len(c.right.seeds))),
+        _cells(
+            "mean hypervolume of a seed, 95 % interval",
+            "",
+            _interval(i.intervals["hypervolume_left"]),
+            _interval(i.intervals["hypervolume_right"]),
+        ),
+        _cells("trials", "", str(c.cost.left.trials), str(c.cost.right.trials)),
+        _cells("time", "", duration(c.cost.left.seconds), duration(c.cost.right.seconds)),
+    ]
+    both = [
+        f"Hypervolume ratio {number(i.hypervolume_ratio, 4)}",
+        f"95 % interval over seeds {_interval(i.intervals['hypervolume_ratio'])}",
+        f"Mann–Whitney p {number(i.p_value, 2)}",
+        f"largest difference of attainment {number(i.attainment_difference, 2)}",
+    ]
+    return (
+        f'<div class="table"><table><thead><tr><th></th>'
+        f'<th style="color:{LEFT}">{escape(c.left.label)}</th>'
+        f'<th style="color:{RIGHT}">{escape(c.right.label)}</th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>\n"
+        f"<p>{escape(' · '.join(both))}</p>\n"
+        f"<p><small>Hypervolumes are below {number(c.reference.rate_bits)} bits of rate and "
+        f"{number(c.reference.lost_bits)} lost. A dash: not known, or too few seeds.</small></p>"
+    )
+
+
+def _row(name: str, sense: str, sides: Sides, digits: int = 3) -> str:
+    return _cells(name, sense, number(sides.left, digits), number(sides.right, digits))
+
+
+def _cells(name: str, sense: str, left: str, right: str) -> str:
+    note = f" <small>{sense}</small>" if sense else ""
+    return f"<tr><th>{name}{note}</th><td>{escape(left)}</td><td>{escape(right)}</td></tr>"
+
+
+def _interval(interval: Interval | None) -> str:
+    return "–" if interval is None else f"{number(interval.low, 4)} to {number(interval.high, 4)}"

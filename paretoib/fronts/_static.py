@@ -1,0 +1,155 @@
+"""Pictures that do not move: PNG, by matplotlib's Agg, without pyplot."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps, rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from paretoib.fronts import _drawing as d
+from paretoib.records import Comparison, ExactCurve, Front, Point
+
+STYLE: dict[Any, Any] = {
+    "font.size": 11,
+    "text.color": d.INK,
+    "axes.labelcolor": d.INK,
+    "axes.edgecolor": d.FAINT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titleweight": "bold",
+    "xtick.color": d.INK,
+    "ytick.color": d.INK,
+    "grid.color": "#E6E8EB",
+    "legend.frameon": False,
+}
+
+
+def front_png(front: Front) -> bytes:
+    """The picture of `front_html` as a PNG of 1600 × 1000 pixels."""
+    with rc_context(STYLE):
+        axes = d.plane(front.points, front.reference)
+        figure, ax = _canvas(axes)
+        _exact(ax, axes, front.exact)
+        _curves(ax, axes, front.points, d.INK, "")
+        groups, scale = d.Groups.of(front.points), d.colour_scale(front.points)
+        _dominated(ax, axes, groups, d.FAINT, "dominated")
+        if scale is None:
+            _on_front(ax, axes, groups, d.LEFT, d.LEFT, d.ALONE, legend=d.LEFT)
+        else:
+            norm = (LogNorm if scale.log else Normalize)(scale.low, scale.high)
+            shade = ScalarMappable(norm, colormaps[d.COLOURS])
+            supported, unsupported = (
+                shade.to_rgba(scale.of(points)) for points in (groups.supported, groups.unsupported)
+            )
+            _on_front(ax, axes, groups, supported, unsupported, d.ALONE, legend=d.INK)
+            bar = figure.colorbar(shade, ax=ax, pad=0.02, aspect=35)
+            bar.set_label(d.short_name(scale.name))
+            bar.outline.set_visible(False)
+        title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
+        return _png(figure, ax, title, d.front_caption(front, axes))
+
+
+def comparison_png(comparison: Comparison) -> bytes:
+    """The picture of `comparison_html` as a PNG of 1600 × 1000 pixels."""
+    with rc_context(STYLE):
+        axes = d.plane(comparison.points, comparison.reference)
+        figure, ax = _canvas(axes)
+        _exact(ax, axes, comparison.exact)
+        for label, colour, points in d.sides(comparison):
+            groups = d.Groups.of(points)
+            _dominated(ax, axes, groups, colour, None)
+            _curves(ax, axes, points, colour, f"{label}, ")
+            _on_front(ax, axes, groups, colour, colour, f"{label}, ", legend=colour)
+        title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
+        return _png(figure, ax, title, comparison.verdict)
+
+
+def _canvas(axes: d.Plane) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(10, 6.25), dpi=160, layout="constrained")
+    FigureCanvasAgg(figure)
+    ax = figure.add_subplot()
+    ax.set_xlabel(d.RATE_TITLE)
+    ax.set_ylabel(axes.lost_title)
+    ax.set_ylim(axes.bottom, axes.top)
+    if axes.log:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.grid(True)
+    ax.set_axisbelow(True)
+    return figure, ax
+
+
+def _png(figure: Figure, ax: Axes, title: str, caption: str) -> bytes:
+    if not ax.has_data():
+        ax.text(0.5, 0.5, d.NOTHING, transform=ax.transAxes, ha="center", color=d.FAINT)
+    elif ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="upper right")
+    ax.set_title(title, loc="left")
+    figure.supxlabel(fill(caption, 150), fontsize=9, x=0.01, ha="left", color="#5A6069")
+    target = BytesIO()
+    figure.savefig(target, format="png")
+    return target.getvalue()
+
+
+def _exact(ax: Axes, axes: d.Plane, exact: ExactCurve | None) -> None:
+    if exact is not None:
+        line = d.exact_line(exact, axes)
+        ax.plot(line.rate, line.lost, color=d.EXACT, lw=1.6, ls=":", label=exact.label)
+
+
+def _curves(ax: Axes, axes: d.Plane, points: Sequence[Point], colour: str, prefix: str) -> None:
+    hull, steps = d.hull(points, axes), d.staircase(points, axes)
+    ax.plot(hull.rate, hull.lost, color=colour, lw=1.2, ls="--", label=f"{prefix}hull")
+    ax.plot(steps.rate, steps.lost, color=colour, lw=1, alpha=0.55, drawstyle="steps-post")
+
+
+def _dominated(ax: Axes, axes: d.Plane, groups: d.Groups, colour: str, label: str | None) -> None:
+    _bars(ax, axes, groups.dominated)
+    rate, lost = axes.rate(groups.dominated), [p.lost_bits for p in groups.dominated]
+    ax.scatter(rate, lost, s=26, color=colour, alpha=0.35, lw=0, label=label if len(lost) else None)
+
+
+def _on_front(
+    ax: Axes,
+    axes: d.Plane,
+    groups: d.Groups,
+    supported: str | np.ndarray,
+    unsupported: str | np.ndarray,
+    prefix: str,
+    *,
+    legend: str,
+) -> None:
+    """Points in their colours; the legend shows each shape once, in the colour `legend`."""
+    size: dict[str, Any] = {"s": 55, "lw": 1.4, "zorder": 3}
+    for points, label, look, sample in (
+        (
+            groups.supported,
+            d.SUPPORTED,
+            {"c": supported, "edgecolors": "white"} | size,
+            {"c": legend, "edgecolors": "white"} | size,
+        ),
+        (
+            groups.unsupported,
+            d.UNSUPPORTED,
+            {"facecolors": "white", "edgecolors": unsupported, "marker": "D"} | size,
+            {"facecolors": "white", "edgecolors": legend, "marker": "D"} | size,
+        ),
+    ):
+        if points:
+            _bars(ax, axes, points)
+            ax.scatter(axes.rate(points), [p.lost_bits for p in points], **look)
+            ax.scatter([], [], label=prefix + label, **sample)
+
+
+def _bars(ax: Axes, axes: d.Plane, points: Sequence[Point]) -> None:
+    """The sandwich around each rate."""
+    lost = [p.lost_bits for p in points]
+    ax.hlines(lost, axes.lower(points), axes.rate(points), color=d.FAINT, alpha=0.35, lw=2)

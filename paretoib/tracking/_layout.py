@@ -1,0 +1,206 @@
+"""What of a sweep stands where in MLflow: names, parameters, metrics.
+
+Tags whose names start with "mlflow." are not shown in MLflow's pages; what only the program
+reads is kept under such names.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from itertools import count, takewhile
+from typing import Any
+
+from paretoib.records import Reference, TrialRecord
+from paretoib.specs import SweepSpec
+from paretoib.tracking._tracker import Ruler
+
+Tags = Mapping[str, str]
+
+_KIND = "mlflow.paretoib.kind"
+_SPEC = "mlflow.paretoib.spec"
+_RULER = "mlflow.paretoib.ruler"
+_RECORD = "mlflow.paretoib.record"
+_ORDER = "mlflow.paretoib.order"
+SWEEPS = f"tags.`{_KIND}` = 'sweep'"
+
+_HISTORY_STEPS = 20
+_TAG_LENGTH = 5000
+_FINAL = (
+    "rate_bits",
+    "rate_lower_bits",
+    "relevance_bits",
+    "lost_bits",
+    "accuracy",
+    "cross_entropy_bits",
+)
+_SYMBOLS = {
+    "weighting.beta": "β",
+    "weighting.mu": "μ",
+    "objective.prior_width": "σ",
+    "model.initial_scale": "scale",
+    "training.learning_rate": "lr",
+}
+# What tells trials apart even where it happens not to vary.
+TELLING = ("weighting.beta", "weighting.mu", "weighting.sqrted")
+
+
+def experiment_name(dataset: str) -> str:
+    """An experiment a data set: fronts compare only within one."""
+    return f"paretoib-{dataset}"
+
+
+def sweep_tags(spec: SweepSpec) -> dict[str, str]:
+    """What a sweep's run is made with."""
+    return {_KIND: "sweep", **_as_tags(_SPEC, json.dumps(spec.document))}
+
+
+def is_sweep(tags: Tags) -> bool:
+    """Whether a run is a sweep."""
+    return tags.get(_KIND) == "sweep"
+
+
+def spec_of(tags: Tags) -> dict[str, Any]:
+    """The sweep's spec."""
+    document: dict[str, Any] = json.loads(_from_tags(_SPEC, tags))
+    return document
+
+
+def ruler_tag(ruler: Ruler) -> tuple[str, str]:
+    """Name and text of the tag that holds the ruler."""
+    corner, entropy = ruler.reference.model_dump(), ruler.label_entropy_bits
+    return _RULER, json.dumps({"reference": corner, "label_entropy_bits": entropy})
+
+
+def ruler_of(tags: Tags) -> Ruler | None:
+    """The sweep's ruler, once it is fixed."""
+    if _RULER not in tags:
+        return None
+    document = json.loads(tags[_RULER])
+    return Ruler(Reference(**document["reference"]), document["label_entropy_bits"])
+
+
+def trial_tags(sweep_id: str, record: TrialRecord, order: int) -> dict[str, str]:
+    """What a trial's run is made with: the record but for its history, so that one search reads it.
+
+    `order` is the trial's place among those of the sweep.
+    """
+    bare = record.model_copy(update={"history": {}})
+    reason = {"reason": record.reason[:500]} if record.reason else {}
+    return {
+        "mlflow.parentRunId": sweep_id,
+        _KIND: "trial",
+        _ORDER: str(order),
+        **_as_tags(_RECORD, bare.to_json()),
+        **reason,
+    }
+
+
+def is_trial(tags: Tags) -> bool:
+    """Whether a run is a trial: a person may have put runs of another kind under a sweep."""
+    return tags.get(_KIND) == "trial"
+
+
+def record_of(tags: Tags) -> TrialRecord:
+    """The trial's record, without its history."""
+    return TrialRecord.from_json(_from_tags(_RECORD, tags))
+
+
+def order_of(tags: Tags) -> int:
+    """The trial's place among those of its sweep."""
+    return int(tags[_ORDER])
+
+
+def fields(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The leaves of a trial's or a sweep's spec: `weighting.beta`, and `weighting` for its name."""
+    leaves: dict[str, Any] = {}
+    for kind in ("data", "model", "objective", "weighting", "training"):
+        for name, value in spec.get(kind, {}).items():
+            leaves[kind if name == "name" else f"{kind}.{name}"] = value
+    if "seed" in spec:
+        leaves["seed"] = spec["seed"]
+    return leaves
+
+
+def trial_name(spec: Mapping[str, Any], sweep: Mapping[str, Any]) -> str:
+    """What tells a trial from the others of its sweep: `β=0.001 seed 0`."""
+    common, own = fields(sweep), fields(spec)
+    varying = [f for f, v in own.items() if f in sweep["grid"] or common.get(f, v) != v]
+    told = dict.fromkeys([*(f for f in TELLING if f in own), *varying])
+    parts = [f"{_SYMBOLS.get(f, f.partition('.')[2])}={_text(own[f])}" for f in told]
+    return " ".join([*parts, f"seed {own.get('seed', 0)}"])
+
+
+def trial_metrics(record: TrialRecord) -> list[tuple[str, float, int]]:
+    """(name, value, step) of everything that a trial measured.
+
+    Long histories are thinned to 20 steps, evenly from the first epoch to the last (steps count
+    from 1): each value costs MLflow a tenth of a millisecond. The whole is in `history.json`.
+    The final measurements have six digits, which fit a column; the record has them all.
+    """
+    found: list[tuple[str, float | None, int]] = []
+    for prefix, metrics in (("", record.test), ("validation/", record.validation)):
+        found += [(prefix + name, _short(getattr(metrics, name, None)), 0) for name in _FINAL]
+    for name, values in record.history.items():
+        key = "history/" + re.sub(r"[^/\w.\- :]", "_", name)
+        found += [(key, values[i], i + 1) for i in _thinned(len(values))]
+    return [(name, value, step) for name, value, step in found if value is not None]
+
+
+def sweep_params(spec: SweepSpec) -> dict[str, str]:
+    """The sweep in a few words, for MLflow's list of parameters."""
+    axes = {f"grid.{field}": _axis(values) for field, values in spec.grid.items()}
+    named = {kind: getattr(spec, kind).name for kind in ("model", "objective", "weighting")}
+    return {
+        "method": spec.method,
+        "search": spec.search,
+        "trials": str(spec.trials),
+        "seeds": _text(spec.seeds),
+        "data": spec.data.name,
+        **named,
+        "training.epochs": str(spec.training.epochs),
+        **axes,
+    }
+
+
+def ruler_params(ruler: Ruler) -> dict[str, str]:
+    """The ruler among the sweep's parameters."""
+    return {
+        "reference_rate_bits": _text(ruler.reference.rate_bits),
+        "reference_lost_bits": _text(ruler.reference.lost_bits),
+        "label_entropy_bits": _text(ruler.label_entropy_bits),
+    }
+
+
+def _as_tags(name: str, text: str) -> dict[str, str]:
+    """A document of any length as tags: `name`, `name.1`, ...; MLflow would cut a long one."""
+    parts = [text[i : i + _TAG_LENGTH] for i in range(0, len(text), _TAG_LENGTH)]
+    return {f"{name}.{i}" if i else name: part for i, part in enumerate(parts)}
+
+
+def _from_tags(name: str, tags: Tags) -> str:
+    further = takewhile(tags.__contains__, (f"{name}.{i}" for i in count(1)))
+    return tags[name] + "".join(tags[part] for part in further)
+
+
+def _thinned(length: int) -> list[int]:
+    if length <= _HISTORY_STEPS:
+        return list(range(length))
+    return [round(i * (length - 1) / (_HISTORY_STEPS - 1)) for i in range(_HISTORY_STEPS)]
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")
+
+
+def _axis(values: tuple[Any, ...]) -> str:
+    if len(values) <= 4:
+        return _text(values)
+    return f"{_text(values[0])} … {_text(values[-1])} ({len(values)} values)"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_text(v) for v in value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)

@@ -1,0 +1,51 @@
+"""How to look at the store: MLflow's own pages."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from paretoib.tracking._store import artifact_root, is_server, tracking_uri
+
+PORT = 5000
+
+
+@dataclass(frozen=True)
+class UI:
+    """MLflow's pages: their address, and what serves them there.
+
+    `command` is empty where the configured server does so already; `environment` is a whole one.
+    """
+
+    address: str
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] | None = None
+
+
+def ui(port: int = PORT) -> UI:
+    """The pages over the configured store, on loopback alone unless a server has it."""
+    uri = tracking_uri()
+    if is_server(uri):
+        return UI(uri.rstrip("/"))
+    names = ("127.0.0.1", "localhost")
+    options = {
+        "--host": "127.0.0.1",
+        "--port": str(port),
+        "--workers": "1",
+        "--allowed-hosts": ",".join(f"{name}:{port}" for name in names),
+    }
+    environment = {
+        # Not on the command line, which every user of the machine may read: it can hold a password.
+        "MLFLOW_BACKEND_STORE_URI": uri,
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": artifact_root(uri).as_uri(),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    return UI(
+        address=f"http://127.0.0.1:{port}",
+        command=(
+            *(sys.executable, "-m", "mlflow", "server", "--no-serve-artifacts"),
+            *(word for option in options.items() for word in option),
+        ),
+        environment={**os.environ, **environment},
+    )

@@ -1,0 +1,87 @@
+"""Trials and sweeps with made-up numbers, built from the real records."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from paretoib.fronts import build_front
+from paretoib.records import ExactCurve, Front, Metrics, Reference, SweepInfo, TrialRecord
+
+ENTROPY = 3.0
+
+
+@pytest.fixture(scope="session")
+def make_trial() -> Callable[..., TrialRecord]:
+    """A trial at (rate, lost); `status` other than finished: one without metrics."""
+
+    def make(
+        rate: float | None = None,
+        lost: float = 1.0,
+        *,
+        beta: float = 0.1,
+        seed: int = 0,
+        seconds: float = 1.0,
+        name: str = "",
+        status: str = "finished",
+        **spec: Any,
+    ) -> TrialRecord:
+        metrics = Metrics(
+            examples=100,
+            rate_bits=rate,
+            rate_lower_bits=None if rate is None else 0.9 * rate,
+            rate_se_bits=None if rate is None else 0.01,
+            relevance_bits=ENTROPY - lost,
+            relevance_se_bits=0.01,
+            ceiling_bits=ENTROPY,
+            lost_bits=lost,
+            cross_entropy_bits=lost,
+            accuracy=0.5,
+        )
+        finished = status == "finished"
+        return TrialRecord(
+            trial=name or f"{rate}-{lost}-{beta}-{seed}",
+            spec={
+                "schema": 1,
+                "data": {"name": "digits", "subset": 1.0},
+                "model": {"name": "mlp", "hidden": [256, 256]},
+                "weighting": {"name": "linear", "beta": beta},
+                "training": {"epochs": 50},
+                "seed": seed,
+            }
+            | spec,
+            status=status,
+            reason=None if finished else "loss was not finite in epoch 3",
+            test=metrics if finished else None,
+            seconds=seconds,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_front() -> Callable[..., Front]:
+    """The front of some trials, as a sweep called `name`."""
+
+    def make(
+        trials: Sequence[TrialRecord],
+        *,
+        name: str = "sweep",
+        method: str = "vib",
+        dataset: str = "digits",
+        data: dict[str, Any] | None = None,
+        reference: tuple[float, float] = (10.0, ENTROPY),
+        exact: ExactCurve | None = None,
+    ) -> Front:
+        info = SweepInfo(
+            id=name,
+            name=name,
+            method=method,
+            dataset=dataset,
+            status="finished",
+            spec={"data": data or {"name": dataset, "subset": 1.0}},
+        )
+        corner = Reference(rate_bits=reference[0], lost_bits=reference[1])
+        return build_front(info, trials, reference=corner, label_entropy_bits=ENTROPY, exact=exact)
+
+    return make

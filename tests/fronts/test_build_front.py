@@ -1,0 +1,128 @@
+"""From a sweep's trials to its front."""
+
+from collections.abc import Callable
+
+import pytest
+
+from paretoib.fronts import hypervolume_so_far
+from paretoib.records import Front, Reference, TrialRecord
+
+MakeTrial = Callable[..., TrialRecord]
+MakeFront = Callable[..., Front]
+
+
+def test_points_stand_where_their_trials_measured(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Front, support, β intervals and gaps of four trials worked out by hand."""
+    trials = [
+        make_trial(4.0, 0.0, name="right"),
+        make_trial(0.0, 3.0, name="left"),
+        make_trial(2.0, 2.0, name="above"),
+        make_trial(1.0, 1.0, name="corner"),
+        make_trial(3.0, 2.5, name="dominated"),
+    ]
+    front = make_front(trials)
+    points = {p.trial: p for p in front.points}
+    assert [p.trial for p in front.points] == ["left", "corner", "above", "dominated", "right"]
+    assert {name for name, p in points.items() if p.on_front} == {"left", "corner", "right"}
+    assert points["left"].beta_interval == (2.0, None)
+    assert points["corner"].beta_interval == (pytest.approx(1 / 3), 2.0)
+    assert points["right"].beta_interval == (0.0, pytest.approx(1 / 3))
+    assert points["above"].beta_interval is None
+    assert points["above"].hull_gap_bits == pytest.approx(2 - 2 / 3)
+    assert front.hypervolume == pytest.approx(9 * 2 + 6 * 1)
+
+
+def test_an_unsupported_point_is_on_the_front_without_a_beta(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Non-dominated but above the hull: its gap says by how much."""
+    front = make_front([make_trial(0.0, 2.0), make_trial(1.0, 1.5), make_trial(2.0, 0.0)])
+    middle = front.points[1]
+    assert middle.on_front
+    assert not middle.supported
+    assert middle.beta_interval is None
+    assert middle.hull_gap_bits == pytest.approx(0.5)
+
+
+def test_trials_without_a_rate_stay_off_the_front(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """A noiseless encoder's trial is listed last, however little it lost, and is never placed."""
+    front = make_front([make_trial(None, 0.0, name="noiseless"), make_trial(1.0, 1.0)])
+    last = front.points[-1]
+    assert (last.trial, last.on_front, last.hull_gap_bits) == ("noiseless", False, None)
+    assert front.hypervolume == pytest.approx(9 * 2)
+
+
+def test_failed_trials_are_listed_with_their_reason_and_cost(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """They have no point, but what they cost was spent; `order` counts them too."""
+    trials = [
+        make_trial(status="diverged", name="bad", seconds=5.0),
+        make_trial(1.0, 1.0, seconds=2.0),
+    ]
+    front = make_front(trials)
+    assert [(f.trial, f.reason) for f in front.failed] == [
+        ("bad", "loss was not finite in epoch 3")
+    ]
+    assert (front.cost.trials, front.cost.seconds) == (2, 7.0)
+    assert [(p.order, p.seconds) for p in front.points] == [(1, 2.0)]
+
+
+def test_params_are_what_tells_the_trials_apart(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """What differs between trials and the weighting's numbers; never the seed."""
+    model = {"name": "mlp", "hidden": [64]}
+    trials = [
+        make_trial(1.0, 1.0, beta=0.5, seed=0),
+        make_trial(2.0, 0.5, beta=0.5, seed=1, model=model),
+    ]
+    assert [dict(p.params) for p in make_front(trials).points] == [
+        {"model.hidden": [256, 256], "weighting.beta": 0.5},
+        {"model.hidden": [64], "weighting.beta": 0.5},
+    ]
+    assert [p.seed for p in make_front(trials).points] == [0, 1]
+
+
+def test_the_front_does_not_depend_on_the_order_of_equal_trials(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Equal measurements are all on the front, sorted by the trial's key."""
+    trials = [make_trial(1.0, 1.0, name=name) for name in "cab"]
+    for order in (trials, trials[::-1]):
+        points = make_front(order).points
+        assert [p.trial for p in points] == ["a", "b", "c"]
+        assert all(p.on_front and p.supported for p in points)
+
+
+def test_the_document_survives_json(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """A front reads back as it was written, open β intervals and missing rates included."""
+    front = make_front([make_trial(1.0, 1.0), make_trial(None, 0.5), make_trial(status="failed")])
+    assert Front.from_json(front.to_json()) == front
+
+
+def test_hypervolume_so_far_grows_to_the_fronts(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Trial by trial it never falls, and ends at what the front says."""
+    trials = [
+        make_trial(None, 0.2),
+        make_trial(3.0, 1.0),
+        make_trial(status="failed"),
+        make_trial(4.0, 2.0),
+        make_trial(1.0, 2.0),
+    ]
+    reference = Reference(rate_bits=10.0, lost_bits=3.0)
+    volumes = [hypervolume_so_far(trials[:n], reference) for n in range(len(trials) + 1)]
+    assert volumes == [0, 0, 14, 14, 14, 16]
+    assert make_front(trials).hypervolume == volumes[-1]
+
+
+def test_a_sweep_without_trials_has_an_empty_front(make_front: MakeFront) -> None:
+    """Nothing measured yet: no points, no hypervolume, no error."""
+    front = make_front([])
+    assert (front.points, front.hypervolume, front.cost.trials) == ((), 0, 0)

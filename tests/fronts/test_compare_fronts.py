@@ -1,0 +1,192 @@
+"""Two sides on one ruler."""
+
+from collections.abc import Callable
+
+import pytest
+
+from paretoib.errors import ComparisonError
+from paretoib.fronts import compare
+from paretoib.records import Comparison, ExactCurve, Front, TrialRecord
+
+MakeTrial = Callable[..., TrialRecord]
+MakeFront = Callable[..., Front]
+
+
+@pytest.fixture
+def sides(make_trial: MakeTrial, make_front: MakeFront) -> tuple[Front, Front]:
+    """Left: (1, 2) and (2, 1). Right: (2, 2) and (4, 0.5), and a dominated (5, 2)."""
+    left = make_front([make_trial(1.0, 2.0), make_trial(2.0, 1.0)], name="a", method="mib")
+    right = make_front(
+        [make_trial(2.0, 2.0), make_trial(4.0, 0.5), make_trial(5.0, 2.0)], name="b", method="vib"
+    )
+    return left, right
+
+
+def test_every_indicator_by_hand(sides: tuple[Front, Front]) -> None:
+    """Reference (10, 3): areas, shifts and shares worked out on paper."""
+    i = compare([sides[0]], [sides[1]]).indicators
+    assert (i.hypervolume.left, i.hypervolume.right) == (9 + 8, 8 + 9)
+    assert i.hypervolume_ratio == 1.0
+    assert (i.epsilon.left, i.epsilon.right) == (0.5, 1.0)
+    # The union's front is (1, 2), (2, 1), (4, 0.5); right misses (1, 2) by 1 and (2, 1) by 1.
+    assert i.igd_plus.left == pytest.approx(0.5 / 3)
+    assert i.igd_plus.right == pytest.approx((1 + 1) / 3)
+    assert (i.coverage.left, i.coverage.right) == (0.5, 0.0)
+    assert (i.p_value, i.attainment_difference) == (None, None)
+    assert set(i.intervals.values()) == {None}
+
+
+def test_sides_can_be_swapped(sides: tuple[Front, Front]) -> None:
+    """Comparing the other way round turns every number round and nothing else."""
+    there, back = compare([sides[0]], [sides[1]]), compare([sides[1]], [sides[0]])
+    for name in ("hypervolume", "epsilon", "igd_plus", "coverage", "hypervolume_at_equal_cost"):
+        one, other = getattr(there.indicators, name), getattr(back.indicators, name)
+        assert (one.left, one.right) == (other.right, other.left)
+    assert there.left == back.right
+    assert there.cost.left == back.cost.right
+
+
+def test_points_say_who_dominates_them_and_by_how_much(sides: tuple[Front, Front]) -> None:
+    """(2, 2) only just loses to (2, 1); (5, 2) is a bit inside what left dominates."""
+    comparison = compare([sides[0]], [sides[1]])
+    found = {(p.side, p.rate_bits, p.lost_bits): p for p in comparison.points}
+    assert {key for key, p in found.items() if p.dominated_by_other} == {
+        ("right", 2.0, 2.0),
+        ("right", 5.0, 2.0),
+    }
+    assert found["right", 2.0, 2.0].dominated_bits == 0
+    assert found["right", 5.0, 2.0].dominated_bits == 1
+    assert found["left", 1.0, 2.0].dominated_bits == 0
+    assert {p.sweep for p in comparison.points if p.side == "left"} == {"a"}
+
+
+def test_sweeps_of_a_side_are_pooled(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """A point of one sweep can fall off the front, or the hull, of its side."""
+    one = make_front([make_trial(1.0, 2.0), make_trial(3.0, 1.0)], name="one")
+    two = make_front([make_trial(2.0, 0.5, seed=1)], name="two")
+    comparison = compare([one, two, two], [one])
+    assert comparison.left.on_front == 2
+    assert comparison.left.seeds == (0, 1)
+    assert comparison.cost.left.trials == 3
+    assert [p.on_front for p in comparison.points if p.side == "left"] == [True, True, False]
+
+
+def test_other_data_is_refused_with_both_values(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """The message names the field, both values and both sweeps."""
+    trials = [make_trial(1.0, 1.0)]
+    whole = make_front(trials, name="whole")
+    fifth = make_front(trials, name="fifth", data={"name": "digits", "subset": 0.2})
+    with pytest.raises(
+        ComparisonError, match=r"data\.subset = 1\.0 in `whole` and 0\.2 in `fifth`"
+    ):
+        compare([whole], [fifth])
+    mnist = make_front(trials, name="other", dataset="mnist")
+    with pytest.raises(ComparisonError, match="dataset = digits in `whole` and mnist in `other`"):
+        compare([whole], [mnist])
+
+
+def test_a_side_without_a_finite_rate_is_refused(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """The message says which side, and what was given for it."""
+    good = make_front([make_trial(1.0, 1.0)], name="good")
+    noiseless = make_front([make_trial(None, 0.1)], name="noiseless")
+    with pytest.raises(ComparisonError, match=r"none on the right side \(`noiseless`\)"):
+        compare([good], [noiseless])
+    with pytest.raises(ComparisonError, match=r"none on the left side \(no sweep\)"):
+        compare([], [good])
+
+
+def test_the_reference_covers_both_sides(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """Unequal references: the larger of each coordinate, for both hypervolumes."""
+    left = make_front([make_trial(1.0, 1.0)], name="a", reference=(10.0, 2.0))
+    right = make_front([make_trial(1.0, 1.0)], name="b", reference=(5.0, 3.0))
+    comparison = compare([left], [right])
+    assert (comparison.reference.rate_bits, comparison.reference.lost_bits) == (10.0, 3.0)
+    assert comparison.indicators.hypervolume.left == comparison.indicators.hypervolume.right == 18
+
+
+def test_equal_cost_stops_the_dearer_side_in_time(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Left spends 2 s a trial and right 1 s: only left's first trial counts, and all of right's."""
+    left = make_front(
+        [make_trial(4.0, 2.0, seconds=2.0), make_trial(1.0, 1.0, seconds=2.0)], name="a"
+    )
+    right = make_front([make_trial(4.0, 2.0), make_trial(3.0, 2.0)], name="b")
+    volumes = compare([left], [right]).indicators.hypervolume_at_equal_cost
+    assert (volumes.left, volumes.right) == (6, 7)
+
+
+def test_equal_cost_charges_for_failed_trials(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """A trial that failed was paid for: it leaves less for the others."""
+    trials = [make_trial(4.0, 2.0), make_trial(1.0, 1.0)]
+    failed = make_trial(status="failed", name="bad", seconds=2.0)
+    left = make_front([*trials, failed], name="a")
+    right = make_front([make_trial(4.0, 2.0, seconds=2.0)], name="b")
+    assert compare([left], [right]).indicators.hypervolume_at_equal_cost.left == 6
+
+
+def test_distance_to_the_exact_curve(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """The curve min(r, 3): (1, 2.5) lies 0.5 above it and (4, 0.25) a quarter, 0.375 on average."""
+    curve = ExactCurve(label="exact", rate_bits=(0, 3, 9), lost_bits=(3, 0, 0))
+    left = make_front([make_trial(1.0, 2.5), make_trial(4.0, 0.25)], name="a", exact=curve)
+    right = make_front([make_trial(1.0, 2.0)], name="b")
+    comparison = compare([left], [right])
+    assert comparison.exact == curve
+    assert comparison.indicators.exact_gap_bits.left == pytest.approx(0.375)
+    assert comparison.indicators.exact_gap_bits.right == pytest.approx(0)
+    assert compare([right], [right]).indicators.exact_gap_bits.left is None
+
+
+def test_seeds_give_test_intervals_and_attainment(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Five seeds a side, left always better: the exact p-value and an attainment that parts."""
+
+    def seeds(lost: float, name: str) -> Front:
+        trials = [make_trial(1.0 + 0.01 * s, lost + 0.01 * s, seed=s) for s in range(5)]
+        return make_front(trials, name=name)
+
+    i = compare([seeds(1.0, "a")], [seeds(1.5, "b")]).indicators
+    assert i.p_value == pytest.approx(2 / 252)
+    assert i.attainment_difference == 1.0
+    ratio, left = i.intervals["hypervolume_ratio"], i.intervals["hypervolume_left"]
+    assert ratio is not None
+    assert left is not None
+    assert ratio.low > 1
+    assert left.low < 9 * 2 == i.hypervolume.left
+
+
+def test_labels_tell_the_sides_apart(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """Methods where they differ, else names; what the caller gives goes before."""
+    trials = [make_trial(1.0, 1.0)]
+    mib = make_front(trials, name="a", method="mib")
+    vib = make_front(trials, name="b", method="vib")
+    vib_too = make_front(trials, name="c", method="vib")
+
+    def labels(comparison: Comparison) -> tuple[str, str]:
+        return comparison.left.label, comparison.right.label
+
+    assert labels(compare([mib], [vib, vib_too])) == ("mib", "vib")
+    assert labels(compare([vib], [vib_too])) == ("b", "c")
+    assert labels(compare([vib], [vib])) == ("b (left)", "b (right)")
+    assert labels(compare([mib], [vib], labels=("x", "y"))) == ("x", "y")
+
+
+def test_points_without_a_rate_are_listed_but_not_compared(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """They come last on their side, free and off the front."""
+    left = make_front([make_trial(None, 0.0), make_trial(1.0, 1.0)], name="a")
+    right = make_front([make_trial(2.0, 0.5)], name="b")
+    last = compare([left], [right]).points[1]
+    assert (last.rate_bits, last.on_front, last.dominated_by_other) == (None, False, False)
+
+
+def test_the_document_survives_json(sides: tuple[Front, Front]) -> None:
+    """A comparison reads back as it was written."""
+    comparison = compare([sides[0]], [sides[1]])
+    assert Comparison.from_json(comparison.to_json()) == comparison

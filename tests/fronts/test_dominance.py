@@ -1,0 +1,69 @@
+"""Dominance between points to be minimised."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paretoib.errors import ParetoIBError
+from paretoib.fronts import coverage, dominated_by, dominated_depth, hypervolume, nondominated
+
+# A coarse lattice, so that ties and duplicates are common.
+POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12).map(
+    lambda rows: np.array(rows, dtype=float)
+)
+
+
+def _dominates(a: np.ndarray, b: np.ndarray) -> bool:
+    return all(a <= b) and any(a < b)
+
+
+@given(POINTS)
+def test_nondominated_is_what_no_other_point_dominates(points: np.ndarray) -> None:
+    """The mask agrees with the definition, point by point; equal points share their fate."""
+    expected = [not any(_dominates(q, p) for q in points) for p in points]
+    assert nondominated(points).tolist() == expected
+
+
+@given(POINTS, POINTS)
+def test_dominated_by_and_coverage_agree_with_their_definitions(
+    points: np.ndarray, others: np.ndarray
+) -> None:
+    """Dominance is strict somewhere; coverage also counts points that are equalled."""
+    assert dominated_by(points, others).tolist() == [
+        any(_dominates(q, p) for q in others) for p in points
+    ]
+    covered = [any(all(p <= q) for p in points) for q in others]
+    assert coverage(points, others) == pytest.approx(sum(covered) / len(covered))
+
+
+@given(POINTS, POINTS)
+def test_shifting_a_point_by_its_depth_just_frees_it(
+    points: np.ndarray, others: np.ndarray
+) -> None:
+    """A hair more than the depth frees the point, a hair less does not."""
+    for point, depth in zip(points, dominated_depth(points, others), strict=True):
+        assert not dominated_by([point - depth - 1e-6], others)[0]
+        if depth > 0:
+            assert dominated_by([point - depth + 1e-6], others)[0]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_non_finite_rows_are_refused_by_number(bad: float) -> None:
+    """moocore would silently leave such rows out."""
+    points = [[0.0, 1.0], [1.0, bad]]
+    for refuse in (
+        lambda: nondominated(points),
+        lambda: hypervolume(points, (2, 2)),
+        lambda: coverage([[0, 0]], points),
+        lambda: hypervolume([[0, 0]], (2, bad)),
+    ):
+        with pytest.raises(ParetoIBError, match=r"found .* in row \d"):
+            refuse()
+
+
+def test_nothing_is_dominated_in_an_empty_set() -> None:
+    """No points: an empty mask, and nothing covered."""
+    nothing = np.empty((0, 2))
+    assert nondominated(nothing).shape == (0,)
+    assert coverage([[0, 0]], nothing) == 0

@@ -1,0 +1,182 @@
+"""Pictures: what they must carry. How they look is judged by eye."""
+
+import json
+import re
+import subprocess
+import sys
+from base64 import b64decode
+from collections.abc import Callable
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paretoib.fronts import compare, comparison_html, comparison_png, front_html, front_png
+from paretoib.records import ExactCurve, Front, TrialRecord
+
+MakeTrial = Callable[..., TrialRecord]
+MakeFront = Callable[..., Front]
+
+CURVE = ExactCurve(label="exact bound", rate_bits=(0, 3, 20), lost_bits=(3, 0, 0))
+
+
+@pytest.fixture
+def front(make_trial: MakeTrial, make_front: MakeFront) -> Front:
+    """A front with supported, unsupported, dominated, noiseless and failed trials."""
+    trials = [
+        make_trial(0.0, 2.9, beta=1.0),
+        make_trial(1.0, 2.0, beta=0.1),
+        make_trial(1.5, 1.9, beta=0.05),
+        make_trial(9.0, 0.2, beta=0.001),
+        make_trial(9.5, 0.9, beta=0.0),
+        make_trial(None, 0.1),
+        make_trial(status="diverged"),
+    ]
+    return make_front(trials, name="<mine>", exact=CURVE)
+
+
+def _figure(html: str) -> tuple[list[dict], dict]:
+    """The traces and the layout that a page hands to plotly."""
+    call = html[html.rindex("Plotly.newPlot(") :]
+    decoder = json.JSONDecoder()
+    traces, end = decoder.raw_decode(call, call.index("["))
+    layout, _ = decoder.raw_decode(call, call.index("{", end))
+    return traces, layout
+
+
+def _hovers(html: str) -> list[str]:
+    return [text for trace in _figure(html)[0] for text in trace.get("text", [])]
+
+
+def test_a_page_stands_alone(front: Front) -> None:
+    """Nothing is fetched: no address in a source or link, and plotly's script is inside."""
+    for html in (front_html(front), comparison_html(compare([front], [front]))):
+        assert not re.search(r"<(script|link|img|iframe)[^>]*\b(src|href)=", html)
+        assert "Plotly.newPlot" in html
+        assert len(html) > 1_000_000
+
+
+def test_every_trial_with_a_rate_is_drawn_and_explained(front: Front) -> None:
+    """Pointing at one shows parameters, seed, the rate's bounds and where it stands."""
+    hovers = _hovers(front_html(front))
+    assert len(hovers) == 5
+    (unsupported,) = (text for text in hovers if "no β selects it" in text)
+    for words in (
+        "β 0.05",
+        "seed 0",
+        "rate 1.5 bits, at least 1.35",
+        "accuracy 50.00 %",
+        "relevance",
+    ):
+        assert words in unsupported
+    assert sum("dominated within its own front" in text for text in hovers) == 1
+    assert sum("selected by" in text for text in hovers) == 3
+
+
+def test_a_rate_of_zero_is_drawn_at_the_axis_end_and_says_so(front: Front) -> None:
+    """A logarithmic axis has no 0: the point moves to its floor, the hover keeps the truth."""
+    html = front_html(front)
+    traces, layout = _figure(html)
+    assert layout["xaxis"]["type"] == "log"
+    assert min(min(_numbers(t["x"])) for t in traces) > 0
+    (zero,) = (text for text in _hovers(html) if "rate 0 bits" in text)
+    assert "drawn at 0.1 bits" in zero
+
+
+def _numbers(values: list[float] | dict) -> list[float]:
+    """Plotly writes arrays as lists or as base64."""
+    if isinstance(values, dict):
+        return np.frombuffer(b64decode(values["bdata"]), values["dtype"]).tolist()
+    return values
+
+
+def test_the_axis_is_linear_within_a_decade(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """Rates from 2 to 8 bits need no logarithm."""
+    html = front_html(make_front([make_trial(2.0, 1.0), make_trial(8.0, 0.5)]))
+    assert _figure(html)[1]["xaxis"]["type"] == "linear"
+    assert 'press("linear")' in html
+
+
+def test_the_sandwich_is_drawn_from_its_lower_end(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """The bar reaches from the rate down to 0.9 of it."""
+    traces, _ = _figure(front_html(make_front([make_trial(2.0, 1.0)])))
+    (bars,) = (t["error_x"] for t in traces if "error_x" in t)
+    assert _numbers(bars["arrayminus"]) == pytest.approx([0.2])
+    assert _numbers(bars["array"]) == [0]
+
+
+def test_names_are_text_not_markup(front: Front) -> None:
+    """A sweep called `<mine>` does not become an element."""
+    for html in (front_html(front), comparison_html(compare([front], [front]))):
+        assert "<mine>" not in html
+        assert "&lt;mine&gt;" in html
+
+
+def test_the_caption_counts_what_is_not_drawn(front: Front) -> None:
+    """Hypervolume with its reference, cost, failures and trials without a rate."""
+    html = front_html(front)
+    for words in (
+        "below the reference (10 bits of rate, 3 lost)",
+        "7 trials, 7 s",
+        "1 failed",
+        "1 without a finite rate",
+    ):
+        assert words in html
+
+
+def test_points_far_above_the_reference_do_not_squeeze_the_picture(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """A trial that lost 40 bits is left above the picture, and counted."""
+    html = front_html(make_front([make_trial(1.0, 1.0), make_trial(2.0, 40.0)]))
+    assert _figure(html)[1]["yaxis"]["range"][1] < 3
+    assert "1 above the picture" in html
+
+
+def test_a_comparison_shows_verdict_table_and_both_sides(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Both labels, the verdict, every indicator, and who dominates a point by how much."""
+    left = make_front([make_trial(1.0, 1.0)], name="a", method="mib")
+    right = make_front([make_trial(2.0, 2.0)], name="b", method="vib", exact=CURVE)
+    comparison = compare([left], [right])
+    html = comparison_html(comparison)
+    assert comparison.verdict.replace("'", "&#x27;") in html
+    for words in ("additive ε", "IGD+", "covered", "exact curve", "Mann–Whitney", "equal cost"):
+        assert words in html
+    assert any("dominated by mib, by 1 bits" in text for text in _hovers(html))
+    assert {t.get("name") for t in _figure(html)[0]} >= {"mib, on the hull", "vib, on the hull"}
+
+
+def test_static_pictures_are_drawn(front: Front) -> None:
+    """A PNG of the announced size, with more than one colour in it."""
+    for png in (front_png(front), comparison_png(compare([front], [front]))):
+        image = Image.open(BytesIO(png))
+        assert image.size == (1600, 1000)
+        assert len(set(image.convert("RGB").resize((160, 100)).get_flattened_data())) > 20
+
+
+def test_a_sweep_without_points_still_has_pictures(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Before the first trial, or with noiseless trials alone: an empty plane that says so."""
+    for trials in ([], [make_trial(None, 0.1)]):
+        front = make_front(trials)
+        assert "no trial with a finite rate yet" in front_html(front)
+        assert front_png(front).startswith(b"\x89PNG")
+
+
+def test_comparing_loads_no_plotting_library_and_no_torch() -> None:
+    """`compare --json` stays quick: heavy libraries come with the first picture, torch never."""
+    code = (
+        "import sys, paretoib.fronts as f; f.compare\n"
+        "heavy = {'torch', 'ray', 'mlflow', 'plotly', 'matplotlib', 'scipy.stats'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "f.front_html, f.front_png\n"
+        "assert {'plotly', 'matplotlib'} <= set(sys.modules)\n"
+        "assert not {'torch', 'ray', 'mlflow'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,112 @@
+"""Indicators against closed forms and a brute-force hypervolume."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paretoib.errors import ParetoIBError
+from paretoib.fronts import (
+    attainment,
+    attainment_difference,
+    epsilon_additive,
+    hypervolume,
+    igd_plus,
+)
+
+LATTICE = st.tuples(st.integers(0, 8), st.integers(0, 8))
+POINTS = st.lists(LATTICE, max_size=8).map(lambda rows: np.array(rows, float).reshape(-1, 2))
+
+
+def _lattice_hypervolume(points: np.ndarray, reference: tuple[int, int]) -> int:
+    """Unit squares below the reference whose lower-left corner some point dominates."""
+    return sum(
+        any(p[0] <= i and p[1] <= j for p in points)
+        for i in range(reference[0])
+        for j in range(reference[1])
+    )
+
+
+@given(POINTS)
+def test_hypervolume_counts_dominated_unit_squares(points: np.ndarray) -> None:
+    """On a lattice the hypervolume is a count, whatever is doubled or dominated."""
+    assert hypervolume(points, (6, 5)) == pytest.approx(_lattice_hypervolume(points, (6, 5)))
+
+
+@pytest.mark.parametrize(
+    ("curve", "expected"),
+    [(lambda x: 1 - np.sqrt(x), 0.87667), (lambda x: 1 - x**2, 0.54333)],
+    ids=["ZDT1", "ZDT2"],
+)
+def test_hypervolume_of_zdt_fronts(
+    curve: Callable[[np.ndarray], np.ndarray], expected: float
+) -> None:
+    """The known hypervolumes of ZDT1 and ZDT2 at (1.1, 1.1), to five digits."""
+    x = np.linspace(0, 1, 1_000_001)
+    assert hypervolume(np.c_[x, curve(x)], (1.1, 1.1)) == pytest.approx(expected, abs=5e-6)
+
+
+def test_hypervolume_has_the_right_sense() -> None:
+    """A better point raises it, a worse one leaves it, one beyond the reference adds nothing."""
+    front = [[1.0, 3.0], [3.0, 1.0]]
+    volume = hypervolume(front, (5, 5))
+    assert hypervolume([*front, [1.5, 1.5]], (5, 5)) > volume
+    assert hypervolume([[0.5, 3.0], [3.0, 1.0]], (5, 5)) > volume
+    assert hypervolume([*front, [4.0, 4.0]], (5, 5)) == volume
+    assert hypervolume([*front, [0.0, 6.0], [6.0, 0.0]], (5, 5)) == volume
+    assert hypervolume([[6.0, 6.0]], (5, 5)) == 0
+    assert hypervolume(front, (6, 6)) > volume
+
+
+def test_hypervolume_in_three_dimensions() -> None:
+    """Two overlapping boxes: inclusion and exclusion by hand."""
+    assert hypervolume([[0, 1, 1], [1, 0, 1]], (2, 2, 2)) == pytest.approx(2 + 2 - 1)
+
+
+def test_epsilon_is_the_shift_that_reaches_the_other_front() -> None:
+    """Positive for the front that must improve, negative for the one with room to spare."""
+    good, bad = [[0.0, 1.0], [1.0, 0.0]], [[0.25, 1.25], [1.25, 0.25]]
+    assert epsilon_additive(bad, good) == pytest.approx(0.25)
+    assert epsilon_additive(good, bad) == pytest.approx(-0.25)
+
+
+def test_igd_plus_counts_only_what_falls_short() -> None:
+    """Example 4 of Ishibuchi et al. 2015, where plain IGD prefers the dominated set."""
+    target = [[10, 0], [6, 1], [2, 2], [1, 6], [0, 10]]
+    good, bad = [[4, 2], [3, 3], [2, 4]], [[8, 2], [4, 4], [2, 8]]
+    assert igd_plus(good, target) == pytest.approx(1.482842712474619)
+    assert igd_plus(bad, target) == pytest.approx(2.260112615949154)
+    assert igd_plus([[0, 0]], target) == 0
+
+
+def test_attainment_gives_the_share_of_runs_that_reach_a_goal() -> None:
+    """Two runs of one point each: either alone reaches half, both reach their join."""
+    levels = attainment([[[1.0, 2.0]], [[2.0, 1.0]]])
+    assert sorted(levels.tolist()) == [[1, 2, 0.5], [2, 1, 0.5], [2, 2, 1.0]]
+
+
+@given(st.lists(POINTS, min_size=1, max_size=4), st.lists(POINTS, min_size=1, max_size=3))
+def test_attainment_difference_is_the_largest_over_all_goals(
+    left: list[np.ndarray], right: list[np.ndarray]
+) -> None:
+    """It agrees with trying every goal on the lattice, for unequal numbers of runs too."""
+    if not any(len(run) for run in (*left, *right)):
+        left = [np.zeros((1, 2))]
+    goals = [(i, j) for i in range(10) for j in range(10)]
+
+    def share(runs: list[np.ndarray], goal: tuple[int, int]) -> float:
+        return float(np.mean([any(all(p <= goal) for p in run) for run in runs]))
+
+    largest = max(abs(share(left, goal) - share(right, goal)) for goal in goals)
+    assert attainment_difference(left, right) == pytest.approx(largest)
+
+
+def test_an_empty_front_is_refused_where_it_means_nothing() -> None:
+    """ε and IGD+ of no points are undefined; a hypervolume of nothing is 0."""
+    nothing = np.empty((0, 2))
+    for refuse in (epsilon_additive, igd_plus):
+        with pytest.raises(ParetoIBError, match="at least one point"):
+            refuse(nothing, [[0, 0]])
+    assert hypervolume(nothing, (1, 1)) == 0

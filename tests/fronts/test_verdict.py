@@ -1,0 +1,128 @@
+"""The one sentence: it claims no more than was shown."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from paretoib.fronts import compare
+from paretoib.records import Front, TrialRecord
+
+MakeTrial = Callable[..., TrialRecord]
+MakeFront = Callable[..., Front]
+
+Verdict = Callable[..., str]
+
+
+@pytest.fixture
+def verdict(make_trial: MakeTrial, make_front: MakeFront) -> Verdict:
+    """The verdict on two lists of (rate, lost, seed), trials of 1 s a side unless said."""
+
+    def judge(
+        mib: Sequence[tuple[float, float, int]],
+        vib: Sequence[tuple[float, float, int]],
+        seconds: tuple[float, float] = (1.0, 1.0),
+    ) -> str:
+        fronts = [
+            make_front(
+                [make_trial(rate, lost, seed=seed, seconds=s) for rate, lost, seed in rows],
+                name=method,
+                method=method,
+            )
+            for method, rows, s in (("mib", mib, seconds[0]), ("vib", vib, seconds[1]))
+        ]
+        return compare([fronts[0]], [fronts[1]]).verdict
+
+    return judge
+
+
+def _seeds(lost: float, count: int, step: float = 0.001) -> list[tuple[float, float, int]]:
+    return [(1.0, lost + step * seed, seed) for seed in range(count)]
+
+
+def test_one_seed_each_shows_nothing_beyond_it(verdict: Verdict) -> None:
+    """A better number is told, and what it is worth."""
+    said = verdict([(1.0, 1.0, 0)], [(1.0, 1.2, 0)])
+    assert said.startswith(
+        "On digits, mib reached 11 % more hypervolume than vib from one seed each: "
+        "no difference shown beyond that seed; "
+    )
+
+
+def test_the_winner_is_named_first_whichever_side_it_is_on(verdict: Verdict) -> None:
+    """Right ahead, other seeds on each side, unequal numbers of them."""
+    said = verdict([(1.0, 1.2, 0)], [(1.0, 1.0, 0), (1.0, 1.1, 1)])
+    assert "vib reached 11 % more hypervolume than mib from one seed and two seeds: " in said
+    assert "no difference shown beyond those seeds" in said
+
+
+def test_equal_hypervolumes_are_called_the_same(verdict: Verdict) -> None:
+    """Less than a thousandth apart."""
+    said = verdict([(1.0, 1.0, 0)], [(1.0, 1.0005, 0)])
+    assert "mib and vib reached the same hypervolume, to within 0.1 %, from one seed each" in said
+    assert "no difference shown" in said
+
+
+def test_a_side_beyond_the_reference_reached_none(verdict: Verdict) -> None:
+    """No ratio to a hypervolume of 0."""
+    said = verdict([(1.0, 1.0, 0)], [(20.0, 1.0, 0)])
+    assert "mib reached hypervolume where vib reached none from one seed each" in said
+
+
+def test_five_seeds_apart_show_a_difference(verdict: Verdict) -> None:
+    """p below 0.05 and an interval without 1: no 'no difference shown'."""
+    for said, better, worse in (
+        (verdict(_seeds(1.0, 5), _seeds(1.5, 5)), "mib", "vib"),
+        (verdict(_seeds(1.5, 5), _seeds(1.0, 5)), "vib", "mib"),
+    ):
+        assert said.startswith(
+            f"On digits, {better} reached 33 to 34 % more hypervolume than {worse} "
+            "(95 % interval over 5 seeds each; p = 0.0079); "
+        )
+        assert "no difference" not in said
+
+
+def test_overlapping_seeds_show_none(verdict: Verdict) -> None:
+    """p and the interval are told."""
+    said = verdict(_seeds(1.0, 5, 0.1), _seeds(1.05, 5, 0.1))
+    assert said.startswith(
+        "On digits, no difference shown between the hypervolumes of mib and vib "
+        "(over 5 seeds each: p = 0."
+    )
+    assert "95 % interval of the ratio 0.9" in said
+
+
+def test_three_seeds_cannot_show_one_however_far_apart(verdict: Verdict) -> None:
+    """The smallest p-value of three against three is 0.1, and the sentence says so."""
+    said = verdict(_seeds(0.5, 3), _seeds(2.5, 3))
+    assert "no difference shown" in said
+    assert "p = 0.1" in said
+    assert "so few seeds cannot bring p below 0.1)" in said
+    assert "cannot bring" not in verdict(_seeds(1.0, 5, 0.1), _seeds(1.05, 5, 0.1))
+
+
+def test_a_lead_that_was_bought_is_told(verdict: Verdict) -> None:
+    """Left leads after twice the cost; when both spent the same, right led."""
+    mib, vib = [(4.0, 2.0, 0), (1.0, 1.0, 0)], [(2.0, 1.5, 0)]
+    said = verdict(mib, vib, (4.0, 4.0))
+    assert "mib reached 50 % more hypervolume than vib from one seed each" in said
+    assert "at equal cost vib reached 100 % more hypervolume than mib" in said
+    assert "at equal cost" not in verdict(mib, vib, (1.0, 9.0))
+
+
+def test_dominance_is_counted_both_ways(verdict: Verdict) -> None:
+    """How many of the other's front points each side dominates."""
+    said = verdict([(1.0, 1.0, 0), (5.0, 0.5, 0)], [(2.0, 2.0, 0), (4.0, 0.4, 0)])
+    assert "mib dominates 1 of vib's 2 front points, vib 1 of mib's 2" in said
+    said = verdict([(1.0, 2.0, 0)], [(2.0, 1.0, 0)])
+    assert "neither dominates a point of the other's front" in said
+
+
+def test_points_that_no_beta_reaches_are_counted(verdict: Verdict) -> None:
+    """With the largest height above the hull; or that there are none."""
+    said = verdict([(1.0, 2.0, 0), (2.0, 1.75, 0), (3.0, 1.0, 0)], [(1.0, 1.0, 0)])
+    assert said.endswith(
+        "1 of mib's and 0 of vib's front points lie above their own hull, by up to 0.25 bits, "
+        "where no β grid reaches."
+    )
+    said = verdict([(1.0, 1.0, 0)], [(1.0, 1.0, 0)])
+    assert said.endswith("every point of both fronts lies on its hull, where some β selects it.")
