@@ -2,31 +2,15 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
 
-from paretoib.data._dataset import Dataset
 from paretoib.data._load import load_dataset
 from paretoib.errors import SpecError
-from paretoib.models._model import Model, build_model
-from paretoib.objectives import OBJECTIVES
-from paretoib.objectives._objective import Objective
 from paretoib.records import TrialRecord
-from paretoib.specs import Section, TrialSpec
-from paretoib.training._batches import Batch, Batches, stream_seed
-from paretoib.training._history import History
-from paretoib.training._measure import Ruler, to_metrics
-from paretoib.training._optimiser import Optimiser, gradient_norms
-from paretoib.training._stack import Stack, stack
-from paretoib.training._step import Step, training_step
-from paretoib.weighting import WEIGHTINGS
-from paretoib.weighting._weighting import Weighting
-
-HISTORY_INPUTS = 256  # validation examples that the history's information plane is drawn from
+from paretoib.specs import TrialSpec
+from paretoib.training._pack import Pack
 
 
 def run_trials(
@@ -55,133 +39,7 @@ def run_trials(
     dataset = load_dataset(data.name, data.params, folder=folder).to(on)
     # Neighbours with one learning rate share an optimiser.
     order = sorted(range(len(specs)), key=lambda i: specs[i].training.learning_rate)
-    pack = _Pack([specs[i] for i in order], dataset, on)
+    pack = Pack([specs[i] for i in order], dataset, on)
     pack.train()
     records = dict(zip(order, pack.measure(time.perf_counter() - started), strict=True))
     return [records[i] for i in range(len(specs))]
-
-
-class _Pack:
-    """The state of a pack while it trains."""
-
-    def __init__(self, specs: Sequence[TrialSpec], dataset: Dataset, device: torch.device) -> None:
-        self.specs = specs
-        self.dataset = dataset
-        self.device = device
-        first = specs[0]
-        self.objective: Objective = _build(OBJECTIVES, first.objective)
-        self.weighting: Weighting = _build(WEIGHTINGS, first.weighting)
-        self.hyper = {
-            kind: _per_trial([getattr(s, kind) for s in specs], device)
-            for kind in ("objective", "weighting")
-        }
-        self.stack: Stack = stack([_model(s, dataset).to(device) for s in specs])
-        self.optimiser = Optimiser(self.stack, specs)
-        self.history = History(OBJECTIVES[first.objective.name].losses)
-        latent = first.model["latent"]
-        width = self.hyper["objective"].get("prior_width", torch.ones(len(specs), device=device))
-        self.ruler = Ruler(self.stack, dataset, latent, width)
-        self.batches = Batches(
-            dataset.train,
-            [s.seed for s in specs],
-            batch_size=first.training.batch_size,
-            latent=latent,
-        )
-        self.diverged_in: list[int | None] = [None] * len(specs)
-
-    def train(self) -> None:
-        """All epochs, or until every trial has diverged."""
-        validation = self.dataset.validation.first(HISTORY_INPUTS)
-        for epoch in range(1, self.specs[0].training.epochs + 1):
-            self.stack.train(True)
-            for batch in self.batches.epoch():
-                step = self._step(batch)
-                self.optimiser.step(step.gradients)
-                self.history.add_step(step, batch.x.shape[1])
-            norms = gradient_norms([self.stack.per_trial(g) for g in step.gradients])
-            estimates = self.ruler.estimate(validation, samples=1)
-            finite = self.history.end_epoch(estimates, norms, self.optimiser.learning_rates)
-            self.optimiser.end_epoch(estimates.cross_entropy)
-            for trial in (~finite).nonzero().flatten().tolist():
-                self.diverged_in[trial] = self.diverged_in[trial] or epoch
-            if all(self.diverged_in):
-                return
-
-    def measure(self, seconds: float) -> list[TrialRecord]:
-        """Every trial's record. `seconds` is what the pack has cost so far."""
-        started = time.perf_counter()
-        marginals = self.ruler.fit_marginals(self.dataset.train)
-        splits = {"validation": self.dataset.validation, "test": self.dataset.test}
-        estimates = {
-            name: self.ruler.estimate(split, marginals=marginals) for name, split in splits.items()
-        }
-        share = (seconds + time.perf_counter() - started) / len(self.specs)
-        records = []
-        for trial, spec in enumerate(self.specs):
-            epoch = self.diverged_in[trial]
-            metrics: dict[str, Any] = {"status": "finished"}
-            if epoch is not None:
-                metrics = {"status": "diverged", "reason": f"loss not finite in epoch {epoch}"}
-            else:
-                for name, split in splits.items():
-                    _, ceiling = self.dataset.entropies(split)
-                    metrics[name] = to_metrics(estimates[name], trial, ceiling, len(split))
-            records.append(
-                TrialRecord(
-                    trial=spec.key,
-                    spec=spec.document,
-                    history=self.history.of(trial),
-                    seconds=share,
-                    device=str(self.device),
-                    pack=len(self.specs),
-                    **metrics,
-                )
-            )
-        return records
-
-    def _step(self, batch: Batch) -> Step:
-        with self._precision():
-            raw = self.stack.map(lambda encoder, _, x: encoder(x), batch.x)
-
-        def losses_of(raw: Tensor) -> Tensor:
-            with self._precision():
-                return self.stack.map(
-                    self._losses, raw, batch.noise, batch.y, self.hyper["objective"]
-                )
-
-        return training_step(self.stack, self.weighting, self.hyper["weighting"], raw, losses_of)
-
-    def _losses(
-        self, _: Any, head: Any, raw: Tensor, noise: Tensor, y: Tensor, hyper: Any
-    ) -> Tensor:
-        return torch.stack(self.objective.losses(head(raw.float(), noise), y, hyper))
-
-    def _precision(self) -> AbstractContextManager[Any]:
-        if self.specs[0].training.precision == "bf16":
-            return torch.autocast(self.device.type, torch.bfloat16)
-        return nullcontext()
-
-
-def _model(spec: TrialSpec, dataset: Dataset) -> Model:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(spec.seed, 0))
-        return build_model(
-            spec.model.name,
-            spec.model.params,
-            shape=dataset.shape,
-            classes=dataset.classes,
-            target_dim=dataset.target_dim,
-            noise=OBJECTIVES[spec.objective.name].noise == "learned",
-        )
-
-
-def _build(registry: Any, section: Section) -> Any:
-    """What a section names, given the hyperparameters that all trials of a pack share."""
-    shared = {k: v for k, v in section.params.items() if not section.is_per_trial(k)}
-    return registry[section.name].load()(**shared)
-
-
-def _per_trial(sections: Sequence[Section], device: torch.device) -> dict[str, Tensor]:
-    """The hyperparameters in which trials may differ, (M,) each."""
-    names = [k for k in sections[0].params if sections[0].is_per_trial(k)]
-    return {k: torch.tensor([float(s[k]) for s in sections], device=device) for k in names}

@@ -1,0 +1,41 @@
+# Two commands do everything: `make sweep` and `make test`. Each makes .venv first where it is
+# missing or pyproject.toml or constraints.txt have changed since.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+RUN := $(VENV)/bin
+# Arguments to pass on: make sweep ARGS="--method vib --dataset fashion_mnist"
+ARGS ?=
+
+.PHONY: sweep test test-slow lint format clean
+
+sweep: $(VENV)/.installed
+	$(RUN)/paretoib sweep --method mib $(ARGS)
+
+test: $(VENV)/.installed-test
+	$(RUN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/.installed-test
+	$(RUN)/python -m pytest -m slow $(ARGS)
+
+lint: $(VENV)/.installed-test
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+format: $(VENV)/.installed-test
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(RUN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
