@@ -81,6 +81,13 @@ def test_five_seeds_apart_show_a_difference(verdict: Verdict) -> None:
         assert "no difference" not in said
 
 
+def test_a_side_without_hypervolume_for_some_seeds_can_still_lose(verdict: Verdict) -> None:
+    """Without a ratio of hypervolumes the test alone decides."""
+    beyond = [(1e6, 0.1, seed) for seed in range(4)]
+    said = verdict(beyond, _seeds(0.2, 4))
+    assert said.startswith("On digits, vib reached hypervolume where mib reached none (over 4 ")
+
+
 def test_overlapping_seeds_show_none(verdict: Verdict) -> None:
     """p and the interval are told."""
     said = verdict(_seeds(1.0, 5, 0.1), _seeds(1.05, 5, 0.1))
