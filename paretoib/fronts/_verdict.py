@@ -28,6 +28,10 @@ def _over_seeds(c: Comparison) -> str:
     assert p is not None
     n, m = len(c.left.seeds), len(c.right.seeds)
     over = f"over {n} seeds each" if n == m else f"over {n} and {m} seeds"
+    lead = _lead(c, c.indicators.hypervolume)
+    if p < LEVEL and lead and (ratio is None or ratio.low == 0):
+        # A side that reached no hypervolume with some seed has no useful ratio, and needs none.
+        return f"{lead[0]} reached {lead[1]} ({over}; p = {p:.2g})"
     if p < LEVEL and ratio is not None and not ratio.low <= 1 <= ratio.high:
         if ratio.low > 1:
             winner, loser = c.left.label, c.right.label
@@ -38,10 +42,6 @@ def _over_seeds(c: Comparison) -> str:
             f"{winner} reached {_percent(ratio.low)} to {_percent(ratio.high)} % more hypervolume "
             f"than {loser} (95 % interval {over}; p = {p:.2g})"
         )
-    lead = _lead(c, c.indicators.hypervolume)
-    if p < LEVEL and ratio is None and lead is not None:
-        # A side that reached no hypervolume with some seed has no ratio, and no need of one.
-        return f"{lead[0]} reached {lead[1]} ({over}; p = {p:.2g})"
     spread = f", 95 % interval of the ratio {ratio.low:.3f} to {ratio.high:.3f}" if ratio else ""
     least = smallest_p_value(n, m)
     blunt = f"; so few seeds cannot bring p below {least:.2g}" if least >= LEVEL else ""
