@@ -172,7 +172,7 @@ def ruler_params(ruler: Ruler) -> dict[str, str]:
 
 
 def _as_tags(name: str, text: str) -> dict[str, str]:
-    """A document of any length as tags: `name`, `name.1`, ...; MLflow would cut a long one."""
+    """A document of any length as tags: `name`, `name.1`, ...; a database may cut a long one."""
     parts = [text[i : i + _TAG_LENGTH] for i in range(0, len(text), _TAG_LENGTH)]
     return {f"{name}.{i}" if i else name: part for i, part in enumerate(parts)}
 

@@ -62,8 +62,7 @@ def _plainly(
         try:
             return method(self, *args, **kwargs)
         except (MlflowException, OSError) as error:
-            line = str(error).partition("\n")[0]
-            raise StoreError(f"the store {shown(self.uri)} failed: {line}") from error
+            raise self._failure("cannot use", error) from error
 
     return call
 
@@ -82,7 +81,7 @@ class _Writing:
 class MLflowTracker:
     """Sweeps in an MLflow store, by default the configured one.
 
-    In a database that is not behind a server, artefacts go to the store's folder.
+    A server keeps the artefacts too; for a database they lie in a folder (`artifact_root`).
     """
 
     def __init__(self, uri: str | None = None) -> None:
@@ -172,10 +171,18 @@ class MLflowTracker:
             return f"{shown(self.uri).rstrip('/')}/{place}"
         return f"paretoib ui, then http://127.0.0.1:{PORT}/{place}"
 
-    @_plainly
     def _open(self) -> MlflowClient:
         with ready(self.uri):
-            return MlflowClient(self.uri, self.uri)
+            try:
+                return MlflowClient(self.uri, self.uri)
+            except Exception as error:  # MLflow, SQLAlchemy, Alembic, a driver: each has its own
+                raise self._failure("cannot open", error) from error
+
+    def _failure(self, what: str, error: Exception) -> StoreError:
+        # Of a database's error the driver's words say most.
+        said = getattr(error.__cause__, "orig", None) or error
+        line = str(said).strip().partition("\n")[0]
+        return StoreError(f"{what} the store {shown(self.uri)}: {line}")
 
     def _experiment(self, dataset: str) -> str:
         name = layout.experiment_name(dataset)

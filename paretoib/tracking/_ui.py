@@ -22,9 +22,9 @@ class UI:
     environment: Mapping[str, str] | None = None
 
 
-def ui(port: int = PORT) -> UI:
-    """The pages over the configured store, on loopback alone unless a server has it."""
-    uri = tracking_uri()
+def ui(port: int = PORT, uri: str | None = None) -> UI:
+    """The pages over a store (the configured one): on loopback, unless a server has them already."""
+    uri = uri or tracking_uri()
     if is_server(uri):
         return UI(uri.rstrip("/"))
     names = ("127.0.0.1", "localhost")

@@ -12,7 +12,7 @@ from paretoib.specs import TrialSpec
 
 # Stacking pays while a step's overhead outweighs its arithmetic. On a CPU core that ends at about
 # these many parameters in all; a GPU has room for many more before it is busy.
-_CPU_PARAMETERS, _CPU_TRIALS = 2_000_000, 32
+_CPU_PARAMETERS, _CPU_TRIALS = 2_000_000, 16
 _GPU_PARAMETERS, _GPU_TRIALS = 400_000_000, 256
 
 

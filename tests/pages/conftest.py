@@ -1,0 +1,89 @@
+"""A real sweep in a real store, and a real browser."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from paretoib.records import Front
+from paretoib.search import driver
+from paretoib.specs import SweepSpec
+from paretoib.tracking import Picture, Ruler, front_of, ui
+from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.training._run import run_trials
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Debian's Chromium, headless."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (apt install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]:
+    """The store's folder and the front of a β grid on digits, with its pictures."""
+    from paretoib.fronts import front_html, front_png
+    from paretoib.records import Reference
+
+    folder = tmp_path_factory.mktemp("store")
+    store = MLflowTracker(f"sqlite:///{folder / 'mlflow.db'}")
+    small = {"hidden": [32], "latent": 8, "epochs": 6}
+    spec = SweepSpec.assemble({"method": "vib", "name": "a grid of β", "trials": 8}, small)
+    info = store.create(spec)
+    ruler = Ruler(Reference(rate_bits=33.0, lost_bits=3.3), 3.3)
+    store.begin(info.id, ruler)
+    records = run_trials(driver(spec).ask(8), device="cpu")
+    for record in records:
+        store.add(info.id, record, hypervolume=1.0)
+    front = front_of(info.model_copy(update={"status": "finished"}), records, ruler)
+    pictures = [
+        Picture("front.html", front_html(front).encode()),
+        Picture("front.png", front_png(front)),
+    ]
+    store.close(info.id, "finished", front, pictures)
+    return folder, front
+
+
+@pytest.fixture(scope="session")
+def mlflow_pages(swept: tuple[Path, Front]) -> Iterator[str]:
+    """The address of MLflow's own server over the store, started as `paretoib ui` does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    pages = ui(port, uri=f"sqlite:///{swept[0]}/mlflow.db")
+    with subprocess.Popen(
+        pages.command, env={**os.environ, **(pages.environment or {})}, stderr=subprocess.DEVNULL
+    ) as server:
+        try:
+            _wait(f"{pages.address}/health", server)
+            yield pages.address
+        finally:
+            server.terminate()
+
+
+def _wait(address: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "MLflow's server should stay up"
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.3)
+    raise TimeoutError(f"{address} did not answer within 90 s")

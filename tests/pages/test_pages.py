@@ -1,0 +1,71 @@
+"""What a person sees, in a real browser."""
+
+from pathlib import Path
+from typing import Any
+
+from paretoib.records import Front
+
+Page = Any
+
+
+def test_a_front_is_drawn_without_network(
+    swept: tuple[Path, Front], browser: Any, tmp_path: Path
+) -> None:
+    """The page draws a mark a trial, loads nothing, and logs no error."""
+    from paretoib.fronts import front_html
+
+    file = tmp_path / "front.html"
+    file.write_text(front_html(swept[1]))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    errors: list[str] = []
+    asked: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    page.wait_for_selector(".scatterlayer .trace")
+    drawn = page.locator(".scatterlayer .point").count()
+    inside = [p for p in swept[1].points if p.lost_bits <= swept[1].reference.lost_bits]
+    assert drawn >= len(inside)
+    assert errors == []
+    assert [a for a in asked if not a.startswith(("file:", "data:", "blob:"))] == []
+    page.close()
+
+
+def test_the_rate_axis_switches_between_log_and_linear(
+    swept: tuple[Path, Front], browser: Any, tmp_path: Path
+) -> None:
+    """A click on the button changes the axis that is drawn."""
+    from paretoib.fronts import front_html
+
+    file = tmp_path / "front.html"
+    file.write_text(front_html(swept[1]))
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto(file.as_uri())
+    page.wait_for_selector(".scatterlayer .trace")
+    axis = "() => document.querySelector('.js-plotly-plot').layout.xaxis.type"
+    seen = set()
+    for name in ("linear", "logarithmic"):
+        page.get_by_text(name, exact=True).click()
+        page.wait_for_timeout(300)
+        seen.add(page.evaluate(axis))
+    assert seen == {"linear", "log"}
+    width = page.evaluate("() => document.documentElement.scrollWidth")
+    assert width <= 390, "a phone should not scroll sideways"
+    page.close()
+
+
+def test_mlflow_shows_the_sweep_its_front_and_its_trials(
+    swept: tuple[Path, Front], mlflow_pages: str, browser: Any
+) -> None:
+    """The parent's artefact page holds the drawn front; the saved view lists every trial."""
+    sweep = swept[1].sweep.id
+    page = browser.new_page(viewport={"width": 1400, "height": 950})
+    query = "?workflowType=machine_learning"
+    page.goto(f"{mlflow_pages}/#/experiments/1/runs/{sweep}/artifacts/front.html{query}")
+    frame = page.wait_for_selector("iframe", timeout=60_000).content_frame()
+    frame.wait_for_selector(".scatterlayer .trace", timeout=60_000)
+    page.goto(f"{mlflow_pages}/#/experiments/1/runs{query}&viewStateShareKey={sweep}")
+    page.wait_for_selector("text=β=", timeout=60_000)
+    text = page.inner_text("body")
+    assert text.count("β=") >= len(swept[1].points)
+    page.close()

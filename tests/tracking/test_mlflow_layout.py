@@ -1,0 +1,225 @@
+"""What a person finds in MLflow."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking.client import MlflowClient
+
+from paretoib.fronts import build_front
+from paretoib.records import Front, Reference, TrialRecord
+from paretoib.specs import SweepSpec
+from paretoib.tracking import Picture, Ruler
+from paretoib.tracking._layout import spec_of, sweep_tags
+from paretoib.tracking._mlflow import MLflowTracker
+
+REFERENCE = Reference(rate_bits=33.2, lost_bits=3.32)
+
+
+@pytest.fixture
+def uri(store: Path) -> str:
+    return f"sqlite:///{store}/mlflow.db"
+
+
+@pytest.fixture
+def tracker(uri: str) -> MLflowTracker:
+    return MLflowTracker(uri)
+
+
+@pytest.fixture
+def client(uri: str) -> MlflowClient:
+    return MlflowClient(uri)
+
+
+def trials(client: MlflowClient, sweep_id: str) -> list[Run]:
+    experiment = client.get_run(sweep_id).info.experiment_id
+    condition = f"tags.`mlflow.parentRunId` = '{sweep_id}'"
+    return list(client.search_runs([experiment], condition))
+
+
+def test_a_sweep_is_a_parent_run_in_its_data_sets_experiment(
+    tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec
+) -> None:
+    """Its id is the sweep's id; the parameters say what was asked, `spec.json` all of it."""
+    sweep = tracker.create(spec)
+    tracker.begin(sweep.id, Ruler(REFERENCE, 3.32))
+    run = client.get_run(sweep.id)
+    assert client.get_experiment(run.info.experiment_id).name == "paretoib-digits"
+    assert run.info.run_name == "a β grid"
+    assert run.data.params.items() >= {
+        ("method", "vib"),
+        ("search", "grid"),
+        ("trials", "40"),
+        ("seeds", "0"),
+        ("grid.weighting.beta", "0.0001 … 0.1 (40 values)"),
+        ("reference_rate_bits", "33.2"),
+    }
+    written = Path(run.info.artifact_uri.removeprefix("file://"), "spec.json").read_text()
+    assert SweepSpec.from_document(json.loads(written)) == spec
+
+
+def test_a_trial_is_a_child_run_named_by_what_varies(
+    tracker: MLflowTracker,
+    client: MlflowClient,
+    spec: SweepSpec,
+    record: Callable[..., TrialRecord],
+) -> None:
+    """Parameters by their names, final measurements on both splits, what is None left out."""
+    sweep = tracker.create(spec)
+    tracker.add(sweep.id, record(4), hypervolume=1.0)
+    (run,) = trials(client, sweep.id)
+    assert run.info.run_name == "β=0.005 seed 2"
+    assert run.info.status == "FINISHED"
+    assert run.data.params["weighting"] == "linear"
+    assert run.data.params["weighting.beta"] == "0.005"
+    assert run.data.params["training.epochs"] == "50"
+    assert run.data.metrics["rate_bits"] == pytest.approx(4 + 1 / 3, rel=1e-5)
+    assert run.data.metrics["validation/accuracy"] == 0.9
+    assert "rate_lower_bits" not in run.data.metrics
+    assert 1400 <= run.info.end_time - run.info.start_time < 10_000
+
+
+def test_adaptive_trials_are_named_by_their_settings(
+    tracker: MLflowTracker, client: MlflowClient, record: Callable[..., TrialRecord]
+) -> None:
+    """μ and sqrted always, others where they differ from the sweep's."""
+    sweep = tracker.create(SweepSpec.from_document({"method": "mib"}))
+    tracker.add(sweep.id, record(0, weighting={"name": "mib"}, epochs=20), hypervolume=1.0)
+    (run,) = trials(client, sweep.id)
+    assert run.info.run_name == "μ=0.2 sqrted=1 epochs=20 seed 2"
+
+
+def test_a_long_history_is_drawn_thinned_and_kept_whole(
+    tracker: MLflowTracker,
+    client: MlflowClient,
+    spec: SweepSpec,
+    record: Callable[..., TrialRecord],
+) -> None:
+    """At most 20 steps from the first epoch to the last as metrics, all of it in an artefact."""
+    sweep = tracker.create(spec)
+    added = record(1)
+    tracker.add(sweep.id, added, hypervolume=1.0)
+    (run,) = trials(client, sweep.id)
+    drawn = client.get_metric_history(run.info.run_id, "history/series 3")
+    steps = [point.step for point in drawn]
+    assert steps[0] == 1
+    assert steps[-1] == 50
+    assert len(steps) == 20
+    assert [point.value for point in drawn] == [added.history["series 3"][s - 1] for s in steps]
+    written = Path(run.info.artifact_uri.removeprefix("file://"), "history.json").read_text()
+    assert json.loads(written) == {k: list(v) for k, v in added.history.items()}
+
+
+def test_a_short_history_is_drawn_whole_but_for_what_was_not_finite(
+    tracker: MLflowTracker,
+    client: MlflowClient,
+    spec: SweepSpec,
+    record: Callable[..., TrialRecord],
+) -> None:
+    """An epoch without a number leaves a gap, not a made-up value."""
+    sweep = tracker.create(spec)
+    short = record(1).model_copy(update={"history": {"loss": (3.0, None, 1.0)}})
+    tracker.add(sweep.id, short, hypervolume=1.0)
+    (run,) = trials(client, sweep.id)
+    drawn = client.get_metric_history(run.info.run_id, "history/loss")
+    assert [(p.step, p.value) for p in drawn] == [(1, 3.0), (3, 1.0)]
+
+
+def test_a_diverged_trial_is_a_failed_run_with_its_reason(
+    tracker: MLflowTracker,
+    client: MlflowClient,
+    spec: SweepSpec,
+    record: Callable[..., TrialRecord],
+) -> None:
+    """The reason is a tag that MLflow shows; the record's own tags it does not show."""
+    sweep = tracker.create(spec)
+    tracker.add(sweep.id, record(1, status="diverged"), hypervolume=0.0)
+    (run,) = trials(client, sweep.id)
+    assert run.info.status == "FAILED"
+    shown = {k: v for k, v in run.data.tags.items() if not k.startswith("mlflow.")}
+    assert shown == {"reason": "the loss was not finite in epoch 7"}
+
+
+def test_progress_is_drawn_trial_by_trial(
+    tracker: MLflowTracker,
+    uri: str,
+    client: MlflowClient,
+    spec: SweepSpec,
+    record: Callable[..., TrialRecord],
+) -> None:
+    """Hypervolume has a step an ended trial, also when another process goes on."""
+    sweep = tracker.create(spec)
+    tracker.add(sweep.id, record(0), hypervolume=1.0)
+    tracker.add(sweep.id, record(1, status="diverged"), hypervolume=1.0)
+    MLflowTracker(uri).add(sweep.id, record(2), hypervolume=4.0)
+    points = client.get_metric_history(sweep.id, "hypervolume")
+    assert [(p.step, p.value) for p in points] == [(1, 1.0), (2, 1.0), (3, 4.0)]
+    metrics = client.get_run(sweep.id).data.metrics
+    assert (metrics["trials_finished"], metrics["trials_failed"]) == (2, 1)
+
+
+def test_the_front_and_its_pictures_lie_with_the_sweep(
+    tracker: MLflowTracker,
+    client: MlflowClient,
+    spec: SweepSpec,
+    store: Path,
+    record: Callable[..., TrialRecord],
+) -> None:
+    """`front.json` from the first update on, the pictures when the sweep has ended."""
+    sweep = tracker.create(spec)
+    tracker.add(sweep.id, record(0), hypervolume=1.0)
+    front = build_front(
+        sweep, tracker.records(sweep.id), reference=REFERENCE, label_entropy_bits=3.32
+    )
+    tracker.update(sweep.id, front)
+    folder = store / "artifacts" / "paretoib-digits" / sweep.id / "artifacts"
+    assert Front.from_json((folder / "front.json").read_text()) == front
+    ended = front.model_copy(update={"hypervolume": 7.0})
+    pictures = [Picture("front.html", "<p>β".encode()), Picture("front.png", b"\x89PNG")]
+    tracker.close(sweep.id, "interrupted", ended, pictures)
+    assert {f.path for f in client.list_artifacts(sweep.id)} == {
+        "spec.json",
+        "front.json",
+        "front.html",
+        "front.png",
+    }
+    assert Front.from_json((folder / "front.json").read_text()).hypervolume == 7.0
+    assert (folder / "front.html").read_text() == "<p>β"
+    assert client.get_run(sweep.id).info.status == "KILLED"
+
+
+def test_artefacts_go_where_the_experiment_keeps_them(
+    tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec, tmp_path: Path
+) -> None:
+    """An experiment that was made otherwise has a place of its own, which MLflow knows."""
+    client.create_experiment("paretoib-digits", artifact_location=str(tmp_path / "elsewhere"))
+    sweep = tracker.create(spec)
+    tracker.close(sweep.id, "finished", None, [Picture("front.png", b"\x89PNG")])
+    kept = tmp_path / "elsewhere" / sweep.id / "artifacts"
+    assert {file.name for file in kept.iterdir()} == {"spec.json", "front.png"}
+
+
+def test_a_saved_view_shows_the_sweeps_trials_on_the_plane(
+    tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec
+) -> None:
+    """The description links to the view: the sweep's trials, relevance against rate."""
+    sweep = tracker.create(spec)
+    run = client.get_run(sweep.id)
+    experiment = client.get_experiment(run.info.experiment_id)
+    view = json.loads(experiment.tags[f"mlflow.sharedViewState.{sweep.id}"])
+    state = json.loads(view["state"])
+    assert sweep.id in state["searchFilter"]
+    assert "params.`weighting.beta`" in state["selectedColumns"]
+    (chart,) = state["compareRunCharts"]
+    assert (chart["xaxis"]["key"], chart["yaxis"]["key"]) == ("rate_bits", "relevance_bits")
+    assert f"viewStateShareKey={sweep.id}" in run.data.tags["mlflow.note.content"]
+
+
+def test_no_tag_is_longer_than_every_database_takes() -> None:
+    """MLflow's tags end at 5 000 characters in older versions, at 8 000 in newer ones."""
+    long = SweepSpec.from_document({"method": "vib", "grid": {"beta": "1e-5:1:3000"}})
+    tags = sweep_tags(long)
+    assert max(map(len, tags.values())) <= 5000
+    assert SweepSpec.from_document(spec_of(tags)) == long

@@ -1,0 +1,130 @@
+"""Over HTTP: MLflow's pages on the embedded store, and that server as the store."""
+
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from paretoib.records import Reference, SweepInfo, TrialRecord
+from paretoib.settings import settings
+from paretoib.specs import SweepSpec
+from paretoib.tracking import Picture, Ruler, ui
+from paretoib.tracking._mlflow import MLflowTracker
+
+PICTURE = Picture("front.html", b"<!doctype html><p>a front</p>")
+
+
+@dataclass(frozen=True)
+class Served:
+    """MLflow's pages at work over an embedded store that has one sweep; run in `folder`."""
+
+    address: str
+    folder: Path
+    sweep: SweepInfo
+
+
+@pytest.fixture(scope="module")
+def served(
+    empty_store: Path, spec: SweepSpec, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    store = shutil.copytree(empty_store, tmp_path_factory.mktemp("served") / "store")
+    folder = tmp_path_factory.mktemp("somewhere")
+    tracker = MLflowTracker(f"sqlite:///{store}/mlflow.db")
+    sweep = tracker.create(spec)
+    tracker.close(sweep.id, "finished", None, [PICTURE])
+    with configured(store=str(store)):
+        pages = ui(free_port())
+    assert pages.environment is not None
+    process = subprocess.Popen(
+        pages.command,
+        env=dict(pages.environment),
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(process, pages.address)
+        yield Served(pages.address, folder, sweep)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def configured(**values: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            patch.setenv(f"PARETOIB_{name.upper()}", value)
+        settings.cache_clear()
+        yield
+    settings.cache_clear()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for(process: subprocess.Popen[bytes], address: str) -> None:
+    deadline = time.monotonic() + 90
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"{address}/health").close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"no server at {address}")
+
+
+def test_the_ui_serves_the_embedded_stores_pictures(served: Served) -> None:
+    """A sweep's front can be seen in the pages, and the server leaves no file about."""
+    artefact = f"/get-artifact?run_uuid={served.sweep.id}&path=front.html"
+    with urllib.request.urlopen(served.address + artefact) as answer:
+        assert answer.read() == PICTURE.content
+    assert list(served.folder.iterdir()) == []
+
+
+def test_the_ui_answers_to_this_machines_own_names_alone(served: Served) -> None:
+    """A page elsewhere that resolves its name to this machine is refused."""
+    misled = urllib.request.Request(served.address, headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(misled)
+
+
+def test_a_server_has_the_ui_already() -> None:
+    """Then there is nothing to serve, only an address."""
+    with configured(tracking_uri="https://mlflow.example/"):
+        pages = ui()
+    assert (pages.address, pages.command) == ("https://mlflow.example", ())
+
+
+def test_a_sweep_goes_to_a_tracking_server_and_back(
+    served: Served,
+    spec: SweepSpec,
+    record: Callable[..., TrialRecord],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """What is written through a server is read through it, and nothing is printed."""
+    tracker = MLflowTracker(served.address)
+    sweep = tracker.create(spec)
+    ruler = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
+    tracker.begin(sweep.id, ruler)
+    added = [record(0), record(1, status="failed")]
+    for one in added:
+        tracker.add(sweep.id, one, hypervolume=1.0)
+    tracker.close(sweep.id, "finished", None, [PICTURE])
+    reader = MLflowTracker(served.address)
+    assert reader.find(sweep.id[:8]).status == "finished"
+    assert reader.ruler(sweep.id) == ruler
+    assert [r.trial for r in reader.records(sweep.id)] == [r.trial for r in added]
+    assert reader.address(sweep.id).startswith(f"{served.address}/#/experiments/")
+    assert capfd.readouterr() == ("", "")

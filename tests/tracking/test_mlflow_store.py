@@ -1,0 +1,242 @@
+"""What the store withstands: kills, company, places that cannot be written."""
+
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mlflow.tracking.client import MlflowClient
+
+from paretoib.errors import StoreError
+from paretoib.records import TrialRecord
+from paretoib.settings import settings
+from paretoib.specs import SweepSpec
+from paretoib.tracking import tracker as configured_tracker
+from paretoib.tracking._mlflow import MLflowTracker
+
+FORK = multiprocessing.get_context("fork")
+
+
+def test_a_writer_killed_at_any_moment_leaves_whole_trials_alone(
+    store: Path, spec: SweepSpec, record: Callable[..., TrialRecord]
+) -> None:
+    """SIGKILL, again and again: what was added is there and whole, and the rest can follow."""
+    uri = f"sqlite:///{store}/mlflow.db"
+    records = [record(place) for place in range(24)]
+    bare = [r.model_copy(update={"history": {}}) for r in records]
+    kills = random.Random(0)
+
+    def write(sweep_id: str, told: int) -> None:
+        tracker = MLflowTracker(uri)
+        for one in records:
+            tracker.add(sweep_id, one, hypervolume=1.0)
+            os.write(told, b".")
+
+    def check(sweep_id: str) -> int:
+        tracker = MLflowTracker(uri)
+        found = tracker.records(sweep_id)
+        assert found == bare[: len(found)]
+        client = MlflowClient(uri)
+        runs = client.search_runs(
+            [client.get_run(sweep_id).info.experiment_id],
+            f"tags.`mlflow.parentRunId` = '{sweep_id}' AND attributes.status = 'FINISHED'",
+        )
+        assert len(runs) == len(found)
+        for run in runs:
+            assert len(run.data.metrics) == 5 + 5 + 12
+            assert run.data.params["seed"] == "2"
+            assert [f.path for f in client.list_artifacts(run.info.run_id)] == ["history.json"]
+        return len(found)
+
+    def sweep_of_its_own() -> str:
+        return MLflowTracker(uri).create(spec).id
+
+    # This process opens the store only within children: SQLite must not be carried over a fork.
+    sweep_id = in_child(sweep_of_its_own)
+    for _ in range(5):
+        heard, told = os.pipe()
+        writer = FORK.Process(target=write, args=(sweep_id, told))
+        writer.start()
+        os.close(told)
+        begun = os.read(heard, 1)
+        time.sleep(kills.uniform(0, 0.25))
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.join()
+        begun += read_all(heard)
+        assert in_child(check, sweep_id) >= len(begun)
+
+    def finish() -> int:
+        tracker = MLflowTracker(uri)
+        for one in records:
+            tracker.add(sweep_id, one, hypervolume=1.0)
+        client = MlflowClient(uri)
+        children = client.search_runs(
+            [client.get_run(sweep_id).info.experiment_id],
+            f"tags.`mlflow.parentRunId` = '{sweep_id}'",
+        )
+        assert {run.info.status for run in children} == {"FINISHED"}
+        return len(children)
+
+    assert in_child(finish) == 24
+    assert in_child(check, sweep_id) == 24
+
+
+def in_child(function: Callable, *args: object) -> object:
+    """A function's result, from a process of its own."""
+    with FORK.Pool(1, initializer=_hold, initargs=(function,)) as pool:
+        return pool.apply(_held, args)
+
+
+def _hold(function: Callable) -> None:
+    global _function
+    _function = function
+
+
+def _held(*args: object) -> object:
+    return _function(*args)
+
+
+def read_all(pipe: int) -> bytes:
+    with os.fdopen(pipe, "rb") as stream:
+        return stream.read()
+
+
+def test_two_processes_may_open_a_new_store_at_once(tmp_path: Path, spec: SweepSpec) -> None:
+    """The tables are made once, and both get to work, on one experiment."""
+    uri = f"sqlite:///{tmp_path}/new/mlflow.db"
+
+    def open_and_create() -> int:
+        MLflowTracker(uri).create(spec)
+        return 0
+
+    both = [FORK.Process(target=open_and_create) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    assert len(MLflowTracker(uri).sweeps()) == 2
+
+
+def test_the_embedded_store_is_in_the_settings_folder(
+    store: Path, monkeypatch: pytest.MonkeyPatch, spec: SweepSpec
+) -> None:
+    """Database and artefacts, and the address says how to get to see them."""
+    monkeypatch.setenv("PARETOIB_STORE", str(store))
+    settings.cache_clear()
+    try:
+        tracker = configured_tracker()
+        sweep = tracker.create(spec)
+        assert list((store / "artifacts").glob(f"*/{sweep.id}/artifacts/spec.json"))
+        address = tracker.address(sweep.id)
+        assert address.startswith("paretoib ui, then http://127.0.0.1:5000/#/experiments/")
+        assert f"/runs/{sweep.id}?" in address
+    finally:
+        settings.cache_clear()
+
+
+def corrupt(folder: Path) -> str:
+    (folder / "mlflow.db").write_bytes(b"not a database " * 100)
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+def under_a_file(folder: Path) -> str:
+    (folder / "file").touch()
+    return f"sqlite:///{folder}/file/mlflow.db"
+
+
+def read_only(_: Path) -> str:
+    # /proc takes no new files from anybody, root included.
+    return "sqlite:////proc/paretoib/mlflow.db"
+
+
+def of_another_version(folder: Path) -> str:
+    import sqlite3
+
+    with sqlite3.connect(folder / "mlflow.db") as database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES ('from the future')")
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+def nobody_listens(_: Path) -> str:
+    return "http://someone:secret@127.0.0.1:9"
+
+
+def no_address(_: Path) -> str:
+    return "http://"
+
+
+def no_driver(_: Path) -> str:
+    return "postgresql+nodriver://someone:secret@127.0.0.1:9/mlflow"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        corrupt,
+        under_a_file,
+        read_only,
+        of_another_version,
+        nobody_listens,
+        no_address,
+        no_driver,
+    ],
+)
+def test_a_store_that_cannot_be_used_says_so_at_once(
+    place: Callable[[Path], str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One plain line with the place and the reason, no password, nothing printed."""
+    uri = place(tmp_path)
+    begun = time.monotonic()
+    with pytest.raises(StoreError, match=r"store|server") as caught:
+        MLflowTracker(uri)
+    assert time.monotonic() - begun < 5
+    message = str(caught.value)
+    assert "\n" not in message
+    assert uri.partition("://")[2].rpartition("@")[2].lstrip("/") in message
+    assert "secret" not in message
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_store_that_breaks_later_says_so_too(
+    store: Path, spec: SweepSpec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A table that is gone is a `StoreError` of one line, without MLflow's traceback."""
+    import sqlite3
+
+    tracker = MLflowTracker(f"sqlite:///{store}/mlflow.db")
+    with sqlite3.connect(store / "mlflow.db") as database:
+        database.execute("DROP TABLE metrics")
+        database.execute("DROP TABLE runs")
+    with pytest.raises(StoreError, match="no such table") as caught:
+        tracker.create(spec)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_door_loads_no_mlflow() -> None:
+    """Importing the package is cheap; opening a store is what loads MLflow."""
+    look = "import sys, paretoib.tracking; print([m for m in sys.modules if m == 'mlflow'])"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_users_own_mlflow_settings_stay() -> None:
+    """Only what is not set is set: patience with a server, and no telemetry."""
+    look = (
+        "import os, paretoib.tracking; "
+        "print(os.environ['MLFLOW_HTTP_REQUEST_TIMEOUT'], os.environ['MLFLOW_DISABLE_TELEMETRY'])"
+    )
+    own = {**os.environ, "MLFLOW_HTTP_REQUEST_TIMEOUT": "7"}
+    own.pop("MLFLOW_DISABLE_TELEMETRY", None)
+    done = subprocess.run(
+        [sys.executable, "-c", look], env=own, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "7 true\n"
