@@ -47,10 +47,15 @@ class GaussianEncoding:
         normal = ((z - self.mean) / self.std).square() + LOG_2PI
         return -(normal / 2 + self.std.log()).sum(-1)
 
+    def double(self) -> "GaussianEncoding":
+        """The same in double precision."""
+        return GaussianEncoding(self.mean.double(), self.std.double())
+
     def log_prob_pairs(self, z: Float[Tensor, "N K"]) -> Float[Tensor, "N B"]:
-        # Three matrix products instead of an (N, B, K) tensor. The squares cancel to rounding
-        # where std is small, hence double precision.
-        z, mean, std = z.double(), self.mean.double(), self.std.double()
+        # Three matrix products instead of an (N, B, K) tensor. Their squares cancel, all but
+        # wholly where std is small; hence double precision, and latents about their centre.
+        centre = self.mean.double().mean(0)
+        z, mean, std = z.double() - centre, self.mean.double() - centre, self.std.double()
         precision = std.square().reciprocal()
         squared = (
             z.square() @ precision.T

@@ -20,6 +20,7 @@ SUPPORTED = "on the hull"
 UNSUPPORTED = "above the hull"
 NOTHING = "no trial with a finite rate yet"
 SMALLEST_DECADE = -3
+WALL = 10  # times the reference's rate: as far as is drawn
 SYMBOLS = {"beta": "β", "mu": "μ", "prior_width": "σ"}
 
 
@@ -51,12 +52,14 @@ class Groups:
 
 @dataclass(frozen=True)
 class Plane:
-    """The axes: `floor` stands for smaller rates, `top` is where the lost bits are cut off.
+    """The axes: `floor` stands for smaller rates, `wall` for larger ones; lost bits end at `top`.
 
-    `right` is how far an exact curve is drawn.
+    One trial whose rate exploded would else take the whole picture. `right` is how far an exact
+    curve is drawn.
     """
 
     floor: float
+    wall: float
     right: float
     log: bool
     bottom: float
@@ -64,8 +67,8 @@ class Plane:
     lost_title: str
 
     def rate(self, points: Sequence[Point]) -> np.ndarray:
-        """Rates as they are drawn: a logarithmic axis has no room for 0."""
-        return np.maximum([p.rate_bits or 0.0 for p in points], self.floor)
+        """Rates as they are drawn: a logarithmic axis has no room for 0, and none for all."""
+        return np.clip([p.rate_bits or 0.0 for p in points], self.floor, self.wall)
 
     def lower(self, points: Sequence[Point]) -> np.ndarray:
         """Lower ends of the rates' sandwiches as they are drawn; the rate itself where unknown."""
@@ -75,6 +78,10 @@ class Plane:
     def beyond(self, points: Sequence[Point]) -> int:
         """How many points lie above the picture."""
         return sum(p.rate_bits is not None and p.lost_bits > self.top for p in points)
+
+    def at_wall(self, points: Sequence[Point]) -> int:
+        """How many points are drawn nearer than they are."""
+        return sum(p.rate_bits is not None and p.rate_bits > self.wall for p in points)
 
 
 def plane(points: Sequence[Point], reference: Reference) -> Plane:
@@ -86,9 +93,12 @@ def plane(points: Sequence[Point], reference: Reference) -> Plane:
     known = [p for p in points if p.accuracy is not None]
     ceiling = "H(Y)" if known or not points else "I(X;Y)"
     inside = lost[lost <= reference.lost_bits]
+    wall = WALL * reference.rate_bits
+    rate = np.minimum(rate, wall)
     highest = inside.max(initial=0.0) or reference.lost_bits
     return Plane(
         floor=low,
+        wall=wall,
         right=1.15 * max(rate.max(initial=0.0), low) if len(rate) else reference.rate_bits,
         log=bool(len(rate)) and float(np.maximum(rate, low).max()) > 10 * max(low, rate.min()),
         bottom=min(0.0, lost.min(initial=0.0)) - 0.03 * highest,
@@ -201,6 +211,7 @@ def front_caption(front: Front, axes: Plane) -> str:
         (len(front.failed), "failed"),
         (noiseless, "without a finite rate"),
         (axes.beyond(front.points), "above the picture"),
+        (axes.at_wall(front.points), f"drawn at {number(axes.wall)} bits, their rates being more"),
     ):
         if count:
             parts.append(f"{count} {words}")

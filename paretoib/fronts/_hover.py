@@ -19,6 +19,8 @@ def hover(point: Point, axes: d.Plane, labels: Mapping[str, str] | None = None) 
     lines = [f"trial {point.trial[:12]}", *params, f"seed {point.seed}", *_measured(point)]
     if point.rate_bits is not None and point.rate_bits < axes.floor:
         lines.append(f"drawn at {axes.floor:g} bits, where the logarithmic axis begins")
+    if point.rate_bits is not None and point.rate_bits > axes.wall:
+        lines.append(f"drawn at {axes.wall:.3g} bits, which is as far as the picture goes")
     lines.append(_standing(point))
     if isinstance(point, ComparedPoint) and labels is not None:
         lines.insert(0, labels[point.side])

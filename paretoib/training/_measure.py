@@ -116,14 +116,18 @@ class Ruler:
         def rate(
             _: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, width: Tensor, *q: Any
         ) -> tuple[Tensor, Tensor, Tensor]:
-            output = head(raw, noise)
-            if isinstance(output.encoding, PointEncoding):
+            encoding = head(raw, noise).encoding
+            if isinstance(encoding, PointEncoding):
                 nothing = torch.full((), math.nan, device=raw.device)
                 return nothing, nothing, nothing
-            densities = [standard_normal_log_prob(output.z, width)]
+            # In single precision, rounding a latent far from 0 can exceed the noise on it.
+            encoding = encoding.double()
+            z = encoding.sample(noise.double())
+            pairs = torch.diagonal_scatter(encoding.log_prob_pairs(z), encoding.log_prob(z))
+            densities = [standard_normal_log_prob(z, width)]
             if q:
-                densities.append(GaussianMarginal(*q).log_prob(output.z))
-            bounds = rate_bounds(output.encoding.log_prob_pairs(output.z), densities)
+                densities.append(GaussianMarginal(*q).log_prob(z))
+            bounds = rate_bounds(pairs, densities)
             return bounds.upper, bounds.lower, bounds.error
 
         chunk = self._chunk(raw.shape[1])

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from paretoib.fronts import compare, comparison_html, comparison_png, front_html, front_png
+from paretoib.fronts._drawing import front_caption, plane
+from paretoib.fronts._hover import hover
 from paretoib.records import ExactCurve, Front, TrialRecord
 
 MakeTrial = Callable[..., TrialRecord]
@@ -180,3 +182,14 @@ def test_comparing_loads_no_plotting_library_and_no_torch() -> None:
         "assert not {'torch', 'ray', 'mlflow'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_rate_that_exploded_does_not_take_the_picture(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """It is drawn at ten times the reference's rate, and the caption says so."""
+    front = make_front([make_trial(1.0, 2.0), make_trial(5.0, 1.0), make_trial(1e10, 1.5)])
+    axes = plane(front.points, front.reference)
+    assert axes.rate(front.points).max() == 10 * front.reference.rate_bits
+    assert "1 drawn at" in front_caption(front, axes)
+    assert "which is as far as the picture goes" in hover(front.points[-1], axes)
