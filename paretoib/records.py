@@ -1,36 +1,21 @@
-"""What a sweep leaves behind: frozen results, JSON in and out. All information is in bits.
+"""What a sweep leaves behind: frozen results, JSON and YAML in and out. All information is in bits.
 
 Documents carry their `schema` number. A number that does not exist (the rate of a noiseless
 encoder) is None, never NaN or infinity.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from paretoib.documents import Document
 
 Status = Literal["running", "finished", "interrupted", "failed"]
 Side = Literal["left", "right"]
 
 
-class Record(BaseModel):
-    """A frozen document; unknown keys and non-finite numbers are refused."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
-    )
-
-    def to_json(self, *, indent: int | None = None) -> str:
-        """The document as JSON text, under its public names."""
-        return self.model_dump_json(by_alias=True, indent=indent)
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """The document that `to_json` wrote."""
-        return cls.model_validate_json(text)
-
-
-class Metrics(Record):
+class Metrics(Document):
     """One trained model on one split, measured by the ruler of `paretoib.evaluation`.
 
     `rate_bits` is the upper end of the sandwich around I(X;Z) and the front's coordinate,
@@ -53,7 +38,7 @@ class Metrics(Record):
     accuracy_sampled: float | None = None
 
 
-class TrialRecord(Record):
+class TrialRecord(Document):
     """One trial: what was asked (`spec`, a TrialSpec's JSON), how it ended, what it measured.
 
     `trial` is the hash of the spec. A `diverged` or `failed` trial has a `reason` and no metrics.
@@ -74,14 +59,14 @@ class TrialRecord(Record):
     pack: int = 1
 
 
-class Reference(Record):
+class Reference(Document):
     """The corner that hypervolumes are measured from; fixed when a sweep starts."""
 
     rate_bits: float = Field(gt=0)
     lost_bits: float = Field(gt=0)
 
 
-class SweepInfo(Record):
+class SweepInfo(Document):
     """A sweep as the store knows it; `spec` is its SweepSpec's JSON."""
 
     id: str
@@ -92,14 +77,14 @@ class SweepInfo(Record):
     spec: Mapping[str, Any]
 
 
-class Cost(Record):
+class Cost(Document):
     """What was spent: trials run and the seconds that they trained, summed over workers."""
 
     trials: int
     seconds: float
 
 
-class ExactCurve(Record):
+class ExactCurve(Document):
     """An exact IB curve to draw beside a front; rate ascending."""
 
     label: str
@@ -107,7 +92,7 @@ class ExactCurve(Record):
     lost_bits: tuple[float, ...]
 
 
-class Point(Record):
+class Point(Document):
     """One trial on the plane of rate and lost bits (test split).
 
     `supported` points lie on the lower-left convex hull of the front, and some β in
@@ -132,14 +117,14 @@ class Point(Record):
     hull_gap_bits: float | None = None
 
 
-class FailedTrial(Record):
+class FailedTrial(Document):
     """A trial without a point, and why."""
 
     trial: str
     reason: str
 
 
-class Front(Record):
+class Front(Document):
     """All trials of a sweep and the front among them; the document of `front --json`."""
 
     schema_version: Literal[1] = Field(1, alias="schema")
@@ -154,21 +139,21 @@ class Front(Record):
     exact: ExactCurve | None = None
 
 
-class Sides(Record):
+class Sides(Document):
     """One number for each side of a comparison; None where it could not be had."""
 
     left: float | None
     right: float | None
 
 
-class Interval(Record):
+class Interval(Document):
     """A bootstrap interval (95 %) over seeds."""
 
     low: float
     high: float
 
 
-class Indicators(Record):
+class Indicators(Document):
     """Both sides' quality. Hypervolume and coverage: more is better; ε and IGD+: less.
 
     `epsilon.left` is the additive ε by which the left front must be shifted to weakly dominate
@@ -190,7 +175,7 @@ class Indicators(Record):
     intervals: Mapping[str, Interval | None]
 
 
-class ComparisonSide(Record):
+class ComparisonSide(Document):
     """The sweeps of one side, pooled."""
 
     label: str
@@ -213,14 +198,14 @@ class ComparedPoint(Point):
     dominated_bits: float
 
 
-class SidedCost(Record):
+class SidedCost(Document):
     """The cost of each side."""
 
     left: Cost
     right: Cost
 
 
-class Comparison(Record):
+class Comparison(Document):
     """Two sets of fronts on one ruler; the document of `compare --json`."""
 
     schema_version: Literal[1] = Field(1, alias="schema")

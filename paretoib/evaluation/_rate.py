@@ -54,8 +54,8 @@ def rate_bounds(
 class GaussianMarginal:
     """q(z) = N(mean, L Lᵀ), fitted to latents of the training data."""
 
-    mean: Float[Tensor, " K"]
-    factor: Float[Tensor, "K K"]
+    mean: Float[Tensor, "*M K"]
+    factor: Float[Tensor, "*M K K"]
 
     @classmethod
     def fit(cls, z: Float[Tensor, "N K"]) -> "GaussianMarginal":

@@ -42,7 +42,9 @@ class Head(nn.Module):
     ) -> None:
         super().__init__()
         self.latent = latent
-        self.register_buffer("shift", torch.tensor(math.log(math.expm1(initial_noise))))
+        # softplus⁻¹(s) = log(eˢ − 1), written so that a large s does not overflow.
+        shift = initial_noise + math.log(-math.expm1(-initial_noise))
+        self.register_buffer("shift", torch.tensor(shift))
         self.classes = classes
         features = classes if classes is not None else target_dim
         assert features is not None

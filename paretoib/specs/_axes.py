@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+MOST_VALUES = 100_000  # of one axis
+
 
 def log_spaced(low: float, high: float, count: int) -> tuple[float, ...]:
     """`count` values from `low` to `high` in equal ratios, rounded to four digits."""
@@ -34,13 +36,18 @@ def parse_axis(axis: Any) -> Any:
     parts = axis.removeprefix("lin:").removeprefix("log:").split(":")
     try:
         low, high, count = float(parts[0]), float(parts[1]), int(parts[2])
-        fits = len(parts) == 3 and math.isfinite(low + high) and low < high and count >= 2
+        fits = (
+            len(parts) == 3
+            and math.isfinite(high - low)
+            and low < high
+            and 2 <= count <= MOST_VALUES
+        )
     except (ValueError, IndexError):
         fits = False
-    if not fits or count > 100_000:
+    if not fits:
         raise ValueError(
-            "a range should be LOW:HIGH:COUNT or lin:LOW:HIGH:COUNT with LOW < HIGH, COUNT ≥ 2; "
-            f"found `{axis}`"
+            "a range should be LOW:HIGH:COUNT or lin:LOW:HIGH:COUNT with LOW < HIGH and "
+            f"2 ≤ COUNT ≤ {MOST_VALUES}; found `{axis}`"
         )
     if linear:
         return _even(low, high, count)

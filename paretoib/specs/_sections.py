@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, Field, create_model
 
 from paretoib.data import DATASETS
+from paretoib.documents import Document, plain_errors
+from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
 from paretoib.registry import Entry, Param, lookup
-from paretoib.specs._errors import plain_errors
 from paretoib.weighting import WEIGHTINGS
 
 REGISTRIES: dict[str, Mapping[str, Entry]] = {
@@ -27,15 +28,7 @@ REGISTRIES: dict[str, Mapping[str, Entry]] = {
 WHAT = {"data": "dataset", "model": "model", "objective": "objective", "weighting": "weighting"}
 
 
-class Frozen(BaseModel):
-    """Base of all spec models: frozen; unknown keys and non-finite numbers are refused."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
-    )
-
-
-class Section(Frozen):
+class Section(Document):
     """A registry's name and its hyperparameters."""
 
     name: str
@@ -80,11 +73,11 @@ def section_model(kind: str, name: str) -> type[Section]:
 def parse_section(kind: str, value: Any) -> Any:
     """A section from a name, a mapping with a name, or a section; for a "before" validator."""
     if isinstance(value, Section):
-        return value
+        value = {"name": value.name, **value.params}
     if isinstance(value, str):
         value = {"name": value}
-    if not isinstance(value, Mapping) or "name" not in value:
-        raise ValueError(f"should be a name or a mapping with a `name`; found {value!r}")
+    if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
+        raise SpecError(f"{kind}: should be a name or a mapping with a `name`; found {value!r}")
     model = section_model(kind, value["name"])
     with plain_errors(f"{kind}."):
         return model.model_validate(dict(value))

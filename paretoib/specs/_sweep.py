@@ -1,12 +1,10 @@
 """A sweep, fully written out: what the flags, a YAML file and a REST body all become."""
 
-import json
 import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import (
     BeforeValidator,
     Field,
@@ -17,19 +15,19 @@ from pydantic import (
 )
 
 from paretoib.data import DATASETS
+from paretoib.documents import Document
 from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES
 from paretoib.registry import lookup
 from paretoib.specs._axes import log_spaced, parse_axis
-from paretoib.specs._errors import plain_errors
 from paretoib.specs._methods import METHODS, SEARCHES
-from paretoib.specs._sections import REGISTRIES, Frozen, Section, parse_section
+from paretoib.specs._sections import REGISTRIES, Section, parse_section
 from paretoib.specs._trial import Training, TrialSpec, check_combination
 
 MOST_TRIALS = 100_000
 
 
-class SweepSpec(Frozen):
+class SweepSpec(Document):
     """Everything that fixes a sweep. Fields left out take the defaults of method and data set.
 
     `grid` maps a field to its values: the axes of the grid, or for `adaptive` the values that it
@@ -80,6 +78,8 @@ class SweepSpec(Frozen):
             raise ValueError(f"seeds: should differ; found {list(self.seeds)}")
         check_combination(self.data, self.model, self.objective, self.weighting)
         grid = {self.template.resolve(field): values for field, values in self.grid.items()}
+        if len(grid) < len(self.grid):
+            raise ValueError(f"grid: should name each field once; found {list(self.grid)}")
         if self.search == "grid" and not grid and "beta" in self.weighting.params:
             grid["weighting.beta"] = self._default_betas()
         grid = {field: self._axis(field, values) for field, values in grid.items()}
@@ -99,25 +99,6 @@ class SweepSpec(Frozen):
             weighting=self.weighting,
             training=self.training,
         )
-
-    @cached_property
-    def document(self) -> dict[str, Any]:
-        """The spec as plain JSON values."""
-        return self.model_dump(mode="json", by_alias=True)
-
-    def to_json(self) -> str:
-        """The spec as JSON text."""
-        return json.dumps(self.document, indent=2, ensure_ascii=False)
-
-    def to_yaml(self) -> str:
-        """The spec as YAML text, as `--config` reads it."""
-        return yaml.safe_dump(self.document, sort_keys=False, allow_unicode=True)
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "SweepSpec":
-        """The sweep that a JSON or YAML document describes; `SpecError` in one plain line."""
-        with plain_errors():
-            return cls.model_validate(document)
 
     @classmethod
     def assemble(
@@ -145,8 +126,10 @@ class SweepSpec(Frozen):
                 raise SpecError(f"{field}: should be set as seeds of the sweep; found {value!r}")
             held = filled.get(section, template.document[section])
             filled[section] = {**({"name": held} if isinstance(held, str) else held), name: value}
-        if grid:
-            filled["grid"] = {**filled.get("grid", {}), **grid}
+        held = filled.get("grid", {})
+        if grid and isinstance(held, Mapping):
+            axes = [*held.items(), *grid.items()]
+            filled["grid"] = {template.resolve(str(field)): values for field, values in axes}
         return cls.from_document(filled)
 
     def _check_method(self) -> None:

@@ -10,16 +10,17 @@ from pydantic import BaseModel, Field, SerializeAsAny, field_validator, model_va
 from pydantic.config import JsonDict
 
 from paretoib.data import DATASETS
+from paretoib.documents import Document
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
-from paretoib.specs._errors import plain_errors, unknown_field
-from paretoib.specs._sections import REGISTRIES, Frozen, Section, is_per_trial, parse_section
+from paretoib.specs._errors import unknown_field
+from paretoib.specs._sections import REGISTRIES, Section, is_per_trial, parse_section
 from paretoib.weighting import WEIGHTINGS
 
 _PER_TRIAL: JsonDict = {"per_trial": True}
 
 
-class Training(Frozen):
+class Training(Document):
     """How a trial is trained: Adam, the schedules that the papers use."""
 
     epochs: int = Field(50, ge=1, le=100_000, description="passes over the training data")
@@ -40,7 +41,7 @@ class Training(Frozen):
     )
 
 
-class TrialSpec(Frozen):
+class TrialSpec(Document):
     """What fixes a trial's result: data, model, objective, weighting, training, seed."""
 
     schema_version: Literal[1] = Field(1, alias="schema")
@@ -60,11 +61,6 @@ class TrialSpec(Frozen):
     def _combination(self) -> Self:
         check_combination(self.data, self.model, self.objective, self.weighting)
         return self
-
-    @cached_property
-    def document(self) -> dict[str, Any]:
-        """The spec as plain JSON values."""
-        return self.model_dump(mode="json", by_alias=True)
 
     @cached_property
     def key(self) -> str:
@@ -107,15 +103,14 @@ class TrialSpec(Frozen):
 
     def with_fields(self, changes: Mapping[str, Any]) -> "TrialSpec":
         """The same trial with some fields changed, validated anew."""
-        document = json.loads(json.dumps(self.document))
+        document = self.document
         for field, value in changes.items():
             section, _, name = self.resolve(field).partition(".")
             if name:
                 document[section][name] = value
             else:
                 document["seed"] = value
-        with plain_errors():
-            return TrialSpec.model_validate(document)
+        return TrialSpec.from_document(document)
 
     def _fields(self) -> list[tuple[str, str]]:
         sections: dict[str, type[BaseModel]] = {

@@ -23,7 +23,7 @@ class UI:
 
 
 def ui(port: int = PORT, uri: str | None = None) -> UI:
-    """The pages over a store (the configured one): on loopback, unless a server has them already."""
+    """The pages over a store, the configured one unless `uri` is given: on loopback."""
     uri = uri or tracking_uri()
     if is_server(uri):
         return UI(uri.rstrip("/"))

@@ -16,16 +16,22 @@ def min_norm_weights(gramian: Float[Tensor, "M m m"]) -> Float[Tensor, "M m"]:
     Two losses: w_1 = clip((g_22 − g_12)/(g_11 + g_22 − 2 g_12), 0, 1), and ½ for equal gradients.
     More: the best among the faces of the simplex, in each of which the KKT conditions are a
     linear system. There are 2^m − 1 faces, which is little for the few losses that IB has.
+    A Gramian that is not finite has weights that are NaN.
     """
     if gramian.shape[-1] == 2:
         return _two(gramian)
+    # An eigensolver fails for all trials at the first one that is not finite.
+    finite = gramian.isfinite().flatten(1).all(1)
+    gramian = torch.where(finite[:, None, None], gramian, 0)
     losses = gramian.shape[-1]
-    faces = [f for size in range(1, losses + 1) for f in combinations(range(losses), size)]
+    # The whole simplex first: where faces tie, the weights are spread over most losses.
+    faces = [f for size in range(losses, 0, -1) for f in combinations(range(losses), size)]
     candidates = torch.stack([_on_face(gramian, face) for face in faces], dim=1)
     norms = torch.einsum("mfi,mij,mfj->mf", candidates, gramian, candidates)
     infeasible = (candidates < 0).any(-1)
     best = norms.masked_fill(infeasible, torch.inf).argmin(1)
-    return candidates[torch.arange(len(gramian)), best]
+    weights = candidates[torch.arange(len(gramian)), best]
+    return weights.masked_fill(~finite.unsqueeze(1), torch.nan)
 
 
 def frank_wolfe_weights(gramian: Float[Tensor, "M m m"], iterations: int) -> Float[Tensor, "M m"]:
@@ -54,15 +60,17 @@ def _two(gramian: Float[Tensor, "M 2 2"]) -> Float[Tensor, "M 2"]:
 
 
 def _on_face(gramian: Float[Tensor, "M m m"], face: tuple[int, ...]) -> Float[Tensor, "M m"]:
-    """The stationary point with support on `face`: G w = λ1, Σw = 1 there."""
+    """The stationary point with support on `face`, the nearest to equal weights of them.
+
+    Around equal weights e, w = e + P u with P the projection along the face: P G P u = −P G e.
+    So Σw = 1 holds exactly, at any scale of the gradients.
+    """
     size, index = len(face), torch.tensor(face, device=gramian.device)
-    system = gramian.new_zeros(len(gramian), size + 1, size + 1)
-    system[:, :size, :size] = gramian[:, index][:, :, index]
-    system[:, size, :size] = system[:, :size, size] = 1
-    right = gramian.new_zeros(size + 1)
-    right[size] = 1
-    # A singular system has its minimum on a smaller face too, so any solution will do here.
-    solved = torch.linalg.pinv(system, hermitian=True) @ right
+    inner = gramian[:, index][:, :, index]
+    along = torch.eye(size).to(inner) - 1 / size
+    # Differences between gradients that are no more than rounding count as none.
+    rounding = 10 * size * torch.finfo(inner.dtype).eps * inner.diagonal(dim1=1, dim2=2).amax(1)
+    inverse = torch.linalg.pinv(along @ inner @ along, atol=rounding, hermitian=True)
     weights = torch.zeros_like(gramian[..., 0])
-    weights[:, index] = solved[:, :size]
+    weights[:, index] = 1 / size - (inverse @ along @ inner).mean(-1)
     return weights

@@ -1,0 +1,86 @@
+"""Frozen documents: validated on the way in, JSON and YAML both ways, errors in one plain line."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from paretoib.errors import SpecError
+
+
+class Document(BaseModel):
+    """Base of specs and records. Unknown keys and numbers that are not finite are refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
+    )
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Plain JSON values under their public names, made anew."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """JSON text."""
+        return json.dumps(self.document, indent=indent, ensure_ascii=False)
+
+    def to_yaml(self) -> str:
+        """YAML text, with the fields in their order."""
+        return yaml.safe_dump(self.document, sort_keys=False, allow_unicode=True)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """What a mapping describes; `SpecError` with the field, the rule and the value."""
+        with plain_errors():
+            return cls.model_validate(document)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """What `to_json` wrote; `SpecError` for text that is no such document."""
+        try:
+            return cls.from_document(json.loads(text))
+        except ValueError as error:
+            raise SpecError(f"should be JSON; found {_one_line(error)}") from error
+
+    @classmethod
+    def from_yaml(cls, text: str | bytes) -> Self:
+        """What `to_yaml` wrote; `SpecError` for text that is no such document."""
+        try:
+            return cls.from_document(yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise SpecError(f"should be YAML; found {_one_line(error)}") from error
+
+
+@contextmanager
+def plain_errors(what: str = "") -> Iterator[None]:
+    """Turn pydantic's `ValidationError` into a `SpecError` of one line."""
+    try:
+        yield
+    except ValidationError as error:
+        raise SpecError(f"{what}{_message(error)}") from error
+
+
+# A message of pydantic's says "Input should be …"; what reads best after the field is "should …".
+_PREFIXES = ("Input should ", "Value error, ")
+
+
+def _message(error: ValidationError) -> str:
+    details = error.errors(include_url=False)
+    first = details[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{place}: unknown field; found value {first['input']!r}"
+    text = first["msg"]
+    for prefix in _PREFIXES:
+        if text.startswith(prefix):
+            text = ("should " if "should" in prefix else "") + text.removeprefix(prefix)
+    found = "" if first["type"] in ("missing", "value_error") else f"; found {first['input']!r}"
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return f"{place}: {text}{found}{more}" if place else f"{text}{found}{more}"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,103 @@
+"""What every row of WEIGHTINGS guarantees."""
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from paretoib.specs import section_model
+from paretoib.weighting import WEIGHTINGS
+from paretoib.weighting._weighting import Weighting, Weights
+
+OPTIONS: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in WEIGHTINGS),
+    *(("mgda", {"normalise": n}) for n in ("l2", "loss")),
+    ("mgda", {"solver": "frank_wolfe"}),
+    ("mib", {"solver": "frank_wolfe", "normalise": "l2"}),
+    ("mib", {"adaptive": False}),
+    ("mib", {"smooth": False}),
+]
+# As many losses as it can weigh, up to four.
+CASES = [
+    pytest.param(name, options, losses, id="-".join(map(str, [name, *options.values(), losses])))
+    for name, options in OPTIONS
+    for losses in range(WEIGHTINGS[name].losses[0], min(WEIGHTINGS[name].losses[1], 4) + 1)
+]
+TRIALS = 5
+
+
+def weigh(
+    name: str,
+    options: dict[str, Any],
+    losses: Tensor,
+    jacobians: Tensor,
+    trials: slice = slice(None),
+) -> Weights:
+    """The weights of some of the trials, whose per-trial hyperparameters all differ."""
+    section = section_model("weighting", name)(**options)
+    shared = {k: v for k, v in section.params.items() if not section.is_per_trial(k)}
+    weighting: Weighting = WEIGHTINGS[name].load()(**shared)
+    spread = torch.linspace(0, 1, TRIALS)
+    hyper = {
+        k: (spread.round() if k == "sqrted" else float(section[k]) * (0.5 + spread))[trials]
+        for k in section.params
+        if section.is_per_trial(k)
+    }
+    gramian = jacobians @ jacobians.mT
+    return weighting(
+        losses[trials], None if weighting.gradient == "none" else gramian[trials], hyper
+    )
+
+
+def draw(losses: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.rand(TRIALS, losses, generator=generator) + 0.1
+    return values, torch.randn(TRIALS, losses, 6, generator=generator)
+
+
+@pytest.mark.parametrize(("name", "options", "losses"), CASES)
+def test_a_pack_is_its_trials_one_by_one(name: str, options: dict[str, Any], losses: int) -> None:
+    """Each trial's weights and log depend on that trial alone."""
+    values, jacobians = draw(losses)
+    together = weigh(name, options, values, jacobians)
+    for trial in range(TRIALS):
+        only = slice(trial, trial + 1)
+        alone = weigh(name, options, values, jacobians, only)
+        torch.testing.assert_close(together.step[only], alone.step)
+        assert together.log.keys() == alone.log.keys()
+        for key, logged in together.log.items():
+            torch.testing.assert_close(logged[only], alone.log[key])
+
+
+@pytest.mark.parametrize(("name", "options", "losses"), CASES)
+def test_a_diverged_trial_leaves_its_neighbours_alone(
+    name: str, options: dict[str, Any], losses: int
+) -> None:
+    """NaN and infinity in one trial's losses and gradients reach no other trial."""
+    values, jacobians = draw(losses)
+    clean = weigh(name, options, values, jacobians).step
+    for trial, bad in ((1, torch.nan), (3, torch.inf)):
+        values[trial], jacobians[trial] = bad, bad
+    found = weigh(name, options, values, jacobians).step
+    torch.testing.assert_close(found[[0, 2, 4]], clean[[0, 2, 4]])
+
+
+NUMBERS = st.floats(-1e6, 1e6, width=32, allow_subnormal=False)
+ROWS = st.lists(st.lists(NUMBERS, min_size=2, max_size=2), min_size=4, max_size=4)
+
+
+@pytest.mark.parametrize(("name", "options", "losses"), CASES)
+@settings(max_examples=25, deadline=None)
+@given(rows=ROWS, values=st.lists(NUMBERS, min_size=4, max_size=4))
+def test_finite_losses_and_gradients_have_finite_weights(
+    name: str, options: dict[str, Any], losses: int, rows: list[list[float]], values: list[float]
+) -> None:
+    """Never negative, never all zero: with zero, huge and parallel gradients, losses below 0."""
+    jacobians = torch.tensor(rows)[:losses].expand(TRIALS, -1, -1)
+    step = weigh(name, options, torch.tensor(values)[:losses].expand(TRIALS, -1), jacobians).step
+    assert step.isfinite().all()
+    assert (step >= 0).all()
+    assert (step.sum(1) > 0).all()

@@ -1,0 +1,216 @@
+"""The rate sandwich against mutual information that is known."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from scipy.integrate import quad
+from scipy.stats import norm
+from torch import Tensor
+
+from paretoib.distributions import GaussianEncoding, standard_normal_log_prob
+from paretoib.evaluation import GaussianMarginal, RateBounds, rate_bounds
+
+# p(z|x) of five inputs, equally likely, on a line.
+MEANS = np.array([-3.0, -1.0, 0.0, 0.4, 2.5])
+STDS = np.array([0.4, 0.2, 1.0, 0.3, 0.6])
+
+
+def mixture_rate() -> float:
+    """I(X;Z) = h(Z) − h(Z|X) of the five inputs in nats, by quadrature."""
+
+    def minus_p_log_p(z: float) -> float:
+        p = float(norm.pdf(z, MEANS, STDS).mean())
+        return -p * math.log(p) if p > 0 else 0.0
+
+    entropy, _ = quad(minus_p_log_p, -12, 12, limit=500, points=[-3, -1, 0, 0.4, 2.5])
+    return float(entropy - norm.entropy(MEANS, STDS).mean())
+
+
+def mixture(count: int, seed: int) -> GaussianEncoding:
+    """`count` inputs drawn from the five."""
+    drawn = torch.randint(5, (count,), generator=torch.Generator().manual_seed(seed))
+    return GaussianEncoding(
+        torch.from_numpy(MEANS)[drawn, None], torch.from_numpy(STDS)[drawn, None]
+    )
+
+
+def gaussian(count: int, latent: int, std: float, seed: int) -> GaussianEncoding:
+    """Means x ~ N(0, I) with noise `std`: I(X;Z) = K/2 log(1 + 1/std²)."""
+    generator = torch.Generator().manual_seed(seed)
+    mean = torch.randn(count, latent, generator=generator)
+    return GaussianEncoding(mean, torch.full_like(mean, std))
+
+
+def sample(encoding: GaussianEncoding, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(1000 + seed)
+    return encoding.sample(torch.randn(encoding.mean.shape, generator=generator).to(encoding.mean))
+
+
+def bounds(encoding: GaussianEncoding, z: Tensor, marginals: Sequence[Tensor] = ()) -> RateBounds:
+    return rate_bounds(encoding.log_prob_pairs(z), marginals)
+
+
+def test_a_long_monte_carlo_run_agrees_with_the_quadrature() -> None:
+    """The truth that the next tests stand on, had in two ways."""
+    drawn = np.random.default_rng(0).integers(5, size=500_000)
+    z = np.random.default_rng(1).normal(MEANS[drawn], STDS[drawn])
+    log_ratio = norm.logpdf(z, MEANS[drawn], STDS[drawn]) - np.log(
+        norm.pdf(z[:, None], MEANS, STDS).mean(1)
+    )
+    error = log_ratio.std() / math.sqrt(len(z))
+    assert mixture_rate() == pytest.approx(log_ratio.mean(), abs=4 * error)
+    assert 0.5 < mixture_rate() < math.log(5)
+
+
+@pytest.mark.parametrize("count", [32, 500])
+def test_bounds_hold_the_truth_between_them(count: int) -> None:
+    """Over 200 draws the mean lower bound lies below I(X;Z), the mean upper one above it.
+
+    Both close in as inputs are added.
+    """
+    repeats = 200 if count < 100 else 20
+    found = []
+    for seed in range(repeats):
+        encoding = mixture(count, seed)
+        found.append(bounds(encoding, sample(encoding, seed)))
+    lower, upper, stated = (
+        torch.stack([getattr(b, name) for b in found]) for name in ("lower", "upper", "error")
+    )
+    truth, error = mixture_rate(), float(stated.mean()) / math.sqrt(repeats)
+    assert lower.mean() < truth + 3 * error
+    assert upper.mean() > truth - 3 * error
+    assert float((upper - lower).mean()) < 8 / count
+    assert (lower <= upper).all()
+
+
+@pytest.mark.parametrize("count", [2, 50])
+def test_the_lower_bound_saturates_at_log_n(count: int) -> None:
+    """Inputs that never overlap: the lower bound is log N, whatever the rate."""
+    encoding = GaussianEncoding(
+        torch.arange(count).double()[:, None], torch.full((count, 1), 1e-4).double()
+    )
+    found = bounds(encoding, sample(encoding, 0))
+    assert float(found.lower) == pytest.approx(math.log(count))
+    assert found.upper > 1e6
+
+
+def test_a_marginal_saves_the_upper_bound_where_inputs_never_overlap() -> None:
+    """The leave-one-out mixture is then useless; the least of the bounds is taken, with its error.
+
+    In 16 dimensions the fitted Gaussian is also the truth's own marginal.
+    """
+    truth = 8 * math.log(1 + 1 / 0.2**2)
+    train, test = gaussian(20_000, 16, 0.2, 1), gaussian(1000, 16, 0.2, 2)
+    z = sample(test, 2)
+    fitted = GaussianMarginal.fit(sample(train, 1)).log_prob(z)
+    alone, saved = bounds(test, z), bounds(test, z, [fitted])
+    assert alone.upper > 2 * truth
+    assert float(saved.upper) == pytest.approx(truth, abs=4 * float(saved.error))
+    assert saved.error < 0.02 * truth
+    assert saved.lower <= math.log(1000) + 1e-9
+
+
+@pytest.mark.parametrize("std", [0.1, 1.0, 5.0])
+def test_the_fitted_gaussian_is_tight_where_the_aggregate_is_gaussian(std: float) -> None:
+    """E log p(z|x) − log q(z) is I(X;Z) then, within its own standard error."""
+    train, test = gaussian(20_000, 3, std, 3), gaussian(2000, 3, std, 4)
+    z = sample(test, 4)
+    fitted = GaussianMarginal.fit(sample(train, 3)).log_prob(z)
+    ratios = test.log_prob(z) - fitted
+    error = float(ratios.std()) / math.sqrt(len(z))
+    assert float(ratios.mean()) == pytest.approx(1.5 * math.log(1 + 1 / std**2), abs=4 * error)
+
+
+def test_any_density_gives_an_upper_bound_and_more_of_them_a_tighter_one() -> None:
+    """Poor marginals loosen nothing: the bound never falls below the truth, never rises."""
+    encoding = mixture(1000, 7)
+    z = sample(encoding, 7)
+    own = encoding.log_prob(z)
+    generator = torch.Generator().manual_seed(8)
+    marginals = [
+        GaussianMarginal(
+            3 * torch.randn(1, generator=generator).double(),
+            torch.randn(1, 1, generator=generator).double().exp(),
+        ).log_prob(z)
+        for _ in range(10)
+    ]
+    error = float(own.std()) / math.sqrt(len(z))
+    assert all(float((own - q).mean()) > mixture_rate() - 3 * error for q in marginals)
+    uppers = [float(bounds(encoding, z, marginals[:n]).upper) for n in range(len(marginals) + 1)]
+    assert uppers == sorted(uppers, reverse=True)
+    assert uppers[-1] > mixture_rate() - 3 * error
+
+
+def test_a_latent_that_ignores_the_input_has_no_rate() -> None:
+    """Both bounds are 0 to within rounding and neither is negative."""
+    encoding = GaussianEncoding(torch.zeros(500, 4), torch.full((500, 4), 0.3))
+    z = sample(encoding, 9)
+    found = bounds(encoding, z, [standard_normal_log_prob(z)])
+    assert 0 <= found.lower <= found.upper < 1e-6
+
+
+def test_bounds_are_never_negative() -> None:
+    """A Monte Carlo mean of a small rate can be; what is reported is not, and is in order."""
+    raw, found = [], []
+    for seed in range(50):
+        encoding = gaussian(20, 2, 50.0, seed)
+        z = sample(encoding, seed)
+        raw.append(float((encoding.log_prob(z) - standard_normal_log_prob(z, 50.0)).mean()))
+        found.append(bounds(encoding, z, [standard_normal_log_prob(z, 50.0)]))
+    assert min(raw) < 0
+    assert all(0 <= b.lower <= b.upper for b in found)
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+@pytest.mark.parametrize("std", [0.5, 2.0])
+def test_the_standard_error_is_honest(fitted: bool, std: float) -> None:
+    """Over 400 draws the upper bound is within two stated errors of its mean 95 times in 100."""
+    marginal = GaussianMarginal(
+        torch.zeros(2).double(), math.sqrt(1 + std**2) * torch.eye(2).double()
+    )
+
+    def draw(mean: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        encoding = GaussianEncoding(mean, torch.full_like(mean, std))
+        z = encoding.sample(noise)
+        found = bounds(encoding, z, [marginal.log_prob(z)] if fitted else [])
+        return found.upper, found.error
+
+    means, noises = torch.randn(2, 400, 100, 2, generator=torch.Generator().manual_seed(12))
+    upper, error = torch.func.vmap(draw)(means, noises)
+    covered = ((upper - upper.mean()).abs() <= 2 * error).double().mean()
+    assert 0.91 < float(covered) < 0.985
+
+
+def test_a_pack_is_its_models_one_by_one() -> None:
+    """Bounds and fitted marginals under vmap are those of a loop."""
+    generator = torch.Generator().manual_seed(10)
+    mean, noise = torch.randn(2, 4, 60, 3, generator=generator)
+    std = torch.rand(4, 60, 3, generator=generator) + 0.1
+
+    def measure(mean: Tensor, std: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
+        encoding = GaussianEncoding(mean, std)
+        z = encoding.sample(noise)
+        q = GaussianMarginal.fit(z)
+        found = bounds(encoding, z, [q.log_prob(z), standard_normal_log_prob(z)])
+        return found.lower, found.upper, found.error, q.mean, q.factor
+
+    together = torch.func.vmap(measure)(mean, std, noise)
+    for i in range(4):
+        alone = measure(mean[i], std[i], noise[i])
+        torch.testing.assert_close(tuple(t[i] for t in together), alone)
+
+
+def test_the_fitted_gaussian_has_the_samples_moments() -> None:
+    """Mean and covariance with N − 1; a dimension that is a function of others does no harm."""
+    z = torch.randn(500, 3, generator=torch.Generator().manual_seed(11)).double()
+    z[:, 1] = 0.7 * z[:, 0] + 2
+    fitted = GaussianMarginal.fit(z)
+    covariance = torch.from_numpy(np.cov(z.T.numpy()))
+    torch.testing.assert_close(fitted.mean, z.mean(0))
+    torch.testing.assert_close(fitted.factor @ fitted.factor.T, covariance, rtol=1e-5, atol=1e-5)
+    exact = torch.distributions.MultivariateNormal(fitted.mean, scale_tril=fitted.factor)
+    torch.testing.assert_close(fitted.log_prob(z), exact.log_prob(z))
+    assert fitted.log_prob(z).isfinite().all()

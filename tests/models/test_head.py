@@ -1,0 +1,106 @@
+"""The stochastic bottleneck and the decoders."""
+
+import pytest
+import torch
+from torch.distributions import MultivariateNormal
+
+from paretoib.distributions import (
+    CategoricalPrediction,
+    GaussianEncoding,
+    GaussianPrediction,
+    PointEncoding,
+)
+from paretoib.errors import SpecError
+from paretoib.models import MODELS
+from paretoib.models._model import Head, build_model
+from paretoib.specs import section_model
+
+
+def head(
+    initial_noise: float = 1.0, classes: int | None = 3, decoder: tuple[int, ...] = ()
+) -> Head:
+    torch.manual_seed(0)
+    target_dim = None if classes else 4
+    return Head(2, decoder, classes=classes, target_dim=target_dim, initial_noise=initial_noise)
+
+
+@pytest.mark.parametrize("name", ["mlp", "resnet18"])
+def test_the_default_width_is_alemis(name: str) -> None:
+    """s = softplus(r − 5) for every r."""
+    raw = torch.tensor([[0.0, 0.0, -30.0, 0.0], [1.0, 2.0, 5.0, 20.0]])
+    default = section_model("model", name).model_validate({})["initial_noise"]
+    encoding = head(default).encoding(raw)
+    assert isinstance(encoding, GaussianEncoding)
+    assert torch.equal(encoding.mean, raw[:, :2])
+    torch.testing.assert_close(encoding.std, torch.nn.functional.softplus(raw[:, 2:] - 5))
+
+
+@pytest.mark.parametrize("noise", [1e-6, 0.0067, 1.0, 30.0, 1000.0])
+def test_initial_noise_is_the_width_at_r_0(noise: float) -> None:
+    """Over the whole range that a spec allows."""
+    encoding = head(noise).encoding(torch.zeros(1, 4))
+    assert isinstance(encoding, GaussianEncoding)
+    torch.testing.assert_close(encoding.std, torch.full((1, 2), noise))
+
+
+def test_every_model_starts_near_its_initial_noise() -> None:
+    """The mean width of a fresh model on unit inputs is within a factor of 1.5 of the setting."""
+    for name, row in MODELS.items():
+        shape = (1, 8, 8) if "image" in row.inputs else (64,)
+        torch.manual_seed(0)
+        params = section_model("model", name).model_validate({"initial_noise": 0.3}).params
+        model = build_model(
+            name, params, shape=shape, classes=10, target_dim=None, noise=True
+        ).eval()
+        with torch.no_grad():
+            encoding = model.head.encoding(model.encoder(torch.randn(16, *shape)))
+        assert isinstance(encoding, GaussianEncoding)
+        assert 0.2 < float(encoding.std.mean()) < 0.45, name
+
+
+def test_the_latent_is_reparameterised() -> None:
+    """z = m + s·noise, decoded; gradients reach means and widths."""
+    model = head()
+    raw, noise = torch.randn(5, 4).requires_grad_(), torch.randn(5, 2)
+    output = model(raw, noise)
+    torch.testing.assert_close(output.z, output.gaussian.mean + output.gaussian.std * noise)
+    assert isinstance(output.prediction, CategoricalPrediction)
+    torch.testing.assert_close(output.prediction.logits, model.decoder(output.z))
+    output.prediction.nll(torch.zeros(5, dtype=torch.long)).sum().backward()
+    assert raw.grad is not None
+    assert raw.grad.abs().min() > 0
+
+
+def test_an_encoder_of_k_outputs_has_no_noise() -> None:
+    """Whatever the noise drawn, z is the encoder's output."""
+    raw = torch.randn(5, 2)
+    output = head()(raw, torch.randn(5, 2))
+    assert isinstance(output.encoding, PointEncoding)
+    assert torch.equal(output.z, raw)
+
+
+def test_a_continuous_target_has_one_full_covariance() -> None:
+    """For any whitening parameters q(y|z) is a normal with the covariance (WᵀW)⁻¹ everywhere."""
+    model = head(classes=None)
+    with torch.no_grad():
+        model.whitening.copy_(torch.randn(4, 4))
+    z, y = torch.randn(6, 2), torch.randn(6, 4)
+    prediction = model.predict(z)
+    assert isinstance(prediction, GaussianPrediction)
+    whitening = model.whitening.tril(-1) + model.whitening.diagonal().exp().diag()
+    exact = MultivariateNormal(model.decoder(z), precision_matrix=whitening.T @ whitening)
+    torch.testing.assert_close(prediction.nll(y), -exact.log_prob(y), rtol=1e-4, atol=1e-4)
+
+
+def test_decoder_has_the_hidden_layers_asked_for() -> None:
+    """No widths make it linear, widths make it an MLP."""
+    linear, deep = head().decoder, head(decoder=(7, 5)).decoder
+    assert [p.shape for p in linear.parameters() if p.ndim > 1] == [(3, 2)]
+    assert [p.shape for p in deep.parameters() if p.ndim > 1] == [(7, 2), (5, 7), (3, 5)]
+
+
+def test_an_unknown_model_is_refused() -> None:
+    """With a guess at what was meant."""
+    params = section_model("model", "mlp").model_validate({}).params
+    with pytest.raises(SpecError, match=r"unknown model: .*found `mpl`; did you mean `mlp`\?"):
+        build_model("mpl", params, shape=(3,), classes=2, target_dim=None, noise=True)

@@ -1,0 +1,111 @@
+"""The losses against torch.distributions and finite differences."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Categorical, Independent, Normal, kl_divergence
+
+from paretoib.distributions import (
+    CategoricalPrediction,
+    GaussianEncoding,
+    GaussianPrediction,
+    Output,
+    PointEncoding,
+)
+from paretoib.objectives._deterministic import Deterministic
+from paretoib.objectives._objective import Objective, prediction_loss
+from paretoib.objectives._vib import VIB, VIBSquared
+
+EXAMPLES, LATENT, CLASSES = 7, 4, 3
+
+
+@pytest.fixture
+def output() -> Output:
+    """Random p(z|x) and q(y|z), in double precision."""
+    generator = torch.Generator().manual_seed(1)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    encoding = GaussianEncoding(draw(EXAMPLES, LATENT), draw(EXAMPLES, LATENT).exp())
+    z = encoding.sample(draw(EXAMPLES, LATENT))
+    return Output(encoding, z, CategoricalPrediction(draw(EXAMPLES, CLASSES)))
+
+
+@pytest.fixture
+def y() -> Tensor:
+    """A class for each example."""
+    return torch.arange(EXAMPLES) % CLASSES
+
+
+@pytest.mark.parametrize("width", [0.3, 1.0, 20.0])
+def test_compression_of_vib_is_the_kl_from_the_prior(
+    output: Output, y: Tensor, width: float
+) -> None:
+    """The mean over the batch of torch's KL(p(z|x) ‖ N(0, σ²I)), in nats."""
+    _, compression = VIB().losses(output, y, {"prior_width": torch.tensor(width)})
+    posterior = Independent(Normal(output.gaussian.mean, output.gaussian.std), 1)
+    prior = Independent(Normal(torch.zeros(LATENT).double(), width), 1)
+    assert float(compression) == pytest.approx(float(kl_divergence(posterior, prior).mean()))
+
+
+def test_compression_vanishes_at_the_prior_alone(output: Output, y: Tensor) -> None:
+    """An encoder that ignores x and has the prior's width compresses everything away."""
+    nothing = GaussianEncoding(torch.zeros(EXAMPLES, LATENT), torch.full((EXAMPLES, LATENT), 2.0))
+    empty = Output(nothing, nothing.mean, output.prediction)
+    _, compression = VIB().losses(empty, y, {"prior_width": torch.tensor(2.0)})
+    assert float(compression) == pytest.approx(0, abs=1e-6)
+
+
+def test_vib_squared_is_the_square_of_vib_in_bits(output: Output, y: Tensor) -> None:
+    """(E KL / ln 2)², the square of the mean and not the mean of squares."""
+    hyper = {"prior_width": torch.tensor(0.7)}
+    prediction, nats = VIB().losses(output, y, hyper)
+    same, squared = VIBSquared().losses(output, y, hyper)
+    assert float(squared) == pytest.approx((float(nats) / math.log(2)) ** 2)
+    assert float(same) == float(prediction)
+
+
+def test_prediction_is_the_decoder_cross_entropy(output: Output, y: Tensor) -> None:
+    """The mean of −log q(y|z) in nats, for every objective."""
+    assert isinstance(output.prediction, CategoricalPrediction)
+    expected = -Categorical(logits=output.prediction.logits).log_prob(y).mean()
+    assert float(prediction_loss(output, y)) == pytest.approx(float(expected))
+    (alone,) = Deterministic().losses(output, y, {})
+    assert float(alone) == pytest.approx(float(expected))
+
+
+def test_an_encoder_without_noise_has_no_kl(output: Output, y: Tensor) -> None:
+    """vib refuses it by name, rather than giving a number that does not exist."""
+    noiseless = Output(PointEncoding(output.z), output.z, output.prediction)
+    with pytest.raises(TypeError, match="needs a Gaussian encoding"):
+        VIB().losses(noiseless, y, {"prior_width": torch.tensor(1.0)})
+
+
+@pytest.mark.parametrize("objective", [VIB(), VIBSquared(), Deterministic()])
+@pytest.mark.parametrize("continuous", [False, True])
+def test_gradients_match_finite_differences(objective: Objective, continuous: bool) -> None:
+    """Through the reparameterised sample, the widths, the decoder and the prior's width."""
+    generator = torch.Generator().manual_seed(2)
+
+    def draw(*shape: int) -> Tensor:
+        values = torch.randn(shape, generator=generator, dtype=torch.float64)
+        return values.requires_grad_()
+
+    noise = draw(3, 2).detach()
+    y = draw(3, 2).detach() if continuous else torch.tensor([0, 1, 1])
+
+    def losses(mean: Tensor, r: Tensor, decoder: Tensor, log_width: Tensor) -> tuple[Tensor, ...]:
+        encoding = GaussianEncoding(mean, torch.nn.functional.softplus(r))
+        z = encoding.sample(noise)
+        prediction: CategoricalPrediction | GaussianPrediction
+        if continuous:
+            prediction = GaussianPrediction(z @ decoder, decoder.tril(-1) + torch.eye(2).double())
+        else:
+            prediction = CategoricalPrediction(z @ decoder)
+        output = Output(encoding, z, prediction)
+        return tuple(objective.losses(output, y, {"prior_width": log_width.exp()}))
+
+    assert torch.autograd.gradcheck(losses, (draw(3, 2), draw(3, 2), draw(2, 2), draw()))

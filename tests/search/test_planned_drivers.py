@@ -1,0 +1,98 @@
+"""The trials that the grid and the adaptive design consist of."""
+
+import math
+from collections import Counter
+from itertools import combinations, pairwise, product
+from typing import Any
+
+import pytest
+from scipy.stats import spearmanr
+
+from paretoib.search import driver
+from paretoib.specs import METHODS, SEARCHES, SweepSpec, TrialSpec
+
+
+def trials(**document: Any) -> list[TrialSpec]:
+    return driver(SweepSpec.from_document(document)).ask(10_000)
+
+
+def test_the_grid_is_every_combination_in_order() -> None:
+    """Seed by seed, the last axis fastest, everything else as in the template."""
+    found = trials(method="vib", seeds=[4, 2], grid={"prior_width": [1, 2], "beta": "0.1,0.2,0.3"})
+    expected = list(product([4, 2], [1, 2], [0.1, 0.2, 0.3]))
+    assert [(t.seed, t.get("prior_width"), t.get("beta")) for t in found] == expected
+    plain = SweepSpec.from_document({"method": "vib"}).template
+    same = {"prior_width": 1.0, "beta": plain.get("beta"), "seed": 0}
+    assert {t.with_fields(same) for t in found} == {plain}
+
+
+def test_the_default_grid_is_log_spaced_in_beta() -> None:
+    """Sixteen values of β in equal ratios, from end to end of the objective's range."""
+    betas = [t.get("beta") for t in trials(method="vib")]
+    assert (len(betas), betas[0], betas[-1]) == (16, 1e-4, 1.0)
+    ratios = [b / a for a, b in pairwise(betas)]
+    assert ratios == pytest.approx([10 ** (4 / 15)] * 15, rel=1e-3)
+
+
+def test_a_grid_without_axes_is_its_seeds() -> None:
+    """A method with nothing to weigh is trained once a seed."""
+    assert [t.seed for t in trials(method="deterministic", seeds=[1, 2])] == [1, 2]
+
+
+@pytest.mark.parametrize("count", [6, 12, 30])
+def test_the_adaptive_design_covers_each_range_evenly(count: int) -> None:
+    """On its logarithmic scale, each of N equal parts of a range holds one of N trials."""
+    found = trials(method="mib", trials=count)
+    ranges = {"initial_scale": (0.1, 2.0), "initial_noise": (0.0067, 1.0), "mu": (0.02, 20.0)}
+    for field, (low, high) in ranges.items():
+        values = sorted(t.get(field) for t in found)
+        for i, value in enumerate(values):
+            share = math.log(value / low) / math.log(high / low)
+            assert i / count - 1e-3 <= share <= (i + 1) / count + 1e-3, field
+
+
+def test_the_adaptive_design_takes_each_choice_equally_often() -> None:
+    """Seeds, sqrted and training lengths (a quarter, half and all of the epochs)."""
+    found = trials(method="mib", trials=12, seeds=[7, 8, 9], training={"epochs": 40})
+    assert Counter(t.seed for t in found) == {7: 4, 8: 4, 9: 4}
+    assert Counter(t.get("sqrted") for t in found) == {0: 6, 1: 6}
+    assert Counter(t.get("epochs") for t in found) == {10: 4, 20: 4, 40: 4}
+
+
+def test_the_adaptive_design_varies_fields_independently() -> None:
+    """No two fields move together: rank correlations over many trials are small."""
+    found = trials(method="mib", trials=200)
+    fields = ("initial_scale", "initial_noise", "mu", "sqrted", "epochs", "seed")
+    for a, b in combinations(fields, 2):
+        together = spearmanr([t.get(a) for t in found], [t.get(b) for t in found])
+        assert abs(float(together.statistic)) < 0.3, (a, b)
+
+
+def test_mgda_varies_what_it_has() -> None:
+    """Without μ and sqrted the starts and lengths are left."""
+    found = trials(method="mgda", trials=6)
+    assert {t.weighting for t in found} == {found[0].weighting}
+    assert len({t.get("initial_scale") for t in found}) == 6
+
+
+def test_a_grid_gives_the_adaptive_design_its_choices() -> None:
+    """Of a field that it varies, and of one that it would leave alone."""
+    found = trials(
+        method="mib", trials=12, grid={"mu": [0.1, 0.2, 0.4], "learning_rate": [1e-3, 1e-2]}
+    )
+    assert Counter(t.get("mu") for t in found) == {0.1: 4, 0.2: 4, 0.4: 4}
+    assert Counter(t.get("learning_rate") for t in found) == {1e-3: 6, 1e-2: 6}
+
+
+def test_a_sweep_of_one_epoch_has_no_shorter_trials() -> None:
+    """Training lengths are at least an epoch."""
+    found = trials(method="mib", training={"epochs": 1})
+    assert {t.get("epochs") for t in found} == {1}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_has_as_many_trials_as_its_spec_says(method: str) -> None:
+    """`trials` of the filled-in spec is what the driver proposes."""
+    assert METHODS[method].search in SEARCHES
+    spec = SweepSpec.from_document({"method": method})
+    assert len(driver(spec).ask(10_000)) == spec.trials > 0

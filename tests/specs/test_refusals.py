@@ -1,0 +1,253 @@
+"""What a spec refuses: in one line that names the field, the rule and the value."""
+
+import math
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paretoib.errors import SpecError
+from paretoib.specs import SweepSpec, parse_axis
+
+VIB = {"method": "vib"}
+
+
+def refused(document: Any, message: str) -> None:
+    """The document is refused with a line that has `message` in it."""
+    with pytest.raises(SpecError) as caught:
+        SweepSpec.from_document(document)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"metod": "mib"}, "metod: unknown field; found value 'mib'"),
+        ({"training": {"epoch": 3}}, "training.epoch: unknown field; found value 3"),
+        ({"data": {"name": "digits", "size": 3}}, "data.size: unknown field; found value 3"),
+        ({"model": {"name": "mlp", "depth": 3}}, "model.depth: unknown field; found value 3"),
+        ({"objective": {"name": "vib", "beta": 1}}, "objective.beta: unknown field; found value 1"),
+        ({"weighting": {"name": "mib", "beta": 1}}, "weighting.beta: unknown field; found value 1"),
+    ],
+)
+def test_unknown_keys(document: Any, message: str) -> None:
+    """At every level of the document."""
+    refused(document, message)
+
+
+@pytest.mark.parametrize(
+    ("document", "what", "found", "guess"),
+    [
+        ({"method": "mbi"}, "method", "mbi", "mib"),
+        ({"data": "digit"}, "dataset", "digit", "digits"),
+        ({"model": "resnet"}, "model", "resnet", "resnet18"),
+        ({"objective": {"name": "vib_square"}}, "objective", "vib_square", "vib_squared"),
+        ({"weighting": "liner"}, "weighting", "liner", "linear"),
+        ({"search": "adaptiv"}, "search", "adaptiv", "adaptive"),
+    ],
+)
+def test_unknown_names(document: Any, what: str, found: str, guess: str) -> None:
+    """With all that there are and a guess at what was meant."""
+    refused(document, f"unknown {what}: should be one of ")
+    refused(document, f"; found `{found}`; did you mean `{guess}`?")
+
+
+def test_a_name_like_nothing_gets_no_guess() -> None:
+    """There is none to make."""
+    with pytest.raises(SpecError, match=r"found `xyzzy`$"):
+        SweepSpec.from_document({"method": "xyzzy"})
+
+
+NUMBERS = {
+    "data": ["subset"],
+    "model": ["initial_scale", "initial_noise"],
+    "objective": ["prior_width"],
+    "weighting": ["mu"],
+    "training": ["learning_rate", "decay", "clip_norm"],
+}
+
+
+@pytest.mark.parametrize(("section", "field"), [(s, f) for s, fs in NUMBERS.items() for f in fs])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_numbers_that_are_not_finite(section: str, field: str, value: float) -> None:
+    """In every section, for every number that has one."""
+    template = SweepSpec.from_document({}).document
+    document = {section: {**template[section], field: value}}
+    refused(document, f"{section}.{field}: should be a finite number; found {value}")
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"training": {"epochs": 0}}, "training.epochs: should be greater than or equal to 1"),
+        ({"training": {"batch_size": -1}}, "training.batch_size: should be greater than or"),
+        ({"training": {"learning_rate": 0}}, "training.learning_rate: should be greater than 0"),
+        ({"training": {"decay": 1}}, "training.decay: should be less than 1; found 1"),
+        ({"training": {"precision": "fp8"}}, "should be 'float32' or 'bf16'; found 'fp8'"),
+        ({"data": {"name": "digits", "subset": 1.1}}, "data.subset: should be less than or equal"),
+        ({"data": {"name": "digits", "subset": 0}}, "data.subset: should be greater than 0"),
+        ({"data": {"name": "gaussian", "correlations": []}}, "data.correlations: Tuple should"),
+        ({"model": {"name": "mlp", "hidden": [8, 0]}}, "model.hidden.1: should be greater than"),
+        ({"model": {"name": "mlp", "latent": 2.5}}, "model.latent: should be a valid integer"),
+        ({"objective": {"name": "vib", "prior_width": 0}}, "objective.prior_width: should be gr"),
+        ({"weighting": {"name": "mib", "mu": 0}}, "weighting.mu: should be greater than 0; found"),
+        ({"weighting": {"name": "mib", "sqrted": 2}}, "weighting.sqrted: should be less than or"),
+        (VIB | {"weighting": {"name": "linear", "beta": -0.1}}, "greater than or equal to 0; fou"),
+        ({"seeds": [2**31]}, "seeds.0: should be less than 2147483648; found 2147483648"),
+        ({"seeds": [3, 3]}, "seeds: should differ; found [3, 3]"),
+        ({"seeds": []}, "seeds: Tuple should have at least 1 item"),
+        ({"trials": -1}, "trials: should be greater than or equal to 0; found -1"),
+        ({"trials": 100_001}, "trials: should be less than or equal to 100000; found 100001"),
+        ({"reference": [1, 0]}, "reference.1: should be greater than 0; found 0"),
+        ({"reference": [1, math.inf]}, "reference.1: should be a finite number; found inf"),
+        ({"name": "two\nlines"}, "name: String should match pattern"),
+        ({"schema": 2}, "schema: should be 1; found 2"),
+    ],
+)
+def test_values_out_of_range(document: Any, message: str) -> None:
+    """With the bound and the value."""
+    refused(document, message)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (None, "should be a mapping of fields; found None"),
+        ({"data": 3}, "data: should be a name or a mapping with a `name`; found 3"),
+        ({"model": {"latent": 3}}, "model: should be a name or a mapping with a `name`; found {"),
+        (
+            {"weighting": {"name": ["mib"]}},
+            "weighting: should be a name or a mapping with a `name`",
+        ),
+        ({"training": "fast"}, "training: should be a valid dictionary"),
+        ({"grid": [1]}, "grid: should be a valid dictionary"),
+        ({"seeds": 3}, "seeds: should be a valid tuple; found 3"),
+        ({"method": ["mib"]}, "unknown method: should be one of"),
+    ],
+)
+def test_documents_of_another_shape(document: Any, message: str) -> None:
+    """Also what no mapping of names to values is."""
+    refused(document, message)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (
+            {"objective": "deterministic"},
+            "weighting `mib` weighs 2 to 8 losses; objective `deterministic` has 1 (prediction)",
+        ),
+        (
+            VIB | {"data": "gaussian", "model": "resnet18"},
+            "model `resnet18` takes inputs of kind image; data set `gaussian` has kind vector",
+        ),
+        (
+            {"weighting": {"name": "mib", "gradient": "latent", "over": "all"}},
+            "weighting.over: should be shared where weighting.gradient is latent; found all",
+        ),
+        ({"weighting": "mgda"}, "method `mib` stands for weighting `mib`; found `mgda`"),
+        (VIB | {"weighting": "mib"}, "method `vib` stands for weighting `linear`; found `mib`"),
+        (
+            VIB | {"objective": "vib_squared"},
+            "method `vib` stands for objective `vib`; found `vib_squared`",
+        ),
+    ],
+)
+def test_impossible_combinations(document: Any, message: str) -> None:
+    """Parts that are right alone and make no sense together, with both parts named."""
+    refused(document, message)
+
+
+def test_adaptive_methods_take_any_objective_with_two_losses() -> None:
+    """What a scalarised method refuses is an adaptive one's to balance."""
+    document = {"method": "mib", "objective": "vib_squared"}
+    assert SweepSpec.from_document(document).objective.name == "vib_squared"
+
+
+def test_a_section_of_another_kind() -> None:
+    """A model is no data set, also where it comes as a section and not as a document."""
+    model = SweepSpec.from_document({}).model
+    refused({"data": model}, "unknown dataset: should be one of digits")
+
+
+RANGE = "a range should be LOW:HIGH:COUNT or lin:LOW:HIGH:COUNT with LOW < HIGH and 2 ≤ COUNT"
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({"beta": "1:0.1:5"}, f"grid.beta: {RANGE} ≤ 100000; found `1:0.1:5`"),
+        ({"beta": "1:1:5"}, RANGE),
+        ({"beta": "0.1:1:1"}, RANGE),
+        ({"beta": "0.1:1:100001"}, RANGE),
+        ({"beta": "0.1:1"}, RANGE),
+        ({"beta": "0.1:1:5:6"}, RANGE),
+        ({"beta": "0.1:inf:5"}, RANGE),
+        ({"beta": "nan:1:5"}, RANGE),
+        ({"beta": "lin:a:1:5"}, RANGE),
+        ({"beta": "0:1:5"}, "grid.beta: a log-spaced range should start above 0; found `0:1:5`"),
+        ({"beta": [0.1, -1]}, "weighting.beta: should be greater than or equal to 0; found -1"),
+        ({"beta": [math.nan]}, "weighting.beta: should be a finite number; found nan"),
+        ({"beta": "0.1,high"}, "weighting.beta: should be a valid number"),
+        ({"beta": []}, "grid.weighting.beta: should be one or more different values; found ()"),
+        ({"beta": [0.5, "0.5"]}, "should be one or more different values; found (0.5, 0.5)"),
+        ({"beta": 0.5}, "grid.beta: should be a valid tuple; found 0.5"),
+        ({"beta": [1], "weighting.beta": [2]}, "grid: should name each field once; found ['beta'"),
+        ({"latent": "1:2:5"}, "model.latent: should be a valid integer"),
+        ({"seed": [1, 2]}, "grid.seed: seeds are given as `seeds`, not as an axis"),
+        ({"mu": [1]}, "unknown field `mu` of vib + linear on digits; "),
+        ({"prior_witdh": [1]}, "did you mean `prior_width`?"),
+        ({"objective.name": ["vib"]}, "unknown field `objective.name`"),
+        ({"beta": "lin:0:1:400", "prior_width": "1:2:400"}, "at most 100000 trials; found 160000"),
+    ],
+)
+def test_grids(grid: Any, message: str) -> None:
+    """Ranges that are none, values that the field refuses, repetitions, fields that are not."""
+    refused(VIB | {"grid": grid}, message)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (
+            {"trials": 5, "grid": {"beta": [1, 2], "latent": [3, 4, 5]}, "seeds": [0, 1]},
+            "trials: should be 12, the grid (2 × 3) times the seeds (2), or left out; found 5",
+        ),
+        (
+            {"trials": 5, "seeds": [0, 1]},
+            "trials: should be a multiple of the number of seeds (2), so that each has the same",
+        ),
+    ],
+)
+def test_a_number_of_trials_that_the_grid_has_not(document: Any, message: str) -> None:
+    """The count that it has is named, with how it comes about."""
+    refused(VIB | document, message)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=12))
+def test_an_axis_is_values_or_a_value_error(text: str) -> None:
+    """No text makes the parser fail in another way."""
+    with suppress(ValueError):
+        assert isinstance(parse_axis(text), tuple)
+
+
+@settings(deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+        max_leaves=5,
+    ),
+    st.sampled_from(
+        ["name", "method", "data", "model", "weighting", "training", "search", "grid", "seeds"]
+    ),
+)
+def test_nonsense_is_a_spec_or_a_spec_error(value: Any, field: str) -> None:
+    """Whatever stands in a field, what comes back is a valid spec or a SpecError."""
+    with suppress(SpecError):
+        spec = SweepSpec.from_document({field: value})
+        assert SweepSpec.from_document(spec.document) == spec

@@ -1,0 +1,131 @@
+"""Specs in and out of JSON and YAML, with every default filled in."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paretoib.data import DATASETS
+from paretoib.specs import METHODS, SweepSpec, TrialSpec
+
+POSITIVE = st.floats(1e-6, 10, allow_nan=False)
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "learning_rate": POSITIVE,
+        "prior_width": POSITIVE,
+        "initial_scale": POSITIVE,
+        "latent": st.integers(1, 500),
+        "hidden": st.lists(st.integers(1, 500), max_size=3),
+        "epochs": st.integers(1, 500),
+        "clip_norm": st.none() | POSITIVE,
+        "schedule": st.sampled_from(["constant", "exponential", "step", "plateau"]),
+        "subset": st.floats(1e-3, 1),
+    },
+)
+DOCUMENTS = st.fixed_dictionaries(
+    {"method": st.sampled_from(["vib", "vib_squared", "mib", "mgda"])},
+    optional={
+        "name": st.text(st.characters(exclude_categories=["C"]), max_size=20),
+        "seeds": st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=3, unique=True),
+        "grid": st.dictionaries(
+            st.sampled_from(["prior_width", "training.learning_rate"]),
+            st.lists(POSITIVE, min_size=1, max_size=3, unique=True),
+        ),
+        "reference": st.tuples(POSITIVE, POSITIVE),
+    },
+)
+
+
+@settings(deadline=None)
+@given(DOCUMENTS, FIELDS)
+def test_json_and_yaml_say_all_of_a_sweep(document: dict[str, Any], fields: dict[str, Any]) -> None:
+    """Read back, the spec is equal; written again, the text is the same."""
+    spec = SweepSpec.assemble(document, fields)
+    for written, read in ((spec.to_json(), json.loads), (spec.to_yaml(), yaml.safe_load)):
+        back = SweepSpec.from_document(read(written))
+        assert back == spec
+        assert (back.to_json(), back.to_yaml()) == (spec.to_json(), spec.to_yaml())
+        assert back.template.key == spec.template.key
+
+
+@settings(deadline=None)
+@given(DOCUMENTS, FIELDS)
+def test_a_trials_document_says_all_of_it(document: dict[str, Any], fields: dict[str, Any]) -> None:
+    """Through JSON text and back the trial is equal and keeps its key."""
+    trial = SweepSpec.assemble(document, fields).template
+    back = TrialSpec.model_validate(json.loads(json.dumps(trial.document)))
+    assert back == trial
+    assert (back.key, back.pack_key) == (trial.key, trial.pack_key)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("data", DATASETS)
+def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> None:
+    """Two names make a whole document; only `reference` waits for the data."""
+    spec = SweepSpec.from_document({"method": method, "data": data})
+    row = METHODS[method]
+    found = (spec.objective.name, spec.weighting.name, spec.search, spec.seeds, spec.model.name)
+    assert found == (row.objective, row.weighting, row.search, row.seeds, DATASETS[data].model)
+    assert spec.name == f"{method}-{data}"
+    assert spec.trials == row.trials
+    document = spec.document
+    missing = [k for k, v in document.items() if v is None]
+    assert missing == ["reference"]
+    assert document["schema"] == 1
+    assert document["grid"].keys() == ({"weighting.beta"} if row.weighting == "linear" else set())
+
+
+def test_an_empty_document_is_mib_on_digits() -> None:
+    """All fields have defaults."""
+    document = SweepSpec.from_document({}).document
+    assert (document["method"], document["data"]["name"]) == ("mib", "digits")
+    assert document["weighting"] == {
+        "name": "mib",
+        "mu": 0.2,
+        "sqrted": 1,
+        "adaptive": True,
+        "smooth": True,
+        "gradient": "parameters",
+        "over": "shared",
+        "normalise": "none",
+        "solver": "closed_form",
+        "iterations": 100,
+    }
+    assert document["training"] == {
+        "epochs": 50,
+        "batch_size": 128,
+        "learning_rate": 1e-3,
+        "schedule": "constant",
+        "decay": 0.97,
+        "patience": 10,
+        "clip_norm": None,
+        "precision": "float32",
+    }
+
+
+def test_a_section_is_a_name_or_a_mapping() -> None:
+    """Both mean the same; so does a section already made."""
+    short = SweepSpec.from_document({"method": "vib", "model": "mlp"})
+    long = SweepSpec.from_document({"method": "vib", "model": {"name": "mlp", "latent": 32}})
+    assert short == long
+    assert SweepSpec.from_document({"method": "vib", "model": short.model}) == short
+
+
+def test_numbers_may_come_as_yaml_writes_them() -> None:
+    """YAML reads 1e-3 as text; whole floats are whole numbers."""
+    spec = SweepSpec.from_document(
+        yaml.safe_load("{method: vib, training: {learning_rate: 1e-3, epochs: 5.0}}")
+    )
+    assert (spec.training.learning_rate, spec.training.epochs) == (1e-3, 5)
+
+
+def test_specs_are_frozen() -> None:
+    """A sweep, its sections and its trials cannot be changed in place."""
+    spec = SweepSpec.from_document({})
+    for model, field in ((spec, "trials"), (spec.model, "latent"), (spec.template, "seed")):
+        with pytest.raises(ValueError, match="frozen"):
+            setattr(model, field, 3)

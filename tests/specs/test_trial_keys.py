@@ -1,0 +1,108 @@
+"""A trial's identity, and which trials fit into one pack."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from paretoib.specs import SweepSpec, TrialSpec
+
+# All that may differ within a pack.
+PER_TRIAL = {
+    "seed",
+    "training.learning_rate",
+    "model.initial_scale",
+    "model.initial_noise",
+    "objective.prior_width",
+    "weighting.beta",
+    "weighting.mu",
+    "weighting.sqrted",
+}
+TEMPLATES = [
+    SweepSpec.from_document(document).template
+    for document in (
+        {"method": "vib", "data": "gaussian"},
+        {"method": "vib_squared"},
+        {"method": "mib", "data": "cifar10", "model": "resnet18"},
+        {"method": "mgda"},
+        {"method": "deterministic", "data": "mnist"},
+    )
+]
+FIELDS = [
+    (trial, f"{section}.{field}")
+    for trial in TEMPLATES
+    for section, values in trial.document.items()
+    if isinstance(values, dict)
+    for field in values
+    if field != "name"
+] + [(trial, "seed") for trial in TEMPLATES]
+OTHERS: dict[str, Any] = {
+    "gradient": "latent",
+    "over": "all",
+    "normalise": "l2",
+    "solver": "frank_wolfe",
+    "stem": "cifar",
+    "schedule": "step",
+    "precision": "bf16",
+    "clip_norm": 1.0,
+    "sqrted": 0,
+    "decoder": [16],
+    "hidden": [16],
+    "correlations": [0.5],
+}
+
+
+def another(field: str, value: Any) -> Any:
+    """Another value that the field takes."""
+    name = field.rpartition(".")[2]
+    if name in OTHERS:
+        return OTHERS[name]
+    if isinstance(value, bool):
+        return not value
+    return value + 1 if isinstance(value, int) else value / 2
+
+
+@pytest.mark.parametrize(("trial", "field"), FIELDS, ids=lambda v: v if isinstance(v, str) else "")
+def test_every_field_is_in_the_key_and_all_but_per_trial_ones_in_the_packs(
+    trial: TrialSpec, field: str
+) -> None:
+    """Another value is another trial; it fits the same pack for exactly the per-trial fields."""
+    changed = trial.with_fields({field: another(field, trial.get(field))})
+    assert changed.get(field) != trial.get(field)
+    assert changed.key != trial.key
+    assert (changed.pack_key == trial.pack_key) == (field in PER_TRIAL)
+    assert changed.with_fields({field: trial.get(field)}).key == trial.key
+
+
+def test_all_templates_differ() -> None:
+    """Data, model, objective and weighting are in both keys."""
+    assert len({t.key for t in TEMPLATES}) == len({t.pack_key for t in TEMPLATES}) == 5
+
+
+def test_the_key_does_not_depend_on_how_a_value_was_written() -> None:
+    """1, 1.0 and "1" are one β; the order of a document's keys is nothing."""
+    keys = {TEMPLATES[0].with_fields({"beta": beta}).key for beta in (1, 1.0, "1")}
+    assert len(keys) == 1
+    turned = dict(reversed(TEMPLATES[0].document.items()))
+    assert TrialSpec.model_validate(turned).key == TEMPLATES[0].key
+
+
+def test_keys_are_the_same_in_every_process() -> None:
+    """Also where Python's own hashes are seeded otherwise."""
+    program = (
+        "import json, sys; from paretoib.specs import TrialSpec; "
+        "trials = [TrialSpec.model_validate(d) for d in json.load(sys.stdin)]; "
+        "print(json.dumps([(t.key, t.pack_key) for t in trials]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps([t.document for t in TEMPLATES]),
+        env={**os.environ, "PYTHONHASHSEED": "123"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == [[t.key, t.pack_key] for t in TEMPLATES]

@@ -1,0 +1,46 @@
+"""Weightings as a spec builds them, and random gradients."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from paretoib.specs import section_model
+from paretoib.weighting import WEIGHTINGS
+from paretoib.weighting._weighting import Weighting, Weights
+
+Weigh = Callable[[Tensor, Tensor], Weights]
+
+
+@pytest.fixture(scope="session")
+def weighting() -> Callable[..., Weigh]:
+    """`weighting(name, **params)`: losses (M, m) and Jacobians (M, m, d) to weights."""
+
+    def build(name: str, **params: Any) -> Weigh:
+        section = section_model("weighting", name)(**params)
+        shared = {k: v for k, v in section.params.items() if not section.is_per_trial(k)}
+        per_trial = {k: float(section[k]) for k in section.params if k not in shared}
+        built: Weighting = WEIGHTINGS[name].load()(**shared)
+
+        def weigh(losses: Tensor, jacobians: Tensor) -> Weights:
+            hyper = {k: torch.full((len(losses),), v) for k, v in per_trial.items()}
+            return built(losses, jacobians @ jacobians.mT, hyper)
+
+        return weigh
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def jacobians() -> Callable[..., Tensor]:
+    """`jacobians(M, m, d)`: M random sets of m gradients over d parameters, of unequal length."""
+
+    def draw(trials: int, losses: int, parameters: int, seed: int = 0) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        rows = torch.randn(trials, losses, parameters, generator=generator, dtype=torch.float64)
+        lengths = torch.randn(trials, losses, 1, generator=generator, dtype=torch.float64).exp()
+        return rows * lengths
+
+    return draw

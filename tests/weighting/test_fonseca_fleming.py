@@ -1,0 +1,66 @@
+"""Where each weighting stops on a concave front (Fonseca and Fleming 1995, one parameter).
+
+f(t) = 1 − exp(−(t ∓ 1)²) is best for one loss at 1, for the other at −1, and every |t| ≤ 1 is
+Pareto optimal; the front bulges, so linear scalarisation reaches its ends alone.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from paretoib.weighting._linear import Linear
+from paretoib.weighting._weighting import Weights
+
+
+def losses_and_gradients(t: Tensor) -> tuple[Tensor, Tensor]:
+    away = torch.stack([t - 1, t + 1], dim=1)
+    return 1 - (-away.square()).exp(), 2 * away * (-away.square()).exp()
+
+
+def descend(
+    start: Tensor, weigh: Callable[[Tensor, Tensor], Weights], steps: int, rate: Tensor | float
+) -> Tensor:
+    """Where gradient descent with the weights' step ends."""
+    t = start
+    for _ in range(steps):
+        losses, gradients = losses_and_gradients(t)
+        step = weigh(losses, gradients.unsqueeze(2)).step
+        t = t - rate * (step * gradients).sum(1)
+    return t
+
+
+def test_linear_scalarisation_ends_only_near_the_ends() -> None:
+    """No β and no start ends at |t| < 1/√2, and the best end of each β is at |t| > 0.957.
+
+    Stationary points have β = (1 − t)/(1 + t) e^{4t}; minima lie where that falls with |t|, which
+    is at |t| > 1/√2, and the lower of two minima where β ≤ 1 for t > 0, which is at |t| > 0.9575.
+    """
+    betas = torch.logspace(-3, 3, 41, dtype=torch.float64)
+    starts = torch.linspace(-1.5, 1.5, 20, dtype=torch.float64)
+    beta, start = (grid.flatten() for grid in torch.meshgrid(betas, starts, indexing="ij"))
+    linear = Linear()
+    ends = descend(
+        start, lambda losses, _: linear(losses, None, {"beta": beta}), 500, 0.3 / (1 + beta)
+    )
+    assert 0.5**0.5 < ends.abs().min() < ends.abs().max() < 1 + 1e-3
+    losses, _ = losses_and_gradients(ends)
+    best = (losses[:, 0] + beta * losses[:, 1]).view(len(betas), -1).argmin(1)
+    chosen = ends.view(len(betas), -1)[torch.arange(len(betas)), best]
+    assert chosen.abs().min() > 0.957
+    assert chosen.min() < 0 < chosen.max()
+
+
+def test_min_norm_stops_wherever_it_meets_the_front(weighting: Callable[..., Any]) -> None:
+    """Started on the front it stays, started off the front it stops at the nearest end."""
+    start = torch.linspace(-1.5, 1.5, 31, dtype=torch.float64)
+    ends = descend(start, weighting("mgda"), 80, 0.3)
+    torch.testing.assert_close(ends, start.clamp(-1, 1), rtol=0, atol=1e-5)
+
+
+def test_squared_weights_are_drawn_to_one_point(weighting: Callable[..., Any]) -> None:
+    """Started inside the front, MIB ends in its middle, where the weighted losses are equal."""
+    start = torch.linspace(-0.9, 0.9, 19, dtype=torch.float64)
+    ends = descend(start, weighting("mib"), 80, 0.3)
+    torch.testing.assert_close(ends, torch.zeros_like(ends), rtol=0, atol=1e-6)

@@ -1,0 +1,57 @@
+"""Frank-Wolfe as published (mib eqs 9–11) against a hand-written loop and its limit."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from paretoib.weighting._min_norm import frank_wolfe_weights, min_norm_weights
+
+Draw = Callable[..., Tensor]
+
+
+def by_hand(gradients: list[list[float]], iterations: int) -> list[float]:
+    """Eqs 9–11 for one trial, on the gradients themselves."""
+    count = len(gradients)
+    w = [1 / count] * count
+    for t in range(iterations):
+        columns = zip(*gradients, strict=True)
+        combined = [sum(a * g for a, g in zip(w, column, strict=True)) for column in columns]
+        d = [2 * sum(a * b for a, b in zip(g, combined, strict=True)) for g in gradients]  # eq. 9
+        best = min(range(count), key=d.__getitem__)  # eq. 10: a vertex of the simplex
+        gamma = 2 / (t + 2)
+        w = [(1 - gamma) * w[i] + gamma * (i == best) for i in range(count)]  # eq. 11
+    return w
+
+
+@pytest.mark.parametrize("losses", [2, 3, 4])
+@pytest.mark.parametrize("iterations", [1, 2, 3, 7, 12])
+def test_first_iterations_are_the_published_ones(
+    jacobians: Draw, losses: int, iterations: int
+) -> None:
+    """A batch of trials goes through exactly the iterates of the scalar loop."""
+    rows = jacobians(40, losses, 6)
+    weights = frank_wolfe_weights(rows @ rows.mT, iterations)
+    expected = [by_hand(each.tolist(), iterations) for each in rows]
+    torch.testing.assert_close(weights, torch.tensor(expected, dtype=torch.float64))
+
+
+def test_it_nears_the_closed_form_slowly(jacobians: Draw) -> None:
+    """The worst error over random 2×2 Gramians falls, to about 0.17 at 10 steps, 0.02 at 100."""
+    rows = jacobians(5000, 2, 2)
+    g = rows @ rows.mT
+    exact = min_norm_weights(g)
+    steps = (3, 10, 30, 100, 300)
+    worst = [float((frank_wolfe_weights(g, n) - exact).abs().max()) for n in steps]
+    assert worst == sorted(worst, reverse=True)
+    assert 0.15 < worst[1] < 0.19
+    assert 0.015 < worst[3] < 0.025
+
+
+def test_a_trial_that_is_not_finite_leaves_its_neighbours_alone(jacobians: Draw) -> None:
+    """NaN stays in its own row."""
+    rows = jacobians(3, 2, 4)
+    alone = frank_wolfe_weights(rows @ rows.mT, 20)
+    rows[1] = torch.nan
+    assert torch.equal(frank_wolfe_weights(rows @ rows.mT, 20)[[0, 2]], alone[[0, 2]])
