@@ -1,7 +1,9 @@
 """Data sets as tensors on the training device. `DATASETS` lists them."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from paretoib.registry import Entry, Param
 
@@ -41,7 +43,7 @@ DATASETS: dict[str, DatasetEntry] = {
         params=(
             Param(
                 "correlations",
-                tuple[float, ...],
+                tuple[Annotated[float, Field(gt=-1, lt=1)], ...],
                 (0.95, 0.8, 0.6, 0.3),
                 "canonical correlations of X and Y; as many as Y has dimensions",
                 min_length=1,

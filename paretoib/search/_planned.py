@@ -10,7 +10,7 @@ from scipy.stats import qmc
 
 from paretoib.records import TrialRecord
 from paretoib.search._driver import Driver
-from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.specs import ADAPTIVE_FIELDS, SweepSpec, TrialSpec
 
 
 class PlannedDriver(Driver):
@@ -71,9 +71,9 @@ class Adaptive(PlannedDriver):
 
     def plan(self) -> Iterator[TrialSpec]:
         spec, template = self.spec, self.spec.template
-        names = ["initial_scale", "initial_noise", "epochs"]
-        names += [n for n in ("mu", "sqrted") if n in spec.weighting.params]
-        fields = [template.resolve(name) for name in names]
+        present = {**spec.model.params, **spec.weighting.params}
+        names = [name for name in ADAPTIVE_FIELDS if name in present]
+        fields = [template.resolve(name) for name in (*names, "epochs")]
         fields += [field for field in spec.grid if field not in fields] + ["seed"]
         cube = qmc.LatinHypercube(len(fields), rng=spec.seeds[0])
         for point in cube.random(spec.trials):

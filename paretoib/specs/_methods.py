@@ -55,3 +55,6 @@ SEARCHES = {
     "grid": "every combination of the axes; by default log-spaced β",
     "adaptive": "a spread of starts and settings: seed, μ, sqrted, initial scale, training length",
 }
+
+# What `adaptive` varies where a sweep has it, beside the seed and shorter training than `epochs`.
+ADAPTIVE_FIELDS = ("initial_scale", "initial_noise", "mu", "sqrted")

@@ -20,7 +20,7 @@ from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES
 from paretoib.registry import lookup
 from paretoib.specs._axes import log_spaced, parse_axis
-from paretoib.specs._methods import METHODS, SEARCHES
+from paretoib.specs._methods import ADAPTIVE_FIELDS, METHODS, SEARCHES
 from paretoib.specs._sections import REGISTRIES, Section, parse_section
 from paretoib.specs._trial import Training, TrialSpec, check_combination
 
@@ -110,7 +110,8 @@ class SweepSpec(Document):
         """A document with single fields set over it, each by its full or bare name.
 
         A section's name (`objective=vib_squared`) exchanges the section; fields then set belong
-        to the new one.
+        to the new one. What is set here, an adaptive search does not vary; it takes shorter
+        training than `epochs` all the same.
         """
         filled = dict(document)
         fields = dict(settings or {})
@@ -119,17 +120,23 @@ class SweepSpec(Document):
                 filled[kind] = fields.pop(kind)
         # An axis may belong to a section that the document has not got, so names come first.
         bare = {k: v for k, v in filled.items() if k not in ("grid", "trials")}
-        template = cls.from_document(bare).template
+        sweep = cls.from_document(bare)
+        template = sweep.template
+        axes: list[tuple[str, Any]] = []
         for field, value in fields.items():
             section, _, name = template.resolve(field).partition(".")
             if not name:
                 raise SpecError(f"{field}: should be set as seeds of the sweep; found {value!r}")
             held = filled.get(section, template.document[section])
             filled[section] = {**({"name": held} if isinstance(held, str) else held), name: value}
+            if sweep.search == "adaptive" and name in ADAPTIVE_FIELDS:
+                axes.append((field, [value]))
+        axes += (grid or {}).items()
         held = filled.get("grid", {})
-        if grid and isinstance(held, Mapping):
-            axes = [*held.items(), *grid.items()]
-            filled["grid"] = {template.resolve(str(field)): values for field, values in axes}
+        if axes and isinstance(held, Mapping):
+            filled["grid"] = {
+                template.resolve(str(field)): values for field, values in (*held.items(), *axes)
+            }
         return cls.from_document(filled)
 
     def _check_method(self) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES, ObjectiveEntry
 from paretoib.registry import Param
+from paretoib.search import driver
 from paretoib.specs import SweepSpec, TrialSpec, parse_axis, parse_value
 
 VIB = SweepSpec.from_document({"method": "vib"}).template
@@ -164,3 +165,12 @@ def test_settings_that_do_not_fit_are_refused(
     with pytest.raises(SpecError) as caught:
         SweepSpec.assemble(document, settings, grid)
     assert message in str(caught.value)
+
+
+def test_a_setting_by_hand_is_not_varied_by_an_adaptive_search() -> None:
+    """`--set mu=0.5` holds for every trial; `epochs` is the longest training, not the only one."""
+    spec = SweepSpec.assemble({"method": "mib"}, {"mu": 0.5, "latent": 4, "epochs": 40})
+    trials = driver(spec).ask(spec.trials)
+    assert {t.get("mu") for t in trials} == {0.5}
+    assert {t.get("epochs") for t in trials} == {10, 20, 40}
+    assert len({t.get("initial_scale") for t in trials}) == len(trials)
