@@ -48,7 +48,7 @@ class Batches:
         order = torch.stack([torch.randperm(count, generator=g) for g in self._order]).to(device)
         for start in range(0, count, self.batch_size):
             index = order[:, start : start + self.batch_size]
-            if index.shape[1] == 1 < count:
+            if start and index.shape[1] == 1 < self.batch_size:
                 return
             shape = (index.shape[1], self.latent)
             noise = torch.stack(

@@ -1,7 +1,7 @@
 """A pack of trials while it trains."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -16,7 +16,7 @@ from paretoib.records import TrialRecord
 from paretoib.specs import Section, TrialSpec
 from paretoib.training._batches import Batch, Batches, stream_seed
 from paretoib.training._history import History
-from paretoib.training._measure import Ruler, to_metrics
+from paretoib.training._measure import Estimates, Ruler, to_metrics
 from paretoib.training._optimiser import Optimiser, gradient_norms
 from paretoib.training._stack import Stack, stack
 from paretoib.training._step import Step, training_step
@@ -81,14 +81,13 @@ class Pack:
         share = (seconds + time.perf_counter() - started) / len(self.specs)
         records = []
         for trial, spec in enumerate(self.specs):
-            epoch = self.diverged_in[trial]
-            metrics: dict[str, Any] = {"status": "finished"}
-            if epoch is not None:
-                metrics = {"status": "diverged", "reason": f"loss not finite in epoch {epoch}"}
+            outcome: dict[str, Any] = {"status": "finished"}
+            if reason := self._diverged(trial, estimates.values()):
+                outcome = {"status": "diverged", "reason": reason}
             else:
                 for name, split in splits.items():
                     _, ceiling = self.dataset.entropies(split)
-                    metrics[name] = to_metrics(estimates[name], trial, ceiling, len(split))
+                    outcome[name] = to_metrics(estimates[name], trial, ceiling, len(split))
             records.append(
                 TrialRecord(
                     trial=spec.key,
@@ -97,10 +96,18 @@ class Pack:
                     seconds=share,
                     device=str(self.device),
                     pack=len(self.specs),
-                    **metrics,
+                    **outcome,
                 )
             )
         return records
+
+    def _diverged(self, trial: int, estimates: Iterable[Estimates]) -> str | None:
+        """Why a trial counts as diverged, if it does."""
+        if epoch := self.diverged_in[trial]:
+            return f"loss not finite in epoch {epoch}"
+        if not all(e.cross_entropy[trial].isfinite() for e in estimates):
+            return "loss not finite after the last epoch"
+        return None
 
     def step(self, batch: Batch) -> Step:
         """Train on one batch."""

@@ -1,0 +1,74 @@
+"""What scalarisations find where the label is a function of the input.
+
+Kolchinsky, Tracey, Van Kuyk: Caveats for information bottleneck in deterministic scenarios, 2018.
+The curve is min(r, H(Y)): every point of its slope has the same value under β = 1, and none is
+chosen by any other β. The square of the rate (Rodríguez Gálvez et al. 2020) chooses each.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import cache
+
+import pytest
+import torch
+from torch import Tensor
+
+from paretoib.weighting._linear import Linear
+
+INPUTS, CLASSES, STARTS, STEPS = 8, 4, 6, 800
+LABELS = torch.eye(CLASSES, dtype=torch.float64).repeat_interleave(INPUTS // CLASSES, dim=0)
+LINEAR = (0.2, 0.5, 0.9, 0.95, 1.05, 1.1, 2.0, 5.0)
+SQUARED = (0.1, 0.2, 0.26, 0.3, 0.4, 0.5, 0.8, 1.0, 2.0, 5.0)
+
+
+def information(joint: Tensor) -> Tensor:
+    """I(A;B) in bits, by enumeration of joint tables (…, a, b)."""
+    independent = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
+    return (torch.xlogy(joint, joint) - torch.xlogy(joint, independent)).sum((-2, -1)) / math.log(2)
+
+
+def plane(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """I(X;Z) and I(Y;Z) in bits of softmax codes p(z|x), logits (M, x, z), X uniform."""
+    code = logits.softmax(-1) / INPUTS
+    return information(code), information(LABELS.T @ code)
+
+
+@cache
+def optima(betas: Sequence[float], *, squared: bool) -> list[tuple[float, float]]:
+    """(rate, bits lost) of the best of some starts, for each β.
+
+    The functional is lost + β rate, or lost + β rate², weighed by the library's `Linear`.
+    """
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(
+        len(betas) * STARTS, INPUTS, INPUTS, generator=generator, dtype=torch.float64
+    ).requires_grad_()
+    beta = torch.tensor(betas, dtype=torch.float64).repeat_interleave(STARTS)
+    adam = torch.optim.Adam([logits], lr=0.5)
+    for _ in range(STEPS):
+        rate, relevance = plane(logits)
+        losses = torch.stack([2 - relevance, rate.square() if squared else rate], dim=1)
+        values = (Linear()(losses.detach(), None, {"beta": beta}).step * losses).sum(1)
+        adam.zero_grad()
+        values.sum().backward()
+        adam.step()
+    best = values.detach().view(-1, STARTS).argmin(1) + STARTS * torch.arange(len(betas))
+    rate, relevance = plane(logits.detach()[best])
+    return list(zip(rate.tolist(), (2 - relevance).tolist(), strict=True))
+
+
+@pytest.mark.parametrize("beta", LINEAR)
+def test_linear_scalarisation_finds_the_corner_or_the_origin(beta: float) -> None:
+    """For β < 1 all 2 bits and nothing lost, for β > 1 nothing at all: no point between them."""
+    expected = (2, 0) if beta < 1 else (0, 2)
+    found = optima(LINEAR, squared=False)[LINEAR.index(beta)]
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("beta", SQUARED)
+def test_the_squared_functional_fills_the_slope(beta: float) -> None:
+    """β per bit² chooses r = min(1/(2β), H(Y)), on the curve, to three digits."""
+    rate, lost = optima(SQUARED, squared=True)[SQUARED.index(beta)]
+    expected = min(1 / (2 * beta), 2)
+    assert rate == pytest.approx(expected, rel=5e-4)
+    assert lost == pytest.approx(2 - expected, abs=1e-3)

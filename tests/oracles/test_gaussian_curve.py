@@ -1,0 +1,112 @@
+"""A β grid on Gaussian data reaches the exact curve, and does not beat it.
+
+Chechik, Globerson, Tishby, Weiss 2005. The encoder is linear and the decoder Gaussian, as the
+optimum's are; VIB's β weighs the rate and is the inverse of theirs.
+"""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from paretoib.data import DATASETS
+from paretoib.data._exact import ExactIB, GaussianIB, gaussian, gaussian_ib
+from paretoib.data._gaussian import covariances
+from paretoib.fronts import hypervolume
+from paretoib.records import Metrics
+from paretoib.specs import SweepSpec
+from paretoib.training._run import run_trials
+
+Array = NDArray[np.float64]
+
+CORRELATIONS = next(p.default for p in DATASETS["gaussian"].params if p.name == "correlations")
+SETTINGS = {
+    "latent": 4,
+    "epochs": 15,
+    "batch_size": 256,
+    "learning_rate": 0.02,
+    "schedule": "exponential",
+    "decay": 0.7,
+}
+# Even in log β/(1 − β): the exact points are then spread over all rates from 0.2 to 17 bits.
+ODDS = np.geomspace(0.003 / 0.997, 0.88 / 0.12, 16)
+BETAS = ODDS / (1 + ODDS)
+
+
+@pytest.fixture(scope="module")
+def trained() -> list[Metrics]:
+    """What the ruler says of every β's trial, on the test split."""
+    template = SweepSpec.assemble({"method": "vib", "data": "gaussian"}, SETTINGS).template
+    specs = [template.with_fields({"beta": float(beta)}) for beta in BETAS]
+    records = run_trials(specs, device="cpu")
+    return [record.test for record in records if record.test is not None]
+
+
+@pytest.fixture(scope="module")
+def curve(trained: list[Metrics]) -> ExactIB:
+    """The exact curve up to ten times the ceiling."""
+    ceiling = trained[0].ceiling_bits
+    return gaussian({"correlations": CORRELATIONS}, ceiling, 10 * ceiling)
+
+
+def points(trained: list[Metrics]) -> Array:
+    """(rate, lost) of every trial, in bits."""
+    return np.array([(m.rate_bits, m.lost_bits) for m in trained])
+
+
+@pytest.fixture(scope="module")
+def exact() -> GaussianIB:
+    """The optima at the same β."""
+    return gaussian_ib(*covariances(CORRELATIONS, 8, 0), list(1 / BETAS))
+
+
+def test_the_grid_reaches_the_exact_front(trained: list[Metrics], exact: GaussianIB) -> None:
+    """At least 99 % of the hypervolume that the exact solutions have.
+
+    A finite front is a staircase below its curve, which costs 16 points 2 % of the area under the
+    curve however well they are trained. The exact solutions at the same β pay the same.
+    """
+    assert len(trained) == len(BETAS)
+    ceiling = trained[0].ceiling_bits
+    rates, relevances = exact.rates / np.log(2), exact.relevances / np.log(2)
+    best = np.stack([rates, ceiling - relevances], axis=1)
+    reference = (10 * ceiling, ceiling)
+    assert hypervolume(points(trained), reference) >= 0.99 * hypervolume(best, reference)
+
+
+@pytest.mark.parametrize("width", [10.0, 3.0, 1.5])
+def test_the_grid_lies_on_the_curve(trained: list[Metrics], curve: ExactIB, width: float) -> None:
+    """At least 99 % of the hypervolume that points of the curve have at the same rates.
+
+    Also from references near the bend (3 and 1½ ceilings of rate), where the trade-off is most
+    of the volume.
+    """
+    rates = points(trained)[:, 0]
+    ceiling = trained[0].ceiling_bits
+    best = np.stack([rates, ceiling - curve.relevance_at(rates)], axis=1)
+    reference = (width * ceiling, ceiling)
+    assert hypervolume(points(trained), reference) >= 0.99 * hypervolume(best, reference)
+
+
+def test_points_are_close_to_the_curve(trained: list[Metrics], curve: ExactIB) -> None:
+    """Every trial has, at its own rate, all but 0.06 bits of the relevance that there is."""
+    rates, lost = points(trained).T
+    best = curve.relevance_at(rates)
+    assert (curve.lost_bits[0] - lost > best - 0.06).all()
+
+
+def test_the_curve_is_never_beaten(trained: list[Metrics], curve: ExactIB) -> None:
+    """No trial is above the curve by more than four standard errors of its own estimates."""
+    for metrics in trained:
+        assert metrics.rate_bits is not None
+        assert metrics.rate_se_bits is not None
+        highest = curve.relevance_at(metrics.rate_bits + 4 * metrics.rate_se_bits)
+        assert metrics.relevance_bits <= highest + 4 * metrics.relevance_se_bits
+
+
+def test_beta_sets_the_rate(trained: list[Metrics], exact: GaussianIB) -> None:
+    """The rate falls as β rises, and nears that of the exact solution where it is not extreme."""
+    rates = points(trained)[:, 0]
+    assert (np.diff(rates) < 0).all()
+    middle = (BETAS > 0.05) & (BETAS < 0.6)
+    assert middle.sum() > 5
+    np.testing.assert_allclose(rates[middle], exact.rates[middle] / np.log(2), rtol=0.05)

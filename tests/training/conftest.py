@@ -1,0 +1,122 @@
+"""Trials that train in a blink, and the VIB model written out by hand."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from paretoib.data._load import load_dataset
+from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.training._batches import Batch
+from paretoib.training._pack import Pack
+
+CPU = torch.device("cpu")
+
+Trial = Callable[..., TrialSpec]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small matrices are faster on one core than on several that wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def trial() -> Trial:
+    """A small trial of a method; any field by its full or bare name."""
+
+    def make(method: str = "vib", data: str = "digits", **fields: Any) -> TrialSpec:
+        small: dict[str, Any] = {"latent": 4, "epochs": 2}
+        if data == "digits" and "model" not in fields:
+            small["hidden"] = [16]
+        sections: dict[str, Any] = {k: fields.pop(k) for k in ("model", "objective") if k in fields}
+        document: dict[str, Any] = {"method": method, "data": data, **sections}
+        seed = fields.pop("seed", 0)
+        template = SweepSpec.assemble(document, small | fields).template
+        return template.with_fields({"seed": seed})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def pack_of() -> Callable[[Sequence[TrialSpec]], Pack]:
+    """The pack that trains some trials on the CPU."""
+
+    def make(specs: Sequence[TrialSpec]) -> Pack:
+        data = specs[0].data
+        return Pack(specs, load_dataset(data.name, data.params), CPU)
+
+    return make
+
+
+@dataclass
+class PlainVIB:
+    """One trial of `Pack` by hand: 64–16–2K encoder, K–10 decoder, no library code.
+
+    `parameters` are weight and bias of the three layers, in order.
+    """
+
+    spec: TrialSpec
+    parameters: list[Tensor]
+
+    @classmethod
+    def copy(cls, pack: Pack, trial: int) -> "PlainVIB":
+        """The same weights as a trial of a pack has now."""
+        held = [pack.stack.per_trial(p.detach())[trial] for p in pack.stack.parameters]
+        return cls(pack.specs[trial], [p.clone().requires_grad_() for p in held])
+
+    def raw(self, x: Tensor) -> Tensor:
+        """The encoder's output (B, 2K)."""
+        hidden = F.linear(x.flatten(1), *self.parameters[:2]).relu()
+        return F.linear(hidden, *self.parameters[2:4])
+
+    def losses(self, raw: Tensor, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropy and KL(p(z|x) ‖ N(0, σ²I)), in nats."""
+        mean, r = raw.chunk(2, dim=1)
+        start = torch.tensor(self.spec.get("initial_noise"))
+        s = F.softplus(r + start.expm1().log())
+        logits = F.linear(mean + s * noise, *self.parameters[4:])
+        sigma = self.spec.get("prior_width")
+        kl = torch.distributions.kl_divergence(
+            torch.distributions.Normal(mean, s),
+            torch.distributions.Normal(torch.zeros(()), torch.tensor(sigma)),
+        )
+        return F.cross_entropy(logits, y), kl.sum(1).mean()
+
+    def on(self, batch: Batch, trial: int) -> tuple[Tensor, Tensor]:
+        """Both losses of a trial's share of a pack's batch."""
+        return self.losses(self.raw(batch.x[trial]), batch.y[trial], batch.noise[trial])
+
+
+@pytest.fixture(scope="session")
+def plain() -> type[PlainVIB]:
+    """The hand-written model."""
+    return PlainVIB
+
+
+@pytest.fixture(scope="session")
+def assert_same() -> Callable[..., None]:
+    """Compare two trials' histories and metrics, number by number."""
+
+    def check(left: Any, right: Any, *, rel: float, path: str = "") -> None:
+        if isinstance(left, Mapping):
+            assert left.keys() == right.keys(), path
+            for key in left:
+                check(left[key], right[key], rel=rel, path=f"{path}.{key}")
+        elif isinstance(left, tuple):
+            assert len(left) == len(right), path
+            for i, (a, b) in enumerate(zip(left, right, strict=True)):
+                check(a, b, rel=rel, path=f"{path}[{i}]")
+        elif left is None or right is None:
+            assert left is right, path
+        else:
+            assert left == pytest.approx(right, rel=rel, abs=rel / 10), path
+
+    return check

@@ -1,0 +1,112 @@
+"""A trial that diverges is recorded as diverged, and costs its neighbours nothing."""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from paretoib.records import TrialRecord
+from paretoib.specs import TrialSpec
+from paretoib.training._run import run_trials
+
+Trial = Callable[..., TrialSpec]
+
+# Activations overflow at the first step, or at the second.
+DEEP: dict[str, Any] = {"hidden": [16] * 14}
+ABSURD: dict[str, dict[str, Any]] = {
+    "initial scale": DEEP | {"initial_scale": 1000.0},
+    "learning rate": DEEP | {"learning_rate": 10.0},
+}
+
+
+def strict_json(record: TrialRecord) -> dict[str, Any]:
+    """The record as JSON; fails on NaN and infinities, which JSON has not got."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} in JSON")
+
+    document: dict[str, Any] = json.loads(record.to_json(), parse_constant=refuse)
+    return document
+
+
+@pytest.mark.parametrize("method", ["vib", "mib", "mgda"])
+@pytest.mark.parametrize("absurd", ABSURD.values(), ids=ABSURD)
+def test_a_diverged_trial_leaves_its_neighbours_untouched(
+    trial: Trial, assert_same: Callable[..., None], method: str, absurd: dict[str, Any]
+) -> None:
+    """It has a reason and no metrics; the others are, number by number, as without it."""
+    neighbours = [trial(method, **DEEP, seed=s, learning_rate=r) for s, r in ((0, 1e-3), (1, 3e-3))]
+    bad = trial(method, **absurd)
+    pack = run_trials([neighbours[0], bad, neighbours[1]], device="cpu")
+    assert [r.status for r in pack] == ["finished", "diverged", "finished"]
+    assert pack[1].reason == "loss not finite in epoch 1"
+    assert (pack[1].validation, pack[1].test) == (None, None)
+    assert pack[1].trial == bad.key
+    without = run_trials(neighbours, device="cpu")
+    for record, expected in zip((pack[0], pack[2]), without, strict=True):
+        assert record.test is not None
+        assert expected.test is not None
+        assert_same(record.history, expected.history, rel=1e-4)
+        assert_same(record.test.model_dump(), expected.test.model_dump(), rel=1e-4)
+
+
+def test_a_clipped_neighbour_is_untouched(trial: Trial) -> None:
+    """The norm that clips a trial's gradient is its own: a neighbour's NaN does not reach it."""
+    good = trial(**DEEP, clip_norm=0.1)
+    bad = good.with_fields({"initial_scale": 1000.0})
+    assert run_trials([bad, good], device="cpu")[1].status == "finished"
+
+
+def test_a_diverged_record_is_valid_json(trial: Trial) -> None:
+    """What was not finite is null or left out; the document reads back as it was."""
+    bad = trial("mib", **DEEP, initial_scale=1000.0)
+    record = run_trials([bad, trial("mib", **DEEP)], device="cpu")[0]
+    assert strict_json(record)["status"] == "diverged"
+    assert TrialRecord.from_json(record.to_json()) == record
+
+
+def test_divergence_is_dated_by_its_epoch(trial: Trial) -> None:
+    """A trial that diverges later names that epoch and keeps the history up to there."""
+    spec = trial(learning_rate=10.0, initial_noise=1e-30, epochs=4, prior_width=1e-3, beta=100.0)
+    record = run_trials([spec], device="cpu")[0]
+    assert record.status == "diverged"
+    assert record.reason == "loss not finite in epoch 2"
+    first, second, *_ = record.history["loss/compression"]
+    assert first is not None
+    assert second is None
+
+
+def test_a_pack_stops_when_all_have_diverged(trial: Trial) -> None:
+    """Nothing is left to train: the epochs that remain are not run."""
+    bad = [trial(**DEEP, initial_scale=1000.0, seed=s, epochs=50) for s in (0, 1)]
+    for record in run_trials(bad, device="cpu"):
+        assert record.status == "diverged"
+        assert len(record.history["learning_rate"]) == 1
+
+
+@pytest.mark.parametrize("method", ["vib", "mib"])
+def test_divergence_in_the_last_step_is_seen(trial: Trial, method: str) -> None:
+    """A step that is taken from finite losses to weights that overflow is a divergence too."""
+    fields: dict[str, Any] = {"hidden": [64] * 18, "epochs": 1, "batch_size": 2000}
+    bad = trial(method, **fields, learning_rate=10.0, initial_scale=2.0)
+    good = trial(method, **fields)
+    records = run_trials([bad, good], device="cpu")
+    assert [r.status for r in records] == ["diverged", "finished"]
+    assert records[0].reason
+    strict_json(records[0])
+
+
+@pytest.mark.parametrize("noise", [1e-6, 1e-10, 1e-12, 1e-20])
+def test_little_noise_is_a_high_rate(trial: Trial, noise: float) -> None:
+    """With every halving of the noise, the rate of 4 latents rises by 4 bits.
+
+    Or there is no number: what rounding makes of it can be a 0, the corner of every front.
+    """
+    specs = [trial(epochs=1, learning_rate=1e-9, initial_noise=n) for n in (1e-4, noise)]
+    rates = [r.test.rate_bits for r in run_trials(specs, device="cpu") if r.test is not None]
+    assert len(rates) == 2
+    assert rates[0] is not None
+    if rates[1] is not None:
+        assert rates[1] - rates[0] == pytest.approx(4 * math.log2(1e-4 / noise), rel=0.03)

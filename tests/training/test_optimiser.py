@@ -1,0 +1,164 @@
+"""Adam, schedules and clipping against torch's own on a hand-written model, a trial at a time."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.optim import Adam
+from torch.optim.lr_scheduler import ExponentialLR, ReduceLROnPlateau, StepLR
+
+from paretoib.data._load import load_dataset
+from paretoib.specs import TrialSpec
+from paretoib.training._batches import Batches
+from paretoib.training._pack import HISTORY_INPUTS, Pack
+from paretoib.training._run import run_trials
+
+Trial = Callable[..., TrialSpec]
+PackOf = Callable[[Sequence[TrialSpec]], Pack]
+
+RATES = (1e-3, 1e-3, 4e-3, 2e-2)
+
+
+def by_hand(plain: Any, steps: int) -> list[Tensor]:
+    """The parameters that a hand-written VIB loop has after some steps."""
+    spec: TrialSpec = plain.spec
+    split = load_dataset("digits", spec.data.params).train
+    batches = Batches(split, [spec.seed], batch_size=spec.training.batch_size, latent=4)
+    adam = Adam(plain.parameters, lr=spec.training.learning_rate)
+    done = 0
+    while done < steps:
+        for batch in batches.epoch():
+            prediction, compression = plain.on(batch, 0)
+            adam.zero_grad()
+            (prediction + spec.get("beta") * compression).backward()
+            if spec.training.clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(plain.parameters, spec.training.clip_norm)
+            adam.step()
+            done += 1
+            if done == steps:
+                break
+    return [p.detach() for p in plain.parameters]
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.8])
+@pytest.mark.parametrize("rates", [RATES[:1], (3e-3, 3e-3, 3e-3), RATES])
+def test_parameters_are_those_of_a_hand_written_loop(
+    trial: Trial, pack_of: PackOf, plain: Any, rates: tuple[float, ...], clip_norm: float | None
+) -> None:
+    """A bare VIB loop with torch's Adam has the same parameters after 20 steps.
+
+    Alone, in a pack with one learning rate, in a pack with several; with clipping by
+    `clip_grad_norm_`, and without.
+    """
+    specs = [
+        trial(
+            learning_rate=rate,
+            beta=(1e-3, 0.1, 1.0, 1e-2)[i],
+            seed=i,
+            initial_noise=0.3,
+            prior_width=0.5 + i,
+            clip_norm=clip_norm,
+            epochs=5,
+        )
+        for i, rate in enumerate(rates)
+    ]
+    pack = pack_of(specs)
+    hands = [plain.copy(pack, i) for i in range(len(specs))]
+    done = 0
+    pack.stack.train(True)
+    while done < 20:
+        for batch in pack.batches.epoch():
+            if done < 20:
+                pack.step(batch)
+                done += 1
+    for i, hand in enumerate(hands):
+        held = [pack.stack.per_trial(p.detach())[i] for p in pack.stack.parameters]
+        for ours, theirs in zip(held, by_hand(hand, 20), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=2e-6)
+
+
+def test_clipping_bounds_each_trials_own_norm(trial: Trial, pack_of: PackOf) -> None:
+    """Long gradients are shortened to `clip_norm`, short ones are left; trial by trial.
+
+    Seen in Adam's first moment, which after one step is a tenth of the gradient.
+    """
+    scales = (0.05, 1.0, 6.0)
+    specs = [trial(clip_norm=0.5, initial_scale=s, beta=0.3, initial_noise=0.5) for s in scales]
+    pack = pack_of(specs)
+    pack.stack.train(True)
+    step = pack.step(next(pack.batches.epoch()))
+    before = torch.cat([g.flatten(1) for g in step.gradients], dim=1).norm(dim=1)
+    (_, adam, _), *others = pack.optimiser._runs
+    assert not others
+    moments = [adam.state[p]["exp_avg"].flatten(1) for p in adam.param_groups[0]["params"]]
+    after = 10 * torch.cat(moments, dim=1).norm(dim=1)
+    assert before.min() < 0.5 < before.max()
+    torch.testing.assert_close(after, before.clamp_max(0.5), rtol=1e-5, atol=0)
+
+
+SCHEDULES: dict[str, Callable[[Adam], Any]] = {
+    "exponential": lambda adam: ExponentialLR(adam, gamma=0.6),
+    "step": lambda adam: StepLR(adam, step_size=2, gamma=0.6),
+}
+
+
+@pytest.mark.parametrize("schedule", ["constant", *SCHEDULES])
+def test_learning_rates_follow_torchs_schedules(trial: Trial, schedule: str) -> None:
+    """In a pack with several learning rates, each falls as torch's own would, epoch by epoch."""
+    fields: dict[str, Any] = {"schedule": schedule, "decay": 0.6, "patience": 2, "epochs": 6}
+    specs = [trial(learning_rate=rate, subset=0.2, **fields) for rate in (2e-2, 1e-3, 4e-3, 1e-3)]
+    for spec, record in zip(specs, run_trials(specs, device="cpu"), strict=True):
+        adam = Adam([torch.zeros(1, requires_grad=True)], lr=spec.training.learning_rate)
+        lowered = SCHEDULES[schedule](adam) if schedule in SCHEDULES else None
+        expected = []
+        for _ in range(6):
+            expected.append(adam.param_groups[0]["lr"])
+            adam.step()
+            if lowered is not None:
+                lowered.step()
+        assert record.history["learning_rate"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_plateaus_are_each_trials_own(trial: Trial) -> None:
+    """A rate falls when its own trial's validation loss has not improved; as torch's would.
+
+    Trials that start with the same rate part where one gets on and the other does not.
+    """
+    fields: dict[str, Any] = {"schedule": "plateau", "decay": 0.5, "patience": 1, "epochs": 14}
+    specs = [
+        trial(learning_rate=rate, beta=beta, initial_noise=0.3, batch_size=32, **fields)
+        for rate, beta in ((0.05, 1e-3), (0.05, 0.3), (5e-3, 1e-3), (0.1, 0.1))
+    ]
+    records = run_trials(specs, device="cpu")
+    dataset = load_dataset("digits", specs[0].data.params)
+    entropy, _ = dataset.entropies(dataset.validation.first(HISTORY_INPUTS))
+    for spec, record in zip(specs, records, strict=True):
+        adam = Adam([torch.zeros(1, requires_grad=True)], lr=spec.training.learning_rate)
+        plateau = ReduceLROnPlateau(adam, factor=0.5, patience=1)
+        expected = []
+        for bits in record.history["relevance_bits"]:
+            assert bits  # 0 would hide what the cross-entropy was
+            expected.append(adam.param_groups[0]["lr"])
+            plateau.step(entropy - bits * math.log(2))
+        assert record.history["learning_rate"] == pytest.approx(expected, rel=1e-6)
+    ends = [record.history["learning_rate"][-1] for record in records]
+    assert ends[0] != ends[1]
+
+
+@pytest.mark.parametrize("schedule", ["exponential", "plateau"])
+def test_the_scheduled_rate_is_the_one_that_is_used(trial: Trial, schedule: str) -> None:
+    """A rate that has fallen to nearly nothing stops all change."""
+    fields: dict[str, Any] = {"schedule": schedule, "decay": 1e-9, "patience": 1, "epochs": 20}
+    specs = [trial(beta=30.0, learning_rate=r, **fields) for r in (0.5, 0.2)]
+    for record in run_trials(specs, device="cpu"):
+        rates, results = (
+            [v for v in record.history[name] if v is not None]
+            for name in ("learning_rate", "loss/compression")
+        )
+        still = [r for r, rate in zip(results, rates, strict=True) if rate < 1e-8]
+        assert len(still) > 1
+        assert max(still) == pytest.approx(min(still), rel=1e-4)
+        assert results[0] != pytest.approx(still[0], rel=0.1)

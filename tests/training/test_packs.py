@@ -1,0 +1,230 @@
+"""A trial's result does not depend on the pack that it ran in (oracles.md, "Packs")."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from paretoib.data._dataset import Split
+from paretoib.data._load import load_dataset
+from paretoib.models import MODELS, ModelEntry
+from paretoib.records import TrialRecord
+from paretoib.specs import TrialSpec
+from paretoib.training._pack import Pack
+from paretoib.training._run import run_trials
+from paretoib.training._stack import Solo, Stacked
+
+Trial = Callable[..., TrialSpec]
+PackOf = Callable[..., Pack]
+AssertSame = Callable[..., None]
+
+EPOCHS = 6  # of 9 steps each: 54 steps
+
+KINDS: dict[str, dict[str, Any]] = {
+    "linear weights": {"method": "vib"},
+    "squared": {"method": "vib_squared"},
+    "mib": {"method": "mib"},
+    "mib at the latent": {"method": "mib", "gradient": "latent"},
+    "mib over all": {"method": "mib", "over": "all", "normalise": "loss"},
+    "mgda": {"method": "mgda", "solver": "frank_wolfe"},
+    "clipped, decaying": {"method": "mib", "clip_norm": 0.5, "schedule": "exponential"},
+    "plateau": {"method": "vib", "schedule": "plateau", "patience": 1, "decay": 0.5},
+    "no noise": {"method": "deterministic"},
+}
+
+
+def varied(trial: Trial, kind: dict[str, Any], i: int) -> TrialSpec:
+    """The i-th trial: trials differ in all fields in which those of a pack may."""
+    fields: dict[str, Any] = {
+        "seed": i % 5,
+        "learning_rate": (1e-3, 3e-3, 1e-3, 2e-2)[i % 4],
+        "initial_scale": (1.0, 0.5, 2.0)[i // 2 % 3],
+    }
+    if kind["method"] != "deterministic":
+        fields |= {"prior_width": (1.0, 0.5, 2.0)[i % 3], "initial_noise": (0.01, 0.3)[i % 2]}
+    if kind["method"].startswith("vib"):
+        fields["beta"] = (1e-3, 0.1, 0.3, 0.5, 1e-5)[i % 5]
+    if kind["method"] == "mib":
+        fields |= {"mu": (0.2, 5.0, 50.0)[i % 3], "sqrted": i % 2}
+    return trial(**{"epochs": EPOCHS} | kind | fields)
+
+
+def same(assert_same: AssertSame, left: TrialRecord, right: TrialRecord) -> None:
+    """Histories and metrics agree within 1e-4."""
+    assert left.trial == right.trial
+    assert left.status == right.status == "finished"
+    assert_same(left.history, right.history, rel=1e-4)
+    for split in ("validation", "test"):
+        numbers = [getattr(record, split).model_dump() for record in (left, right)]
+        assert_same(*numbers, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["linear weights", "mib"])
+def test_a_trial_is_the_same_alone_and_in_packs_of_any_size(
+    trial: Trial, assert_same: AssertSame, kind: str
+) -> None:
+    """Packs of 1, 2, 7 and 32 give each trial the same, after 54 steps."""
+    specs = [varied(trial, KINDS[kind], i) for i in range(32)]
+    everything = run_trials(specs, device="cpu")
+    for size in (1, 2, 7):
+        for packed, record in zip(run_trials(specs[:size], device="cpu"), everything, strict=False):
+            same(assert_same, packed, record)
+    same(assert_same, run_trials(specs[31:], device="cpu")[0], everything[31])
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if k not in ("linear weights", "mib")])
+def test_no_way_of_training_depends_on_the_pack(
+    trial: Trial, assert_same: AssertSame, kind: str
+) -> None:
+    """A pack of 4 gives each trial what it gives alone, whatever weighs and schedules it."""
+    specs = [varied(trial, KINDS[kind], i) for i in range(4)]
+    for spec, packed in zip(specs, run_trials(specs, device="cpu"), strict=True):
+        same(assert_same, run_trials([spec], device="cpu")[0], packed)
+
+
+def test_gaussian_trials_are_the_same_alone_and_in_packs(
+    trial: Trial, assert_same: AssertSame
+) -> None:
+    """A linear encoder with a Gaussian decoder: the pack does not matter, after 54 steps."""
+    specs = [
+        trial(
+            data="gaussian", samples=1500, batch_size=100, epochs=6, beta=b, seed=s, initial_noise=n
+        )
+        for b, s, n in [(0.01, 0, 0.7), (0.3, 1, 0.1), (0.8, 0, 2.0), (1e-4, 2, 0.7)]
+    ]
+    packed = run_trials(specs, device="cpu")
+    for spec, record in zip(specs, packed, strict=True):
+        same(assert_same, run_trials([spec], device="cpu")[0], record)
+
+
+def test_order_of_a_pack_does_not_matter(trial: Trial, assert_same: AssertSame) -> None:
+    """Records come in the order of the specs, and are the same in any."""
+    specs = [varied(trial, KINDS["mib"], i) for i in range(6)]
+    shuffled = [specs[i] for i in (4, 0, 5, 2, 1, 3)]
+    straight = {r.trial: r for r in run_trials(specs, device="cpu")}
+    records = run_trials(shuffled, device="cpu")
+    assert [r.trial for r in records] == [s.key for s in shuffled]
+    for record in records:
+        same(assert_same, record, straight[record.trial])
+
+
+def test_every_varied_field_matters(trial: Trial) -> None:
+    """The packs above would not notice a field that all trials share by mistake: none is."""
+    base = trial("mib", epochs=1)
+    changed = {
+        "seed": 1,
+        "learning_rate": 1e-2,
+        "initial_scale": 2.0,
+        "initial_noise": 0.3,
+        "prior_width": 2.0,
+        "mu": 50.0,
+        "sqrted": 0,
+    }
+    specs = [base, *(base.with_fields({k: v}) for k, v in changed.items())]
+    ends = {record.history["loss/compression"] for record in run_trials(specs, device="cpu")}
+    assert len(ends) == len(specs)
+
+
+class TinyConv(nn.Module):
+    """A convolution with batch norm."""
+
+    def __init__(self, shape: tuple[int, ...], latent: int, *, noise: bool) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(shape[0], 4, 3, stride=2, bias=False), nn.BatchNorm2d(4), nn.ReLU()
+        )
+        self.output = nn.Linear(36, latent * (2 if noise else 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.output(self.features(x).flatten(1))
+
+
+@pytest.fixture
+def tiny_conv(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a model with batch norm, registered for one test."""
+    entry = ModelEntry(f"{__name__}:TinyConv", "a test's", params=MODELS["linear"].params)
+    monkeypatch.setitem(MODELS, "tiny_conv", entry)
+    return "tiny_conv"
+
+
+def running_statistics(pack: Pack, trial: int) -> dict[str, Tensor]:
+    """Batch norm's buffers of a trial."""
+    if isinstance(pack.stack, Solo):
+        return dict(pack.stack.model.encoder.named_buffers())
+    assert isinstance(pack.stack, Stacked)
+    return {name: rows[trial] for name, rows in pack.stack._encoder[1].items()}
+
+
+@pytest.mark.parametrize("method", ["vib", "mib"])
+def test_batch_norm_is_the_same_alone_and_in_packs(
+    trial: Trial, pack_of: PackOf, assert_same: AssertSame, tiny_conv: str, method: str
+) -> None:
+    """Losses after 54 steps and batch norm's running statistics do not depend on the pack."""
+    kind = {"method": method, "model": tiny_conv}
+    specs = [varied(trial, kind, i) for i in range(32)]
+    everything = run_trials(specs, device="cpu")
+    for size in (1, 2, 7):
+        some = run_trials(specs[:size], device="cpu")
+        for packed, record in zip(some, everything, strict=False):
+            same(assert_same, packed, record)
+    by_rate = sorted(specs[:7], key=lambda s: s.training.learning_rate)
+    seven, alone = pack_of(by_rate), pack_of(by_rate[4:5])
+    for pack in (seven, alone):
+        pack.train()
+    held, expected = running_statistics(seven, 4), running_statistics(alone, 0)
+    assert held.keys() == expected.keys()
+    assert expected["features.1.num_batches_tracked"] == 54
+    for name in expected:
+        torch.testing.assert_close(held[name], expected[name], rtol=1e-4, atol=1e-6)
+
+
+def test_measuring_leaves_batch_norm_as_training_left_it(
+    trial: Trial, pack_of: PackOf, tiny_conv: str
+) -> None:
+    """The ruler uses the running statistics and does not move them."""
+    pack = pack_of([trial(model=tiny_conv, epochs=1, seed=s) for s in (0, 1)])
+    pack.train()
+    before = {k: v.clone() for k, v in running_statistics(pack, 1).items()}
+    pack.measure(0.0)
+    for name, value in running_statistics(pack, 1).items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+@pytest.fixture
+def double_precision() -> Iterator[None]:
+    """Models in double precision for one test."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("double_precision")
+def test_resnets_are_the_same_alone_and_in_packs(trial: Trial) -> None:
+    """ResNet-18 with the CIFAR stem: three steps on digits, in a pack of two and alone.
+
+    In double precision: in single, a step of Adam makes whole steps of gradients that are zero
+    but for rounding, and twenty layers of batch norm blow that up to 5e-4 within three steps.
+    """
+    fields = {"subset": 0.03, "batch_size": 8, "stem": "cifar"}
+    specs = [trial("mib", model="resnet18", seed=s, sqrted=s, **fields) for s in (0, 1)]
+    dataset = load_dataset("digits", specs[0].data.params)
+    dataset = replace(dataset, train=Split(dataset.train.x.double(), dataset.train.y))
+    losses = []
+    for members in (specs, specs[:1], specs[1:]):
+        pack = Pack(members, dataset, torch.device("cpu"))
+        pack.stack.train(True)
+        batches = pack.batches.epoch()
+        losses.append(torch.stack([pack.step(next(batches)).losses for _ in range(3)]))
+    torch.testing.assert_close(losses[0], torch.cat(losses[1:], dim=1), rtol=1e-9, atol=0)
+
+
+def test_the_shared_data_set_is_not_written_to(trial: Trial) -> None:
+    """Training leaves the cached data as it was for the next pack."""
+    spec = trial(epochs=1)
+    held = load_dataset(spec.data.name, spec.data.params)
+    before = held.train.x.clone()
+    run_trials([spec, spec.with_fields({"seed": 1})], device="cpu")
+    assert torch.equal(held.train.x, before)

@@ -1,0 +1,82 @@
+"""Which trials train together."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.training._plan import capacity, plan_packs
+
+Trial = Callable[..., TrialSpec]
+SHAPE = (1, 8, 8)
+
+
+def work(pack: list[TrialSpec]) -> int:
+    """Epochs of training, over all trials."""
+    return len(pack) * pack[0].training.epochs
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    counts=st.lists(st.integers(0, 70), min_size=3, max_size=3),
+    workers=st.integers(1, 9),
+    device=st.sampled_from(["cpu", "cuda"]),
+)
+def test_every_trial_is_in_one_pack_that_can_train_it(
+    counts: list[int], workers: int, device: str
+) -> None:
+    """Whatever the trials: each once, with its own kind, within capacity, longest packs first."""
+    base = SweepSpec.assemble({"method": "vib"}, {"hidden": [16], "latent": 4}).template
+    trials = [
+        base.with_fields({"epochs": epochs, "seed": seed})
+        for epochs, count in zip((2, 10, 50), counts, strict=True)
+        for seed in range(count)
+    ]
+    packs = plan_packs(trials, SHAPE, workers=workers, device=device)
+    assert Counter(t.key for p in packs for t in p) == Counter(t.key for t in trials)
+    for pack in packs:
+        assert len({t.pack_key for t in pack}) == 1
+        assert len(pack) <= capacity(pack[0], SHAPE, device)
+    assert [work(p) for p in packs] == sorted((work(p) for p in packs), reverse=True)
+    if trials:
+        assert len(packs) >= min(workers, len(trials))
+
+
+def test_a_sweep_is_spread_over_the_workers(trial: Trial) -> None:
+    """8 trials on 4 workers are 4 packs of 2; on one, one."""
+    trials = [trial(seed=s) for s in range(8)]
+    assert [len(p) for p in plan_packs(trials, SHAPE, workers=4, device="cpu")] == [2] * 4
+    assert [len(p) for p in plan_packs(trials, SHAPE, workers=1, device="cpu")] == [8]
+
+
+def test_packs_of_a_kind_are_alike_in_size(trial: Trial) -> None:
+    """70 trials on one worker are not two full packs and a straggler."""
+    sizes = [
+        len(p)
+        for p in plan_packs([trial(seed=s) for s in range(70)], SHAPE, workers=1, device="cpu")
+    ]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_convolutions_are_alone_on_a_cpu_and_together_on_a_gpu(trial: Trial) -> None:
+    """Stacked convolutions were measured to be slower on a CPU."""
+    trials = [trial(model="resnet18", seed=s) for s in range(4)]
+    assert [len(p) for p in plan_packs(trials, SHAPE, workers=1, device="cpu")] == [1] * 4
+    assert [len(p) for p in plan_packs(trials, SHAPE, workers=1, device="cuda:0")] == [4]
+
+
+def test_large_models_make_small_packs(trial: Trial) -> None:
+    """On a CPU stacking pays for small models; a large one trains alone."""
+    small, middle, large = (trial(hidden=[w, w]) for w in (16, 256, 2048))
+    assert capacity(small, SHAPE, "cpu") >= capacity(middle, SHAPE, "cpu") > 1
+    assert capacity(small, SHAPE, "cpu") >= 8
+    assert capacity(large, SHAPE, "cpu") == 1
+
+
+def test_a_gpu_takes_more(trial: Trial) -> None:
+    """A pack on a GPU is larger than one on a CPU, and not without end."""
+    small, large = trial(hidden=[16]), trial(hidden=[4096, 4096])
+    assert capacity(small, SHAPE, "cpu") < capacity(small, SHAPE, "cuda") <= 1024
+    assert capacity(small, SHAPE, "cuda") > capacity(large, SHAPE, "cuda") >= 1

@@ -1,0 +1,109 @@
+"""What run_trials refuses, and what its records say."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from paretoib.data._idx import MNIST
+from paretoib.errors import DataError, SpecError
+from paretoib.records import TrialRecord
+from paretoib.specs import TrialSpec
+from paretoib.training._run import run_trials
+
+Trial = Callable[..., TrialSpec]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"latent": 5},
+        {"epochs": 3},
+        {"batch_size": 64},
+        {"hidden": [8]},
+        {"subset": 0.5},
+        {"clip_norm": 1.0},
+    ],
+)
+def test_a_mixed_pack_is_refused(trial: Trial, fields: dict[str, Any]) -> None:
+    """Trials whose shapes or schedules differ cannot train together; the error counts kinds."""
+    specs = [trial(), trial(seed=1), trial(**fields)]
+    with pytest.raises(SpecError, match="found 2 kinds among 3 trials"):
+        run_trials(specs, device="cpu")
+
+
+def test_methods_do_not_mix(trial: Trial) -> None:
+    """Nor can trials with different weightings."""
+    with pytest.raises(SpecError, match="found 2 kinds among 2 trials"):
+        run_trials([trial("vib"), trial("mib")], device="cpu")
+
+
+def test_bf16_needs_cuda(trial: Trial) -> None:
+    """Mixed precision on a CPU is refused before anything is loaded."""
+    with pytest.raises(SpecError, match=r"training.precision: bf16 needs a CUDA device; found cpu"):
+        run_trials([trial(precision="bf16")], device="cpu")
+
+
+def test_absent_data_are_a_data_error(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`folder` is where data sets are looked for; one that is not there is named."""
+    nowhere = replace(MNIST, mirrors=("http://127.0.0.1:9/",))
+    monkeypatch.setattr("paretoib.data._idx.MNIST", nowhere)
+    with pytest.raises(DataError, match=rf"data set `mnist` not found; .*{tmp_path}"):
+        run_trials([trial(data="mnist", hidden=[16])], device="cpu", folder=tmp_path)
+
+
+def test_a_record_says_what_was_asked_and_what_it_cost(trial: Trial) -> None:
+    """Key, spec, device and size of the pack; the pack's time is shared out evenly."""
+    specs = [trial(seed=s) for s in range(3)]
+    records = run_trials(specs, device="cpu")
+    for spec, record in zip(specs, records, strict=True):
+        assert TrialSpec.model_validate(record.spec) == spec
+        assert (record.trial, record.device, record.pack) == (spec.key, "cpu", 3)
+        assert record.seconds == records[0].seconds > 0
+        assert TrialRecord.from_json(record.to_json()) == record
+
+
+def test_metrics_are_of_whole_splits(trial: Trial) -> None:
+    """Examples of each split; what is lost is the ceiling less the relevance; bounds in order."""
+    record = run_trials([trial(epochs=10, learning_rate=1e-2, initial_noise=0.2)], device="cpu")[0]
+    for metrics in (record.validation, record.test):
+        assert metrics is not None
+        assert metrics.examples == 359
+        assert metrics.lost_bits == pytest.approx(metrics.ceiling_bits - metrics.relevance_bits)
+        assert metrics.relevance_bits == pytest.approx(
+            metrics.ceiling_bits - metrics.cross_entropy_bits
+        )
+        assert metrics.rate_bits is not None
+        assert metrics.rate_lower_bits is not None
+        assert 0 < metrics.rate_lower_bits <= metrics.rate_bits
+        assert metrics.relevance_bits < metrics.rate_bits
+        assert metrics.accuracy is not None
+        assert metrics.accuracy > 0.8
+
+
+def test_an_encoder_without_noise_has_no_rate(trial: Trial) -> None:
+    """Its rate is infinite: the record has none, and everything else."""
+    record = run_trials([trial("deterministic", learning_rate=1e-2)], device="cpu")[0]
+    assert record.status == "finished"
+    assert record.test is not None
+    assert (record.test.rate_bits, record.test.rate_lower_bits) == (None, None)
+    assert record.test.relevance_bits > 0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_pack_trains_on_cuda(trial: Trial, precision: str) -> None:
+    """Trials learn on a GPU, alone and packed alike, also in mixed precision."""
+    fields = {"precision": precision, "epochs": 10, "learning_rate": 1e-2}
+    specs = [trial("mib", seed=s, **fields) for s in range(3)]
+    packed = run_trials(specs, device="cuda")
+    alone = run_trials(specs[:1], device="cuda")[0]
+    assert alone.test is not None
+    assert packed[0].test is not None
+    assert alone.test.relevance_bits > 1
+    assert packed[0].test.relevance_bits == pytest.approx(alone.test.relevance_bits, rel=0.05)

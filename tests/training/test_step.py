@@ -1,0 +1,120 @@
+"""A step's gradients, against autograd on the hand-written model."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from paretoib.specs import TrialSpec
+from paretoib.training._batches import Batch
+from paretoib.training._pack import Pack
+from paretoib.training._step import Step
+
+Trial = Callable[..., TrialSpec]
+PackOf = Callable[[Sequence[TrialSpec]], Pack]
+
+WAYS: dict[str, dict[str, Any]] = {
+    "linear": {"method": "vib"},
+    "mib": {"method": "mib"},
+    "mib at the latent": {"method": "mib", "gradient": "latent"},
+    "mib over all": {"method": "mib", "over": "all"},
+    "mib, not adaptive": {"method": "mib", "adaptive": False},
+    "mgda": {"method": "mgda"},
+    "mgda at the latent": {"method": "mgda", "gradient": "latent"},
+}
+
+
+@pytest.fixture(params=[1, 3], ids=["alone", "packed"])
+def step_of(
+    request: pytest.FixtureRequest, trial: Trial, pack_of: PackOf, plain: Any
+) -> Callable[[dict[str, Any]], tuple[Step, Batch, list[Any], Pack]]:
+    """A first step of one or three trials, its batch, and the trials by hand."""
+
+    def make(way: dict[str, Any]) -> tuple[Step, Batch, list[Any], Pack]:
+        fields = {"initial_noise": 0.5, **way}
+        widths = [1.0, 0.5, 2.0][: request.param]
+        specs = [trial(**fields, seed=i, prior_width=w) for i, w in enumerate(widths)]
+        pack = pack_of(specs)
+        pack.stack.train(True)
+        batch = next(pack.batches.epoch())
+        return pack.gradients(batch), batch, [plain.copy(pack, i) for i in range(len(specs))], pack
+
+    return make
+
+
+StepOf = Callable[[dict[str, Any]], tuple[Step, Batch, list[Any], Pack]]
+
+
+def inner(left: Sequence[Tensor], right: Sequence[Tensor]) -> float:
+    """⟨left, right⟩ over all tensors."""
+    return float(sum((a * b).sum() for a, b in zip(left, right, strict=True)))
+
+
+def gramian(each: Sequence[Sequence[Tensor]]) -> Tensor:
+    """⟨g_i, g_j⟩ of each loss's gradients."""
+    return torch.tensor([[inner(a, b) for b in each] for a in each])
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_the_step_is_the_gradient_of_the_weighted_sum(step_of: StepOf, way: dict[str, Any]) -> None:
+    """Σ step_i L_i with the weights held constant has, over all parameters, this gradient."""
+    step, batch, hands, pack = step_of(way)
+    for i, hand in enumerate(hands):
+        losses = torch.stack(hand.on(batch, i))
+        torch.testing.assert_close(step.losses[i], losses.detach(), rtol=1e-5, atol=0)
+        (step.weights.step[i] * losses).sum().backward()
+        for ours, parameter in zip(step.gradients, hand.parameters, strict=True):
+            torch.testing.assert_close(
+                pack.stack.per_trial(ours)[i], parameter.grad, rtol=1e-4, atol=1e-6
+            )
+
+
+@pytest.mark.parametrize("over", ["shared", "all"])
+def test_gradients_are_compared_over_the_parameters_asked_for(step_of: StepOf, over: str) -> None:
+    """The Gramian is of the encoder's gradients (mib eq. 7), or of all (its algorithm 1)."""
+    step, batch, hands, _ = step_of({"method": "mib", "over": over})
+    assert step.gramian is not None
+    for i, hand in enumerate(hands):
+        compared = hand.parameters[:4] if over == "shared" else hand.parameters
+        each = [
+            torch.autograd.grad(loss, compared, retain_graph=True, materialize_grads=True)
+            for loss in hand.on(batch, i)
+        ]
+        torch.testing.assert_close(step.gramian[i], gramian(each), rtol=1e-4, atol=1e-7)
+
+
+def test_latent_gradients_are_those_at_the_encoders_output(step_of: StepOf) -> None:
+    """The Gramian is of the gradients at means and widths of the batch, one block an example."""
+    step, batch, hands, _ = step_of({"method": "mib", "gradient": "latent"})
+    assert step.gramian is not None
+    for i, hand in enumerate(hands):
+        raw = hand.raw(batch.x[i]).detach().requires_grad_()
+        losses = hand.losses(raw, batch.y[i], batch.noise[i])
+        each = [torch.autograd.grad(loss, [raw], retain_graph=True) for loss in losses]
+        torch.testing.assert_close(step.gramian[i], gramian(each), rtol=1e-4, atol=1e-9)
+
+
+def test_linear_weights_are_one_and_beta(trial: Trial, pack_of: PackOf) -> None:
+    """Each trial's own β weighs its compression; no gradients are compared."""
+    pack = pack_of([trial(beta=b) for b in (0.0, 0.25, 3.0)])
+    step = pack.gradients(next(pack.batches.epoch()))
+    assert step.weights.step.tolist() == [[1, 0], [1, 0.25], [1, 3]]
+    assert step.gramian is None
+
+
+@pytest.mark.parametrize("gradient", ["parameters", "latent"])
+def test_mgdas_step_is_the_shortest(step_of: StepOf, gradient: str) -> None:
+    """KKT of the min-norm problem: no loss gains less from step d than ‖d‖², weighted ones just it.
+
+    Gains are ⟨d, g_i⟩ where gradients are compared.
+    """
+    step, *_ = step_of({"method": "mgda", "gradient": gradient})
+    assert step.gramian is not None
+    weights, gramians = step.weights.step.double(), step.gramian.double()
+    gains = torch.einsum("mij,mj->mi", gramians, weights)
+    squared = (weights * gains).sum(1, keepdim=True)
+    slack = (gains - squared) / squared
+    assert (slack > -1e-5).all()
+    assert slack[weights > 1e-6].abs().max() < 1e-4
