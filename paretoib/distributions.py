@@ -6,7 +6,7 @@ under `vmap` over a pack of models.
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +16,7 @@ from torch.nn import functional as F
 LOG_2PI = math.log(2 * math.pi)
 
 
+@runtime_checkable
 class Encoding(Protocol):
     """p(z|x) for a batch of B inputs; all the ruler needs of it is its log-density."""
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paretoib.distributions import LOG_2PI
+from paretoib.distributions import LOG_2PI, Encoding
 
 
 @dataclass(frozen=True)
@@ -24,20 +24,24 @@ class RateBounds:
     error: Float[Tensor, ""]
 
 
+_ROWS = 128  # of the matrix of pairs that are held at a time: they should fit into a cache
+
+
 def rate_bounds(
-    pairs: Float[Tensor, "N N"], marginals: Sequence[Float[Tensor, " N"]]
+    encoding: Encoding, z: Float[Tensor, "N K"], marginals: Sequence[Float[Tensor, " N"]]
 ) -> RateBounds:
-    """Both bounds from `pairs[i, j]` = log p(z_i|x_j), with z_i ~ p(z|x_i), N ≥ 2.
+    """Both bounds from p(z|x_j) and z_i ~ p(z|x_i), N ≥ 2.
 
     Lower: E log p(z_i|x_i) − log 1/N Σ_j p(z_i|x_j); it cannot exceed log N. Upper: the least of
     the leave-one-out mixture, E log p(z_i|x_i) − log 1/(N−1) Σ_{j≠i} p(z_i|x_j), and of
     E log p(z_i|x_i) − log q(z_i) for each marginal, given as log q(z_i). Every density q gives an
     upper bound, so more of them can only tighten it.
     """
-    count = len(pairs)
-    own = pairs.diagonal(dim1=-2, dim2=-1)
-    itself = torch.eye(count, dtype=torch.bool, device=pairs.device)
-    others = pairs.masked_fill(itself, -torch.inf).logsumexp(-1)
+    count = len(z)
+    own = encoding.log_prob(z).double()
+    others = torch.cat(
+        [_others(encoding.log_prob_pairs(z[i : i + _ROWS]), i) for i in range(0, count, _ROWS)]
+    )
     mixture = torch.logaddexp(others, own) - math.log(count)
     leave_one_out = others - math.log(count - 1)
     samples = torch.stack([own - leave_one_out, *(own - q for q in marginals)])
@@ -48,6 +52,12 @@ def rate_bounds(
     upper = upper.clamp_min(0)
     lower = torch.minimum((own - mixture).mean().clamp_min(0), upper)
     return RateBounds(lower, upper, errors.gather(0, tightest.unsqueeze(0)).squeeze(0))
+
+
+def _others(pairs: Float[Tensor, "R N"], first: int) -> Float[Tensor, " R"]:
+    """log Σ_{j≠i} p(z_i|x_j) for the rows i from `first` on; overwrites p(z_i|x_i)."""
+    pairs.diagonal(first).fill_(-torch.inf)
+    return pairs.logsumexp(-1)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class History:
             "learning_rate": torch.tensor(learning_rates),
             "rate_bits": estimates.rate / math.log(2),
             "relevance_bits": estimates.relevance / math.log(2),
-            "accuracy": estimates.accuracy,
+            "accuracy": estimates.accuracy.where(estimates.cross_entropy.isfinite(), math.nan),
         }
         for name, values in plane.items():
             self._epochs[name].append(values.cpu())

@@ -123,11 +123,10 @@ class Ruler:
             # In single precision, rounding a latent far from 0 can exceed the noise on it.
             encoding = encoding.double()
             z = encoding.sample(noise.double())
-            pairs = torch.diagonal_scatter(encoding.log_prob_pairs(z), encoding.log_prob(z))
             densities = [standard_normal_log_prob(z, width)]
             if q:
                 densities.append(GaussianMarginal(*q).log_prob(z))
-            bounds = rate_bounds(pairs, densities)
+            bounds = rate_bounds(encoding, z, densities)
             return bounds.upper, bounds.lower, bounds.error
 
         chunk = self._chunk(raw.shape[1])

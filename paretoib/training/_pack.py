@@ -23,7 +23,9 @@ from paretoib.training._step import Step, training_step
 from paretoib.weighting import WEIGHTINGS
 from paretoib.weighting._weighting import Weighting
 
-HISTORY_INPUTS = 256  # validation examples that the history's information plane is drawn from
+# Validation examples that the history's information plane is drawn from, and half the training
+# examples that its marginal is fitted to.
+HISTORY_INPUTS = 256
 
 
 class Pack:
@@ -57,12 +59,14 @@ class Pack:
     def train(self) -> None:
         """All epochs, or until every trial has diverged."""
         validation = self.dataset.validation.first(HISTORY_INPUTS)
+        sample = self.dataset.train.first(2 * HISTORY_INPUTS)
         for epoch in range(1, self.specs[0].training.epochs + 1):
             self.stack.train(True)
             for batch in self.batches.epoch():
                 step = self.step(batch)
             norms = gradient_norms([self.stack.per_trial(g) for g in step.gradients])
-            estimates = self.ruler.estimate(validation, samples=1)
+            marginals = self.ruler.fit_marginals(sample)
+            estimates = self.ruler.estimate(validation, samples=1, marginals=marginals)
             finite = self.history.end_epoch(estimates, norms, self.optimiser.learning_rates)
             self.optimiser.end_epoch(estimates.cross_entropy)
             for trial in (~finite).nonzero().flatten().tolist():

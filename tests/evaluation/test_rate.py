@@ -50,7 +50,7 @@ def sample(encoding: GaussianEncoding, seed: int) -> Tensor:
 
 
 def bounds(encoding: GaussianEncoding, z: Tensor, marginals: Sequence[Tensor] = ()) -> RateBounds:
-    return rate_bounds(encoding.log_prob_pairs(z), marginals)
+    return rate_bounds(encoding, z, marginals)
 
 
 def test_a_long_monte_carlo_run_agrees_with_the_quadrature() -> None:

@@ -1,6 +1,6 @@
 """Trials that train in a blink, and the VIB model written out by hand."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +17,6 @@ from paretoib.training._pack import Pack
 CPU = torch.device("cpu")
 
 Trial = Callable[..., TrialSpec]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Small matrices are faster on one core than on several that wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
