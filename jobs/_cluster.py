@@ -2,11 +2,14 @@
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from jobs._interrupts import interrupts_held, termination_interrupts
+from paretoib.errors import ParetoIBError
 from paretoib.settings import Settings
 
 # Results live in MLflow alone: Tune's own log files, tables and reports home are switched off.
@@ -36,16 +39,23 @@ class Workers:
 
 @contextmanager
 def ray_instance(settings: Settings) -> Iterator[Workers]:
-    """Join the cluster of the settings, or start Ray on loopback with a token of its own."""
+    """Join the cluster of the settings, or start Ray on loopback with a token of its own.
+
+    Where the program is connected to Ray already, that connection is used, and kept. Raises
+    `ParetoIBError` for a cluster that cannot be joined.
+    """
+    joining = bool(settings.ray_address)
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    joining = bool(settings.ray_address)
-    if not joining:
-        # Ray's local clusters authenticate by token since 2.59; a fresh one a run.
-        os.environ["RAY_AUTH_MODE"] = "token"
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    if not joining and "ray" not in sys.modules:
+        # Read when Ray is imported; a program that has done so before has made its own choice.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     import ray
 
+    if ray.is_initialized():
+        yield _workers(ray.cluster_resources(), settings)
+        return
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if joining:
         options["address"] = settings.ray_address
@@ -55,15 +65,22 @@ def ray_instance(settings: Settings) -> Iterator[Workers]:
             "include_dashboard": False,
             "_node_ip_address": "127.0.0.1",
         }
-    ray.init(**options)
     try:
-        yield _workers(ray.cluster_resources(), settings)
+        ray.init(**options)
+    except (ConnectionError, ray.exceptions.RayError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ParetoIBError(f"cannot join Ray at {settings.ray_address}: {reason}") from error
+    try:
+        # Set after Ray's own handler for SIGTERM, which ends the program on the spot.
+        with termination_interrupts():
+            yield _workers(ray.cluster_resources(), settings)
     finally:
-        ray.shutdown()
+        with interrupts_held():
+            ray.shutdown()
 
 
 def _workers(resources: dict[str, float], settings: Settings) -> Workers:
     gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
     if gpus and not settings.device.startswith("cpu"):
         return Workers(settings.workers or gpus, 1, 1, settings.device or "cuda")
-    return Workers(settings.workers or cpus, 1, 0, settings.device or "cpu")
+    return Workers(settings.workers or max(cpus, 1), 1, 0, settings.device or "cpu")

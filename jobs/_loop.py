@@ -10,6 +10,7 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from jobs._cluster import Workers
+from jobs._interrupts import interrupts_held
 from jobs._worker import failed_record, train_pack
 from paretoib.records import TrialRecord
 from paretoib.search import Driver
@@ -66,9 +67,16 @@ class Packs(Searcher):
             records = [failed_record(spec, reason) for spec in pack]
         else:
             records = [TrialRecord.from_json(text) for text in texts]
-        for record in records:
-            self._driver.tell(record)
-            self._on_record(record)
+        with interrupts_held() as caught:
+            for record in records:
+                self._driver.tell(record)
+                self._on_record(record)
+        if caught:
+            raise KeyboardInterrupt
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its searcher for a restoration that is never asked for."""
+        return {}
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: a sweep is resumed from MLflow's records, not from Tune's files."""

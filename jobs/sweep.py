@@ -1,15 +1,14 @@
 """The job that runs one sweep: what `paretoib sweep` calls, and `python -m jobs.sweep ID`."""
 
 import math
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from jobs._interrupts import interrupts_held
 from paretoib.errors import ParetoIBError, SpecError
 from paretoib.fronts import hypervolume_so_far
 from paretoib.records import Front, Reference, Status, SweepInfo, TrialRecord
@@ -63,9 +62,13 @@ def run_sweep(
             def plan(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
                 return plan_packs(trials, shape, workers=workers.count, device=workers.device)
 
-            info = opened.find(sweep_id) if sweep_id else opened.create(spec)
-            run = _Run(spec, info, opened, ruler, on_progress)
+            # From its first line in the store on, a sweep is closed however it ends.
+            with interrupts_held() as caught:
+                info = opened.find(sweep_id) if sweep_id else opened.create(spec)
+                run = _Run(spec, info, opened, ruler, on_progress)
             with run.closing():
+                if caught:
+                    raise KeyboardInterrupt
                 run_packs(run.driver, plan, run.add, workers, folder=settings().data)
     return run.front(run.status)
 
@@ -136,13 +139,19 @@ class _Run:
         self.status = "failed"
         try:
             yield
-            if any(record.status == "finished" for record in self.records):
-                self.status = "finished"
+            self.status = self._outcome()
         except KeyboardInterrupt:
-            self.status = "interrupted"
+            # It may come after the last trial: then it has interrupted nothing.
+            whole = len(self.records) >= self.spec.trials
+            self.status = self._outcome() if whole else "interrupted"
         finally:
-            with _uninterrupted():
+            # Closing takes a moment; a further Ctrl-C must not cost the front.
+            with interrupts_held():
                 self._close()
+
+    def _outcome(self) -> Status:
+        finished = any(record.status == "finished" for record in self.records)
+        return "finished" if finished else "failed"
 
     def _close(self) -> None:
         front = self.front(self.status)
@@ -185,21 +194,8 @@ def _prepare(
     return opened, dataset.shape, Ruler(Reference(rate_bits=rate, lost_bits=lost), ceiling)
 
 
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold further Ctrl-C back while a sweep is closed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, held)
-
-
 def main() -> int:
-    """Run the sweep whose id is the only argument."""
+    """Run the sweep whose id is the only argument; the exit code, as `paretoib sweep` has it."""
     if len(sys.argv) != 2:
         print("usage: python -m jobs.sweep SWEEP_ID", file=sys.stderr)
         return 2
@@ -211,7 +207,9 @@ def main() -> int:
     except ParetoIBError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0 if front.sweep.status == "finished" else 1
+    except KeyboardInterrupt:
+        return 130
+    return {"finished": 0, "interrupted": 130}.get(front.sweep.status, 1)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ app = typer.Typer(
     help="Pareto fronts of information-bottleneck objectives, measured with one ruler.",
     epilog="Exit codes: 0 done; 1 no usable trial, or a fault of paretoib's own; 2 wrong usage; "
     "130 interrupted. With --debug anywhere, errors come with their traceback.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -26,8 +25,7 @@ app = typer.Typer(
 )
 for _module in (_sweep, _read, _catalogue):
     for _command in _module.COMMANDS:
-        app.command()(_command)
-app.command("list")(_read.list_)
+        app.command(_command.__name__.rstrip("_"))(_command)
 
 
 def _version(wanted: bool) -> None:
@@ -48,15 +46,20 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script: run, print errors as one plain line, exit with the right code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in given
     given = _read.spread_against([a for a in given if a != "--debug"])
     sys.exit(_run(given, debug=debug))
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:
+    command = typer.main.get_command(app)
     try:
-        return app(arguments, prog_name="paretoib", standalone_mode=False) or 0
+        # Not `app()`, which turns Ctrl-C into an exit code that commands may return as well.
+        with command.make_context("paretoib", arguments) as context:
+            return command.invoke(context) or 0
+    except typer.Exit as asked:
+        return asked.exit_code
     except KeyboardInterrupt:
         return _say("interrupted", 130)
     except BrokenPipeError:

@@ -13,7 +13,7 @@ AsJSON = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
 def methods(as_json: AsJSON = False) -> None:
-    """List the methods: objective, weighting and search under one name."""
+    """List the methods: objective, weighting and search in one."""
     from paretoib.objectives import OBJECTIVES
     from paretoib.specs import METHODS
     from paretoib.weighting import WEIGHTINGS

@@ -1,38 +1,63 @@
 """The progress bar of a running sweep, on stderr."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from jobs.sweep import OnProgress
 from jobs.sweep import Progress as SweepProgress
-from paretoib.specs import SweepSpec
+
+_LONGEST_NAME = 24
 
 
 @contextmanager
-def progress_bar(spec: SweepSpec) -> Iterator[OnProgress]:
+def progress_bar() -> Iterator[OnProgress]:
     """What to call with each progress of the sweep; the bar goes when it ends."""
-    console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]} failed · hypervolume {task.fields[hypervolume]:.2f} ·"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
+        TextColumn("{task.fields[now]}"),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("starting", total=spec.trials, failed=0, hypervolume=0.0)
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        # Without a total the bar only moves, as it should while Ray starts.
+        task = progress.add_task("starting", total=None, now="")
+        remaining = Remaining()
 
         def show(now: SweepProgress) -> None:
+            ended = now.finished + now.failed
+            name = now.sweep.name
             progress.update(
                 task,
-                description=f"{now.sweep.name} ({now.sweep.id[:8]})",
-                completed=now.finished + now.failed,
-                failed=now.failed,
-                hypervolume=now.hypervolume,
+                description=name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
+                total=now.trials,
+                completed=ended,
+                now=f"{now.failed} failed · hypervolume {now.hypervolume:.2f} · "
+                + remaining.after(ended, now.trials),
             )
 
         yield show
+
+
+class Remaining:
+    """The time that is left, by the pace so far: trials end in packs, many at a time."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+
+    def after(self, ended: int, trials: int) -> str:
+        """The estimate with `ended` of `trials`, those of a sweep taken up again among them."""
+        if self._first is None:
+            self._first = time.monotonic(), ended
+        since, before = self._first
+        if ended == before:
+            return "time left unknown"
+        seconds = (time.monotonic() - since) / (ended - before) * max(0, trials - ended)
+        minutes, seconds = divmod(round(seconds), 60)
+        return f"{minutes}:{seconds:02d} left"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paretoib.cli import _render
+from paretoib.cli import _render, _tables
 from paretoib.errors import ParetoIBError, StoreError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def front(sweep: Sweep, as_json: AsJSON = False, html: Page = None, png: Image =
     if as_json:
         typer.echo(found.to_json(indent=2))
     else:
-        _render.front(found)
+        _tables.front(found)
 
 
 def compare(
@@ -42,10 +42,11 @@ def compare(
     html: Page = None,
     png: Image = None,
 ) -> None:
-    """Compare the fronts of some sweeps with those of others, on one ruler."""
+    """Compare the fronts of some sweeps with those of others."""
     from paretoib.fronts import compare as compare_fronts
 
-    comparison = compare_fronts(_fronts(sweeps), _fronts(against))
+    fronts = _fronts([*sweeps, *against])
+    comparison = compare_fronts(fronts[: len(sweeps)], fronts[len(sweeps) :])
     if html or png:
         from paretoib.fronts import comparison_html, comparison_png
 
@@ -54,7 +55,7 @@ def compare(
     if as_json:
         typer.echo(comparison.to_json(indent=2))
     else:
-        _render.comparison(comparison)
+        _tables.comparison(comparison)
 
 
 def list_(as_json: AsJSON = False) -> None:
@@ -65,7 +66,7 @@ def list_(as_json: AsJSON = False) -> None:
 
 
 def show(sweep: Sweep, as_json: AsJSON = False) -> None:
-    """Show a sweep's specification, how it stands, and where to look at it."""
+    """Show a sweep's specification and how it stands."""
     from paretoib.tracking import tracker
 
     store = tracker()
@@ -131,4 +132,4 @@ def _write(path: Path | None, content: Callable[[], bytes]) -> None:
     typer.echo(f"wrote {path}", err=True)
 
 
-COMMANDS = (front, compare, show, ui)
+COMMANDS = (front, compare, list_, show, ui)

@@ -1,15 +1,18 @@
 """`paretoib sweep` and `paretoib train`: what is asked for becomes one `SweepSpec`, and runs."""
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paretoib.cli import _render
+from paretoib.cli import _render, _tables
 from paretoib.errors import SpecError
 
 if TYPE_CHECKING:
+    from paretoib.records import SweepInfo
     from paretoib.specs import SweepSpec
+    from paretoib.tracking import Tracker
 
 Method = Annotated[str | None, typer.Option(help="One of `paretoib methods`. Default: mib.")]
 Dataset = Annotated[str | None, typer.Option(help="One of `paretoib datasets`. Default: digits.")]
@@ -30,7 +33,9 @@ def sweep(
     model: Model = None,
     config: Config = None,
     search: Annotated[str | None, typer.Option(help="grid or adaptive.")] = None,
-    trials: Annotated[int | None, typer.Option(help="Trials in all, over all seeds.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Trials in all, over all seeds.")
+    ] = None,
     seeds: Annotated[str | None, typer.Option(help="Such as 0,1,2.")] = None,
     epochs: Epochs = None,
     set_: Set = None,
@@ -44,7 +49,9 @@ def sweep(
     ] = None,
     name: Name = None,
     as_json: AsJSON = False,
-    dry_run: Annotated[bool, typer.Option(help="Show the filled-in sweep; run nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the filled-in sweep; run nothing.")
+    ] = False,
 ) -> int:
     """Run a sweep and show its front."""
     flags = {
@@ -54,13 +61,13 @@ def sweep(
         "search": search,
         "trials": trials,
         "name": name,
-        "seeds": seeds.split(",") if seeds else None,
+        "seeds": None if seeds is None else seeds.split(","),
     }
     spec = _assemble(config, flags, _settings(set_, epochs), _pairs(grid, "--grid"))
     if dry_run:
         _render.spec(spec, as_json)
         return 0
-    return _render.run_sweep(spec, as_json)
+    return _run(spec, as_json)
 
 
 def train(
@@ -74,12 +81,14 @@ def train(
     name: Name = None,
     as_json: AsJSON = False,
 ) -> int:
-    """Train one trial in this process, without Ray, and show what it measures."""
-    flags = {"method": method, "data": dataset, "model": model, "name": name}
+    """Train one trial in this process, without Ray."""
+    flags = {"method": method, "data": dataset, "model": model}
     one = {"search": "grid", "seeds": [seed], "trials": 0}
-    template = _assemble(config, flags | one, _settings(set_, epochs), {}).template
-    axes = {"weighting.beta": [template.get("beta")]} if "beta" in template.weighting.params else {}
-    spec = _assemble(config, flags | one | {"grid": axes}, _settings(set_, epochs), {})
+    base = _assemble(config, flags | one, _settings(set_, epochs), {})
+    axes = {f: [base.template.get(f)] for f in ("beta",) if f in base.weighting.params}
+    # A name of its own, lest it be found instead of the sweep that is called so.
+    one |= {"grid": axes, "name": name or f"train-{base.name}"}
+    spec = _assemble(config, flags | one, _settings(set_, epochs), {})
     from jobs.sweep import train as train_one
 
     record = train_one(spec)
@@ -88,6 +97,40 @@ def train(
     else:
         _render.record(record)
     return 0 if record.status == "finished" else 1
+
+
+def _run(spec: "SweepSpec", as_json: bool) -> int:
+    """Run a sweep under a progress bar, then show its front; the command's exit code."""
+    from jobs.sweep import run_sweep
+    from paretoib.cli._progress import progress_bar
+    from paretoib.tracking import tracker
+
+    store = cache(tracker)
+    with progress_bar() as on_progress:
+        front = run_sweep(spec, store=store, on_progress=on_progress)
+    if as_json:
+        typer.echo(front.to_json(indent=2))
+    else:
+        _tables.front(front)
+        _say_where(front.sweep, store())
+    if front.sweep.status == "interrupted":
+        ended = len(front.points) + len(front.failed)
+        _render.say(f"interrupted: {ended} of {spec.trials} trials had ended and are kept")
+        return 130
+    return 0 if front.points else 1
+
+
+def _say_where(swept: "SweepInfo", store: "Tracker") -> None:
+    name = swept.id[:8]
+    _render.say(f"\nlook:     {store.address(swept.id)}")
+    _render.say(f"again:    paretoib front {name}")
+    others = [s for s in store.sweeps() if s.dataset == swept.dataset and s.method != swept.method]
+    if others:
+        _render.say(f"compare:  paretoib compare {name} --against {others[0].id[:8]}")
+    else:
+        other = "vib" if swept.method != "vib" else "mib"
+        _render.say(f"compare:  paretoib sweep --method {other} --dataset {swept.dataset}, then")
+        _render.say(f"          paretoib compare {name} --against {other}-{swept.dataset}")
 
 
 def _assemble(

@@ -1,0 +1,190 @@
+"""A sweep from the command line, and the commands that read it back."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Swept = tuple[Any, Any, Any]  # the store, and how its sweeps `linear` and `adaptive` ended
+Run = Callable[..., Any]
+
+
+def test_json_is_one_document_on_stdout_and_nothing_else_is_there(swept: Swept) -> None:
+    """`sweep --json` prints the front's document, with every promised key; exit code 0."""
+    _, linear, _ = swept
+    assert linear.code == 0, linear.err
+    document = linear.document
+    assert document["schema"] == 1
+    assert document["sweep"].keys() >= {"id", "name", "method", "dataset", "status", "spec"}
+    assert document["reference"].keys() == {"rate_bits", "lost_bits"}
+    assert document.keys() >= {"label_entropy_bits", "hypervolume", "failed"}
+    assert document["cost"]["trials"] == len(document["points"]) == 4
+    promised = "trial params seed rate_bits rate_lower_bits relevance_bits lost_bits accuracy"
+    promised += " on_front supported beta_interval hull_gap_bits"
+    assert all(point.keys() >= set(promised.split()) for point in document["points"])
+
+
+def test_two_sweeps_at_once_do_not_disturb_each_other(swept: Swept, run: Run) -> None:
+    """Both finish in the same store, each with its own trials alone."""
+    store, linear, adaptive = swept
+    assert (linear.code, adaptive.code) == (0, 0), adaptive.err
+    by_name = {
+        name: run(store, "front", name, "--json").document for name in ("linear", "adaptive")
+    }
+    assert {name: front["sweep"]["status"] for name, front in by_name.items()} == {
+        "linear": "finished",
+        "adaptive": "finished",
+    }
+    assert {name: len(front["points"]) for name, front in by_name.items()} == {
+        "linear": 4,
+        "adaptive": 6,
+    }
+
+
+def test_ray_ends_with_its_sweep(swept: Swept) -> None:
+    """No process that worked for a sweep is left after it."""
+    store, _, _ = swept
+    assert store.processes() == []
+
+
+def test_a_front_read_back_is_the_front_that_the_sweep_gave(swept: Swept, run: Run) -> None:
+    """`front --json` and `sweep --json` print the same document."""
+    store, linear, _ = swept
+    assert run(store, "front", "linear", "--json").document == linear.document
+
+
+def test_a_sweep_is_found_by_name_id_and_prefix(swept: Swept, run: Run) -> None:
+    """All three lead to the same sweep."""
+    store, linear, _ = swept
+    id_ = linear.document["sweep"]["id"]
+    shown = [run(store, "show", ref, "--json").document for ref in ("linear", id_, id_[:6])]
+    assert [document["sweep"]["id"] for document in shown] == [id_] * 3
+    assert shown[0]["trials"] == {"finished": 4, "failed": 0}
+
+
+def test_all_sweeps_are_listed(swept: Swept, run: Run) -> None:
+    """`list` knows both, in words and as JSON."""
+    store, _, _ = swept
+    listed = run(store, "list", "--json").document["sweeps"]
+    assert {sweep["name"] for sweep in listed} == {"linear", "adaptive"}
+    assert "adaptive" in run(store, "list").out
+
+
+def test_tables_fit_into_eighty_columns(swept: Swept, run: Run) -> None:
+    """An adaptive sweep tells its trials apart by six fields, and still no line is broken."""
+    store, _, adaptive = swept
+    front = run(store, "front", "adaptive")
+    assert front.out == adaptive.out
+    assert max(map(len, front.out.splitlines())) <= 80
+    heads = [line.split() for line in front.out.splitlines() if line.split()[:1] == ["rate"]]
+    assert heads[1][1:] == ["scale", "noise", "μ", "sqrted", "epochs", "seed"]
+    rows = [line for line in front.out.splitlines() if line.strip()[:1].isdigit()]
+    points = run(store, "front", "adaptive", "--json").document["points"]
+    assert len(rows) == 2 * sum(point["on_front"] for point in points)
+
+
+def test_a_sweep_says_where_to_look_and_how_to_compare(swept: Swept) -> None:
+    """The hints go to stderr, so that stdout holds the front alone."""
+    _, _, adaptive = swept
+    assert "look:" in adaptive.err
+    assert "paretoib compare" in adaptive.err
+    assert "paretoib compare" not in adaptive.out
+
+
+def test_comparison_as_json_has_every_promised_key(swept: Swept, run: Run) -> None:
+    """`compare --json` prints the comparison's document."""
+    store, _, _ = swept
+    document = run(store, "compare", "adaptive", "--against", "linear", "--json").document
+    assert document.keys() >= {"schema", "left", "right", "points", "exact", "cost", "verdict"}
+    promised = "hypervolume hypervolume_ratio epsilon igd_plus coverage p_value intervals"
+    assert document["indicators"].keys() >= set(promised.split())
+    assert document["points"][0].keys() >= {"side", "dominated_by_other", "hull_gap_bits"}
+    assert len(document["points"]) == 10
+
+
+def test_comparison_ends_with_its_verdict(swept: Swept, run: Run) -> None:
+    """In words: the indicators of both sides, then the verdict of the document."""
+    store, _, _ = swept
+    arguments = (store, "compare", "adaptive", "--against", "linear")
+    shown = run(*arguments)
+    assert shown.code == 0
+    verdict = run(*arguments, "--json").document["verdict"]
+    assert " ".join(shown.out.split()).endswith(" ".join(verdict.split()))
+
+
+def test_pictures_are_written_where_asked(swept: Swept, run: Run, tmp_path: Path) -> None:
+    """`--html` and `--png` write files of their kinds."""
+    store, _, _ = swept
+    page, picture = tmp_path / "front.html", tmp_path / "front.png"
+    assert run(store, "front", "linear", "--html", str(page), "--png", str(picture)).code == 0
+    assert "<html" in page.read_text()[:500].lower()
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_training_one_trial_needs_no_ray(run: Run, tmp_path: Path) -> None:
+    """`train` measures one trial in this process, and the store has it as a sweep of one."""
+    small = ("--set", "hidden=[8]", "--epochs", "1", "--set", "beta=0.1", "--seed", "3")
+    record = run(tmp_path, "train", "--method", "vib", *small, "--name", "one", "--json").document
+    assert (record["status"], record["spec"]["seed"]) == ("finished", 3)
+    assert record["spec"]["weighting"]["beta"] == 0.1
+    points = run(tmp_path, "front", "one", "--json").document["points"]
+    assert [point["trial"] for point in points] == [record["trial"]]
+
+
+def test_a_dry_run_is_a_config_of_the_same_sweep(run: Run, tmp_path: Path) -> None:
+    """What `--dry-run` prints, `--config` reads; nothing is run or stored."""
+    flags = ("--method", "vib", "--grid", "beta=1e-3:1:4", "--set", "latent=8", "--seeds", "1,2")
+    shown = run(tmp_path, "sweep", "--dry-run", *flags)
+    config = tmp_path / "sweep.yaml"
+    config.write_text(shown.out, encoding="utf-8")
+    assert run(tmp_path, "sweep", "--dry-run", "--config", str(config)).out == shown.out
+    as_json = run(tmp_path, "sweep", "--dry-run", "--json", *flags)
+    assert as_json.document == yaml.safe_load(shown.out)
+    assert as_json.document["trials"] == 8
+    assert list(tmp_path.iterdir()) == [config]
+
+
+def test_flags_go_over_the_config(run: Run, tmp_path: Path) -> None:
+    """A config's field that a flag names too has the flag's value."""
+    config = tmp_path / "sweep.yaml"
+    config.write_text("method: vib\ntraining: {epochs: 7, learning_rate: 0.01}\nname: mine\n")
+    flags = ("--config", str(config), "--epochs", "3", "--dry-run", "--json")
+    document = run(tmp_path, "sweep", *flags).document
+    assert document["training"]["epochs"] == 3
+    assert document["training"]["learning_rate"] == 0.01
+    assert document["name"] == "mine"
+
+
+@pytest.mark.parametrize("command", ["methods", "datasets", "models"])
+def test_catalogues_name_every_entry_with_its_fields(
+    run: Run, tmp_path: Path, command: str
+) -> None:
+    """In words and as JSON."""
+    document = run(tmp_path, command, "--json").document
+    shown = run(tmp_path, command).out
+    assert document["schema"] == 1
+    for name, row in document[command].items():
+        assert f"{name}: " in shown
+        assert all(f"  {field} " in shown for field in row["fields"])
+
+
+def test_help_and_version_answer(run: Run, tmp_path: Path) -> None:
+    """Without arguments `paretoib` helps."""
+    assert run(tmp_path, "--version").out.startswith("paretoib ")
+    helped = run(tmp_path)
+    assert helped.code == 0
+    assert helped.out == run(tmp_path, "--help").out
+    listed = helped.out.partition("Commands:\n")[2].partition("\n\n")[0]
+    names = "sweep train front compare list show ui methods datasets models"
+    assert [line.split()[0] for line in listed.splitlines()] == names.split()
+
+
+def test_an_empty_store_says_what_makes_a_sweep(run: Run, tmp_path: Path) -> None:
+    """`list` of nothing is no error."""
+    listed = run(tmp_path, "list")
+    assert (listed.code, listed.out) == (0, "")
+    assert "paretoib sweep" in listed.err
+    assert json.loads(run(tmp_path, "list", "--json").out)["sweeps"] == []

@@ -1,0 +1,197 @@
+"""What a new user gets wrong: one plain line that names the rule and what was found, code 2."""
+
+import gzip
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+Run = Callable[..., Any]
+Swept = tuple[Any, Any, Any]
+
+# Nothing answers there, so that a download fails at once.
+OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+
+
+def refused(ended: Any, *parts: str) -> None:
+    """The command ended with code 2, nothing on stdout, and one line on stderr with `parts`."""
+    assert ended.code == 2
+    assert ended.out == ""
+    (line,) = ended.err.splitlines()
+    assert line.startswith("error: ")
+    for part in parts:
+        assert part in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--method", "vibb"], ["unknown method", "`vibb`", "did you mean `vib`", "mgda"]),
+        (["--dataset", "imagenet"], ["unknown dataset", "`imagenet`", "digits"]),
+        (["--model", "vit"], ["unknown model", "`vit`", "mlp"]),
+        (["--search", "random"], ["unknown search", "`random`", "grid, adaptive"]),
+        (["--method", "vib", "--set", "beta=-1"], ["beta", "greater than or equal to 0", "-1"]),
+        (["--method", "vib", "--set", "beta=nan"], ["beta", "finite number", "nan"]),
+        (["--method", "vib", "--set", "beta=.inf"], ["beta", "finite number", "inf"]),
+        (["--method", "vib", "--grid", "beta=1,-1"], ["beta", "greater than or equal to 0", "-1"]),
+        (["--method", "vib", "--grid", "beta=0:1:4"], ["beta", "above 0", "0:1:4"]),
+        (["--set", "beta=1"], ["unknown field `beta`", "mib"]),
+        (["--set", "epochs"], ["--set", "FIELD=VALUE", "`epochs`"]),
+        (["--set", "mu=1", "--set", "mu=2"], ["--set", "`mu`", "twice"]),
+        (["--dataset", "gaussian", "--model", "resnet18"], ["resnet18", "image", "gaussian"]),
+        (["--trials", "0"], ["--trials", "1"]),
+        (["--trials", "many"], ["--trials", "integer"]),
+        (["--seeds", ""], ["seeds", "integer", "''"]),
+        (["--seeds", "1,1"], ["seeds", "differ", "1, 1"]),
+        (["--epochs", "0"], ["epochs", "greater than or equal to 1", "0"]),
+        (["--methd", "vib"], ["--methd", "--method"]),
+        (["left-over"], ["left-over"]),
+    ],
+)
+def test_a_sweep_that_cannot_be_run_as_asked_is_refused(
+    run: Run, tmp_path: Path, arguments: list[str], parts: list[str]
+) -> None:
+    """Before anything is started or stored."""
+    refused(run(tmp_path, "sweep", *arguments), *parts)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (b"methd: vib", ["methd", "unknown field"]),
+        (b"training: {epoch: 3}", ["training.epoch", "unknown field"]),
+        (b"a: [", ["should be YAML", "line"]),
+        (b"\xff\xfe\x00", ["should be YAML"]),
+        (b"- vib", ["should be a mapping"]),
+        (b"", ["should be a mapping"]),
+        (None, ["No such file"]),
+    ],
+)
+def test_a_config_that_is_none_is_refused(
+    run: Run, tmp_path: Path, content: bytes | None, parts: list[str]
+) -> None:
+    """Unknown keys, no YAML, no mapping, no file."""
+    config = tmp_path / "sweep.yaml"
+    if content is not None:
+        config.write_bytes(content)
+    refused(run(tmp_path / "store", "sweep", "--config", str(config)), *parts)
+
+
+def test_a_command_that_is_none_is_refused(run: Run, tmp_path: Path) -> None:
+    """With what was perhaps meant."""
+    refused(run(tmp_path, "swep"), "swep", "sweep")
+
+
+def test_data_that_are_absent_come_with_the_ways_to_get_them(run: Run, tmp_path: Path) -> None:
+    """The folder to fill and why the download failed, in one line; no sweep is made."""
+    data, store = tmp_path / "data", tmp_path / "store"
+    ended = run(store, "train", "--dataset", "mnist", PARETOIB_DATA=str(data), **OFFLINE)
+    # Before its error the downloader has said what it tried.
+    told = replace(ended, err=ended.err.splitlines()[-1])
+    refused(told, "`mnist` not found", str(data / "mnist"), "PARETOIB_DATA", "download")
+    assert run(store, "list", "--json").document["sweeps"] == []
+
+
+def test_a_corrupt_data_file_is_named(run: Run, tmp_path: Path) -> None:
+    """A file that was cut short in copying is recognised, and no sweep is made."""
+    folder = tmp_path / "data" / "mnist"
+    folder.mkdir(parents=True)
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (folder / f"{name}-ubyte.gz").write_bytes(gzip.compress(b"\0" * 10_000)[:40])
+    data = {"PARETOIB_DATA": str(folder.parent)}
+    store = tmp_path / "store"
+    refused(run(store, "train", "--dataset", "mnist", **data, **OFFLINE), "corrupt", "-ubyte.gz")
+    assert run(store, "list", "--json").document["sweeps"] == []
+
+
+def test_a_sweep_that_fails_before_its_start_leaves_nothing(store: Any) -> None:
+    """Where a store cannot be, `sweep` says so in one line, and Ray ends with it."""
+    store.folder.write_text("a file, where a folder should be")
+    below = replace(store, folder=store.folder / "below")
+    refused(below.ended(below.start("sweep", "--json")), str(below.folder), "Not a directory")
+    assert below.processes() == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_store_in_a_read_only_folder_is_refused(run: Run, tmp_path: Path) -> None:
+    """With the path and the reason."""
+    tmp_path.chmod(0o500)
+    try:
+        refused(run(tmp_path / "store", "list"), str(tmp_path / "store"), "ermission denied")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_picture_that_cannot_be_written_is_refused(swept: Swept, run: Run) -> None:
+    """With the path and the reason."""
+    path = "/dev/null/front.html"
+    refused(run(swept[0], "front", "linear", "--html", path), path, "Not a directory")
+
+
+def test_a_sweep_that_does_not_exist_is_refused(swept: Swept, run: Run) -> None:
+    """By every command that takes one, with the way to those that do."""
+    for command in (["front"], ["show"], ["compare", "linear", "--against"]):
+        refused(run(swept[0], *command, "nosuch"), "`nosuch`", "paretoib list")
+
+
+def test_a_prefix_of_several_sweeps_is_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is shown, with its name."""
+    from paretoib.specs import SweepSpec
+    from paretoib.tracking._mlflow import MLflowTracker
+
+    tracker = MLflowTracker(f"sqlite:///{tmp_path}/mlflow.db")
+    ids = [UUID("abcdef" + "0" * 26), UUID("abcdef" + "1" * 26)]
+    monkeypatch.setattr("uuid.uuid4", iter(ids).__next__)
+    for name in ("first", "second"):
+        tracker.create(SweepSpec.from_document({"name": name}))
+    refused(run(tmp_path, "front", "abcd"), "abcdef000000 (first)", "abcdef111111 (second)")
+
+
+def test_sweeps_on_different_data_are_not_compared(swept: Swept, run: Run) -> None:
+    """One ruler measures one data set; both are named."""
+    store, _, _ = swept
+    small = ("--set", "hidden=[8]", "--set", "subset=0.5", "--epochs", "1", "--name", "half")
+    assert run(store, "train", "--method", "vib", *small).code == 0
+    refused(run(store, "compare", "half", "--against", "linear"), "data", "subset")
+
+
+def test_a_sweep_is_not_compared_with_itself(swept: Swept, run: Run) -> None:
+    """However it is named."""
+    store, linear, _ = swept
+    same = linear.document["sweep"]["id"]
+    refused(run(store, "compare", "linear", "--against", same), "once", "linear", "twice")
+    refused(run(store, "compare", "linear", same, "--against", "adaptive"), "once", "twice")
+
+
+def test_a_comparison_needs_two_sides(swept: Swept, run: Run) -> None:
+    """`--against` is asked for where it is missing or has no sweep."""
+    refused(run(swept[0], "compare", "linear"), "--against")
+    refused(run(swept[0], "compare", "linear", "--against"), "--against")
+
+
+def test_a_trial_that_cannot_be_trained_is_no_fault_of_the_command(
+    run: Run, tmp_path: Path
+) -> None:
+    """It is recorded as failed with its reason; without any usable trial the exit code is 1."""
+    bf16 = ("--set", "precision=bf16", "--name", "failed", "--json")
+    ended = run(tmp_path, "train", "--method", "vib", *bf16, PARETOIB_DEVICE="cpu")
+    assert ended.code == 1
+    assert ended.document["status"] == "failed"
+    assert "bf16 needs a CUDA device" in ended.document["reason"]
+    assert run(tmp_path, "front", "failed").code == 0
+    assert "bf16 needs a CUDA device" in run(tmp_path, "front", "failed").out
+
+
+def test_a_traceback_is_shown_on_request_alone(run: Run, tmp_path: Path) -> None:
+    """`--debug`, anywhere on the line, lets the error through."""
+    from paretoib.errors import SpecError
+
+    with pytest.raises(SpecError):
+        run(tmp_path, "sweep", "--method", "foo", "--debug")
