@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,14 +11,21 @@ from jobs._interrupts import interrupts_held, termination_interrupts
 from paretoib.errors import ParetoIBError
 from paretoib.settings import Settings
 
-# Results live in MLflow alone: Tune's own log files, tables and reports home are switched off.
+# Results live in MLflow alone: Tune's own log files, tables and reports home are switched off, and
+# what Ray prints of a lost worker, on stdout, among them: such a trial's record says why it failed.
 _QUIET = {
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+
+
+# What keeps a Ray of our own on loopback, whatever address it is given; meant for other systems,
+# where Ray runs on one machine alone.
+_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
 
 @dataclass(frozen=True)
@@ -45,11 +51,11 @@ def ray_instance(settings: Settings) -> Iterator[Workers]:
     `ParetoIBError` for a cluster that cannot be joined.
     """
     joining = bool(settings.ray_address)
-    for name, value in _QUIET.items():
+    # All are read when Ray is imported; a program that has done so before has made its own choice.
+    environment = _QUIET if joining else _QUIET | _LOOPBACK
+    for name, value in environment.items():
         os.environ.setdefault(name, value)
-    if not joining and "ray" not in sys.modules:
-        # Read when Ray is imported; a program that has done so before has made its own choice.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if not joining:
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     import ray
 
@@ -63,7 +69,6 @@ def ray_instance(settings: Settings) -> Iterator[Workers]:
         options |= {
             "num_cpus": settings.workers or os.cpu_count(),
             "include_dashboard": False,
-            "_node_ip_address": "127.0.0.1",
         }
     try:
         ray.init(**options)

@@ -1,5 +1,6 @@
 """The loop of a sweep: a driver proposes, Tune places packs on workers, records come back."""
 
+import logging
 import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,6 +19,9 @@ from paretoib.specs import TrialSpec
 
 Planner = Callable[[Sequence[TrialSpec]], list[list[TrialSpec]]]
 OnRecord = Callable[[TrialRecord], None]
+
+# A lost worker is no error of the sweep's: its trials are tried again, or recorded as failed.
+logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
 RETRIES = 3  # of a pack whose worker was lost
 ASKED = 64  # trials asked for at a time, for each worker: enough to fill packs
