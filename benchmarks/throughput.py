@@ -140,7 +140,9 @@ def measure_sweep(trials: int, epochs: int) -> dict[str, dict[str, float]]:
         stock += ["--trials", str(trials), "--epochs", str(epochs), "--store", f"{scratch}/stock"]
         figures = {}
         for name, command in (("paretoib", ours), ("plain Ray Tune", stock)):
-            environment = {**os.environ, "PARETOIB_STORE": f"{scratch}/ours"}
+            # Both on the CPU: stock.py knows nothing else.
+            ours_in = {"PARETOIB_STORE": f"{scratch}/ours", "PARETOIB_DEVICE": "cpu"}
+            environment = {**os.environ, **ours_in}
             started = time.perf_counter()
             done = subprocess.run(
                 command, env=environment, check=True, stdout=subprocess.PIPE, text=True

@@ -2,10 +2,13 @@
 
 import os
 import secrets
+import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from jobs._interrupts import interrupts_held, termination_interrupts
 from paretoib.errors import ParetoIBError
@@ -33,7 +36,7 @@ class Workers:
     """What packs are placed on: how many at a time, and what each of them is given."""
 
     count: int
-    cpus: float
+    cpus: int
     gpus: float
     device: str
 
@@ -51,11 +54,12 @@ def ray_instance(settings: Settings) -> Iterator[Workers]:
     `ParetoIBError` for a cluster that cannot be joined.
     """
     joining = bool(settings.ray_address)
-    # All are read when Ray is imported; a program that has done so before has made its own choice.
-    environment = _QUIET if joining else _QUIET | _LOOPBACK
-    for name, value in environment.items():
+    for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    if not joining:
+    # Read when Ray is imported; a program that did so before has made its own choice.
+    if not joining and "ray" not in sys.modules:
+        for name, value in _LOOPBACK.items():
+            os.environ.setdefault(name, value)
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     import ray
 
@@ -64,17 +68,17 @@ def ray_instance(settings: Settings) -> Iterator[Workers]:
         return
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if joining:
+        _check_answers(settings.ray_address)
         options["address"] = settings.ray_address
     else:
-        options |= {
-            "num_cpus": settings.workers or os.cpu_count(),
-            "include_dashboard": False,
-        }
+        # Without "local", Ray would join any cluster that it finds on this machine.
+        options |= {"address": "local", "include_dashboard": False}
     try:
         ray.init(**options)
-    except (ConnectionError, ray.exceptions.RayError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ParetoIBError(f"cannot join Ray at {settings.ray_address}: {reason}") from error
+    except (ConnectionError, ValueError, ray.exceptions.RayError) as error:
+        if not joining:
+            raise
+        raise _cannot_join(settings.ray_address, error) from error
     try:
         # Set after Ray's own handler for SIGTERM, which ends the program on the spot.
         with termination_interrupts():
@@ -84,8 +88,25 @@ def ray_instance(settings: Settings) -> Iterator[Workers]:
             ray.shutdown()
 
 
+def _check_answers(address: str) -> None:
+    """Refuse at once a cluster that is down: Ray would try for minutes."""
+    place = urlsplit(address if "//" in address else f"//{address}")
+    try:
+        if place.hostname and place.port:
+            socket.create_connection((place.hostname, place.port), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise _cannot_join(address, error) from error
+
+
+def _cannot_join(address: str, error: Exception) -> ParetoIBError:
+    reason = str(error).partition("\n")[0]
+    return ParetoIBError(f"cannot join the Ray cluster at {address}: {reason}")
+
+
 def _workers(resources: dict[str, float], settings: Settings) -> Workers:
     gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
     if gpus and not settings.device.startswith("cpu"):
         return Workers(settings.workers or gpus, 1, 1, settings.device or "cuda")
-    return Workers(settings.workers or max(cpus, 1), 1, 0, settings.device or "cpu")
+    count = settings.workers or max(cpus, 1)
+    # Fewer workers than cores have several threads each.
+    return Workers(count, max(1, cpus // count), 0, settings.device or "cpu")

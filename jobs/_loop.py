@@ -24,7 +24,18 @@ OnRecord = Callable[[TrialRecord], None]
 logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
 RETRIES = 3  # of a pack whose worker was lost
-ASKED = 64  # trials asked for at a time, for each worker: enough to fill packs
+ASKED = 256  # trials asked for at a time, for each worker: enough to fill the largest pack
+
+
+class _Unwritten(BaseException):
+    """A record could not be written; `error` says why.
+
+    Tune takes an `Exception` here for a failure of the trial, and would train it again.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class Packs(Searcher):
@@ -56,27 +67,45 @@ class Packs(Searcher):
         if not self._queue:
             self._queue.extend(self._plan(self._driver.ask(self._batch)))
         if not self._queue:
-            return Searcher.FINISHED if self._driver.done or not self._in_flight else None
+            # A pack in flight may yet come back, to be split.
+            return None if self._in_flight else Searcher.FINISHED
         pack = self._in_flight[trial_id] = self._queue.popleft()
         return {**self._common, "trials": [spec.document for spec in pack]}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """A pack has ended, with records or with its worker lost once too often."""
+        """A pack has ended, with records or with its worker lost once too often.
+
+        One of its trials may be to blame for that, so each then gets a worker of its own.
+        """
         pack = self._in_flight.pop(trial_id)
         texts = (result or {}).get("records")
         if error or texts is None:
-            reason = f"its worker was lost {RETRIES + 1} times"
-            records = [failed_record(spec, reason) for spec in pack]
+            if len(pack) > 1:
+                self._queue.extend([spec] for spec in pack)
+                return
+            records = [failed_record(pack[0], f"its worker was lost {RETRIES + 1} times")]
         else:
             records = [TrialRecord.from_json(text) for text in texts]
         with interrupts_held() as caught:
-            for record in records:
-                self._driver.tell(record)
-                self._on_record(record)
+            self._take(records)
         if caught:
             raise KeyboardInterrupt
+
+    def _take(self, records: Sequence[TrialRecord]) -> None:
+        failures = []
+        for record in records:
+            try:
+                self._on_record(record)
+            except Exception as error:
+                # The others may still be written; what is not is trained anew by a resume.
+                failures.append(error)
+                continue
+            # A search may look at the validation split alone.
+            self._driver.tell(record.model_copy(update={"test": None}))
+        if failures:
+            raise _Unwritten(failures[0])
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its searcher for a restoration that is never asked for."""
@@ -92,16 +121,19 @@ class Packs(Searcher):
 def run_packs(
     driver: Driver, plan: Planner, on_record: OnRecord, workers: Workers, *, folder: Path
 ) -> None:
-    """Run a driver's trials to the end; `on_record` is called for each, one at a time."""
+    """Run a driver's trials to the end; `on_record` is called for each, one at a time.
+
+    Raises what `on_record` raises, once it has been offered all records of the pack.
+    """
     common = {
-        "threads": int(workers.cpus),
+        "threads": workers.cpus,
         "device": workers.device,
         "folder": str(folder.resolve()),
     }
     searcher = Packs(driver, plan, on_record, batch=ASKED * workers.count, common=common)
     # Tune wants a folder for its own state; nothing of it is kept.
     with tempfile.TemporaryDirectory(prefix="paretoib-tune-") as scratch:
-        tune.Tuner(
+        tuner = tune.Tuner(
             tune.with_resources(train_pack, workers.resources),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
@@ -114,4 +146,8 @@ def run_packs(
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
             ),
-        ).fit()
+        )
+        try:
+            tuner.fit()
+        except _Unwritten as unwritten:
+            raise unwritten.error from None

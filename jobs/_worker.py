@@ -24,15 +24,17 @@ def train_pack(config: dict[str, Any]) -> None:
 
 def run_pack(specs: Sequence[TrialSpec], *, device: str, folder: Path) -> list[TrialRecord]:
     """`run_trials`, but a trial that raises is a failed record and costs the others nothing."""
-    from paretoib.training._run import run_trials
+    from paretoib.training import run_trials
 
     try:
         return run_trials(specs, device=device, folder=folder)
     except Exception as error:
-        if len(specs) > 1:
-            # One of them is to blame; the others deserve their results.
-            return [r for spec in specs for r in run_pack([spec], device=device, folder=folder)]
-        return [failed_record(specs[0], _reason(error))]
+        reason = _reason(error)
+    if len(specs) == 1:
+        return [failed_record(specs[0], reason)]
+    # One of them is to blame; the others deserve their results. Not within `except`: the error
+    # holds on to the pack's memory.
+    return [r for spec in specs for r in run_pack([spec], device=device, folder=folder)]
 
 
 def failed_record(spec: TrialSpec, reason: str) -> TrialRecord:

@@ -4,9 +4,11 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Thread
+from typing import TypeVar
 
 from jobs._interrupts import interrupts_held
 from paretoib.errors import ParetoIBError, SpecError
@@ -15,8 +17,7 @@ from paretoib.records import Front, Reference, Status, SweepInfo, TrialRecord
 from paretoib.search import driver as new_driver
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec, TrialSpec
-from paretoib.tracking import Picture, Ruler, Tracker, tracker
-from paretoib.tracking._read import front_of
+from paretoib.tracking import Picture, Ruler, Tracker, front_of, tracker
 
 FRONT_EVERY = 10.0  # seconds between two writings of the front while trials end
 
@@ -31,6 +32,8 @@ class Progress:
     failed: int
     hypervolume: float
 
+
+T = TypeVar("T")
 
 OnProgress = Callable[[Progress], None]
 
@@ -52,24 +55,24 @@ def run_sweep(
     from jobs._cluster import ray_instance
 
     # Ray's processes start while this one loads torch, the data and the store.
-    with ThreadPoolExecutor(1) as pool:
-        preparing = pool.submit(_prepare, spec, store)
-        with ray_instance(settings()) as workers:
-            opened, shape, ruler = preparing.result()
-            from jobs._loop import run_packs
-            from paretoib.training._plan import plan_packs
+    preparing = _in_background(lambda: _prepare(spec, store))
+    with ray_instance(settings()) as workers:
+        opened, shape, ruler = preparing.result()
+        _check_device(spec, workers.device)
+        from jobs._loop import run_packs
+        from paretoib.training import plan_packs
 
-            def plan(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
-                return plan_packs(trials, shape, workers=workers.count, device=workers.device)
+        def plan(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
+            return plan_packs(trials, shape, workers=workers.count, device=workers.device)
 
-            # From its first line in the store on, a sweep is closed however it ends.
-            with interrupts_held() as caught:
-                info = opened.find(sweep_id) if sweep_id else opened.create(spec)
-                run = _Run(spec, info, opened, ruler, on_progress)
-            with run.closing():
-                if caught:
-                    raise KeyboardInterrupt
-                run_packs(run.driver, plan, run.add, workers, folder=settings().data)
+        # From its first line in the store on, a sweep is closed however it ends.
+        with interrupts_held() as caught:
+            info = opened.find(sweep_id) if sweep_id else opened.create(spec)
+            run = _Run(spec, info, opened, ruler, on_progress)
+        with run.closing():
+            if caught:
+                raise KeyboardInterrupt
+            run_packs(run.driver, plan, run.add, workers, folder=settings().data)
     return run.front(run.status)
 
 
@@ -115,14 +118,17 @@ class _Run:
         store.begin(info.id, self.ruler)
         self.records = store.records(info.id)
         for record in self.records:
-            self.driver.tell(record)
+            self.driver.tell(record.model_copy(update={"test": None}))
+        self.hypervolume = hypervolume_so_far(self.records, self.ruler.reference)
         self._written = time.monotonic()
         self._report()
 
     def add(self, record: TrialRecord) -> None:
         """Write a trial that ended, and now and then the front."""
-        self.records.append(record.model_copy(update={"history": {}}))
-        self.store.add(self.info.id, record, hypervolume=self._hypervolume())
+        records = [*self.records, record.model_copy(update={"history": {}})]
+        reached = hypervolume_so_far(records, self.ruler.reference)
+        self.store.add(self.info.id, record, hypervolume=reached)
+        self.records, self.hypervolume = records, reached
         if time.monotonic() - self._written > FRONT_EVERY:
             self.store.update(self.info.id, self.front("running"))
             self._written = time.monotonic()
@@ -156,17 +162,16 @@ class _Run:
     def _close(self) -> None:
         front = self.front(self.status)
         pictures = []
-        if any(point.rate_bits is not None for point in front.points):
-            from paretoib.fronts import front_html, front_png
+        try:
+            if any(point.rate_bits is not None for point in front.points):
+                from paretoib.fronts import front_html, front_png
 
-            pictures = [
-                Picture("front.html", front_html(front).encode()),
-                Picture("front.png", front_png(front)),
-            ]
-        self.store.close(self.info.id, self.status, front, pictures)
-
-    def _hypervolume(self) -> float:
-        return hypervolume_so_far(self.records, self.ruler.reference)
+                pictures = [
+                    Picture("front.html", front_html(front).encode()),
+                    Picture("front.png", front_png(front)),
+                ]
+        finally:
+            self.store.close(self.info.id, self.status, front, pictures)
 
     def _report(self) -> None:
         finished = sum(record.status == "finished" for record in self.records)
@@ -176,7 +181,7 @@ class _Run:
                 self.spec.trials,
                 finished,
                 len(self.records) - finished,
-                self._hypervolume(),
+                self.hypervolume,
             )
         )
 
@@ -185,6 +190,7 @@ def _prepare(
     spec: SweepSpec, store: Callable[[], Tracker]
 ) -> tuple[Tracker, tuple[int, ...], Ruler]:
     """The store, the shape of an input, and the ruler, from the data themselves."""
+    new_driver(spec)  # which may refuse it
     opened = store()
     from paretoib.data._load import load_dataset
 
@@ -192,6 +198,35 @@ def _prepare(
     ceiling = dataset.entropies(dataset.test)[1] / math.log(2)
     rate, lost = spec.reference or (10 * ceiling, ceiling)
     return opened, dataset.shape, Ruler(Reference(rate_bits=rate, lost_bits=lost), ceiling)
+
+
+def _check_device(spec: SweepSpec, device: str) -> None:
+    """Refuse before the first trial what no worker could train on."""
+    import torch
+
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        raise ParetoIBError(
+            f"PARETOIB_DEVICE should be a torch device; found `{device}`: {reason}"
+        ) from error
+    if spec.training.precision == "bf16" and kind != "cuda":
+        raise SpecError(f"training.precision: bf16 needs a CUDA device; found {device}")
+
+
+def _in_background(function: Callable[[], T]) -> Future[T]:
+    """Call a function in a thread that does not keep the program from ending."""
+    future: Future[T] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=call, daemon=True).start()
+    return future
 
 
 def main() -> int:

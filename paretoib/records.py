@@ -157,8 +157,8 @@ class Indicators(Document):
     """Both sides' quality. Hypervolume and coverage: more is better; ε and IGD+: less.
 
     `epsilon.left` is the additive ε by which the left front must be shifted to weakly dominate
-    the right one; `coverage.left` the share of right points that left ones dominate. `igd_plus`
-    is measured against the front of the union. `p_value` is Mann-Whitney's on per-seed
+    the right one; `coverage.left` the share of right points that left ones dominate or equal.
+    `igd_plus` is measured against the front of the union. `p_value` is Mann-Whitney's on per-seed
     hypervolumes, `intervals` are bootstrapped over seeds; None with too few seeds.
     `attainment_difference` is the largest difference of the two empirical attainment functions.
     """

@@ -3,8 +3,10 @@
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from paretoib.errors import ParetoIBError
 
 
 class Settings(BaseSettings):
@@ -28,5 +30,11 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once; `ParetoIBError` for a value that cannot be."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = "PARETOIB_" + ".".join(str(part) for part in first["loc"]).upper()
+        rule = first["msg"].removeprefix("Input ")
+        raise ParetoIBError(f"setting {name}: {rule}; found {first['input']!r}") from error

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from jobs.sweep import OnProgress
 from jobs.sweep import Progress as SweepProgress
 
-_LONGEST_NAME = 24
+_LONGEST_NAME = 18
 
 
 @contextmanager
@@ -19,7 +19,6 @@ def progress_bar() -> Iterator[OnProgress]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
         TextColumn("{task.fields[now]}"),
     )
     console = Console(stderr=True)
@@ -38,17 +37,18 @@ def progress_bar() -> Iterator[OnProgress]:
                 description=name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
                 total=now.trials,
                 completed=ended,
-                now=f"{now.failed} failed · hypervolume {now.hypervolume:.2f} · "
-                + remaining.after(ended, now.trials),
+                now=f"{ended}/{now.trials} · {now.failed} failed · "
+                f"hypervolume {now.hypervolume:.2f}{remaining.after(ended, now.trials)}",
             )
 
         yield show
 
 
 class Remaining:
-    """The time that is left, by the pace so far: trials end in packs, many at a time."""
+    """The time that is left, by the pace so far; nothing before a first trial has ended."""
 
     def __init__(self) -> None:
+        # Over the whole run, as trials end in packs, many at a time.
         self._first: tuple[float, int] | None = None
 
     def after(self, ended: int, trials: int) -> str:
@@ -57,7 +57,7 @@ class Remaining:
             self._first = time.monotonic(), ended
         since, before = self._first
         if ended == before:
-            return "time left unknown"
+            return ""
         seconds = (time.monotonic() - since) / (ended - before) * max(0, trials - ended)
         minutes, seconds = divmod(round(seconds), 60)
-        return f"{minutes}:{seconds:02d} left"
+        return f" · {minutes}:{seconds:02d} left"

@@ -80,17 +80,21 @@ def ui(
     """Serve the MLflow pages of the store until Ctrl-C."""
     import subprocess
 
+    from jobs._interrupts import termination_interrupts
     from paretoib.tracking import ui as mlflow_ui
 
     pages = mlflow_ui(port)
     typer.echo(f"MLflow: {pages.address}", err=True)
     if not pages.command:
         return 0
-    with subprocess.Popen(pages.command, env=pages.environment) as server:
+    # In a session of its own: Ctrl-C would make it end with a page of tracebacks.
+    with (
+        termination_interrupts(),
+        subprocess.Popen(pages.command, env=pages.environment, start_new_session=True) as server,
+    ):
         try:
             return server.wait()
         except KeyboardInterrupt:
-            # The server has had the same Ctrl-C; it gets a moment to end by itself.
             server.terminate()
             return 0
 
@@ -109,8 +113,7 @@ def spread_against(arguments: Sequence[str]) -> list[str]:
 
 
 def _fronts(references: Sequence[str]) -> "list[Front]":
-    from paretoib.tracking import tracker
-    from paretoib.tracking._read import read_front
+    from paretoib.tracking import read_front, tracker
 
     store = tracker()
     found: dict[str, SweepInfo] = {}

@@ -18,7 +18,7 @@ def record(record: "TrialRecord") -> None:
     out = console()
     out.print(f"trial {record.trial}: {record.status}, {record.seconds:.1f} s on {record.device}")
     if record.reason:
-        out.print(record.reason, markup=False)
+        out.print(record.reason)
     if record.test is None or record.validation is None:
         return
     metrics = table("", "validation", "test")
@@ -73,7 +73,7 @@ def catalogue(rows: Mapping[str, Mapping[str, Any]]) -> None:
     out = console()
     for name, row in rows.items():
         source = f" ({row['paper']})" if row["paper"] else ""
-        out.print(f"[b]{name}[/b]: {row['summary']}{source}")
+        out.print(f"{name}: {row['summary']}{source}", style="bold")
         fields = Table.grid(padding=(0, 2))
         for field, described in row["fields"].items():
             default = field_value(described["default"])

@@ -124,13 +124,29 @@ def _say_where(swept: "SweepInfo", store: "Tracker") -> None:
     name = swept.id[:8]
     _render.say(f"\nlook:     {store.address(swept.id)}")
     _render.say(f"again:    paretoib front {name}")
-    others = [s for s in store.sweeps() if s.dataset == swept.dataset and s.method != swept.method]
+    others = [s for s in store.sweeps() if _comparable(s, swept)]
     if others:
         _render.say(f"compare:  paretoib compare {name} --against {others[0].id[:8]}")
-    else:
-        other = "vib" if swept.method != "vib" else "mib"
-        _render.say(f"compare:  paretoib sweep --method {other} --dataset {swept.dataset}, then")
-        _render.say(f"          paretoib compare {name} --against {other}-{swept.dataset}")
+        return
+    other = "vib" if swept.method != "vib" else "mib"
+    data = " ".join(f"--set {f}={v}" for f, v in swept.spec["data"].items() if _unusual(swept, f))
+    options = f"--method {other} --dataset {swept.dataset} {data}".rstrip()
+    _render.say(f"compare:  paretoib sweep {options}, then")
+    _render.say(f"          paretoib compare {name} --against {other}-{swept.dataset}")
+
+
+def _comparable(other: "SweepInfo", swept: "SweepInfo") -> bool:
+    """Whether a finished sweep of several trials is on the same data by another method."""
+    same = other.spec["data"] == swept.spec["data"] and other.method != swept.method
+    return same and other.status == "finished" and other.spec["trials"] > 1
+
+
+def _unusual(swept: "SweepInfo", field: str) -> bool:
+    """Whether a field of a sweep's data is not what the data set has by default."""
+    from paretoib.data import DATASETS
+
+    defaults = {p.name: p.default for p in DATASETS[swept.dataset].params}
+    return field in defaults and swept.spec["data"][field] != defaults[field]
 
 
 def _assemble(
@@ -139,6 +155,9 @@ def _assemble(
     from paretoib.specs import SweepSpec
 
     document = _document(config)
+    if grid or flags.get("seeds"):
+        # What the file's own axes and seeds came to says nothing of others.
+        document.pop("trials", None)
     document |= {key: value for key, value in flags.items() if value is not None}
     return SweepSpec.assemble(document, settings, grid)
 

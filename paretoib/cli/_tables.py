@@ -28,7 +28,7 @@ def front(front: "Front") -> None:
     """A front as a table: the points on it, then how many are not."""
     swept = front.sweep
     say = console()
-    say.print(f"[b]{swept.name}[/b]: {swept.method} on {swept.dataset}, {swept.status}")
+    say.print(f"{swept.name}: {swept.method} on {swept.dataset}, {swept.status}", style="bold")
     if any(p.on_front for p in front.points):
         _points(front, say)
     elif front.points:
@@ -38,7 +38,7 @@ def front(front: "Front") -> None:
             say.print(f"  seed {point.seed}: lost {point.lost_bits:.3f} bits{accuracy}")
     for reason, count in Counter(failed.reason for failed in front.failed).items():
         trials = "1 trial has" if count == 1 else f"{count} trials have"
-        say.print(f"{trials} no result: {reason}", markup=False)
+        say.print(f"{trials} no result: {reason}")
 
 
 def comparison(comparison: "Comparison") -> None:
@@ -68,7 +68,7 @@ def comparison(comparison: "Comparison") -> None:
         sides.add_row(*row)
     say = console()
     say.print(sides)
-    say.print(comparison.verdict, markup=False)
+    say.print(comparison.verdict)
 
 
 def table(*names: str) -> "Table":
@@ -83,10 +83,10 @@ def table(*names: str) -> "Table":
 
 
 def console() -> "Console":
-    """Where tables go."""
+    """Where tables go. What is printed is never markup: names are the users' own."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def number(value: float | None, digits: int) -> str:
@@ -155,7 +155,7 @@ def _counts(front: "Front") -> str:
     unsupported = sum(p.on_front and not p.supported for p in front.points)
     text = f"{on_front} of {finite} trials are on the front"
     if unsupported:
-        text += f", {unsupported} of them so many bits above its hull that no β chooses them"
+        text += f", {unsupported} of them above its hull, where no β reaches"
     return text + "."
 
 

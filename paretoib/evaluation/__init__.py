@@ -1,6 +1,6 @@
 """One ruler for all methods: rate and relevance with their bounds."""
 
-from paretoib.evaluation._rate import GaussianMarginal, RateBounds, rate_bounds
+from paretoib.evaluation._rate import BLOCK, GaussianMarginal, RateBounds, rate_bounds
 from paretoib.evaluation._relevance import relevance_bound
 
-__all__ = ["GaussianMarginal", "RateBounds", "rate_bounds", "relevance_bound"]
+__all__ = ["BLOCK", "GaussianMarginal", "RateBounds", "rate_bounds", "relevance_bound"]

@@ -24,7 +24,7 @@ class RateBounds:
     error: Float[Tensor, ""]
 
 
-_ROWS = 128  # of the matrix of pairs that are held at a time: they should fit into a cache
+BLOCK = 128  # of the matrix of pairs that are held at a time: they should fit into a cache
 
 
 def rate_bounds(
@@ -40,7 +40,7 @@ def rate_bounds(
     count = len(z)
     own = encoding.log_prob(z).double()
     others = torch.cat(
-        [_others(encoding.log_prob_pairs(z[i : i + _ROWS]), i) for i in range(0, count, _ROWS)]
+        [_others(encoding.log_prob_pairs(z[i : i + BLOCK]), i) for i in range(0, count, BLOCK)]
     )
     mixture = torch.logaddexp(others, own) - math.log(count)
     leave_one_out = others - math.log(count - 1)

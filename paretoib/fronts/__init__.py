@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from paretoib.fronts._comparison import compare
 from paretoib.fronts._dominance import coverage, dominated_by, dominated_depth, nondominated
+from paretoib.fronts._exact import exact_curve
 from paretoib.fronts._front import build_front, hypervolume_so_far
 from paretoib.fronts._hull import Reachability, reachability
 from paretoib.fronts._indicators import (
@@ -34,6 +35,7 @@ __all__ = [
     "dominated_by",
     "dominated_depth",
     "epsilon_additive",
+    "exact_curve",
     "front_html",
     "front_png",
     "hypervolume",

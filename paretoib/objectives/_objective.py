@@ -23,9 +23,6 @@ class Objective(ABC):
     scalar tensors; the others were given to the constructor.
     """
 
-    def __init__(self, **params: Any) -> None:
-        self.params = params
-
     @abstractmethod
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         """The losses of one batch: `output` of B examples, targets `y` (B,) or (B, d)."""

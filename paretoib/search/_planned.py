@@ -8,6 +8,7 @@ from typing import Any
 
 from scipy.stats import qmc
 
+from paretoib.errors import SpecError
 from paretoib.records import TrialRecord
 from paretoib.search._driver import Driver
 from paretoib.specs import ADAPTIVE_FIELDS, SweepSpec, TrialSpec
@@ -20,6 +21,11 @@ class PlannedDriver(Driver):
         super().__init__(spec)
         # A dict for its order: trials that the plan repeats are proposed once.
         self._waiting = {trial.key: trial for trial in self.plan()}
+        if len(self._waiting) < spec.trials:
+            raise SpecError(
+                f"trials: should be at most {len(self._waiting)}, as so few of the search's "
+                f"settings differ; found {spec.trials}"
+            )
 
     @abstractmethod
     def plan(self) -> Iterator[TrialSpec]:
@@ -54,9 +60,10 @@ class Adaptive(PlannedDriver):
 
     Where a min-norm method stops on the front depends on where it starts and how long it goes
     on, so that is what differs: seed, initial scale of weights and of noise, training length,
-    and where the weighting has them μ and sqrted. The trials are a Latin hypercube (drawn with
-    the first seed): each field alone is covered evenly, whatever the number of trials. A `grid`
-    in the spec gives a field the values to choose from instead.
+    and where the weighting has them μ and sqrted. The settings are a Latin hypercube (drawn with
+    the first seed): each field alone is covered evenly, whatever their number. Every seed has the
+    same settings, so that fronts of one seed can be compared. A `grid` in the spec gives a field
+    the values to choose from instead.
     """
 
     # Ends of the logarithmic ranges; noise from Alemi et al.'s start to that of the prior.
@@ -74,22 +81,18 @@ class Adaptive(PlannedDriver):
         present = {**spec.model.params, **spec.weighting.params}
         names = [name for name in ADAPTIVE_FIELDS if name in present]
         fields = [template.resolve(name) for name in (*names, "epochs")]
-        fields += [field for field in spec.grid if field not in fields] + ["seed"]
+        fields += [field for field in spec.grid if field not in fields]
         cube = qmc.LatinHypercube(len(fields), rng=spec.seeds[0])
-        for point in cube.random(spec.trials):
-            yield template.with_fields(
-                {
-                    field: self._value(field, float(u))
-                    for field, u in zip(fields, point, strict=True)
-                }
-            )
+        for point in cube.random(spec.trials // len(spec.seeds)):
+            values = (self._value(f, float(u)) for f, u in zip(fields, point, strict=True))
+            setting = dict(zip(fields, values, strict=True))
+            for seed in spec.seeds:
+                yield template.with_fields({**setting, "seed": seed})
 
     def _value(self, field: str, u: float) -> Any:
         if field in self.spec.grid:
             values = self.spec.grid[field]
             return values[int(u * len(values))]
-        if field == "seed":
-            return self.spec.seeds[int(u * len(self.spec.seeds))]
         if field in self._RANGES:
             low, high = self._RANGES[field]
             return float(f"{low * (high / low) ** u:.4g}")

@@ -30,8 +30,10 @@ def parse_axis(axis: Any) -> Any:
     if not isinstance(axis, str):
         return axis
     if ":" not in axis:
-        value = parse_value(axis)
-        return tuple(value) if isinstance(value, list) else (value,)
+        try:
+            return tuple(yaml.safe_load(f"[{axis}]"))
+        except yaml.YAMLError as error:
+            raise ValueError(f"an axis should be values and commas; found `{axis}`") from error
     linear = axis.startswith("lin:")
     parts = axis.removeprefix("lin:").removeprefix("log:").split(":")
     try:

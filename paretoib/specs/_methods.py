@@ -9,7 +9,7 @@ from paretoib.objectives import OBJECTIVES
 class Method:
     """What `--method NAME` stands for; every part can still be set by hand.
 
-    `search` proposes the trials; `trials` and `seeds` are how many of each by default.
+    `search` proposes the trials: by default `trials` settings for each of `seeds`.
     """
 
     summary: str
@@ -24,7 +24,7 @@ class Method:
 def _scalarised(name: str) -> Method:
     entry = OBJECTIVES[name]
     if len(entry.losses) == 1:
-        return Method(entry.summary, name, "none", "grid", 3, (0, 1, 2), entry.paper)
+        return Method(entry.summary, name, "none", "grid", 1, (0, 1, 2), entry.paper)
     summary = f"{entry.summary}; a grid of β"
     return Method(summary, name, "linear", "grid", 16, (0,), entry.paper)
 
@@ -35,7 +35,7 @@ METHODS: dict[str, Method] = {
         "vib",
         "mib",
         "adaptive",
-        12,
+        4,
         (0, 1, 2),
         "mib",
     ),
@@ -44,7 +44,7 @@ METHODS: dict[str, Method] = {
         "vib",
         "mgda",
         "adaptive",
-        12,
+        4,
         (0, 1, 2),
         "Désidéri 2012; mib eqs 7–11",
     ),

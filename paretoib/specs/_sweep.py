@@ -82,6 +82,15 @@ class SweepSpec(Document):
             raise ValueError(f"grid: should name each field once; found {list(self.grid)}")
         if self.search == "grid" and not grid and "beta" in self.weighting.params:
             grid["weighting.beta"] = self._default_betas()
+        if (
+            self.search == "adaptive"
+            and "beta" in self.weighting.params
+            and ("weighting.beta" not in grid)
+        ):
+            raise ValueError(
+                f"search: adaptive does not vary β, which weighting `{self.weighting.name}` "
+                "needs; give `grid` values of beta, or search by grid"
+            )
         grid = {field: self._axis(field, values) for field, values in grid.items()}
         # The model is frozen for its users; this fills in the defaults that need other fields.
         object.__setattr__(self, "grid", grid)
@@ -110,8 +119,8 @@ class SweepSpec(Document):
         """A document with single fields set over it, each by its full or bare name.
 
         A section's name (`objective=vib_squared`) exchanges the section; fields then set belong
-        to the new one. What is set here, an adaptive search does not vary; it takes shorter
-        training than `epochs` all the same.
+        to the new one. What is set here, no search varies by itself: neither the default grid of
+        β nor an adaptive design, which takes shorter training than `epochs` all the same.
         """
         filled = dict(document)
         fields = dict(settings or {})
@@ -129,7 +138,7 @@ class SweepSpec(Document):
                 raise SpecError(f"{field}: should be set as seeds of the sweep; found {value!r}")
             held = filled.get(section, template.document[section])
             filled[section] = {**({"name": held} if isinstance(held, str) else held), name: value}
-            if sweep.search == "adaptive" and name in ADAPTIVE_FIELDS:
+            if name in (ADAPTIVE_FIELDS if sweep.search == "adaptive" else ("beta",)):
                 axes.append((field, [value]))
         axes += (grid or {}).items()
         held = filled.get("grid", {})
@@ -151,15 +160,15 @@ class SweepSpec(Document):
                 )
 
     def _default_betas(self) -> tuple[float, ...]:
-        per_seed, rest = divmod(
-            self.trials or METHODS[self.method].trials * len(self.seeds), len(self.seeds)
-        )
-        if rest:
+        return log_spaced(*OBJECTIVES[self.objective.name].betas, self._trials_a_seed())
+
+    def _trials_a_seed(self) -> int:
+        if self.trials % len(self.seeds):
             raise ValueError(
                 f"trials: should be a multiple of the number of seeds ({len(self.seeds)}), "
-                f"so that each has the same grid; found {self.trials}"
+                f"so that each has the same settings; found {self.trials}"
             )
-        return log_spaced(*OBJECTIVES[self.objective.name].betas, per_seed)
+        return self.trials // len(self.seeds) or METHODS[self.method].trials
 
     def _axis(self, field: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
         if field == "seed":
@@ -171,7 +180,7 @@ class SweepSpec(Document):
 
     def _count(self, grid: Mapping[str, tuple[Any, ...]]) -> int:
         if self.search != "grid":
-            return self.trials or METHODS[self.method].trials
+            return self._trials_a_seed() * len(self.seeds)
         size = math.prod(len(values) for values in grid.values()) * len(self.seeds)
         if size > MOST_TRIALS:
             raise ValueError(f"grid: should have at most {MOST_TRIALS} trials; found {size}")

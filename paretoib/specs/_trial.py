@@ -31,7 +31,7 @@ class Training(Document):
     schedule: Literal["constant", "exponential", "step", "plateau"] = Field(
         "constant",
         description="of the learning rate: times `decay` each epoch (exponential), every "
-        "`patience` epochs (step), or when validation has not improved for them (plateau)",
+        "`patience` epochs (step), or when validation has not improved for more of them (plateau)",
     )
     decay: float = Field(0.97, gt=0, lt=1, description="factor of the schedule")
     patience: int = Field(10, ge=1, description="epochs between two decays (step, plateau)")

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from paretoib.errors import NotFoundError
-from paretoib.fronts import build_front
-from paretoib.fronts._exact import exact_curve
+from paretoib.fronts import build_front, exact_curve
 from paretoib.records import Front, SweepInfo, TrialRecord
 from paretoib.tracking._tracker import Ruler, Tracker
 

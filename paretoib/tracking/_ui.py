@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from paretoib.tracking._store import artifact_root, is_server, tracking_uri
+from paretoib.tracking._store import artifact_root, is_server, shown, tracking_uri
 
 PORT = 5000
 
@@ -26,7 +26,7 @@ def ui(port: int = PORT, uri: str | None = None) -> UI:
     """The pages over a store, the configured one unless `uri` is given: on loopback."""
     uri = uri or tracking_uri()
     if is_server(uri):
-        return UI(uri.rstrip("/"))
+        return UI(shown(uri).rstrip("/"))
     names = ("127.0.0.1", "localhost")
     options = {
         "--host": "127.0.0.1",

@@ -16,8 +16,9 @@ class History:
 
     `loss/NAME` in the objective's own units (nats), `weight/NAME`, `weight_powered/NAME` (w̃),
     `alpha/NAME`, `gradient_norm/NAME` where a weighting computes them, all averaged over the
-    epoch's steps; `gradient_norm` of the epoch's last step; `learning_rate`; and on the
-    validation split `rate_bits`, `relevance_bits`, `accuracy`, the information plane.
+    epoch's steps; `gradient_norm` of the epoch's last step; `learning_rate`; and, on the first
+    examples of the validation split with one sample of z, `rate_bits`, `relevance_bits` and
+    `accuracy`: the information plane.
     """
 
     def __init__(self, losses: Sequence[str]) -> None:

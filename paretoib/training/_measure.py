@@ -16,21 +16,23 @@ from paretoib.distributions import (
     PointEncoding,
     standard_normal_log_prob,
 )
-from paretoib.evaluation import GaussianMarginal, rate_bounds, relevance_bound
+from paretoib.evaluation import BLOCK, GaussianMarginal, rate_bounds, relevance_bound
 from paretoib.records import Metrics
 from paretoib.training._stack import Stack
 
 SAMPLES = 12  # of z for each input, at test (after Alemi et al.)
 RATE_INPUTS = 4096  # the rate's bounds compare all pairs of inputs
+MARGINAL_INPUTS = 16_384
 _FORWARD = 1024  # inputs a forward pass
-_PAIRS = 2**24  # pairs of inputs held at a time
+_HELD = 2**24  # numbers of a matrix that are held at a time
 
 
 @dataclass(frozen=True)
 class Estimates:
     """Of M trials on one split, in nats, (M,) each.
 
-    Rates are NaN for an encoder without noise, accuracies for a continuous Y.
+    Rates are NaN for an encoder without noise, accuracies for a continuous Y. The rates are those
+    of the first `RATE_INPUTS` examples.
     """
 
     rate: Tensor
@@ -90,7 +92,11 @@ class Ruler:
 
     @torch.no_grad()
     def fit_marginals(self, split: Split) -> GaussianMarginal:
-        """A full-covariance Gaussian for each trial, fitted to its latents of a split."""
+        """A full-covariance Gaussian for each trial, fitted to its latents of a split.
+
+        To those of at most `MARGINAL_INPUTS` examples: many more than a latent has dimensions.
+        """
+        split = split.first(MARGINAL_INPUTS)
         raw = self._encode(split.x)
         noise = self._noise(len(split), torch.Generator(raw.device).manual_seed(1))
 
@@ -98,7 +104,8 @@ class Ruler:
             fitted = GaussianMarginal.fit(head(raw, noise).z)
             return fitted.mean, fitted.factor
 
-        return GaussianMarginal(*self.stack.map(fit, raw, noise, chunk=self._chunk(self.latent)))
+        chunk = self._chunk(len(split), self.latent)
+        return GaussianMarginal(*self.stack.map(fit, raw, noise, chunk=chunk))
 
     def _encode(self, x: Tensor) -> Float[Tensor, "M N R"]:
         self.stack.train(False)
@@ -129,12 +136,12 @@ class Ruler:
             bounds = rate_bounds(encoding, z, densities)
             return bounds.upper, bounds.lower, bounds.error
 
-        chunk = self._chunk(raw.shape[1])
+        chunk = self._chunk(raw.shape[1], max(BLOCK, self.latent))
         return self.stack.map(rate, raw, noise, self.prior_width, *fitted, chunk=chunk)
 
     def _accuracy(self, probabilities: Tensor, y: Tensor) -> Tensor:
         if self.dataset.classes is None:
-            return torch.full((self.stack.size,), math.nan)
+            return torch.full((self.stack.size,), math.nan, device=probabilities.device)
         return (probabilities.argmax(-1) == y).double().mean(1)
 
     def _noise(self, count: int, generator: torch.Generator) -> Float[Tensor, "M N K"]:
@@ -145,9 +152,9 @@ class Ruler:
         return tensor.expand(self.stack.size, *tensor.shape)
 
     @staticmethod
-    def _chunk(side: int) -> int:
-        """How many trials' (side, side) matrices are held at a time."""
-        return max(1, _PAIRS // side**2)
+    def _chunk(rows: int, columns: int) -> int:
+        """How many trials' (rows, columns) matrices are held at a time."""
+        return max(1, _HELD // (rows * columns))
 
 
 def _decode(

@@ -1,0 +1,109 @@
+"""`python -m jobs.sweep ID`: a sweep that the store has, on a cluster that is there."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs._worker import run_pack
+from paretoib.records import Reference
+from paretoib.search import driver
+from paretoib.specs import SweepSpec
+from paretoib.tracking import Ruler
+from paretoib.tracking._mlflow import MLflowTracker
+
+PATIENCE = 240  # seconds
+LABELS = 3.310773249917404  # bits: H(Y) of the digits' test split
+
+
+@pytest.fixture
+def cluster() -> Iterator[dict[str, str]]:
+    """Ray as an administrator starts it, on loopback with a token; the environment to join it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    ray = Path(sys.executable).with_name("ray")
+    options = ["--node-ip-address", "127.0.0.1", "--port", str(port), "--num-cpus", "1"]
+    head = subprocess.Popen(
+        [ray, "start", "--head", "--block", "--include-dashboard", "false", *options],
+        env={**os.environ, **token},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert head.stdout is not None
+    for line in head.stdout:
+        if "started" in line:
+            break
+    yield {**token, "PARETOIB_RAY_ADDRESS": f"127.0.0.1:{port}"}
+    head.terminate()
+    head.communicate(timeout=PATIENCE)
+
+
+def test_a_sweep_is_taken_up_where_it_stood(cluster: dict[str, str], tmp_path: Path) -> None:
+    """What it has is not run again, what it lacks is; a second time there is nothing to run."""
+    tracker = MLflowTracker(f"sqlite:///{tmp_path}/mlflow.db")
+    spec = SweepSpec.from_document(
+        {
+            "method": "vib",
+            "model": {"name": "mlp", "hidden": [8], "latent": 2},
+            "training": {"epochs": 1},
+            "grid": {"beta": [0.1, 0.2, 0.3]},
+        }
+    )
+    sweep = tracker.create(spec)
+    tracker.begin(sweep.id, Ruler(Reference(rate_bits=10 * LABELS, lost_bits=LABELS), LABELS))
+    (first,) = run_pack(driver(spec).ask(1), device="cpu", folder=tmp_path)
+    marked = first.model_copy(update={"seconds": 1234.5})
+    tracker.add(sweep.id, marked, hypervolume=0.0)
+
+    def job() -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "jobs.sweep", sweep.id],
+            env={**os.environ, **cluster, "PARETOIB_STORE": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    ended = job()
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    records = tracker.records(sweep.id)
+    assert [record.spec["weighting"]["beta"] for record in records] == [0.1, 0.2, 0.3]
+    assert [record.status for record in records] == ["finished"] * 3
+    assert records[0].seconds == 1234.5
+    assert tracker.find(sweep.id).status == "finished"
+
+    assert job().returncode == 0
+    assert tracker.records(sweep.id) == records
+    assert tracker.find(sweep.id).status == "finished"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["nosuch"], "`nosuch`"), ([], "usage"), (["a", "b"], "usage")]
+)
+def test_a_job_without_a_sweep_is_refused(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In one line, with code 2."""
+    from jobs.sweep import main
+    from paretoib.settings import settings
+
+    monkeypatch.setenv("PARETOIB_STORE", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["jobs.sweep", *arguments])
+    settings.cache_clear()
+    assert main() == 2
+    settings.cache_clear()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line

@@ -1,0 +1,80 @@
+"""A sweep whose workers have accidents; run as a program, it prints what became of the trials.
+
+Of the trials of 1 epoch the one with the lower β kills its worker every time; those of 2 epochs do
+the first time; of those of 3 epochs, which share a pack, the one with the lower β raises. `train_pack` here is pickled by value
+into Ray's workers, so that the accidents happen where they would.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def train_pack(config: dict[str, Any]) -> None:
+    """The real one, with accidents."""
+    epochs = config["trials"][0]["training"]["epochs"]
+    attempts = Path(config["notes"]) / f"attempts-{epochs}"
+    attempts.open("a").write("x")
+    lower = any(trial["weighting"]["beta"] < 0.05 for trial in config["trials"])
+    if (epochs == 1 and lower) or (epochs == 2 and len(attempts.read_text()) == 1):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    import torch
+
+    import jobs._worker
+    from paretoib.training import _run
+
+    run_trials = _run.run_trials
+
+    def raising(specs: Any, **options: Any) -> Any:
+        threads = attempts.with_name(f"threads-{epochs}")
+        threads.write_text(f"{torch.get_num_threads()} {os.getpid()}")
+        if any(s.training.epochs == 3 and s.weighting["beta"] < 0.05 for s in specs):
+            raise MemoryError("you tried to allocate 17179869184 bytes")
+        return run_trials(specs, **options)
+
+    _run.run_trials = raising
+    try:
+        jobs._worker.train_pack(config)
+    finally:
+        _run.run_trials = run_trials
+
+
+def main() -> None:
+    """Run the sweep; its front, what was noted on each pack, and where Ray listened."""
+    from jobs import _cluster
+    from jobs.sweep import run_sweep
+    from paretoib.settings import settings
+    from paretoib.specs import SweepSpec
+    from paretoib.tracking import MemoryTracker
+
+    notes = sys.argv[1]
+    with _cluster.ray_instance(settings()):
+        # The sweep joins the Ray that is there.
+        import ray
+
+        from jobs import _loop
+
+        address = ray.nodes()[0]["NodeManagerAddress"]
+
+        def unlucky(config: dict[str, Any]) -> None:
+            train_pack({**config, "notes": notes})
+
+        _loop.train_pack = unlucky
+        spec = SweepSpec.from_document(
+            {
+                "method": "vib",
+                "model": {"name": "mlp", "hidden": [8], "latent": 2},
+                "grid": {"beta": [0.1, 0.01], "epochs": [1, 2, 3]},
+            }
+        )
+        front = run_sweep(spec, store=MemoryTracker)
+    noted = {path.name: path.read_text() for path in Path(notes).iterdir()}
+    print(json.dumps({"front": json.loads(front.to_json()), "notes": noted, "address": address}))
+
+
+if __name__ == "__main__":
+    main()
