@@ -1,8 +1,9 @@
 """A sweep whose workers have accidents; run as a program, it prints what became of the trials.
 
 Of the trials of 1 epoch the one with the lower β kills its worker every time; those of 2 epochs do
-the first time; of those of 3 epochs, which share a pack, the one with the lower β raises. `train_pack` here is pickled by value
-into Ray's workers, so that the accidents happen where they would.
+the first time; of those of 3 epochs, which share a pack, the one with the lower β raises.
+`train_pack` here is pickled by value into Ray's workers, so that the accidents happen where they
+would.
 """
 
 import json

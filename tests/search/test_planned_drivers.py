@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from scipy.stats import spearmanr
 
+from paretoib.errors import SpecError
 from paretoib.search import driver
 from paretoib.specs import METHODS, SEARCHES, SweepSpec, TrialSpec
 
@@ -42,7 +43,7 @@ def test_a_grid_without_axes_is_its_seeds() -> None:
 @pytest.mark.parametrize("count", [6, 12, 30])
 def test_the_adaptive_design_covers_each_range_evenly(count: int) -> None:
     """On its logarithmic scale, each of N equal parts of a range holds one of N trials."""
-    found = trials(method="mib", trials=count)
+    found = trials(method="mib", trials=count, seeds=[0])
     ranges = {"initial_scale": (0.1, 2.0), "initial_noise": (0.0067, 1.0), "mu": (0.02, 20.0)}
     for field, (low, high) in ranges.items():
         values = sorted(t.get(field) for t in found)
@@ -52,17 +53,43 @@ def test_the_adaptive_design_covers_each_range_evenly(count: int) -> None:
 
 
 def test_the_adaptive_design_takes_each_choice_equally_often() -> None:
-    """Seeds, sqrted and training lengths (a quarter, half and all of the epochs)."""
-    found = trials(method="mib", trials=12, seeds=[7, 8, 9], training={"epochs": 40})
-    assert Counter(t.seed for t in found) == {7: 4, 8: 4, 9: 4}
+    """sqrted and training lengths (a quarter, half and all of the epochs)."""
+    found = trials(method="mib", trials=12, seeds=[7], training={"epochs": 40})
     assert Counter(t.get("sqrted") for t in found) == {0: 6, 1: 6}
     assert Counter(t.get("epochs") for t in found) == {10: 4, 20: 4, 40: 4}
 
 
+def test_every_seed_has_the_same_settings() -> None:
+    """So that fronts of one seed each can be compared, as those of a grid can."""
+    found = trials(method="mib", trials=12, seeds=[7, 8, 9])
+    settings = {
+        seed: [t.with_fields({"seed": 0}).key for t in found if t.seed == seed]
+        for seed in (7, 8, 9)
+    }
+    assert settings[7] == settings[8] == settings[9]
+    assert len(set(settings[7])) == 4
+
+
+def test_a_design_that_cannot_have_as_many_trials_is_refused() -> None:
+    """Fixed settings repeat themselves; a trial is run once."""
+    fixed = {"mu": [0.1], "sqrted": [0, 1], "initial_scale": [1.0], "initial_noise": [0.1]}
+    spec = SweepSpec.from_document(
+        {"method": "mib", "seeds": [0], "trials": 9, "grid": fixed, "training": {"epochs": 1}}
+    )
+    with pytest.raises(SpecError, match=r"should be at most 2.*found 9"):
+        driver(spec)
+
+
+def test_an_adaptive_search_needs_something_to_vary() -> None:
+    """Linear weights have β, which the design leaves alone."""
+    with pytest.raises(SpecError, match="does not vary β"):
+        SweepSpec.from_document({"method": "vib", "search": "adaptive"})
+
+
 def test_the_adaptive_design_varies_fields_independently() -> None:
     """No two fields move together: rank correlations over many trials are small."""
-    found = trials(method="mib", trials=200)
-    fields = ("initial_scale", "initial_noise", "mu", "sqrted", "epochs", "seed")
+    found = trials(method="mib", trials=200, seeds=[0])
+    fields = ("initial_scale", "initial_noise", "mu", "sqrted", "epochs")
     for a, b in combinations(fields, 2):
         together = spearmanr([t.get(a) for t in found], [t.get(b) for t in found])
         assert abs(float(together.statistic)) < 0.3, (a, b)
@@ -70,7 +97,7 @@ def test_the_adaptive_design_varies_fields_independently() -> None:
 
 def test_mgda_varies_what_it_has() -> None:
     """Without μ and sqrted the starts and lengths are left."""
-    found = trials(method="mgda", trials=6)
+    found = trials(method="mgda", trials=6, seeds=[0])
     assert {t.weighting for t in found} == {found[0].weighting}
     assert len({t.get("initial_scale") for t in found}) == 6
 
@@ -78,7 +105,10 @@ def test_mgda_varies_what_it_has() -> None:
 def test_a_grid_gives_the_adaptive_design_its_choices() -> None:
     """Of a field that it varies, and of one that it would leave alone."""
     found = trials(
-        method="mib", trials=12, grid={"mu": [0.1, 0.2, 0.4], "learning_rate": [1e-3, 1e-2]}
+        method="mib",
+        trials=12,
+        seeds=[0],
+        grid={"mu": [0.1, 0.2, 0.4], "learning_rate": [1e-3, 1e-2]},
     )
     assert Counter(t.get("mu") for t in found) == {0.1: 4, 0.2: 4, 0.4: 4}
     assert Counter(t.get("learning_rate") for t in found) == {1e-3: 6, 1e-2: 6}

@@ -46,7 +46,8 @@ def test_values_are_read_as_yaml(text: str, value: Any) -> None:
         ("0.1,0.2", (0.1, 0.2)),
         ("7", (7,)),
         ("l2,none", ("l2", "none")),
-        ("[[64], [32, 32]]", ([64], [32, 32])),
+        ("[64], [32, 32]", ([64], [32, 32])),
+        ("[64, 64]", ([64, 64],)),
     ],
 )
 def test_axes_are_ranges_or_lists(text: str, values: tuple[Any, ...]) -> None:
@@ -75,7 +76,7 @@ def test_an_axis_takes_the_fields_own_type() -> None:
     spec = SweepSpec.from_document(
         {
             "method": "vib",
-            "grid": {"hidden": "[[64], [32, 32]]", "latent": "lin:2:4:3", "beta": "1e-3,1"},
+            "grid": {"hidden": "[64], [32, 32]", "latent": "lin:2:4:3", "beta": "1e-3,1"},
         }
     )
     assert spec.grid == {
@@ -169,8 +170,15 @@ def test_settings_that_do_not_fit_are_refused(
 
 def test_a_setting_by_hand_is_not_varied_by_an_adaptive_search() -> None:
     """`--set mu=0.5` holds for every trial; `epochs` is the longest training, not the only one."""
-    spec = SweepSpec.assemble({"method": "mib"}, {"mu": 0.5, "latent": 4, "epochs": 40})
+    document = {"method": "mib", "seeds": [0], "trials": 12}
+    spec = SweepSpec.assemble(document, {"mu": 0.5, "latent": 4, "epochs": 40})
     trials = driver(spec).ask(spec.trials)
     assert {t.get("mu") for t in trials} == {0.5}
     assert {t.get("epochs") for t in trials} == {10, 20, 40}
     assert len({t.get("initial_scale") for t in trials}) == len(trials)
+
+
+def test_a_beta_set_by_hand_takes_the_place_of_the_default_grid() -> None:
+    """`--set beta=0.01` is one trial a seed, not a grid that ignores it."""
+    spec = SweepSpec.assemble({"method": "vib", "seeds": [0, 1]}, {"beta": "0.01"})
+    assert [t.get("beta") for t in driver(spec).ask(100)] == [0.01, 0.01]

@@ -71,7 +71,7 @@ def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> No
     found = (spec.objective.name, spec.weighting.name, spec.search, spec.seeds, spec.model.name)
     assert found == (row.objective, row.weighting, row.search, row.seeds, DATASETS[data].model)
     assert spec.name == f"{method}-{data}"
-    assert spec.trials == row.trials
+    assert spec.trials == row.trials * len(row.seeds)
     document = spec.document
     missing = [k for k, v in document.items() if v is None]
     assert missing == ["reference"]
