@@ -32,11 +32,11 @@ def plan_packs(
     kinds: dict[str, list[TrialSpec]] = {}
     for trial in trials:
         kinds.setdefault(trial.pack_key, []).append(trial)
-    share = ceil(len(trials) / max(workers, 1))
     packs: list[list[TrialSpec]] = []
     for members in kinds.values():
-        most = min(share, capacity(members[0], shape, device))
-        count = ceil(len(members) / most)
+        fit = ceil(len(members) / capacity(members[0], shape, device))
+        share = ceil(workers * len(members) / len(trials))
+        count = min(max(fit, share), len(members))
         bounds = [round(i * len(members) / count) for i in range(count + 1)]
         packs += [members[a:b] for a, b in pairwise(bounds)]
     return sorted(packs, key=lambda pack: -len(pack) * pack[0].training.epochs)

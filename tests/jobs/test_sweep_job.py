@@ -53,15 +53,16 @@ def test_a_sweep_is_taken_up_where_it_stood(cluster: dict[str, str], tmp_path: P
         {
             "method": "vib",
             "model": {"name": "mlp", "hidden": [8], "latent": 2},
-            "training": {"epochs": 1},
-            "grid": {"beta": [0.1, 0.2, 0.3]},
+            "grid": {"beta": [0.1], "epochs": [100_000, 1, 2]},
         }
     )
     sweep = tracker.create(spec)
     tracker.begin(sweep.id, Ruler(Reference(rate_bits=10 * LABELS, lost_bits=LABELS), LABELS))
-    (first,) = run_pack(driver(spec).ask(1), device="cpu", folder=tmp_path)
-    marked = first.model_copy(update={"seconds": 1234.5})
-    tracker.add(sweep.id, marked, hypervolume=0.0)
+    # The store has the one that would take hours, from a training that was shorter.
+    (long, short) = driver(spec).ask(2)
+    (trained,) = run_pack([short], device="cpu", folder=tmp_path)
+    given = trained.model_copy(update={"trial": long.key, "spec": long.document})
+    tracker.add(sweep.id, given, hypervolume=0.0)
 
     def job() -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -76,9 +77,9 @@ def test_a_sweep_is_taken_up_where_it_stood(cluster: dict[str, str], tmp_path: P
     ended = job()
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
     records = tracker.records(sweep.id)
-    assert [record.spec["weighting"]["beta"] for record in records] == [0.1, 0.2, 0.3]
-    assert [record.status for record in records] == ["finished"] * 3
-    assert records[0].seconds == 1234.5
+    assert [r.spec["training"]["epochs"] for r in records] == [100_000, 2, 1]
+    assert [r.status for r in records] == ["finished"] * 3
+    assert records[0].test == given.test
     assert tracker.find(sweep.id).status == "finished"
 
     assert job().returncode == 0
