@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -54,6 +55,7 @@ class Store:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_heed_interrupts,
         )
         self.started.append(process)
         return process
@@ -75,6 +77,11 @@ class Store:
             except OSError:
                 continue
         return found
+
+
+def _heed_interrupts() -> None:
+    """A suite that runs in the background of a shell has Ctrl-C ignored, and hands that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture
