@@ -3,6 +3,7 @@
 The pictures' libraries are imported when a picture is first asked for.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,10 @@ from paretoib.fronts._indicators import (
 if TYPE_CHECKING:
     from paretoib.fronts._interactive import comparison_html, front_html
     from paretoib.fronts._static import comparison_png, front_png
+
+# Before matplotlib is loaded: it tells on stderr how it looks for fonts, which is nothing to
+# whoever runs a sweep.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 __all__ = [
     "Reachability",
