@@ -25,6 +25,7 @@ QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints a table at verbosity 0 too
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # keeps Ray on loopback
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 
@@ -109,7 +110,7 @@ def run(trials: int, epochs: int, store: Path) -> dict[str, float]:
     from ray.air.integrations.mlflow import MLflowLoggerCallback
 
     imported = time.perf_counter()
-    ray.init(_node_ip_address="127.0.0.1", include_dashboard=False, log_to_driver=False)
+    ray.init("local", include_dashboard=False, log_to_driver=False)
     ready = time.perf_counter()
     client = MlflowClient(uri := f"sqlite:///{store / 'mlflow.db'}")
     experiment = client.create_experiment("stock", artifact_location=(store / "files").as_uri())
