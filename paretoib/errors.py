@@ -21,5 +21,17 @@ class StoreError(ParetoIBError):
     """The store cannot be read or written."""
 
 
+class StoreAwayError(StoreError):
+    """The store does not answer at the moment; the same call may succeed later."""
+
+
 class ComparisonError(ParetoIBError):
     """Sweeps that no common ruler measures: other data, other splits."""
+
+
+class OutOfMemoryError(ParetoIBError):
+    """A pack of trials does not fit into the memory of its device."""
+
+
+class ClusterError(ParetoIBError):
+    """A Ray cluster that cannot be reached, or that refuses what it was asked."""

@@ -1,13 +1,16 @@
-"""The 1 797 handwritten digits, 8×8, that come with scikit-learn: no file, no network."""
+"""The 1 797 handwritten digits, 8×8, that come with scikit-learn: no download, no network."""
 
+import gzip
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
+from torch import Tensor
 
 from paretoib.data._dataset import Dataset, Split
 from paretoib.data._images import CLASSES, subset_count
+from paretoib.errors import DataError
 
 
 def load(*, folder: Path, subset: float, split_seed: int) -> Dataset:  # noqa: ARG001
@@ -17,10 +20,9 @@ def load(*, folder: Path, subset: float, split_seed: int) -> Dataset:  # noqa: A
 
     Raises:
         SpecError: `subset` leaves no training image.
+        DataError: scikit-learn's file of them is not there or cannot be read.
     """
-    digits = load_digits()
-    x = torch.from_numpy(digits.images[:, None] / 16).float()
-    y = torch.from_numpy(digits.target).long()
+    x, y = _read()
     order = torch.from_numpy(np.random.default_rng(split_seed).permutation(len(x)))
     fifth = len(x) // 5
     test, validation, train = order.split([fifth, fifth, len(x) - 2 * fifth])
@@ -32,3 +34,20 @@ def load(*, folder: Path, subset: float, split_seed: int) -> Dataset:  # noqa: A
         test=Split(x[test], y[test]),
         classes=CLASSES,
     )
+
+
+def _read() -> tuple[Tensor, Tensor]:
+    """Images and labels from the file that scikit-learn's own loader reads.
+
+    Without importing scikit-learn, which takes a process longer than to train a small pack.
+    """
+    found = find_spec("sklearn")
+    if found is None or found.origin is None:
+        raise DataError("data set `digits` comes with scikit-learn, which is not installed")
+    path = Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    try:
+        with gzip.open(path, "rt") as file:
+            rows = torch.from_numpy(np.loadtxt(file, delimiter=",", dtype=np.float32))
+    except (OSError, EOFError, ValueError) as error:
+        raise DataError(f"cannot read scikit-learn's digits, {path}: {error}") from error
+    return rows[:, :-1].reshape(-1, 1, 8, 8) / 16, rows[:, -1].long()

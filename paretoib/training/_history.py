@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -34,8 +34,10 @@ class History:
             noted["gradient_norm"] = step.gramian.diagonal(dim1=1, dim2=2).sqrt()
         for name, values in noted.items():
             held = self._sums.get(name)
-            weighted = values * examples
-            self._sums[name] = weighted if held is None else held.add_(weighted)
+            if held is None:
+                self._sums[name] = values * examples
+            else:
+                held.add_(values, alpha=examples)
         self._steps += examples
 
     def end_epoch(
@@ -58,6 +60,14 @@ class History:
         self._sums.clear()
         self._steps = 0
         return means["loss"].isfinite().all(1)
+
+    def state(self) -> dict[str, Tensor]:
+        """The epochs that have ended, (M, epochs) under each name."""
+        return {name: torch.stack(epochs, dim=1) for name, epochs in self._epochs.items()}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        self._epochs.update({name: list(rows.unbind(1)) for name, rows in state.items()})
 
     def of(self, trial: int) -> dict[str, tuple[float | None, ...]]:
         """One trial's history; None where a value was not finite, no row where none ever was."""

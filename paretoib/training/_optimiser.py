@@ -1,88 +1,112 @@
 """Adam for a stack of trials whose learning rates may differ."""
 
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.optim import Adam
-from torch.optim.lr_scheduler import ExponentialLR, LRScheduler, ReduceLROnPlateau, StepLR
+from torch.optim.adam import adam
 
-from paretoib.specs import Training, TrialSpec
-from paretoib.training._stack import Solo, Stack
+from paretoib.specs import TrialSpec
+from paretoib.training._schedule import LearningRates
+from paretoib.training._stack import Stack
 
 
 class Optimiser:
-    """torch's fused Adam, one for each run of neighbouring trials with the same learning rate.
+    """torch's fused Adam, one call for all trials.
 
-    Each works on a slice of the stacked parameters, so that trials with one learning rate cost
-    one call, however many they are. The plateau schedule makes rates drift apart, so there every
-    trial has its own. `run_trials` sorts a pack by learning rate to keep the runs long.
+    The kernel knows one learning rate. Where trials differ in theirs, it makes a step of rate 1
+    from zero, which then moves each trial's parameters at that trial's own rate: a third slower,
+    however many rates there are. It is called as a function, because the first step of a
+    `torch.optim.Adam` imports torch's compiler, which takes longer than many a trial.
     """
 
     def __init__(self, stack: Stack, specs: Sequence[TrialSpec]) -> None:
         self.stack = stack
-        training = specs[0].training
-        self.clip_norm = training.clip_norm
-        alone = training.schedule == "plateau" and not isinstance(stack, Solo)
-        self._runs: list[tuple[slice, Adam, LRScheduler | ReduceLROnPlateau | None]] = []
-        start = 0
-        for _, members in groupby(
-            enumerate(specs), key=lambda m: m[0] if alone else m[1].training.learning_rate
-        ):
-            run = list(members)
-            trials = slice(start, start + len(run))
-            start = trials.stop
-            adam = Adam(
-                [stack.per_trial(p.detach())[trials] for p in stack.parameters],
-                lr=run[0][1].training.learning_rate,
-                fused=True,
-            )
-            self._runs.append((trials, adam, _schedule(adam, training)))
+        self.clip_norm = specs[0].training.clip_norm
+        self.rates = LearningRates(specs)
+        self.parameters = [p.detach() for p in stack.parameters]
+        self.first_moments = [torch.zeros_like(p) for p in self.parameters]
+        self.second_moments = [torch.zeros_like(p) for p in self.parameters]
+        steps = torch.zeros(len(self.parameters), device=self.parameters[0].device)
+        self.steps = list(steps.unbind())
+        self._change: list[Tensor] = []
+        self._scale_to_rates()
 
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Update every trial's parameters in place, from gradients as the stack has them."""
-        rows = [self.stack.per_trial(g) for g in gradients]
         if self.clip_norm is not None:
-            norms = gradient_norms(rows)
-            factor = (self.clip_norm / norms.clamp_min(1e-12)).clamp_max(1)
-            rows = [r * factor.view(-1, *[1] * (r.ndim - 1)) for r in rows]
-        for trials, adam, _ in self._runs:
-            for parameter, gradient in zip(adam.param_groups[0]["params"], rows, strict=True):
-                # vmap's gradients are transposed in memory, which the fused kernel misreads.
-                parameter.grad = gradient[trials].contiguous()
-            adam.step()
+            gradients = self._clipped(gradients, self.clip_norm)
+        # vmap's gradients are transposed in memory, which the fused kernel misreads.
+        gradients = [g.contiguous() for g in gradients]
+        if not self._change:
+            self._adam(self.parameters, gradients, self.rates.now[0])
+            return
+        torch._foreach_zero_(self._change)
+        self._adam(self._change, gradients, 1.0)
+        for parameter, change in zip(self.parameters, self._change, strict=True):
+            parameter.addcmul_(change, self._rates.view(-1, *[1] * (change.ndim - 1)))
 
-    def end_epoch(self, validation_loss: Float[Tensor, " M"]) -> None:
-        """Move every schedule on by an epoch."""
-        for trials, _, schedule in self._runs:
-            if isinstance(schedule, ReduceLROnPlateau):
-                schedule.step(float(validation_loss[trials.start]))
-            elif schedule is not None:
-                schedule.step()
+    def end_epoch(self, epoch: int, validation_losses: Float[Tensor, " M"]) -> None:
+        """Move every learning rate on after an epoch."""
+        self.rates.end_epoch(epoch, validation_losses.tolist())
+        self._scale_to_rates()
 
-    @property
-    def learning_rates(self) -> list[float]:
-        """The present learning rate of every trial."""
-        return [
-            float(adam.param_groups[0]["lr"])
-            for trials, adam, _ in self._runs
-            for _ in range(trials.stop - trials.start)
-        ]
+    def state(self) -> dict[str, Tensor]:
+        """Adam's moments, its steps and the learning rates, (M, …) each."""
+        steps = torch.full((len(self.rates.now),), float(self.steps[0]))
+        return {"steps": steps, **self.rates.state(), **self._moments()}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        for name, moment in self._moments().items():
+            moment.copy_(state[name])
+        for step in self.steps:
+            step.fill_(state["steps"][0])
+        self.rates.load(state)
+        self._scale_to_rates()
+
+    def _moments(self) -> dict[str, Tensor]:
+        kinds = {"first_moment": self.first_moments, "second_moment": self.second_moments}
+        return {
+            f"{kind}/{i}": self.stack.per_trial(moment)
+            for kind, moments in kinds.items()
+            for i, moment in enumerate(moments)
+        }
+
+    def _scale_to_rates(self) -> None:
+        if len(set(self.rates.now)) > 1:
+            self._rates = torch.tensor(self.rates.now).to(self.parameters[0])
+            self._change = self._change or [torch.empty_like(p) for p in self.parameters]
+        else:
+            self._change = []
+
+    def _adam(self, parameters: list[Tensor], gradients: list[Tensor], rate: float) -> None:
+        adam(
+            parameters,
+            gradients,
+            self.first_moments,
+            self.second_moments,
+            [],
+            self.steps,
+            fused=True,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
+
+    def _clipped(self, gradients: Sequence[Tensor], most: float) -> list[Tensor]:
+        rows = [self.stack.per_trial(g) for g in gradients]
+        factor = (most / gradient_norms(rows).clamp_min(1e-12)).clamp_max(1)
+        scaled = [r * factor.view(-1, *[1] * (r.ndim - 1)) for r in rows]
+        return [s.view_as(g) for s, g in zip(scaled, gradients, strict=True)]
 
 
 def gradient_norms(rows: Sequence[Tensor]) -> Float[Tensor, " M"]:
     """Each trial's gradient norm over all parameters; `rows` are (M, …) each."""
     squares = [torch.linalg.vecdot(r.flatten(1), r.flatten(1)) for r in rows]
     return torch.stack(squares).sum(0).sqrt()
-
-
-def _schedule(adam: Adam, training: Training) -> LRScheduler | ReduceLROnPlateau | None:
-    if training.schedule == "exponential":
-        return ExponentialLR(adam, gamma=training.decay)
-    if training.schedule == "step":
-        return StepLR(adam, step_size=training.patience, gamma=training.decay)
-    if training.schedule == "plateau":
-        return ReduceLROnPlateau(adam, factor=training.decay, patience=training.patience)
-    return None

@@ -1,7 +1,8 @@
 """A pack of trials while it trains."""
 
+import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -17,21 +18,26 @@ from paretoib.specs import Section, TrialSpec
 from paretoib.training._batches import Batch, Batches, stream_seed
 from paretoib.training._history import History
 from paretoib.training._measure import Estimates, Ruler, to_metrics
+from paretoib.training._memory import keep_freed_memory
 from paretoib.training._optimiser import Optimiser, gradient_norms
 from paretoib.training._stack import Stack, stack
-from paretoib.training._step import Step, training_step
+from paretoib.training._step import Losses, Step, training_step
 from paretoib.weighting import WEIGHTINGS
 from paretoib.weighting._weighting import Weighting
 
 # Validation examples that the history's information plane is drawn from, and half the training
-# examples that its marginal is fitted to.
-HISTORY_INPUTS = 256
+# examples that its marginal is fitted to, or more where the latent has many dimensions.
+HISTORY_INPUTS = 128
+
+# What training changes, and a checkpoint holds.
+_PARTS = ("stack", "optimiser", "batches", "history")
 
 
 class Pack:
     """Models, optimiser and histories of trials that are trained together."""
 
     def __init__(self, specs: Sequence[TrialSpec], dataset: Dataset, device: torch.device) -> None:
+        keep_freed_memory()
         self.specs = specs
         self.dataset = dataset
         self.device = device
@@ -54,37 +60,95 @@ class Pack:
             batch_size=first.training.batch_size,
             latent=latent,
         )
+        self.validation = dataset.validation.first(HISTORY_INPUTS)
+        self.sample = dataset.train.first(max(2 * HISTORY_INPUTS, 4 * latent))
+        self.epoch = 0
         self.diverged_in: list[int | None] = [None] * len(specs)
 
     def train(self) -> None:
-        """All epochs, or until every trial has diverged."""
-        validation = self.dataset.validation.first(HISTORY_INPUTS)
-        sample = self.dataset.train.first(2 * HISTORY_INPUTS)
-        for epoch in range(1, self.specs[0].training.epochs + 1):
-            self.stack.train(True)
-            for batch in self.batches.epoch():
-                step = self.step(batch)
-            norms = gradient_norms([self.stack.per_trial(g) for g in step.gradients])
-            marginals = self.ruler.fit_marginals(sample)
-            estimates = self.ruler.estimate(validation, samples=1, marginals=marginals)
-            finite = self.history.end_epoch(estimates, norms, self.optimiser.learning_rates)
-            self.optimiser.end_epoch(estimates.cross_entropy)
-            for trial in (~finite).nonzero().flatten().tolist():
-                self.diverged_in[trial] = self.diverged_in[trial] or epoch
-            if all(self.diverged_in):
-                return
+        """All epochs that are left, or until every trial has diverged."""
+        while not self.trained:
+            self.train_epoch()
 
-    def measure(self, seconds: float) -> list[TrialRecord]:
-        """Every trial's record. `seconds` is what the pack has cost so far."""
-        started = time.perf_counter()
+    @property
+    def trained(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.epoch == self.specs[0].training.epochs or all(self.diverged_in)
+
+    def train_epoch(self, until: float = math.inf) -> Estimates:
+        """One epoch; its estimates on the first examples of the validation split.
+
+        Raises `TimeoutError` at the first step past `until` (seconds of `time.perf_counter`).
+        """
+        self.stack.train(True)
+        for batch in self.batches.epoch():
+            step = self.step(batch)
+            if time.perf_counter() > until:
+                raise TimeoutError
+        self.epoch += 1
+        norms = gradient_norms([self.stack.per_trial(g) for g in step.gradients])
+        marginals = self.ruler.fit_marginals(self.sample)
+        estimates = self.ruler.estimate(self.validation, samples=1, marginals=marginals)
+        finite = self.history.end_epoch(estimates, norms, self.optimiser.rates.now)
+        self.optimiser.end_epoch(self.epoch, estimates.cross_entropy)
+        for trial in (~finite).nonzero().flatten().tolist():
+            self.diverged_in[trial] = self.diverged_in[trial] or self.epoch
+        return estimates
+
+    def reached(self, estimates: Estimates) -> dict[str, tuple[float, float] | None]:
+        """(rate, lost) of each trial in bits, by its key; None where either is not finite."""
+        _, ceiling = self.dataset.entropies(self.validation)
+        rates = (estimates.rate / math.log(2)).tolist()
+        lost = ((ceiling - estimates.relevance) / math.log(2)).tolist()
+        known = estimates.cross_entropy.isfinite() & estimates.rate.isfinite()
+        return {
+            spec.key: (rate, lost) if finite and not diverged else None
+            for spec, rate, lost, finite, diverged in zip(
+                self.specs, rates, lost, known.tolist(), self.diverged_in, strict=True
+            )
+        }
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that training changes, one row a trial."""
+        states = {part: getattr(self, part).state() for part in _PARTS}
+        named = {f"{part}/{k}": t for part, tensors in states.items() for k, t in tensors.items()}
+        return {"diverged_in": torch.tensor([e or 0 for e in self.diverged_in]), **named}
+
+    def fits(self, state: Mapping[str, Tensor], epoch: int) -> bool:
+        """Whether `state` can be that of these trials after an `epoch`."""
+        own = self.state()
+        history = {n: tuple(t.shape) for n, t in state.items() if n.startswith("history/")}
+        shapes = {n: (t.shape, t.dtype) for n, t in state.items() if n not in history}
+        return (
+            0 < epoch <= self.specs[0].training.epochs
+            and shapes == {n: (t.shape, t.dtype) for n, t in own.items()}
+            and set(history.values()) == {(len(self.specs), epoch)}
+        )
+
+    def load(self, state: Mapping[str, Tensor], epoch: int) -> None:
+        """Go on after an `epoch` from what `state` gave then for the same trials."""
+        self.epoch = epoch
+        self.diverged_in = [e or None for e in state["diverged_in"].tolist()]
+        for part in _PARTS:
+            prefix = f"{part}/"
+            own = {k.removeprefix(prefix): t for k, t in state.items() if k.startswith(prefix)}
+            getattr(self, part).load(own)
+
+    def only(self, trials: Sequence[int]) -> "Pack":
+        """A pack of some of the trials, each as far as it is here."""
+        pack = Pack([self.specs[i] for i in trials], self.dataset, self.device)
+        pack.load({name: rows[list(trials)] for name, rows in self.state().items()}, self.epoch)
+        return pack
+
+    def measure(self) -> list[dict[str, Any]]:
+        """How every trial ended: its status, and its metrics or a reason why it has none."""
         marginals = self.ruler.fit_marginals(self.dataset.train)
         splits = {"validation": self.dataset.validation, "test": self.dataset.test}
         estimates = {
             name: self.ruler.estimate(split, marginals=marginals) for name, split in splits.items()
         }
-        share = (seconds + time.perf_counter() - started) / len(self.specs)
-        records = []
-        for trial, spec in enumerate(self.specs):
+        outcomes = []
+        for trial in range(len(self.specs)):
             outcome: dict[str, Any] = {"status": "finished"}
             if reason := self._diverged(trial, estimates.values()):
                 outcome = {"status": "diverged", "reason": reason}
@@ -92,20 +156,27 @@ class Pack:
                 for name, split in splits.items():
                     _, ceiling = self.dataset.entropies(split)
                     outcome[name] = to_metrics(estimates[name], trial, ceiling, len(split))
-            records.append(
-                TrialRecord(
-                    trial=spec.key,
-                    spec=spec.document,
-                    history=self.history.of(trial),
-                    seconds=share,
-                    device=str(self.device),
-                    pack=len(self.specs),
-                    **outcome,
-                )
-            )
-        return records
+            outcomes.append(outcome)
+        return outcomes
 
-    def _diverged(self, trial: int, estimates: Iterable[Estimates]) -> str | None:
+    def record(self, trial: int, outcome: Mapping[str, Any], seconds: float) -> TrialRecord:
+        """A trial's record: its outcome, its history so far, and what it cost.
+
+        A loss that was not finite counts before any other reason to have no metrics.
+        """
+        if outcome["status"] != "finished" and (reason := self._diverged(trial)):
+            outcome = {"status": "diverged", "reason": reason}
+        return TrialRecord(
+            trial=self.specs[trial].key,
+            spec=self.specs[trial].document,
+            history=self.history.of(trial),
+            seconds=seconds,
+            device=str(self.device),
+            pack=len(self.specs),
+            **outcome,
+        )
+
+    def _diverged(self, trial: int, estimates: Iterable[Estimates] = ()) -> str | None:
         """Why a trial counts as diverged, if it does."""
         if epoch := self.diverged_in[trial]:
             return f"loss not finite in epoch {epoch}"
@@ -125,7 +196,7 @@ class Pack:
         with self._precision():
             raw = self.stack.map(lambda encoder, _, x: encoder(x), batch.x)
 
-        def losses_of(raw: Tensor) -> Tensor:
+        def losses_of(raw: Tensor) -> Losses:
             with self._precision():
                 return self.stack.map(
                     self._losses, raw, batch.noise, batch.y, self.hyper["objective"]
@@ -135,8 +206,8 @@ class Pack:
 
     def _losses(
         self, _: Any, head: Any, raw: Tensor, noise: Tensor, y: Tensor, hyper: Any
-    ) -> Tensor:
-        return torch.stack(self.objective.losses(head(raw.float(), noise), y, hyper))
+    ) -> Losses:
+        return self.objective.losses(head(raw.float(), noise), y, hyper)
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.specs[0].training.precision == "bf16":

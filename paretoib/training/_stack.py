@@ -1,12 +1,11 @@
 """M models as one: parameters stacked along a leading axis, or the plain module for M = 1."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
-from torch.utils._pytree import tree_map
 
 from paretoib.models._model import Model
 
@@ -30,13 +29,22 @@ class Stack(ABC):
     def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:
         """`function(encoder, head, *args)` for every trial; tensors gain the trials' axis.
 
-        `stacked` are pytrees of tensors with leading axis M; at most `chunk` trials are worked
-        on at a time.
+        `stacked` are tensors with leading axis M, or tuples and dicts of them; at most `chunk`
+        trials are worked on at a time.
         """
 
     @abstractmethod
     def per_trial(self, gradient: Tensor) -> Tensor:
         """A parameter's gradient as (M, …)."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """Every parameter and buffer by its name, (M, …) each: no copies."""
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Overwrite parameters and buffers with what `state` gave."""
+        for name, held in self.state().items():
+            held.copy_(state[name])
 
     @abstractmethod
     def train(self, mode: bool) -> None:
@@ -54,12 +62,16 @@ class Solo(Stack):
         self.shared = len(encoder)
 
     def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:  # noqa: ARG002
-        first = tree_map(lambda t: t[0], stacked)
+        # Views both ways: to index instead would cost a copy in the backward pass.
+        first = _each(lambda t: t.squeeze(0), stacked)
         result = function(self.model.encoder, self.model.head, *first)
-        return tree_map(lambda t: t.unsqueeze(0), result)
+        return _each(lambda t: t.unsqueeze(0), result)
 
     def per_trial(self, gradient: Tensor) -> Tensor:
         return gradient.unsqueeze(0)
+
+    def state(self) -> dict[str, Tensor]:
+        return {name: t.unsqueeze(0) for name, t in self.model.state_dict().items()}
 
     def train(self, mode: bool) -> None:
         self.model.train(mode)
@@ -94,6 +106,14 @@ class Stacked(Stack):
     def per_trial(self, gradient: Tensor) -> Tensor:
         return gradient
 
+    def state(self) -> dict[str, Tensor]:
+        return {
+            f"{part}.{name}": tensor.detach()
+            for part, states in (("encoder", self._encoder), ("head", self._head))
+            for tensors in states
+            for name, tensor in tensors.items()
+        }
+
     def train(self, mode: bool) -> None:
         self.template.train(mode)
 
@@ -108,3 +128,12 @@ def _states(modules: list[nn.Module]) -> tuple[dict[str, Tensor], dict[str, Tens
     for tensor in parameters.values():
         tensor.requires_grad_()
     return parameters, buffers
+
+
+def _each(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
+    """`function` of every tensor in tuples and dicts of them (torch's `tree_map` is slower)."""
+    if isinstance(tree, Tensor):
+        return function(tree)
+    if isinstance(tree, dict):
+        return {name: _each(function, branch) for name, branch in tree.items()}
+    return tuple([_each(function, branch) for branch in tree])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 from paretoib.training._stack import Stack
 from paretoib.weighting._weighting import Weighting, Weights
 
-LossFunction = Callable[[Float[Tensor, "M B R"]], Float[Tensor, "M m"]]
+Losses = tuple[Float[Tensor, " M"], ...]
+LossFunction = Callable[[Float[Tensor, "M B R"]], Losses]
 
 
 @dataclass(frozen=True)
@@ -43,23 +45,25 @@ def training_step(
 
 
 def _scalarised(
-    stack: Stack, weighting: Weighting, hyper: Mapping[str, Any], losses: Tensor
+    stack: Stack, weighting: Weighting, hyper: Mapping[str, Any], losses: Losses
 ) -> Step:
     """One backward pass of the weighted sum."""
-    weights = weighting(losses.detach(), None, hyper)
-    gradients = _gradients((weights.step * losses).sum(1), stack.parameters)
-    return Step(gradients, losses.detach(), weights)
+    values = _values(losses)
+    weights = weighting(values, None, hyper)
+    products = [torch.dot(*pair) for pair in zip(losses, weights.step.unbind(1), strict=True)]
+    return Step(_gradients(reduce(torch.add, products), stack.parameters), values, weights)
 
 
 def _over_parameters(
-    stack: Stack, weighting: Weighting, hyper: Mapping[str, Any], losses: Tensor
+    stack: Stack, weighting: Weighting, hyper: Mapping[str, Any], losses: Losses
 ) -> Step:
     """A backward pass a loss; their gradients are then weighed and added, without another."""
+    values = _values(losses)
     each = _each_loss(losses, stack.parameters)
     compared = stack.shared if weighting.over == "shared" else len(stack.parameters)
     gramian = _gramian([[stack.per_trial(g) for g in grads[:compared]] for grads in each])
-    weights = weighting(losses.detach(), gramian, hyper)
-    return Step(_combine(stack, each, weights), losses.detach(), weights, gramian)
+    weights = weighting(values, gramian, hyper)
+    return Step(_combine(stack, each, weights), values, weights, gramian)
 
 
 def _at_latent(
@@ -72,39 +76,48 @@ def _at_latent(
     """Gradients compared at the encoder's output; the encoder sees one backward pass."""
     latent = raw.detach().requires_grad_()
     losses = losses_of(latent)
+    values = _values(losses)
     each = _each_loss(losses, [latent, *stack.parameters[stack.shared :]])
     gramian = _gramian([grads[:1] for grads in each])
-    weights = weighting(losses.detach(), gramian, hyper)
+    weights = weighting(values, gramian, hyper)
     at_latent = torch.einsum("mi,imbr->mbr", weights.step, torch.stack([g[0] for g in each]))
-    of_encoder = torch.autograd.grad(raw, stack.parameters[: stack.shared], at_latent)
+    of_encoder = _gradients(
+        torch.dot(raw.flatten(), at_latent.flatten()), stack.parameters[: stack.shared]
+    )
     of_head = _combine(stack, [grads[1:] for grads in each], weights)
-    return Step([*of_encoder, *of_head], losses.detach(), weights, gramian)
+    return Step([*of_encoder, *of_head], values, weights, gramian)
+
+
+def _values(losses: Losses) -> Float[Tensor, "M m"]:
+    return torch.stack([loss.detach() for loss in losses], dim=1)
 
 
 def _gradients(
-    loss: Float[Tensor, " M"], inputs: Sequence[Tensor], *, retain: bool = False
+    summed: Float[Tensor, ""], inputs: Sequence[Tensor], *, retain: bool = False
 ) -> list[Tensor]:
-    """Each trial's gradient; zeros for what a loss does not depend on.
+    """Each trial's gradient of a sum over trials; zeros for what it does not depend on.
 
-    Trials do not touch each other's parameters, so the sum's gradient is everyone's own.
+    Trials do not touch each other's parameters, so the gradient of all is everyone's own. Weights
+    are within the sum: given to `grad` apart, they would make it import sympy.
     """
-    return list(
-        torch.autograd.grad(loss.sum(), inputs, retain_graph=retain, materialize_grads=True)
-    )
+    return list(torch.autograd.grad(summed, inputs, retain_graph=retain, materialize_grads=True))
 
 
-def _each_loss(losses: Float[Tensor, "M m"], inputs: Sequence[Tensor]) -> list[list[Tensor]]:
-    last = losses.shape[1] - 1
-    return [_gradients(losses[:, i], inputs, retain=i < last) for i in range(last + 1)]
+def _each_loss(losses: Losses, inputs: Sequence[Tensor]) -> list[list[Tensor]]:
+    last = losses[-1]
+    return [_gradients(loss.sum(), inputs, retain=loss is not last) for loss in losses]
 
 
 def _gramian(each: Sequence[Sequence[Tensor]]) -> Float[Tensor, "M m m"]:
     """⟨g_i, g_j⟩ of each trial; `each[i]` are loss i's gradients, (M, …) each."""
     flat = [[g.flatten(1) for g in grads] for grads in each]
-    return torch.stack(
-        [torch.stack([_inner(a, b) for b in flat], dim=1) for a in flat],
-        dim=1,
-    )
+    count = len(flat)
+    inner = {(i, j): _inner(flat[i], flat[j]) for i in range(count) for j in range(i, count)}
+    rows = [
+        torch.stack([inner[min(i, j), max(i, j)] for j in range(count)], dim=1)
+        for i in range(count)
+    ]
+    return torch.stack(rows, dim=1)
 
 
 def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Float[Tensor, " M"]:

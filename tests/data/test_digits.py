@@ -1,10 +1,15 @@
 """The embedded data set."""
 
+from pathlib import Path
+
+import numpy as np
+import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from paretoib.data import DATASETS
+from paretoib.data import DATASETS, _digits
 from paretoib.data._dataset import Dataset
+from paretoib.errors import DataError
 
 
 def load(subset: float = 1.0, split_seed: int = 0) -> Dataset:
@@ -12,20 +17,40 @@ def load(subset: float = 1.0, split_seed: int = 0) -> Dataset:
     return DATASETS["digits"].load()(folder=folder, subset=subset, split_seed=split_seed)
 
 
-def rows(data: Dataset) -> list[tuple[float, ...]]:
-    """All examples of all splits, label last, sorted."""
-    splits = (data.train, data.validation, data.test)
-    joined = torch.cat([torch.cat([s.x.flatten(1) * 16, s.y[:, None]], 1) for s in splits])
-    return sorted(tuple(row) for row in joined.tolist())
+@pytest.mark.parametrize("split_seed", [0, 7])
+def test_splits_are_scikit_learns_digits_in_a_seeded_order(split_seed: int) -> None:
+    """20 %, 20 % and 60 % of scikit-learn's own, permuted by numpy's generator; in [0, 1]."""
+    data, digits = load(split_seed=split_seed), load_digits()
+    order = np.random.default_rng(split_seed).permutation(1797)
+    splits = (data.test, data.validation, data.train)
+    assert [len(split) for split in splits] == [359, 359, 1079]
+    x, y = (torch.cat([getattr(split, name) for split in splits]) for name in ("x", "y"))
+    assert (x.dtype, y.dtype) == (torch.float32, torch.int64)
+    assert torch.equal(x[:, 0].double() * 16, torch.from_numpy(digits.images[order]))
+    assert torch.equal(y, torch.from_numpy(digits.target[order]))
+    assert (data.shape, float(x.max())) == ((1, 8, 8), 1.0)
 
 
-def test_splits_hold_every_digit_once() -> None:
-    """60 %, 20 % and 20 % of the digits, disjoint, with their labels, pixels in [0, 1]."""
-    data, digits = load(), load_digits()
-    expected = [(*x, y) for x, y in zip(digits.data.tolist(), digits.target.tolist(), strict=True)]
-    assert rows(data) == sorted(expected)
-    assert [len(s) for s in (data.train, data.validation, data.test)] == [1079, 359, 359]
-    assert (data.shape, float(data.train.x.max())) == ((1, 8, 8), 1.0)
+def test_without_scikit_learn_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core without it can train on other data."""
+    monkeypatch.setattr(_digits, "find_spec", lambda _: None)
+    with pytest.raises(DataError, match="comes with scikit-learn, which is not installed"):
+        load()
+
+
+@pytest.mark.parametrize("content", [None, b"no gzip", b"\x1f\x8b\x08\x00truncated"])
+def test_a_file_that_cannot_be_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+) -> None:
+    """Absent or damaged."""
+    file = tmp_path / "datasets" / "data" / "digits.csv.gz"
+    if content is not None:
+        file.parent.mkdir(parents=True)
+        file.write_bytes(content)
+    found = type("Spec", (), {"origin": str(tmp_path / "__init__.py")})
+    monkeypatch.setattr(_digits, "find_spec", lambda _: found)
+    with pytest.raises(DataError, match=f"cannot read scikit-learn's digits, {file}"):
+        load()
 
 
 def test_subset_is_a_share_of_the_training_split() -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paretoib.data._load import load_dataset
+from paretoib.models import MODELS, ModelEntry
 from paretoib.specs import SweepSpec, TrialSpec
 from paretoib.training._batches import Batch
 from paretoib.training._pack import Pack
@@ -111,3 +112,25 @@ def assert_same() -> Callable[..., None]:
             assert left == pytest.approx(right, rel=rel, abs=rel / 10), path
 
     return check
+
+
+class TinyConv(nn.Module):
+    """A convolution with batch norm."""
+
+    def __init__(self, shape: tuple[int, ...], latent: int, *, noise: bool) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(shape[0], 4, 3, stride=2, bias=False), nn.BatchNorm2d(4), nn.ReLU()
+        )
+        self.output = nn.Linear(36, latent * (2 if noise else 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.output(self.features(x).flatten(1))
+
+
+@pytest.fixture
+def tiny_conv(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a model with batch norm, registered for one test."""
+    entry = ModelEntry(f"{__name__}:TinyConv", "a test's", params=MODELS["linear"].params)
+    monkeypatch.setitem(MODELS, "tiny_conv", entry)
+    return "tiny_conv"

@@ -52,6 +52,43 @@ def test_a_diverged_trial_leaves_its_neighbours_untouched(
         assert_same(record.test.model_dump(), expected.test.model_dump(), rel=1e-4)
 
 
+@pytest.mark.parametrize("method", ["vib", "vib_squared", "mib"])
+def test_a_kl_beyond_single_precision_poisons_nobody(
+    trial: Trial, assert_same: Callable[..., None], method: str
+) -> None:
+    """A prior so narrow that the KL overflows: that trial diverges, and its neighbours end as ever.
+
+    Also where its learning rate is its own, so that all trials' steps are scaled.
+    """
+    neighbours = [trial(method, seed=seed, initial_noise=0.3) for seed in (0, 1)]
+    without = run_trials(neighbours, device="cpu")
+    for rate in (1e-3, 1e-2):
+        bad = trial(method, prior_width=1e-20, learning_rate=rate)
+        records = run_trials([neighbours[0], bad, neighbours[1]], device="cpu")
+        assert [r.status for r in records] == ["finished", "diverged", "finished"]
+        assert records[1].reason == "loss not finite in epoch 1"
+        for record, expected in zip((records[0], records[2]), without, strict=True):
+            assert record.test is not None
+            assert expected.test is not None
+            assert_same(record.history, expected.history, rel=1e-4)
+            assert_same(record.test.model_dump(), expected.test.model_dump(), rel=1e-4)
+
+
+def test_a_kl_that_explodes_later_poisons_nobody(trial: Trial) -> None:
+    """It grows until it overflows in epoch 4; the neighbour, at the same rate, ends as alone."""
+    fields: dict[str, Any] = {"beta": 0.0, "epochs": 6, "learning_rate": 0.1}
+    bad, good = trial(**fields, prior_width=1e-17), trial(**fields)
+    records = run_trials([bad, good], device="cpu")
+    assert records[0].reason == "loss not finite in epoch 4"
+    finite = [value is not None for value in records[0].history["loss/compression"]]
+    assert finite == [True, True, True, False, False, False]
+    strict_json(records[0])
+    alone = run_trials([good], device="cpu")[0]
+    assert records[1].history["loss/prediction"] == pytest.approx(
+        alone.history["loss/prediction"], rel=1e-3
+    )
+
+
 def test_a_clipped_neighbour_is_untouched(trial: Trial) -> None:
     """The norm that clips a trial's gradient is its own: a neighbour's NaN does not reach it."""
     good = trial(**DEEP, clip_norm=0.1)

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from paretoib.data._dataset import Split
 from paretoib.data._load import load_dataset
-from paretoib.models import MODELS, ModelEntry
 from paretoib.records import TrialRecord
 from paretoib.specs import TrialSpec
 from paretoib.training._pack import Pack
@@ -128,28 +127,6 @@ def test_every_varied_field_matters(trial: Trial) -> None:
     assert len(ends) == len(specs)
 
 
-class TinyConv(nn.Module):
-    """A convolution with batch norm."""
-
-    def __init__(self, shape: tuple[int, ...], latent: int, *, noise: bool) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(shape[0], 4, 3, stride=2, bias=False), nn.BatchNorm2d(4), nn.ReLU()
-        )
-        self.output = nn.Linear(36, latent * (2 if noise else 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.output(self.features(x).flatten(1))
-
-
-@pytest.fixture
-def tiny_conv(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a model with batch norm, registered for one test."""
-    entry = ModelEntry(f"{__name__}:TinyConv", "a test's", params=MODELS["linear"].params)
-    monkeypatch.setitem(MODELS, "tiny_conv", entry)
-    return "tiny_conv"
-
-
 def running_statistics(pack: Pack, trial: int) -> dict[str, Tensor]:
     """Batch norm's buffers of a trial."""
     if isinstance(pack.stack, Solo):
@@ -188,7 +165,7 @@ def test_measuring_leaves_batch_norm_as_training_left_it(
     pack = pack_of([trial(model=tiny_conv, epochs=1, seed=s) for s in (0, 1)])
     pack.train()
     before = {k: v.clone() for k, v in running_statistics(pack, 1).items()}
-    pack.measure(0.0)
+    pack.measure()
     for name, value in running_statistics(pack, 1).items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
 

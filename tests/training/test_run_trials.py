@@ -1,5 +1,6 @@
 """What run_trials refuses, and what its records say."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +61,10 @@ def test_absent_data_are_a_data_error(
 def test_a_record_says_what_was_asked_and_what_it_cost(trial: Trial) -> None:
     """Key, spec, device and size of the pack; the pack's time is shared out evenly."""
     specs = [trial(seed=s) for s in range(3)]
+    started = time.perf_counter()
     records = run_trials(specs, device="cpu")
+    seconds = time.perf_counter() - started
+    assert 0.5 * seconds < sum(record.seconds for record in records) <= seconds
     for spec, record in zip(specs, records, strict=True):
         assert TrialSpec.model_validate(record.spec) == spec
         assert (record.trial, record.device, record.pack) == (spec.key, "cpu", 3)

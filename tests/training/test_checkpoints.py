@@ -1,0 +1,292 @@
+"""A pack that is interrupted goes on from its checkpoint, to the very same records."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from paretoib.records import TrialRecord
+from paretoib.specs import TrialSpec
+from paretoib.training import _checkpoint
+from paretoib.training._pack import Pack
+from paretoib.training._run import run_trials
+
+Trial = Callable[..., TrialSpec]
+
+EPOCHS = 5
+RATES = (1e-2, 3e-2, 1e-3)
+KINDS: dict[str, dict[str, Any]] = {
+    "one rate": {"method": "vib", "learning_rate": 1e-2},
+    "mib, decaying": {"method": "mib", "schedule": "exponential", "clip_norm": 0.5},
+    "plateau": {"method": "vib", "schedule": "plateau", "patience": 1, "decay": 0.5},
+    "step": {"method": "mgda", "schedule": "step", "patience": 2},
+}
+
+
+def specs_of(trial: Trial, kind: dict[str, Any], count: int) -> list[TrialSpec]:
+    """Trials of which some share a seed, with rates of their own unless the kind has one."""
+    fixed = {"epochs": EPOCHS, "initial_noise": 0.3, "subset": 0.3}
+    return [
+        trial(**fixed | {"seed": i // 2, "prior_width": 1.0 + i, "learning_rate": RATES[i]} | kind)
+        for i in range(count)
+    ]
+
+
+def timeless(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The records without what they cost."""
+    return [record.model_copy(update={"seconds": 0.0}) for record in records]
+
+
+class Interrupted(BaseException):
+    """The end of a worker, within its process."""
+
+
+def interrupt_in(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
+    """Whoever trains is interrupted when this epoch has begun."""
+    step = Pack.step
+
+    def interrupted(pack: Pack, batch: Any) -> Any:
+        if pack.epoch == epoch - 1:
+            monkeypatch.setattr(Pack, "step", step)
+            raise Interrupted
+        return step(pack, batch)
+
+    monkeypatch.setattr(Pack, "step", interrupted)
+
+
+def epochs_trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that grows by every epoch that is trained from here on."""
+    seen: list[int] = []
+    train_epoch = Pack.train_epoch
+
+    def noted(pack: Pack, *args: Any) -> Any:
+        estimates = train_epoch(pack, *args)
+        seen.append(pack.epoch)
+        return estimates
+
+    monkeypatch.setattr(Pack, "train_epoch", noted)
+    return seen
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_an_interrupted_pack_ends_as_if_it_had_run_through(
+    trial: Trial,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: dict[str, Any],
+    count: int,
+) -> None:
+    """Interrupted in two epochs: the same records to the last bit, and no epoch is run twice."""
+    specs = specs_of(trial, kind, count)
+    through = run_trials(specs, device="cpu")
+    seen = epochs_trained(monkeypatch)
+    for epoch in (3, 5):
+        interrupt_in(monkeypatch, epoch)
+        with pytest.raises(Interrupted):
+            run_trials(specs, device="cpu", checkpoints=tmp_path, every=0)
+    records = run_trials(specs, device="cpu", checkpoints=tmp_path, every=0)
+    assert timeless(records) == timeless(through)
+    assert seen == [1, 2, 3, 4, 5]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_batch_norm_goes_on_too(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_conv: str, count: int
+) -> None:
+    """Running statistics are state."""
+    specs = [trial(model=tiny_conv, seed=i, epochs=2) for i in range(count)]
+    through = run_trials(specs, device="cpu")
+    interrupt_in(monkeypatch, 2)
+    with pytest.raises(Interrupted):
+        run_trials(specs, device="cpu", checkpoints=tmp_path, every=0)
+    records = run_trials(specs, device="cpu", checkpoints=tmp_path, every=0)
+    assert timeless(records) == timeless(through)
+
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+import torch
+from paretoib.specs import TrialSpec
+from paretoib.training import run_trials
+torch.set_num_threads(int(sys.argv[2]))
+specs = [TrialSpec.from_document(document) for document in json.loads(sys.argv[1])]
+run_trials(specs, device="cpu", checkpoints=Path(sys.argv[3]), every=0)
+"""
+
+
+def test_a_killed_process_costs_its_last_epoch_alone(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL at whatever moment; the next process goes on to the records of one that ran through.
+
+    The file is whole at any moment, as a new one takes its place in one move.
+    """
+    specs = [trial("mib", seed=i, epochs=40, learning_rate=1e-2 / (i + 1)) for i in range(2)]
+    through = run_trials(specs, device="cpu")
+    documents = json.dumps([spec.document for spec in specs])
+    command = [sys.executable, "-c", SCRIPT, documents, str(torch.get_num_threads()), str(tmp_path)]
+    worker = subprocess.Popen(command)
+    try:
+        while not list(tmp_path.glob("*.safetensors")):
+            assert worker.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.1)
+        os.kill(worker.pid, signal.SIGKILL)
+    finally:
+        worker.wait()
+    assert worker.returncode == -signal.SIGKILL
+    seen = epochs_trained(monkeypatch)
+    records = run_trials(specs, device="cpu", checkpoints=tmp_path)
+    assert 0 < len(seen) < 40
+    assert timeless(records) == timeless(through)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_spent_before_counts(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record's seconds are those of all workers that its trial had, but for lost epochs."""
+    specs = [trial(epochs=EPOCHS)]
+    saved = saved_after(specs, tmp_path, monkeypatch, epoch=3)
+    header, state = header_of(saved), load_file(saved)
+    pack = json.loads(header["pack"])
+    assert pack["seconds"] > 0
+    save_file(state, saved, header | {"pack": json.dumps(pack | {"seconds": 1000.0})})
+    (record,) = run_trials(specs, device="cpu", checkpoints=tmp_path)
+    assert 1000 < record.seconds < 1060
+
+
+def test_nothing_is_saved_before_its_time(trial: Trial, tmp_path: Path) -> None:
+    """`every` seconds must have passed; a short pack leaves the disk alone."""
+    run_trials([trial(epochs=EPOCHS)], device="cpu", checkpoints=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_packs_have_files_of_their_own(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another pack, even of some of the trials, neither uses nor removes a pack's file."""
+    specs = [trial(epochs=EPOCHS, seed=i) for i in range(2)]
+    saved = saved_after(specs, tmp_path, monkeypatch, epoch=3)
+    run_trials(specs[:1], device="cpu", checkpoints=tmp_path, every=0)
+    assert list(tmp_path.iterdir()) == [saved]
+
+
+def saved_after(
+    specs: Sequence[TrialSpec], folder: Path, monkeypatch: pytest.MonkeyPatch, epoch: int
+) -> Path:
+    """The checkpoint of a pack that was interrupted after an epoch."""
+    interrupt_in(monkeypatch, epoch + 1)
+    with pytest.raises(Interrupted):
+        run_trials(specs, device="cpu", checkpoints=folder, every=0)
+    (saved,) = folder.glob("*.safetensors")
+    return saved
+
+
+def header_of(saved: Path) -> dict[str, str]:
+    """A checkpoint's metadata."""
+    with safe_open(saved, "pt") as file:
+        return dict(file.metadata())
+
+
+def rewritten(saved: Path, header: dict[str, str], pack: dict[str, Any]) -> None:
+    """Change a checkpoint's header."""
+    found = header_of(saved)
+    inner = json.dumps(json.loads(found["pack"]) | pack)
+    save_file(load_file(saved), saved, found | {"pack": inner} | header)
+
+
+def truncated(saved: Path) -> None:
+    saved.write_bytes(saved.read_bytes()[:-100])
+
+
+def flipped(saved: Path) -> None:
+    content = bytearray(saved.read_bytes())
+    content[-50] ^= 1
+    saved.write_bytes(content)
+
+
+def misshapen(saved: Path) -> None:
+    """Numbers of another model, with a sum that is right."""
+    state = load_file(saved)
+    name = "stack/head.decoder.0.weight"
+    state[name] = state[name][..., :-1].contiguous()
+    save_file(state, saved, header_of(saved) | {"crc32": _checkpoint._crc32(state)})
+
+
+def without_a_tensor(saved: Path) -> None:
+    state = load_file(saved)
+    del state["optimiser/second_moment/0"]
+    save_file(state, saved, header_of(saved) | {"crc32": _checkpoint._crc32(state)})
+
+
+def pickled(saved: Path) -> None:
+    """A file that runs code when it is unpickled."""
+    torch.save({"bomb": Bomb()}, saved)
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (os.abort, ())
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "empty": lambda saved: saved.write_bytes(b""),
+    "truncated": truncated,
+    "flipped": flipped,
+    "misshapen": misshapen,
+    "incomplete": without_a_tensor,
+    "pickled": pickled,
+    "a folder": lambda saved: (saved.unlink(), saved.mkdir()),
+    "other schema": lambda saved: rewritten(saved, {"schema": "2"}, {}),
+    "no JSON": lambda saved: rewritten(saved, {"pack": "{"}, {}),
+    "no pack": lambda saved: rewritten(saved, {"pack": "[]"}, {}),
+    "other trials": lambda saved: rewritten(saved, {}, {"trials": ["0" * 16] * 2}),
+    "an epoch too late": lambda saved: rewritten(saved, {}, {"epoch": EPOCHS + 1}),
+    "an epoch off": lambda saved: rewritten(saved, {}, {"epoch": 2}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_or_foreign_file_is_left_out_with_a_warning(
+    trial: Trial,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[Path], object],
+) -> None:
+    """Training starts anew and says so in one line; nothing in the file is run."""
+    specs = [trial(epochs=EPOCHS, seed=i) for i in range(2)]
+    saved = saved_after(specs, tmp_path, monkeypatch, epoch=3)
+    damage(saved)
+    seen = epochs_trained(monkeypatch)
+    records = run_trials(specs, device="cpu", checkpoints=tmp_path)
+    assert [record.status for record in records] == ["finished"] * 2
+    assert seen == [1, 2, 3, 4, 5]
+    first = caplog.messages[0]
+    assert first.startswith(f"checkpoint {saved} left out, training starts anew: ")
+    assert "\n" not in first
+
+
+def test_a_folder_that_cannot_be_written_costs_no_training(
+    trial: Trial, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No checkpoint is better than no result; the log says what went wrong."""
+    (tmp_path / "file").write_bytes(b"")
+    specs = [trial(epochs=2)]
+    records = run_trials(specs, device="cpu", checkpoints=tmp_path / "file" / "in", every=0)
+    assert timeless(records) == timeless(run_trials(specs, device="cpu"))
+    assert "not written: [Errno 20]" in caplog.text

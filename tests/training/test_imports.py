@@ -1,0 +1,28 @@
+"""What training a pack loads: a worker pays for it once for every process."""
+
+import subprocess
+import sys
+
+SCRIPT = """
+import sys
+from paretoib.specs import SweepSpec
+from paretoib.training import run_trials
+for method, fields in [("vib", {}), ("mib", {"clip_norm": 1.0}), ("mib", {"gradient": "latent"})]:
+    document = {"method": method, "data": "digits"}
+    first = SweepSpec.assemble(document, {"epochs": 1, "hidden": [16], **fields}).template
+    specs = [first, first.with_fields({"seed": 1, "learning_rate": 1e-2})]
+    for trials in (specs, specs[:1]):
+        assert all(record.status == "finished" for record in run_trials(trials, device="cpu"))
+print(*sys.modules)
+"""
+HEAVY = ("torch._dynamo", "sympy", "sklearn", "scipy", "pandas", "matplotlib", "ray", "mlflow")
+
+
+def test_training_loads_no_compiler_and_no_library_that_it_does_not_use() -> None:
+    """Torch's compiler and sympy cost a second a process, scikit-learn with scipy as much."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], check=True, stdout=subprocess.PIPE, text=True
+    )
+    loaded = set(done.stdout.split())
+    assert "torch" in loaded
+    assert loaded.intersection(HEAVY) == set()

@@ -1,0 +1,154 @@
+"""Trials that are stopped at a rung leave their pack."""
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paretoib.data._load import load_dataset
+from paretoib.records import TrialRecord
+from paretoib.specs import TrialSpec
+from paretoib.training._pack import HISTORY_INPUTS, Pack
+from paretoib.training._run import run_trials
+from paretoib.training._rungs import Reached, rung_epochs
+
+Trial = Callable[..., TrialSpec]
+
+
+def trials_of(trial: Trial, method: str = "mib", **fields: Any) -> list[TrialSpec]:
+    """Six trials that differ in seed and rate."""
+    varied = ((0, 1e-2), (0, 3e-3), (1, 1e-2), (1, 2e-2), (2, 1e-3), (3, 1e-2))
+    fixed = {"epochs": 8, "initial_noise": 0.3, **fields}
+    return [trial(method, seed=seed, learning_rate=rate, **fixed) for seed, rate in varied]
+
+
+class Judge:
+    """Stops given trials at given rungs, and remembers what it was told."""
+
+    def __init__(self, verdicts: Mapping[float, Collection[str]]) -> None:
+        self.verdicts = verdicts
+        self.told: list[tuple[float, Reached]] = []
+
+    def __call__(self, share: float, reached: Reached) -> Collection[str]:
+        self.told.append((share, dict(reached)))
+        return self.verdicts.get(share, ())
+
+
+@pytest.mark.parametrize("method", ["mib", "vib"])
+def test_the_others_are_untouched(
+    trial: Trial, assert_same: Callable[..., None], method: str
+) -> None:
+    """Trials stopped at two rungs have their histories up to there; the others end as ever."""
+    plateau = {"schedule": "plateau", "patience": 1, "decay": 0.5} if method == "vib" else {}
+    specs = trials_of(trial, method, **plateau)
+    keys = [spec.key for spec in specs]
+    judge = Judge({0.25: {keys[0], keys[3]}, 0.5: {keys[4]}})
+    records = run_trials(specs, device="cpu", rungs=(0.25, 0.5), on_rung=judge)
+    through = run_trials(specs, device="cpu")
+    assert [r.trial for r in records] == keys
+    for i, (record, expected) in enumerate(zip(records, through, strict=True)):
+        epochs = {0: 2, 3: 2, 4: 4}.get(i, 8)
+        histories = {name: row[:epochs] for name, row in expected.history.items()}
+        assert_same(record.history, histories, rel=1e-4)
+        if epochs == 8:
+            assert record.status == "finished"
+            assert record.test is not None
+            assert expected.test is not None
+            assert_same(record.test.model_dump(), expected.test.model_dump(), rel=1e-4)
+        else:
+            assert record.status == "stopped"
+            assert record.reason == f"dominated by others after {epochs / 8:.0%} of the epochs"
+            assert (record.validation, record.test) == (None, None)
+            assert TrialRecord.from_json(record.to_json()) == record
+    costs = [record.seconds for record in records]
+    assert 0 < costs[0] == costs[3] < costs[4] < costs[1] == costs[2] == costs[5]
+
+
+def test_a_rung_tells_what_each_trial_has_reached(trial: Trial) -> None:
+    """Rate and lost bits of that epoch, as the histories have them, of those that still train."""
+    specs = trials_of(trial)
+    keys = [spec.key for spec in specs]
+    judge = Judge({0.5: {keys[1]}})
+    records = run_trials(specs, device="cpu", rungs=(0.75, 0.5), on_rung=judge)
+    dataset = load_dataset("digits", specs[0].data.params)
+    _, ceiling = dataset.entropies(dataset.validation.first(HISTORY_INPUTS))
+    assert [share for share, _ in judge.told] == [0.5, 0.75]
+    assert judge.told[0][1].keys() == set(keys)
+    assert judge.told[1][1].keys() == set(keys) - {keys[1]}
+    for (_, reached), epoch in zip(judge.told, (4, 6), strict=True):
+        for record in records:
+            if record.trial in reached:
+                relevance = record.history["relevance_bits"][epoch - 1]
+                assert relevance is not None
+                expected = (
+                    record.history["rate_bits"][epoch - 1],
+                    ceiling / math.log(2) - relevance,
+                )
+                assert reached[record.trial] == pytest.approx(expected, rel=1e-6)
+
+
+def test_what_has_no_number_is_none(trial: Trial) -> None:
+    """A trial that has diverged, even if it has numbers again; stopped, it says diverged."""
+    fields: dict[str, Any] = {"epochs": 4, "beta": 0.0, "learning_rate": 1.0}
+    specs = [trial(**fields), trial(**fields, prior_width=1e-17)]
+    judge = Judge({0.5: {specs[1].key}})
+    records = run_trials(specs, device="cpu", rungs=(0.5,), on_rung=judge)
+    assert [value is None for value in judge.told[0][1].values()] == [False, True]
+    assert [record.status for record in records] == ["finished", "diverged"]
+    assert records[1].reason == "loss not finite in epoch 1"
+    assert records[1].history["loss/compression"][1] is not None
+    assert len(records[1].history["learning_rate"]) == 2
+
+
+def test_an_encoder_without_noise_has_reached_nothing(trial: Trial) -> None:
+    """Its rate is infinite."""
+    judge = Judge({})
+    run_trials([trial("deterministic", epochs=4)], device="cpu", rungs=(0.5,), on_rung=judge)
+    assert list(judge.told[0][1].values()) == [None]
+
+
+def test_all_may_be_stopped(trial: Trial, tmp_path: Path) -> None:
+    """Then nothing is left to train or to measure, and no checkpoint stays."""
+    specs = trials_of(trial)
+    judge = Judge({0.25: {spec.key for spec in specs}, 0.5: set()})
+    options: dict[str, Any] = {"checkpoints": tmp_path, "every": 0}
+    records = run_trials(specs, device="cpu", rungs=(0.25, 0.5), on_rung=judge, **options)
+    assert [record.status for record in records] == ["stopped"] * 6
+    assert len(judge.told) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pack_with_stopped_trials_goes_on_from_its_checkpoint(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted after a rung: who was stopped stays stopped, and the rung is not asked again."""
+    specs = trials_of(trial)
+    verdicts = {0.25: {specs[0].key, specs[3].key}}
+    through = run_trials(specs, device="cpu", rungs=(0.25,), on_rung=Judge(verdicts))
+    options: dict[str, Any] = {"rungs": (0.25,), "checkpoints": tmp_path, "every": 0}
+    train_epoch = Pack.train_epoch
+
+    def interrupted(pack: Pack, *args: Any) -> Any:
+        if pack.epoch == 4:
+            raise KeyboardInterrupt
+        return train_epoch(pack, *args)
+
+    monkeypatch.setattr(Pack, "train_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_trials(specs, device="cpu", on_rung=Judge(verdicts), **options)
+    monkeypatch.setattr(Pack, "train_epoch", train_epoch)
+    judge = Judge(verdicts)
+    records = run_trials(specs, device="cpu", on_rung=judge, **options)
+    assert judge.told == []
+    timeless = [[r.model_copy(update={"seconds": 0.0}) for r in rs] for rs in (records, through)]
+    assert timeless[0] == timeless[1]
+
+
+def test_rungs_are_at_the_ends_of_epochs() -> None:
+    """A share's epoch is the first that reaches it; the last epoch is no rung."""
+    assert rung_epochs((0.25, 0.5), 50) == {13: 0.25, 25: 0.5}
+    assert rung_epochs((0.9, 0.1), 3) == {1: 0.1}
+    assert rung_epochs((0.25, 0.5), 2) == {1: 0.5}
+    assert rung_epochs((0.5,), 1) == {}

@@ -1,0 +1,99 @@
+"""Learning rates over the epochs, against torch's own schedulers."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import ExponentialLR, LambdaLR, ReduceLROnPlateau, StepLR
+
+from paretoib.data._load import load_dataset
+from paretoib.specs import TrialSpec
+from paretoib.training._pack import HISTORY_INPUTS
+from paretoib.training._run import run_trials
+from paretoib.training._schedule import LearningRates
+
+Trial = Callable[..., TrialSpec]
+
+DECAY, PATIENCE = 0.6, 1
+SCHEDULERS: dict[str, Callable[[Optimizer], Any]] = {
+    "constant": lambda sgd: LambdaLR(sgd, lambda _: 1.0),
+    "exponential": lambda sgd: ExponentialLR(sgd, gamma=DECAY),
+    "step": lambda sgd: StepLR(sgd, step_size=PATIENCE, gamma=DECAY),
+    "plateau": lambda sgd: ReduceLROnPlateau(sgd, factor=DECAY, patience=PATIENCE),
+}
+
+
+def by_torch(schedule: str, rate: float, losses: Sequence[float]) -> list[float]:
+    """The rate of each epoch when these are the losses at their ends."""
+    sgd = SGD([torch.zeros(1, requires_grad=True)], lr=rate)
+    scheduler = SCHEDULERS[schedule](sgd)
+    rates = []
+    for loss in losses:
+        rates.append(float(sgd.param_groups[0]["lr"]))
+        sgd.step()
+        scheduler.step(*([loss] if schedule == "plateau" else []))
+    return rates
+
+
+def walk(seed: int, epochs: int) -> list[float]:
+    """Losses that fall, stall by less than the threshold, rise, and are at times not finite."""
+    rng = np.random.default_rng(seed)
+    losses = 5 + np.cumsum(rng.choice([-0.2, -1e-5, 0.0, 0.15], size=epochs))
+    losses[rng.random(epochs) < 0.05] = rng.choice([math.nan, math.inf])
+    return [float(v) for v in losses]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULERS)
+def test_rates_are_torchs_to_the_last_bit(trial: Trial, schedule: str) -> None:
+    """Four trials with rates of their own over 300 epochs, down to where torch stops lowering.
+
+    Also where their state is handed on after every epoch, as by a checkpoint.
+    """
+    fields: dict[str, Any] = {"schedule": schedule, "decay": DECAY, "patience": PATIENCE}
+    specs = [trial(learning_rate=rate, **fields) for rate in (1e-3, 2e-2, 1e-3, 10.0)]
+    losses = [walk(seed, 300) for seed in range(len(specs))]
+    rates = LearningRates(specs)
+    ours = []
+    for epoch in range(300):
+        ours.append(rates.now)
+        rates.end_epoch(epoch + 1, [row[epoch] for row in losses])
+        state = rates.state()
+        rates = LearningRates(specs)
+        rates.load(state)
+    for i, spec in enumerate(specs):
+        assert [now[i] for now in ours] == by_torch(
+            schedule, spec.training.learning_rate, losses[i]
+        )
+
+
+@pytest.mark.parametrize("schedule", ["exponential", "plateau"])
+def test_a_pack_trains_by_them(trial: Trial, schedule: str) -> None:
+    """What a history says of a trial's rates is what torch makes of its validation losses.
+
+    Trials that start with the same rate part where one gets on and the other does not.
+    """
+    fields: dict[str, Any] = {
+        "schedule": schedule,
+        "decay": DECAY,
+        "patience": PATIENCE,
+        "epochs": 16,
+        "initial_noise": 0.3,
+        "batch_size": 32,
+    }
+    varied = ((0.05, 1e-3), (0.05, 0.03), (5e-3, 1e-3), (0.1, 0.1))
+    specs = [trial(learning_rate=rate, beta=beta, **fields) for rate, beta in varied]
+    dataset = load_dataset("digits", specs[0].data.params)
+    entropy, _ = dataset.entropies(dataset.validation.first(HISTORY_INPUTS))
+    records = run_trials(specs, device="cpu")
+    for spec, record in zip(specs, records, strict=True):
+        # A relevance of 0 would hide what the cross-entropy was.
+        assert all(record.history["relevance_bits"])
+        losses = [entropy - bits * math.log(2) for bits in record.history["relevance_bits"] if bits]
+        expected = by_torch(schedule, spec.training.learning_rate, losses)
+        assert record.history["learning_rate"] == pytest.approx(expected, rel=1e-6)
+    ends = [record.history["learning_rate"][-1] for record in records]
+    assert (ends[0] == ends[1]) == (schedule != "plateau")
