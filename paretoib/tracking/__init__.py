@@ -3,28 +3,56 @@
 MLflow is loaded when a store is opened, not when this package is imported.
 """
 
+from paretoib.errors import NotFoundError
 from paretoib.tracking import _quiet  # noqa: F401  (before anything can load MLflow)
+from paretoib.tracking._failures import StoreAwayError
+from paretoib.tracking._journal import JournalTracker
 from paretoib.tracking._memory import MemoryTracker
 from paretoib.tracking._read import front_of, read_front
-from paretoib.tracking._tracker import Picture, Ruler, Tracker
+from paretoib.tracking._tracker import BEAT_EVERY, Ended, History, Picture, Reader, Ruler, Tracker
 from paretoib.tracking._ui import PORT, UI, ui
 
 __all__ = [
+    "BEAT_EVERY",
     "PORT",
     "UI",
+    "Ended",
+    "History",
+    "JournalTracker",
     "MemoryTracker",
     "Picture",
+    "Reader",
     "Ruler",
+    "StoreAwayError",
     "Tracker",
     "front_of",
     "read_front",
+    "reader",
     "tracker",
     "ui",
 ]
 
 
 def tracker() -> Tracker:
-    """The store that the settings name, opened; `StoreError` where it cannot be."""
-    from paretoib.tracking._mlflow import MLflowTracker
+    """The store that the settings name, opened to be written, through a journal.
 
-    return MLflowTracker()
+    `StoreError` where it cannot be.
+    """
+    from paretoib.tracking._mlflow import MLflowTracker
+    from paretoib.tracking._store import journal_folder
+
+    store = MLflowTracker()
+    return JournalTracker(store, journal_folder(store.uri))
+
+
+def reader() -> Reader:
+    """The store that the settings name, to look at: nothing is made, and none yet is an empty one.
+
+    `StoreError` where it cannot be read.
+    """
+    from paretoib.tracking._mlflow_reading import MLflowReader
+
+    try:
+        return MLflowReader()
+    except NotFoundError:
+        return MemoryTracker()

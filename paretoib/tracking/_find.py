@@ -36,6 +36,20 @@ def not_found(reference: str) -> NotFoundError:
     )
 
 
+def no_trial(sweep_id: str, trial: str) -> NotFoundError:
+    """The error for a trial that has not ended in a sweep."""
+    return NotFoundError(
+        f"no trial `{trial}` in sweep {sweep_id[:8]}: should be the key of one that has ended"
+    )
+
+
+def one_writer(sweep_id: str, other: str) -> StoreError:
+    """The error for a sweep that someone else is writing."""
+    return StoreError(
+        f"a sweep should have one writer at a time; found {other}, writing {sweep_id[:8]}"
+    )
+
+
 def check_same_ruler(held: Ruler, given: Ruler) -> None:
     """Refuse another ruler than the one that the sweep's hypervolumes were measured with."""
     if held != given:

@@ -21,9 +21,11 @@ _SPEC = "mlflow.paretoib.spec"
 _RULER = "mlflow.paretoib.ruler"
 _RECORD = "mlflow.paretoib.record"
 _ORDER = "mlflow.paretoib.order"
+_TRIAL = "mlflow.paretoib.trial"
+HISTORY = "history.json"
 SWEEPS = f"tags.`{_KIND}` = 'sweep'"
 
-_HISTORY_STEPS = 20
+_HISTORY_STEPS = 8
 _TAG_LENGTH = 5000
 _FINAL = (
     "rate_bits",
@@ -65,10 +67,10 @@ def spec_of(tags: Tags) -> dict[str, Any]:
     return document
 
 
-def ruler_tag(ruler: Ruler) -> tuple[str, str]:
-    """Name and text of the tag that holds the ruler."""
+def ruler_tag(ruler: Ruler) -> dict[str, str]:
+    """The tag that holds the ruler."""
     corner, entropy = ruler.reference.model_dump(), ruler.label_entropy_bits
-    return _RULER, json.dumps({"reference": corner, "label_entropy_bits": entropy})
+    return {_RULER: json.dumps({"reference": corner, "label_entropy_bits": entropy})}
 
 
 def ruler_of(tags: Tags) -> Ruler | None:
@@ -90,6 +92,7 @@ def trial_tags(sweep_id: str, record: TrialRecord, order: int) -> dict[str, str]
         "mlflow.parentRunId": sweep_id,
         _KIND: "trial",
         _ORDER: str(order),
+        _TRIAL: record.trial,
         **_as_tags(_RECORD, bare.to_json()),
         **reason,
     }
@@ -103,6 +106,22 @@ def is_trial(tags: Tags) -> bool:
 def record_of(tags: Tags) -> TrialRecord:
     """The trial's record, without its history."""
     return TrialRecord.from_json(_from_tags(_RECORD, tags))
+
+
+def trial_of(tags: Tags) -> str:
+    """The trial's key."""
+    return tags[_TRIAL]
+
+
+def ended_trials(sweep_id: str, trial: str = "") -> str:
+    """The condition that finds the runs of a sweep's ended trials, or of the one with this key."""
+    key = f" AND tags.`{_TRIAL}` = '{trial}'" if trial else ""
+    return f"{_of_sweep(sweep_id)} AND attributes.status != 'RUNNING'{key}"
+
+
+def running_trials(sweep_id: str) -> str:
+    """The condition that finds the runs of a sweep's trials that are being written."""
+    return f"{_of_sweep(sweep_id)} AND attributes.status = 'RUNNING'"
 
 
 def order_of(tags: Tags) -> int:
@@ -133,7 +152,7 @@ def trial_name(spec: Mapping[str, Any], sweep: Mapping[str, Any]) -> str:
 def trial_metrics(record: TrialRecord) -> list[tuple[str, float, int]]:
     """(name, value, step) of everything that a trial measured.
 
-    Long histories are thinned to 20 steps, evenly from the first epoch to the last (steps count
+    Long histories are thinned to 8 steps, evenly from the first epoch to the last (steps count
     from 1): each value costs MLflow a tenth of a millisecond. The whole is in `history.json`.
     The final measurements have six digits, which fit a column; the record has them all.
     """
@@ -169,6 +188,10 @@ def ruler_params(ruler: Ruler) -> dict[str, str]:
         "reference_lost_bits": _text(ruler.reference.lost_bits),
         "label_entropy_bits": _text(ruler.label_entropy_bits),
     }
+
+
+def _of_sweep(sweep_id: str) -> str:
+    return f"tags.`mlflow.parentRunId` = '{sweep_id}'"
 
 
 def _as_tags(name: str, text: str) -> dict[str, str]:

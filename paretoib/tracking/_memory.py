@@ -6,16 +6,16 @@ from uuid import uuid4
 
 from paretoib.records import Front, Status, SweepInfo, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking._find import check_same_ruler, not_found, pick
-from paretoib.tracking._tracker import Picture, Ruler
+from paretoib.tracking._find import check_same_ruler, no_trial, not_found, pick
+from paretoib.tracking._tracker import Ended, History, Picture, Ruler
 
 
 @dataclass
 class _Sweep:
     info: SweepInfo
     ruler: Ruler | None = None
-    records: dict[str, TrialRecord] = field(default_factory=dict)
-    hypervolumes: list[float] = field(default_factory=list)
+    cancelled: bool = False
+    ended: dict[str, Ended] = field(default_factory=dict)
     front: Front | None = None
     pictures: tuple[Picture, ...] = ()
 
@@ -47,23 +47,35 @@ class MemoryTracker:
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         sweep = self._get(sweep_id)
         check_same_ruler(sweep.ruler or ruler, ruler)
-        sweep.ruler = ruler
+        sweep.ruler, sweep.cancelled = ruler, False
         sweep.info = sweep.info.model_copy(update={"status": "running"})
+
+    def beat(self, sweep_id: str) -> bool:
+        return self._get(sweep_id).cancelled
+
+    def cancel(self, sweep_id: str) -> None:
+        self._get(sweep_id).cancelled = True
 
     def ruler(self, sweep_id: str) -> Ruler | None:
         return self._get(sweep_id).ruler
 
-    def add(self, sweep_id: str, record: TrialRecord, *, hypervolume: float) -> None:
-        sweep = self._get(sweep_id)
-        if record.trial not in sweep.records:
-            sweep.records[record.trial] = record.model_copy(update={"history": {}})
-            sweep.hypervolumes.append(hypervolume)
+    def add(self, sweep_id: str, ended: Sequence[Ended]) -> None:
+        held = self._get(sweep_id).ended
+        for one in ended:
+            held.setdefault(one.record.trial, one)
 
     def records(self, sweep_id: str) -> list[TrialRecord]:
-        return list(self._get(sweep_id).records.values())
+        ended = self._get(sweep_id).ended.values()
+        return [one.record.model_copy(update={"history": {}}) for one in ended]
+
+    def histories(self, sweep_id: str, trial: str) -> History:
+        return self._ended(sweep_id, trial).record.history
 
     def update(self, sweep_id: str, front: Front) -> None:
         self._get(sweep_id).front = front
+
+    def flush(self, sweep_id: str) -> None:
+        self._get(sweep_id)
 
     def close(
         self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
@@ -75,7 +87,16 @@ class MemoryTracker:
     def address(self, sweep_id: str) -> str:
         return f"sweep {self._get(sweep_id).info.id}, in memory"
 
+    def run_address(self, sweep_id: str, trial: str) -> str:
+        return f"trial {self._ended(sweep_id, trial).record.trial} of {self.address(sweep_id)}"
+
     def _get(self, sweep_id: str) -> _Sweep:
         if sweep_id not in self._sweeps:
             raise not_found(sweep_id)
         return self._sweeps[sweep_id]
+
+    def _ended(self, sweep_id: str, trial: str) -> Ended:
+        ended = self._get(sweep_id).ended
+        if trial not in ended:
+            raise no_trial(sweep_id, trial)
+        return ended[trial]

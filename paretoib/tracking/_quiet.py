@@ -1,7 +1,7 @@
 """MLflow's manners, set before it is loaded; what a user has set in the environment stays.
 
-It sends nothing home, prints nothing (stdout belongs to `--json`), and gives up on a server that
-has gone within half a minute.
+It sends nothing home, prints nothing (stdout belongs to `--json`), and does not try a server
+again by itself: that is the journal's to do, and what is tried twice may be written twice.
 """
 
 import logging
@@ -10,7 +10,7 @@ import os
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 _LEVELS = {

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from paretoib.errors import NotFoundError
 from paretoib.fronts import build_front, exact_curve
 from paretoib.records import Front, SweepInfo, TrialRecord
-from paretoib.tracking._tracker import Ruler, Tracker
+from paretoib.tracking._tracker import Reader, Ruler
 
 
 def front_of(info: SweepInfo, records: Sequence[TrialRecord], ruler: Ruler) -> Front:
@@ -21,7 +21,7 @@ def front_of(info: SweepInfo, records: Sequence[TrialRecord], ruler: Ruler) -> F
     )
 
 
-def read_front(tracker: Tracker, info: SweepInfo) -> Front:
+def read_front(tracker: Reader, info: SweepInfo) -> Front:
     """The front of a sweep as the store has it now; `NotFoundError` before its first trial."""
     ruler = tracker.ruler(info.id)
     records = tracker.records(info.id) if ruler else []

@@ -1,11 +1,15 @@
 """What is written of a sweep, whatever it is written to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from paretoib.records import Front, Reference, Status, SweepInfo, TrialRecord
 from paretoib.specs import SweepSpec
+
+BEAT_EVERY = 5.0  # seconds between two signs of life of a sweep's writer
+
+History = Mapping[str, tuple[float | None, ...]]
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,14 @@ class Ruler:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """A trial that ended, and its sweep's hypervolume after it (bits²)."""
+
+    record: TrialRecord
+    hypervolume: float
+
+
+@dataclass(frozen=True)
 class Picture:
     """A picture of a front as a file: `front.html`, `front.png`."""
 
@@ -24,18 +36,13 @@ class Picture:
     content: bytes
 
 
-class Tracker(Protocol):
-    """A store of sweeps and their trials.
+class Reader(Protocol):
+    """A store of sweeps and their trials, to look at.
 
-    An implementer guarantees: what a method has written before it returns survives the process;
-    a trial is either wholly there or not there; `records` returns each trial once, in the order
-    in which they were added; `NotFoundError` for a sweep that is not there, `StoreError` for a
-    store that cannot be read or written, both in one plain line. A sweep has one writer at a
-    time; readers may look on from anywhere.
+    `NotFoundError` for a sweep that is not there, `StoreError` for a store that cannot be read,
+    both in one plain line, and of the latter `StoreAwayError` where the same call may succeed
+    later. `records` returns each trial once, in the order in which they were added.
     """
-
-    def create(self, spec: SweepSpec) -> SweepInfo:
-        """A new sweep, running."""
 
     def find(self, reference: str) -> SweepInfo:
         """The sweep with this id, name (of several: the latest), or unique id prefix.
@@ -46,28 +53,58 @@ class Tracker(Protocol):
     def sweeps(self) -> list[SweepInfo]:
         """All sweeps, newest first."""
 
-    def begin(self, sweep_id: str, ruler: Ruler) -> None:
-        """Fix the ruler; the sweep is running, also one that had ended and is taken up again.
-
-        A second call with another ruler is an error (`StoreError`).
-        """
-
     def ruler(self, sweep_id: str) -> Ruler | None:
         """The ruler, or None while the sweep has not begun."""
-
-    def add(self, sweep_id: str, record: TrialRecord, *, hypervolume: float) -> None:
-        """One ended trial, and the sweep's hypervolume with it. A key that is there stays once."""
 
     def records(self, sweep_id: str) -> list[TrialRecord]:
         """The ended trials, without their histories."""
 
+    def histories(self, sweep_id: str, trial: str) -> History:
+        """One trial's history, whole; empty where it ended before it had one.
+
+        `NotFoundError` for a trial that has not ended in this sweep.
+        """
+
+    def address(self, sweep_id: str) -> str:
+        """Where a person looks at the sweep: a line to print."""
+
+    def run_address(self, sweep_id: str, trial: str) -> str:
+        """Where a person looks at one ended trial: a line; `NotFoundError` as for `histories`."""
+
+
+class Tracker(Reader, Protocol):
+    """A store of sweeps and their trials, to write.
+
+    An implementer guarantees, beside what a `Reader` does: what a method has written before it
+    returns survives the process; a trial is either wholly there or not there; what cannot be
+    written is a `StoreError`. A sweep has one writer at a time; readers may look on from anywhere.
+    """
+
+    def create(self, spec: SweepSpec) -> SweepInfo:
+        """A new sweep, running."""
+
+    def begin(self, sweep_id: str, ruler: Ruler) -> None:
+        """Fix the ruler; the sweep is running, also one that had ended and is taken up again.
+
+        Another ruler than before is an error (`StoreError`), and so is another writer at work.
+        """
+
+    def beat(self, sweep_id: str) -> bool:
+        """The sweep's writer is alive; whether someone has asked it, since `begin`, to end."""
+
+    def cancel(self, sweep_id: str) -> None:
+        """Ask the sweep's writer, wherever it is, to end it."""
+
+    def add(self, sweep_id: str, ended: Sequence[Ended]) -> None:
+        """The ended trials of a pack, in order. A key that is there stays once."""
+
     def update(self, sweep_id: str, front: Front) -> None:
         """The front so far."""
+
+    def flush(self, sweep_id: str) -> None:
+        """Wait until what was added can be seen by every reader."""
 
     def close(
         self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
     ) -> None:
         """The sweep has ended: its status, and where there are trials its front and pictures."""
-
-    def address(self, sweep_id: str) -> str:
-        """Where a person looks at the sweep: a line to print."""

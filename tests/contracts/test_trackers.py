@@ -1,7 +1,13 @@
 """What every tracker guarantees, tried on all of them."""
 
+import os
 import shutil
-from collections.abc import Callable
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,9 +16,26 @@ from paretoib.errors import NotFoundError, StoreError
 from paretoib.fronts import build_front
 from paretoib.records import Metrics, Reference, TrialRecord
 from paretoib.specs import SweepSpec, TrialSpec
-from paretoib.tracking import MemoryTracker, Picture, Ruler, Tracker
+from paretoib.tracking import (
+    Ended,
+    JournalTracker,
+    MemoryTracker,
+    Picture,
+    Ruler,
+    Tracker,
+    read_front,
+)
 
 RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
+# Over HTTP all of it takes a minute; `tests/tracking/test_mlflow_server.py` tries the whole path.
+STORES = ("memory", "mlflow", pytest.param("server", marks=pytest.mark.slow))
+JOURNALS = (
+    "journal over memory",
+    "journal over mlflow",
+    pytest.param("journal over server", marks=pytest.mark.slow),
+)
+
+Open = Callable[[], Tracker]
 
 
 @pytest.fixture(scope="module")
@@ -25,24 +48,102 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=["memory", "mlflow"])
-def reopen(
-    request: pytest.FixtureRequest, empty_store: Path, tmp_path: Path
-) -> Callable[[], Tracker]:
-    """Opens the store, each time as another process would find it."""
-    if request.param == "memory":
-        held = MemoryTracker()
-        return lambda: held
+@pytest.fixture(scope="module")
+def server(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an MLflow server that keeps the artefacts too."""
+    folder = shutil.copytree(empty_store, tmp_path_factory.mktemp("served") / "store")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    options = {
+        "--backend-store-uri": f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination": str(folder / "artifacts"),
+        "--host": "127.0.0.1",
+        "--port": str(port),
+        "--workers": "1",
+    }
+    words = [word for option in options.items() for word in option]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "server", *words],
+        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 90
+        while not answers(address):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
 
-    from paretoib.tracking._mlflow import MLflowTracker
 
-    folder = tmp_path / "store with a space"
-    shutil.copytree(empty_store, folder)
-    return lambda: MLflowTracker(f"sqlite:///{folder}/mlflow.db")
+def answers(address: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{address}/health").close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture
-def tracker(reopen: Callable[[], Tracker]) -> Tracker:
+def opened(
+    request: pytest.FixtureRequest, empty_store: Path, tmp_path: Path
+) -> Iterator[Callable[[str], Tracker]]:
+    """Opens a store by its kind, each time as another process would find it."""
+    from paretoib.tracking._mlflow import MLflowTracker
+
+    held = MemoryTracker()
+    folder = tmp_path / "store with a space"
+    address = request.getfixturevalue("server") if "server" in request.node.name else ""
+    if "mlflow" in request.node.name:
+        shutil.copytree(empty_store, folder)
+
+    def open_store(kind: str) -> Tracker:
+        if kind == "memory":
+            return held
+        return MLflowTracker(f"sqlite:///{folder}/mlflow.db" if kind == "mlflow" else address)
+
+    yield open_store
+    if address:
+        # The server is that of all tests here; each begins without sweeps.
+        store = MLflowTracker(address)
+        for sweep in store.sweeps():
+            store._client.delete_run(sweep.id)
+
+
+@pytest.fixture(params=[*STORES, *JOURNALS])
+def reopen(
+    request: pytest.FixtureRequest, opened: Callable[[str], Tracker], tmp_path: Path
+) -> Iterator[Open]:
+    """Opens the tracker, each time as another process would after the last has ended."""
+    kind = request.param.removeprefix("journal over ")
+    if kind == request.param:
+        yield lambda: opened(kind)
+        return
+    journals: list[JournalTracker] = []
+
+    def end() -> None:
+        for journal in journals:
+            for sweep in journal.sweeps():
+                journal.release(sweep.id)
+
+    def reopen_journal() -> Tracker:
+        end()
+        journals.append(JournalTracker(opened(kind), tmp_path / "journal", patience=20))
+        return journals[-1]
+
+    yield reopen_journal
+    end()
+
+
+@pytest.fixture
+def tracker(reopen: Open) -> Tracker:
     return reopen()
 
 
@@ -85,12 +186,16 @@ def record(beta: float, *, status: str = "finished", reason: str | None = None) 
     )
 
 
-def without_history(records: list[TrialRecord]) -> list[TrialRecord]:
+def ended(*records: TrialRecord, hypervolume: float = 1.0) -> list[Ended]:
+    return [Ended(one, hypervolume) for one in records]
+
+
+def without_history(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     return [r.model_copy(update={"history": {}}) for r in records]
 
 
 def test_a_new_sweep_is_running_and_found_with_its_whole_spec(
-    reopen: Callable[[], Tracker],
+    reopen: Open,
 ) -> None:
     """What `create` returns is what any reader finds, spec included."""
     asked = spec(name="first β grid", grid={"learning_rate": "1e-4:1e-2:3"}, trials=0)
@@ -130,9 +235,9 @@ def test_a_sweep_is_found_by_unique_prefix_and_by_name(tracker: Tracker) -> None
 def test_what_is_not_there_is_not_found(tracker: Tracker, reference: str) -> None:
     """The error repeats what was looked for, and says how to see what there is."""
     tracker.create(spec(name="same"))
-    for look in (tracker.find, tracker.records, tracker.ruler, tracker.address):
+    for look in ("find", "records", "ruler", "address", "flush", "beat", "cancel"):
         with pytest.raises(NotFoundError, match="paretoib list") as caught:
-            look(reference)
+            getattr(tracker, look)(reference)
         assert f"`{reference}`" in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -144,7 +249,7 @@ def test_three_characters_are_too_short_a_prefix(tracker: Tracker) -> None:
         tracker.find(created.id[:3])
 
 
-def test_the_ruler_is_fixed_once(reopen: Callable[[], Tracker]) -> None:
+def test_the_ruler_is_fixed_once(reopen: Open) -> None:
     """It is None before `begin`, stays afterwards, and another one is refused."""
     tracker = reopen()
     sweep = tracker.create(spec())
@@ -157,7 +262,7 @@ def test_the_ruler_is_fixed_once(reopen: Callable[[], Tracker]) -> None:
     assert reopen().ruler(sweep.id) == exact
 
 
-def test_trials_come_back_in_the_order_they_were_added(reopen: Callable[[], Tracker]) -> None:
+def test_trials_come_back_in_the_order_they_were_added(reopen: Open) -> None:
     """Every number survives exactly, failures too; histories are left out."""
     tracker = reopen()
     sweep = tracker.create(spec())
@@ -167,41 +272,43 @@ def test_trials_come_back_in_the_order_they_were_added(reopen: Callable[[], Trac
         record(0.2),
         record(1.0, status="failed", reason="a long story " * 1000),
     ]
-    for one in added[:2]:
-        tracker.add(sweep.id, one, hypervolume=1.0)
+    tracker.add(sweep.id, ended(*added[:2]))
     for one in added[2:]:
-        reopen().add(sweep.id, one, hypervolume=2.0)
+        reopen().add(sweep.id, ended(one))
     assert reopen().records(sweep.id) == without_history(added)
 
 
-def test_a_trial_added_twice_is_there_once(reopen: Callable[[], Tracker]) -> None:
+def test_a_trial_added_twice_is_there_once(reopen: Open) -> None:
     """Replaying a sweep writes nothing twice, by the same writer or by the next."""
     tracker = reopen()
     sweep = tracker.create(spec())
-    for again in (tracker, tracker, reopen()):
-        again.add(sweep.id, record(0.3), hypervolume=1.0)
-    assert len(reopen().records(sweep.id)) == 1
+    tracker.add(sweep.id, ended(record(0.3), record(0.3)))
+    tracker.add(sweep.id, ended(record(0.3)))
+    reopen().add(sweep.id, ended(record(0.3)))
+    last = reopen()
+    last.add(sweep.id, ended(record(0.1), record(0.3), record(0.2)))
+    last.flush(sweep.id)
+    betas = [r.spec["weighting"]["beta"] for r in last.records(sweep.id)]
+    assert betas == [0.3, 0.1, 0.2]
 
 
 def test_sweeps_keep_their_trials_apart(tracker: Tracker) -> None:
     """The same trial in two sweeps is one of each."""
     one, other, empty = (tracker.create(spec()) for _ in range(3))
-    tracker.add(one.id, record(0.1), hypervolume=1.0)
-    tracker.add(other.id, record(0.1), hypervolume=1.0)
-    tracker.add(other.id, record(0.2), hypervolume=1.0)
+    tracker.add(one.id, ended(record(0.1)))
+    tracker.add(other.id, ended(record(0.1)))
+    tracker.add(other.id, ended(record(0.2)))
     assert [len(tracker.records(s.id)) for s in (one, other, empty)] == [1, 2, 0]
     assert len(tracker.sweeps()) == 3
 
 
 @pytest.mark.parametrize("status", ["finished", "interrupted", "failed"])
-def test_a_closed_sweep_has_its_status_and_can_be_taken_up_again(
-    reopen: Callable[[], Tracker], status: str
-) -> None:
+def test_a_closed_sweep_has_its_status_and_can_be_taken_up_again(reopen: Open, status: str) -> None:
     """Beginning a sweep that had ended makes it running, its trials still there."""
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.begin(sweep.id, RULER)
-    tracker.add(sweep.id, record(0.3), hypervolume=1.0)
+    tracker.add(sweep.id, ended(record(0.3)))
     front = build_front(
         sweep, tracker.records(sweep.id), reference=RULER.reference, label_entropy_bits=3.32
     )
@@ -225,3 +332,69 @@ def test_a_sweep_has_an_address(tracker: Tracker) -> None:
     sweep = tracker.create(spec())
     assert sweep.id in tracker.address(sweep.id)
     assert "\n" not in tracker.address(sweep.id)
+
+
+def test_a_trials_history_comes_back_whole(reopen: Open) -> None:
+    """Every number of it, and what was not finite; a trial without one has an empty one."""
+    tracker = reopen()
+    sweep = tracker.create(spec())
+    long = record(0.1).model_copy(
+        update={"history": {"loss/x y": (*(i / 3 for i in range(99)), None)}}
+    )
+    none = record(0.2, status="failed", reason="lost").model_copy(update={"history": {}})
+    tracker.add(sweep.id, ended(long, none))
+    for look in (tracker, reopen()):
+        assert look.histories(sweep.id, long.trial) == long.history
+        assert look.histories(sweep.id, none.trial) == {}
+    tracker = reopen()
+    tracker.flush(sweep.id)
+    assert tracker.histories(sweep.id, long.trial) == long.history
+
+
+def test_a_trial_that_has_not_ended_is_not_found(tracker: Tracker) -> None:
+    """Nor is one of another sweep, nor what is no key at all."""
+    sweep, other = tracker.create(spec()), tracker.create(spec())
+    tracker.add(other.id, ended(record(0.1)))
+    tracker.flush(other.id)
+    for look in (tracker.histories, tracker.run_address):
+        for trial in (record(0.1).trial, "it's", "../spec.json", ""):
+            with pytest.raises(NotFoundError, match="should be the key") as caught:
+                look(sweep.id, trial)
+            assert f"`{trial}`" in str(caught.value)
+        with pytest.raises(NotFoundError, match="paretoib list"):
+            look("no-such-sweep", record(0.1).trial)
+
+
+def test_a_trial_has_an_address_of_its_own(tracker: Tracker) -> None:
+    """One line, another for each trial and for the sweep."""
+    sweep = tracker.create(spec())
+    tracker.add(sweep.id, ended(record(0.1), record(0.2)))
+    tracker.flush(sweep.id)
+    trials = [tracker.run_address(sweep.id, record(beta).trial) for beta in (0.1, 0.2)]
+    assert len({*trials, tracker.address(sweep.id)}) == 3
+    assert not any("\n" in address for address in trials)
+
+
+def test_a_running_sweep_has_a_front(reopen: Open) -> None:
+    """Of the trials so far, from the records alone; none before the first."""
+    tracker = reopen()
+    sweep = tracker.create(spec())
+    tracker.begin(sweep.id, RULER)
+    with pytest.raises(NotFoundError, match="no finished trial yet"):
+        read_front(tracker, sweep)
+    tracker.add(sweep.id, ended(record(0.1), record(0.2)))
+    assert len(read_front(reopen(), sweep).points) == 2
+
+
+def test_a_sweeps_writer_hears_that_it_is_to_end(reopen: Open) -> None:
+    """From the moment someone asks, until the sweep is begun anew."""
+    tracker = reopen()
+    sweep = tracker.create(spec())
+    tracker.begin(sweep.id, RULER)
+    assert not tracker.beat(sweep.id)
+    tracker.cancel(sweep.id)
+    assert tracker.beat(sweep.id)
+    tracker.close(sweep.id, "interrupted", None, [])
+    again = reopen()
+    again.begin(sweep.id, RULER)
+    assert not again.beat(sweep.id)

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking.client import MlflowClient
 
+from paretoib.errors import NotFoundError
 from paretoib.fronts import build_front
 from paretoib.records import Front, Reference, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Picture, Ruler
+from paretoib.tracking import Ended, Picture, Ruler, StoreAwayError
 from paretoib.tracking._layout import spec_of, sweep_tags
 from paretoib.tracking._mlflow import MLflowTracker
 
@@ -68,7 +70,7 @@ def test_a_trial_is_a_child_run_named_by_what_varies(
 ) -> None:
     """Parameters by their names, final measurements on both splits, what is None left out."""
     sweep = tracker.create(spec)
-    tracker.add(sweep.id, record(4), hypervolume=1.0)
+    tracker.add(sweep.id, [Ended(record(4), 1.0)])
     (run,) = trials(client, sweep.id)
     assert run.info.run_name == "β=0.005 seed 2"
     assert run.info.status == "FINISHED"
@@ -86,7 +88,7 @@ def test_adaptive_trials_are_named_by_their_settings(
 ) -> None:
     """μ and sqrted always, others where they differ from the sweep's."""
     sweep = tracker.create(SweepSpec.from_document({"method": "mib"}))
-    tracker.add(sweep.id, record(0, weighting={"name": "mib"}, epochs=20), hypervolume=1.0)
+    tracker.add(sweep.id, [Ended(record(0, weighting={"name": "mib"}, epochs=20), 1.0)])
     (run,) = trials(client, sweep.id)
     assert run.info.run_name == "μ=0.2 sqrted=1 epochs=20 seed 2"
 
@@ -97,16 +99,16 @@ def test_a_long_history_is_drawn_thinned_and_kept_whole(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """At most 20 steps from the first epoch to the last as metrics, all of it in an artefact."""
+    """At most 8 steps from the first epoch to the last as metrics, all of it in an artefact."""
     sweep = tracker.create(spec)
     added = record(1)
-    tracker.add(sweep.id, added, hypervolume=1.0)
+    tracker.add(sweep.id, [Ended(added, 1.0)])
     (run,) = trials(client, sweep.id)
     drawn = client.get_metric_history(run.info.run_id, "history/series 3")
     steps = [point.step for point in drawn]
     assert steps[0] == 1
     assert steps[-1] == 50
-    assert len(steps) == 20
+    assert len(steps) == 8
     assert [point.value for point in drawn] == [added.history["series 3"][s - 1] for s in steps]
     written = Path(run.info.artifact_uri.removeprefix("file://"), "history.json").read_text()
     assert json.loads(written) == {k: list(v) for k, v in added.history.items()}
@@ -121,7 +123,7 @@ def test_a_short_history_is_drawn_whole_but_for_what_was_not_finite(
     """An epoch without a number leaves a gap, not a made-up value."""
     sweep = tracker.create(spec)
     short = record(1).model_copy(update={"history": {"loss": (3.0, None, 1.0)}})
-    tracker.add(sweep.id, short, hypervolume=1.0)
+    tracker.add(sweep.id, [Ended(short, 1.0)])
     (run,) = trials(client, sweep.id)
     drawn = client.get_metric_history(run.info.run_id, "history/loss")
     assert [(p.step, p.value) for p in drawn] == [(1, 3.0), (3, 1.0)]
@@ -135,7 +137,7 @@ def test_a_diverged_trial_is_a_failed_run_with_its_reason(
 ) -> None:
     """The reason is a tag that MLflow shows; the record's own tags it does not show."""
     sweep = tracker.create(spec)
-    tracker.add(sweep.id, record(1, status="diverged"), hypervolume=0.0)
+    tracker.add(sweep.id, [Ended(record(1, status="diverged"), 0.0)])
     (run,) = trials(client, sweep.id)
     assert run.info.status == "FAILED"
     shown = {k: v for k, v in run.data.tags.items() if not k.startswith("mlflow.")}
@@ -151,13 +153,65 @@ def test_progress_is_drawn_trial_by_trial(
 ) -> None:
     """Hypervolume has a step an ended trial, also when another process goes on."""
     sweep = tracker.create(spec)
-    tracker.add(sweep.id, record(0), hypervolume=1.0)
-    tracker.add(sweep.id, record(1, status="diverged"), hypervolume=1.0)
-    MLflowTracker(uri).add(sweep.id, record(2), hypervolume=4.0)
+    tracker.add(sweep.id, [Ended(record(0), 1.0)])
+    tracker.add(sweep.id, [Ended(record(1, status="diverged"), 1.0)])
+    MLflowTracker(uri).add(sweep.id, [Ended(record(2), 4.0)])
     points = client.get_metric_history(sweep.id, "hypervolume")
     assert [(p.step, p.value) for p in points] == [(1, 1.0), (2, 1.0), (3, 4.0)]
     metrics = client.get_run(sweep.id).data.metrics
     assert (metrics["trials_finished"], metrics["trials_failed"]) == (2, 1)
+
+
+def test_a_stopped_trial_is_neither_finished_nor_failed(
+    tracker: MLflowTracker,
+    client: MlflowClient,
+    spec: SweepSpec,
+    record: Callable[..., TrialRecord],
+) -> None:
+    """Its run was ended, and is counted by itself, also when another process goes on."""
+    sweep = tracker.create(spec)
+    tracker.add(sweep.id, [Ended(record(0), 1.0), Ended(record(1, status="stopped"), 1.0)])
+    MLflowTracker(tracker.uri).add(sweep.id, [Ended(record(2, status="stopped"), 1.0)])
+    assert [run.info.status for run in trials(client, sweep.id)].count("KILLED") == 2
+    metrics = client.get_run(sweep.id).data.metrics
+    counts = {name: value for name, value in metrics.items() if name.startswith("trials_")}
+    assert counts == {"trials_finished": 1, "trials_stopped": 2}
+
+
+@pytest.mark.parametrize("cut_off_after", [0, 1, 2, 3])
+def test_progress_has_no_gap_where_a_writer_was_cut_off(
+    tracker: MLflowTracker,
+    uri: str,
+    client: MlflowClient,
+    spec: SweepSpec,
+    record: Callable[..., TrialRecord],
+    cut_off_after: int,
+) -> None:
+    """A pack that is offered again is drawn where it was not: every trial once, in its place."""
+    pack = [Ended(record(place), place + 0.5) for place in range(3)]
+    sweep = tracker.create(spec)
+    tracker.add(sweep.id, [Ended(record(9), 0.25)])
+    log, made = tracker._log, 0
+
+    def cut_off(run_id: str, **what: Any) -> None:
+        nonlocal made
+        made += 1
+        if made > cut_off_after:
+            raise ConnectionResetError("connection reset")
+        log(run_id, **what)
+
+    tracker._log = cut_off  # type: ignore[method-assign]
+    with pytest.raises(StoreAwayError):
+        tracker.add(sweep.id, pack)
+    # Made anew or not: what was cut off stays nowhere.
+    closing = MLflowTracker(uri)
+    closing.close(sweep.id, "interrupted", None, [])
+    assert {run.info.status for run in trials(client, sweep.id)} == {"FINISHED"}
+    closing.add(sweep.id, pack)
+    MLflowTracker(uri).add(sweep.id, [Ended(record(9), 0.25), *pack])
+    points = client.get_metric_history(sweep.id, "hypervolume")
+    assert [(p.step, p.value) for p in points] == [(1, 0.25), (2, 0.5), (3, 1.5), (4, 2.5)]
+    assert [run.info.status for run in trials(client, sweep.id)] == ["FINISHED"] * 4
 
 
 def test_the_front_and_its_pictures_lie_with_the_sweep(
@@ -169,7 +223,7 @@ def test_the_front_and_its_pictures_lie_with_the_sweep(
 ) -> None:
     """`front.json` from the first update on, the pictures when the sweep has ended."""
     sweep = tracker.create(spec)
-    tracker.add(sweep.id, record(0), hypervolume=1.0)
+    tracker.add(sweep.id, [Ended(record(0), 1.0)])
     front = build_front(
         sweep, tracker.records(sweep.id), reference=REFERENCE, label_entropy_bits=3.32
     )
@@ -199,6 +253,17 @@ def test_artefacts_go_where_the_experiment_keeps_them(
     tracker.close(sweep.id, "finished", None, [Picture("front.png", b"\x89PNG")])
     kept = tmp_path / "elsewhere" / sweep.id / "artifacts"
     assert {file.name for file in kept.iterdir()} == {"spec.json", "front.png"}
+
+
+def test_a_sweep_that_someone_has_deleted_is_gone(
+    tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec
+) -> None:
+    """MLflow keeps deleted runs for a while, and finds them by their ids."""
+    sweep = tracker.create(spec)
+    client.delete_run(sweep.id)
+    for look in (tracker.find, tracker.records, tracker.ruler):
+        with pytest.raises(NotFoundError):
+            look(sweep.id)
 
 
 def test_a_saved_view_shows_the_sweeps_trials_on_the_plane(

@@ -16,7 +16,7 @@ import pytest
 from paretoib.records import Reference, SweepInfo, TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Picture, Ruler, ui
+from paretoib.tracking import Ended, Picture, Ruler, ui
 from paretoib.tracking._mlflow import MLflowTracker
 
 PICTURE = Picture("front.html", b"<!doctype html><p>a front</p>")
@@ -120,7 +120,7 @@ def test_a_sweep_goes_to_a_tracking_server_and_back(
     tracker.begin(sweep.id, ruler)
     added = [record(0), record(1, status="failed")]
     for one in added:
-        tracker.add(sweep.id, one, hypervolume=1.0)
+        tracker.add(sweep.id, [Ended(one, 1.0)])
     tracker.close(sweep.id, "finished", None, [PICTURE])
     reader = MLflowTracker(served.address)
     assert reader.find(sweep.id[:8]).status == "finished"

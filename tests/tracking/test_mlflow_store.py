@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,9 +15,10 @@ import pytest
 from mlflow.tracking.client import MlflowClient
 
 from paretoib.errors import StoreError
-from paretoib.records import TrialRecord
+from paretoib.records import Reference, TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
+from paretoib.tracking import BEAT_EVERY, Ended, Ruler
 from paretoib.tracking import tracker as configured_tracker
 from paretoib.tracking._mlflow import MLflowTracker
 
@@ -35,7 +37,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_trials_alone(
     def write(sweep_id: str, told: int) -> None:
         tracker = MLflowTracker(uri)
         for one in records:
-            tracker.add(sweep_id, one, hypervolume=1.0)
+            tracker.add(sweep_id, [Ended(one, 1.0)])
             os.write(told, b".")
 
     def check(sweep_id: str) -> int:
@@ -74,7 +76,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_trials_alone(
     def finish() -> int:
         tracker = MLflowTracker(uri)
         for one in records:
-            tracker.add(sweep_id, one, hypervolume=1.0)
+            tracker.add(sweep_id, [Ended(one, 1.0)])
         client = MlflowClient(uri)
         children = client.search_runs(
             [client.get_run(sweep_id).info.experiment_id],
@@ -122,6 +124,33 @@ def test_two_processes_may_open_a_new_store_at_once(tmp_path: Path, spec: SweepS
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
     assert len(MLflowTracker(uri).sweeps()) == 2
+
+
+def test_a_writer_on_another_machine_keeps_others_off(
+    store: Path, spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it gives signs of life; not long after the last, nor when the sweep is closed."""
+    uri = f"sqlite:///{store}/mlflow.db"
+    ruler, clock = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32), time.time()
+    monkeypatch.setattr(time, "time", lambda: clock)
+
+    def on(host: str) -> MLflowTracker:
+        monkeypatch.setattr(socket, "gethostname", lambda: host)
+        return MLflowTracker(uri)
+
+    sweep = on("one").create(spec)
+    on("one").begin(sweep.id, ruler)
+    refused = rf"one writer at a time; found process {os.getpid()} on one, alive 10 s ago"
+    for _ in range(3):
+        clock += 10
+        with pytest.raises(StoreError, match=refused):
+            on("other").begin(sweep.id, ruler)
+        on("one").beat(sweep.id)
+    on("one").begin(sweep.id, ruler)
+    clock += 10 * BEAT_EVERY
+    on("other").begin(sweep.id, ruler)
+    on("other").close(sweep.id, "interrupted", None, [])
+    on("one").begin(sweep.id, ruler)
 
 
 def test_the_embedded_store_is_in_the_settings_folder(

@@ -1,0 +1,124 @@
+"""A tracker that nothing keeps waiting: trials go to a journal, and from there to a store."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from paretoib.errors import StoreError
+from paretoib.records import Front, Status, SweepInfo, TrialRecord
+from paretoib.specs import SweepSpec
+from paretoib.tracking._journal_file import JournalFile, read
+from paretoib.tracking._journal_writer import Writer
+from paretoib.tracking._tracker import Ended, History, Picture, Ruler, Tracker
+
+PATIENCE = 300.0  # seconds
+
+
+class JournalTracker:
+    """Keeps what a sweep's writer adds in a file of `folder` and writes it to `store` from there.
+
+    `add` returns when the trials are safe on this machine's disk. One thread writes them to the
+    store, in order, and tries again for as long as that is away; a journal that an earlier process
+    left behind is written first. What the store refuses for good is raised, as `StoreError`, by
+    the next `add` (which has kept its trials all the same), `update`, `flush` or `close`. The last
+    two raise it too when the store stays away for `patience` seconds without taking anything.
+
+    A sweep is open, and closed to all other processes on this machine, from the first of these
+    calls or `begin` until `close`.
+    """
+
+    def __init__(self, store: Tracker, folder: Path, *, patience: float = PATIENCE) -> None:
+        self.patience = patience
+        self._store = store
+        self._folder = folder
+        self._writers: dict[str, Writer] = {}
+
+    def create(self, spec: SweepSpec) -> SweepInfo:
+        return self._store.create(spec)
+
+    def find(self, reference: str) -> SweepInfo:
+        return self._store.find(reference)
+
+    def sweeps(self) -> list[SweepInfo]:
+        return self._store.sweeps()
+
+    def begin(self, sweep_id: str, ruler: Ruler) -> None:
+        begun = sweep_id in self._writers
+        self._open(sweep_id)
+        try:
+            self._store.begin(sweep_id, ruler)
+        except StoreError:
+            if not begun:
+                self.release(sweep_id)
+            raise
+
+    def beat(self, sweep_id: str) -> bool:
+        return self._store.beat(sweep_id)
+
+    def cancel(self, sweep_id: str) -> None:
+        self._store.cancel(sweep_id)
+
+    def ruler(self, sweep_id: str) -> Ruler | None:
+        return self._store.ruler(sweep_id)
+
+    def add(self, sweep_id: str, ended: Sequence[Ended]) -> None:
+        self._open(sweep_id).add(ended)
+
+    def records(self, sweep_id: str) -> list[TrialRecord]:
+        # First what waits: a trial goes from there to the store, never back.
+        waiting = [one.record.model_copy(update={"history": {}}) for one in self._read(sweep_id)]
+        held = self._store.records(sweep_id)
+        return list({record.trial: record for record in (*held, *waiting)}.values())
+
+    def histories(self, sweep_id: str, trial: str) -> History:
+        waiting = (one.record for one in self._read(sweep_id) if one.record.trial == trial)
+        found = next(waiting, None)
+        return found.history if found else self._store.histories(sweep_id, trial)
+
+    def update(self, sweep_id: str, front: Front) -> None:
+        self._open(sweep_id).afterwards(partial(self._store.update, sweep_id, front))
+
+    def flush(self, sweep_id: str) -> None:
+        self._open(sweep_id).drain(self.patience)
+
+    def close(
+        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
+    ) -> None:
+        writer = self._open(sweep_id)
+        try:
+            writer.drain(self.patience)
+            writer.afterwards(partial(self._store.close, sweep_id, status, front, pictures))
+            writer.drain(self.patience)
+        except StoreError:
+            writer.stop()
+            # Whoever looks should see a sweep to be resumed; why is told in any case.
+            with suppress(Exception):
+                self._store.close(sweep_id, "interrupted", None, ())
+            raise
+        finally:
+            self.release(sweep_id)
+
+    def release(self, sweep_id: str) -> None:
+        """Write no more of a sweep, and let others; what waits stays in the journal."""
+        if writer := self._writers.pop(sweep_id, None):
+            writer.close()
+
+    def address(self, sweep_id: str) -> str:
+        return self._store.address(sweep_id)
+
+    def run_address(self, sweep_id: str, trial: str) -> str:
+        return self._store.run_address(sweep_id, trial)
+
+    def _open(self, sweep_id: str) -> Writer:
+        if sweep_id not in self._writers:
+            self._store.ruler(sweep_id)  # which knows whether there is such a sweep
+            journal = JournalFile(self._path(sweep_id))
+            self._writers[sweep_id] = Writer(self._store, sweep_id, journal)
+        return self._writers[sweep_id]
+
+    def _read(self, sweep_id: str) -> Iterator[Ended]:
+        return read(self._path(sweep_id))
+
+    def _path(self, sweep_id: str) -> Path:
+        return self._folder / f"{sweep_id}.jsonl"

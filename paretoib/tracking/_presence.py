@@ -1,0 +1,41 @@
+"""Who writes a sweep, as its run's tags tell other machines; and the request to end it.
+
+On one machine a lock tells, and needs no patience after a kill (`_journal_file`).
+"""
+
+import json
+import os
+import socket
+import time
+
+from paretoib.tracking._layout import Tags
+from paretoib.tracking._tracker import BEAT_EVERY
+
+_WRITER = "mlflow.paretoib.writer"
+_CANCEL = "mlflow.paretoib.cancel"
+_GONE = 4 * BEAT_EVERY  # seconds without a sign of life
+
+CANCELLED = {_CANCEL: "true"}
+NOT_CANCELLED = {_CANCEL: ""}
+
+
+def alive() -> dict[str, str]:
+    """This process writes the sweep, now."""
+    writer = {"host": socket.gethostname(), "process": os.getpid(), "alive": round(time.time())}
+    return {_WRITER: json.dumps(writer)}
+
+
+def elsewhere(tags: Tags) -> str | None:
+    """Who writes the sweep on another machine, if there was a sign of life a moment ago."""
+    writer = json.loads(tags.get(_WRITER, "{}"))
+    if not writer or writer["host"] == socket.gethostname():
+        return None
+    age = abs(time.time() - writer["alive"])
+    if age > _GONE:
+        return None
+    return f"process {writer['process']} on {writer['host']}, alive {age:.0f} s ago"
+
+
+def is_cancelled(tags: Tags) -> bool:
+    """Whether someone has asked since the sweep was begun."""
+    return bool(tags.get(_CANCEL))
