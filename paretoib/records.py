@@ -41,7 +41,8 @@ class Metrics(Document):
 class TrialRecord(Document):
     """One trial: what was asked (`spec`, a TrialSpec's JSON), how it ended, what it measured.
 
-    `trial` is the hash of the spec. A `diverged` or `failed` trial has a `reason` and no metrics.
+    `trial` is the hash of the spec. A `diverged` or `failed` trial has a `reason` and no metrics,
+    and so has a `stopped` one, which was doing too badly at a rung to be trained to its end.
     `history` holds one value an epoch under each name; None where it was not finite. `seconds`
     is this trial's share of its pack's time.
     """
@@ -49,7 +50,7 @@ class TrialRecord(Document):
     schema_version: Literal[1] = Field(1, alias="schema")
     trial: str
     spec: Mapping[str, Any]
-    status: Literal["finished", "diverged", "failed"]
+    status: Literal["finished", "stopped", "diverged", "failed"]
     reason: str | None = None
     validation: Metrics | None = None
     test: Metrics | None = None
@@ -118,10 +119,11 @@ class Point(Document):
 
 
 class FailedTrial(Document):
-    """A trial without a point, and why."""
+    """A trial without a point, and why; `stopped` early, as others were ahead of it, or no good."""
 
     trial: str
     reason: str
+    status: Literal["stopped", "diverged", "failed"] = "failed"
 
 
 class Front(Document):

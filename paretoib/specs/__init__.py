@@ -1,8 +1,10 @@
 """What is asked for: one trial (`TrialSpec`), a sweep of them (`SweepSpec`)."""
 
-from paretoib.specs._axes import parse_axis, parse_value
-from paretoib.specs._methods import ADAPTIVE_FIELDS, METHODS, SEARCHES, Method
+from paretoib.specs._axes import parse_axis, parse_range, parse_value
+from paretoib.specs._limits import Budget, Plateau, Prune
+from paretoib.specs._methods import ADAPTIVE_FIELDS, METHODS, SEARCHES, Method, Search
 from paretoib.specs._sections import Section, section_model
+from paretoib.specs._space import Choices, Range, default_space
 from paretoib.specs._sweep import SweepSpec
 from paretoib.specs._trial import Training, TrialSpec
 
@@ -10,12 +12,20 @@ __all__ = [
     "ADAPTIVE_FIELDS",
     "METHODS",
     "SEARCHES",
+    "Budget",
+    "Choices",
     "Method",
+    "Plateau",
+    "Prune",
+    "Range",
+    "Search",
     "Section",
     "SweepSpec",
     "Training",
     "TrialSpec",
+    "default_space",
     "parse_axis",
+    "parse_range",
     "parse_value",
     "section_model",
 ]

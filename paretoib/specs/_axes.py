@@ -1,4 +1,17 @@
-"""Values and axes as text: `0.1`, `[64, 128]`, `1e-5:1:16`, `lin:0:1:5`, `0.1,0.2,0.5`."""
+"""Values, axes and ranges as text, as flags and YAML files have them.
+
+| what | text | meaning |
+|---|---|---|
+| a value | `0.1`, `latent`, `[64, 128]`, `64,128` | by YAML's rules; a comma makes a list |
+| an axis of a grid | `1e-5:1:16`, `log:1e-5:1:16` | 16 values in equal ratios, both ends included |
+| | `lin:0:1:5` | 5 values in equal steps |
+| a range of a search | `1e-5:1`, `log:1e-5:1` | any number between, on a logarithmic scale |
+| | `lin:0:1` | on a linear scale |
+| | `int:2:256` | any whole number between, on a linear scale |
+| either | `0.1,0.2,0.5`, `[64],[64,64]` | these values |
+
+The range of a field that takes whole numbers holds whole numbers, whatever its scale.
+"""
 
 import math
 from typing import Any
@@ -30,10 +43,7 @@ def parse_axis(axis: Any) -> Any:
     if not isinstance(axis, str):
         return axis
     if ":" not in axis:
-        try:
-            return tuple(yaml.safe_load(f"[{axis}]"))
-        except yaml.YAMLError as error:
-            raise ValueError(f"an axis should be values and commas; found `{axis}`") from error
+        return _listed(axis, "an axis")
     linear = axis.startswith("lin:")
     parts = axis.removeprefix("lin:").removeprefix("log:").split(":")
     try:
@@ -56,6 +66,32 @@ def parse_axis(axis: Any) -> Any:
     if low <= 0:
         raise ValueError(f"a log-spaced range should start above 0; found `{axis}`")
     return log_spaced(low, high, count)
+
+
+def parse_range(text: str) -> dict[str, Any] | tuple[Any, ...]:
+    """The fields of a `Range`, or values to choose from. Raises `ValueError` for what is neither.
+
+    Whether the ends fit each other and their scale is for `Range` to say.
+    """
+    if ":" not in text:
+        return _listed(text, "choices")
+    kind, *ends = text.split(":") if text.count(":") == 2 else ("log", *text.split(":"))
+    try:
+        low, high = map(float, ends)
+        scale, whole = {"log": ("log", False), "lin": ("lin", False), "int": ("lin", True)}[kind]
+    except (ValueError, KeyError):
+        raise ValueError(
+            "a range should be LOW:HIGH or log:LOW:HIGH, lin:LOW:HIGH or int:LOW:HIGH; "
+            f"found `{text}`"
+        ) from None
+    return {"low": low, "high": high, "scale": scale, "whole": whole}
+
+
+def _listed(text: str, what: str) -> tuple[Any, ...]:
+    try:
+        return tuple(yaml.safe_load(f"[{text}]"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{what} should be values and commas; found `{text}`") from error
 
 
 def _even(low: float, high: float, count: int) -> tuple[float, ...]:

@@ -51,10 +51,49 @@ METHODS: dict[str, Method] = {
     **{name: _scalarised(name) for name in OBJECTIVES},
 }
 
-SEARCHES = {
-    "grid": "every combination of the axes; by default log-spaced β",
-    "adaptive": "a spread of starts and settings: seed, μ, sqrted, initial scale, training length",
+
+@dataclass(frozen=True)
+class Search:
+    """A row of `SEARCHES`: how the trials of a sweep are proposed.
+
+    A search with `every_seed` trains each setting once for every seed, and any other gives its
+    trials the seeds in turn. `trials` are what a sweep has by default, with `every_seed` for each
+    seed; 0: the method's. `population` are trials a generation; 0: all are proposed at once. One
+    that `learns` looks at the sweep's `objectives`.
+    """
+
+    summary: str
+    trials: int = 0
+    population: int = 0
+    every_seed: bool = False
+    learns: bool = False
+
+
+def _learning(summary: str, trials: int, population: int) -> Search:
+    return Search(summary, trials, population, learns=True)
+
+
+SEARCHES: dict[str, Search] = {
+    "grid": Search(
+        "every combination of the axes, for every seed; by default log-spaced β", every_seed=True
+    ),
+    "random": Search("settings drawn from the space, each alone; the baseline of the others", 32),
+    "adaptive": Search(
+        "β where the front is thin; or for adaptive weights an even spread of starts and settings",
+        trials=12,
+        population=4,
+        every_seed=True,
+    ),
+    "optuna-tpe": _learning("Optuna's multi-objective TPE: densities of good settings", 32, 8),
+    "optuna-nsga2": _learning("Optuna's NSGA-II: evolution by rank and crowding", 64, 8),
+    "optuna-nsga3": _learning("Optuna's NSGA-III: evolution towards reference directions", 64, 8),
+    "optuna-gp": _learning("Optuna's Gaussian processes: expected hypervolume; few trials", 32, 4),
+    "pymoo-nsga2": _learning("pymoo's NSGA-II: evolution by rank and crowding", 64, 8),
+    "pymoo-nsga3": _learning("pymoo's NSGA-III: evolution towards reference directions", 64, 8),
+    "pymoo-moead": _learning("pymoo's MOEA/D: many scalarised problems that share trials", 64, 8),
+    "pymoo-sms": _learning("pymoo's SMS-EMOA: evolution by share of the hypervolume", 64, 8),
 }
 
-# What `adaptive` varies where a sweep has it, beside the seed and shorter training than `epochs`.
+# Where a min-norm method starts and how it weighs: what searches vary for it, beside the seed and
+# shorter training than `epochs`.
 ADAPTIVE_FIELDS = ("initial_scale", "initial_noise", "mu", "sqrted")

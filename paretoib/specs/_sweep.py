@@ -16,24 +16,32 @@ from pydantic import (
 
 from paretoib.data import DATASETS
 from paretoib.documents import Document
-from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES
 from paretoib.registry import lookup
+from paretoib.specs._assemble import assembled, full_names
 from paretoib.specs._axes import log_spaced, parse_axis
-from paretoib.specs._methods import ADAPTIVE_FIELDS, METHODS, SEARCHES
+from paretoib.specs._limits import Budget, Plateau, Prune
+from paretoib.specs._methods import METHODS, SEARCHES
 from paretoib.specs._sections import REGISTRIES, Section, parse_section
+from paretoib.specs._space import Choices, Range, default_space, parse_space
 from paretoib.specs._trial import Training, TrialSpec, check_combination
 
 MOST_TRIALS = 100_000
+Measure = Literal["rate", "lost", "error", "cost"]
 
 
 class SweepSpec(Document):
     """Everything that fixes a sweep. Fields left out take the defaults of method and data set.
 
-    `grid` maps a field to its values: the axes of the grid, or for `adaptive` the values that it
-    may choose from; a text such as "1e-5:1:16" is a log-spaced axis. `trials` counts all seeds.
-    `reference` is the corner (rate, lost bits) of hypervolumes; None: ten times the relevance
-    ceiling, and the ceiling.
+    `grid` maps a field to its values: the axes of the grid, or for other searches the values that
+    they may choose from; a text such as "1e-5:1:16" is a log-spaced axis. `space` maps a field to
+    its range, or to choices, for searches other than grid; fields of `default_space` that neither
+    names are added, so a field is kept as it is by giving it one value. `trials` counts all seeds:
+    grid and adaptive train each setting for every seed; any other search gives each of its trials
+    one setting and one seed, the seeds in turn. `objectives` are what a search that learns
+    minimises, on validation: rate and lost bits, error (of the mean latent), cost (seconds of
+    training). `reference` is the corner (rate, lost bits) of hypervolumes; None: ten times the
+    relevance ceiling, and the ceiling.
     """
 
     schema_version: Literal[1] = Field(1, alias="schema")
@@ -48,6 +56,15 @@ class SweepSpec(Document):
     trials: int = Field(0, ge=0, le=MOST_TRIALS, description="0: as many as method and grid say")
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
     grid: dict[str, Annotated[tuple[Any, ...], BeforeValidator(parse_axis)]] = Field({})
+    space: dict[str, Annotated[Range | Choices, BeforeValidator(parse_space)]] = Field({})
+    objectives: tuple[Measure, ...] = Field(("rate", "lost"), min_length=2)
+    population: int = Field(
+        0, ge=0, le=10_000, description="trials a generation; 0: as many as suit the search"
+    )
+    budget: Budget = Budget()
+    prune: Prune | None = None
+    plateau: Plateau | None = None
+    trial_seconds: PositiveFloat | None = Field(None, description="most that one trial may take")
     reference: tuple[PositiveFloat, PositiveFloat] | None = None
 
     @model_validator(mode="before")
@@ -62,7 +79,8 @@ class SweepSpec(Document):
         filled.setdefault("objective", method.objective)
         filled.setdefault("weighting", method.weighting)
         filled.setdefault("search", method.search)
-        filled.setdefault("seeds", method.seeds)
+        search = lookup(SEARCHES, filled["search"], "search")
+        filled.setdefault("seeds", method.seeds if search.every_seed else (0,))
         return filled
 
     @field_validator(*REGISTRIES, mode="before")
@@ -72,30 +90,35 @@ class SweepSpec(Document):
 
     @model_validator(mode="after")
     def _fill(self) -> Self:
-        lookup(SEARCHES, self.search, "search")
         self._check_method()
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds: should differ; found {list(self.seeds)}")
+        for field in ("seeds", "objectives"):
+            values = getattr(self, field)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{field}: should differ; found {list(values)}")
         check_combination(self.data, self.model, self.objective, self.weighting)
-        grid = {self.template.resolve(field): values for field, values in self.grid.items()}
-        if len(grid) < len(self.grid):
-            raise ValueError(f"grid: should name each field once; found {list(self.grid)}")
-        if self.search == "grid" and not grid and "beta" in self.weighting.params:
-            grid["weighting.beta"] = self._default_betas()
-        if (
-            self.search == "adaptive"
-            and "beta" in self.weighting.params
-            and ("weighting.beta" not in grid)
-        ):
-            raise ValueError(
-                f"search: adaptive does not vary β, which weighting `{self.weighting.name}` "
-                "needs; give `grid` values of beta, or search by grid"
-            )
-        grid = {field: self._axis(field, values) for field, values in grid.items()}
+        grid, space = self._resolved("grid", self.grid), self._resolved("space", self.space)
+        if both := grid.keys() & space.keys():
+            raise ValueError(f"space: should not have fields of `grid`; found {sorted(both)}")
+        if self.search == "grid":
+            if space:
+                raise ValueError(
+                    "space: search `grid` takes axes, as `grid`; "
+                    f"found ranges of {', '.join(space)}"
+                )
+            if not grid and "beta" in self.weighting.params:
+                grid["weighting.beta"] = self._default_betas()
+        else:
+            defaults = self._default_space({**grid, **space})
+            space = {field: r for field, r in defaults.items() if field not in grid} | space
         # The model is frozen for its users; this fills in the defaults that need other fields.
+        grid = {field: self._axis(f"grid.{field}", values) for field, values in grid.items()}
         object.__setattr__(self, "grid", grid)
+        space = {field: self._range(field, values) for field, values in space.items()}
+        object.__setattr__(self, "space", space)
         object.__setattr__(self, "trials", self._count(grid))
+        object.__setattr__(self, "population", self._generation())
         object.__setattr__(self, "name", self.name or f"{self.method}-{self.data.name}")
+        self._check_search()
         return self
 
     @cached_property
@@ -109,44 +132,34 @@ class SweepSpec(Document):
             training=self.training,
         )
 
+    @property
+    def varied(self) -> dict[str, Range | Choices]:
+        """All that a search may vary: `space`, and the values of `grid`; defaults come first."""
+        both = {**self.grid, **self.space}
+        return {f: both[f] for f in {**self._default_space(both), **both} if f in both}
+
+    @property
+    def by_beta(self) -> bool:
+        """Whether `adaptive` places β, and not starts and settings."""
+        return self.search == "adaptive" and isinstance(self.space.get("weighting.beta"), Range)
+
     @classmethod
     def assemble(
         cls,
         document: Mapping[str, Any],
         settings: Mapping[str, Any] | None = None,
         grid: Mapping[str, Any] | None = None,
+        space: Mapping[str, Any] | None = None,
     ) -> "SweepSpec":
         """A document with single fields set over it, each by its full or bare name.
 
         A section's name (`objective=vib_squared`) exchanges the section; fields then set belong
         to the new one. What is set here, no search varies by itself: neither the default grid of
-        β nor an adaptive design, which takes shorter training than `epochs` all the same.
+        β nor the default space, which has shorter training than `epochs` all the same.
         """
-        filled = dict(document)
-        fields = dict(settings or {})
-        for kind in REGISTRIES:
-            if kind in fields:
-                filled[kind] = fields.pop(kind)
-        # An axis may belong to a section that the document has not got, so names come first.
-        bare = {k: v for k, v in filled.items() if k not in ("grid", "trials")}
-        sweep = cls.from_document(bare)
-        template = sweep.template
-        axes: list[tuple[str, Any]] = []
-        for field, value in fields.items():
-            section, _, name = template.resolve(field).partition(".")
-            if not name:
-                raise SpecError(f"{field}: should be set as seeds of the sweep; found {value!r}")
-            held = filled.get(section, template.document[section])
-            filled[section] = {**({"name": held} if isinstance(held, str) else held), name: value}
-            if name in (ADAPTIVE_FIELDS if sweep.search == "adaptive" else ("beta",)):
-                axes.append((field, [value]))
-        axes += (grid or {}).items()
-        held = filled.get("grid", {})
-        if axes and isinstance(held, Mapping):
-            filled["grid"] = {
-                template.resolve(str(field)): values for field, values in (*held.items(), *axes)
-            }
-        return cls.from_document(filled)
+        return cls.from_document(
+            assembled(cls.from_document, document, settings or {}, grid or {}, space or {})
+        )
 
     def _check_method(self) -> None:
         method = METHODS[self.method]
@@ -159,6 +172,19 @@ class SweepSpec(Document):
                     f"found `{getattr(self, kind).name}`"
                 )
 
+    def _resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        full = full_names(self.template, fields)
+        if len(full) < len(fields):
+            raise ValueError(f"{kind}: should name each field once; found {list(fields)}")
+        if "seed" in full:
+            raise ValueError(f"{kind}.seed: seeds are given as `seeds`, not in `{kind}`")
+        return full
+
+    def _default_space(self, given: Mapping[str, Range | Choices]) -> dict[str, Range | Choices]:
+        # Where β has values to choose from, `adaptive` spreads starts over them.
+        chosen = not isinstance(given.get("weighting.beta"), Range | None)
+        return default_space(self.template, starts=chosen and self.search == "adaptive")
+
     def _default_betas(self) -> tuple[float, ...]:
         return log_spaced(*OBJECTIVES[self.objective.name].betas, self._trials_a_seed())
 
@@ -168,17 +194,31 @@ class SweepSpec(Document):
                 f"trials: should be a multiple of the number of seeds ({len(self.seeds)}), "
                 f"so that each has the same settings; found {self.trials}"
             )
-        return self.trials // len(self.seeds) or METHODS[self.method].trials
+        return self.trials // len(self.seeds) or self._default_trials()
 
-    def _axis(self, field: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        if field == "seed":
-            raise ValueError("grid.seed: seeds are given as `seeds`, not as an axis")
+    def _default_trials(self) -> int:
+        row = SEARCHES[self.search]
+        return METHODS[self.method].trials if row.every_seed and not self.by_beta else row.trials
+
+    def _axis(self, place: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        field = place.partition(".")[2]
         axis = tuple(self.template.with_fields({field: v}).get(field) for v in values)
         if not axis or len(set(axis)) < len(axis):
-            raise ValueError(f"grid.{field}: should be one or more different values; found {axis}")
+            raise ValueError(f"{place}: should be one or more different values; found {axis}")
         return axis
 
+    def _range(self, field: str, values: Range | Choices) -> Range | Choices:
+        if not isinstance(values, Range):
+            return self._axis(f"space.{field}", values)
+        ends = self._axis(f"space.{field}", (values.low, values.high))
+        if not all(type(end) in (int, float) for end in ends):
+            raise ValueError(f"space.{field}: should be choices, as it is no number; found {ends}")
+        whole = values.whole or any(isinstance(end, int) for end in ends)
+        return values.model_copy(update={"whole": whole})
+
     def _count(self, grid: Mapping[str, tuple[Any, ...]]) -> int:
+        if not SEARCHES[self.search].every_seed:
+            return self.trials or self._default_trials()
         if self.search != "grid":
             return self._trials_a_seed() * len(self.seeds)
         size = math.prod(len(values) for values in grid.values()) * len(self.seeds)
@@ -191,3 +231,30 @@ class SweepSpec(Document):
                 f"({len(self.seeds)}), or left out; found {self.trials}"
             )
         return size
+
+    def _generation(self) -> int:
+        default = SEARCHES[self.search].population
+        if self.search == "adaptive":
+            default *= len(self.seeds) if self.by_beta else 0
+        return self.population or default
+
+    def _check_search(self) -> None:
+        if self.by_beta and len(self.varied) > 1:
+            others = ", ".join(field for field in self.varied if field != "weighting.beta")
+            raise ValueError(
+                f"search: adaptive varies β alone; found {others} too: give β values in `grid` "
+                "to spread settings, or search otherwise"
+            )
+        if not SEARCHES[self.search].learns:
+            return
+        if self.population < 2:
+            raise ValueError(
+                f"population: should be 2 or more for search `{self.search}`; "
+                f"found {self.population}"
+            )
+        noise = OBJECTIVES[self.objective.name].noise_of(self.objective.params)
+        if "rate" in self.objectives and noise == "none":
+            raise ValueError(
+                f"objectives: should be without rate, as objective `{self.objective.name}` has no "
+                f"noise and so no finite one; found {', '.join(self.objectives)}"
+            )

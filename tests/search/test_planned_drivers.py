@@ -1,6 +1,7 @@
-"""The trials that the grid and the adaptive design consist of."""
+"""Searches whose trials are known beforehand: the grid, the adaptive design, at random."""
 
 import math
+import time
 from collections import Counter
 from itertools import combinations, pairwise, product
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from paretoib.errors import SpecError
+from paretoib.records import TrialRecord
 from paretoib.search import driver
 from paretoib.specs import METHODS, SEARCHES, SweepSpec, TrialSpec
 
@@ -80,10 +82,11 @@ def test_a_design_that_cannot_have_as_many_trials_is_refused() -> None:
         driver(spec)
 
 
-def test_an_adaptive_search_needs_something_to_vary() -> None:
-    """Linear weights have β, which the design leaves alone."""
-    with pytest.raises(SpecError, match="does not vary β"):
-        SweepSpec.from_document({"method": "vib", "search": "adaptive"})
+def test_chosen_betas_are_spread_over_starts() -> None:
+    """Weights by β vary where training starts too, once β has values to choose from."""
+    found = trials(method="vib", search="adaptive", seeds=[0], trials=12, grid={"beta": "0.1,0.2"})
+    assert Counter(t.get("beta") for t in found) == {0.1: 6, 0.2: 6}
+    assert len({t.get("initial_scale") for t in found}) == 12
 
 
 def test_the_adaptive_design_varies_fields_independently() -> None:
@@ -114,6 +117,15 @@ def test_a_grid_gives_the_adaptive_design_its_choices() -> None:
     assert Counter(t.get("learning_rate") for t in found) == {1e-3: 6, 1e-2: 6}
 
 
+def test_a_space_gives_the_adaptive_design_its_ranges() -> None:
+    """Of a field that it varies, and of one that it would leave alone."""
+    found = trials(
+        method="mib", trials=10, seeds=[0], space={"mu": "lin:1:2", "latent": "int:10:19"}
+    )
+    assert sorted(int(t.get("mu") * 10) for t in found) == list(range(10, 20))
+    assert sorted(t.get("latent") for t in found) == list(range(10, 20))
+
+
 def test_a_sweep_of_one_epoch_has_no_shorter_trials() -> None:
     """Training lengths are at least an epoch."""
     found = trials(method="mib", training={"epochs": 1})
@@ -126,3 +138,44 @@ def test_every_method_has_as_many_trials_as_its_spec_says(method: str) -> None:
     assert METHODS[method].search in SEARCHES
     spec = SweepSpec.from_document({"method": method})
     assert len(driver(spec).ask(10_000)) == spec.trials > 0
+
+
+def test_a_search_at_random_fills_its_space() -> None:
+    """Each tenth of a range has about a tenth of the trials, independently of other fields."""
+    found = trials(method="vib", search="random", trials=1000, space={"prior_width": "lin:1:11"})
+    betas = [math.log10(t.get("beta")) / 4 + 1 for t in found]
+    widths = [(t.get("prior_width") - 1) / 10 for t in found]
+    for axis in (betas, widths):
+        assert all(70 < n < 130 for n in Counter(min(int(u * 10), 9) for u in axis).values())
+    assert abs(float(spearmanr(betas, widths).statistic)) < 0.1
+
+
+def test_a_search_at_random_gives_its_trials_the_seeds_in_turn() -> None:
+    """Each trial has one setting and one seed."""
+    found = trials(method="vib", search="random", trials=7, seeds=[4, 9, 1])
+    assert [t.seed for t in found] == [4, 9, 1, 4, 9, 1, 4]
+    assert len({t.get("beta") for t in found}) == 7
+
+
+def test_other_seeds_draw_other_settings() -> None:
+    """The first of the sweep's seeds is the search's own."""
+    one, other = (trials(method="vib", search="random", seeds=[seed]) for seed in (0, 1))
+    assert not {t.get("beta") for t in one} & {t.get("beta") for t in other}
+
+
+@pytest.mark.parametrize("search", ["grid", "random", "adaptive"])
+def test_a_trial_is_proposed_in_less_than_a_millisecond(search: str) -> None:
+    """A sweep of many short trials does not wait for its search."""
+    grid = {"grid": {"beta": "1e-4:1:2000"}} if search == "grid" else {}
+    spec = SweepSpec.from_document(
+        {"method": "vib", "search": search, "trials": 2000, "seeds": [0], **grid}
+    )
+    began = time.process_time()
+    of = driver(spec)
+    proposed = 0
+    while asked := of.ask(256):
+        proposed += len(asked)
+        for trial in asked:
+            of.tell(TrialRecord(trial=trial.key, spec={}, status="failed"))
+    assert (proposed, of.done) == (2000, True)
+    assert time.process_time() - began < 2

@@ -197,7 +197,7 @@ RANGE = "a range should be LOW:HIGH:COUNT or lin:LOW:HIGH:COUNT with LOW < HIGH 
         ({"beta": 0.5}, "grid.beta: should be a valid tuple; found 0.5"),
         ({"beta": [1], "weighting.beta": [2]}, "grid: should name each field once; found ['beta'"),
         ({"latent": "1:2:5"}, "model.latent: should be a valid integer"),
-        ({"seed": [1, 2]}, "grid.seed: seeds are given as `seeds`, not as an axis"),
+        ({"seed": [1, 2]}, "grid.seed: seeds are given as `seeds`, not in `grid`"),
         ({"mu": [1]}, "unknown field `mu` of vib + linear on digits; "),
         ({"prior_witdh": [1]}, "did you mean `prior_width`?"),
         ({"objective.name": ["vib"]}, "unknown field `objective.name`"),

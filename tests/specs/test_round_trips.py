@@ -65,7 +65,7 @@ def test_a_trials_document_says_all_of_it(document: dict[str, Any], fields: dict
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("data", DATASETS)
 def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> None:
-    """Two names make a whole document; only `reference` waits for the data."""
+    """Two names make a whole document; `reference` waits for the data, and limits are off."""
     spec = SweepSpec.from_document({"method": method, "data": data})
     row = METHODS[method]
     found = (spec.objective.name, spec.weighting.name, spec.search, spec.seeds, spec.model.name)
@@ -74,7 +74,7 @@ def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> No
     assert spec.trials == row.trials * len(row.seeds)
     document = spec.document
     missing = [k for k, v in document.items() if v is None]
-    assert missing == ["reference"]
+    assert missing == ["prune", "plateau", "trial_seconds", "reference"]
     assert document["schema"] == 1
     assert document["grid"].keys() == ({"weighting.beta"} if row.weighting == "linear" else set())
 

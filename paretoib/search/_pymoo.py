@@ -1,0 +1,115 @@
+"""pymoo's evolutionary algorithms, by ask and tell. https://pymoo.org; Blank and Deb 2020."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pymoo.algorithms.moo import moead, nsga2, nsga3, sms
+from pymoo.config import Config
+from pymoo.core.algorithm import Algorithm
+from pymoo.core.evaluator import Evaluator
+from pymoo.core.population import Population
+from pymoo.core.problem import Problem
+from pymoo.core.repair import Repair
+from pymoo.core.termination import NoTermination
+from pymoo.operators.crossover.sbx import SBX
+from pymoo.operators.mutation.pm import PM
+from pymoo.problems.static import StaticProblem
+from pymoo.util.ref_dirs import get_reference_directions
+
+from paretoib.search._directions import direction_count, divisions
+from paretoib.search._learning import Learning, LearningDriver
+from paretoib.search._space import Setting, Space
+from paretoib.search._values import Values
+from paretoib.specs import SweepSpec
+
+# A sweep prints what it has to say itself.
+Config.warnings["not_compiled"] = False
+
+# Wider steps than pymoo's own, which are for hundreds of generations: a sweep has few.
+_OPERATORS = {"crossover": SBX(eta=3, prob=0.9), "mutation": PM(eta=5)}
+
+
+class PymooDriver(LearningDriver):
+    """Evolves points of the unit cube, a generation at a time."""
+
+    @abstractmethod
+    def algorithm(self, **options: Any) -> Algorithm:
+        """The algorithm, made with `options` as well as its own."""
+
+    def learning(self, first: Sequence[Setting], values: list[Values]) -> Learning:
+        space, objectives = self.space, len(self.spec.objectives)
+        problem = Problem(n_var=len(space), n_obj=objectives, xl=0.0, xu=1.0)
+        asked = Population.new(X=np.array([space.point(setting) for setting in first]))
+        _tell(problem, asked, values)
+        algorithm = self.algorithm(sampling=asked, repair=_Snap(space), **_OPERATORS)
+        algorithm.setup(problem, termination=NoTermination(), seed=self.spec.seeds[0])
+        algorithm.tell(infills=algorithm.ask())
+        while True:
+            asked = algorithm.ask()
+            if asked is None:  # Mating brought nothing that differs from the population.
+                yield []
+                continue
+            values = yield [space.setting(point) for point in asked.get("X").tolist()]
+            _tell(problem, asked, values)
+            algorithm.tell(infills=asked)
+
+    def directions(self, most: int) -> np.ndarray:
+        """Reference directions (Das and Dennis 1998), `most` or fewer."""
+        objectives = len(self.spec.objectives)
+        found: np.ndarray = get_reference_directions(
+            "das-dennis", objectives, n_partitions=divisions(objectives, most)
+        )
+        return found
+
+
+class NSGA2(PymooDriver):
+    """NSGA-II (Deb et al. 2002)."""
+
+    def algorithm(self, **options: Any) -> Algorithm:
+        return nsga2.NSGA2(pop_size=self.size, **options)
+
+
+class NSGA3(PymooDriver):
+    """NSGA-III (Deb and Jain 2014)."""
+
+    def algorithm(self, **options: Any) -> Algorithm:
+        return nsga3.NSGA3(self.directions(self.size), pop_size=self.size, **options)
+
+
+class MOEAD(PymooDriver):
+    """MOEA/D (Zhang and Li 2007), the offspring of a generation made together.
+
+    As published each offspring is made after the one before was measured, which would leave
+    workers idle. A generation has as many trials as there are directions.
+    """
+
+    def generation_size(self, spec: SweepSpec) -> int:
+        return direction_count(len(spec.objectives), spec.population)
+
+    def algorithm(self, **options: Any) -> Algorithm:
+        return moead.ParallelMOEAD(self.directions(self.size), **options)
+
+
+class SMSEMOA(PymooDriver):
+    """SMS-EMOA (Beume et al. 2007), with a population of offspring in place of one."""
+
+    def algorithm(self, **options: Any) -> Algorithm:
+        return sms.SMSEMOA(pop_size=self.size, **options)
+
+
+class _Snap(Repair):
+    """Moves points to where their settings are, so that pymoo sees which are the same."""
+
+    def __init__(self, space: Space) -> None:
+        super().__init__()
+        self._space = space
+
+    def _do(self, _: Problem, points: np.ndarray, **__: Any) -> np.ndarray:
+        space = self._space
+        return np.array([space.point(space.setting(point)) for point in points.tolist()])
+
+
+def _tell(problem: Problem, asked: Population, values: list[Values]) -> None:
+    Evaluator().eval(StaticProblem(problem, F=np.array(values)), asked)

@@ -1,0 +1,42 @@
+"""When a sweep, or a trial of it, ends before its time. All of it is off by default."""
+
+from itertools import pairwise
+from typing import Annotated
+
+from pydantic import Field, PositiveFloat, field_validator
+
+from paretoib.documents import Document
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Budget(Document):
+    """The most that a sweep may take, beside `trials`; None: no limit."""
+
+    seconds: PositiveFloat | None = Field(None, description="of wall-clock time")
+    device_seconds: PositiveFloat | None = Field(
+        None, description="that trials train, summed over workers"
+    )
+
+
+class Prune(Document):
+    """Trials deep in dominated layers are stopped, as MOASHA does (Schmucker et al. 2021)."""
+
+    rungs: tuple[Share, ...] = Field(
+        (0.25, 0.5), min_length=1, description="where trials are compared, as shares of the epochs"
+    )
+    keep: Share = Field(0.5, description="share that goes on, by non-dominated rank")
+
+    @field_validator("rungs")
+    @classmethod
+    def _rising(cls, rungs: tuple[float, ...]) -> tuple[float, ...]:
+        if any(low >= high for low, high in pairwise(rungs)):
+            raise ValueError(f"should rise; found {list(rungs)}")
+        return rungs
+
+
+class Plateau(Document):
+    """The sweep ends when hypervolume has not grown by `percent` in the last `trials` trials."""
+
+    percent: float = Field(1.0, gt=0, le=100)
+    trials: int = Field(20, ge=1, le=100_000)
