@@ -5,15 +5,17 @@ under `vmap` over a pack of models.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional as F
 
 LOG_2PI = math.log(2 * math.pi)
+# The width of the Gaussian whose differential entropy is zero, N(0, 1/(2πe)) (uib section 6.1).
+ZERO_ENTROPY_STD = (2 * math.pi * math.e) ** -0.5
 
 
 @runtime_checkable
@@ -44,6 +46,11 @@ class GaussianEncoding:
     def sample(self, noise: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
         return self.mean + self.std * noise
 
+    @property
+    def variance(self) -> Float[Tensor, "B K"]:
+        """The variance of each dimension, given each input."""
+        return self.std.square()
+
     def log_prob(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
         normal = ((z - self.mean) / self.std).square() + LOG_2PI
         return -(normal / 2 + self.std.log()).sum(-1)
@@ -70,12 +77,22 @@ class GaussianEncoding:
         mean, std = self.mean / width, self.std / width
         return (mean.square() / 2 + std.square() / 2 - 0.5 - std.log()).sum(-1)
 
+    def kl_from(self, other: "GaussianEncoding") -> Float[Tensor, " B"]:
+        """KL(p(z|x_i) ‖ other_i), row by row, in closed form."""
+        shifted = GaussianEncoding((self.mean - other.mean) / other.std, self.std / other.std)
+        return shifted.kl(1.0)
+
 
 @dataclass(frozen=True)
 class PointEncoding:
     """z = mean, without noise: I(X;Z) has no finite value."""
 
     mean: Float[Tensor, "B K"]
+
+    @property
+    def variance(self) -> Float[Tensor, "B K"]:
+        """Zero everywhere."""
+        return torch.zeros_like(self.mean)
 
     def sample(self, noise: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:  # noqa: ARG002
         return self.mean
@@ -95,7 +112,8 @@ class CategoricalPrediction:
     logits: Float[Tensor, "B C"]
 
     def nll(self, y: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
-        return F.cross_entropy(self.logits, y, reduction="none")
+        # torch's cross-entropy loads a compiler under vmap, which takes longer than many a trial.
+        return -self.logits.log_softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1)
 
 
 @dataclass(frozen=True)
@@ -113,11 +131,15 @@ class GaussianPrediction:
 
 @dataclass(frozen=True)
 class Output:
-    """A model's output on a batch: p(z|x), one sample of z, and q(y|z)."""
+    """A model's output on a batch: p(z|x), one sample of z, and q(y|z).
+
+    `own` are the objective's own parameters, where it has any.
+    """
 
     encoding: GaussianEncoding | PointEncoding
     z: Float[Tensor, "B K"]
     prediction: CategoricalPrediction | GaussianPrediction
+    own: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def gaussian(self) -> GaussianEncoding:

@@ -23,13 +23,15 @@ class ModelEntry(Entry):
     stack_on_cpu: bool = True
 
 
-def _bottleneck(initial_noise: float) -> tuple[Param, ...]:
+def _bottleneck(
+    initial_noise: float, latent: int = 32, decoder: tuple[int, ...] = ()
+) -> tuple[Param, ...]:
     return (
-        Param("latent", int, 32, "K, dimensions of the latent Z", ge=1, le=65_536),
+        Param("latent", int, latent, "K, dimensions of the latent Z", ge=1, le=65_536),
         Param(
             "decoder",
             Widths,
-            (),
+            decoder,
             "widths of the decoder's hidden layers; none: a linear decoder",
         ),
         Param(
@@ -56,13 +58,29 @@ def _bottleneck(initial_noise: float) -> tuple[Param, ...]:
 # softplus(−5): the start of Alemi et al.'s own demo, where s = softplus(r − 5).
 _ALEMI = math.log1p(math.exp(-5))
 
+_DROPOUT = "share of hidden units that training drops at random; none are dropped to measure"
+
+
+def _small_alexnet(hidden: tuple[int, ...], *, activated: bool) -> tuple[Param, ...]:
+    """Of mtvib tables 1 and 2; the defaults are table 1's, for 36×36 images."""
+    return (
+        Param("kernel", int, 3, "side of the two convolutions; 5 in table 2", ge=1, le=64),
+        Param("stride", int, 1, "their stride; 2 in table 2", ge=1, le=64),
+        Param("hidden", Widths, hidden, "widths of the layers before the latent"),
+        Param("activated", bool, activated, "batch norm and ReLU behind the means too"),
+        Param("decoder_batch_norm", bool, True, "batch norm in the decoder's hidden layers"),
+    )
+
+
 MODELS: dict[str, ModelEntry] = {
     "mlp": ModelEntry(
         "paretoib.models._mlp:MLPEncoder",
-        "fully connected, ReLU; any widths",
-        "Alemi et al. 2017; vim table 4",
+        "fully connected; any widths",
+        "Alemi et al. 2017; vim section 4.1; uib section 7.1; imb table 1",
         params=(
             Param("hidden", Widths, (256, 256), "widths of the hidden layers"),
+            Param("activation", Literal["relu", "sigmoid"], "relu", "of the hidden layers"),
+            Param("dropout", float, 0.0, _DROPOUT, ge=0, lt=1),
             *_bottleneck(_ALEMI),
         ),
     ),
@@ -83,6 +101,63 @@ MODELS: dict[str, ModelEntry] = {
                 "stem", Literal["imagenet", "cifar"], "imagenet", "7×7 stride 2 and pooling, or 3×3"
             ),
             *_bottleneck(_ALEMI),
+        ),
+    ),
+    "cnn": ModelEntry(
+        "paretoib.models._cnn:CNNEncoder",
+        "4×4 convolutions of stride 2 with batch norm: vim's network for CIFAR-10",
+        "vim table 4",
+        inputs=("image",),
+        stack_on_cpu=False,
+        params=(
+            Param(
+                "channels",
+                Widths,
+                (128, 256, 512, 1024),
+                "filters of the convolutions, each of which halves the image",
+                min_length=1,
+            ),
+            *_bottleneck(_ALEMI, latent=64),
+        ),
+    ),
+    "dropout_cnn": ModelEntry(
+        "paretoib.models._dropout_cnn:DropoutCNNEncoder",
+        "two 3×3 convolutions, pooling and dropout: uib's network for MNIST",
+        "uib section 7.2",
+        inputs=("image",),
+        stack_on_cpu=False,
+        params=(
+            Param(
+                "dropout",
+                float,
+                0.5,
+                f"{_DROPOUT}; half as many behind the convolutions",
+                ge=0,
+                lt=1,
+            ),
+            *_bottleneck(_ALEMI, latent=128),
+        ),
+    ),
+    "small_alexnet": ModelEntry(
+        "paretoib.models._alexnet:SmallAlexNetEncoder",
+        "two unpadded convolutions with pooling, then 384–192: mtvib's deterministic network",
+        "mtvib tables 1 and 2, (a) and (b)",
+        inputs=("image",),
+        stack_on_cpu=False,
+        params=(
+            *_small_alexnet((), activated=True),
+            *_bottleneck(_ALEMI, latent=384, decoder=(192,)),
+        ),
+    ),
+    "mtvib_cnn": ModelEntry(
+        "paretoib.models._alexnet:SmallAlexNetEncoder",
+        "two unpadded convolutions with pooling, then 1024–1024–1024–2K: mtvib's encoder",
+        "mtvib tables 1 and 2, (c) and (d)",
+        inputs=("image",),
+        stack_on_cpu=False,
+        params=(
+            *_small_alexnet((1024, 1024, 1024), activated=False),
+            *_bottleneck(_ALEMI, latent=256, decoder=(384, 192)),
         ),
     ),
 }

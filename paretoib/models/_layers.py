@@ -1,13 +1,78 @@
 """Layers that several models are made of."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
-from torch import nn
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from paretoib.errors import SpecError
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
 
 
-def mlp(widths: tuple[int, ...]) -> nn.Sequential:
-    """Linear layers between `widths`, ReLU between them and none after the last."""
+def mlp(
+    widths: tuple[int, ...],
+    *,
+    activation: str = "relu",
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+) -> nn.Sequential:
+    """Linear layers between `widths`; between two of them batch norm, activation and dropout."""
     layers: list[nn.Module] = []
-    for wide, narrow in pairwise(widths):
-        layers += [nn.Linear(wide, narrow), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+    for i, (wide, narrow) in enumerate(pairwise(widths)):
+        if i:
+            norm = [nn.BatchNorm1d(wide)] if batch_norm else []
+            drop = [Dropout(dropout)] if dropout else []
+            layers += [*norm, ACTIVATIONS[activation](), *drop]
+        layers.append(nn.Linear(wide, narrow))
+    return nn.Sequential(*layers)
+
+
+def side_after(side: int, size: int, stride: int = 1, padding: int = 0) -> int:
+    """The side of an image behind a convolution or pooling.
+
+    Raises:
+        SpecError: the image is too small for it.
+    """
+    after = (side + 2 * padding - size) // stride + 1
+    if after < 1:
+        raise SpecError(
+            f"data: the model's convolutions need larger images; found one with a side of {side} "
+            f"before a filter of {size}"
+        )
+    return after
+
+
+class Dropout(nn.Module):
+    """Dropout with masks of the model's own, the same in any pack and on any device.
+
+    torch's own draws for all models of a pack from one stream. Here a mask is a hash of a count,
+    which starts at random with the model's weights and moves on with every mask, and of each
+    element's place. In evaluation nothing is dropped.
+    """
+
+    count: Tensor
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.register_buffer("count", torch.randint(2**31, ()))
+
+    def forward(self, x: Float[Tensor, "*S"]) -> Float[Tensor, "*S"]:
+        """x with a share of `rate` set to 0, and the rest scaled to make up for it."""
+        if not self.training:
+            return x
+        self.count.add_(1)
+        place = torch.arange(x.numel(), device=x.device).view(x.shape)
+        kept = _hash(place ^ _hash(self.count)) >= self.rate * 2**32
+        return x * kept / (1 - self.rate)
+
+
+def _hash(x: Tensor) -> Tensor:
+    """A well-mixed number below 2³² for each integer below 2³² (Wellons' lowbias32)."""
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B - 2**32)):
+        # A factor below 2³¹ in size: the product fits into 64 bits.
+        x = ((x ^ (x >> shift)) * factor) & 0xFFFFFFFF
+    return x ^ (x >> 16)

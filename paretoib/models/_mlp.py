@@ -9,13 +9,25 @@ from paretoib.models._layers import mlp
 
 
 class MLPEncoder(nn.Module):
-    """x (B, *shape) to means and widths (B, 2K), or means (B, K) without noise."""
+    """x (B, *shape) to means and widths (B, 2K), or means (B, K) without noise.
+
+    The papers' are `hidden=(1024, 1024)` (vim, uib) and `hidden=(512, 512)` with
+    `activation="sigmoid"` (imb).
+    """
 
     def __init__(
-        self, shape: tuple[int, ...], latent: int, *, noise: bool, hidden: tuple[int, ...]
+        self,
+        shape: tuple[int, ...],
+        latent: int,
+        *,
+        noise: bool,
+        hidden: tuple[int, ...],
+        activation: str,
+        dropout: float,
     ) -> None:
         super().__init__()
-        self.layers = mlp((math.prod(shape), *hidden, latent * (2 if noise else 1)))
+        widths = (math.prod(shape), *hidden, latent * (2 if noise else 1))
+        self.layers = mlp(widths, activation=activation, dropout=dropout)
 
     def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B R"]:
         """The encoder's output for a batch."""

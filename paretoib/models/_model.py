@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paretoib.distributions import (
+    ZERO_ENTROPY_STD,
     CategoricalPrediction,
     GaussianEncoding,
     GaussianPrediction,
@@ -18,7 +19,12 @@ from paretoib.distributions import (
 )
 from paretoib.models import MODELS
 from paretoib.models._layers import mlp
+from paretoib.models._noise import SharedWidth
 from paretoib.registry import lookup
+
+# What p(z|x) has: a learned width for each input and dimension, one learned width for all, the
+# fixed one whose entropy is zero, or none.
+Noise = Literal["learned", "scale", "zero_entropy", "none"]
 
 
 class Head(nn.Module):
@@ -26,7 +32,8 @@ class Head(nn.Module):
 
     The encoder's output (B, 2K) holds the means and r, with s = softplus(r + shift); the shift
     makes s the `initial_noise` at r = 0, and is −5 in Alemi et al.'s own demo. An output (B, K)
-    is a latent without noise.
+    holds the means alone: s is `fixed_noise`, or there is none. `own` are parameters of the
+    objective, which are trained here and handed on in the output.
     """
 
     shift: Tensor
@@ -39,16 +46,21 @@ class Head(nn.Module):
         classes: int | None,
         target_dim: int | None,
         initial_noise: float,
+        fixed_noise: float | None = None,
+        batch_norm: bool = False,
+        own: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.latent = latent
+        self.fixed_noise = fixed_noise
+        self.own = nn.ParameterDict(dict(own or {}))
         # softplus⁻¹(s) = log(eˢ − 1), written so that a large s does not overflow.
         shift = initial_noise + math.log(-math.expm1(-initial_noise))
         self.register_buffer("shift", torch.tensor(shift))
         self.classes = classes
         features = classes if classes is not None else target_dim
         assert features is not None
-        self.decoder = mlp((latent, *decoder, features))
+        self.decoder = mlp((latent, *decoder, features), batch_norm=batch_norm)
         if classes is None:
             # The lower triangle of the whitening matrix; its diagonal is kept as a logarithm.
             self.whitening = nn.Parameter(torch.zeros(features, features))
@@ -57,12 +69,14 @@ class Head(nn.Module):
         """p(z|x), z and q(y|z) for the encoder's output and standard normal noise."""
         encoding = self.encoding(raw)
         z = encoding.sample(noise)
-        return Output(encoding, z, self.predict(z))
+        return Output(encoding, z, self.predict(z), dict(self.own.items()))
 
     def encoding(self, raw: Float[Tensor, "B R"]) -> GaussianEncoding | PointEncoding:
         """p(z|x) from the encoder's output."""
         if raw.shape[-1] == self.latent:
-            return PointEncoding(raw)
+            if self.fixed_noise is None:
+                return PointEncoding(raw)
+            return GaussianEncoding(raw, torch.full_like(raw, self.fixed_noise))
         mean, r = raw.split(self.latent, dim=-1)
         return GaussianEncoding(mean, F.softplus(r + self.shift))
 
@@ -91,23 +105,33 @@ def build_model(
     shape: tuple[int, ...],
     classes: int | None,
     target_dim: int | None,
-    noise: bool,
+    noise: Noise | bool,
+    own: Mapping[str, Tensor] | None = None,
 ) -> Model:
     """The model that a spec's section describes, for inputs of `shape`; random initial weights.
 
-    `initial_scale` multiplies the encoder's weight matrices; `noise` says whether the encoder
-    learns p(z|x)'s width or has none. Raises `SpecError` for an unknown
-    name.
+    `initial_scale` multiplies the encoder's weight matrices; `noise` says what p(z|x) has, and
+    `own` what the objective learns itself. Raises `SpecError` for an unknown name, or inputs too
+    small for the model.
     """
-    own = dict(params)
-    latent, decoder = own.pop("latent"), own.pop("decoder")
-    scale, initial_noise = own.pop("initial_scale"), own.pop("initial_noise")
-    encoder = lookup(MODELS, name, "model").load()(shape, latent, noise=noise, **own)
+    rest = dict(params)
+    latent, decoder = rest.pop("latent"), rest.pop("decoder")
+    scale, initial_noise = rest.pop("initial_scale"), rest.pop("initial_noise")
+    batch_norm = rest.pop("decoder_batch_norm", False)
+    learned = noise in ("learned", True)
+    encoder = lookup(MODELS, name, "model").load()(shape, latent, noise=learned, **rest)
     with torch.no_grad():
         for parameter in encoder.parameters():
             if parameter.ndim > 1:
                 parameter.mul_(scale)
     head = Head(
-        latent, decoder, classes=classes, target_dim=target_dim, initial_noise=initial_noise
+        latent,
+        decoder,
+        classes=classes,
+        target_dim=target_dim,
+        initial_noise=initial_noise,
+        fixed_noise=ZERO_ENTROPY_STD if noise == "zero_entropy" else None,
+        batch_norm=batch_norm,
+        own=own,
     )
-    return Model(encoder, head)
+    return Model(SharedWidth(encoder) if noise == "scale" else encoder, head)

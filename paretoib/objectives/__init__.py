@@ -4,28 +4,43 @@
 row in the README's table, a test file.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from paretoib.registry import Entry, Param
+
+Noise = Literal["learned", "scale", "zero_entropy", "none"]
 
 
 @dataclass(frozen=True)
 class ObjectiveEntry(Entry):
     """A row of `OBJECTIVES`.
 
-    `losses` names what the objective returns, `prediction` first. `noise` says whether the
-    encoder learns the noise of p(z|x) or has none (then the rate is infinite). `betas` are the
-    ends of the grid of β that a linear sweep takes by default.
+    `losses` names what the objective returns, `prediction` first. `noise` is what p(z|x) has: a
+    `learned` width for each input and dimension, one learned `scale` for all, the fixed width that
+    has `zero_entropy`, or `none` (then the rate is infinite). `betas` are the ends of the grid of β
+    that a linear sweep takes by default. `classes` says that Y has to have them.
     """
 
     losses: tuple[str, ...] = ("prediction", "compression")
-    noise: Literal["learned", "none"] = "learned"
+    noise: Noise = "learned"
     betas: tuple[float, float] = (1e-4, 1.0)
+    classes: bool = False
+
+    def noise_of(self, params: Mapping[str, Any]) -> Noise:
+        """The noise with these hyperparameters: `zero_entropy_noise` can switch it off."""
+        return self.noise if params.get("zero_entropy_noise", True) else "none"
 
 
 PRIOR_WIDTH = Param(
     "prior_width", float, 1.0, "σ of the prior N(0, σ²I)", gt=0, le=1e3, per_trial=True
+)
+ZERO_ENTROPY_NOISE = Param(
+    "zero_entropy_noise",
+    bool,
+    True,
+    "add noise ε ~ N(0, 1/(2πe)) to the latent; off shows why it is needed (uib section 7.2)",
 )
 
 OBJECTIVES: dict[str, ObjectiveEntry] = {
@@ -41,11 +56,102 @@ OBJECTIVES: dict[str, ObjectiveEntry] = {
         "Rodríguez Gálvez et al. 2020; mib eq. 38, corrected",
         params=(PRIOR_WIDTH,),
     ),
+    "nib": ObjectiveEntry(
+        "paretoib.objectives._nib:NIB",
+        "Kolchinsky's bound on I(X;Z) over the batch, one noise width for all; at most log N",
+        "Kolchinsky et al. 2019; mib eq. 37, corrected",
+        betas=(1e-2, 1.0),
+        noise="scale",
+    ),
+    "nib_squared": ObjectiveEntry(
+        "paretoib.objectives._nib:NIBSquared",
+        "the square of nib's bound in bits",
+        "Rodríguez Gálvez et al. 2020; mib eq. 39, corrected",
+        betas=(1e-3, 1.0),
+        noise="scale",
+    ),
+    "vim": ObjectiveEntry(
+        "paretoib.objectives._vim:VIM",
+        "MMD²(z, N(0, σ²I)): holds the codes as a whole to the prior",
+        "Crescimanna and Graham, eq. 18",
+        betas=(1e-3, 1e2),
+        params=(
+            PRIOR_WIDTH,
+            Param(
+                "statistic",
+                Literal["v", "u"],
+                "v",
+                "estimate of MMD²: the V-statistic, or the U-statistic without its bias",
+            ),
+        ),
+    ),
+    "l2": ObjectiveEntry(
+        "paretoib.objectives._l2:L2",
+        "E‖Z‖² under zero-entropy noise",
+        "uib section 6.3",
+        betas=(1e-4, 10.0),
+        noise="zero_entropy",
+        params=(ZERO_ENTROPY_NOISE,),
+    ),
+    "log_var": ObjectiveEntry(
+        "paretoib.objectives._log_var:LogVar",
+        "Σ ½ ln(2πe Var[Z_i]) under zero-entropy noise: bounds H[Z]",
+        "uib section 6.3",
+        noise="zero_entropy",
+        params=(ZERO_ENTROPY_NOISE,),
+    ),
+    "log_var_given_y": ObjectiveEntry(
+        "paretoib.objectives._log_var:LogVarGivenY",
+        "E Σ ½ ln(2πe Var[Z_i|y]) under zero-entropy noise: bounds H[Z|Y]",
+        "uib section 6.3",
+        betas=(1e-3, 10.0),
+        noise="zero_entropy",
+        classes=True,
+        params=(ZERO_ENTROPY_NOISE,),
+    ),
+    "dib": ObjectiveEntry(
+        "paretoib.objectives._dib:DIB",
+        "H[Z] in the place of I(X;Z), by its Gaussian bound, under zero-entropy noise",
+        "Strouse and Schwab 2017; uib section 4.2",
+        noise="zero_entropy",
+        params=(
+            Param(
+                "covariance",
+                Literal["diagonal", "full"],
+                "diagonal",
+                "the bound takes dimensions for independent, as log_var does, or knows how they "
+                "are correlated, which is tighter",
+            ),
+        ),
+    ),
+    "ceb": ObjectiveEntry(
+        "paretoib.objectives._ceb:CEB",
+        "KL(p(z|x) ‖ b(z|y)) with b learned: bounds I(X;Z|Y)",
+        "Fischer 2020; uib section 4.2",
+    ),
     "deterministic": ObjectiveEntry(
         "paretoib.objectives._deterministic:Deterministic",
         "plain cross-entropy, no noise, no compression (DET, RES18)",
-        "the papers' baseline",
+        "the papers' baseline; vim table 1",
         losses=("prediction",),
         noise="none",
+        params=(
+            Param(
+                "label_smoothing",
+                float,
+                0.0,
+                "ε: share of each target that is spread over all classes",
+                ge=0,
+                lt=1,
+            ),
+            Param(
+                "confidence_penalty",
+                float,
+                0.0,
+                "λ: weight of the prediction's negative entropy",
+                ge=0,
+                le=1e3,
+            ),
+        ),
     ),
 }

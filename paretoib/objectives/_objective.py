@@ -4,10 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paretoib.distributions import Output
+from paretoib.distributions import CategoricalPrediction, Output
+from paretoib.errors import SpecError
 
 Scalar = Float[Tensor, ""]
 Hyper = Mapping[str, Any]
@@ -18,16 +20,52 @@ class Objective(ABC):
 
     An implementer guarantees that `losses` returns one scalar for each name in its row's
     `losses`, in that order, `prediction` first; that it is differentiable and free of Python
-    branches on tensors' values (it runs under `vmap`); and that it knows nothing of β, of
-    optimisers or of Ray. Hyperparameters that its row marks `per_trial` come in `hyper` as
-    scalar tensors; the others were given to the constructor.
+    branches on tensors' values (it runs under `vmap`); that it draws nothing at random; and that
+    it knows nothing of β, of optimisers or of Ray. Hyperparameters that its row marks `per_trial`
+    come in `hyper` as scalar tensors; the others were given to the constructor.
     """
 
     @abstractmethod
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         """The losses of one batch: `output` of B examples, targets `y` (B,) or (B, d)."""
 
+    def parameters(
+        self,
+        latent: int,  # noqa: ARG002
+        classes: int | None,  # noqa: ARG002
+        target_dim: int | None,  # noqa: ARG002
+    ) -> Mapping[str, Tensor]:
+        """What the objective itself has to learn, as it starts; by default nothing.
+
+        They are kept and trained with the decoder, and come to `losses` as `output.own`.
+        `classes` is None for a continuous Y, of dimension `target_dim`.
+        """
+        return {}
+
+    def watch(
+        self,
+        losses: Float[Tensor, "M m"],  # noqa: ARG002
+        examples: int,  # noqa: ARG002
+    ) -> Mapping[str, Float[Tensor, "M m"]]:
+        """What a history keeps beside the `losses` of M trials in a batch of `examples`.
+
+        One value a loss, NaN for a loss that has none; by default nothing.
+        """
+        return {}
+
 
 def prediction_loss(output: Output, y: Tensor) -> Scalar:
     """E[−log q(y|z)] in nats, one sample of z: the decoder cross-entropy (uib section 5)."""
     return output.prediction.nll(y).mean()
+
+
+def class_logits(output: Output, what: str) -> Float[Tensor, "B C"]:
+    """The logits of q(y|z); a `SpecError` that names `what` needs them, where Y is continuous."""
+    if not isinstance(output.prediction, CategoricalPrediction):
+        raise SpecError(f"objective: {what} needs classes; found a continuous Y")
+    return output.prediction.logits
+
+
+def no_loss(like: Tensor) -> Tensor:
+    """What `watch` has for a loss of which there is nothing to say."""
+    return torch.full_like(like, torch.nan)

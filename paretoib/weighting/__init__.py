@@ -78,6 +78,33 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
             *_GRADIENT,
         ),
     ),
+    "smooth_chebyshev": WeightingEntry(
+        "paretoib.weighting._chebyshev:SmoothChebyshev",
+        "the worst of the losses, by preference: reaches dents and flat parts of a front too",
+        "Lin et al. 2024",
+        params=(
+            Param(
+                "preference",
+                float,
+                0.5,
+                "λ, how much prediction counts; the other losses share 1 − λ",
+                gt=0,
+                lt=1,
+                per_trial=True,
+            ),
+            Param(
+                "mu", float, 0.1, "μ, how smooth; near 0 the worst loss alone counts", gt=0, le=1e3
+            ),
+            Param(
+                "scale",
+                float,
+                10.0,
+                "nats of another loss that weigh as a nat of prediction",
+                gt=0,
+                le=1e6,
+            ),
+        ),
+    ),
     "none": WeightingEntry(
         "paretoib.weighting._linear:Unweighted",
         "the only loss as it is",

@@ -19,6 +19,7 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("mib", {"solver": "frank_wolfe", "normalise": "l2"}),
     ("mib", {"adaptive": False}),
     ("mib", {"smooth": False}),
+    ("smooth_chebyshev", {"mu": 1e-3, "scale": 1.0}),
 ]
 # As many losses as it can weigh, up to four.
 CASES = [

@@ -1,16 +1,24 @@
 """Encoders: what they put out, how many parameters they have, how they start."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from paretoib.errors import SpecError
 from paretoib.models import MODELS
+from paretoib.models._layers import Dropout
 from paretoib.models._model import Model, build_model
 from paretoib.specs import section_model
 
-SHAPES = {"image": (1, 12, 12), "vector": (6,)}
+SHAPES = {"image": (1, 20, 20), "vector": (6,)}
+# Networks for larger images, made smaller.
+SMALL: dict[str, dict[str, Any]] = {
+    "cnn": {"channels": (4, 6, 8, 10)},
+    "mtvib_cnn": {"hidden": (16, 12)},
+}
 KINDS = [(name, kind) for name, row in MODELS.items() for kind in row.inputs]
 
 
@@ -20,11 +28,11 @@ def build(
     torch.manual_seed(seed)
     return build_model(
         name,
-        section_model("model", name)(**params).params,
+        section_model("model", name)(**SMALL.get(name, {}) | params).params,
         shape=shape,
         classes=10,
         target_dim=None,
-        noise=noise,
+        noise="learned" if noise else "none",
     )
 
 
@@ -76,6 +84,82 @@ def test_mlp_has_the_widths_of_vim() -> None:
     assert count(model.encoder) == 785 * 1024 + 1025 * 1024 + 1025 * 512
     assert count(model.head) == 257 * 10
     assert (model.encoder(torch.randn(8, 1, 28, 28)) < 0).any()
+
+
+@pytest.mark.parametrize(("activation", "low", "high"), [("relu", 0, 9), ("sigmoid", 0.1, 0.9)])
+def test_mlp_has_the_activation_asked_for(activation: str, low: float, high: float) -> None:
+    """Between its layers; imb's networks are sigmoid."""
+    encoder: Any = build("mlp", (6,), hidden=(512, 512), activation=activation).encoder
+    hidden = encoder.layers[:-1](torch.randn(64, 6)).detach()
+    assert low <= float(hidden.min()) < float(hidden.max()) < high
+    assert (hidden == 0).any() == (activation == "relu")
+
+
+def test_cnn_is_vims_network_for_cifar() -> None:
+    """Four 4×4 convolutions with batch norm to 1024 maps of 2×2, then 2K with K = 64."""
+    params = section_model("model", "cnn").model_validate({}).params
+    model = build("cnn", (3, 32, 32), channels=params["channels"])
+    encoder: Any = model.encoder.eval()
+    assert encoder.features(torch.randn(1, 3, 32, 32)).shape == (1, 1024, 2, 2)
+    widths = (3, 128, 256, 512, 1024)
+    convolutions = sum(16 * a * b + 2 * b for a, b in pairwise(widths))
+    assert count(encoder) == convolutions + (4096 + 1) * 128
+    assert count(model.head) == (64 + 1) * 10
+
+
+TABLES: list[Any] = [((1, 36, 36), {}, 3136), ((3, 150, 150), {"kernel": 5, "stride": 2}, 4096)]
+
+
+@pytest.mark.parametrize(("shape", "sizes", "features"), TABLES)
+def test_small_alexnet_is_that_of_mtvib(
+    shape: tuple[int, ...], sizes: dict[str, Any], features: int
+) -> None:
+    """Both tables' (a): features–384–192–10 behind the convolutions, with batch norm and ReLU."""
+    model = build("small_alexnet", shape, noise=False, **sizes)
+    convolutions = sizes.get("kernel", 3) ** 2 * 64 * (shape[0] + 64) + 2 * 2 * 64
+    dense = (features + 1) * 384 + 2 * 384 + (384 + 1) * 192 + 2 * 192 + (192 + 1) * 10
+    assert count(model) == convolutions + dense
+    raw = model.encoder(torch.randn(2, *shape))
+    assert raw.min() == 0
+    assert raw.max() > 0
+
+
+@pytest.mark.parametrize(("shape", "sizes", "features"), TABLES)
+def test_mtvib_cnn_is_the_variational_encoder(
+    shape: tuple[int, ...], sizes: dict[str, Any], features: int
+) -> None:
+    """Both tables' (c): features–1024–1024–1024–2·256 and 256–384–192–10."""
+    hidden = section_model("model", "mtvib_cnn").model_validate({}).params["hidden"]
+    model = build("mtvib_cnn", shape, hidden=hidden, **sizes)
+    convolutions = sizes.get("kernel", 3) ** 2 * 64 * (shape[0] + 64) + 2 * 2 * 64
+    wide = (features + 1) * 1024 + 2 * (1024 + 1) * 1024 + 3 * 2 * 1024
+    assert count(model.encoder) == convolutions + wide + (1024 + 1) * 512
+    assert count(model.head) == 257 * 384 + 2 * 384 + 385 * 192 + 2 * 192 + 193 * 10
+    assert model.encoder(torch.randn(4, *shape))[:, :256].min() < 0
+
+
+def test_activation_is_of_the_means_alone() -> None:
+    """Widths r of either sign come through, so that the noise can shrink."""
+    raw = build("small_alexnet", (1, 20, 20), latent=6).encoder(torch.randn(8, 1, 20, 20))
+    assert raw[:, :6].min() == 0
+    assert raw[:, 6:].min() < 0
+
+
+def test_dropout_cnn_is_pytorchs_example() -> None:
+    """32 and 64 convolutions, 9216 features, 128 units and K = 128, in the example's numbers."""
+    model = build("dropout_cnn", (1, 28, 28), noise=False, latent=128)
+    published = 1_199_882  # with ten outputs
+    assert count(model.encoder) == published - 129 * 10 + 129 * 128
+    dropped = [layer.rate for layer in model.encoder.modules() if isinstance(layer, Dropout)]
+    assert dropped == [0.25, 0.5]
+
+
+@pytest.mark.parametrize(("name", "side"), [("cnn", 15), ("mtvib_cnn", 9), ("dropout_cnn", 5)])
+def test_an_image_too_small_for_the_convolutions_is_refused(name: str, side: int) -> None:
+    """With the side at which it ended, and the smallest image that does is taken."""
+    with pytest.raises(SpecError, match="convolutions need larger images; found one with a side"):
+        build(name, (1, side, side))
+    assert count(build(name, (1, side + 1, side + 1))) > 0
 
 
 def test_linear_encoder_has_the_same_width_for_every_input() -> None:

@@ -5,6 +5,7 @@ import torch
 from torch.distributions import MultivariateNormal
 
 from paretoib.distributions import (
+    ZERO_ENTROPY_STD,
     CategoricalPrediction,
     GaussianEncoding,
     GaussianPrediction,
@@ -12,7 +13,7 @@ from paretoib.distributions import (
 )
 from paretoib.errors import SpecError
 from paretoib.models import MODELS
-from paretoib.models._model import Head, build_model
+from paretoib.models._model import Head, Model, Noise, build_model
 from paretoib.specs import section_model
 
 
@@ -46,11 +47,12 @@ def test_initial_noise_is_the_width_at_r_0(noise: float) -> None:
 def test_every_model_starts_near_its_initial_noise() -> None:
     """The mean width of a fresh model on unit inputs is within a factor of 1.5 of the setting."""
     for name, row in MODELS.items():
-        shape = (1, 8, 8) if "image" in row.inputs else (64,)
+        shape = (1, 20, 20) if "image" in row.inputs else (64,)
         torch.manual_seed(0)
-        params = section_model("model", name).model_validate({"initial_noise": 0.3}).params
+        small = {"channels": (4, 6, 8, 10)} if name == "cnn" else {}
+        params = section_model("model", name).model_validate({"initial_noise": 0.3} | small).params
         model = build_model(
-            name, params, shape=shape, classes=10, target_dim=None, noise=True
+            name, params, shape=shape, classes=10, target_dim=None, noise="learned"
         ).eval()
         with torch.no_grad():
             encoding = model.head.encoding(model.encoder(torch.randn(16, *shape)))
@@ -79,6 +81,48 @@ def test_an_encoder_of_k_outputs_has_no_noise() -> None:
     assert torch.equal(output.z, raw)
 
 
+def built(noise: Noise, own: dict[str, torch.Tensor] | None = None, **params: object) -> Model:
+    torch.manual_seed(0)
+    section = section_model("model", "mlp").model_validate({"latent": 3, **params})
+    return build_model(
+        "mlp", section.params, shape=(6,), classes=10, target_dim=None, noise=noise, own=own
+    )
+
+
+def test_zero_entropy_noise_is_the_same_for_every_code() -> None:
+    """s = 1/√(2πe), whatever the input and the model's initial noise: nothing to learn in it."""
+    model = built("zero_entropy", initial_noise=0.3)
+    output = model.head(model.encoder(torch.randn(5, 6)), torch.randn(5, 3))
+    torch.testing.assert_close(output.gaussian.std, torch.full((5, 3), ZERO_ENTROPY_STD))
+    assert not output.gaussian.std.requires_grad
+    assert (output.z != output.gaussian.mean).all()
+
+
+def test_one_learned_width_serves_all_codes() -> None:
+    """It starts at the initial noise, and is a parameter of the encoder's, which losses share."""
+    model = built("scale", initial_noise=0.3)
+    width = dict(model.encoder.named_parameters())["width"]
+    encoding = model.head.encoding(model.encoder(torch.randn(5, 6)))
+    assert isinstance(encoding, GaussianEncoding)
+    torch.testing.assert_close(encoding.std, torch.full((5, 3), 0.3))
+    assert encoding.mean.std() > 0.01
+    (gradient,) = torch.autograd.grad(encoding.std.sum(), width)
+    assert gradient.shape == (1,)
+    assert gradient.item() > 0.1
+
+
+def test_what_the_objective_learns_is_the_heads() -> None:
+    """It is handed on in the output and trained with the decoder; by default there is nothing."""
+    start = torch.randn(4, 3)
+    model = built("learned", {"mean": start})
+    output = model.head(model.encoder(torch.randn(5, 6)), torch.randn(5, 3))
+    assert output.own.keys() == {"mean"}
+    assert torch.equal(output.own["mean"], start)
+    held = dict(model.head.named_parameters())
+    assert any(parameter is output.own["mean"] for parameter in held.values())
+    assert built("learned").head(torch.zeros(2, 6), torch.zeros(2, 3)).own == {}
+
+
 def test_a_continuous_target_has_one_full_covariance() -> None:
     """For any whitening parameters q(y|z) is a normal with the covariance (WᵀW)⁻¹ everywhere."""
     model = head(classes=None)
@@ -103,4 +147,4 @@ def test_an_unknown_model_is_refused() -> None:
     """With a guess at what was meant."""
     params = section_model("model", "mlp").model_validate({}).params
     with pytest.raises(SpecError, match=r"unknown model: .*found `mpl`; did you mean `mlp`\?"):
-        build_model("mpl", params, shape=(3,), classes=2, target_dim=None, noise=True)
+        build_model("mpl", params, shape=(3,), classes=2, target_dim=None, noise="learned")

@@ -14,9 +14,15 @@ from paretoib.distributions import (
     Output,
     PointEncoding,
 )
+from paretoib.objectives._ceb import CEB
 from paretoib.objectives._deterministic import Deterministic
+from paretoib.objectives._dib import DIB
+from paretoib.objectives._l2 import L2
+from paretoib.objectives._log_var import LogVar, LogVarGivenY
+from paretoib.objectives._nib import NIB, NIBSquared
 from paretoib.objectives._objective import Objective, prediction_loss
 from paretoib.objectives._vib import VIB, VIBSquared
+from paretoib.objectives._vim import VIM
 
 EXAMPLES, LATENT, CLASSES = 7, 4, 3
 
@@ -84,10 +90,30 @@ def test_an_encoder_without_noise_has_no_kl(output: Output, y: Tensor) -> None:
         VIB().losses(noiseless, y, {"prior_width": torch.tensor(1.0)})
 
 
-@pytest.mark.parametrize("objective", [VIB(), VIBSquared(), Deterministic()])
-@pytest.mark.parametrize("continuous", [False, True])
+EVERYTHING: list[Objective] = [
+    VIB(),
+    VIBSquared(),
+    NIB(),
+    NIBSquared(),
+    VIM(statistic="v"),
+    VIM(statistic="u"),
+    L2(),
+    LogVar(),
+    DIB(covariance="diagonal"),
+    DIB(covariance="full"),
+    CEB(),
+    Deterministic(),
+]
+NEED_CLASSES = (LogVarGivenY(), Deterministic(label_smoothing=0.2, confidence_penalty=0.5))
+CASES = [
+    *((objective, continuous) for objective in EVERYTHING for continuous in (False, True)),
+    *((objective, False) for objective in NEED_CLASSES),
+]
+
+
+@pytest.mark.parametrize(("objective", "continuous"), CASES)
 def test_gradients_match_finite_differences(objective: Objective, continuous: bool) -> None:
-    """Through the reparameterised sample, the widths, the decoder and the prior's width."""
+    """Through the sample, the widths, the decoder, the prior's width and its own parameters."""
     generator = torch.Generator().manual_seed(2)
 
     def draw(*shape: int) -> Tensor:
@@ -96,8 +122,11 @@ def test_gradients_match_finite_differences(objective: Objective, continuous: bo
 
     noise = draw(3, 2).detach()
     y = draw(3, 2).detach() if continuous else torch.tensor([0, 1, 1])
+    learned = objective.parameters(2, None if continuous else 2, 2 if continuous else None)
 
-    def losses(mean: Tensor, r: Tensor, decoder: Tensor, log_width: Tensor) -> tuple[Tensor, ...]:
+    def losses(
+        mean: Tensor, r: Tensor, decoder: Tensor, log_width: Tensor, *own: Tensor
+    ) -> tuple[Tensor, ...]:
         encoding = GaussianEncoding(mean, torch.nn.functional.softplus(r))
         z = encoding.sample(noise)
         prediction: CategoricalPrediction | GaussianPrediction
@@ -105,7 +134,8 @@ def test_gradients_match_finite_differences(objective: Objective, continuous: bo
             prediction = GaussianPrediction(z @ decoder, decoder.tril(-1) + torch.eye(2).double())
         else:
             prediction = CategoricalPrediction(z @ decoder)
-        output = Output(encoding, z, prediction)
+        output = Output(encoding, z, prediction, dict(zip(learned, own, strict=True)))
         return tuple(objective.losses(output, y, {"prior_width": log_width.exp()}))
 
-    assert torch.autograd.gradcheck(losses, (draw(3, 2), draw(3, 2), draw(2, 2), draw()))
+    own = [draw(*values.shape) for values in learned.values()]
+    assert torch.autograd.gradcheck(losses, (draw(3, 2), draw(3, 2), draw(2, 2), draw(), *own))

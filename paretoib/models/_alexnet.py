@@ -1,0 +1,57 @@
+"""The small AlexNet of mtvib and its variational encoder.
+
+Qian, Chen, Gechter: Multi-Task Variational Information Bottleneck, tables 1 and 2: twice 64
+convolutions without padding, batch norm, ReLU and 2×2 pooling, then layers with batch norm and
+ReLU. 36×36 images with 3×3 convolutions end as 64·7² = 3136 features, 150×150 ones with 5×5
+convolutions of stride 2 as 64·8² = 4096.
+
+Where the tables print batch norm and ReLU behind the layer that Z is, `activated` puts them behind
+the means. It is on for the small AlexNet, where that is what a hidden layer has, and off for the
+variational encoder: means that cannot be negative do not fit its prior N(0, I).
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from paretoib.models._layers import mlp, side_after
+
+
+class SmallAlexNetEncoder(nn.Module):
+    """Images (B, C, H, W) to means and widths (B, 2K), or means (B, K) without noise."""
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        latent: int,
+        *,
+        noise: bool,
+        kernel: int,
+        stride: int,
+        hidden: tuple[int, ...],
+        activated: bool,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels, height, width = shape
+        for _ in range(2):
+            convolution = nn.Conv2d(channels, 64, kernel, stride, bias=False)
+            layers += [convolution, nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2)]
+            height, width = (
+                side_after(side_after(side, kernel, stride), 2, 2) for side in (height, width)
+            )
+            channels = 64
+        self.convolutions = nn.Sequential(*layers)
+        self.layers = mlp(
+            (64 * height * width, *hidden, latent * (2 if noise else 1)), batch_norm=True
+        )
+        self.latent = latent
+        self.activation = (
+            nn.Sequential(nn.BatchNorm1d(latent), nn.ReLU()) if activated else nn.Identity()
+        )
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B R"]:
+        """The encoder's output for a batch."""
+        raw = self.layers(self.convolutions(x).flatten(1))
+        mean, widths = raw[:, : self.latent], raw[:, self.latent :]
+        return torch.cat([self.activation(mean), widths], dim=1)

@@ -1,0 +1,38 @@
+"""The deterministic information bottleneck: H[Z] in the place of I(X;Z).
+
+Strouse, Schwab: The Deterministic Information Bottleneck, 2017; bounded as by Kirsch, Lyle, Gal:
+Unpacking Information Bottlenecks, appendix A.6,
+H[Z] ≤ ½ ln det(2πe Cov[Z]) ≤ Σ_i ½ ln(2πe Var[Z_i]). Noise that p(z|x) could learn would vanish,
+for −∞ nats; so Z = ẑ + ε with zero-entropy noise.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from paretoib.distributions import LOG_2PI, Output
+from paretoib.objectives._log_var import LogVar
+from paretoib.objectives._objective import Hyper, Scalar, prediction_loss
+
+
+class DIB(LogVar):
+    """prediction; compression = a bound on H[Z] in nats.
+
+    `covariance="diagonal"` is the log-variance bound, as in `log_var`; "full" the tighter one,
+    which knows where dimensions repeat each other.
+    """
+
+    def __init__(self, *, covariance: Literal["diagonal", "full"]) -> None:
+        super().__init__()
+        self.covariance = covariance
+
+    def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
+        if self.covariance == "diagonal":
+            return super().losses(output, y, hyper)
+        encoding = output.encoding
+        centred = encoding.mean - encoding.mean.mean(0)
+        covariance = centred.mT @ centred / len(y) + encoding.variance.mean(0).diag_embed()
+        size = covariance.shape[-1]
+        entropy = (size * (LOG_2PI + 1) + torch.linalg.slogdet(covariance).logabsdet) / 2
+        return prediction_loss(output, y), entropy

@@ -1,0 +1,21 @@
+"""The activation-L2 surrogate of the information bottleneck.
+
+Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, section 6.3: E‖Z‖² bounds H[Z] from above,
+Z = ẑ + ε with zero-entropy noise ε ~ N(0, 1/(2πe)).
+"""
+
+from torch import Tensor
+
+from paretoib.distributions import Output
+from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_loss
+
+
+class L2(Objective):
+    """prediction; compression = E‖Z‖², the noise's share K/(2πe) in closed form."""
+
+    def __init__(self, *, zero_entropy_noise: bool = True) -> None:
+        """Whether there is noise is seen in the encoding; the row tells the model to add it."""
+
+    def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
+        second_moment = output.encoding.mean.square() + output.encoding.variance
+        return prediction_loss(output, y), second_moment.sum(-1).mean()

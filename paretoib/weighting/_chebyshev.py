@@ -1,0 +1,40 @@
+"""Smooth Chebyshev scalarisation: the worst of the losses, by preference.
+
+Lin, Zhang, Yang, Liu, Wang, Zhang: Smooth Tchebycheff Scalarization for Multi-Objective
+Optimization, 2024: μ log Σ_i exp(λ_i f_i/μ), whose gradient is Σ_i λ_i α_i ∇f_i with
+α = softmax(λ f/μ). For small μ each preference λ has the point of the front where all λ_i f_i are
+equal, where the front is dented or flat too.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from paretoib.weighting._weighting import Weighting, Weights
+
+
+class SmoothChebyshev(Weighting):
+    """λ is the `preference` for the first loss (prediction); the others share 1 − λ equally.
+
+    Losses f are in nats for prediction and in `scale` nats for the others, and ideally 0.
+    """
+
+    def __init__(self, *, mu: float, scale: float) -> None:
+        self.mu = mu
+        self.scale = scale
+
+    def __call__(
+        self,
+        losses: Float[Tensor, "M m"],
+        gramian: Float[Tensor, "M m m"] | None,  # noqa: ARG002
+        hyper: Mapping[str, Any],
+    ) -> Weights:
+        preference = hyper["preference"].to(losses).unsqueeze(1)
+        others = losses.shape[1] - 1
+        share = ((1 - preference) / (others * self.scale)).expand(-1, others)
+        rates = torch.cat([preference, share], dim=1)
+        alpha = torch.softmax(rates * losses / self.mu, dim=1)
+        return Weights(rates * alpha, {"alpha": alpha})

@@ -1,0 +1,88 @@
+"""The conditional entropy bottleneck's learned b(z|y)."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Independent, Normal, kl_divergence
+
+from paretoib.distributions import (
+    CategoricalPrediction,
+    GaussianEncoding,
+    GaussianPrediction,
+    Output,
+)
+from paretoib.objectives._ceb import CEB
+from paretoib.objectives._vib import VIB
+
+Draw = Callable[..., Tensor]
+Noisy = Callable[..., Output]
+Y = torch.tensor([0, 1, 0, 2, 1, 0, 0])
+
+
+def compression(encoding: GaussianEncoding, own: Mapping[str, Tensor], y: Tensor) -> Tensor:
+    prediction: CategoricalPrediction | GaussianPrediction
+    if y.is_floating_point():
+        prediction = GaussianPrediction(y, torch.eye(y.shape[1]).to(y))
+    else:
+        prediction = CategoricalPrediction(torch.zeros(len(y), 3).to(encoding.mean))
+    output = Output(encoding, encoding.mean, prediction, own)
+    return CEB().losses(output, y, {})[1]
+
+
+def test_it_is_the_kl_from_each_classes_own_gaussian(noisy: Noisy, draw: Draw) -> None:
+    """The mean over the batch of torch's KL(p(z|x) ‖ N(m_y, diag s_y²)), in nats."""
+    output = noisy(draw(7, 4), draw(7, 4, seed=1).exp())
+    own = {"mean": draw(3, 4, seed=2), "log_width": draw(3, 4, seed=3)}
+    posterior = Independent(Normal(output.gaussian.mean, output.gaussian.std), 1)
+    backward = Independent(Normal(own["mean"][Y], own["log_width"][Y].exp()), 1)
+    found = compression(output.gaussian, own, Y)
+    torch.testing.assert_close(found, kl_divergence(posterior, backward).mean())
+
+
+@pytest.mark.parametrize("classes", [3, None])
+def test_it_starts_as_vib(noisy: Noisy, draw: Draw, classes: int | None) -> None:
+    """Before b has learned anything it is N(0, I), for every class and for any continuous y."""
+    output = noisy(draw(7, 4), 0.5)
+    kl = VIB().losses(output, Y, {"prior_width": torch.tensor(1.0)})[1]
+    own = CEB().parameters(4, classes, None if classes else 2)
+    doubled = {name: p.double() for name, p in own.items()}
+    found = compression(output.gaussian, doubled, Y if classes else draw(7, 2))
+    torch.testing.assert_close(found, kl)
+
+
+def test_of_a_continuous_y_the_mean_is_linear(draw: Draw) -> None:
+    """KL(p ‖ N(m + y A, diag s²)), one s for all y."""
+    own = {"mean": draw(1, 4), "log_width": draw(1, 4, seed=1), "slope": draw(2, 4, seed=2)}
+    y, encoding = draw(7, 2, seed=3), GaussianEncoding(draw(7, 4, seed=4), draw(7, 4).exp())
+    backward = Independent(
+        Normal(own["mean"] + y @ own["slope"], own["log_width"].exp().expand(7, 4)), 1
+    )
+    posterior = Independent(Normal(encoding.mean, encoding.std), 1)
+    expected = kl_divergence(posterior, backward).mean()
+    torch.testing.assert_close(compression(encoding, own, y), expected)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0])
+def test_the_best_b_is_each_classes_gaussian_fit(noisy: Noisy, draw: Draw, scale: float) -> None:
+    """Learned, b has the mean of its class's codes and their variance, noise included."""
+    labels = torch.arange(60) % 3
+    output = noisy(draw(60, 2) + 3 * draw(3, 2, seed=1)[labels], scale)
+    own = {k: p.double().requires_grad_() for k, p in CEB().parameters(2, 3, None).items()}
+    lbfgs = torch.optim.LBFGS(own.values(), max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        lbfgs.zero_grad()
+        loss = compression(output.gaussian, own, labels)
+        loss.backward()
+        return loss
+
+    lbfgs.step(closure)
+    for label in range(3):
+        codes = output.encoding.mean[labels == label]
+        variance = codes.var(0, correction=0) + scale**2
+        torch.testing.assert_close(own["mean"][label].detach(), codes.mean(0), rtol=0, atol=1e-3)
+        torch.testing.assert_close(
+            own["log_width"][label].detach(), variance.log() / 2, rtol=0, atol=1e-3
+        )

@@ -1,0 +1,68 @@
+"""The baselines of vim table 1."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Categorical, kl_divergence
+
+from paretoib.distributions import CategoricalPrediction, GaussianPrediction, Output, PointEncoding
+from paretoib.errors import SpecError
+from paretoib.objectives._deterministic import Deterministic
+
+Draw = Callable[..., Tensor]
+Y = torch.tensor([0, 1, 0, 2, 1])
+
+
+def loss(objective: Deterministic, logits: Tensor, y: Tensor = Y) -> Tensor:
+    z = torch.zeros(len(logits), 1).double()
+    (value,) = objective.losses(Output(PointEncoding(z), z, CategoricalPrediction(logits)), y, {})
+    return value
+
+
+def test_label_smoothing_is_the_cross_entropy_with_softened_targets(draw: Draw) -> None:
+    """−Σ_c t_c log q(c) with t = (1 − ε) δ_y + ε/C."""
+    logits = draw(5, 3)
+    targets = 0.7 * torch.eye(3).double()[Y] + 0.3 / 3
+    expected = -(targets * Categorical(logits=logits).logits).sum(1).mean()
+    torch.testing.assert_close(loss(Deterministic(label_smoothing=0.3), logits), expected)
+
+
+def test_label_smoothing_is_least_at_the_softened_targets() -> None:
+    """q(y) = 1 − ε + ε/C is its optimum: the gradient vanishes there, and with none at no q."""
+    targets = 0.7 * torch.eye(3).double()[Y] + 0.3 / 3
+    logits = targets.log().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(Deterministic(label_smoothing=0.3), logits), logits)
+    torch.testing.assert_close(gradient, torch.zeros_like(gradient))
+    (plain,) = torch.autograd.grad(loss(Deterministic(), logits), logits)
+    assert plain.abs().max() > 0.03
+
+
+def test_the_confidence_penalty_takes_off_the_entropy(draw: Draw) -> None:
+    """CE − λ E H[q], as torch has H; up to a constant the KL from q to the uniform (Pereyra)."""
+    logits = draw(5, 3)
+    q, uniform = Categorical(logits=logits), Categorical(torch.ones(5, 3).double())
+    found = loss(Deterministic(confidence_penalty=0.4), logits) - loss(Deterministic(), logits)
+    torch.testing.assert_close(found, -0.4 * q.entropy().mean())
+    kl = kl_divergence(q, uniform).mean()
+    torch.testing.assert_close(found, 0.4 * (kl - torch.tensor(3.0).double().log()))
+
+
+def test_both_options_add_up(draw: Draw) -> None:
+    """Neither switches the other off."""
+    logits = draw(5, 3)
+    both = loss(Deterministic(label_smoothing=0.2, confidence_penalty=0.5), logits)
+    smoothed = loss(Deterministic(label_smoothing=0.2), logits)
+    entropy = Categorical(logits=logits).entropy().mean()
+    torch.testing.assert_close(both, smoothed - 0.5 * entropy)
+
+
+@pytest.mark.parametrize("option", ["label_smoothing", "confidence_penalty"])
+def test_a_continuous_y_has_neither(draw: Draw, option: str) -> None:
+    """It is refused by name; without options a continuous y is fine."""
+    z = draw(5, 1)
+    output = Output(PointEncoding(z), z, GaussianPrediction(draw(5, 2), torch.eye(2).double()))
+    with pytest.raises(SpecError, match=f"{option} needs classes; found a continuous Y"):
+        Deterministic(**{option: 0.1}).losses(output, draw(5, 2), {})
+    assert Deterministic().losses(output, draw(5, 2), {})[0].isfinite()

@@ -1,0 +1,67 @@
+"""The deterministic information bottleneck's bounds on H[Z]."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import MultivariateNormal
+
+from paretoib.distributions import ZERO_ENTROPY_STD, Output
+from paretoib.objectives._dib import DIB
+from paretoib.objectives._log_var import LogVar
+
+Draw = Callable[..., Tensor]
+Noisy = Callable[..., Output]
+Y = torch.zeros(40).long()
+
+
+def compression(covariance: str, output: Output) -> float:
+    objective = DIB(covariance="full" if covariance == "full" else "diagonal")
+    return float(objective.losses(output, Y, {})[1])
+
+
+def test_the_full_bound_is_the_entropy_of_a_gaussian_with_the_codes_covariance(
+    noisy: Noisy, draw: Draw
+) -> None:
+    """torch's entropy, of the codes' covariance and the noise's."""
+    mean = draw(40, 3) @ draw(3, 3, seed=1)
+    covariance = torch.cov(mean.T, correction=0) + ZERO_ENTROPY_STD**2 * torch.eye(3)
+    exact = MultivariateNormal(torch.zeros(3).double(), covariance).entropy()
+    assert compression("full", noisy(mean)) == pytest.approx(float(exact))
+
+
+def test_by_default_it_is_log_var(noisy: Noisy, draw: Draw) -> None:
+    """The diagonal bound, whatever the covariance."""
+    output = noisy(draw(40, 3) @ draw(3, 3, seed=1))
+    expected = LogVar().losses(output, Y, {})
+    assert DIB(covariance="diagonal").losses(output, Y, {}) == expected
+
+
+def test_the_full_bound_is_the_tighter(noisy: Noisy, draw: Draw) -> None:
+    """0 ≤ full ≤ diagonal, and equal for codes without correlation (uib appendix A.6)."""
+    for seed in range(10):
+        output = noisy(draw(40, 3, seed=seed) @ draw(3, 3, seed=seed + 50))
+        assert 0 <= compression("full", output) <= compression("diagonal", output)
+    plain = draw(40, 3)
+    centred = torch.linalg.qr(plain - plain.mean(0)).Q * torch.tensor([1.0, 5.0, 20.0])
+    output = noisy(centred)
+    assert compression("full", output) == pytest.approx(compression("diagonal", output))
+
+
+def test_a_dimension_said_twice_counts_about_once(noisy: Noisy, draw: Draw) -> None:
+    """The copy adds ½ ln 2 to the full bound, and to the diagonal one as much again."""
+    mean = 100 * draw(40, 1)
+    once, twice = noisy(mean), noisy(mean.expand(-1, 2).contiguous())
+    assert compression("diagonal", twice) == pytest.approx(2 * compression("diagonal", once))
+    more = compression("full", twice) - compression("full", once)
+    assert more == pytest.approx(0.5 * torch.tensor(2.0).log().item(), abs=1e-3)
+
+
+def test_more_dimensions_than_examples_are_no_trouble(noisy: Noisy, draw: Draw) -> None:
+    """The noise keeps the covariance invertible: value and gradient are finite."""
+    mean = draw(40, 64).float().requires_grad_()
+    loss = DIB(covariance="full").losses(noisy(mean), Y, {})[1]
+    (gradient,) = torch.autograd.grad(loss, mean)
+    assert loss.isfinite()
+    assert gradient.isfinite().all()

@@ -1,0 +1,49 @@
+"""Objectives whose optimum for jointly Gaussian data is that of the information bottleneck.
+
+With a linear encoder codes are Gaussian, and the bounds on H[Z] and I(X;Z|Y) are exact.
+Chechik, Globerson, Tishby, Weiss 2005; VIB's β is the inverse of theirs.
+"""
+
+import math
+from typing import Any
+
+import pytest
+
+from paretoib.data import DATASETS
+from paretoib.data._exact import gaussian_ib
+from paretoib.data._gaussian import covariances
+from paretoib.specs import TrialSpec
+from paretoib.training._run import run_trials
+
+CORRELATIONS = next(p.default for p in DATASETS["gaussian"].params if p.name == "correlations")
+SETTINGS: dict[str, Any] = {
+    "latent": 4,
+    "samples": 10_000,
+    "epochs": 25,
+    "batch_size": 250,
+    "learning_rate": 0.05,
+    "schedule": "exponential",
+    "decay": 0.85,
+}
+# What each weighs where vib weighs β. H[Z] = I(X;Z) under zero-entropy noise, and
+# I(X;Z|Y) = I(X;Z) − I(Y;Z).
+WEIGHED = {
+    "log_var": lambda beta: beta,
+    "dib": lambda beta: beta,
+    "ceb": lambda beta: beta / (1 - beta),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHED)
+def test_the_rate_is_the_exact_optimums(name: str) -> None:
+    """Within 5 % from 2 to 5 bits, for β that two and three of four directions are kept for."""
+    betas = (0.2, 0.35, 0.5)
+    template = TrialSpec.from_document(
+        {"data": "gaussian", "model": "linear", "objective": name, "weighting": "linear"}
+    ).with_fields(SETTINGS | ({"covariance": "full"} if name == "dib" else {}))
+    specs = [template.with_fields({"beta": WEIGHED[name](beta)}) for beta in betas]
+    records = run_trials(specs, device="cpu")
+    exact = gaussian_ib(*covariances(CORRELATIONS, 8, 0), [1 / beta for beta in betas])
+    for record, nats in zip(records, exact.rates, strict=True):
+        assert record.test is not None
+        assert record.test.rate_bits == pytest.approx(nats / math.log(2), rel=0.05)

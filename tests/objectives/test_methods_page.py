@@ -1,0 +1,85 @@
+"""docs/methods.md says what there is."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from paretoib.errors import SpecError
+from paretoib.models import MODELS
+from paretoib.objectives import OBJECTIVES
+from paretoib.registry import Entry
+from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.weighting import WEIGHTINGS
+
+PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
+
+
+def table(first: str) -> list[dict[str, str]]:
+    """The rows of the table whose first column is headed `first`, each by column."""
+    lines = PAGE.read_text().splitlines()
+    head = "| " + f"{first} |".lstrip()
+    start = next(i for i, line in enumerate(lines) if line.startswith(head))
+    rows = []
+    for line in lines[start:]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip(" `") for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
+    header, _, *body = rows
+    return [dict(zip(header, row, strict=True)) for row in body]
+
+
+@pytest.mark.parametrize(
+    ("first", "registry"),
+    [("objective", OBJECTIVES), ("weighting", WEIGHTINGS), ("model", MODELS)],
+)
+def test_a_table_lists_the_whole_registry(first: str, registry: Mapping[str, Entry]) -> None:
+    """Every row with its class and paper, in the registry's order."""
+    rows = table(first)
+    assert [row[first] for row in rows] == list(registry)
+    for row in rows:
+        entry = registry[row[first]]
+        assert row["class"] == entry.target.removeprefix("paretoib.").replace(":", ".")
+        assert row["paper"] == entry.paper
+        assert all(row[column] for column in row if column != "paper")
+
+
+def test_the_noise_and_the_data_are_those_of_the_rows() -> None:
+    """As the registries declare them."""
+    assert {r["objective"]: r["noise"] for r in table("objective")} == {
+        name: row.noise for name, row in OBJECTIVES.items()
+    }
+    assert {r["model"]: tuple(r["data"].split(", ")) for r in table("model")} == {
+        name: row.inputs for name, row in MODELS.items()
+    }
+
+
+def test_what_combines_is_what_a_spec_takes() -> None:
+    """Each `yes` is a trial, and each `no` is refused."""
+    rows = table("")
+    assert [row[""] for row in rows] == list(OBJECTIVES)
+    for row in rows:
+        assert list(row)[1:] == list(WEIGHTINGS)
+        for weighting, answer in list(row.items())[1:]:
+            document = {"data": "digits", "model": "mlp", "objective": row[""]}
+            try:
+                TrialSpec.from_document({**document, "weighting": weighting})
+                taken = "yes"
+            except SpecError:
+                taken = "no"
+            assert answer == taken, (row[""], weighting)
+
+
+def test_the_papers_sizes_are_settings() -> None:
+    """Each line of them makes a trial on images, with the model that it names."""
+    found = 0
+    for row in table("paper"):
+        for settings in re.findall(r"`(model=[^`]*)`", f"`{row['settings']}`"):
+            fields = dict(item.split("=") for item in settings.split())
+            name = fields.pop("model")
+            widths = {k: v.strip("[]").split(",") if "[" in v else v for k, v in fields.items()}
+            sweep = SweepSpec.assemble({"data": "mnist", "model": name}, widths)
+            assert sweep.model.name == name
+            found += 1
+    assert found == 8

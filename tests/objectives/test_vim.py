@@ -1,0 +1,114 @@
+"""MMD² between codes and a Gaussian prior."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from scipy.integrate import quad
+from scipy.special import exp1
+from torch import Tensor
+
+from paretoib.distributions import Output
+from paretoib.objectives._vim import VIM, kernel, kernel_mean, mmd_squared
+
+Draw = Callable[..., Tensor]
+
+
+@pytest.mark.parametrize("width", [0.01, 0.5, 1.0, 4.0, 100.0])
+def test_the_kernels_mean_at_the_centre_is_an_exponential_integral(width: float) -> None:
+    """In two dimensions E 2/(2 + ‖b‖²) = e^(1/σ²) E₁(1/σ²)/σ², over four decades of σ."""
+    found = kernel_mean(torch.zeros(1, 2, dtype=torch.float64), width)
+    inverse = width**-2
+    # e^t E₁(t) for a t whose exponential overflows, by its asymptotic series.
+    scaled = (1 - 1 / inverse) / inverse if inverse > 500 else math.exp(inverse) * exp1(inverse)
+    assert float(found) == pytest.approx(inverse * scaled, rel=1e-6)
+
+
+@pytest.mark.parametrize("width", [0.1, 1.0, 5.0])
+@pytest.mark.parametrize("z", [0.0, 0.3, 4.0, 300.0])
+def test_the_kernels_mean_is_its_integral_over_the_prior(width: float, z: float) -> None:
+    """In one dimension, near the centre and far out, by scipy's quadrature."""
+
+    def integrand(standard: float) -> float:
+        density = math.exp(-(standard**2) / 2) / math.sqrt(2 * math.pi)
+        return density / (1 + (z - width * standard) ** 2)
+
+    expected, _ = quad(integrand, -12, 12, points=[z / width] if z < 12 * width else None)
+    found = kernel_mean(torch.tensor([[z]], dtype=torch.float64), width)
+    assert float(found) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("unbiased", [False, True])
+@pytest.mark.parametrize(("size", "width"), [(2, 0.5), (5, 1.0), (64, 3.0)])
+def test_mmd_is_what_many_samples_of_the_prior_give(
+    draw: Draw, size: int, width: float, unbiased: bool
+) -> None:
+    """E k(z, z′) − 2 E k(z, b) + E k(b, b′), with 4 000 samples b in the place of the integrals."""
+    z, b = 1.5 * draw(30, size), width * draw(4000, size, seed=1)
+    pairs = kernel(z, z)
+    apart = (pairs.sum() - pairs.trace()) / (30 * 29) if unbiased else pairs.mean()
+    among = kernel(b, b)
+    prior = (among.sum() - among.trace()) / (4000 * 3999)
+    expected = apart - 2 * kernel(z, b).mean() + prior
+    found = mmd_squared(z, width, unbiased=unbiased)
+    assert float(found) == pytest.approx(float(expected), abs=0.01)
+
+
+def test_codes_from_the_prior_have_no_distance_on_average(draw: Draw) -> None:
+    """The U-statistic's mean is 0, and the V-statistic's (1 − E k)/B, over 500 batches of 20."""
+    batches = 2 * draw(500, 20, 3)
+    u = torch.vmap(lambda z: mmd_squared(z, 2.0, unbiased=True))(batches)
+    v = torch.vmap(lambda z: mmd_squared(z, 2.0))(batches)
+    error = float(u.std()) / math.sqrt(500)
+    assert abs(float(u.mean())) < 4 * error
+    between = kernel_mean(torch.zeros(1, 3, dtype=torch.float64), math.sqrt(2) * 2.0)
+    assert float(v.mean()) == pytest.approx((1 - float(between)) / 20, abs=4 * error)
+
+
+def test_the_v_statistic_is_a_distance(draw: Draw) -> None:
+    """Never negative, whatever the codes, the width and their number; least at the right width."""
+    for seed in range(50):
+        scale, width = (0.01 * 10 ** (4 * float(torch.rand(1).double())) for _ in range(2))
+        assert float(mmd_squared(scale * draw(1 + seed % 7, 3, seed=seed), width)) >= -1e-12
+    z = 2 * draw(1000, 3)
+    distances = [float(mmd_squared(z, width)) for width in (0.5, 1.0, 2.0, 4.0, 8.0)]
+    assert min(distances) == distances[2]
+    assert distances[2] < 0.05 * min(distances[1], distances[3])
+
+
+@pytest.mark.parametrize("statistic", ["v", "u"])
+def test_codes_that_descend_on_it_end_as_the_prior(
+    noisy: Callable[..., Output], draw: Draw, statistic: str
+) -> None:
+    """Alone, as for β → ∞, it moves and scales a Gaussian sample to mean 0 and width σ."""
+    objective = VIM(statistic="u" if statistic == "u" else "v")
+    hyper = {"prior_width": torch.tensor(1.5, dtype=torch.float64)}
+    sample = draw(300, 2)
+    sample = (sample - sample.mean(0)) / sample.std(0)
+    shift, scale = (torch.tensor(v, dtype=torch.float64).requires_grad_() for v in (2.0, 0.3))
+    adam = torch.optim.Adam([shift, scale], lr=0.05)
+    for _ in range(150):
+        adam.zero_grad()
+        codes = noisy(shift + scale * sample, 0.01)
+        objective.losses(codes, torch.zeros(300).long(), hyper)[1].backward()
+        adam.step()
+    assert float(shift.detach()) == pytest.approx(0, abs=0.05)
+    assert float(scale.detach()) == pytest.approx(1.5, rel=0.05)
+
+
+def test_the_statistic_is_the_one_asked_for(noisy: Callable[..., Output], draw: Draw) -> None:
+    """Of the batch's sampled codes, against the trial's own prior width."""
+    output, y = noisy(draw(9, 3), 0.5), torch.zeros(9).long()
+    hyper = {"prior_width": torch.tensor(0.7)}
+    v, u = (VIM(statistic=s).losses(output, y, hyper)[1] for s in ("v", "u"))
+    torch.testing.assert_close(v, mmd_squared(output.z, 0.7))
+    torch.testing.assert_close(u, mmd_squared(output.z, 0.7, unbiased=True))
+    assert float(v) > float(u)
+
+
+def test_one_code_alone_is_no_sample(draw: Draw) -> None:
+    """Both statistics are finite: with no pairs, the U-statistic has nothing within."""
+    z = draw(1, 3)
+    expected = mmd_squared(z, 1.0) - 1
+    torch.testing.assert_close(mmd_squared(z, 1.0, unbiased=True), expected)
