@@ -46,6 +46,18 @@ class Workers:
         return {"cpu": self.cpus, **({"gpu": self.gpus} if self.gpus else {})}
 
 
+def load_ray(settings: Settings) -> None:
+    """Import Ray, as quiet as it can be, and kept to loopback unless it joins a cluster."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    # Read when Ray is imported; a program that did so before has made its own choice.
+    if not settings.ray_address and "ray" not in sys.modules:
+        for name, value in _LOOPBACK.items():
+            os.environ.setdefault(name, value)
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    import ray  # noqa: F401
+
+
 @contextmanager
 def ray_instance(settings: Settings) -> Iterator[Workers]:
     """Join the cluster of the settings, or start Ray on loopback with a token of its own.
@@ -53,16 +65,10 @@ def ray_instance(settings: Settings) -> Iterator[Workers]:
     Where the program is connected to Ray already, that connection is used, and kept. Raises
     `ParetoIBError` for a cluster that cannot be joined.
     """
-    joining = bool(settings.ray_address)
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
-    # Read when Ray is imported; a program that did so before has made its own choice.
-    if not joining and "ray" not in sys.modules:
-        for name, value in _LOOPBACK.items():
-            os.environ.setdefault(name, value)
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    load_ray(settings)
     import ray
 
+    joining = bool(settings.ray_address)
     if ray.is_initialized():
         yield _workers(ray.cluster_resources(), settings)
         return

@@ -1,9 +1,12 @@
 """The loop of a sweep: a driver proposes, Tune places packs on workers, records come back."""
 
+import json
 import logging
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +15,15 @@ from ray.tune.search import Searcher
 
 from jobs._cluster import Workers
 from jobs._interrupts import interrupts_held
+from jobs._rungs import rungs_board
 from jobs._worker import failed_record, train_pack
 from paretoib.records import TrialRecord
 from paretoib.search import Driver
-from paretoib.specs import TrialSpec
+from paretoib.specs import SweepSpec, TrialSpec
 
 Planner = Callable[[Sequence[TrialSpec]], list[list[TrialSpec]]]
-OnRecord = Callable[[TrialRecord], None]
+OnRecords = Callable[[Sequence[TrialRecord]], None]
+Ended = Callable[[], bool]
 
 # A lost worker is no error of the sweep's: its trials are tried again, or recorded as failed.
 logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
@@ -38,74 +43,104 @@ class _Unwritten(BaseException):
         self.error = error
 
 
+@dataclass
+class _Attempt:
+    """A pack, the workers that it has cost so far, and when the present one was given it."""
+
+    trials: list[TrialSpec]
+    lost: int = 0
+    placed: float = field(default_factory=time.monotonic)
+
+
 class Packs(Searcher):
     """Gives Tune a pack of trials at a time and takes their records back.
 
-    Tune's "trial" is our pack; its id names a pack in flight.
+    Tune's "trial" is an attempt at one of our packs; its id names it while it is in flight. No
+    pack is placed once `ended` says so; what is in flight then may end.
     """
 
     def __init__(
         self,
         driver: Driver,
         plan: Planner,
-        on_record: OnRecord,
+        on_records: OnRecords,
         *,
+        ended: Ended,
         batch: int,
+        trial_seconds: float | None,
         common: dict[str, Any],
     ) -> None:
         super().__init__()
         self._driver = driver
         self._plan = plan
-        self._on_record = on_record
+        self._on_records = on_records
+        self._ended = ended
         self._batch = batch
+        self._trial_seconds = trial_seconds
         self._common = common
-        self._queue: deque[list[TrialSpec]] = deque()
-        self._in_flight: dict[str, list[TrialSpec]] = {}
+        self._queue: deque[_Attempt] = deque()
+        self._in_flight: dict[str, _Attempt] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
         """The next pack; None while the driver waits for records."""
+        if self._ended():
+            return None if self._in_flight else Searcher.FINISHED
         if not self._queue:
-            self._queue.extend(self._plan(self._driver.ask(self._batch)))
+            packs = self._plan(self._driver.ask(self._batch))
+            self._queue.extend(_Attempt(pack) for pack in packs)
         if not self._queue:
             # A pack in flight may yet come back, to be split.
             return None if self._in_flight else Searcher.FINISHED
-        pack = self._in_flight[trial_id] = self._queue.popleft()
-        return {**self._common, "trials": [spec.document for spec in pack]}
+        attempt = self._in_flight[trial_id] = self._queue.popleft()
+        attempt.placed = time.monotonic()
+        # As text: Tune copies and flattens what it is given, several times.
+        documents = json.dumps([spec.document for spec in attempt.trials])
+        return {**self._common, "trials": documents}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """A pack has ended, with records or with its worker lost once too often.
-
-        One of its trials may be to blame for that, so each then gets a worker of its own.
-        """
-        pack = self._in_flight.pop(trial_id)
+        """An attempt has ended, with records or with its worker lost."""
+        attempt = self._in_flight.pop(trial_id)
         texts = (result or {}).get("records")
         if error or texts is None:
-            if len(pack) > 1:
-                self._queue.extend([spec] for spec in pack)
-                return
-            records = [failed_record(pack[0], f"its worker was lost {RETRIES + 1} times")]
+            records = self._lost(attempt)
         else:
             records = [TrialRecord.from_json(text) for text in texts]
+            # Tune holds on to every result until the sweep has ended.
+            texts.clear()
         with interrupts_held() as caught:
             self._take(records)
         if caught:
             raise KeyboardInterrupt
 
+    def _lost(self, attempt: _Attempt) -> list[TrialRecord]:
+        """Try a pack again whose worker was lost, as long as there is hope; else its record."""
+        attempt.lost += 1
+        limit, trials = self._trial_seconds, attempt.trials
+        hung = limit is not None and time.monotonic() - attempt.placed > limit * len(trials)
+        if not hung and attempt.lost <= RETRIES:
+            self._queue.appendleft(attempt)
+            return []
+        if len(trials) > 1:
+            # One of its trials may be to blame, so each now gets a worker of its own.
+            self._queue.extend(_Attempt([spec]) for spec in trials)
+            return []
+        reason = f"its worker was lost {attempt.lost} times"
+        if hung:
+            reason = f"took longer than {limit:g} s, and its worker had to be ended"
+        return [failed_record(trials[0], reason)]
+
     def _take(self, records: Sequence[TrialRecord]) -> None:
-        failures = []
+        if not records:
+            return
+        try:
+            self._on_records(records)
+        except Exception as error:
+            raise _Unwritten(error) from error
         for record in records:
-            try:
-                self._on_record(record)
-            except Exception as error:
-                # The others may still be written; what is not is trained anew by a resume.
-                failures.append(error)
-                continue
             # A search may look at the validation split alone.
             self._driver.tell(record.model_copy(update={"test": None}))
-        if failures:
-            raise _Unwritten(failures[0])
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its searcher for a restoration that is never asked for."""
@@ -119,20 +154,41 @@ class Packs(Searcher):
 
 
 def run_packs(
-    driver: Driver, plan: Planner, on_record: OnRecord, workers: Workers, *, folder: Path
+    spec: SweepSpec,
+    driver: Driver,
+    plan: Planner,
+    on_records: OnRecords,
+    workers: Workers,
+    *,
+    ended: Ended,
+    folder: Path,
+    checkpoints: Path,
 ) -> None:
-    """Run a driver's trials to the end; `on_record` is called for each, one at a time.
+    """Run a driver's trials until it or `ended` says that all is done.
 
-    Raises what `on_record` raises, once it has been offered all records of the pack.
+    `on_records` is called with the records of each pack, one pack at a time; what it raises is
+    raised. `folder` holds the data sets, `checkpoints` the states of packs that take long.
     """
-    common = {
-        "threads": workers.cpus,
-        "device": workers.device,
-        "folder": str(folder.resolve()),
-    }
-    searcher = Packs(driver, plan, on_record, batch=ASKED * workers.count, common=common)
-    # Tune wants a folder for its own state; nothing of it is kept.
-    with tempfile.TemporaryDirectory(prefix="paretoib-tune-") as scratch:
+    with (
+        rungs_board(spec.prune) as board,
+        tempfile.TemporaryDirectory(prefix="paretoib-tune-") as scratch,
+    ):
+        searcher = Packs(
+            driver,
+            plan,
+            on_records,
+            ended=ended,
+            batch=ASKED * workers.count,
+            trial_seconds=spec.trial_seconds,
+            common={
+                "threads": workers.cpus,
+                "device": workers.device,
+                "folder": str(folder.resolve()),
+                "checkpoints": str(checkpoints.resolve()),
+                "limit_seconds": spec.trial_seconds,
+                "rungs": board,
+            },
+        )
         tuner = tune.Tuner(
             tune.with_resources(train_pack, workers.resources),
             tune_config=tune.TuneConfig(
@@ -141,10 +197,10 @@ def run_packs(
                 max_concurrent_trials=workers.count,
                 reuse_actors=True,
             ),
+            # Tune wants a folder for its own state; nothing of it is kept. Attempts are counted
+            # here: Tune does not tell a pack that hangs from one that lost its worker.
             run_config=tune.RunConfig(
-                storage_path=scratch,
-                failure_config=tune.FailureConfig(max_failures=RETRIES),
-                verbose=0,
+                storage_path=scratch, failure_config=tune.FailureConfig(max_failures=0), verbose=0
             ),
         )
         try:

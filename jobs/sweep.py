@@ -2,40 +2,25 @@
 
 import math
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
 from jobs._interrupts import interrupts_held
+from jobs._run import OnProgress, Progress, Run
 from paretoib.errors import ParetoIBError, SpecError
-from paretoib.fronts import hypervolume_so_far
-from paretoib.records import Front, Reference, Status, SweepInfo, TrialRecord
+from paretoib.records import Front, Reference, TrialRecord
 from paretoib.search import driver as new_driver
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec, TrialSpec
-from paretoib.tracking import Picture, Ruler, Tracker, front_of, tracker
+from paretoib.tracking import Ruler, Tracker, tracker
 
-FRONT_EVERY = 10.0  # seconds between two writings of the front while trials end
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How a sweep stands: trials in all, finished and failed so far, hypervolume in bits²."""
-
-    sweep: SweepInfo
-    trials: int
-    finished: int
-    failed: int
-    hypervolume: float
-
+__all__ = ["OnProgress", "Progress", "resume_sweep", "run_sweep", "train"]
 
 T = TypeVar("T")
-
-OnProgress = Callable[[Progress], None]
 
 
 def run_sweep(
@@ -52,14 +37,17 @@ def run_sweep(
     before the sweep has been written it is raised as the `KeyboardInterrupt` that it is.
     Raises `DataError`, `StoreError`, `SpecError`, each before a sweep is made.
     """
-    from jobs._cluster import ray_instance
+    from jobs._cluster import load_ray, ray_instance
 
-    # Ray's processes start while this one loads torch, the data and the store.
+    # Two imports at once take turns; so Ray's comes first, and its processes start while this one
+    # loads torch, the data and the store.
+    load_ray(settings())
     preparing = _in_background(lambda: _prepare(spec, store))
     with ray_instance(settings()) as workers:
+        from jobs._loop import run_packs
+
         opened, shape, ruler = preparing.result()
         _check_device(spec, workers.device)
-        from jobs._loop import run_packs
         from paretoib.training import plan_packs
 
         def plan(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
@@ -68,12 +56,38 @@ def run_sweep(
         # From its first line in the store on, a sweep is closed however it ends.
         with interrupts_held() as caught:
             info = opened.find(sweep_id) if sweep_id else opened.create(spec)
-            run = _Run(spec, info, opened, ruler, on_progress)
+            run = Run(spec, info, opened, ruler, new_driver(spec), on_progress)
         with run.closing():
             if caught:
                 raise KeyboardInterrupt
-            run_packs(run.driver, plan, run.add, workers, folder=settings().data)
+            run_packs(
+                spec,
+                run.driver,
+                plan,
+                run.add,
+                workers,
+                ended=run.ended,
+                folder=settings().data,
+                checkpoints=_checkpoints(),
+            )
     return run.front(run.status)
+
+
+def resume_sweep(
+    reference: str,
+    *,
+    store: Callable[[], Tracker] = tracker,
+    on_progress: OnProgress = lambda _: None,
+) -> Front:
+    """Go on with a sweep of the store: the trials that it has are not run again.
+
+    Raises `NotFoundError`, `StoreError` while another job runs the sweep, and what `run_sweep`
+    raises.
+    """
+    opened = store()
+    info = opened.find(reference)
+    spec = SweepSpec.from_document(info.spec)
+    return run_sweep(spec, store=lambda: opened, sweep_id=info.id, on_progress=on_progress)
 
 
 def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRecord:
@@ -83,107 +97,30 @@ def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRe
     """
     opened, _, ruler = _prepare(spec, store)
     from jobs._worker import run_pack
+    from paretoib.training import run_trials
 
     driver = new_driver(spec)
     trials = driver.ask(2)
     if len(trials) != 1:
         raise SpecError(f"a training run should have 1 trial; found {spec.trials}")
-    run = _Run(spec, opened.create(spec), opened, ruler, lambda _: None)
+    run = Run(spec, opened.create(spec), opened, ruler, driver, lambda _: None)
+    alone = partial(
+        run_trials,
+        device=settings().device,
+        folder=settings().data,
+        checkpoints=_checkpoints(),
+        limit_seconds=spec.trial_seconds,
+    )
     with run.closing():
-        (record,) = run_pack(trials, device=settings().device, folder=settings().data)
-        run.add(record)
+        (record,) = run_pack(trials, alone)
+        run.add([record])
     if run.status == "interrupted":
         raise KeyboardInterrupt
     return record
 
 
-class _Run:
-    """A sweep while it runs: the only writer of its trials."""
-
-    def __init__(
-        self,
-        spec: SweepSpec,
-        info: SweepInfo,
-        store: Tracker,
-        ruler: Ruler,
-        on_progress: OnProgress,
-    ) -> None:
-        self.spec = spec
-        self.info = info
-        self.store = store
-        self.ruler = store.ruler(info.id) or ruler
-        self.status: Status = "running"
-        self.on_progress = on_progress
-        self.driver = new_driver(spec)
-        store.begin(info.id, self.ruler)
-        self.records = store.records(info.id)
-        for record in self.records:
-            self.driver.tell(record.model_copy(update={"test": None}))
-        self.hypervolume = hypervolume_so_far(self.records, self.ruler.reference)
-        self._written = time.monotonic()
-        self._report()
-
-    def add(self, record: TrialRecord) -> None:
-        """Write a trial that ended, and now and then the front."""
-        records = [*self.records, record.model_copy(update={"history": {}})]
-        reached = hypervolume_so_far(records, self.ruler.reference)
-        self.store.add(self.info.id, record, hypervolume=reached)
-        self.records, self.hypervolume = records, reached
-        if time.monotonic() - self._written > FRONT_EVERY:
-            self.store.update(self.info.id, self.front("running"))
-            self._written = time.monotonic()
-        self._report()
-
-    def front(self, status: Status) -> Front:
-        """The front of all trials so far."""
-        info = self.info.model_copy(update={"status": status})
-        return front_of(info, self.records, self.ruler)
-
-    @contextmanager
-    def closing(self) -> Iterator[None]:
-        """However the sweep ends, its store says so and holds its front and pictures."""
-        self.status = "failed"
-        try:
-            yield
-            self.status = self._outcome()
-        except KeyboardInterrupt:
-            # It may come after the last trial: then it has interrupted nothing.
-            whole = len(self.records) >= self.spec.trials
-            self.status = self._outcome() if whole else "interrupted"
-        finally:
-            # Closing takes a moment; a further Ctrl-C must not cost the front.
-            with interrupts_held():
-                self._close()
-
-    def _outcome(self) -> Status:
-        finished = any(record.status == "finished" for record in self.records)
-        return "finished" if finished else "failed"
-
-    def _close(self) -> None:
-        front = self.front(self.status)
-        pictures = []
-        try:
-            if any(point.rate_bits is not None for point in front.points):
-                from paretoib.fronts import front_html, front_png
-
-                pictures = [
-                    Picture("front.html", front_html(front).encode()),
-                    Picture("front.png", front_png(front)),
-                ]
-        finally:
-            self.store.close(self.info.id, self.status, front, pictures)
-
-    def _report(self) -> None:
-        finished = sum(record.status == "finished" for record in self.records)
-        self.on_progress(
-            Progress(
-                self.info,
-                self.spec.trials,
-                finished,
-                len(self.records) - finished,
-                self.hypervolume,
-            )
-        )
+def _checkpoints() -> Path:
+    return settings().checkpoints or settings().store / "checkpoints"
 
 
 def _prepare(
@@ -235,10 +172,7 @@ def main() -> int:
         print("usage: python -m jobs.sweep SWEEP_ID", file=sys.stderr)
         return 2
     try:
-        store = tracker()
-        info = store.find(sys.argv[1])
-        spec = SweepSpec.from_document(info.spec)
-        front = run_sweep(spec, store=lambda: store, sweep_id=info.id)
+        front = resume_sweep(sys.argv[1])
     except ParetoIBError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

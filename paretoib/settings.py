@@ -19,6 +19,15 @@ class Settings(BaseSettings):
     )
     store: Path = Field(default=Path("mlruns"), description="folder of the embedded MLflow store")
     data: Path = Field(default=Path("data"), description="folder of the data sets")
+    checkpoints: Path | None = Field(
+        default=None,
+        description="folder for the states of trials that take long, shared by all workers where "
+        "there are several machines; empty: `checkpoints` in `store`",
+    )
+    journal: Path | None = Field(
+        default=None,
+        description="folder where trials wait to be written to MLflow; empty: `journal` in `store`",
+    )
     ray_address: str = Field(
         default="", description="a Ray cluster to join; empty: start one on loopback"
     )

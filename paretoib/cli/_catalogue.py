@@ -1,4 +1,4 @@
-"""`paretoib methods | datasets | models`: what there is, with its hyperparameters."""
+"""`paretoib methods | datasets | models | searches`: what there is, with its hyperparameters."""
 
 import json
 from collections.abc import Mapping
@@ -29,21 +29,29 @@ def methods(as_json: AsJSON = False) -> None:
         }
         for name, method in METHODS.items()
     }
-    _show("method", rows, as_json)
+    _show("methods", rows, as_json)
 
 
 def datasets(as_json: AsJSON = False) -> None:
     """List the data sets."""
     from paretoib.data import DATASETS
 
-    _show("dataset", _rows(DATASETS), as_json)
+    _show("datasets", _rows(DATASETS), as_json)
 
 
 def models(as_json: AsJSON = False) -> None:
     """List the models."""
     from paretoib.models import MODELS
 
-    _show("model", _rows(MODELS), as_json)
+    _show("models", _rows(MODELS), as_json)
+
+
+def searches(as_json: AsJSON = False) -> None:
+    """List the searches: how the trials of a sweep are proposed."""
+    from paretoib.specs import SEARCHES
+
+    rows = {n: {"summary": s.summary, "paper": "", "fields": {}} for n, s in SEARCHES.items()}
+    _show("searches", rows, as_json)
 
 
 def _rows(registry: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:
@@ -60,9 +68,9 @@ def _fields(*entries: Entry) -> dict[str, dict[str, Any]]:
 
 def _show(what: str, rows: dict[str, dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"schema": 1, f"{what}s": rows}, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps({"schema": 1, what: rows}, ensure_ascii=False, indent=2))
         return
     _render.catalogue(rows)
 
 
-COMMANDS = (methods, datasets, models)
+COMMANDS = (methods, datasets, models, searches)

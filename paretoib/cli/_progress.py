@@ -7,15 +7,14 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from jobs.sweep import OnProgress
 from jobs.sweep import Progress as SweepProgress
 
 _LONGEST_NAME = 18
 
 
 @contextmanager
-def progress_bar() -> Iterator[OnProgress]:
-    """What to call with each progress of the sweep; the bar goes when it ends."""
+def progress_bar() -> Iterator["Bar"]:
+    """Whose `show` is to be called with each progress of the sweep; the bar goes when it ends."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -25,23 +24,33 @@ def progress_bar() -> Iterator[OnProgress]:
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
+        yield Bar(progress)
+
+
+class Bar:
+    """The bar of one sweep; `ended` says why it ended before its last trial, if it did."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.ended: str | None = None
+        self._progress = progress
         # Without a total the bar only moves, as it should while Ray starts.
-        task = progress.add_task("starting", total=None, now="")
-        remaining = Remaining()
+        self._task = progress.add_task("starting", total=None, now="")
+        self._remaining = Remaining()
 
-        def show(now: SweepProgress) -> None:
-            ended = now.finished + now.failed
-            name = now.sweep.name
-            progress.update(
-                task,
-                description=name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
-                total=now.trials,
-                completed=ended,
-                now=f"{ended}/{now.trials} · {now.failed} failed · "
-                f"hypervolume {now.hypervolume:.2f}{remaining.after(ended, now.trials)}",
-            )
-
-        yield show
+    def show(self, now: SweepProgress) -> None:
+        """Move on."""
+        self.ended = now.ended
+        ended = now.finished + now.stopped + now.failed
+        stopped = f"{now.stopped} stopped · " if now.stopped else ""
+        name = now.sweep.name
+        self._progress.update(
+            self._task,
+            description=name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
+            total=now.trials,
+            completed=ended,
+            now=f"{ended}/{now.trials} · {stopped}{now.failed} failed · "
+            f"hypervolume {now.hypervolume:.2f}{self._remaining.after(ended, now.trials)}",
+        )
 
 
 class Remaining:

@@ -1,6 +1,7 @@
 """`paretoib sweep` and `paretoib train`: what is asked for becomes one `SweepSpec`, and runs."""
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ from paretoib.cli import _render, _tables
 from paretoib.errors import SpecError
 
 if TYPE_CHECKING:
-    from paretoib.records import SweepInfo
+    from paretoib.records import Front, SweepInfo
     from paretoib.specs import SweepSpec
     from paretoib.tracking import Tracker
 
@@ -32,7 +33,7 @@ def sweep(
     dataset: Dataset = None,
     model: Model = None,
     config: Config = None,
-    search: Annotated[str | None, typer.Option(help="grid or adaptive.")] = None,
+    search: Annotated[str | None, typer.Option(help="One of `paretoib searches`.")] = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help="Trials in all, over all seeds.")
     ] = None,
@@ -45,6 +46,39 @@ def sweep(
             metavar="FIELD=SPEC",
             help="An axis: beta=1e-4:1:16 (log-spaced), mu=lin:0.1:1:4, latent=2,8,32. "
             "Can be repeated.",
+        ),
+    ] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=RANGE",
+            help="What a search varies: beta=1e-5:1 (logarithmic), mu=lin:0.1:1, "
+            "latent=int:2:64, or values. Can be repeated.",
+        ),
+    ] = None,
+    objectives: Annotated[
+        str | None, typer.Option(help="What a search minimises, of rate,lost,error,cost.")
+    ] = None,
+    population: Annotated[
+        int | None, typer.Option(min=1, help="Trials that a search proposes at a time.")
+    ] = None,
+    budget_seconds: Annotated[
+        float | None, typer.Option(help="Start no trial after so much time.")
+    ] = None,
+    budget_device_seconds: Annotated[
+        float | None, typer.Option(help="Nor after so much training, summed over workers.")
+    ] = None,
+    trial_seconds: Annotated[
+        float | None, typer.Option(help="Most that one trial may take.")
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Stop trials early that others are far ahead of.")
+    ] = False,
+    stop_on_plateau: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERCENT:TRIALS",
+            help="End when hypervolume has grown by no more than this in so many trials, as 1:20.",
         ),
     ] = None,
     name: Name = None,
@@ -62,12 +96,21 @@ def sweep(
         "trials": trials,
         "name": name,
         "seeds": None if seeds is None else seeds.split(","),
+        "objectives": None if objectives is None else objectives.split(","),
+        "population": population,
+        "trial_seconds": trial_seconds,
+        "budget": _given(seconds=budget_seconds, device_seconds=budget_device_seconds),
+        "prune": {} if prune else None,
+        "plateau": None if stop_on_plateau is None else _plateau(stop_on_plateau),
     }
-    spec = _assemble(config, flags, _settings(set_, epochs), _pairs(grid, "--grid"))
+    axes, ranges = _pairs(grid, "--grid"), _pairs(space, "--space")
+    spec = _assemble(config, flags, _settings(set_, epochs), axes, ranges)
     if dry_run:
         _render.spec(spec, as_json)
         return 0
-    return _run(spec, as_json)
+    from jobs.sweep import run_sweep
+
+    return _run(partial(run_sweep, spec), as_json)
 
 
 def train(
@@ -84,11 +127,11 @@ def train(
     """Train one trial in this process, without Ray."""
     flags = {"method": method, "data": dataset, "model": model}
     one = {"search": "grid", "seeds": [seed], "trials": 0}
-    base = _assemble(config, flags | one, _settings(set_, epochs), {})
+    base = _assemble(config, flags | one, _settings(set_, epochs))
     axes = {f: [base.template.get(f)] for f in ("beta",) if f in base.weighting.params}
     # A name of its own, lest it be found instead of the sweep that is called so.
     one |= {"grid": axes, "name": name or f"train-{base.name}"}
-    spec = _assemble(config, flags | one, _settings(set_, epochs), {})
+    spec = _assemble(config, flags | one, _settings(set_, epochs))
     from jobs.sweep import train as train_one
 
     record = train_one(spec)
@@ -99,24 +142,64 @@ def train(
     return 0 if record.status == "finished" else 1
 
 
-def _run(spec: "SweepSpec", as_json: bool) -> int:
+def resume(
+    sweep: Annotated[str, typer.Argument(help="Id, unique prefix of one, or name.")],
+    as_json: AsJSON = False,
+) -> int:
+    """Go on with a sweep that was interrupted; what it has is not run again."""
+    from jobs.sweep import resume_sweep
+
+    return _run(partial(resume_sweep, sweep), as_json)
+
+
+def cancel(
+    sweep: Annotated[str, typer.Argument(help="Id, unique prefix of one, or name.")],
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait until the sweep has ended.")
+    ] = 60.0,
+) -> int:
+    """End a running sweep, wherever it runs; what it has is kept, and `resume` goes on with it."""
+    import time
+
+    from paretoib.tracking import tracker
+
+    store = tracker()
+    info = store.find(sweep)
+    if info.status != "running":
+        _render.say(f"{info.name} does not run: it is {info.status}")
+        return 0
+    store.cancel(info.id)
+    deadline = time.monotonic() + wait
+    while (status := store.find(info.id).status) == "running":
+        if time.monotonic() > deadline:
+            _render.say(f"{info.name} was asked to end, and still runs after {wait:g} s")
+            return 1
+        time.sleep(0.5)
+    ended = len(store.records(info.id))
+    _render.say(f"{info.name} is {status}: {ended} of {info.spec['trials']} trials are kept")
+    return 0
+
+
+def _run(run: "Callable[..., Front]", as_json: bool) -> int:
     """Run a sweep under a progress bar, then show its front; the command's exit code."""
-    from jobs.sweep import run_sweep
     from paretoib.cli._progress import progress_bar
     from paretoib.tracking import tracker
 
     store = cache(tracker)
-    with progress_bar() as on_progress:
-        front = run_sweep(spec, store=store, on_progress=on_progress)
+    with progress_bar() as bar:
+        front = run(store=store, on_progress=bar.show)
     if as_json:
         typer.echo(front.to_json(indent=2))
     else:
         _tables.front(front)
         _say_where(front.sweep, store())
+    ended, trials = len(front.points) + len(front.failed), front.sweep.spec["trials"]
     if front.sweep.status == "interrupted":
-        ended = len(front.points) + len(front.failed)
-        _render.say(f"interrupted: {ended} of {spec.trials} trials had ended and are kept")
+        _render.say(f"interrupted: {ended} of {trials} trials had ended and are kept")
+        _render.say(f"go on:    paretoib resume {front.sweep.id[:8]}")
         return 130
+    if bar.ended:
+        _render.say(f"ended after {ended} of {trials} trials: {bar.ended}")
     return 0 if front.points else 1
 
 
@@ -150,7 +233,11 @@ def _unusual(swept: "SweepInfo", field: str) -> bool:
 
 
 def _assemble(
-    config: Path | None, flags: dict[str, Any], settings: dict[str, Any], grid: dict[str, Any]
+    config: Path | None,
+    flags: dict[str, Any],
+    settings: dict[str, Any],
+    grid: dict[str, str] | None = None,
+    space: dict[str, str] | None = None,
 ) -> "SweepSpec":
     from paretoib.specs import SweepSpec
 
@@ -159,7 +246,7 @@ def _assemble(
         # What the file's own axes and seeds came to says nothing of others.
         document.pop("trials", None)
     document |= {key: value for key, value in flags.items() if value is not None}
-    return SweepSpec.assemble(document, settings, grid)
+    return SweepSpec.assemble(document, settings, grid, space)
 
 
 def _document(config: Path | None) -> dict[str, Any]:
@@ -177,6 +264,17 @@ def _document(config: Path | None) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise SpecError(f"--config {config}: should be a mapping of fields; found {document!r}")
     return document
+
+
+def _given(**limits: float | None) -> dict[str, float] | None:
+    return {name: limit for name, limit in limits.items() if limit is not None} or None
+
+
+def _plateau(text: str) -> dict[str, str]:
+    percent, colon, trials = text.partition(":")
+    if not colon:
+        raise SpecError(f"--stop-on-plateau: should be PERCENT:TRIALS, as 1:20; found `{text}`")
+    return {"percent": percent, "trials": trials}
 
 
 def _settings(pairs: list[str] | None, epochs: int | None) -> dict[str, Any]:
@@ -198,4 +296,4 @@ def _pairs(pairs: list[str] | None, option: str) -> dict[str, str]:
     return parsed
 
 
-COMMANDS = (sweep, train)
+COMMANDS = (sweep, train, resume, cancel)

@@ -36,7 +36,11 @@ def front(front: "Front") -> None:
         for point in front.points:
             accuracy = "" if point.accuracy is None else f", accuracy {_percent(point.accuracy)}"
             say.print(f"  seed {point.seed}: lost {point.lost_bits:.3f} bits{accuracy}")
-    for reason, count in Counter(failed.reason for failed in front.failed).items():
+    if stopped := sum(failed.status == "stopped" for failed in front.failed):
+        trials = "1 trial was" if stopped == 1 else f"{stopped} trials were"
+        say.print(f"{trials} stopped early, far behind others at the same epoch.")
+    reasons = Counter(failed.reason for failed in front.failed if failed.status != "stopped")
+    for reason, count in reasons.items():
         trials = "1 trial has" if count == 1 else f"{count} trials have"
         say.print(f"{trials} no result: {reason}")
 

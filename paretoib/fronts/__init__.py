@@ -8,9 +8,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from paretoib.fronts._comparison import compare
-from paretoib.fronts._dominance import coverage, dominated_by, dominated_depth, nondominated
+from paretoib.fronts._dominance import (
+    coverage,
+    dominated_by,
+    dominated_depth,
+    dominated_layers,
+    nondominated,
+)
 from paretoib.fronts._exact import exact_curve
-from paretoib.fronts._front import build_front, hypervolume_so_far
+from paretoib.fronts._front import GrowingFront, build_front
 from paretoib.fronts._hull import Reachability, reachability
 from paretoib.fronts._indicators import (
     attainment,
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 __all__ = [
+    "GrowingFront",
     "Reachability",
     "attainment",
     "attainment_difference",
@@ -39,12 +46,12 @@ __all__ = [
     "coverage",
     "dominated_by",
     "dominated_depth",
+    "dominated_layers",
     "epsilon_additive",
     "exact_curve",
     "front_html",
     "front_png",
     "hypervolume",
-    "hypervolume_so_far",
     "igd_plus",
     "nondominated",
     "reachability",

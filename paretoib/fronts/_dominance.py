@@ -1,5 +1,8 @@
 """Pareto dominance of points to be minimised, through moocore."""
 
+import math
+from collections.abc import Mapping, Sequence
+
 import moocore
 import numpy as np
 from jaxtyping import Bool, Float
@@ -30,6 +33,24 @@ def nondominated(points: ArrayLike) -> Bool[np.ndarray, " n"]:
     if not len(array):
         return np.zeros(0, dtype=bool)
     return moocore.is_nondominated(array, keep_weakly=True)
+
+
+def dominated_layers(reached: Mapping[str, Sequence[float] | None], *, keep: float) -> set[str]:
+    """The names of points beyond the best `keep` share, layer by layer of dominance.
+
+    Non-dominated sorting ranks them, as in MOASHA (Schmucker et al. 2021): the layer at which the
+    share is full is kept whole, so points of one rank share one fate. A point that is None ranks
+    last. Nothing is named while fewer than 1 / (1 − keep) points are known, nor the last one left.
+    """
+    known = {name: point for name, point in reached.items() if point is not None}
+    count = len(reached)
+    if count < 1 / (1 - keep) or not known:
+        return set()
+    ranks = moocore.pareto_rank(finite(list(known.values())))
+    room = max(1, math.ceil(keep * count))
+    worst_kept = np.sort(ranks)[min(room, len(ranks)) - 1]
+    kept = {name for name, rank in zip(known, ranks, strict=True) if rank <= worst_kept}
+    return reached.keys() - kept
 
 
 def dominated_by(points: ArrayLike, others: ArrayLike) -> Bool[np.ndarray, " n"]:

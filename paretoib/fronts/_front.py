@@ -44,7 +44,8 @@ def build_front(
     for order, record in enumerate(records):
         if record.test is None:
             reason = record.reason or "not measured on the test split"
-            failed.append(FailedTrial(trial=record.trial, reason=reason))
+            how = "failed" if record.status == "finished" else record.status
+            failed.append(FailedTrial(trial=record.trial, reason=reason, status=how))
         else:
             points.append(_point(order, record, record.test, params[order]))
     points = place(sorted(points, key=_by_rate))
@@ -60,10 +61,19 @@ def build_front(
     )
 
 
-def hypervolume_so_far(records: Sequence[TrialRecord], reference: Reference) -> float:
-    """Hypervolume (bits²) of the trials that have ended, for the display of a running sweep."""
-    measured = [r.test for r in records if r.test is not None]
-    return hypervolume(coordinates(measured), corner(reference))
+class GrowingFront:
+    """The front of a running sweep: its hypervolume (bits²) after each trial that ends."""
+
+    def __init__(self, reference: Reference) -> None:
+        self._corner = corner(reference)
+        self._best = coordinates([])
+
+    def add(self, record: TrialRecord) -> float:
+        """The hypervolume with this trial too; only what is on the front is looked at again."""
+        measured = [record.test] if record.test is not None else []
+        points = np.concatenate([self._best, coordinates(measured)])
+        self._best = points[nondominated(points)]
+        return hypervolume(self._best, self._corner)
 
 
 def coordinates(points: Sequence[Point | Metrics]) -> Float[np.ndarray, "n 2"]:

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paretoib.errors import ParetoIBError
-from paretoib.fronts import coverage, dominated_by, dominated_depth, hypervolume, nondominated
+from paretoib.fronts import (
+    coverage,
+    dominated_by,
+    dominated_depth,
+    dominated_layers,
+    hypervolume,
+    nondominated,
+)
 
 # A coarse lattice, so that ties and duplicates are common.
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12).map(
@@ -67,3 +74,28 @@ def test_nothing_is_dominated_in_an_empty_set() -> None:
     nothing = np.empty((0, 2))
     assert nondominated(nothing).shape == (0,)
     assert coverage([[0, 0]], nothing) == 0
+
+
+def test_layers_beyond_the_share_are_named() -> None:
+    """Half of six points: the first layer of two and the whole second, which fills the share."""
+    points = {
+        "a": (1.0, 2.0), "b": (2.0, 1.0),
+        "c": (2.0, 3.0), "d": (3.0, 2.0),
+        "e": (4.0, 4.0), "f": (5.0, 5.0),
+    }  # fmt: skip
+    assert dominated_layers(points, keep=0.5) == {"e", "f"}
+    assert dominated_layers(points, keep=0.3) == {"c", "d", "e", "f"}
+    assert dominated_layers(points, keep=0.9) == set()
+
+
+def test_a_point_that_is_none_ranks_last() -> None:
+    """Also where the share would have room for it."""
+    points = {"a": (1.0, 1.0), "b": None, "c": None}
+    assert dominated_layers(points, keep=0.6) == {"b", "c"}
+
+
+def test_nothing_is_named_among_too_few() -> None:
+    """One of two halves, or where nothing is known."""
+    assert dominated_layers({"a": (1.0, 1.0)}, keep=0.5) == set()
+    assert dominated_layers({"a": None, "b": None}, keep=0.5) == set()
+    assert dominated_layers({"a": (1.0, 1.0), "b": (2.0, 2.0)}, keep=0.5) == {"b"}

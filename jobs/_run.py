@@ -1,0 +1,172 @@
+"""A sweep while it runs: what is written of it, and when it has had enough."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from jobs._interrupts import interrupts_held
+from jobs._watch import watched
+from paretoib.fronts import GrowingFront
+from paretoib.records import Front, Status, SweepInfo, TrialRecord
+from paretoib.search import Driver
+from paretoib.specs import SweepSpec
+from paretoib.tracking import Ended, Picture, Ruler, Tracker, front_of
+
+FRONT_EVERY = 10.0  # seconds between two writings of the front while trials end
+FRONT_SHARE = 0.02  # of the sweep's time, at most, that goes into writing it
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a sweep stands: trials in all, finished, stopped early and failed so far.
+
+    `hypervolume` is in bits²; `ended` says why a sweep ends before its last trial.
+    """
+
+    sweep: SweepInfo
+    trials: int
+    finished: int
+    stopped: int
+    failed: int
+    hypervolume: float
+    ended: str | None = None
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Run:
+    """The only writer of a sweep's trials."""
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        info: SweepInfo,
+        store: Tracker,
+        ruler: Ruler,
+        driver: Driver,
+        on_progress: OnProgress,
+    ) -> None:
+        self.spec = spec
+        self.info = info
+        self.store = store
+        self.ruler = store.ruler(info.id) or ruler
+        self.status: Status = "running"
+        self.driver = driver
+        self.records: list[TrialRecord] = []
+        self._on_progress = on_progress
+        self._growing = GrowingFront(self.ruler.reference)
+        self._hypervolumes: list[float] = []
+        self._ended: str | None = None
+        self._cancelled = False
+        self._started = self._written = time.monotonic()
+        self._writing = 0.0
+        store.begin(info.id, self.ruler)
+        for record in store.records(info.id):
+            self._remember(record)
+            driver.tell(record.model_copy(update={"test": None}))
+        self._report()
+
+    def add(self, records: Sequence[TrialRecord]) -> None:
+        """Write the trials of a pack that ended, and now and then the front."""
+        ended = []
+        for record in records:
+            self._remember(record.model_copy(update={"history": {}}))
+            ended.append(Ended(record, self._hypervolumes[-1]))
+        self.store.add(self.info.id, ended)
+        now = time.monotonic()
+        if now - self._written > max(FRONT_EVERY, self._writing / FRONT_SHARE):
+            self.store.update(self.info.id, self.front("running"))
+            self._written = time.monotonic()
+            self._writing = self._written - now
+        self._report()
+
+    def front(self, status: Status) -> Front:
+        """The front of all trials so far."""
+        info = self.info.model_copy(update={"status": status})
+        return front_of(info, self.records, self.ruler)
+
+    def ended(self) -> bool:
+        """Whether no further trial is to be started, by a limit of the spec or by request."""
+        if self._cancelled:
+            return True
+        self._ended = self._ended or self._limit()
+        return self._ended is not None
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """However the sweep ends, its store says so and holds its front and pictures."""
+        self.status = "failed"
+        try:
+            with watched(self.store, self.info.id, self._cancel):
+                yield
+            self._ended = self._ended or self.driver.shortfall
+            self.status = "interrupted" if self._cancelled else self._outcome()
+        except KeyboardInterrupt:
+            # It may come after the last trial: then it has interrupted nothing.
+            whole = len(self.records) >= self.spec.trials
+            self.status = self._outcome() if whole else "interrupted"
+        finally:
+            # Closing takes a moment; a further Ctrl-C must not cost the front.
+            with interrupts_held():
+                self._close()
+                self._report()
+
+    def _remember(self, record: TrialRecord) -> None:
+        self.records.append(record)
+        self._hypervolumes.append(self._growing.add(record))
+
+    def _cancel(self) -> None:
+        self._cancelled = True
+
+    def _limit(self) -> str | None:
+        """The first limit of the spec that has been reached, in words."""
+        budget, plateau = self.spec.budget, self.spec.plateau
+        if budget.seconds is not None and time.monotonic() - self._started > budget.seconds:
+            return f"its {budget.seconds:g} s are over"
+        if budget.device_seconds is not None:
+            spent = sum(record.seconds for record in self.records)
+            if spent > budget.device_seconds:
+                return f"its trials have trained {budget.device_seconds:g} s"
+        if plateau is not None and len(self.records) > plateau.trials:
+            before, now = self._hypervolumes[-1 - plateau.trials], self._hypervolumes[-1]
+            if now <= before * (1 + plateau.percent / 100):
+                return (
+                    f"its hypervolume grew by no more than {plateau.percent:g} % "
+                    f"in {plateau.trials} trials"
+                )
+        return None
+
+    def _outcome(self) -> Status:
+        finished = any(record.status == "finished" for record in self.records)
+        return "finished" if finished else "failed"
+
+    def _close(self) -> None:
+        front = self.front(self.status)
+        pictures = []
+        try:
+            if any(point.rate_bits is not None for point in front.points):
+                from paretoib.fronts import front_html, front_png
+
+                pictures = [
+                    Picture("front.html", front_html(front).encode()),
+                    Picture("front.png", front_png(front)),
+                ]
+        finally:
+            self.store.close(self.info.id, self.status, front, pictures)
+
+    def _report(self) -> None:
+        finished = sum(record.status == "finished" for record in self.records)
+        stopped = sum(record.status == "stopped" for record in self.records)
+        self._on_progress(
+            Progress(
+                self.info,
+                self.spec.trials,
+                finished,
+                stopped,
+                len(self.records) - finished - stopped,
+                self._hypervolumes[-1] if self._hypervolumes else 0.0,
+                self._ended,
+            )
+        )

@@ -1,0 +1,153 @@
+"""What the loop makes of lost and hanging workers, a sweep's limits and a store that fails."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from ray.tune.search import Searcher
+
+from jobs._loop import RETRIES, Packs, _Unwritten
+from jobs._worker import failed_record, run_pack
+from paretoib.errors import OutOfMemoryError, StoreError
+from paretoib.records import TrialRecord
+from paretoib.search import driver
+from paretoib.specs import SweepSpec, TrialSpec
+
+TRIALS = 4
+Run = tuple[Packs, list[TrialRecord]]
+
+
+@pytest.fixture
+def trials() -> list[TrialSpec]:
+    return driver(sweep()).ask(TRIALS)
+
+
+def sweep() -> SweepSpec:
+    return SweepSpec.from_document({"method": "vib", "grid": {"beta": [0.1, 0.2, 0.3, 0.4]}})
+
+
+def loop(
+    *,
+    ended: Callable[[], bool] = lambda: False,
+    trial_seconds: float | None = None,
+    on_records: Callable[[Sequence[TrialRecord]], None] | None = None,
+) -> Run:
+    """A loop over one pack of all trials, and the records that it has passed on."""
+    taken: list[TrialRecord] = []
+    packs = Packs(
+        driver(sweep()),
+        lambda trials: [list(trials)] if trials else [],
+        on_records or taken.extend,
+        ended=ended,
+        batch=100,
+        trial_seconds=trial_seconds,
+        common={"device": "cpu"},
+    )
+    return packs, taken
+
+
+def asked(packs: Packs, attempt: str) -> list[TrialSpec]:
+    """The trials of the next attempt."""
+    config = packs.suggest(attempt)
+    assert isinstance(config, dict)
+    return [TrialSpec.from_document(document) for document in json.loads(config["trials"])]
+
+
+def ok(trials: Sequence[TrialSpec]) -> dict[str, Any]:
+    """What a worker reports."""
+    records = [TrialRecord(trial=t.key, spec=t.document, status="finished") for t in trials]
+    return {"records": [record.to_json() for record in records]}
+
+
+def test_a_lost_pack_comes_back_whole_then_apart() -> None:
+    """Three more attempts together, then each trial alone, with as many attempts again."""
+    packs, taken = loop()
+    for attempt in range(1 + RETRIES):
+        assert len(asked(packs, f"whole-{attempt}")) == TRIALS
+        assert packs.suggest("none") is None, "nothing else waits"
+        packs.on_trial_complete(f"whole-{attempt}", error=True)
+    first, *others = (asked(packs, f"alone-{i}") for i in range(TRIALS))
+    assert [len(pack) for pack in (first, *others)] == [1] * TRIALS
+    for i, other in enumerate(others, 1):
+        packs.on_trial_complete(f"alone-{i}", ok(other))
+    packs.on_trial_complete("alone-0", error=True)
+    for attempt in range(RETRIES):
+        assert asked(packs, f"again-{attempt}") == first
+        packs.on_trial_complete(f"again-{attempt}", error=True)
+    assert packs.suggest("end") == Searcher.FINISHED
+    assert [(r.trial, r.status) for r in taken[:-1]] == [(o[0].key, "finished") for o in others]
+    assert (taken[-1].trial, taken[-1].reason) == (first[0].key, "its worker was lost 4 times")
+
+
+def test_a_pack_that_hangs_is_not_tried_again_whole() -> None:
+    """Lost after more than its time: each trial once alone; the one that hangs again has failed."""
+    packs, taken = loop(trial_seconds=0.01)
+    asked(packs, "whole")
+    time.sleep(0.05)
+    packs.on_trial_complete("whole", error=True)
+    alone = [asked(packs, f"alone-{i}") for i in range(TRIALS)]
+    for i, pack in enumerate(alone[1:], 1):
+        packs.on_trial_complete(f"alone-{i}", ok(pack))
+    time.sleep(0.02)
+    packs.on_trial_complete("alone-0", error=True)
+    assert packs.suggest("end") == Searcher.FINISHED
+    assert [r.status for r in taken] == ["finished"] * 3 + ["failed"]
+    assert taken[-1].reason == "took longer than 0.01 s, and its worker had to be ended"
+
+
+def test_a_sweep_that_has_ended_places_nothing_more() -> None:
+    """What is in flight may end and is kept; then the loop is over, whatever still waits."""
+    over = False
+    packs, taken = loop(ended=lambda: over)
+    pack = asked(packs, "first")
+    over = True
+    assert packs.suggest("second") is None
+    packs.on_trial_complete("first", ok(pack))
+    assert packs.suggest("second") == Searcher.FINISHED
+    assert len(taken) == TRIALS
+
+
+def test_a_store_that_fails_ends_the_loop() -> None:
+    """With its own error, and as no `Exception`, lest Tune train the pack again."""
+
+    def refuse(_: Sequence[TrialRecord]) -> None:
+        raise StoreError("cannot write the store: disk full")
+
+    packs, _ = loop(on_records=refuse)
+    pack = asked(packs, "first")
+    with pytest.raises(_Unwritten) as raised:
+        packs.on_trial_complete("first", ok(pack))
+    assert "disk full" in str(raised.value.error)
+    assert not isinstance(raised.value, Exception)
+
+
+def test_what_does_not_fit_is_tried_in_halves(trials: list[TrialSpec]) -> None:
+    """Until it fits; a trial that does not fit alone has failed, and says why."""
+    sizes = []
+
+    def train(pack: Sequence[TrialSpec]) -> list[TrialRecord]:
+        sizes.append(len(pack))
+        if len(pack) > 2 or (len(pack) == 1 and pack[0] == trials[0]) or trials[0] in pack:
+            raise OutOfMemoryError(f"{len(pack)} trials need more memory than there is")
+        return [TrialRecord(trial=t.key, spec=t.document, status="finished") for t in pack]
+
+    records = run_pack(trials, train)
+    assert sizes == [4, 2, 1, 1, 2]
+    assert [r.trial for r in records] == [t.key for t in trials]
+    assert [r.status for r in records] == ["failed", "finished", "finished", "finished"]
+    assert records[0].reason == "1 trials need more memory than there is"
+
+
+def test_one_trial_that_raises_costs_the_others_nothing(trials: list[TrialSpec]) -> None:
+    """Each is then trained alone; the one to blame is failed, with the error and its place."""
+
+    def train(pack: Sequence[TrialSpec]) -> list[TrialRecord]:
+        if trials[2] in pack:
+            raise ZeroDivisionError("of all things")
+        return [failed_record(t, "as it were") for t in pack]
+
+    reasons = [record.reason for record in run_pack(trials, train)]
+    assert [reason == "as it were" for reason in reasons] == [True, True, False, True]
+    assert str(reasons[2]).startswith("ZeroDivisionError: of all things (test_packs.py:")
