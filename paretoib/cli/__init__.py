@@ -3,6 +3,7 @@
 Nothing heavy is imported here: `paretoib --help` answers at once.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 
 import paretoib
-from paretoib.cli import _catalogue, _read, _sweep
+from paretoib.cli import _catalogue, _read, _serve, _sweep
 from paretoib.errors import ParetoIBError
 
 app = typer.Typer(
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (_sweep, _read, _catalogue):
+for _module in (_sweep, _read, _serve, _catalogue):
     for _command in _module.COMMANDS:
         app.command(_command.__name__.rstrip("_"))(_command)
 
@@ -49,7 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in given
     given = _read.spread_against([a for a in given if a != "--debug"])
-    sys.exit(_run(given, debug=debug))
+    code = _run(given, debug=debug)
+    # What torch, Ray and MLflow have made would be collected for seconds, only to be given back.
+    gc.freeze()
+    sys.exit(code)
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:

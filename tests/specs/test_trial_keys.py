@@ -45,6 +45,7 @@ OTHERS: dict[str, Any] = {
     "normalise": "l2",
     "solver": "frank_wolfe",
     "stem": "cifar",
+    "activation": "sigmoid",
     "schedule": "step",
     "precision": "bf16",
     "clip_norm": 1.0,
@@ -62,7 +63,7 @@ def another(field: str, value: Any) -> Any:
         return OTHERS[name]
     if isinstance(value, bool):
         return not value
-    return value + 1 if isinstance(value, int) else value / 2
+    return value + 1 if isinstance(value, int) else value / 2 or 0.5
 
 
 @pytest.mark.parametrize(("trial", "field"), FIELDS, ids=lambda v: v if isinstance(v, str) else "")

@@ -1,0 +1,54 @@
+"""`python -m service` serves; `python -m service token NAME [SCOPES]` makes a token."""
+
+import sys
+
+from paretoib.errors import ParetoIBError
+from service._tokens import new_token
+
+_USAGE = "usage: python -m service | python -m service token NAME [read|write|read+write]"
+
+
+def main() -> int:
+    """Run what the arguments say; the exit code."""
+    match sys.argv[1:]:
+        case []:
+            return _serve()
+        case ["token", name, *scopes] if len(scopes) < 2:
+            return _token(name, scopes[0] if scopes else "read+write")
+    print(_USAGE, file=sys.stderr)
+    return 2
+
+
+def _serve() -> int:
+    import uvicorn
+
+    from service._app import create_app
+    from service._settings import service_settings
+
+    try:
+        settings = service_settings()
+        app = create_app(settings)
+    except ParetoIBError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        server_header=False,
+        # Event streams have no end of their own.
+        timeout_graceful_shutdown=3,
+    )
+    return 0
+
+
+def _token(name: str, scopes: str) -> int:
+    """Print a token once, and on stdout what the settings keep of it."""
+    token, sha256 = new_token()
+    print(f"{token}\n(shown once; the line below is for PARETOIB_SERVICE_TOKENS)", file=sys.stderr)
+    print(f"{name}:{scopes}:{sha256}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

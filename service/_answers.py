@@ -1,0 +1,86 @@
+"""What routes have in common: what they read from, and how an answer is sent."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+from starlette.responses import Response
+
+from paretoib.documents import Document
+from service._documents import Row
+from service._formats import Rendered
+from service._library import Library
+from service._runner import Runner
+from service._settings import ServiceSettings
+
+Reference = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=200,
+        description="A sweep's id, the first 4 or more characters of one, or its name.",
+        examples=["vib-digits"],
+    ),
+]
+SweepId = Annotated[
+    str,
+    Path(
+        pattern="^[0-9a-f]{32}$",
+        description="A sweep's id.",
+        examples=["0d1e2f3a4b5c6d7e8f90a1b2c3d4e5f6"],
+    ),
+]
+Offset = Annotated[int, Query(ge=0, le=10_000_000, description="How many to leave out.")]
+
+
+def settings_of(request: Request) -> ServiceSettings:
+    """The service's settings."""
+    settings: ServiceSettings = request.app.state.settings
+    return settings
+
+
+def library_of(request: Request) -> Library:
+    """What the service reads with."""
+    library: Library = request.app.state.library
+    return library
+
+
+def runner_of(request: Request) -> Runner:
+    """What the service runs sweeps with."""
+    runner: Runner = request.app.state.runner
+    return runner
+
+
+Settings = Annotated[ServiceSettings, Depends(settings_of)]
+Reading = Annotated[Library, Depends(library_of)]
+Running = Annotated[Runner, Depends(runner_of)]
+
+
+def named_sweep(sweep: Reference, library: Reading) -> Row:
+    """The sweep that a path names; `NotFoundError` where none or several fit."""
+    return library.row(sweep)
+
+
+def sweep_by_id(sweep: SweepId, library: Reading) -> Row:
+    """The sweep with the id that a path has; `NotFoundError` where there is none."""
+    return library.row(sweep)
+
+
+Named = Annotated[Row, Depends(named_sweep)]
+ById = Annotated[Row, Depends(sweep_by_id)]
+
+
+def send(
+    request: Request, rendered: Rendered, headers: Mapping[str, str] | None = None
+) -> Response:
+    """What was rendered; 304 where the client has the very same."""
+    headers = {"ETag": rendered.etag, "Vary": "Accept", **(headers or {})}
+    asked = request.headers.get("if-none-match", "")
+    if asked and rendered.etag in [tag.strip().removeprefix("W/") for tag in asked.split(",")]:
+        return Response(status_code=304, headers=headers)
+    return Response(rendered.content, media_type=rendered.media_type, headers=headers)
+
+
+def send_document(request: Request, document: Document) -> Response:
+    """A document as JSON, likewise."""
+    return send(request, Rendered(document.to_json().encode(), "application/json"))

@@ -1,0 +1,96 @@
+"""`GET /healthz`, `/readyz`, `/metrics`: for those who keep the service running."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from typing import Any, Literal
+
+import anyio
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from paretoib.errors import ParetoIBError, StoreError
+from service._answers import Reading
+from service._metrics import Metrics
+from service._problems import documented
+
+router = APIRouter(tags=["operation"])
+
+PATIENCE = 5.0  # seconds for an answer of MLflow or Ray
+State = Literal["ok", "down"]
+
+
+class Health(BaseModel):
+    """The process is there."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Whether MLflow and Ray answer."""
+
+    mlflow: State
+    ray: State
+
+
+@router.get("/healthz", summary="Whether the process is there", responses=documented(400))
+async def healthz() -> Health:
+    """Needs no token and asks nobody."""
+    return Health()
+
+
+@router.get(
+    "/readyz",
+    response_model=Readiness,
+    responses={
+        503: {"model": Readiness, "description": "One of them does not answer."},
+        **documented(400),
+    },
+    summary="Whether MLflow and Ray answer",
+)
+async def readyz(request: Request) -> Response:
+    """Needs no token; says of each no more than whether it answers."""
+    state = request.app.state
+    found = {
+        "mlflow": await _state(state.library.check),
+        "ray": await _state(state.runner.check),
+    }
+    return JSONResponse(found, 200 if set(found.values()) == {"ok"} else 503)
+
+
+@router.get(
+    "/metrics",
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        **documented(400, 401, 403, 429, 500, 503),
+    },
+    response_class=Response,
+    summary="Prometheus' metrics",
+)
+def prometheus(request: Request, library: Reading) -> Response:
+    """Requests by route, open streams, sweeps by status."""
+    metrics: Metrics = request.app.state.metrics
+    # While the store is away, its sweeps are as they were.
+    with suppress(StoreError):
+        metrics.sweeps(Counter(row.sweep.status for row in library.rows()))
+    return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@cache
+def _few() -> anyio.CapacityLimiter:
+    """Threads for checks that may hang; the routes' own stay free."""
+    return anyio.CapacityLimiter(4)
+
+
+async def _state(check: Callable[[], Any]) -> State:
+    """How something that blocks, or hangs, is."""
+    with anyio.move_on_after(PATIENCE):
+        try:
+            await to_thread.run_sync(check, abandon_on_cancel=True, limiter=_few())
+        except ParetoIBError:
+            return "down"
+        return "ok"
+    return "down"

@@ -1,0 +1,80 @@
+"""The store as the service reads and marks it: MLflow's, with how each sweep stands."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from paretoib.tracking._layout import SWEEPS
+from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking._mlflow_reading import _info, _plainly
+from service._documents import Counts, Row, Sweep
+
+# Tags of a sweep's run. MLflow's pages do not show what is called "mlflow.…".
+_SUBMITTED = "mlflow.paretoib.submitted"
+_REQUEST = "mlflow.paretoib.request"
+_WRITER = "mlflow.paretoib.writer"
+
+
+class Store(MLflowTracker):
+    """MLflow's store, with the marks that the service leaves on its sweeps."""
+
+    @_plainly
+    def check(self) -> None:
+        """`StoreError` unless MLflow answers."""
+        self._client.search_experiments(max_results=1)
+
+    @_plainly
+    def row(self, sweep_id: str) -> Row:
+        """The sweep with this id."""
+        return _row(self._run(sweep_id))
+
+    @_plainly
+    def rows(self, condition: str = SWEEPS) -> list[Row]:
+        """All sweeps, newest first."""
+        found = self._client.search_experiments(filter_string="name LIKE 'paretoib-%'")
+        ids = [experiment.experiment_id for experiment in found]
+        return [_row(run) for run in self._search(ids, condition)] if ids else []
+
+    def running(self) -> list[Row]:
+        """Those that count as running."""
+        return self.rows(f"{SWEEPS} AND attributes.status = 'RUNNING'")
+
+    def requested(self, request: str) -> Row | None:
+        """The sweep that was made for this request, a hexadecimal number, if there is one."""
+        found = self.rows(f"{SWEEPS} AND tags.`{_REQUEST}` = '{request}'")
+        return found[0] if found else None
+
+    @_plainly
+    def submitted(self, sweep_id: str, request: str | None = None) -> None:
+        """The sweep is handed to Ray, now, and counts as running; it was made for this request."""
+        tags = {_SUBMITTED: datetime.now(UTC).isoformat()}
+        self._log(sweep_id, tags=tags | ({_REQUEST: request} if request else {}))
+        self._client.update_run(sweep_id, status="RUNNING")
+
+
+def _row(run: Any) -> Row:
+    """What one of MLflow's runs says."""
+    info, metrics, tags = _info(run), run.data.metrics, run.data.tags
+    sweep = Sweep(
+        **dict(info),
+        started=_time(run.info.start_time / 1000),
+        ended=_time(run.info.end_time / 1000) if run.info.end_time else None,
+        trials=_counts(info.spec["trials"], metrics),
+        hypervolume=metrics.get("hypervolume"),
+    )
+    writer = json.loads(tags.get(_WRITER, "{}"))
+    return Row(
+        sweep,
+        submitted=datetime.fromisoformat(tags[_SUBMITTED]) if _SUBMITTED in tags else None,
+        alive=_time(writer["alive"]) if writer else None,
+    )
+
+
+def _counts(total: int, metrics: Mapping[str, float]) -> Counts:
+    names = ("finished", "stopped", "failed")
+    return Counts(total=total, **{name: int(metrics.get(f"trials_{name}", 0)) for name in names})
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)

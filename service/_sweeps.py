@@ -1,0 +1,188 @@
+"""`/sweeps`: submit, list, look at, take up, cancel."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Header, Path, Query, Request
+from starlette.responses import Response
+
+from paretoib.records import Front, Status
+from service._answers import ById, Named, Offset, Reading, Running, Settings, send, send_document
+from service._documents import Row, Sweep, Sweeps, Trial, Trials
+from service._formats import FIGURE
+from service._guard import SELF_CONTAINED
+from service._limits import limited_spec
+from service._pages import sweep_page, wants_page
+from service._problems import documented
+
+router = APIRouter(
+    prefix="/sweeps", tags=["sweeps"], responses=documented(400, 401, 403, 429, 500, 503)
+)
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Any text of the client's own. Sent again with the same sweep, it makes no "
+        "second one.",
+    ),
+]
+TrialKey = Annotated[
+    str, Path(pattern="^[0-9a-f]{12,64}$", description="A trial's key.", examples=["0d1e2f3a4b5c"])
+]
+Form = Literal["json", "csv", "html", "png", "figure"]
+EXAMPLES: Any = {
+    "a grid of β": {"value": {"method": "vib", "data": "digits", "trials": 16}},
+    "adaptive weights": {"value": {"method": "mib", "data": "digits", "seeds": [0, 1, 2]}},
+    "a small one": {
+        "value": {
+            "method": "vib",
+            "name": "first",
+            "model": {"name": "mlp", "hidden": [64], "latent": 8},
+            "training": {"epochs": 10},
+            "grid": {"beta": "1e-4:1:8"},
+        }
+    },
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=Sweep,
+    responses=documented(413, 422),
+    summary="Submit a sweep",
+)
+def submit(
+    request: Request,
+    document: Annotated[dict[str, Any], Body(openapi_examples=EXAMPLES)],
+    runner: Running,
+    settings: Settings,
+    key: Key = None,
+) -> Response:
+    """Writes the sweep and hands it to Ray; what is left out takes the method's defaults.
+
+    `Location` is where it can be looked at from then on.
+    """
+    spec = limited_spec(document, settings)
+    return _accepted(runner.submit(spec, request.state.client, key))
+
+
+@router.get("", response_model=Sweeps, responses=documented(422), summary="List sweeps")
+def sweeps(
+    request: Request,
+    library: Reading,
+    method: Annotated[str | None, Query(max_length=200)] = None,
+    dataset: Annotated[str | None, Query(max_length=200)] = None,
+    status: Status | None = None,
+    name: Annotated[str | None, Query(max_length=200, description="or a part of one")] = None,
+    offset: Offset = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """Newest first."""
+    found = library.listed(name, method, dataset, status)
+    page = tuple(found[offset : offset + limit])
+    listed = Sweeps(sweeps=page, total=len(found), offset=offset, limit=limit)
+    return send_document(request, listed)
+
+
+@router.get(
+    "/{sweep}",
+    response_model=Sweep,
+    responses={200: {"content": {"text/html": {}}}, **documented(404, 422)},
+    summary="How a sweep stands",
+)
+def sweep(request: Request, row: Named, library: Reading) -> Response:
+    """As JSON; with `Accept: text/html` its page."""
+    if wants_page(request):
+        return sweep_page(request, row, library)
+    return send_document(request, row.sweep)
+
+
+@router.post(
+    "/{sweep}/resume",
+    status_code=202,
+    response_model=Sweep,
+    responses=documented(404, 409, 413, 422),
+    summary="Go on with a sweep",
+)
+def resume(row: ById, runner: Running) -> Response:
+    """Of one that was interrupted or failed: what has ended is not run again."""
+    return _accepted(runner.resume(row))
+
+
+@router.delete(
+    "/{sweep}",
+    status_code=202,
+    response_model=Sweep,
+    responses=documented(404, 409, 413, 422),
+    summary="Cancel a sweep",
+)
+def cancel(row: ById, runner: Running) -> Response:
+    """It ends within a minute, as interrupted; trials that have ended stay, and it can resume."""
+    return _accepted(runner.cancel(row))
+
+
+@router.get(
+    "/{sweep}/trials",
+    response_model=Trials,
+    responses=documented(404, 422),
+    summary="A sweep's trials",
+)
+def trials(
+    request: Request,
+    row: Named,
+    library: Reading,
+    offset: Offset = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """In the order in which they ended."""
+    records = library.snapshot(row).records
+    page = records[offset : offset + limit]
+    return send_document(
+        request, Trials(trials=page, total=len(records), offset=offset, limit=limit)
+    )
+
+
+@router.get(
+    "/{sweep}/trials/{trial}",
+    response_model=Trial,
+    responses=documented(404, 422),
+    summary="One trial, with its history",
+)
+def trial(request: Request, row: Named, library: Reading, trial: TrialKey) -> Response:
+    """By its key, or the first 12 digits of it, which the pictures show."""
+    return send_document(request, library.trial(row, trial))
+
+
+@router.get(
+    "/{sweep}/front",
+    response_model=Front,
+    responses={
+        200: {"content": {"text/csv": {}, "text/html": {}, "image/png": {}, FIGURE: {}}},
+        **documented(404, 422),
+    },
+    summary="A sweep's front",
+)
+def front(
+    request: Request,
+    row: Named,
+    library: Reading,
+    format: Annotated[
+        Form, Query(description="`figure`: plotly's JSON of the picture in `html`.")
+    ] = "json",
+) -> Response:
+    """The trials that have ended, and the front among them; `json` is that of `front --json`."""
+    headers = {"Content-Security-Policy": SELF_CONTAINED} if format == "html" else {}
+    return send(request, library.front(row, format), headers)
+
+
+def _accepted(row: Row) -> Response:
+    return Response(
+        row.sweep.to_json(),
+        status_code=202,
+        media_type="application/json",
+        headers={"Location": f"/sweeps/{row.sweep.id}"},
+    )

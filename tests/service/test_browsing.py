@@ -1,0 +1,216 @@
+"""What a person sees and does, in a real browser."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+# Plotly brings a style sheet for maps along, which the pages' policy does not let in.
+MAPS = "style-src-elem"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium, headless."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (apt install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """A person's browser: one page, all that it asked for, and what went wrong in it."""
+
+    def __init__(self, browser: Any, address: str, viewport: dict[str, int]) -> None:
+        self.context = browser.new_context(viewport=viewport, base_url=address)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(90_000)
+        self.asked: list[str] = []
+        self.wrong: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", self._console)
+
+    def sign_in(self, secret: str) -> None:
+        self.page.goto("/")
+        self.page.fill("input[name=token]", secret)
+        self.page.click("text=Sign in >> nth=-1")
+        self.page.wait_for_selector("#compare")
+        self.wrong.clear()  # The first answer was 401, as it should be.
+
+    def _console(self, message: Any) -> None:
+        if message.type == "error" and MAPS not in message.text:
+            self.wrong.append(message.text)
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
+    visits: list[Visit] = []
+
+    def begin(address: str, viewport: dict[str, int] = LAPTOP) -> Visit:
+        visits.append(Visit(browser, address, viewport))
+        return visits[-1]
+
+    yield begin
+    for each in visits:
+        each.context.close()
+
+
+def test_nothing_but_a_sign_in_is_shown_to_a_stranger(filled: Any, visit: Any) -> None:
+    """Styled without another request; a wrong token is told, the right one opens the list."""
+    stranger = visit(filled.served.address)
+    page = stranger.page
+    page.goto("/sweeps/" + filled.sweeps["a grid of β"].id)
+    assert "a grid of β" not in page.content()
+    assert (
+        page.locator("input[name=token]").evaluate("e => getComputedStyle(e).borderRadius") == "7px"
+    )
+    page.fill("input[name=token]", "wrong")
+    page.click("button.primary")
+    page.wait_for_selector("text=That token is not known.")
+    page.fill("input[name=token]", filled.served.secret)
+    page.click("button.primary")
+    page.wait_for_selector("text=a grid of β")
+    page.click("text=Sign out")
+    page.wait_for_selector("input[name=token]")
+
+
+@pytest.mark.parametrize("viewport", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_pages_fit_the_screen_and_use_no_network_beyond_the_service(
+    filled: Any, visit: Any, viewport: dict[str, int]
+) -> None:
+    """On a laptop and a phone: nothing scrolls sideways, no error, no request elsewhere."""
+    person = visit(filled.served.address, viewport)
+    person.sign_in(filled.served.secret)
+    page, sweeps = person.page, filled.sweeps
+    left, right = sweeps["a grid of β"].id, sweeps["adaptive weights"].id
+    for path, shown in (
+        ("/", "#compare"),
+        (f"/sweeps/{left}", ".scatterlayer .point"),
+        (f"/sweeps/{sweeps['not begun'].id}", "text=No trial has ended yet."),
+        (f"/compare?linear={left}&adaptive={right}", ".scatterlayer .point"),
+    ):
+        page.goto(path)
+        page.wait_for_selector(shown)
+        if path == "/":
+            page.click("#new > summary")
+            page.click("#new details > summary")
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], path
+    assert person.wrong == []
+    elsewhere = [
+        url for url in person.asked if not url.startswith((filled.served.address, "data:", "blob:"))
+    ]
+    assert elsewhere == []
+
+
+def test_a_point_shows_its_trial(filled: Any, visit: Any) -> None:
+    """A click on it shows parameters, measures, and histories as lines; its address leads back."""
+    person = visit(filled.served.address)
+    person.sign_in(filled.served.secret)
+    page, info = person.page, filled.sweeps["a grid of β"]
+    page.goto(f"/sweeps/{info.id}")
+    page.wait_for_selector(".scatterlayer .point")
+    assert page.evaluate("document.querySelector('#plot').layout.xaxis.type") == "log"
+    marks = page.locator(".scatterlayer .trace .point")
+    box = marks.nth(marks.count() - 1).bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#trial h2")
+    trial = page.inner_text("#trial h2")
+    with filled.served.client() as client:
+        known = {t["trial"]: t for t in client.get(f"/sweeps/{info.id}/trials").json()["trials"]}
+    shown = page.inner_text("#trial")
+    assert f"{known[trial]['test']['rate_bits']:.4g}" in shown
+    assert f"{known[trial]['spec']['weighting']['beta']:.4g}" in shown
+    assert page.locator("#trial polyline").count() == 1
+    page.goto("/")
+    page.goto(f"/sweeps/{info.id}#{trial[:12]}")
+    page.wait_for_selector(f"text={trial}")
+    assert person.wrong == []
+
+
+def test_sweeps_are_chosen_from_the_list_and_compared(filled: Any, visit: Any) -> None:
+    """Both fronts in one picture, the indicators, what no β reaches, and the verdict."""
+    person = visit(filled.served.address)
+    person.sign_in(filled.served.secret)
+    page = person.page
+    button = page.locator("#compare button.primary")
+    assert button.is_disabled()
+    page.locator("tr", has_text="a grid of β").locator("input[name=linear]").check()
+    assert button.is_disabled()
+    page.locator("tr", has_text="adaptive weights").locator("input[name=adaptive]").check()
+    button.click()
+    page.wait_for_selector(".scatterlayer .point")
+    with filled.served.client() as client:
+        comparison = client.get("/compare?linear=a grid of β&adaptive=adaptive weights").json()
+    text = page.inner_text("main")
+    assert comparison["verdict"] in text
+    for side in ("left", "right"):
+        assert f"{comparison['indicators']['hypervolume'][side]:.4g}" in text
+    gaps = [p for p in comparison["points"] if p["on_front"] and not p["supported"]]
+    assert gaps
+    assert all(point["trial"][:12] in text for point in gaps)
+    assert page.locator(".legendtext", has_text="vib, hull").count() == 1
+    assert person.wrong == []
+
+
+def test_the_form_says_what_is_wrong(filled: Any, visit: Any) -> None:
+    """The service's own words, and the form stays as it is."""
+    person = visit(filled.served.address)
+    person.sign_in(filled.served.secret)
+    page = person.page
+    page.click("#new > summary")
+    page.select_option("[name=method]", "vib")
+    assert "a grid of β" in page.inner_text("#summary")
+    page.click("#new details > summary")
+    page.fill("[name=grid]", "beta = high:low")
+    page.click("#submit button.primary")
+    page.wait_for_selector("#submit .error:visible")
+    assert "a range should be LOW:HIGH:COUNT" in page.inner_text("#submit .error")
+    assert page.input_value("[name=grid]") == "beta = high:low"
+    assert page.is_visible("[name='weighting.beta']")
+    page.select_option("[name=method]", "mib")
+    assert page.is_visible("[name='weighting.mu']")
+    assert not page.is_visible("[name='weighting.beta']")
+
+
+def test_a_sweep_is_submitted_watched_and_compared_by_clicks(
+    serve_cluster: Callable[..., Any], cluster: Any, make_sweep: Any, visit: Any
+) -> None:
+    """From the form to the verdict, without a reload: progress and front come by themselves."""
+    make_sweep(cluster.store, 12, name="to compare with", method="mib", seeds=[0])
+    with serve_cluster() as served:
+        person = visit(served.address)
+        person.sign_in(served.secret)
+        page = person.page
+        page.click("#new > summary")
+        page.select_option("[name=method]", "vib")
+        page.fill("[name=name]", "by clicks")
+        page.fill("[name='training.epochs']", "3")
+        page.click("#new details > summary")
+        page.fill("[name='model.hidden']", "16, 16")
+        page.fill("[name='model.latent']", "4")
+        page.fill("[name=grid]", "beta = 1e-3:1:4")
+        page.click("#submit button.primary")
+        page.wait_for_selector("#sweep, #submit .error:visible")
+        assert page.locator("#submit .error:visible").all_inner_texts() == []
+        sweep = page.get_attribute("#sweep", "data-id")
+        page.wait_for_selector("#plot .scatterlayer .point")
+        page.wait_for_selector("#status >> text=finished")
+        assert page.inner_text("#progress .count") == "4 / 4"
+        with served.client() as client:
+            spec = client.get(f"/sweeps/{sweep}").json()["spec"]
+        assert (spec["model"]["hidden"], spec["model"]["latent"]) == ([16, 16], 4)
+        assert spec["training"]["epochs"] == 3
+        assert len(spec["grid"]["weighting.beta"]) == 4
+        page.click("button:text('Compare')")
+        page.wait_for_selector(".verdict")
+        assert "to compare with" in page.inner_text("main")
+        assert person.wrong == []

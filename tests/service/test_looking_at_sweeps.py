@@ -1,0 +1,186 @@
+"""What the service tells of sweeps, trials and fronts is what the store has."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from paretoib.records import Front, SweepInfo, TrialRecord
+
+
+def names(client: httpx.Client, **query: Any) -> list[str]:
+    answer = client.get("/sweeps", params=query)
+    assert answer.status_code == 200, answer.text
+    return [sweep["name"] for sweep in answer.json()["sweeps"]]
+
+
+def test_sweeps_are_listed_newest_first_with_how_they_stand(client: httpx.Client) -> None:
+    """Each as the library's record of it, with times, trials that ended, and hypervolume."""
+    document = client.get("/sweeps").json()
+    assert document["schema"] == 1
+    listed = [sweep["name"] for sweep in document["sweeps"]]
+    assert listed == ["no good", "not begun", "gaussian", "adaptive weights", "a grid of β"]
+    grid = document["sweeps"][-1]
+    assert grid["trials"] == {"total": 16, "finished": 13, "stopped": 0, "failed": 3}
+    assert grid["hypervolume"] == 75.0
+    assert grid["started"] <= grid["ended"]
+    known = {field: grid[field] for field in SweepInfo.model_fields}
+    assert SweepInfo.from_document(known).spec["weighting"]["name"] == "linear"
+    assert document["sweeps"][1]["ended"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"method": "mib"}, ["adaptive weights"]),
+        ({"dataset": "gaussian"}, ["gaussian"]),
+        ({"status": "failed"}, ["no good"]),
+        ({"status": "running"}, ["not begun"]),
+        ({"name": "GRID"}, ["a grid of β"]),
+        ({"name": "o"}, ["no good", "not begun", "a grid of β"]),
+        ({"name": "o", "status": "finished"}, ["a grid of β"]),
+        ({"method": "nosuch"}, []),
+        ({"limit": 2}, ["no good", "not begun"]),
+        ({"limit": 2, "offset": 4}, ["a grid of β"]),
+        ({"offset": 9}, []),
+    ],
+)
+def test_a_list_is_filtered_and_paged(
+    client: httpx.Client, query: dict[str, Any], found: list[str]
+) -> None:
+    """Filters add up; pages are cut from what fits."""
+    assert names(client, **query) == found
+
+
+def test_all_pages_together_are_the_whole(client: httpx.Client) -> None:
+    """Each sweep once, and every page says how many there are."""
+    pages = [client.get("/sweeps", params={"limit": 2, "offset": o}).json() for o in (0, 2, 4)]
+    assert {page["total"] for page in pages} == {5}
+    ids = [sweep["id"] for page in pages for sweep in page["sweeps"]]
+    assert len(ids) == len(set(ids)) == 5
+
+
+def test_a_sweep_is_found_by_id_prefix_and_name(client: httpx.Client, filled: Any) -> None:
+    """As by the command line."""
+    info = filled.sweeps["a grid of β"]
+    found = {client.get(f"/sweeps/{r}").json()["id"] for r in (info.id, info.id[:8], info.name)}
+    assert found == {info.id}
+
+
+def test_trials_come_in_the_order_in_which_they_ended(client: httpx.Client, filled: Any) -> None:
+    """In pages of the library's records, without their histories; each for itself with it."""
+    path = f"/sweeps/{filled.sweeps['a grid of β'].id}/trials"
+    first = client.get(path, params={"limit": 10}).json()
+    rest = client.get(path, params={"limit": 10, "offset": 10}).json()
+    assert first["total"] == rest["total"] == 16
+    trials = [*first["trials"], *rest["trials"]]
+    assert [trial["spec"]["seed"] for trial in trials] == [0, 1, 2, 3] * 4
+    assert len({trial["trial"] for trial in trials}) == 16
+    assert {trial["status"] for trial in trials} == {"finished", "diverged"}
+    assert all(trial["history"] == {} for trial in trials)
+    one = client.get(f"{path}/{trials[3]['trial'][:12]}").json()
+    assert one["history"] == {"train/prediction": [1.5, 0.5, 0.03]}
+    address = one.pop("address")
+    assert TrialRecord.from_document({**one, "history": {}}).document == trials[3]
+    assert address is None
+
+
+def test_the_front_is_the_librarys_in_every_form(client: httpx.Client, filled: Any) -> None:
+    """JSON as `front --json`; CSV with a line a point; a page; a picture; a figure."""
+    info = filled.sweeps["a grid of β"]
+    path = f"/sweeps/{info.id}/front"
+    front = Front.from_json(client.get(path).content)
+    assert len(front.points) == 13
+    assert [failed.status for failed in front.failed] == ["diverged"] * 3
+
+    table = client.get(path, params={"format": "csv"})
+    assert table.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(table.text.splitlines()))
+    assert [row["trial"] for row in rows] == [point.trial for point in front.points]
+    assert [float(row["rate_bits"]) for row in rows] == [p.rate_bits for p in front.points]
+    assert {row["on_front"] for row in rows} == {"True", "False"}
+
+    page = client.get(path, params={"format": "html"})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "Plotly.newPlot" in page.text
+    picture = client.get(path, params={"format": "png"})
+    assert picture.content.startswith(b"\x89PNG")
+
+    figure = client.get(path, params={"format": "figure"}).json()
+    marks = [key for trace in figure["data"] for key in trace.get("customdata", ())]
+    assert sorted(marks) == sorted(point.trial[:12] for point in front.points)
+
+
+def test_what_has_not_changed_is_not_sent_again(client: httpx.Client) -> None:
+    """The entity tag is of the content: the same for all, another for another form."""
+    path = "/sweeps/a grid of β/front"
+    first = client.get(path)
+    tag = first.headers["etag"]
+    again = client.get(path, headers={"If-None-Match": f'"other", W/{tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    other = client.get(f"{path}?format=csv", headers={"If-None-Match": tag})
+    assert other.status_code == 200
+    assert other.headers["etag"] != tag
+    assert client.get(path, headers={"If-None-Match": '"stale"'}).content == first.content
+    assert first.headers["cache-control"] == "private, no-cache"
+
+
+def test_what_has_changed_is_seen_within_a_second(
+    fresh_store: Path, make_sweep: Callable[..., SweepInfo], serve: Callable[..., Any]
+) -> None:
+    """Also what another process has written, under a new tag."""
+    make_sweep(fresh_store, 5, name="growing", status="running")
+    with serve(fresh_store) as served, served.client() as client:
+        first = client.get("/sweeps/growing/front")
+        assert len(first.json()["points"]) == 4
+        make_sweep(fresh_store, 8, name="growing", status="running")
+        import time
+
+        time.sleep(1.1)
+        second = client.get(
+            "/sweeps/growing/front", headers={"If-None-Match": first.headers["etag"]}
+        )
+        assert second.status_code == 200
+        assert len(second.json()["points"]) == 7
+        assert names(client) == ["growing", "growing"]
+
+
+def test_the_catalogue_has_the_schema_of_every_field(client: httpx.Client) -> None:
+    """Type, bounds and default of each, as the spec's validation has them."""
+    methods = client.get("/methods").json()["methods"]
+    assert methods["vib"]["weighting"] == "linear"
+    beta = methods["vib"]["fields"]["beta"]
+    assert beta["type"] == "number"
+    assert beta["minimum"] == 0
+    assert beta["description"]
+    assert "hidden" in client.get("/models").json()["models"]["mlp"]["fields"]
+    assert client.get("/datasets").json()["datasets"]["digits"]["fields"]["subset"]["default"] == 1
+
+
+def test_the_contract_has_every_route_with_examples_that_fit(client: httpx.Client) -> None:
+    """Each answer of OpenAPI has an example of its own schema, each refusal is a problem."""
+    contract = client.get("/openapi.json").json()
+    components = {"components": contract["components"]}
+    checked = 0
+    for path, methods in contract["paths"].items():
+        for operation in methods.values():
+            responses = operation["responses"]
+            needed = {"400"} if path in ("/healthz", "/readyz") else {"400", "401", "403", "429"}
+            assert needed <= responses.keys(), path
+            for status, response in responses.items():
+                for media, content in response.get("content", {}).items():
+                    if status >= "400" and (path, status) != ("/readyz", "503"):
+                        assert media == "application/problem+json"
+                    if "example" in content:
+                        schema = {**content["schema"], **components}
+                        Draft202012Validator(schema).validate(content["example"])
+                        checked += 1
+    assert checked > 60
+    body = contract["paths"]["/sweeps"]["post"]["requestBody"]["content"]["application/json"]
+    for example in body["examples"].values():
+        Draft202012Validator({**body["schema"], **components}).validate(example["value"])
+    assert contract["security"] == [{"token": []}, {"cookie": []}]

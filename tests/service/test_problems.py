@@ -1,0 +1,148 @@
+"""Every error is one problem+json that says what was wrong."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "said"),
+    [
+        ("GET", "/nothing", 404, "Not Found"),
+        ("GET", "/sweeps/", 404, "Not Found"),
+        ("GET", "/sweeps/nosuch", 404, "no sweep `nosuch`"),
+        ("GET", f"/sweeps/{'0' * 32}", 404, "no sweep `0000"),
+        ("GET", "/sweeps/not begun/front", 404, "has no ended trial yet"),
+        ("GET", f"/sweeps/a grid of β/trials/{'0' * 16}", 404, "no trial `0000"),
+        ("GET", "/sweeps/a grid of β/trials/x", 422, "trial: String should match pattern"),
+        (
+            "GET",
+            "/sweeps/a grid of β/front?format=svg",
+            422,
+            "format: Input should be 'json'",
+        ),
+        ("GET", "/sweeps?status=lost", 422, "status: Input should be 'running'"),
+        ("GET", "/sweeps?limit=0", 422, "limit: Input should be greater than or equal to 1"),
+        ("GET", "/sweeps?offset=-1", 422, "found '-1'"),
+        ("GET", "/compare?linear=a grid of β", 422, "adaptive: Field required"),
+        ("GET", "/compare?linear=a grid of β&adaptive=gaussian", 422, "on the same data"),
+        ("GET", "/compare?linear=a grid of β&adaptive=a grid of β", 422, "named once"),
+        ("GET", "/compare?linear=not begun&adaptive=gaussian", 404, "has no ended trial yet"),
+        ("DELETE", "/sweeps/a grid of β", 422, "sweep: String should match pattern"),
+        ("PUT", "/sweeps", 405, "Method Not Allowed"),
+        ("POST", "/methods", 405, "Method Not Allowed"),
+        ("DELETE", "/sweeps", 405, "Method Not Allowed"),
+    ],
+)
+def test_an_error_says_the_rule_and_what_was_found(
+    client: httpx.Client, method: str, path: str, status: int, said: str
+) -> None:
+    """By RFC 9457, whether the route, its parameters or the library refused it."""
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["type"].startswith("urn:paretoib:problem:")
+    assert said in problem["detail"]
+    assert "\n" not in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"method": "vip"}, "unknown method: should be one of"),
+        ({"method": "vib", "data": "../etc"}, "unknown dataset"),
+        ({"method": "vib", "data": {"name": "digits", "path": "/etc"}}, "path: unknown field"),
+        ({"method": "vib", "model": "os:system"}, "unknown model"),
+        ({"method": "vib", "objective": "file:///tmp/o.py"}, "unknown objective"),
+        ({"method": "vib", "entrypoint": "sh"}, "entrypoint: unknown field"),
+        ({"method": "vib", "env": {"A": "b"}}, "env: unknown field"),
+        ({"method": "vib", "training": {"epochs": 0}}, "epochs"),
+        ({"method": "vib", "grid": {"nosuch": [1, 2]}}, "unknown field `nosuch`"),
+        ({"method": "vib", "grid": {"beta": "high:low"}}, "a range should be"),
+        ({"method": "vib", "name": "a\nb"}, "name: String should match pattern"),
+        ({"method": None}, "unknown method"),
+        ({"method": ["vib"]}, "unknown method"),
+        ({"seeds": "all"}, "seeds"),
+        ({"training": 7}, "training"),
+    ],
+)
+def test_a_sweep_that_cannot_be_run_is_refused_before_it_is_made(
+    client: httpx.Client, document: dict[str, Any], said: str
+) -> None:
+    """Registered names only: no path, address, code or environment gets in."""
+    before = client.get("/sweeps").json()["total"]
+    answer = client.post("/sweeps", json=document)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
+    assert said in answer.json()["detail"]
+    assert client.get("/sweeps").json()["total"] == before
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", 422),
+        (b"{", 422),
+        (b"[]", 422),
+        (b"null", 422),
+        (b'"vib"', 422),
+        (b"\xff\xff", 400),
+        (b"[" * 100_000, 400),
+        (b'{"a":' * 30_000 + b"1" + b"}" * 30_000, 400),
+        (b'{"method": NaN}', 422),
+        (b'{"reference": [1e999, 1]}', 422),
+        (b'{"trials": 1e400}', 422),
+    ],
+)
+def test_a_body_that_is_no_sweep_is_no_fault(
+    client: httpx.Client, content: bytes, status: int
+) -> None:
+    """Whatever it is: cut off, of another type, nested without end, not finite."""
+    answer = client.post("/sweeps", content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
+
+
+def test_a_body_of_another_type_is_not_read_as_json(client: httpx.Client) -> None:
+    """A page elsewhere may send text without asking; JSON it may not."""
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        answer = client.post(
+            "/sweeps", content=b'{"method": "vib"}', headers={"Content-Type": kind}
+        )
+        assert answer.status_code == 422
+
+
+def test_a_long_value_is_not_sent_back_whole(client: httpx.Client) -> None:
+    """The message quotes what was found, but not without end."""
+    answer = client.post("/sweeps", json={"method": "x" * 100_000})
+    assert answer.status_code == 422
+    assert len(answer.text) < 2000
+
+
+def test_a_store_that_is_away_is_told_as_such(tmp_path: Path, serve: Callable[..., Any]) -> None:
+    """503 with the time to come again and without an address; the health checks say which it is."""
+    with serve(tmp_path, tracking_uri="http://127.0.0.1:9") as served, served.client() as client:
+        answer = client.get("/sweeps")
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.json()["type"] == "urn:paretoib:problem:store-unavailable"
+        assert "127.0.0.1" not in answer.text
+        assert client.get("/healthz").status_code == 200
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()) == (503, {"mlflow": "down", "ray": "down"})
+        assert client.get("/methods").status_code == 200
+        assert "paretoib_requests_total" in client.get("/metrics").text
+
+
+def test_without_a_cluster_nothing_is_made(client: httpx.Client) -> None:
+    """A sweep that Ray cannot be given is not written either, and what is there can be read."""
+    before = client.get("/sweeps").json()["total"]
+    answer = client.post("/sweeps", json={"method": "vib"})
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:paretoib:problem:cluster-unavailable"
+    assert client.get("/sweeps").json()["total"] == before
+    assert client.get("/readyz").json() == {"mlflow": "ok", "ray": "down"}

@@ -1,0 +1,184 @@
+"""Sweeps on a real Ray cluster, over HTTP: submitted, watched, cancelled, resumed, lost."""
+
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from httpx_sse import connect_sse
+
+SMALL = {
+    "method": "vib",
+    "model": {"name": "mlp", "hidden": [16], "latent": 4},
+    "training": {"epochs": 2},
+    "grid": {"beta": [0.1, 0.01]},
+}
+# Two trials that end at once, and two that would take an hour.
+LONG = {**SMALL, "grid": {"beta": [0.1, 0.01], "epochs": [1, 2000]}, "data": "digits"}
+PATIENCE = 120.0  # seconds
+
+
+def wait_until(true: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.3)
+    return found
+
+
+def submit(client: httpx.Client, document: dict[str, Any], **headers: str) -> httpx.Response:
+    return client.post("/sweeps", json=document, headers=headers)
+
+
+def accepted(answer: httpx.Response) -> httpx.Response | None:
+    return answer if answer.status_code == 202 else None
+
+
+def sweep_of(client: httpx.Client, sweep: str) -> dict[str, Any]:
+    document: dict[str, Any] = client.get(f"/sweeps/{sweep}").json()
+    return document
+
+
+def ended(client: httpx.Client, sweep: str, *statuses: str) -> dict[str, Any]:
+    """The sweep, once it has one of these statuses."""
+    wait_until(lambda: sweep_of(client, sweep)["status"] in statuses)
+    return sweep_of(client, sweep)
+
+
+def job_of(sweep: str) -> int:
+    """The process that runs a sweep."""
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = command.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[1:4] == [b"-m", b"jobs.sweep", sweep.encode()]:
+            return int(command.parent.name)
+    raise AssertionError("no job runs")
+
+
+def test_a_sweep_is_submitted_watched_and_read(serve_cluster: Callable[..., Any]) -> None:
+    """From the POST to the front: each trial once, its history, and the end."""
+    with serve_cluster() as served, served.client() as client:
+        wait_until(lambda: client.get("/readyz").json() == {"mlflow": "ok", "ray": "ok"})
+        answer = submit(client, {**SMALL, "name": "over HTTP"})
+        assert answer.status_code == 202
+        sweep = answer.json()["id"]
+        assert answer.headers["location"] == f"/sweeps/{sweep}"
+        assert answer.json()["status"] == "running"
+        with connect_sse(client, "GET", f"/sweeps/{sweep}/events") as source:
+            events = [(e.event, json.loads(e.data)) for e in source.iter_sse() if e.data]
+        assert events[-1] == ("end", {"status": "finished"})
+        assert events[-2][1]["trials"]["finished"] == 2
+        points = client.get(f"/sweeps/{sweep}/front").json()["points"]
+        assert len(points) == 2
+        told = {data["trial"] for name, data in events if name == "point"}
+        assert told <= {point["trial"] for point in points}
+        trial = client.get(f"/sweeps/{sweep}/trials/{points[0]['trial']}").json()
+        assert len(next(iter(trial["history"].values()))) == 2
+        refused = client.delete(f"/sweeps/{sweep}")
+        assert refused.status_code == 409
+        assert client.post(f"/sweeps/{sweep}/resume").status_code == 409
+
+
+def test_one_key_makes_one_sweep(serve_cluster: Callable[..., Any]) -> None:
+    """Of 50 posts at a time, and of one after the service has been killed; of each client's own."""
+    document = {**SMALL, "name": "once"}
+    with serve_cluster() as served:
+        with served.client() as client, ThreadPoolExecutor(50) as pool:
+            posts = [
+                pool.submit(submit, client, document, **{"Idempotency-Key": "k"}) for _ in range(50)
+            ]
+            answers = [post.result() for post in posts]
+        assert {answer.status_code for answer in answers} == {202}
+        (sweep,) = {answer.json()["id"] for answer in answers}
+        served.process.kill()
+    with serve_cluster() as served, served.client() as client:
+        assert submit(client, document, **{"Idempotency-Key": "k"}).json()["id"] == sweep
+        assert client.get("/sweeps?name=once").json()["total"] == 1
+        other = submit(client, {**document, "seeds": [1]}, **{"Idempotency-Key": "k"})
+        assert other.status_code == 422
+        assert other.json()["type"] == "urn:paretoib:problem:key-reused"
+        # It went on meanwhile: the service is not what runs it.
+        assert ended(client, sweep, "finished")["trials"]["finished"] == 2
+
+
+@pytest.mark.slow
+def test_a_cancelled_sweep_keeps_what_had_ended_and_goes_on(
+    serve_cluster: Callable[..., Any],
+) -> None:
+    """DELETE ends it as interrupted; resume takes up the rest, and is refused while it runs."""
+    with serve_cluster(max_running="1") as served, served.client() as client:
+        # Another test's job may be just ending.
+        posted = wait_until(lambda: accepted(submit(client, {**LONG, "name": "cancelled"})))
+        sweep = posted.json()["id"]
+        wait_until(lambda: sweep_of(client, sweep)["trials"]["finished"] >= 2)
+        full = submit(client, SMALL)
+        assert full.status_code == 429
+        assert full.json()["type"] == "urn:paretoib:problem:too-many-sweeps"
+        assert client.post(f"/sweeps/{sweep}/resume").status_code == 409
+        began = time.monotonic()
+        assert client.delete(f"/sweeps/{sweep}").status_code == 202
+        ended(client, sweep, "interrupted")
+        assert time.monotonic() - began < 60
+        kept = [trial["trial"] for trial in client.get(f"/sweeps/{sweep}/trials").json()["trials"]]
+        assert len(kept) == 2
+        answer = wait_until(
+            lambda: (a := client.post(f"/sweeps/{sweep}/resume")).status_code == 202 and a
+        )
+        assert answer.json()["status"] == "running"
+        wait_until(lambda: job_of(sweep))
+        assert client.delete(f"/sweeps/{sweep}").status_code == 202
+        ended(client, sweep, "interrupted")
+        again = client.get(f"/sweeps/{sweep}/trials").json()["trials"]
+        assert [trial["trial"] for trial in again][:2] == kept
+
+
+@pytest.mark.slow
+def test_a_lost_job_is_shown_as_interrupted_within_a_minute(
+    serve_cluster: Callable[..., Any],
+) -> None:
+    """Also where the service was away when it happened; nothing that had ended is lost."""
+    with serve_cluster() as served, served.client() as client:
+        sweep = submit(client, {**LONG, "name": "lost"}).json()["id"]
+        wait_until(lambda: sweep_of(client, sweep)["trials"]["finished"] >= 2)
+        served.process.kill()
+    os.kill(job_of(sweep), signal.SIGKILL)
+    began = time.monotonic()
+    with serve_cluster() as served, served.client() as client:
+        found = ended(client, sweep, "interrupted")
+        assert time.monotonic() - began < 60
+        assert found["trials"]["finished"] == 2
+        assert len(client.get(f"/sweeps/{sweep}/front").json()["points"]) == 2
+
+
+def test_only_sweeps_that_the_service_submitted_are_called_lost(
+    fresh_store: Path, make_sweep: Callable[..., Any], serve: Callable[..., Any]
+) -> None:
+    """One that nobody runs any more is interrupted; one that runs elsewhere is left alone."""
+    from service._store import Store
+
+    lost, elsewhere = (make_sweep(fresh_store, 3, name=n, status="running") for n in "ab")
+    Store(f"sqlite:///{fresh_store}/mlflow.db").submitted(lost.id)
+    # As if it had been an hour ago.
+    with closing(sqlite3.connect(fresh_store / "mlflow.db")) as database, database:
+        database.execute("UPDATE runs SET start_time = start_time - 3600000")
+        database.execute(
+            "UPDATE tags SET value = replace(value, '20', '19') "
+            "WHERE key = 'mlflow.paretoib.submitted'"
+        )
+        database.execute("DELETE FROM tags WHERE key = 'mlflow.paretoib.writer'")
+    with serve(fresh_store, reconcile_seconds="0.5") as served, served.client() as client:
+        found = ended(client, lost.id, "interrupted")
+        assert found["trials"]["finished"] == 3
+        time.sleep(2)
+        assert sweep_of(client, elsewhere.id)["status"] == "running"
+        assert client.get("/metrics").text.count('paretoib_sweeps{status="running"} 1.0') == 1

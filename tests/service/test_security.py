@@ -1,0 +1,247 @@
+"""Who is let in, to what; and what goes with every answer."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from service import ServiceSettings, create_app
+
+OPEN = {("GET", "/healthz"), ("GET", "/readyz")}
+SESSION = {("POST", "/login"), ("POST", "/logout")}
+"""One takes a token itself, in its body; the other forgets one, and says nothing."""
+
+
+def every_route() -> set[tuple[str, str]]:
+    """(method, path) of all that the application has a route for."""
+
+    def walk(routes: list[Any]) -> Iterator[tuple[str, str]]:
+        for route in routes:
+            if hasattr(route, "original_router"):
+                yield from walk(route.original_router.routes)
+            else:
+                yield from ((method, route.path) for method in route.methods)
+
+    return set(walk(list(create_app(ServiceSettings(auth=False)).routes)))
+
+
+def send(client: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response:
+    path = path.replace("{sweep}", "a" * 32).replace("{trial}", "b" * 12).replace("{name}", "x")
+    return client.request(method, path, **options)
+
+
+def test_no_route_answers_without_a_token_but_the_health_checks(filled: Any) -> None:
+    """Every route of the application, with every wrong way to show a token; also one not there."""
+    routes = every_route() | {("GET", "/nothing"), ("PUT", "/sweeps"), ("GET", "/../etc/passwd")}
+    assert routes > OPEN | SESSION
+    assert {path for _, path in routes} > {"/", "/sweeps", "/metrics", "/openapi.json"}
+    wrong = [
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": f"Basic {filled.served.secret}"},
+        {"Authorization": filled.served.secret},
+        {"Authorization": "Bearer, wrong"},
+        {"Cookie": "paretoib_token=wrong"},
+        {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "localhost"},
+    ]
+    with filled.served.client(None) as client:
+        for method, path in sorted(routes - OPEN - SESSION):
+            for headers in wrong:
+                answer = send(client, method, path, headers=headers)
+                assert answer.status_code == 401, (method, path, headers)
+                assert answer.headers["www-authenticate"].startswith("Bearer")
+                if method != "HEAD":
+                    assert answer.json()["type"] == "urn:paretoib:problem:unauthorized"
+        for method, path in OPEN:
+            assert send(client, method, path).status_code in (200, 503)
+        login = client.post("/login", content="token=wrong")
+        assert login.status_code == 401
+        assert "set-cookie" not in login.headers
+
+
+def test_every_route_answers_with_a_token(filled: Any) -> None:
+    """So that the test above says something."""
+    with filled.served.client("writer") as client:
+        for method, path in sorted(every_route() - SESSION):
+            assert send(client, method, path).status_code not in (401, 403, 500), (method, path)
+
+
+def test_a_token_that_reads_does_not_write(filled: Any) -> None:
+    """The rule and what was found are told, and nothing is made."""
+    changing = {(m, p) for m, p in every_route() - SESSION if m not in ("GET", "HEAD")}
+    assert len(changing) == 3
+    with filled.served.client("reader") as client:
+        before = client.get("/sweeps").json()["total"]
+        for method, path in changing:
+            answer = send(client, method, path, json={"method": "vib"})
+            assert answer.status_code == 403
+            assert "should have scope write; `reader` has read" in answer.json()["detail"]
+        assert client.get("/sweeps").json()["total"] == before
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/sweeps", "/nothing", "/static/service.js", "/sweeps/x/front"]
+)
+@pytest.mark.parametrize("who", ["writer", None])
+def test_security_headers_go_with_every_answer(filled: Any, path: str, who: str | None) -> None:
+    """Errors included; no script of a page's own, no other origin."""
+    with filled.served.client(who) as client:
+        headers = client.get(path, headers={"Origin": "http://evil.example"}).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert "access-control-allow-origin" not in headers
+    assert "server" not in headers
+
+
+def test_a_page_that_brings_its_own_script_is_in_a_sandbox(filled: Any) -> None:
+    """It has no origin of this service, and no network."""
+    with filled.served.client() as client:
+        for path in (
+            "/sweeps/a grid of β/front?format=html",
+            "/compare?linear=a grid of β&adaptive=adaptive weights&format=html",
+        ):
+            answer = client.get(path)
+            assert answer.status_code == 200
+            assert "<script" in answer.text
+            policy = answer.headers["content-security-policy"]
+            assert policy.startswith("sandbox allow-scripts")
+            assert "allow-same-origin" not in policy
+            assert "connect-src" not in policy
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
+def test_a_name_that_is_not_its_own_is_refused(filled: Any, host: str) -> None:
+    """A page elsewhere may have its own name lead to this machine."""
+    with filled.served.client() as client:
+        answer = client.get("/sweeps", headers={"Host": host})
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "urn:paretoib:problem:unknown-host"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_a_page_of_another_origin_changes_nothing(filled: Any, headers: dict[str, str]) -> None:
+    """Though the browser sends the cookie along; its own pages' requests pass."""
+    sweep = filled.sweeps["a grid of β"].id
+    with filled.served.client(None) as client:
+        client.cookies.set("paretoib_token", filled.served.secret)
+        for method, path in (("POST", "/sweeps"), ("DELETE", f"/sweeps/{sweep}")):
+            answer = client.request(method, path, headers=headers)
+            assert answer.status_code == 403
+            assert answer.json()["type"] == "urn:paretoib:problem:cross-origin"
+        own = {"Sec-Fetch-Site": "same-origin", "Origin": filled.served.address}
+        assert client.delete(f"/sweeps/{sweep}", headers=own).status_code == 409
+
+
+def test_signing_in_keeps_the_token_from_scripts_and_other_sites(filled: Any) -> None:
+    """The cookie opens what the token does, until it is signed out."""
+    with filled.served.client(None) as client:
+        answer = client.post(
+            "/login", content=httpx.QueryParams(token=filled.served.secret).__str__()
+        )
+        assert answer.status_code == 303
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert client.get("/sweeps").status_code == 200
+        assert "Max-Age=0" in client.post("/logout").headers["set-cookie"]
+        client.cookies.clear()
+        assert client.get("/sweeps").status_code == 401
+
+
+def test_a_token_has_so_many_requests_a_minute(
+    fresh_store: Path, serve: Callable[..., Any]
+) -> None:
+    """Then 429 with the time to wait; another token's are its own, and health checks are free."""
+    with serve(fresh_store, requests_per_minute="5") as served, served.client() as client:
+        codes = [client.get("/methods").status_code for _ in range(7)]
+        assert codes == [200] * 5 + [429] * 2
+        refused = client.get("/methods")
+        assert 1 <= int(refused.headers["retry-after"]) <= 12
+        assert refused.json()["type"] == "urn:paretoib:problem:too-many-requests"
+        assert client.get("/healthz").status_code == 200
+        with served.client("reader") as other:
+            assert other.get("/methods").status_code == 200
+
+
+def test_without_tokens_it_answers_this_machine_alone(
+    fresh_store: Path, serve: Callable[..., Any]
+) -> None:
+    """Whatever address it was started with: the one that a request came to is looked at."""
+    with serve(fresh_store, auth="off", tokens="") as served, served.client(None) as client:
+        assert client.get("/sweeps").status_code == 200
+        assert client.delete("/sweeps/" + "a" * 32).status_code == 404
+        refused = client.post("/sweeps", headers={"Sec-Fetch-Site": "cross-site"})
+        assert refused.status_code == 403
+
+
+def test_a_request_from_another_machine_is_refused_where_no_token_is_asked_for() -> None:
+    """Also when another program than ours has bound the application to an open address."""
+    app = create_app(ServiceSettings(auth=False))
+
+    async def ask(server: str, client: str) -> int:
+        transport = httpx.ASGITransport(app, client=(client, 5000))
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{server}") as asking:
+            return (await asking.get("/methods", headers={"Host": "localhost"})).status_code
+
+    import anyio
+
+    assert anyio.run(ask, "127.0.0.1", "127.0.0.1") == 200
+    assert anyio.run(ask, "127.0.0.1", "10.0.0.9") == 403
+    assert anyio.run(ask, "10.0.0.1", "127.0.0.1") == 403
+
+
+def test_secrets_are_in_no_log(filled: Any) -> None:
+    """Neither the token nor its cookie is written anywhere by the service."""
+    with filled.served.client() as client:
+        client.get("/sweeps")
+        client.get("/nothing")
+    assert filled.served.secret not in "".join(filled.served.log)
+
+
+def test_what_is_no_http_is_hung_up_on(filled: Any) -> None:
+    """A websocket is closed, whatever its path and token."""
+    place = urlsplit(filled.served.address)
+    with socket.create_connection((place.hostname, place.port), timeout=10) as raw:
+        raw.sendall(
+            f"GET /sweeps HTTP/1.1\r\nHost: {place.netloc}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"Authorization: Bearer {filled.served.secret}\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        answer = raw.recv(200).decode()
+    assert "101" not in answer.partition("\r\n")[0]
+
+
+def test_a_body_is_read_no_further_than_it_may_be_long(filled: Any) -> None:
+    """By its declared length before it is read, and while it is read where none is declared."""
+
+    def chunks() -> Iterator[bytes]:
+        for _ in range(1000):
+            yield b" " * 1024
+
+    with filled.served.client() as client:
+        declared = client.post("/sweeps", content=b"{" + b" " * 300_000)
+        streamed = client.post(
+            "/sweeps", content=chunks(), headers={"Content-Type": "application/json"}
+        )
+    for answer in (declared, streamed):
+        assert answer.status_code == 413
+        assert "at most 262144 bytes" in answer.json()["detail"]
+        assert json.loads(answer.text)["status"] == 413
