@@ -64,17 +64,16 @@ class Run:
         self._writing = 0.0
         store.begin(info.id, self.ruler)
         for record in store.records(info.id):
-            self._remember(record)
+            self._remember(Ended(record, self._growing.add(record)))
             driver.tell(record.model_copy(update={"test": None}))
         self._report()
 
     def add(self, records: Sequence[TrialRecord]) -> None:
         """Write the trials of a pack that ended, and now and then the front."""
-        ended = []
-        for record in records:
-            self._remember(record.model_copy(update={"history": {}}))
-            ended.append(Ended(record, self._hypervolumes[-1]))
+        ended = [Ended(record, self._growing.add(record)) for record in records]
         self.store.add(self.info.id, ended)
+        for one in ended:
+            self._remember(one)
         now = time.monotonic()
         if now - self._written > max(FRONT_EVERY, self._writing / FRONT_SHARE):
             self.store.update(self.info.id, self.front("running"))
@@ -113,9 +112,9 @@ class Run:
                 self._close()
                 self._report()
 
-    def _remember(self, record: TrialRecord) -> None:
-        self.records.append(record)
-        self._hypervolumes.append(self._growing.add(record))
+    def _remember(self, ended: Ended) -> None:
+        self.records.append(ended.record.model_copy(update={"history": {}}))
+        self._hypervolumes.append(ended.hypervolume)
 
     def _cancel(self) -> None:
         self._cancelled = True

@@ -43,10 +43,11 @@ def _serve() -> int:
 
 
 def _token(name: str, scopes: str) -> int:
-    """Print a token once, and on stdout what the settings keep of it."""
+    """A token, to be shown once; and on the next line what the settings keep of it."""
     token, sha256 = new_token()
-    print(f"{token}\n(shown once; the line below is for PARETOIB_SERVICE_TOKENS)", file=sys.stderr)
+    print(token)
     print(f"{name}:{scopes}:{sha256}")
+    print("The first line is the token; the second is for PARETOIB_SERVICE_TOKENS", file=sys.stderr)
     return 0
 
 

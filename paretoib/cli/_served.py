@@ -145,7 +145,7 @@ class Family:
     def alive(self) -> list[Process]:
         """All of them."""
         found = [process for entry in _PROC.glob("[0-9]*") if (process := self._process(entry))]
-        self._sessions = {process.session for process in found if process.role}
+        self._sessions |= {process.session for process in found if process.role}
         return [process for process in found if process.session in self._sessions]
 
     def heads(self, role: str) -> list[Process]:

@@ -105,7 +105,7 @@ def build_model(
     shape: tuple[int, ...],
     classes: int | None,
     target_dim: int | None,
-    noise: Noise | bool,
+    noise: Noise,
     own: Mapping[str, Tensor] | None = None,
 ) -> Model:
     """The model that a spec's section describes, for inputs of `shape`; random initial weights.
@@ -118,7 +118,7 @@ def build_model(
     latent, decoder = rest.pop("latent"), rest.pop("decoder")
     scale, initial_noise = rest.pop("initial_scale"), rest.pop("initial_noise")
     batch_norm = rest.pop("decoder_batch_norm", False)
-    learned = noise in ("learned", True)
+    learned = noise == "learned"
     encoder = lookup(MODELS, name, "model").load()(shape, latent, noise=learned, **rest)
     with torch.no_grad():
         for parameter in encoder.parameters():

@@ -27,9 +27,9 @@ class History:
         self._steps = 0
         self._epochs: dict[str, list[Tensor]] = defaultdict(list)
 
-    def add_step(self, step: Step, examples: int) -> None:
+    def add_step(self, step: Step, examples: int, watched: Mapping[str, Tensor]) -> None:
         """Take note of a step over a batch of `examples`; nothing leaves the device."""
-        noted = {"loss": step.losses, **step.weights.log}
+        noted = {"loss": step.losses, **step.weights.log, **watched}
         if step.gramian is not None:
             noted["gradient_norm"] = step.gramian.diagonal(dim1=1, dim2=2).sqrt()
         for name, values in noted.items():

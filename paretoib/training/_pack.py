@@ -48,7 +48,7 @@ class Pack:
             kind: _per_trial([getattr(s, kind) for s in specs], device)
             for kind in ("objective", "weighting")
         }
-        self.stack: Stack = stack([_model(s, dataset).to(device) for s in specs])
+        self.stack: Stack = stack([_model(s, dataset, self.objective).to(device) for s in specs])
         self.optimiser = Optimiser(self.stack, specs)
         self.history = History(OBJECTIVES[first.objective.name].losses)
         latent = first.model["latent"]
@@ -188,7 +188,8 @@ class Pack:
         """Train on one batch."""
         step = self.gradients(batch)
         self.optimiser.step(step.gradients)
-        self.history.add_step(step, batch.x.shape[1])
+        examples = batch.x.shape[1]
+        self.history.add_step(step, examples, self.objective.watch(step.losses, examples))
         return step
 
     def gradients(self, batch: Batch) -> Step:
@@ -215,7 +216,7 @@ class Pack:
         return nullcontext()
 
 
-def _model(spec: TrialSpec, dataset: Dataset) -> Model:
+def _model(spec: TrialSpec, dataset: Dataset, objective: Objective) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(spec.seed, 0))
         return build_model(
@@ -224,7 +225,8 @@ def _model(spec: TrialSpec, dataset: Dataset) -> Model:
             shape=dataset.shape,
             classes=dataset.classes,
             target_dim=dataset.target_dim,
-            noise=OBJECTIVES[spec.objective.name].noise == "learned",
+            noise=OBJECTIVES[spec.objective.name].noise_of(spec.objective.params),
+            own=objective.parameters(spec.model["latent"], dataset.classes, dataset.target_dim),
         )
 
 

@@ -45,6 +45,11 @@ def plan_packs(
 def _parameters(spec: TrialSpec, shape: tuple[int, ...]) -> int:
     with torch.device("meta"):
         model = build_model(
-            spec.model.name, spec.model.params, shape=shape, classes=1, target_dim=None, noise=True
+            spec.model.name,
+            spec.model.params,
+            shape=shape,
+            classes=1,
+            target_dim=None,
+            noise="learned",
         )
     return sum(prod(p.shape) for p in model.parameters())

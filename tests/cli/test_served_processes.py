@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -153,7 +154,7 @@ def holder(tmp_path: Path, state: State) -> Iterator["subprocess.Popen[str]"]:
     assert process.stdout.readline() == "starting\n"
     yield process
     process.kill()
-    process.communicate()
+    process.wait()
 
 
 def test_a_second_one_waits_for_the_first_and_sees_where_it_is(
@@ -163,8 +164,7 @@ def test_a_second_one_waits_for_the_first_and_sees_where_it_is(
     path = tmp_path / "store/serve.json"
     assert path.stat().st_mode & 0o777 == 0o600
     assert holder.stdin is not None
-    holder.stdin.write("\n")
-    holder.stdin.flush()
+    Timer(0.5, holder.stdin.close).start()
     with claimed(path) as found:
         assert isinstance(found, State)
         assert found.addresses == {"service": "http://there"}

@@ -201,6 +201,16 @@ def test_nothing_but_the_package_goes_into_the_image() -> None:
     }
 
 
+def test_the_package_brings_the_services_pages() -> None:
+    """Styles, scripts and templates too, which setuptools leaves out unless they are named."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = tools["package-data"].get("service", [])
+    found = {path for path in (ROOT / "service").rglob("*.*") if path.suffix not in (".py", ".pyc")}
+    packed = {path for pattern in patterns for path in (ROOT / "service").glob(pattern)}
+    assert found
+    assert found <= packed
+
+
 def test_kuberay_runs_the_same_image_and_commands(services: dict[str, Any]) -> None:
     """deploy/raycluster.yaml: Ray's options and folders as in docker-compose.yml, with a token."""
     documents = yaml.safe_load_all((ROOT / "deploy/raycluster.yaml").read_text())

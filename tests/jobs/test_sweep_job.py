@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs._worker import run_pack
 from paretoib.records import Reference
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ruler
+from paretoib.tracking import Ended, Ruler
 from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.training import run_trials
 
 PATIENCE = 240  # seconds
 LABELS = 3.310773249917404  # bits: H(Y) of the digits' test split
@@ -60,9 +60,9 @@ def test_a_sweep_is_taken_up_where_it_stood(cluster: dict[str, str], tmp_path: P
     tracker.begin(sweep.id, Ruler(Reference(rate_bits=10 * LABELS, lost_bits=LABELS), LABELS))
     # The store has the one that would take hours, from a training that was shorter.
     (long, short) = driver(spec).ask(2)
-    (trained,) = run_pack([short], device="cpu", folder=tmp_path)
+    (trained,) = run_trials([short], device="cpu")
     given = trained.model_copy(update={"trial": long.key, "spec": long.document})
-    tracker.add(sweep.id, given, hypervolume=0.0)
+    tracker.add(sweep.id, [Ended(given, 0.0)])
 
     def job() -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

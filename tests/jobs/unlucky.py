@@ -16,10 +16,11 @@ from typing import Any
 
 def train_pack(config: dict[str, Any]) -> None:
     """The real one, with accidents."""
-    epochs = config["trials"][0]["training"]["epochs"]
+    trials = json.loads(config["trials"])
+    epochs = trials[0]["training"]["epochs"]
     attempts = Path(config["notes"]) / f"attempts-{epochs}"
     attempts.open("a").write("x")
-    lower = any(trial["weighting"]["beta"] < 0.05 for trial in config["trials"])
+    lower = any(trial["weighting"]["beta"] < 0.05 for trial in trials)
     if (epochs == 1 and lower) or (epochs == 2 and len(attempts.read_text()) == 1):
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
+import numpy as np
 import pytest
 
 from paretoib.fronts import compare
@@ -73,3 +75,44 @@ def test_two_sweeps_of_1000_trials_are_compared_in_300_ms(large: Any) -> None:
             taken.append(time.perf_counter() - began)
         print(f"cold {cold:.2f} s, warm {1000 * max(taken):.0f} ms at most")
         assert max(taken) < 0.3
+
+
+@pytest.mark.slow
+def test_100_clients_read_for_30_seconds_without_an_error(large: Any) -> None:
+    """Fronts and comparisons of sweeps of 1 000 trials, all clients at once; p50, p95, p99 told."""
+    paths = (
+        "/sweeps/left/front",
+        "/sweeps/right/front?format=csv",
+        "/compare?linear=left&adaptive=right",
+        "/sweeps?limit=10",
+    )
+    headers = dict(large.client().headers)
+    taken: list[float] = []
+    wrong: list[Any] = []
+
+    async def read(place: int, until: float) -> None:
+        async with httpx.AsyncClient(base_url=large.address, headers=headers, timeout=60) as client:
+            while time.monotonic() < until:
+                path = paths[place % len(paths)]
+                place += 1
+                began = time.perf_counter()
+                try:
+                    answer = await client.get(path)
+                except httpx.HTTPError as error:
+                    wrong.append(error)
+                    continue
+                taken.append(time.perf_counter() - began)
+                if answer.status_code != 200:
+                    wrong.append(answer.status_code)
+
+    async def all_at_once() -> None:
+        until = time.monotonic() + 30
+        async with anyio.create_task_group() as tasks:
+            for place in range(100):
+                tasks.start_soon(read, place, until)
+
+    anyio.run(all_at_once)
+    p50, p95, p99 = (1000 * np.quantile(taken, q) for q in (0.5, 0.95, 0.99))
+    print(f"{len(taken)} requests, p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms")
+    assert wrong == []
+    assert len(taken) > 100

@@ -10,10 +10,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from paretoib.errors import StoreError
 from paretoib.tracking import StoreAwayError
-from paretoib.tracking._failures import passes
+from paretoib.tracking._failures import passes, reason
 from paretoib.tracking._mlflow import MLflowTracker
 
 SWEEP = "0" * 32
@@ -164,6 +167,33 @@ def test_of_a_database_only_a_lock_passes(
     wrapped.__cause__ = caught.value
     for server in (False, True):
         assert passes(wrapped, server=server) is away
+
+
+@pytest.mark.parametrize(
+    ("state", "away"),
+    [
+        *((gone, True) for gone in ("57P01", "08006", "40001", "53300", None)),
+        *((refused, False) for refused in ("53100", "25006", "42P01", "28P01")),
+    ],
+)
+@pytest.mark.parametrize("attribute", ["sqlstate", "pgcode"])
+def test_of_a_database_server_what_it_refuses_does_not_pass(
+    state: str | None, away: bool, attribute: str
+) -> None:
+    """By the standard's codes, as both drivers of PostgreSQL have them; without one it is gone."""
+    driver = type("Error", (Exception,), {attribute: state})("server closed the connection\nagain")
+    error = MlflowException("…", TEMPORARILY_UNAVAILABLE)
+    error.__cause__ = OperationalError("…", {}, driver)
+    assert passes(error, server=False) is away
+    assert reason(error) == "server closed the connection"
+
+
+def test_a_connection_that_a_database_has_broken_off_passes() -> None:
+    """Whatever the driver calls it."""
+    broken = DBAPIError("…", {}, Exception("already closed"), connection_invalidated=True)
+    other = DBAPIError("…", {}, Exception("something else"))
+    assert passes(broken, server=False)
+    assert not passes(other, server=False)
 
 
 @pytest.mark.parametrize(
