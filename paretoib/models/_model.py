@@ -118,8 +118,8 @@ def build_model(
     latent, decoder = rest.pop("latent"), rest.pop("decoder")
     scale, initial_noise = rest.pop("initial_scale"), rest.pop("initial_noise")
     batch_norm = rest.pop("decoder_batch_norm", False)
-    learned = noise == "learned"
-    encoder = lookup(MODELS, name, "model").load()(shape, latent, noise=learned, **rest)
+    build = lookup(MODELS, name, "model").load()
+    encoder = build(shape, latent, noise=noise == "learned", **rest)
     with torch.no_grad():
         for parameter in encoder.parameters():
             if parameter.ndim > 1:
