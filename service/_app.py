@@ -15,7 +15,16 @@ from starlette.exceptions import HTTPException
 import paretoib
 from jobs.submission import Jobs
 from paretoib.errors import ParetoIBError
-from service import _catalogue, _compare, _events, _health, _pages, _sweeps
+from service import (
+    _catalogue,
+    _compare,
+    _events,
+    _health,
+    _pages,
+    _session,
+    _static,
+    _sweeps,
+)
 from service._examples import add_examples
 from service._guard import COOKIE, HEALTH, Guard
 from service._library import Library
@@ -48,7 +57,16 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.state.metrics = metrics
     app.state.library = Library(settings.mlflow_pages)
     app.state.runner = Runner(app.state.library, Jobs(settings.ray_jobs), settings)
-    for module in (_sweeps, _events, _compare, _catalogue, _health, _pages):
+    for module in (
+        _sweeps,
+        _events,
+        _compare,
+        _catalogue,
+        _health,
+        _pages,
+        _session,
+        _static,
+    ):
         app.include_router(module.router)
     for error in (ProblemError, ParetoIBError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, on_error)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FRESH = 1.0  # seconds for which a list of sweeps, or how one stands, is not asked for again
 _ID = re.compile(r"[0-9a-f]{32}")
-_PREFIX = 12  # digits of a trial's key, as pictures show them
 _SNAPSHOTS = 64
 _BYTES = 256 * 2**20
 
@@ -112,9 +111,9 @@ class Library:
         return self._snapshots.get(row.version, lambda: self._read(row))
 
     def trial(self, row: Row, trial: str) -> Trial:
-        """An ended trial by its key, or the first 12 digits of it, with its history."""
+        """An ended trial by its key, or the beginning of it, with its history."""
         for record in self.snapshot(row).records:
-            if record.trial == trial or (len(trial) >= _PREFIX and record.trial.startswith(trial)):
+            if record.trial.startswith(trial):
                 history = self.store.histories(row.sweep.id, record.trial)
                 address = self._link(self.store.run_address(row.sweep.id, record.trial))
                 return Trial(**{**dict(record), "history": history}, address=address)

@@ -4,15 +4,14 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 import yaml
 from fastapi import APIRouter, Request
 from jinja2 import Environment, FileSystemLoader, select_autoescape
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from paretoib.data import DATASETS
 from paretoib.models import MODELS
@@ -27,14 +26,12 @@ from service._documents import Row, Sweeps
 from service._guard import COOKIE, CSP
 from service._library import Library
 from service._problems import ProblemError
-from service._tokens import owner
+from service._static import FILES, file, plotly_script
 
 router = APIRouter(include_in_schema=False)
 
 _FOLDER = Path(__file__).parent
 _A_PAGE = 50  # sweeps
-_YEAR = "private, max-age=31536000, immutable"
-_FILES = {"service.css": "text/css", "service.js": "text/javascript"}
 
 
 def wants_page(request: Request) -> bool:
@@ -126,7 +123,7 @@ def comparison_page(
 def page_of_problem(request: Request, problem: ProblemError) -> Response:
     """A problem for a person: of one who is not known, the question for a token."""
     # It may be for one without a token, to whom no other file is open; so it brings its style.
-    style = _file("service.css").decode()
+    style = file("service.css").decode()
     hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     allowed = CSP.replace("style-src-elem", f"style-src-elem 'sha256-{hashed}'")
     return _page(
@@ -140,47 +137,6 @@ def page_of_problem(request: Request, problem: ProblemError) -> Response:
     )
 
 
-@router.post("/login")
-async def login(request: Request, settings: Settings) -> Response:
-    """Keep the token of the form as a cookie that no script can read."""
-    form = parse_qs((await request.body()).decode("latin-1"))
-    token = form.get("token", [""])[0].strip()
-    if not owner(token, settings.tokens):
-        raise ProblemError(401, "unauthorized", "that token is not known")
-    answer = RedirectResponse("/", 303)
-    answer.set_cookie(
-        COOKIE,
-        token,
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-        max_age=30 * 86_400,
-    )
-    return answer
-
-
-@router.post("/logout")
-async def logout() -> Response:
-    """Forget it."""
-    answer = RedirectResponse("/", 303)
-    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
-    return answer
-
-
-@router.get("/static/plotly.js")
-def plotly_script() -> Response:
-    """Plotly, as its package has it."""
-    return FileResponse(_plotly(), media_type="text/javascript", headers={"Cache-Control": _YEAR})
-
-
-@router.get("/static/{name}")
-def static(name: str) -> Response:
-    """The style sheet and the script."""
-    if name not in _FILES:
-        raise ProblemError(404, "not-found", f"no file `{name}`")
-    return Response(_file(name), media_type=_FILES[name], headers={"Cache-Control": _YEAR})
-
-
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -190,9 +146,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"ago": _words.ago, "digits": _words.digits}
-    stat = _plotly().stat()
+    stat = plotly_script().stat()
     environment.globals |= {
-        "version": hashlib.sha256(b"".join(map(_file, _FILES))).hexdigest()[:12],
+        "version": hashlib.sha256(b"".join(map(file, FILES))).hexdigest()[:12],
         "plotly": f"{stat.st_size:x}",
     }
     return environment
@@ -247,16 +203,3 @@ def _form() -> dict[str, Any]:
             for kind in ("budget", "prune", "plateau")
         },
     }
-
-
-@cache
-def _file(name: str) -> bytes:
-    return (_FOLDER / "static" / name).read_bytes()
-
-
-@cache
-def _plotly() -> Path:
-    found = find_spec("plotly")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent / "package_data" / "plotly.min.js"

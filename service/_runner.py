@@ -54,6 +54,9 @@ class Runner:
                     raise ProblemError(
                         422, "key-reused", "an Idempotency-Key should be new for another sweep"
                     )
+                if held.alive is None and held.sweep.id not in self._jobs.states():
+                    # The service was killed before it had handed it to Ray.
+                    self._start(held.sweep.id)
                 return held
             self._check_room()
             sweep_id = store.create(spec).id
@@ -88,8 +91,7 @@ class Runner:
                 )
             # Its writer hears of it wherever it is; Ray, of one that waits, or is deaf.
             store.cancel(sweep_id)
-            stopped = found.submitted is not None and self._jobs.stop(sweep_id)
-            if found.silent and not stopped:
+            if not self._stop(sweep_id) and found.silent:
                 self._interrupt(sweep_id)
         self._hurry_until = time.monotonic() + HURRY
         return store.row(sweep_id)
@@ -113,7 +115,7 @@ class Runner:
             # Ray is asked first: a job that it says has ended has written its last by then.
             jobs = self._states()
             for row in self._library.store.running():
-                if row.submitted and not jobs.get(row.sweep.id) and _is_lost(row, jobs):
+                if _is_lost(row, jobs):
                     _log.warning("sweep %s is run by nobody: interrupted", row.sweep.id)
                     self._interrupt(row.sweep.id)
 
@@ -147,6 +149,14 @@ class Runner:
             _log.warning("%s", error)
             return {}
 
+    def _stop(self, sweep_id: str) -> bool:
+        """Whether Ray has a job of it, which now ends; where Ray does not answer, it has none."""
+        try:
+            return self._jobs.stop(sweep_id)
+        except ClusterError as error:
+            _log.warning("%s", error)
+            return False
+
     def _interrupt(self, sweep_id: str) -> None:
         """Close a sweep as its job would have."""
         store = self._library.store
@@ -162,11 +172,12 @@ class Runner:
 
 
 def _is_lost(row: Row, jobs: Mapping[str, bool]) -> bool:
-    """Whether a sweep that Ray does not run is run by nobody.
+    """Whether a sweep that was submitted is run neither by Ray nor, by its signs, by anyone else.
 
     One whose job ended before it began needs no patience: there was no writer to go silent.
     """
-    assert row.submitted is not None
+    if row.submitted is None or jobs.get(row.sweep.id):
+        return False
     begun = row.alive is not None and row.alive >= row.submitted
     waited = (datetime.now(UTC) - row.submitted).total_seconds() > STARTING
     return row.silent or (row.sweep.id in jobs and not begun and waited)

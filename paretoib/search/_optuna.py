@@ -36,8 +36,9 @@ class OptunaDriver(LearningDriver):
     def learning(self, first: Sequence[Setting], values: list[Values]) -> Learning:
         with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
             sampler = self.sampler(self.spec.seeds[0])
-        directions = ["minimize"] * len(self.spec.objectives)
-        study = optuna.create_study(sampler=sampler, directions=directions)
+        study = optuna.create_study(
+            sampler=sampler, directions=["minimize"] * len(self.spec.objectives)
+        )
         fields = self.space.fields
         axes = {field: _distribution(choices) for field, choices in fields.items()}
         for setting, value in zip(first, values, strict=True):
@@ -70,7 +71,7 @@ class GP(OptunaDriver):
     """
 
     def sampler(self, seed: int) -> BaseSampler:
-        return GPSampler(seed=seed, n_startup_trials=self.size, warn_independent_sampling=False)
+        return GPSampler(seed=seed, n_startup_trials=self.size)
 
 
 class NSGA2(OptunaDriver):

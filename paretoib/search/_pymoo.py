@@ -1,5 +1,6 @@
 """pymoo's evolutionary algorithms, by ask and tell. https://pymoo.org; Blank and Deb 2020."""
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -41,19 +42,19 @@ class PymooDriver(LearningDriver):
     def learning(self, first: Sequence[Setting], values: list[Values]) -> Learning:
         space, objectives = self.space, len(self.spec.objectives)
         problem = Problem(n_var=len(space), n_obj=objectives, xl=0.0, xu=1.0)
-        asked = Population.new(X=np.array([space.point(setting) for setting in first]))
-        _tell(problem, asked, values)
-        algorithm = self.algorithm(sampling=asked, repair=_Snap(space), **_OPERATORS)
+        sampling = Population.new(X=np.array([space.point(setting) for setting in first]))
+        _measure(problem, sampling, values)
+        algorithm = self.algorithm(sampling=sampling, repair=_Snap(space), **_OPERATORS)
         algorithm.setup(problem, termination=NoTermination(), seed=self.spec.seeds[0])
-        algorithm.tell(infills=algorithm.ask())
+        _tell(algorithm, algorithm.ask())  # without points that are the same
         while True:
             asked = algorithm.ask()
             if asked is None:  # Mating brought nothing that differs from the population.
                 yield []
                 continue
             values = yield [space.setting(point) for point in asked.get("X").tolist()]
-            _tell(problem, asked, values)
-            algorithm.tell(infills=asked)
+            _measure(problem, asked, values)
+            _tell(algorithm, asked)
 
     def directions(self, most: int) -> np.ndarray:
         """Reference directions (Das and Dennis 1998), `most` or fewer."""
@@ -111,5 +112,11 @@ class _Snap(Repair):
         return np.array([space.point(space.setting(point)) for point in points.tolist()])
 
 
-def _tell(problem: Problem, asked: Population, values: list[Values]) -> None:
-    Evaluator().eval(StaticProblem(problem, F=np.array(values)), asked)
+def _measure(problem: Problem, points: Population, values: list[Values]) -> None:
+    Evaluator().eval(StaticProblem(problem, F=np.array(values)), points)
+
+
+def _tell(algorithm: Algorithm, points: Population) -> None:
+    # NSGA-III silences the warnings of the whole process; not beyond here.
+    with warnings.catch_warnings():
+        algorithm.tell(infills=points)

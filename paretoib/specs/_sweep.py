@@ -20,6 +20,7 @@ from paretoib.objectives import OBJECTIVES
 from paretoib.registry import lookup
 from paretoib.specs._assemble import assembled, full_names
 from paretoib.specs._axes import log_spaced, parse_axis
+from paretoib.specs._checks import check_method, check_search
 from paretoib.specs._limits import Budget, Plateau, Prune
 from paretoib.specs._methods import METHODS, SEARCHES
 from paretoib.specs._sections import REGISTRIES, Section, parse_section
@@ -90,7 +91,7 @@ class SweepSpec(Document):
 
     @model_validator(mode="after")
     def _fill(self) -> Self:
-        self._check_method()
+        check_method(self)
         for field in ("seeds", "objectives"):
             values = getattr(self, field)
             if len(set(values)) < len(values):
@@ -118,7 +119,7 @@ class SweepSpec(Document):
         object.__setattr__(self, "trials", self._count(grid))
         object.__setattr__(self, "population", self._generation())
         object.__setattr__(self, "name", self.name or f"{self.method}-{self.data.name}")
-        self._check_search()
+        check_search(self)
         return self
 
     @cached_property
@@ -160,17 +161,6 @@ class SweepSpec(Document):
         return cls.from_document(
             assembled(cls.from_document, document, settings or {}, grid or {}, space or {})
         )
-
-    def _check_method(self) -> None:
-        method = METHODS[self.method]
-        # Adaptive weights can balance any objective; a scalarised method is both its parts.
-        fixed = ("weighting",) if method.search == "adaptive" else ("objective", "weighting")
-        for kind in fixed:
-            if getattr(self, kind).name != getattr(method, kind):
-                raise ValueError(
-                    f"method `{self.method}` stands for {kind} `{getattr(method, kind)}`; "
-                    f"found `{getattr(self, kind).name}`"
-                )
 
     def _resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         full = full_names(self.template, fields)
@@ -237,24 +227,3 @@ class SweepSpec(Document):
         if self.search == "adaptive":
             default *= len(self.seeds) if self.by_beta else 0
         return self.population or default
-
-    def _check_search(self) -> None:
-        if self.by_beta and len(self.varied) > 1:
-            others = ", ".join(field for field in self.varied if field != "weighting.beta")
-            raise ValueError(
-                f"search: adaptive varies β alone; found {others} too: give β values in `grid` "
-                "to spread settings, or search otherwise"
-            )
-        if not SEARCHES[self.search].learns:
-            return
-        if self.population < 2:
-            raise ValueError(
-                f"population: should be 2 or more for search `{self.search}`; "
-                f"found {self.population}"
-            )
-        noise = OBJECTIVES[self.objective.name].noise_of(self.objective.params)
-        if "rate" in self.objectives and noise == "none":
-            raise ValueError(
-                f"objectives: should be without rate, as objective `{self.objective.name}` has no "
-                f"noise and so no finite one; found {', '.join(self.objectives)}"
-            )

@@ -4,8 +4,9 @@ Passes by itself, so that the same call is worth trying again: a server that is 
 reached (refused, reset, timed out, no route, no name), that answers "not now" (HTTP 408, 429 and
 5xx), a database that another connection holds, or that has broken the connection off.
 Does not: disk full, read-only, no permission, a damaged or foreign schema, what a server refuses
-(other 4xx), a certificate; nothing changes there until someone acts. What is neither is taken for
-the latter: better to stop early than to try for ever.
+(other 4xx), a certificate; nothing changes there until someone acts. Of an MLflow server, what is
+neither is taken for the former, as it may be its database's trouble; of anything else for the
+latter: better to stop early than to try for ever.
 """
 
 import errno
@@ -25,7 +26,6 @@ _NETWORK = {
     errno.EAGAIN,
 }
 _HELD = ("SQLITE_BUSY", "SQLITE_LOCKED")
-_NOT_NOW = (408, 429)
 # Of databases with a server, by SQLSTATE: access refused, no such thing, disk full, read-only.
 _REFUSED = ("28", "42", "3D", "53100", "25006")
 _TELLING = (ConnectionError, TimeoutError, sqlite3.Error)
@@ -51,10 +51,9 @@ def passes(error: Exception, *, server: bool) -> bool:
         # SQLAlchemy's word for a connection that the database has broken off.
         if getattr(cause, "connection_invalidated", False):
             return True
-    # MLflow's own error, by its HTTP status: the server's word, or that there was none.
-    status = getattr(error, "get_http_status_code", lambda: 0)()
+    # MLflow's own error, by its HTTP status: the server's word, or 500 for "not now" and for none.
     if server:
-        return status in _NOT_NOW or status >= 500
+        return bool(getattr(error, "get_http_status_code", lambda: 0)() >= 500)
     # MLflow says so of what a database calls an operational error: a connection that broke.
     return getattr(error, "error_code", "") == "TEMPORARILY_UNAVAILABLE"
 

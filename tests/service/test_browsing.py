@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -159,6 +160,26 @@ def test_sweeps_are_chosen_from_the_list_and_compared(filled: Any, visit: Any) -
     assert all(point["trial"][:12] in text for point in gaps)
     assert page.locator(".legendtext", has_text="vib, hull").count() == 1
     assert person.wrong == []
+
+
+def test_a_name_is_text_whatever_it_says(
+    fresh_store: Path, make_sweep: Any, serve: Any, visit: Any
+) -> None:
+    """In the list, on its page, in pictures and comparisons: no element, no script of it runs."""
+    names = ['<img src=x onerror="document.title=1">', "</script><script>document.title=1</script>"]
+    left, right = (make_sweep(fresh_store, 8, name=name, method="vib").id for name in names)
+    with serve(fresh_store) as served:
+        person = visit(served.address)
+        person.sign_in(served.secret)
+        page = person.page
+        for path in ("/", f"/sweeps/{left}", f"/compare?linear={left}&adaptive={right}"):
+            page.goto(path)
+            if path != "/":
+                page.wait_for_selector(".scatterlayer .point")
+            assert names[0] in page.inner_text("main")
+            assert page.locator("img").count() == 0
+            assert page.title() != "1"
+        assert person.wrong == []
 
 
 def test_the_form_says_what_is_wrong(filled: Any, visit: Any) -> None:

@@ -105,6 +105,12 @@ def test_what_a_server_answers_says_whether_to_try_again(
     assert "secret" not in message
 
 
+def test_no_password_is_told() -> None:
+    """MLflow's own words may have the whole address in them."""
+    told = reason(MlflowException("request to http://me:secret@host:5000/api failed\nand more"))
+    assert told == "request to http://host:5000/api failed"
+
+
 def test_a_server_that_is_gone_is_away() -> None:
     """Connection refused, in so many words."""
     with server(status(500)) as address:

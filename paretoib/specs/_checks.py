@@ -1,0 +1,44 @@
+"""What a sweep's method and search demand of it (`ValueError`, for a validator)."""
+
+from typing import TYPE_CHECKING
+
+from paretoib.objectives import OBJECTIVES
+from paretoib.specs._methods import METHODS, SEARCHES
+
+if TYPE_CHECKING:
+    from paretoib.specs._sweep import SweepSpec
+
+
+def check_method(sweep: "SweepSpec") -> None:
+    """Refuse sections that the method does not stand for."""
+    method = METHODS[sweep.method]
+    # Adaptive weights can balance any objective; a scalarised method is both its parts.
+    fixed = ("weighting",) if method.search == "adaptive" else ("objective", "weighting")
+    for kind in fixed:
+        if getattr(sweep, kind).name != getattr(method, kind):
+            raise ValueError(
+                f"method `{sweep.method}` stands for {kind} `{getattr(method, kind)}`; "
+                f"found `{getattr(sweep, kind).name}`"
+            )
+
+
+def check_search(sweep: "SweepSpec") -> None:
+    """Refuse what the search cannot vary or learn from."""
+    if sweep.by_beta and len(sweep.varied) > 1:
+        others = ", ".join(field for field in sweep.varied if field != "weighting.beta")
+        raise ValueError(
+            f"search: adaptive varies β alone; found {others} too: give β values in `grid` "
+            "to spread settings, or search otherwise"
+        )
+    if not SEARCHES[sweep.search].learns:
+        return
+    if sweep.population < 2:
+        raise ValueError(
+            f"population: should be 2 or more for search `{sweep.search}`; found {sweep.population}"
+        )
+    noise = OBJECTIVES[sweep.objective.name].noise_of(sweep.objective.params)
+    if "rate" in sweep.objectives and noise == "none":
+        raise ValueError(
+            f"objectives: should be without rate, as objective `{sweep.objective.name}` has no "
+            f"noise and so no finite one; found {', '.join(sweep.objectives)}"
+        )
