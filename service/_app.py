@@ -15,16 +15,7 @@ from starlette.exceptions import HTTPException
 import paretoib
 from jobs.submission import Jobs
 from paretoib.errors import ParetoIBError
-from service import (
-    _catalogue,
-    _compare,
-    _events,
-    _health,
-    _pages,
-    _session,
-    _static,
-    _sweeps,
-)
+from service import _catalogue, _compare, _events, _health, _pages, _session, _static, _sweeps
 from service._examples import add_examples
 from service._guard import COOKIE, HEALTH, Guard
 from service._library import Library
@@ -32,6 +23,15 @@ from service._metrics import Metrics
 from service._problems import ProblemDocument, ProblemError, on_error
 from service._runner import Runner
 from service._settings import ServiceSettings, service_settings
+
+_ROUTERS = (
+    *(_sweeps.router, _events.router, _compare.router, _catalogue.router, _health.router),
+    *(_pages.router, _session.router, _static.router),
+)
+_SAYS = (
+    "Sweeps over the trade-off of the information bottleneck, and their fronts compared. Every "
+    "error is a problem (RFC 9457); a browser that asks for a sweep or a comparison gets its page."
+)
 
 _log = logging.getLogger("paretoib.service")
 
@@ -45,7 +45,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app = FastAPI(
         title="paretoib",
         version=paretoib.__version__,
-        description=__doc__,
+        description=_SAYS,
         lifespan=_lifespan,
         # Their pages load scripts from elsewhere.
         docs_url=None,
@@ -57,17 +57,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.state.metrics = metrics
     app.state.library = Library(settings.mlflow_pages)
     app.state.runner = Runner(app.state.library, Jobs(settings.ray_jobs), settings)
-    for module in (
-        _sweeps,
-        _events,
-        _compare,
-        _catalogue,
-        _health,
-        _pages,
-        _session,
-        _static,
-    ):
-        app.include_router(module.router)
+    for router in _ROUTERS:
+        app.include_router(router)
     for error in (ProblemError, ParetoIBError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, on_error)
     app.add_middleware(Guard, settings=settings, metrics=metrics)

@@ -32,15 +32,12 @@ class SmallAlexNetEncoder(nn.Module):
         activated: bool,
     ) -> None:
         super().__init__()
+        filters = [(kernel, stride, 0), (2, 2, 0)] * 2
+        height, width = (side_after(side, filters) for side in shape[1:])
         layers: list[nn.Module] = []
-        channels, height, width = shape
-        for _ in range(2):
+        for channels in (shape[0], 64):
             convolution = nn.Conv2d(channels, 64, kernel, stride, bias=False)
             layers += [convolution, nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2)]
-            height, width = (
-                side_after(side_after(side, kernel, stride), 2, 2) for side in (height, width)
-            )
-            channels = 64
         self.convolutions = nn.Sequential(*layers)
         self.layers = mlp(
             (64 * height * width, *hidden, latent * (2 if noise else 1)), batch_norm=True

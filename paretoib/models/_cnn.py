@@ -21,9 +21,8 @@ class CNNEncoder(nn.Module):
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        height, width = shape[1:]
+        height, width = (side_after(side, [(4, 2, 1)] * len(channels)) for side in shape[1:])
         for wide, narrow in pairwise((shape[0], *channels)):
-            height, width = (side_after(side, 4, 2, 1) for side in (height, width))
             convolution = nn.Conv2d(wide, narrow, 4, 2, 1, bias=False)
             layers += [convolution, nn.BatchNorm2d(narrow), nn.ReLU()]
         self.features = nn.Sequential(*layers)

@@ -18,7 +18,7 @@ class DropoutCNNEncoder(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], latent: int, *, noise: bool, dropout: float) -> None:
         super().__init__()
-        height, width = (side_after(side_after(side, 5), 2, 2) for side in shape[1:])
+        height, width = (side_after(side, [(3, 1, 0), (3, 1, 0), (2, 2, 0)]) for side in shape[1:])
         self.features = nn.Sequential(
             nn.Conv2d(shape[0], 32, 3),
             nn.ReLU(),

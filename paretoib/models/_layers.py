@@ -1,6 +1,6 @@
 """Layers that several models are made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -30,19 +30,18 @@ def mlp(
     return nn.Sequential(*layers)
 
 
-def side_after(side: int, size: int, stride: int = 1, padding: int = 0) -> int:
-    """The side of an image behind a convolution or pooling.
+def side_after(side: int, filters: Sequence[tuple[int, int, int]]) -> int:
+    """The side of an image behind convolutions and poolings, each (size, stride, padding).
 
     Raises:
-        SpecError: the image is too small for it.
+        SpecError: the image is too small for them.
     """
-    after = (side + 2 * padding - size) // stride + 1
-    if after < 1:
-        raise SpecError(
-            f"data: the model's convolutions need larger images; found one with a side of {side} "
-            f"before a filter of {size}"
-        )
-    return after
+    left = side
+    for size, stride, padding in filters:
+        left = (left + 2 * padding - size) // stride + 1
+        if left < 1:
+            raise SpecError(f"model: its convolutions need larger images; found a side of {side}")
+    return left
 
 
 class Dropout(nn.Module):

@@ -156,8 +156,8 @@ def test_dropout_cnn_is_pytorchs_example() -> None:
 
 @pytest.mark.parametrize(("name", "side"), [("cnn", 15), ("mtvib_cnn", 9), ("dropout_cnn", 5)])
 def test_an_image_too_small_for_the_convolutions_is_refused(name: str, side: int) -> None:
-    """With the side at which it ended, and the smallest image that does is taken."""
-    with pytest.raises(SpecError, match="convolutions need larger images; found one with a side"):
+    """With its side; one pixel more will do."""
+    with pytest.raises(SpecError, match=f"need larger images; found a side of {side}"):
         build(name, (1, side, side))
     assert count(build(name, (1, side + 1, side + 1))) > 0
 

@@ -97,8 +97,8 @@ def test_it_begins_at_both_ends_and_evenly_between() -> None:
     assert betas(run(smooth, trials=2, population=1)) == [1e-4, 1.0]
 
 
-def test_it_halves_the_widest_gap() -> None:
-    """One β at a time: the geometric mean of the two neighbours that lie furthest apart."""
+def test_one_at_a_time_it_halves_the_widest_gap() -> None:
+    """β is the geometric mean of the two neighbours that lie furthest apart."""
     found = betas(run(smooth, trials=12, population=1))
     for i in range(2, 12):
         before = sorted(found[:i])
@@ -108,10 +108,11 @@ def test_it_halves_the_widest_gap() -> None:
 
 
 def test_a_generation_is_shared_out_among_the_widest_gaps() -> None:
-    """A gap that is four times as wide as another is quartered before the other is halved."""
+    """One that is four times as wide as another is quartered before that is halved."""
     places = np.array([0.0, 0.25, 0.5, 1.0])
     curve = np.array([[0.0, 0.0], [0.1, 0.0], [0.5, 0.0], [0.61, 0.0]])
-    assert thin(places, curve, 4, lambda _: True) == [0.375, 0.3125, 0.4375, 0.75]
+    assert thin(places, curve, 4, lambda _: True) == [0.3125, 0.375, 0.4375, 0.75]
+    assert thin(places, curve, 2, lambda _: True) == pytest.approx([0.25 + 1 / 12, 0.25 + 2 / 12])
 
 
 @pytest.mark.parametrize("curve", [gaussian, smooth])
@@ -141,20 +142,24 @@ def test_a_beta_that_fails_leaves_no_hole(fails: Callable[[float], bool]) -> Non
 
 
 def test_without_any_measurement_it_is_a_grid() -> None:
-    """Nothing speaks for one interval before another."""
+    """Nothing speaks for one interval before another but its width."""
     found = sorted(betas(run(lambda _: None, trials=33, population=3)))
     ratios = [math.log(b / a) for a, b in pairwise(found)]
-    assert max(ratios) == pytest.approx(min(ratios), rel=0.01)
+    assert max(ratios) < 2.01 * min(ratios)
 
 
 def test_every_seed_has_the_same_betas_and_their_mean_counts() -> None:
     """Noise that the mean of the seeds has not moves no β."""
-    plain = run(smooth, trials=24, seeds=[0, 1], population=8)
-    noisy = run(smooth, seed_noise=3.0, trials=24, seeds=[0, 1], population=8)
+    plain = run(gaussian, trials=24, seeds=[0, 1], population=8)
+    noisy = run(gaussian, seed_noise=3.0, trials=24, seeds=[0, 1], population=8)
     by_seed = [[t.get("beta") for t in noisy if t.seed == seed] for seed in (0, 1)]
     assert by_seed[0] == by_seed[1]
     assert len(by_seed[0]) == 12
-    assert betas(noisy) == betas(plain) == [b for b in betas(run(smooth, trials=12)) for _ in "01"]
+    assert (
+        betas(noisy)
+        == betas(plain)
+        == [beta for beta in betas(run(gaussian, trials=12)) for _ in range(2)]
+    )
 
 
 def test_what_lies_beyond_the_corner_is_no_gap() -> None:

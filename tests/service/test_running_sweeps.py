@@ -1,5 +1,6 @@
 """Sweeps on a real Ray cluster, over HTTP: submitted, watched, cancelled, resumed, lost."""
 
+import hashlib
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 from httpx_sse import connect_sse
+
+from paretoib.specs import SweepSpec
 
 SMALL = {
     "method": "vib",
@@ -108,6 +111,22 @@ def test_one_key_makes_one_sweep(serve_cluster: Callable[..., Any]) -> None:
         assert other.status_code == 422
         assert other.json()["type"] == "urn:paretoib:problem:key-reused"
         # It went on meanwhile: the service is not what runs it.
+        assert ended(client, sweep, "finished")["trials"]["finished"] == 2
+
+
+@pytest.mark.slow
+def test_a_request_that_was_cut_off_is_finished_by_its_repetition(
+    serve_cluster: Callable[..., Any], cluster: Any
+) -> None:
+    """The service was killed after it had written the sweep, and before Ray had it."""
+    from service._store import Store
+
+    store = Store(f"sqlite:///{cluster.store}/mlflow.db")
+    sweep = store.create(SweepSpec.from_document({**SMALL, "name": "cut off"})).id
+    store.submitted(sweep, hashlib.sha256(b"writer\nagain").hexdigest())
+    with serve_cluster() as served, served.client() as client:
+        again = submit(client, {**SMALL, "name": "cut off"}, **{"Idempotency-Key": "again"})
+        assert again.json()["id"] == sweep
         assert ended(client, sweep, "finished")["trials"]["finished"] == 2
 
 

@@ -229,6 +229,18 @@ def test_what_is_no_http_is_hung_up_on(filled: Any) -> None:
     assert "101" not in answer.partition("\r\n")[0]
 
 
+def test_a_body_that_is_declared_too_long_is_not_waited_for(filled: Any) -> None:
+    """The answer comes before the first byte of it."""
+    place = urlsplit(filled.served.address)
+    with socket.create_connection((place.hostname, place.port), timeout=10) as raw:
+        raw.sendall(
+            f"POST /sweeps HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: 1000000000\r\n"
+            "Content-Type: application/json\r\n"
+            f"Authorization: Bearer {filled.served.secret}\r\n\r\n".encode()
+        )
+        assert raw.recv(200).startswith(b"HTTP/1.1 413")
+
+
 def test_a_body_is_read_no_further_than_it_may_be_long(filled: Any) -> None:
     """By its declared length before it is read, and while it is read where none is declared."""
 
