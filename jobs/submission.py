@@ -29,8 +29,8 @@ class Jobs:
     """The sweeps' jobs on one cluster, by the address of its Jobs API (`http://HOST:8265`).
 
     The token is `RAY_AUTH_TOKEN`, or what else Ray finds for itself. Every method raises
-    `ClusterError` in one plain line. Ray's own `RAY_API_SERVER_ADDRESS` and `RAY_ADDRESS` go over the
-    address.
+    `ClusterError` in one plain line. Ray's own `RAY_API_SERVER_ADDRESS` and `RAY_ADDRESS` go
+    over the address.
     """
 
     def __init__(self, address: str) -> None:
