@@ -17,7 +17,7 @@ RUN pip wheel --no-deps --wheel-dir /wheels /source
 FROM base AS cuda
 RUN pip install --constraint /constraints.txt torch
 COPY --from=wheel /wheels /wheels
-RUN pip install --constraint /constraints.txt "$(echo /wheels/*.whl)[service,cluster]"
+RUN pip install --constraint /constraints.txt "$(echo /wheels/*.whl)[postgres]"
 USER paretoib
 WORKDIR /state
 
@@ -26,6 +26,6 @@ FROM base AS cpu
 ARG TORCH_INDEX=
 RUN pip install --constraint /constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} torch
 COPY --from=wheel /wheels /wheels
-RUN pip install --constraint /constraints.txt "$(echo /wheels/*.whl)[service,cluster]"
+RUN pip install --constraint /constraints.txt "$(echo /wheels/*.whl)[postgres]"
 USER paretoib
 WORKDIR /state

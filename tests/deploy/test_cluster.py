@@ -131,7 +131,7 @@ LONG = {
     **SMALL,
     "name": "long",
     "training": {},
-    "grid": {"beta": [0.01, 0.1], "epochs": list(range(300, 324))},
+    "grid": {"beta": [0.01, 0.1], "epochs": list(range(200, 224))},
 }
 TRIALS = 48
 
