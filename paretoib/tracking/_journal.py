@@ -44,14 +44,15 @@ class JournalTracker:
         return self._store.sweeps()
 
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
-        begun = sweep_id in self._writers
-        self._open(sweep_id)
+        self.release(sweep_id)
+        journal = self._lock(sweep_id)
         try:
+            # Before anything is written, as it removes what an earlier process was cut off at.
             self._store.begin(sweep_id, ruler)
-        except StoreError:
-            if not begun:
-                self.release(sweep_id)
+        except BaseException:
+            journal.close()
             raise
+        self._writers[sweep_id] = Writer(self._store, sweep_id, journal)
 
     def beat(self, sweep_id: str) -> bool:
         return self._store.beat(sweep_id)
@@ -112,10 +113,12 @@ class JournalTracker:
 
     def _open(self, sweep_id: str) -> Writer:
         if sweep_id not in self._writers:
-            self._store.ruler(sweep_id)  # which knows whether there is such a sweep
-            journal = JournalFile(self._path(sweep_id))
-            self._writers[sweep_id] = Writer(self._store, sweep_id, journal)
+            self._writers[sweep_id] = Writer(self._store, sweep_id, self._lock(sweep_id))
         return self._writers[sweep_id]
+
+    def _lock(self, sweep_id: str) -> JournalFile:
+        self._store.ruler(sweep_id)  # which knows whether there is such a sweep
+        return JournalFile(self._path(sweep_id))
 
     def _read(self, sweep_id: str) -> Iterator[Ended]:
         return read(self._path(sweep_id))

@@ -95,8 +95,9 @@ def read(path: Path) -> Iterator[Ended]:
 
 
 def _line(ended: Ended) -> bytes:
+    hypervolume = json.dumps(float(ended.hypervolume))
     record = ended.record.model_dump_json(by_alias=True)
-    text = f'{{"hypervolume": {ended.hypervolume!r}, "record": {record}}}'.encode()
+    text = f'{{"hypervolume": {hypervolume}, "record": {record}}}'.encode()
     return b"%08x %s\n" % (crc32(text), text)
 
 

@@ -1,8 +1,8 @@
 """Sweeps and trials in MLflow, to write.
 
 A trial's run is made RUNNING and gets its final status last, so that one call makes it there for
-readers; a run that is still RUNNING when the sweep's next writer comes, or when the sweep is
-closed, was cut off and is removed.
+readers; a run that is still RUNNING when the sweep's next writer comes, or when the present one
+tries again, was cut off and is removed.
 """
 
 import json
@@ -88,6 +88,7 @@ class MLflowTracker(MLflowReader):
         if run.info.status == "RUNNING" and (other := presence.elsewhere(run.data.tags)):
             raise one_writer(sweep_id, other)
         check_same_ruler(layout.ruler_of(run.data.tags) or ruler, ruler)
+        self._remove_cut_off(run.info.experiment_id, sweep_id)
         tags = {**layout.ruler_tag(ruler), **presence.alive(), **presence.NOT_CANCELLED}
         self._log(sweep_id, params=layout.ruler_params(ruler), tags=tags)
         if run.info.status != "RUNNING":
@@ -127,9 +128,8 @@ class MLflowTracker(MLflowReader):
     def close(
         self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
     ) -> None:
-        run = self._run(sweep_id)
-        self._remove_cut_off(run.info.experiment_id, sweep_id)
-        self._write(run, [*([_document(front)] if front else []), *pictures])
+        files = [*([_document(front)] if front else []), *pictures]
+        self._write(self._run(sweep_id), files)
         self._client.set_terminated(sweep_id, _RUN_STATUS[status])
 
     def _opened(self) -> AbstractContextManager[str]:

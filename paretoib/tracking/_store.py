@@ -21,6 +21,7 @@ from urllib.request import url2pathname
 
 from paretoib.errors import NotFoundError, StoreError
 from paretoib.settings import settings
+from paretoib.tracking._failures import StoreAwayError
 from paretoib.tracking._tracker import Picture
 
 _SQLITE = "sqlite:///"
@@ -60,7 +61,10 @@ def journal_folder(uri: str) -> Path:
         return configured.absolute()
     if uri.startswith(_SQLITE):
         return Path(uri.removeprefix(_SQLITE)).parent.absolute() / "journal"
-    state = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
+    try:
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        raise StoreError("without a home directory PARETOIB_JOURNAL should be a folder") from error
     return Path(state, "paretoib", "journal", sha256(shown(uri).encode()).hexdigest()[:16])
 
 
@@ -162,4 +166,4 @@ def _check_answers(uri: str) -> None:
         reason = getattr(error, "reason", error)
         # MLflow has its own settings for certificates.
         if not isinstance(reason, ssl.SSLError):
-            raise StoreError(f"no MLflow server answers at {shown(uri)}: {reason}") from error
+            raise StoreAwayError(f"no MLflow server answers at {shown(uri)}: {reason}") from error

@@ -63,12 +63,9 @@ def test_a_trial_that_raises_costs_its_pack_nothing(accidents: dict[str, Any]) -
 
 def test_every_worker_keeps_to_its_core(accidents: dict[str, Any]) -> None:
     """torch's threads on the workers are no more than there are cores for all of them."""
-    threads, workers = zip(
-        *(accidents["notes"][f"threads-{e}"].split() for e in (2, 3)), strict=True
-    )
+    threads = [accidents["notes"][f"threads-{epochs}"].split()[0] for epochs in (2, 3)]
     share = max(1, (os.cpu_count() or 1) // 2)
-    assert threads == (str(share), str(share))
-    assert len(set(workers)) == 2
+    assert threads == [str(share), str(share)]
 
 
 def test_ray_listens_on_loopback_alone(accidents: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from paretoib.errors import StoreError
@@ -80,8 +81,8 @@ def journal(store: Moody, sweep_id: str, folder: Path) -> Iterator[JournalTracke
 
 @pytest.fixture
 def packs(record: Callable[..., TrialRecord]) -> list[list[Ended]]:
-    """Five packs of three trials."""
-    return [[Ended(record(3 * i + j), i + j / 3) for j in range(3)] for i in range(5)]
+    """Five packs of three trials, with hypervolumes as they are computed."""
+    return [[Ended(record(3 * i + j), np.float64(i + j / 3)) for j in range(3)] for i in range(5)]
 
 
 def keys(packs: Sequence[Sequence[Ended]]) -> list[str]:

@@ -203,11 +203,11 @@ def test_progress_has_no_gap_where_a_writer_was_cut_off(
     tracker._log = cut_off  # type: ignore[method-assign]
     with pytest.raises(StoreAwayError):
         tracker.add(sweep.id, pack)
-    # Made anew or not: what was cut off stays nowhere.
-    closing = MLflowTracker(uri)
-    closing.close(sweep.id, "interrupted", None, [])
+    # Even if no trial is left to write, what was cut off is gone.
+    next_writer = MLflowTracker(uri)
+    next_writer.begin(sweep.id, Ruler(REFERENCE, 3.32))
     assert {run.info.status for run in trials(client, sweep.id)} == {"FINISHED"}
-    closing.add(sweep.id, pack)
+    next_writer.add(sweep.id, pack)
     MLflowTracker(uri).add(sweep.id, [Ended(record(9), 0.25), *pack])
     points = client.get_metric_history(sweep.id, "hypervolume")
     assert [(p.step, p.value) for p in points] == [(1, 0.25), (2, 0.5), (3, 1.5), (4, 2.5)]
