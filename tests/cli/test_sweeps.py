@@ -178,7 +178,8 @@ def test_help_and_version_answer(run: Run, tmp_path: Path) -> None:
     assert helped.code == 0
     assert helped.out == run(tmp_path, "--help").out
     listed = helped.out.partition("Commands:\n")[2].partition("\n\n")[0]
-    names = "sweep train front compare list show ui methods datasets models"
+    names = "sweep train resume cancel front compare list show ui serve"
+    names += " methods datasets models searches"
     assert [line.split()[0] for line in listed.splitlines()] == names.split()
 
 
