@@ -1,7 +1,6 @@
 """A real sweep in a real store, and a real browser."""
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -17,22 +16,6 @@ from paretoib.specs import SweepSpec
 from paretoib.tracking import Ended, Picture, Ruler, front_of, ui
 from paretoib.tracking._mlflow import MLflowTracker
 from paretoib.training._run import run_trials
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
-    """Debian's Chromium, headless."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (apt install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

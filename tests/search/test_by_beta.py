@@ -115,6 +115,13 @@ def test_a_generation_is_shared_out_among_the_widest_gaps() -> None:
     assert thin(places, curve, 2, lambda _: True) == pytest.approx([0.25 + 1 / 12, 0.25 + 2 / 12])
 
 
+def test_what_is_left_of_the_trials_is_placed_as_a_whole() -> None:
+    """Two of a generation of four divide the widest gap in thirds, not in quarters."""
+    third = (0.04642 / 0.002154) ** (1 / 3)
+    expected = [0.002154 * third, 0.002154 * third**2]
+    assert betas(run(smooth, trials=6))[4:] == pytest.approx(expected, rel=1e-3)
+
+
 @pytest.mark.parametrize("curve", [gaussian, smooth])
 def test_twelve_trials_leave_smaller_gaps_than_a_grid_of_sixteen(curve: Curve) -> None:
     """By a third or more; and the hypervolume is no smaller."""
