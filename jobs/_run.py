@@ -53,13 +53,13 @@ class Run:
         self.store = store
         self.ruler = store.ruler(info.id) or ruler
         self.status: Status = "running"
+        self.cancelled = False  # by request, from wherever
         self.driver = driver
         self.records: list[TrialRecord] = []
         self._on_progress = on_progress
         self._growing = GrowingFront(self.ruler.reference)
         self._hypervolumes: list[float] = []
         self._ended: str | None = None
-        self._cancelled = False
         self._started = self._written = time.monotonic()
         self._writing = 0.0
         store.begin(info.id, self.ruler)
@@ -88,7 +88,7 @@ class Run:
 
     def ended(self) -> bool:
         """Whether no further trial is to be started, by a limit of the spec or by request."""
-        if self._cancelled:
+        if self.cancelled:
             return True
         self._ended = self._ended or self._limit()
         return self._ended is not None
@@ -101,7 +101,7 @@ class Run:
             with watched(self.store, self.info.id, self._cancel):
                 yield
             self._ended = self._ended or self.driver.shortfall
-            self.status = "interrupted" if self._cancelled else self._outcome()
+            self.status = "interrupted" if self.cancelled else self._outcome()
         except KeyboardInterrupt:
             # It may come after the last trial: then it has interrupted nothing.
             whole = len(self.records) >= self.spec.trials
@@ -117,7 +117,7 @@ class Run:
         self._hypervolumes.append(ended.hypervolume)
 
     def _cancel(self) -> None:
-        self._cancelled = True
+        self.cancelled = True
 
     def _limit(self) -> str | None:
         """The first limit of the spec that has been reached, in words."""

@@ -1,9 +1,11 @@
 """The job that runs one sweep: what `paretoib sweep` calls, and `python -m jobs.sweep ID`."""
 
 import math
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -60,16 +62,17 @@ def run_sweep(
         with run.closing():
             if caught:
                 raise KeyboardInterrupt
-            run_packs(
-                spec,
-                run.driver,
-                plan,
-                run.add,
-                workers,
-                ended=run.ended,
-                folder=settings().data,
-                checkpoints=_checkpoints(),
-            )
+            with _checkpoints(run) as checkpoints:
+                run_packs(
+                    spec,
+                    run.driver,
+                    plan,
+                    run.add,
+                    workers,
+                    ended=run.ended,
+                    folder=settings().data,
+                    checkpoints=checkpoints,
+                )
     return run.front(run.status)
 
 
@@ -104,14 +107,14 @@ def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRe
     if len(trials) != 1:
         raise SpecError(f"a training run should have 1 trial; found {spec.trials}")
     run = Run(spec, opened.create(spec), opened, ruler, driver, lambda _: None)
-    alone = partial(
-        run_trials,
-        device=settings().device,
-        folder=settings().data,
-        checkpoints=_checkpoints(),
-        limit_seconds=spec.trial_seconds,
-    )
-    with run.closing():
+    with run.closing(), _checkpoints(run) as checkpoints:
+        alone = partial(
+            run_trials,
+            device=settings().device,
+            folder=settings().data,
+            checkpoints=checkpoints,
+            limit_seconds=spec.trial_seconds,
+        )
         (record,) = run_pack(trials, alone)
         run.add([record])
     if run.status == "interrupted":
@@ -119,8 +122,14 @@ def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRe
     return record
 
 
-def _checkpoints() -> Path:
-    return settings().checkpoints or settings().store / "checkpoints"
+@contextmanager
+def _checkpoints(run: Run) -> Iterator[Path]:
+    """The folder for the states of a sweep's packs; kept for a resume where not all have ended."""
+    folder = (settings().checkpoints or settings().store / "checkpoints") / run.info.id
+    yield folder
+    if not run.cancelled:
+        # Packs remove their own; one whose worker was lost and that was then split cannot.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prepare(

@@ -110,7 +110,7 @@ def _reach(c: Comparison) -> str:
     return (
         f"{c.left.unsupported} of {c.left.label}'s and {c.right.unsupported} of "
         f"{c.right.label}'s front points lie above their own hull, by up to {gap:.2g} bits, "
-        "where no β grid reaches"
+        "where no β selects them"
     )
 
 

@@ -129,7 +129,7 @@ def test_points_that_no_beta_reaches_are_counted(verdict: Verdict) -> None:
     said = verdict([(1.0, 2.0, 0), (2.0, 1.75, 0), (3.0, 1.0, 0)], [(1.0, 1.0, 0)])
     assert said.endswith(
         "1 of mib's and 0 of vib's front points lie above their own hull, by up to 0.25 bits, "
-        "where no β grid reaches."
+        "where no β selects them."
     )
     said = verdict([(1.0, 1.0, 0)], [(1.0, 1.0, 0)])
     assert said.endswith("every point of both fronts lies on its hull, where some β selects it.")

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 
-@pytest.fixture(scope="module")
-def accidents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def accidents_of(notes: Path, *epochs: int) -> dict[str, Any]:
     """What `unlucky.py` printed: its front, notes on each pack, and where Ray listened."""
     ended = subprocess.run(
-        [sys.executable, Path(__file__).with_name("unlucky.py"), tmp_path_factory.mktemp("notes")],
+        [sys.executable, Path(__file__).with_name("unlucky.py"), notes, *map(str, epochs)],
         env={**os.environ, "PARETOIB_WORKERS": "2"},
         capture_output=True,
         text=True,
@@ -24,6 +23,12 @@ def accidents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert ended.stderr == "", "of lost workers there should be records, and nothing printed"
     document: dict[str, Any] = json.loads(ended.stdout)
     return document
+
+
+@pytest.fixture(scope="module")
+def accidents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of all kinds that take no time."""
+    return accidents_of(tmp_path_factory.mktemp("notes"), 1, 2, 3)
 
 
 def betas_of(front: dict[str, Any], epochs: int) -> set[float]:
@@ -71,3 +76,15 @@ def test_every_worker_keeps_to_its_core(accidents: dict[str, Any]) -> None:
 def test_ray_listens_on_loopback_alone(accidents: dict[str, Any]) -> None:
     """The address that its processes find each other by."""
     assert accidents["address"] == "127.0.0.1"
+
+
+@pytest.mark.slow  # The grace that a worker has is half a minute, and it has it twice.
+def test_a_trial_that_hangs_is_ended_with_its_worker(tmp_path: Path) -> None:
+    """Its pack is not tried again as a whole; it fails with the reason, its neighbour ends."""
+    accidents = accidents_of(tmp_path, 4)
+    front = accidents["front"]
+    assert betas_of(front, 4) == {0.1}
+    (failed,) = front["failed"]
+    assert failed["reason"] == "took longer than 2 s, and its worker had to be ended"
+    pack, neighbour, alone = 1, 1, 1
+    assert len(accidents["notes"]["attempts-4"]) == pack + neighbour + alone

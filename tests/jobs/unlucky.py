@@ -1,7 +1,8 @@
 """A sweep whose workers have accidents; run as a program, it prints what became of the trials.
 
 Of the trials of 1 epoch the one with the lower β kills its worker every time; those of 2 epochs do
-the first time; of those of 3 epochs, which share a pack, the one with the lower β raises.
+the first time; of those of 3 epochs, which share a pack, the one with the lower β raises; of those
+of 4 epochs it hangs.
 `train_pack` here is pickled by value into Ray's workers, so that the accidents happen where they
 would.
 """
@@ -10,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,8 @@ def train_pack(config: dict[str, Any]) -> None:
         threads.write_text(f"{torch.get_num_threads()} {os.getpid()}")
         if any(s.training.epochs == 3 and s.weighting["beta"] < 0.05 for s in specs):
             raise MemoryError("you tried to allocate 17179869184 bytes")
+        if any(s.training.epochs == 4 and s.weighting["beta"] < 0.05 for s in specs):
+            time.sleep(10_000)
         return run_trials(specs, **options)
 
     _run.run_trials = raising
@@ -53,7 +57,7 @@ def main() -> None:
     from paretoib.specs import SweepSpec
     from paretoib.tracking import MemoryTracker
 
-    notes = sys.argv[1]
+    notes, epochs = sys.argv[1], [int(number) for number in sys.argv[2:]]
     with _cluster.ray_instance(settings()):
         # The sweep joins the Ray that is there.
         import ray
@@ -70,7 +74,8 @@ def main() -> None:
             {
                 "method": "vib",
                 "model": {"name": "mlp", "hidden": [8], "latent": 2},
-                "grid": {"beta": [0.1, 0.01], "epochs": [1, 2, 3]},
+                "grid": {"beta": [0.1, 0.01], "epochs": epochs},
+                "trial_seconds": 2 if 4 in epochs else None,
             }
         )
         front = run_sweep(spec, store=MemoryTracker)

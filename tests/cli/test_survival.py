@@ -1,0 +1,93 @@
+"""Sweeps that are cancelled, killed and resumed, and such that end early, as a user has them."""
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from paretoib.records import SweepInfo, TrialRecord
+from paretoib.search import driver
+from paretoib.specs import SweepSpec
+from paretoib.tracking import reader
+from paretoib.tracking._mlflow import MLflowTracker
+
+WaitFor = Callable[[Callable[[], object]], None]
+Run = Callable[..., Any]
+TINY = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2")
+
+
+def stored(store: Any) -> tuple[SweepInfo, list[TrialRecord]] | None:
+    """The store's only sweep and the trials that anyone sees of it, once it is there."""
+    if not (store.folder / "mlflow.db").exists():
+        return None
+    tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
+    return next(((info, tracker.records(info.id)) for info in tracker.sweeps()), None)
+
+
+def test_a_sweep_is_cancelled_then_killed_then_ends(
+    store: Any, wait_for: WaitFor, run: Run
+) -> None:
+    """It has the trials of one that ran through, each once; what it saved between is cleared."""
+    # Eight packs, as batch sizes share none.
+    axes = ("--grid", "batch_size=16,17,18,19,20,21,22,23", "--set", "beta=0.01")
+    process = store.start("sweep", *TINY, *axes, "--epochs", "40", "--name", "cut")
+    wait_for(lambda: (found := stored(store)) and found[1])
+
+    asked = run(store, "cancel", "cut")
+    ended = store.ended(process)
+    info, records = stored(store)  # type: ignore[misc]
+    assert (asked.code, ended.code) == (0, 130)
+    assert f"cut is interrupted: {len(records)} of 8 trials are kept" in asked.out + asked.err
+    assert info.status == "interrupted"
+    states = store.folder / "checkpoints" / info.id
+    states.mkdir(parents=True)
+
+    process = store.start("resume", "cut")
+    wait_for(lambda: len(stored(store)[1]) > len(records))  # type: ignore[index]
+    process.send_signal(signal.SIGKILL)
+    store.ended(process)
+    assert len(stored(store)[1]) < 8  # type: ignore[index]
+    assert states.exists()
+
+    ended = store.ended(store.start("resume", "cut", "--json"))
+    assert ended.code == 0
+    info, records = stored(store)  # type: ignore[misc]
+    whole = [trial.key for trial in driver(SweepSpec.from_document(info.spec)).ask(100)]
+    assert sorted(record.trial for record in records) == sorted(whole)
+    assert ended.document["sweep"]["status"] == "finished"
+    assert len(ended.document["points"]) == 8
+    assert not states.exists()
+
+
+def test_trials_that_lag_behind_are_stopped(store: Any, run: Run) -> None:
+    """They keep their reason and their history, have no point, and cost the others nothing."""
+    axes = ("--grid", "learning_rate=0.01,0.000001", "--grid", "beta=0.01", "--epochs", "8")
+    ended = store.ended(store.start("sweep", *TINY, *axes, "--prune", "--name", "raced", "--json"))
+    assert ended.code == 0
+    ((point,), (stopped,)) = ended.document["points"], ended.document["failed"]
+    assert point["params"]["training.learning_rate"] == 0.01
+    assert stopped["reason"] == "dominated by others after 25% of the epochs"
+    run(store, "list")  # which has the settings name this store
+    info, records = stored(store)  # type: ignore[misc]
+    (record,) = [record for record in records if record.status == "stopped"]
+    assert record.trial == stopped["trial"]
+    assert {len(v) for v in reader().histories(info.id, record.trial).values()} == {2}
+
+
+def test_a_search_that_learns_ends_at_a_plateau(store: Any) -> None:
+    """No generation is placed after it, and the reason is told."""
+    search = ("--search", "pymoo-nsga2", "--trials", "16", "--population", "4", "--epochs", "2")
+    limit = ("--stop-on-plateau", "100000:2")  # percent in trials: at once
+    ended = store.ended(store.start("sweep", *TINY, *search, *limit))
+    assert ended.code == 0
+    assert "ended after 4 of 16 trials: its hypervolume grew by no more than 100000 %" in ended.err
+
+
+def test_a_search_by_another_library_in_a_space_of_ones_own(store: Any) -> None:
+    """Its trials lie in the space, all of them end, and the front is theirs."""
+    space = ("--space", "beta=1e-3:1e-1", "--space", "latent=2,3", "--space", "epochs=2")
+    search = ("--search", "optuna-tpe", "--trials", "6", "--objectives", "error,rate")
+    ended = store.ended(store.start("sweep", *TINY[:4], *space, *search, "--json"))
+    assert (ended.code, ended.err) == (0, "")
+    params = [point["params"] for point in ended.document["points"]]
+    assert len(params) == 6
+    assert all(1e-3 <= p["weighting.beta"] <= 1e-1 and p["model.latent"] in (2, 3) for p in params)
