@@ -20,6 +20,15 @@ _TIMEOUT = httpx.Timeout(60, connect=10)
 _STREAM_TIMEOUT = httpx.Timeout(45, connect=10)
 
 
+class _LaterError(ServiceAwayError):
+    """The request may be sent again after a pause (s); `cut`: if it does no harm twice."""
+
+    def __init__(self, said: str, pause: float, *, cut: bool = False) -> None:
+        super().__init__(said)
+        self.pause = pause
+        self.cut = cut
+
+
 class Http:
     """A service at an address, asked with the token of the settings.
 
@@ -50,19 +59,15 @@ class Http:
         harmless = method == "GET" or "Idempotency-Key" in request.get("headers", {})
         deadline = time.monotonic() + self.patience
         while True:
-            pause, answer = _AGAIN, None
-            with self._plainly():
-                try:
+            try:
+                with self._plainly():
                     answer = self._client.request(method, path, **request)
-                except (httpx.ReadError, httpx.RemoteProtocolError):
-                    if not harmless or time.monotonic() + pause > deadline:
-                        raise
-            if answer is not None:
-                pause = _pause(answer)
-                if answer.status_code != 429 or time.monotonic() + pause > deadline:
-                    break
-            time.sleep(pause)
-        self._check(answer)
+                self._check(answer)
+                break
+            except _LaterError as later:
+                if time.monotonic() + later.pause > deadline or (later.cut and not harmless):
+                    raise
+                time.sleep(later.pause)
         try:
             return answer.json()
         except ValueError as error:
@@ -92,8 +97,10 @@ class Http:
         said = str(answer.json().get("detail"))
         if answer.status_code == 404:
             raise NotFoundError(said)
-        away = answer.status_code == 429 or answer.status_code >= 500
-        raise (ServiceAwayError if away else ServiceError)(said)
+        if answer.status_code == 429:
+            after = answer.headers.get("retry-after", "")
+            raise _LaterError(said, float(after) if after.isdecimal() else _AGAIN)
+        raise (ServiceAwayError if answer.status_code >= 500 else ServiceError)(said)
 
     def _foreign(self, answer: httpx.Response) -> ServiceError:
         """The error for an answer that is none of our service's; of a proxy's, it may come back."""
@@ -109,8 +116,11 @@ class Http:
         try:
             yield
         except httpx.TransportError as error:
-            said = re.sub(r"^\[\w+ -?\d+\] ", "", str(error)) or type(error).__name__
-            raise ServiceAwayError(f"no answer from {self.address}: {said}") from error
+            reason = re.sub(r"^\[\w+ -?\d+\] ", "", str(error)) or type(error).__name__
+            said = f"no answer from {self.address}: {reason}"
+            if isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
+                raise _LaterError(said, _AGAIN, cut=True) from error
+            raise ServiceAwayError(said) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceError(f"{self.address}: {error}") from error
 
@@ -136,9 +146,3 @@ def _checked_host(address: str, token: str) -> str:
             f"tunnel on this machine (ssh -L 8000:localhost:8000 {host}), http://localhost:8000"
         )
     return host
-
-
-def _pause(answer: httpx.Response) -> float:
-    """Seconds after which a request may be sent again."""
-    after = answer.headers.get("retry-after", "")
-    return float(after) if after.isdecimal() else _AGAIN
