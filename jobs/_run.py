@@ -3,34 +3,17 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from jobs._interrupts import interrupts_held
 from jobs._watch import watched
 from paretoib.fronts import GrowingFront
-from paretoib.records import Front, Status, SweepInfo, TrialRecord
+from paretoib.records import Front, Progress, Status, SweepInfo, TrialRecord
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec
 from paretoib.tracking import Ended, Picture, Ruler, Tracker, front_of
 
 FRONT_EVERY = 10.0  # seconds between two writings of the front while trials end
 FRONT_SHARE = 0.02  # of the sweep's time, at most, that goes into writing it
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How a sweep stands: trials in all, finished, stopped early and failed so far.
-
-    `hypervolume` is in bits²; `ended` says why a sweep ends before its last trial.
-    """
-
-    sweep: SweepInfo
-    trials: int
-    finished: int
-    stopped: int
-    failed: int
-    hypervolume: float
-    ended: str | None = None
 
 
 OnProgress = Callable[[Progress], None]
@@ -156,16 +139,5 @@ class Run:
             self.store.close(self.info.id, self.status, front, pictures)
 
     def _report(self) -> None:
-        finished = sum(record.status == "finished" for record in self.records)
-        stopped = sum(record.status == "stopped" for record in self.records)
-        self._on_progress(
-            Progress(
-                self.info,
-                self.spec.trials,
-                finished,
-                stopped,
-                len(self.records) - finished - stopped,
-                self._hypervolumes[-1] if self._hypervolumes else 0.0,
-                self._ended,
-            )
-        )
+        hypervolume = self._hypervolumes[-1] if self._hypervolumes else 0.0
+        self._on_progress(Progress.of(self.info, self.records, hypervolume, self._ended))

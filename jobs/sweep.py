@@ -12,9 +12,9 @@ from threading import Thread
 from typing import TypeVar
 
 from jobs._interrupts import interrupts_held
-from jobs._run import OnProgress, Progress, Run
+from jobs._run import OnProgress, Run
 from paretoib.errors import ParetoIBError, SpecError
-from paretoib.records import Front, Reference, TrialRecord
+from paretoib.records import Front, Progress, Reference, TrialRecord
 from paretoib.search import driver as new_driver
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec, TrialSpec

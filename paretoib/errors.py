@@ -35,3 +35,11 @@ class OutOfMemoryError(ParetoIBError):
 
 class ClusterError(ParetoIBError):
     """A Ray cluster that cannot be reached, or that refuses what it was asked."""
+
+
+class ServiceError(ParetoIBError):
+    """A service that cannot be reached, or that refuses what it was asked."""
+
+
+class ServiceAwayError(ServiceError):
+    """The service does not answer at the moment; the same request may succeed later."""

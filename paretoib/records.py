@@ -4,8 +4,9 @@ Documents carry their `schema` number. A number that does not exist (the rate of
 encoder) is None, never NaN or infinity.
 """
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -76,6 +77,47 @@ class SweepInfo(Document):
     dataset: str
     status: Status
     spec: Mapping[str, Any]
+
+
+class Progress(Document):
+    """How a sweep stands: trials in all, and finished, stopped early and failed so far.
+
+    `hypervolume` is in bits²; `ended` says why a sweep ends before its last trial, where that is
+    known.
+    """
+
+    sweep: SweepInfo
+    trials: int
+    finished: int
+    stopped: int
+    failed: int
+    hypervolume: float
+    ended: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        sweep: SweepInfo,
+        records: Sequence[TrialRecord],
+        hypervolume: float,
+        ended: str | None = None,
+    ) -> Self:
+        """That of a sweep with these ended trials."""
+        counts = Counter(record.status for record in records)
+        return cls(
+            sweep=sweep,
+            trials=sweep.spec["trials"],
+            finished=counts["finished"],
+            stopped=counts["stopped"],
+            failed=counts["failed"] + counts["diverged"],
+            hypervolume=hypervolume,
+            ended=ended,
+        )
+
+    @property
+    def over(self) -> int:
+        """The trials that have ended, however."""
+        return self.finished + self.stopped + self.failed
 
 
 class Cost(Document):

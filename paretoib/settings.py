@@ -1,9 +1,10 @@
 """Where things are on this machine: environment variables `PARETOIB_*`, or a `.env` file."""
 
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from paretoib.errors import ParetoIBError
@@ -35,6 +36,13 @@ class Settings(BaseSettings):
     device: str = Field(
         default="", description="torch device of the workers; empty: CUDA where there is"
     )
+    server: str = Field(
+        default="", description="a service that commands go to; empty: the store on this machine"
+    )
+    token: SecretStr = Field(default=SecretStr(""), description="what that service asks for")
+    server_patience: float = Field(
+        default=60, ge=0, description="seconds to wait for a service that is away or has no room"
+    )
 
 
 @cache
@@ -47,3 +55,11 @@ def settings() -> Settings:
         name = "PARETOIB_" + ".".join(str(part) for part in first["loc"]).upper()
         rule = first["msg"].removeprefix("Input ")
         raise ParetoIBError(f"setting {name}: {rule}; found {first['input']!r}") from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

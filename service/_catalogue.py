@@ -1,4 +1,4 @@
-"""`GET /methods`, `/datasets`, `/models`: what there is, with the schema of every parameter."""
+"""`GET /methods`, `/datasets`, `/models`, `/searches`: what there is, with every field's schema."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -35,6 +35,13 @@ def datasets() -> dict[str, Any]:
 def models() -> dict[str, Any]:
     """Each model, and the JSON schemas of its fields."""
     return {"schema": 1, "models": rows("model", MODELS)}
+
+
+@router.get("/searches", summary="Searches: how the trials of a sweep are proposed")
+def searches() -> dict[str, Any]:
+    """Each search; what one varies is the `space` of a sweep."""
+    found = {n: {"summary": s.summary, "paper": "", "fields": {}} for n, s in SEARCHES.items()}
+    return {"schema": 1, "searches": found}
 
 
 @cache

@@ -13,9 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from paretoib.settings import is_loopback
 from service._metrics import Metrics
 from service._problems import ProblemError, on_error
-from service._settings import ServiceSettings, Token, is_loopback
+from service._settings import ServiceSettings, Token
 from service._tokens import Rate, owner
 
 COOKIE = "paretoib_token"

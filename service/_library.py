@@ -90,12 +90,16 @@ class Library:
         method: str | None = None,
         dataset: str | None = None,
         status: str | None = None,
+        reference: str | None = None,
     ) -> list[Sweep]:
-        """The sweeps that fit, newest first; of the name a part is enough."""
+        """The sweeps that fit, newest first; of the name a part is enough.
+
+        With a `reference`, as `row` takes it, no other than that; `NotFoundError` without it.
+        """
         wanted = {"method": method, "dataset": dataset, "status": status}
         return [
             row.sweep
-            for row in self.rows()
+            for row in (self.rows() if reference is None else [self.row(reference)])
             if all(value in (None, getattr(row.sweep, field)) for field, value in wanted.items())
             and (name or "").lower() in row.sweep.name.lower()
         ]

@@ -1,13 +1,13 @@
 """How the service is run: environment variables `PARETOIB_SERVICE_*`, or a `.env` file."""
 
 import re
-from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from paretoib.errors import ParetoIBError
+from paretoib.settings import is_loopback
 
 Scope = Literal["read", "write"]
 _TOKEN = re.compile(r"(?P<name>[\w.-]{1,64}):(?P<scopes>read|write|read\+write):(?P<sha256>\S+)")
@@ -83,14 +83,6 @@ def service_settings() -> ServiceSettings:
         name = ".".join(str(part) for part in first["loc"]).upper()
         where = f"setting PARETOIB_SERVICE_{name}: " if name else "service settings: "
         raise ParetoIBError(where + first["msg"].removeprefix("Value error, ")) from error
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine alone."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _token(text: str) -> dict[str, object]:

@@ -70,7 +70,7 @@ def submit(
     return _accepted(runner.submit(spec, request.state.client, key))
 
 
-@router.get("", response_model=Sweeps, responses=documented(422), summary="List sweeps")
+@router.get("", response_model=Sweeps, responses=documented(404, 422), summary="List sweeps")
 def sweeps(
     request: Request,
     library: Reading,
@@ -78,11 +78,15 @@ def sweeps(
     dataset: Annotated[str | None, Query(max_length=200)] = None,
     status: Status | None = None,
     name: Annotated[str | None, Query(max_length=200, description="or a part of one")] = None,
+    sweep: Annotated[
+        str | None,
+        Query(max_length=200, description="the one with this id, unique prefix of one, or name"),
+    ] = None,
     offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """Newest first."""
-    found = library.listed(name, method, dataset, status)
+    """Newest first. `?sweep=` finds any name, also one with a slash, which no path can hold."""
+    found = library.listed(name, method, dataset, status, sweep)
     page = tuple(found[offset : offset + limit])
     listed = Sweeps(sweeps=page, total=len(found), offset=offset, limit=limit)
     return send_document(request, listed)

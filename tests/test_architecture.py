@@ -45,6 +45,7 @@ def loaded_by(code: str) -> set[str]:
         ("import paretoib.search", HEAVY),
         ("import paretoib.tracking", HEAVY),
         ("import paretoib.cli", HEAVY),
+        ("import paretoib.client", (*HEAVY, "numpy")),
         ("import jobs.sweep", HEAVY),
         ("import paretoib.training._run", ("ray", "mlflow", "typer", "rich")),
         ("import jobs._worker", ("mlflow", "typer", "rich", "plotly", "matplotlib")),

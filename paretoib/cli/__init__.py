@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import paretoib
-from paretoib.cli import _catalogue, _read, _serve, _sweep
+from paretoib.cli import _catalogue, _read, _running, _serve, _sweep
 from paretoib.errors import ParetoIBError
 
 app = typer.Typer(
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (_sweep, _read, _serve, _catalogue):
+for _module in (_sweep, _running, _read, _serve, _catalogue):
     for _command in _module.COMMANDS:
         app.command(_command.__name__.rstrip("_"))(_command)
 
@@ -64,8 +64,8 @@ def _run(arguments: list[str], *, debug: bool) -> int:
             return command.invoke(context) or 0
     except typer.Exit as asked:
         return asked.exit_code
-    except KeyboardInterrupt:
-        return _say("interrupted", 130)
+    except KeyboardInterrupt as interrupt:
+        return _say(str(interrupt) or "interrupted", 130)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -20,8 +20,11 @@ from paretoib.tracking import PORT, ui
 HOST = "127.0.0.1"
 PATIENCE = 180.0  # seconds until everything answers
 _SCOPES = {"read": "read", "write": "read+write"}
-# What would lead a part to another cluster than the one that is started here.
-_ASTRAY = {"RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "PARETOIB_RAY_ADDRESS"}
+# What would lead a part to another cluster or service than those that are started here.
+_ASTRAY = {
+    *("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "PARETOIB_RAY_ADDRESS"),
+    *("PARETOIB_SERVER", "PARETOIB_TOKEN"),
+}
 
 
 def check_port(port: int | None) -> None:
@@ -124,11 +127,12 @@ def _environment(
 
 def _settings() -> dict[str, str]:
     """Our own settings, from wherever they came, for those who run in another folder."""
-    return {
+    found = {
         f"PARETOIB_{name.upper()}": str(value.absolute() if isinstance(value, Path) else value)
         for name, value in settings()
-        if value and name != "ray_address"
+        if value
     }
+    return {name: value for name, value in found.items() if name not in _ASTRAY}
 
 
 def _ray(scratch: str, dashboard: int, gcs: int, client: int, agent: int) -> tuple[str, ...]:

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from jobs.sweep import Progress as SweepProgress
+if TYPE_CHECKING:
+    from paretoib.records import Progress as SweepProgress
 
 _LONGEST_NAME = 18
 
@@ -28,19 +30,19 @@ def progress_bar() -> Iterator["Bar"]:
 
 
 class Bar:
-    """The bar of one sweep; `ended` says why it ended before its last trial, if it did."""
+    """The bar of one sweep; `now` is how that stood when it was last shown."""
 
     def __init__(self, progress: Progress) -> None:
-        self.ended: str | None = None
+        self.now: SweepProgress | None = None
         self._progress = progress
         # Without a total the bar only moves, as it should while Ray starts.
         self._task = progress.add_task("starting", total=None, now="")
         self._remaining = Remaining()
 
-    def show(self, now: SweepProgress) -> None:
+    def show(self, now: "SweepProgress") -> None:
         """Move on."""
-        self.ended = now.ended
-        ended = now.finished + now.stopped + now.failed
+        self.now = now
+        ended = now.over
         stopped = f"{now.stopped} stopped · " if now.stopped else ""
         name = now.sweep.name
         self._progress.update(

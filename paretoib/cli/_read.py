@@ -1,4 +1,4 @@
-"""The commands that read the store: front, compare, list, show, ui."""
+"""The commands that look at sweeps: front, compare, list, show, ui."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,21 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paretoib.cli import _render, _tables
+from paretoib.cli._place import AsJSON, Server, Sweep, at
 from paretoib.errors import ParetoIBError, StoreError
 
 if TYPE_CHECKING:
     from paretoib.records import Front, SweepInfo
 
-Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help="Id, unique prefix of one, or name.")]
 Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP...", help="Ids, prefixes, names.")]
-AsJSON = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Page = Annotated[Path | None, typer.Option("--html", help="Also write the interactive page here.")]
 Image = Annotated[Path | None, typer.Option("--png", help="Also write the picture here.")]
 
 
-def front(sweep: Sweep, as_json: AsJSON = False, html: Page = None, png: Image = None) -> None:
+def front(
+    sweep: Sweep,
+    as_json: AsJSON = False,
+    html: Page = None,
+    png: Image = None,
+    server: Server = None,
+) -> None:
     """Show a sweep's front."""
-    found = _fronts([sweep])[0]
+    found = _fronts([sweep], server)[0]
     if html or png:
         from paretoib.fronts import front_html, front_png
 
@@ -41,11 +46,12 @@ def compare(
     as_json: AsJSON = False,
     html: Page = None,
     png: Image = None,
+    server: Server = None,
 ) -> None:
     """Compare the fronts of some sweeps with those of others."""
     from paretoib.fronts import compare as compare_fronts
 
-    fronts = _fronts([*sweeps, *against])
+    fronts = _fronts([*sweeps, *against], server)
     comparison = compare_fronts(fronts[: len(sweeps)], fronts[len(sweeps) :])
     if html or png:
         from paretoib.fronts import comparison_html, comparison_png
@@ -58,20 +64,16 @@ def compare(
         _tables.comparison(comparison)
 
 
-def list_(as_json: AsJSON = False) -> None:
+def list_(as_json: AsJSON = False, server: Server = None) -> None:
     """List the sweeps, newest first."""
-    from paretoib.tracking import tracker
-
-    _render.sweeps(tracker().sweeps(), as_json)
+    _render.sweeps(at(server).sweeps(), as_json)
 
 
-def show(sweep: Sweep, as_json: AsJSON = False) -> None:
+def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
     """Show a sweep's specification and how it stands."""
-    from paretoib.tracking import tracker
-
-    store = tracker()
-    info = store.find(sweep)
-    _render.sweep(info, store.records(info.id), store.address(info.id), as_json)
+    place = at(server)
+    info = place.find(sweep)
+    _render.sweep(place.progress(info), place.address(info), as_json)
 
 
 def ui(
@@ -112,17 +114,15 @@ def spread_against(arguments: Sequence[str]) -> list[str]:
     return spread if arguments[:1] == ["compare"] and "--against" in arguments else list(arguments)
 
 
-def _fronts(references: Sequence[str]) -> "list[Front]":
-    from paretoib.tracking import read_front, tracker
-
-    store = tracker()
+def _fronts(references: Sequence[str], server: str | None) -> "list[Front]":
+    place = at(server)
     found: dict[str, SweepInfo] = {}
     for reference in references:
-        info = store.find(reference)
+        info = place.find(reference)
         if info.id in found:
             raise ParetoIBError(f"a sweep should be named once; found `{info.name}` twice")
         found[info.id] = info
-    return [read_front(store, info) for info in found.values()]
+    return [place.front(info) for info in found.values()]
 
 
 def _write(path: Path | None, content: Callable[[], bytes]) -> None:

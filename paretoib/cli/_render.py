@@ -9,7 +9,7 @@ import typer
 from paretoib.cli._tables import console, field_value, number, table
 
 if TYPE_CHECKING:
-    from paretoib.records import SweepInfo, TrialRecord
+    from paretoib.records import Progress, SweepInfo, TrialRecord
     from paretoib.specs import SweepSpec
 
 
@@ -45,20 +45,28 @@ def sweeps(infos: "Sequence[SweepInfo]", as_json: bool) -> None:
     console().print(listed)
 
 
-def sweep(info: "SweepInfo", records: "Sequence[TrialRecord]", address: str, as_json: bool) -> None:
+def sweep(now: "Progress", address: str, as_json: bool) -> None:
     """One sweep: how it stands, its spec, where to look."""
-    failed = sum(r.status != "finished" for r in records)
+    info, failed = now.sweep, now.stopped + now.failed
     if as_json:
-        document = info.model_dump(mode="json")
-        trials = {"finished": len(records) - failed, "failed": failed}
-        _print_json({"schema": 1, "sweep": document, "trials": trials, "address": address})
+        trials = {"finished": now.finished, "failed": failed}
+        _print_json({"schema": 1, "sweep": info.document, "trials": trials, "address": address})
         return
     import yaml
 
     typer.echo(f"{info.name} ({info.id}): {info.status}")
-    typer.echo(f"{len(records) - failed} trials finished, {failed} failed")
+    typer.echo(f"{now.finished} trials finished, {failed} failed")
     typer.echo(f"look: {address}\n")
     typer.echo(yaml.safe_dump(dict(info.spec), sort_keys=False, allow_unicode=True).rstrip())
+
+
+def submitted(info: "SweepInfo", address: str, as_json: bool) -> None:
+    """A sweep that a service runs from now on: its id, and where to look."""
+    if as_json:
+        _print_json({"schema": 1, "sweep": info.document, "address": address})
+        return
+    typer.echo(info.id)
+    say(f"look:     {address}")
 
 
 def spec(spec: "SweepSpec", as_json: bool) -> None:

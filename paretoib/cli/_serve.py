@@ -90,8 +90,10 @@ def _show(addresses: Mapping[str, str], tokens: Mapping[str, str], as_json: bool
         typer.echo(f"{name:<8} {address}")
     if tokens:
         typer.echo("\ntokens, shown this once:")
-    for name, token in tokens.items():
-        typer.echo(f"{name:<8} {token}")
+        for name, token in tokens.items():
+            typer.echo(f"{name:<8} {token}")
+        typer.echo("\nput one into PARETOIB_TOKEN, read to look or write to run sweeps too, and")
+        typer.echo(f"paretoib sweep --server {addresses['service']}")
 
 
 def _say(line: str) -> None:

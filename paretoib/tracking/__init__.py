@@ -6,7 +6,7 @@ MLflow is loaded when a store is opened, not when this package is imported.
 from paretoib.errors import NotFoundError
 from paretoib.tracking import _quiet  # noqa: F401  (before anything can load MLflow)
 from paretoib.tracking._failures import StoreAwayError
-from paretoib.tracking._journal import JournalTracker
+from paretoib.tracking._journal import JournalReader, JournalTracker
 from paretoib.tracking._memory import MemoryTracker
 from paretoib.tracking._read import front_of, read_front
 from paretoib.tracking._tracker import BEAT_EVERY, Ended, History, Picture, Reader, Ruler, Tracker
@@ -51,8 +51,10 @@ def reader() -> Reader:
     `StoreError` where it cannot be read.
     """
     from paretoib.tracking._mlflow_reading import MLflowReader
+    from paretoib.tracking._store import journal_folder
 
     try:
-        return MLflowReader()
+        store = MLflowReader()
     except NotFoundError:
         return MemoryTracker()
+    return JournalReader(store, journal_folder(store.uri))

@@ -10,12 +10,52 @@ from paretoib.records import Front, Status, SweepInfo, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking._journal_file import JournalFile, read
 from paretoib.tracking._journal_writer import Writer
-from paretoib.tracking._tracker import Ended, History, Picture, Ruler, Tracker
+from paretoib.tracking._tracker import Ended, History, Picture, Reader, Ruler, Tracker
 
 PATIENCE = 300.0  # seconds
 
 
-class JournalTracker:
+class JournalReader:
+    """A store to look at, with the trials that wait for it in journals of `folder`."""
+
+    def __init__(self, store: Reader, folder: Path) -> None:
+        self._store = store
+        self._folder = folder
+
+    def find(self, reference: str) -> SweepInfo:
+        return self._store.find(reference)
+
+    def sweeps(self) -> list[SweepInfo]:
+        return self._store.sweeps()
+
+    def ruler(self, sweep_id: str) -> Ruler | None:
+        return self._store.ruler(sweep_id)
+
+    def records(self, sweep_id: str) -> list[TrialRecord]:
+        # First what waits: a trial goes from there to the store, never back.
+        waiting = [one.record.model_copy(update={"history": {}}) for one in self._read(sweep_id)]
+        held = self._store.records(sweep_id)
+        return list({record.trial: record for record in (*held, *waiting)}.values())
+
+    def histories(self, sweep_id: str, trial: str) -> History:
+        waiting = (one.record for one in self._read(sweep_id) if one.record.trial == trial)
+        found = next(waiting, None)
+        return found.history if found else self._store.histories(sweep_id, trial)
+
+    def address(self, sweep_id: str) -> str:
+        return self._store.address(sweep_id)
+
+    def run_address(self, sweep_id: str, trial: str) -> str:
+        return self._store.run_address(sweep_id, trial)
+
+    def _read(self, sweep_id: str) -> Iterator[Ended]:
+        return read(self._path(sweep_id))
+
+    def _path(self, sweep_id: str) -> Path:
+        return self._folder / f"{sweep_id}.jsonl"
+
+
+class JournalTracker(JournalReader):
     """Keeps what a sweep's writer adds in a file of `folder` and writes it to `store` from there.
 
     `add` returns when the trials are safe on this machine's disk. One thread writes them to the
@@ -29,19 +69,13 @@ class JournalTracker:
     """
 
     def __init__(self, store: Tracker, folder: Path, *, patience: float = PATIENCE) -> None:
+        super().__init__(store, folder)
         self.patience = patience
-        self._store = store
-        self._folder = folder
+        self._store: Tracker = store
         self._writers: dict[str, Writer] = {}
 
     def create(self, spec: SweepSpec) -> SweepInfo:
         return self._store.create(spec)
-
-    def find(self, reference: str) -> SweepInfo:
-        return self._store.find(reference)
-
-    def sweeps(self) -> list[SweepInfo]:
-        return self._store.sweeps()
 
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         self.release(sweep_id)
@@ -60,22 +94,8 @@ class JournalTracker:
     def cancel(self, sweep_id: str) -> None:
         self._store.cancel(sweep_id)
 
-    def ruler(self, sweep_id: str) -> Ruler | None:
-        return self._store.ruler(sweep_id)
-
     def add(self, sweep_id: str, ended: Sequence[Ended]) -> None:
         self._open(sweep_id).add(ended)
-
-    def records(self, sweep_id: str) -> list[TrialRecord]:
-        # First what waits: a trial goes from there to the store, never back.
-        waiting = [one.record.model_copy(update={"history": {}}) for one in self._read(sweep_id)]
-        held = self._store.records(sweep_id)
-        return list({record.trial: record for record in (*held, *waiting)}.values())
-
-    def histories(self, sweep_id: str, trial: str) -> History:
-        waiting = (one.record for one in self._read(sweep_id) if one.record.trial == trial)
-        found = next(waiting, None)
-        return found.history if found else self._store.histories(sweep_id, trial)
 
     def update(self, sweep_id: str, front: Front) -> None:
         self._open(sweep_id).afterwards(partial(self._store.update, sweep_id, front))
@@ -105,12 +125,6 @@ class JournalTracker:
         if writer := self._writers.pop(sweep_id, None):
             writer.close()
 
-    def address(self, sweep_id: str) -> str:
-        return self._store.address(sweep_id)
-
-    def run_address(self, sweep_id: str, trial: str) -> str:
-        return self._store.run_address(sweep_id, trial)
-
     def _open(self, sweep_id: str) -> Writer:
         if sweep_id not in self._writers:
             self._writers[sweep_id] = Writer(self._store, sweep_id, self._lock(sweep_id))
@@ -119,9 +133,3 @@ class JournalTracker:
     def _lock(self, sweep_id: str) -> JournalFile:
         self._store.ruler(sweep_id)  # which knows whether there is such a sweep
         return JournalFile(self._path(sweep_id))
-
-    def _read(self, sweep_id: str) -> Iterator[Ended]:
-        return read(self._path(sweep_id))
-
-    def _path(self, sweep_id: str) -> Path:
-        return self._folder / f"{sweep_id}.jsonl"

@@ -22,9 +22,9 @@ def front_of(info: SweepInfo, records: Sequence[TrialRecord], ruler: Ruler) -> F
 
 
 def read_front(tracker: Reader, info: SweepInfo) -> Front:
-    """The front of a sweep as the store has it now; `NotFoundError` before its first trial."""
+    """The front of a sweep as the store has it now; `NotFoundError` before a trial has ended."""
     ruler = tracker.ruler(info.id)
     records = tracker.records(info.id) if ruler else []
     if ruler is None or not records:
-        raise NotFoundError(f"sweep `{info.name}` ({info.id[:8]}) has no finished trial yet")
+        raise NotFoundError(f"sweep `{info.name}` ({info.id[:8]}) has no ended trial yet")
     return front_of(info, records, ruler)

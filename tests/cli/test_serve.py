@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 
+from paretoib.cli import _parts, _serve
 from paretoib.cli._served import Family, State, end
+from paretoib.settings import settings
 
 PATIENCE = 240  # seconds; Ray takes long to start on a busy machine
 
@@ -223,6 +225,29 @@ def test_when_one_part_ends_all_do(tmp_path: Path) -> None:
         assert code == 1
         assert "error: mlflow ended by itself (exit code -9), so the others were ended" in err
         assert processes(state) == {}
+
+
+def test_the_tokens_come_with_what_to_do_with_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """A command line that goes to this very service; without new tokens there is none to set."""
+    address = {"service": "http://127.0.0.1:8001"}
+    _serve._show(address, {"read": "paretoib_r", "write": "paretoib_w"}, as_json=False)
+    out = capsys.readouterr().out
+    assert "PARETOIB_TOKEN" in out.splitlines()[-2]
+    assert out.splitlines()[-1] == "paretoib sweep --server http://127.0.0.1:8001"
+    _serve._show(address, {}, as_json=False)
+    assert capsys.readouterr().out == "service  http://127.0.0.1:8001\n"
+
+
+def test_the_parts_know_nothing_of_another_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its address nor its token is handed on to what runs sweeps."""
+    monkeypatch.setenv("PARETOIB_SERVER", "https://elsewhere.example")
+    monkeypatch.setenv("PARETOIB_TOKEN", "another's")
+    settings.cache_clear()
+    addresses = dict.fromkeys(("service", "mlflow", "ray"), "http://127.0.0.1:1")
+    environment = _parts._environment(addresses, True, {})
+    settings.cache_clear()
+    assert {"PARETOIB_SERVER", "PARETOIB_TOKEN"}.isdisjoint(environment)
+    assert "PARETOIB_STORE" in environment
 
 
 def test_what_cannot_be_is_said_in_one_line(tmp_path: Path) -> None:

@@ -178,14 +178,15 @@ def test_help_and_version_answer(run: Run, tmp_path: Path) -> None:
     assert helped.code == 0
     assert helped.out == run(tmp_path, "--help").out
     listed = helped.out.partition("Commands:\n")[2].partition("\n\n")[0]
-    names = "sweep train resume cancel front compare list show ui serve"
+    names = "sweep submit train watch resume cancel front compare list show ui serve"
     names += " methods datasets models searches"
     assert [line.split()[0] for line in listed.splitlines()] == names.split()
 
 
 def test_an_empty_store_says_what_makes_a_sweep(run: Run, tmp_path: Path) -> None:
-    """`list` of nothing is no error."""
+    """`list` of nothing is no error, and makes nothing."""
     listed = run(tmp_path, "list")
     assert (listed.code, listed.out) == (0, "")
     assert "paretoib sweep" in listed.err
     assert json.loads(run(tmp_path, "list", "--json").out)["sweeps"] == []
+    assert list(tmp_path.iterdir()) == []

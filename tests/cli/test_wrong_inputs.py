@@ -127,7 +127,7 @@ def test_a_store_in_a_read_only_folder_is_refused(run: Run, tmp_path: Path) -> N
     """With the path and the reason."""
     tmp_path.chmod(0o500)
     try:
-        refused(run(tmp_path / "store", "list"), str(tmp_path / "store"), "ermission denied")
+        refused(run(tmp_path / "store", "train"), str(tmp_path / "store"), "ermission denied")
     finally:
         tmp_path.chmod(0o700)
 

@@ -380,7 +380,7 @@ def test_a_running_sweep_has_a_front(reopen: Open) -> None:
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.begin(sweep.id, RULER)
-    with pytest.raises(NotFoundError, match="no finished trial yet"):
+    with pytest.raises(NotFoundError, match="no ended trial yet"):
         read_front(tracker, sweep)
     tracker.add(sweep.id, ended(record(0.1), record(0.2)))
     assert len(read_front(reopen(), sweep).points) == 2

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs._run import Progress, Run
-from paretoib.records import Metrics, Reference, TrialRecord
+from jobs._run import Run
+from paretoib.records import Metrics, Progress, Reference, TrialRecord
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
 from paretoib.tracking import MemoryTracker, Ruler

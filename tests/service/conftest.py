@@ -30,6 +30,12 @@ SECRETS = {"reader": "a token that reads", "writer": "a token that reads and wri
 NOWHERE = "http://127.0.0.1:9"  # where no Ray answers
 
 
+@pytest.fixture(scope="session")
+def secrets_of() -> dict[str, str]:
+    """Tokens: of `reader` and `writer`, one that is `wrong`, and `none`."""
+    return {**SECRETS, "wrong": "a token of another service", "none": ""}
+
+
 def hashed(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
@@ -281,6 +287,7 @@ class Filled:
     """A service over a store with some sweeps, which tests look at and leave alone."""
 
     served: Served
+    store: Path
     sweeps: dict[str, SweepInfo]
 
 
@@ -299,7 +306,7 @@ def filled(
         make_sweep(store, 4, name="no good", method="vib_squared", status="failed"),
     ]
     with serving(store, requests_per_minute="100000") as served:
-        yield Filled(served, {info.name: info for info in sweeps})
+        yield Filled(served, store, {info.name: info for info in sweeps})
 
 
 @pytest.fixture
@@ -307,3 +314,18 @@ def client(filled: Filled) -> Iterator[httpx.Client]:
     """A client of the filled service, with the token that reads and writes."""
     with filled.served.client() as client:
         yield client
+
+
+@pytest.fixture
+def remotely(
+    run: Callable[..., Any], tmp_path: Path, secrets_of: dict[str, str]
+) -> Callable[..., Any]:
+    """`remotely(served, "list")`: the command on a service, away from its store."""
+
+    def do(served: Any, *arguments: str, who: str = "writer") -> Any:
+        away = tmp_path / "away"
+        ended = run(away, *arguments, "--server", served.address, PARETOIB_TOKEN=secrets_of[who])
+        assert not away.exists()
+        return ended
+
+    return do

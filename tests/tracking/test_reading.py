@@ -16,6 +16,7 @@ from paretoib.records import TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
 from paretoib.tracking import Ended, reader, tracker
+from paretoib.tracking._journal_file import JournalFile
 from paretoib.tracking._mlflow import MLflowTracker
 from paretoib.tracking._mlflow_reading import MLflowReader
 from paretoib.tracking._store import journal_folder
@@ -75,6 +76,19 @@ def test_a_reader_sees_what_is_being_written(
     assert look.run_address(sweep.id, record(0).trial) != look.address(sweep.id)
     assert (configured / "journal").is_dir()
     writing.close(sweep.id, "finished", None, [])
+
+
+def test_a_reader_sees_what_waits_to_be_written(
+    configured: Path, spec: SweepSpec, record: Callable[..., TrialRecord]
+) -> None:
+    """Trials that are in the journal alone, with their histories, and each once."""
+    sweep = tracker().create(spec)
+    journal = JournalFile(configured / "journal" / f"{sweep.id}.jsonl")
+    journal.append([Ended(record(0), 1.0)])
+    journal.close()
+    look = reader()
+    assert [r.trial for r in look.records(sweep.id)] == [record(0).trial]
+    assert look.histories(sweep.id, record(0).trial) == record(0).history
 
 
 def read_only(folder: Path) -> None:

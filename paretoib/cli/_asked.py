@@ -1,0 +1,183 @@
+"""What the flags of a sweep ask for, as one `SweepSpec`."""
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from paretoib.errors import SpecError
+
+if TYPE_CHECKING:
+    from paretoib.specs import SweepSpec
+
+Method = Annotated[str | None, typer.Option(help="One of `paretoib methods`. Default: mib.")]
+Dataset = Annotated[str | None, typer.Option(help="One of `paretoib datasets`. Default: digits.")]
+Model = Annotated[str | None, typer.Option(help="One of `paretoib models`. Default: the data's.")]
+Config = Annotated[Path | None, typer.Option(help="A YAML file with a sweep; flags go over it.")]
+Epochs = Annotated[int | None, typer.Option(help="Passes over the training data.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Set any field; can be repeated."),
+]
+Name = Annotated[str | None, typer.Option(help="A name to find the sweep by.")]
+
+
+def asked(
+    method: Method = None,
+    dataset: Dataset = None,
+    model: Model = None,
+    config: Config = None,
+    search: Annotated[str | None, typer.Option(help="One of `paretoib searches`.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Trials in all, over all seeds.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Such as 0,1,2.")] = None,
+    epochs: Epochs = None,
+    set_: Set = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=SPEC",
+            help="An axis: beta=1e-4:1:16 (log-spaced), mu=lin:0.1:1:4, latent=2,8,32. "
+            "Can be repeated.",
+        ),
+    ] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=RANGE",
+            help="What a search varies: beta=1e-5:1 (logarithmic), mu=lin:0.1:1, "
+            "latent=int:2:64, or values. Can be repeated.",
+        ),
+    ] = None,
+    objectives: Annotated[
+        str | None, typer.Option(help="What a search minimises, of rate,lost,error,cost.")
+    ] = None,
+    population: Annotated[
+        int | None, typer.Option(min=1, help="Trials that a search proposes at a time.")
+    ] = None,
+    budget_seconds: Annotated[
+        float | None, typer.Option(help="Start no trial after so much time.")
+    ] = None,
+    budget_device_seconds: Annotated[
+        float | None, typer.Option(help="Nor after so much training, summed over workers.")
+    ] = None,
+    trial_seconds: Annotated[
+        float | None, typer.Option(help="Most that one trial may take.")
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Stop trials early that others are far ahead of.")
+    ] = False,
+    stop_on_plateau: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERCENT:TRIALS",
+            help="End when hypervolume has grown by no more than this in so many trials, as 1:20.",
+        ),
+    ] = None,
+    name: Name = None,
+) -> "SweepSpec":
+    """The sweep that these flags describe; `SpecError` for one that cannot be."""
+    flags = {
+        "method": method,
+        "data": dataset,
+        "model": model,
+        "search": search,
+        "trials": trials,
+        "name": name,
+        "seeds": None if seeds is None else seeds.split(","),
+        "objectives": None if objectives is None else objectives.split(","),
+        "population": population,
+        "trial_seconds": trial_seconds,
+        "budget": _given(seconds=budget_seconds, device_seconds=budget_device_seconds),
+        "prune": {} if prune else None,
+        "plateau": None if stop_on_plateau is None else _plateau(stop_on_plateau),
+    }
+    axes, ranges = _pairs(grid, "--grid"), _pairs(space, "--space")
+    return assembled(config, flags, settings(set_, epochs), axes, ranges)
+
+
+def with_flags(command: Callable[..., int]) -> Callable[..., int]:
+    """The command with the flags of `asked`; its first argument is the sweep that they describe."""
+    flags = signature(asked).parameters
+    _, *own = signature(command).parameters.values()
+
+    @wraps(command)
+    def call(**given: Any) -> int:
+        spec = asked(**{name: given.pop(name) for name in flags})
+        return command(spec, **given)
+
+    both = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*flags.values(), *own)]
+    # What the parser goes by.
+    call.__signature__ = signature(command).replace(parameters=both)  # type: ignore[attr-defined]
+    call.__annotations__ = {p.name: p.annotation for p in both}
+    return call
+
+
+def assembled(
+    config: Path | None,
+    flags: dict[str, Any],
+    settings: dict[str, Any],
+    grid: dict[str, str] | None = None,
+    space: dict[str, str] | None = None,
+) -> "SweepSpec":
+    """A config's sweep with flags, single fields, axes and ranges over it."""
+    from paretoib.specs import SweepSpec
+
+    document = _document(config)
+    if grid or flags.get("seeds"):
+        # What the file's own axes and seeds came to says nothing of others.
+        document.pop("trials", None)
+    document |= {key: value for key, value in flags.items() if value is not None}
+    return SweepSpec.assemble(document, settings, grid, space)
+
+
+def _document(config: Path | None) -> dict[str, Any]:
+    if config is None:
+        return {}
+    import yaml
+
+    try:
+        document = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"--config {config}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = " ".join(str(error).split())
+        raise SpecError(f"--config {config}: should be YAML; found {line}") from error
+    if not isinstance(document, dict):
+        raise SpecError(f"--config {config}: should be a mapping of fields; found {document!r}")
+    return document
+
+
+def _given(**limits: float | None) -> dict[str, float] | None:
+    return {name: limit for name, limit in limits.items() if limit is not None} or None
+
+
+def _plateau(text: str) -> dict[str, str]:
+    percent, colon, trials = text.partition(":")
+    if not colon:
+        raise SpecError(f"--stop-on-plateau: should be PERCENT:TRIALS, as 1:20; found `{text}`")
+    return {"percent": percent, "trials": trials}
+
+
+def settings(pairs: list[str] | None, epochs: int | None) -> dict[str, Any]:
+    """The single fields that `--set` and `--epochs` set."""
+    from paretoib.specs import parse_value
+
+    settings = {field: parse_value(text) for field, text in _pairs(pairs, "--set").items()}
+    return settings if epochs is None else settings | {"training.epochs": epochs}
+
+
+def _pairs(pairs: list[str] | None, option: str) -> dict[str, str]:
+    parsed: dict[str, str] = {}
+    for pair in pairs or ():
+        field, equals, value = pair.partition("=")
+        if not equals or not field:
+            raise SpecError(f"{option}: should be FIELD=VALUE; found `{pair}`")
+        if field in parsed:
+            raise SpecError(f"{option}: `{field}` should be given once; found it twice")
+        parsed[field] = value
+    return parsed
