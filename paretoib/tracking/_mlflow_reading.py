@@ -14,10 +14,10 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.client import MlflowClient
 
-from paretoib.errors import NotFoundError, StoreError
+from paretoib.errors import NotFoundError, StoreAwayError, StoreError
 from paretoib.records import Status, SweepInfo, TrialRecord
 from paretoib.tracking import _layout as layout
-from paretoib.tracking._failures import StoreAwayError, passes, reason
+from paretoib.tracking._failures import passes, reason
 from paretoib.tracking._find import no_trial, not_found, pick
 from paretoib.tracking._quiet import quieten
 from paretoib.tracking._store import is_server, local_folder, readable, shown, tracking_uri

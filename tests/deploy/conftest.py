@@ -118,8 +118,8 @@ def host() -> Iterator[Host]:
     """One with all that the parts need; what was in its folder is gone after the tests."""
     if not POSTGRES:
         pytest.skip("PostgreSQL's server is not installed (Debian: postgresql)")
-    if not find_spec("psycopg"):
-        pytest.skip("psycopg is not installed (extra: cluster)")
+    if not find_spec("psycopg2"):
+        pytest.skip("psycopg2 is not installed (extra: postgres)")
     # Short, for Ray's sockets; and open to PostgreSQL's own user.
     folder = Path(tempfile.mkdtemp(prefix="pib-"))
     folder.chmod(0o711)
@@ -159,6 +159,8 @@ class Container:
             "PATH": f"{folder}/bin:{Path(sys.executable).parent}:{POSTGRES[-1]}:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "HOME": str(folder),
+            # The image has the package installed; here it is this very tree.
+            "PYTHONPATH": str(ROOT),
             **given,
             MARK: self._state.mark(name),
         }
