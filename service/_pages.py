@@ -200,6 +200,6 @@ def _form() -> dict[str, Any]:
         "searching": {name: schema["properties"][name] for name in searching},
         "limited": {
             kind: schema["$defs"][kind.title()]["properties"]
-            for kind in ("budget", "prune", "plateau")
+            for kind in ("budget", "prune", "plateau", "resources")
         },
     }

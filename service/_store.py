@@ -1,10 +1,10 @@
 """The store as the service reads and marks it: MLflow's, with how each sweep stands."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from paretoib.tracking import _presence as presence
 from paretoib.tracking._layout import SWEEPS
 from paretoib.tracking._mlflow import MLflowTracker
 from paretoib.tracking._mlflow_reading import _info, _plainly
@@ -13,7 +13,8 @@ from service._documents import Counts, Row, Sweep
 # Tags of a sweep's run. MLflow's pages do not show what is called "mlflow.…".
 _SUBMITTED = "mlflow.paretoib.submitted"
 _REQUEST = "mlflow.paretoib.request"
-_WRITER = "mlflow.paretoib.writer"
+# Shown in MLflow's pages, as a failed trial's is.
+_REASON = "reason"
 
 
 class Store(MLflowTracker):
@@ -48,9 +49,14 @@ class Store(MLflowTracker):
     @_plainly
     def submitted(self, sweep_id: str, request: str | None = None) -> None:
         """The sweep is handed to Ray, now, and counts as running; it was made for this request."""
-        tags = {_SUBMITTED: datetime.now(UTC).isoformat()}
+        tags = {_SUBMITTED: datetime.now(UTC).isoformat(), _REASON: ""}
         self._log(sweep_id, tags=tags | ({_REQUEST: request} if request else {}))
         self._client.update_run(sweep_id, status="RUNNING")
+
+    @_plainly
+    def explain(self, sweep_id: str, reason: str) -> None:
+        """Why the sweep was interrupted, in one line."""
+        self._log(sweep_id, tags={_REASON: reason})
 
 
 def _row(run: Any) -> Row:
@@ -62,12 +68,13 @@ def _row(run: Any) -> Row:
         ended=_time(run.info.end_time / 1000) if run.info.end_time else None,
         trials=_counts(info.spec["trials"], metrics),
         hypervolume=metrics.get("hypervolume"),
+        reason=tags.get(_REASON) or None,
     )
-    writer = json.loads(tags.get(_WRITER, "{}"))
+    alive = presence.last_sign(tags)
     return Row(
         sweep,
         submitted=datetime.fromisoformat(tags[_SUBMITTED]) if _SUBMITTED in tags else None,
-        alive=_time(writer["alive"]) if writer else None,
+        alive=_time(alive) if alive else None,
     )
 
 
