@@ -81,10 +81,10 @@ def test_ray_gives_packs_what_the_sweep_wants() -> None:
         check=True,
     )
     halves, cores, refused = json.loads(ended.stdout)
-    assert {json.dumps(bundle) for bundle in halves["bundles"]} == {
-        '{"0": {"CPU": 1.0, "GPU": 0.5}}'
-    }
-    assert {json.dumps(bundle) for bundle in cores["bundles"]} == {'{"0": {"CPU": 2.0}}'}
+    assert halves["bundles"]
+    assert all(bundle == {"0": {"CPU": 1, "GPU": 0.5}} for bundle in halves["bundles"])
+    assert cores["bundles"]
+    assert all(bundle == {"0": {"CPU": 2}} for bundle in cores["bundles"])
     assert halves["devices"] == cores["devices"] == ["cpu", "cpu"]
     assert refused == (
         "resources: a node should have room for a pack (3 CPU); found nodes with 2 CPU and 1 GPU"
