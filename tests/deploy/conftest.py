@@ -127,13 +127,15 @@ def host() -> Iterator[Host]:
     shutil.rmtree(folder)
 
 
-# `ray`, with a /tmp of its own, as nodes in one folder disturb each other; and on loopback, which
-# Ray leaves for the machine's own address where there are several nodes.
+# `ray`, with a /tmp of its own, as nodes in one folder disturb each other; on loopback, which Ray
+# leaves for the machine's own address where there are several nodes; and blind to other containers'
+# processes: a head that comes back would find workers of the old one, and take them for a cluster.
 RAY = f"""#!{sys.executable}
 import os, sys
 from ray._private import ray_constants, services
 ray_constants.ENABLE_RAY_CLUSTER = True
 services.get_node_ip_address = lambda address=None: "127.0.0.1"
+services.find_gcs_addresses = lambda: set()
 from ray.scripts.scripts import main
 sys.argv += ["--temp-dir", os.environ["TMPDIR"]]
 main()
