@@ -148,12 +148,14 @@ class Watch:
         self._thread = Thread(target=self._follow, daemon=True)
         self._thread.start()
 
-    def whole(self) -> None:
-        """Wait for the end; nothing was told twice or taken back."""
+    def whole(self, trials: int) -> None:
+        """Wait for the end: all was told, nothing twice, and nothing was taken back."""
         self._thread.join(RIGHT)
-        assert not self._thread.is_alive(), "a sweep has ended, and who watches is not told"
+        assert self.ends[-1:] == ["finished"], "a sweep has ended, and who watches is not told"
+        assert self.points
         assert len(self.points) == len(set(self.points))
         assert self.progress == sorted(self.progress)
+        assert self.progress[-1] == trials
 
     def _follow(self) -> None:
         last = "0"
@@ -163,8 +165,9 @@ class Watch:
                 headers = {"Last-Event-ID": last}
                 with connect_sse(client, "GET", self._address, headers=headers) as source:
                     for event in source.iter_sse():
-                        last = event.id or last
-                        self._told(event.event, json.loads(event.data))
+                        if event.data:
+                            last = event.id
+                            self._told(event.event, json.loads(event.data))
             time.sleep(0.5)
 
     def _told(self, event: str, data: Any) -> None:
@@ -172,7 +175,7 @@ class Watch:
             case "point":
                 self.points.append(data["trial"])
             case "progress":
-                self.progress.append(sum(data["trials"].values()) - data["trials"]["total"])
+                self.progress.append(data["trials"]["finished"])
             case "end":
                 self.ends.append(data["status"])
 
@@ -190,10 +193,10 @@ def faults(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, ...]]]:
     """What each fault did; shown as a table in the end."""
     rows: list[tuple[str, ...]] = []
     yield rows
-    write = request.config.pluginmanager.get_plugin("terminalreporter").write_line
-    write("")
-    for row in [("killed", "trials ended", "lost", "right after", "what the sweeps did"), *rows]:
-        write(f"| {' | '.join(row)} |")
+    titles = ("killed", "trials ended", "lost", "right after", "its sweeps")
+    table = "\n".join(f"| {' | '.join(row)} |" for row in (titles, *rows))
+    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n{table}")
 
 
 def test_a_sweep_goes_from_a_request_to_its_front(cluster: Cluster) -> None:
@@ -271,9 +274,9 @@ def test_a_fault_costs_no_finished_trial(
         assert not lost
         for sweep in stopped:
             until(lambda s=sweep: resume(cluster, s), PATIENCE, "the sweep cannot be resumed")
-    for sweep, watch in zip(sweeps, watching, strict=True):
+    for sweep, watch, count in zip(sweeps, watching, (24, 12), strict=True):
         until(lambda s=sweep: cluster.status(s) == "finished", PATIENCE, "a sweep has not finished")
-        watch.whole()
+        watch.whole(count)
     trials = ended(cluster, sweeps)
     assert before.items() <= trials.items()
     assert len(trials) == TRIALS
