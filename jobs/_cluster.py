@@ -4,15 +4,17 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from jobs._interrupts import interrupts_held, termination_interrupts
-from paretoib.errors import ParetoIBError
+from paretoib.errors import ClusterError
 from paretoib.settings import Settings
+from paretoib.specs import Resources
 
 # Results live in MLflow alone: Tune's own log files, tables and reports home are switched off, and
 # what Ray prints of a lost worker, on stdout, among them: such a trial's record says why it failed.
@@ -29,6 +31,9 @@ _QUIET = {
 # What keeps a Ray of our own on loopback, whatever address it is given; meant for other systems,
 # where Ray runs on one machine alone.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
+
+
+JOINING = 60.0  # seconds that a cluster whose nodes are still starting is waited for
 
 
 @dataclass(frozen=True)
@@ -59,18 +64,20 @@ def load_ray(settings: Settings) -> None:
 
 
 @contextmanager
-def ray_instance(settings: Settings) -> Iterator[Workers]:
+def ray_instance(settings: Settings, wanted: Resources | None = None) -> Iterator[Workers]:
     """Join the cluster of the settings, or start Ray on loopback with a token of its own.
 
     Where the program is connected to Ray already, that connection is used, and kept. Raises
-    `ParetoIBError` for a cluster that cannot be joined.
+    `ClusterError` for a cluster that cannot be joined, or that has no room for a pack with the
+    resources that are wanted.
     """
+    wanted = wanted or Resources()
     load_ray(settings)
     import ray
 
     joining = bool(settings.ray_address)
     if ray.is_initialized():
-        yield _workers(ray.cluster_resources(), settings)
+        yield place(_nodes(), settings, wanted)
         return
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if joining:
@@ -88,7 +95,7 @@ def ray_instance(settings: Settings) -> Iterator[Workers]:
     try:
         # Set after Ray's own handler for SIGTERM, which ends the program on the spot.
         with termination_interrupts():
-            yield _workers(ray.cluster_resources(), settings)
+            yield place(_nodes(), settings, wanted)
     finally:
         with interrupts_held():
             ray.shutdown()
@@ -104,15 +111,65 @@ def _check_answers(address: str) -> None:
         raise _cannot_join(address, error) from error
 
 
-def _cannot_join(address: str, error: Exception) -> ParetoIBError:
+def _cannot_join(address: str, error: Exception) -> ClusterError:
     reason = str(error).partition("\n")[0]
-    return ParetoIBError(f"cannot join the Ray cluster at {address}: {reason}")
+    return ClusterError(f"cannot join the Ray cluster at {address}: {reason}")
 
 
-def _workers(resources: dict[str, float], settings: Settings) -> Workers:
-    gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
-    if gpus and not settings.device.startswith("cpu"):
-        return Workers(settings.workers or gpus, 1, 1, settings.device or "cuda")
-    count = settings.workers or max(cpus, 1)
-    # Fewer workers than cores have several threads each.
-    return Workers(count, max(1, cpus // count), 0, settings.device or "cpu")
+def place(nodes: Sequence[Mapping[str, float]], settings: Settings, wanted: Resources) -> Workers:
+    """How many packs at a time, and what each is given, on nodes with these resources of Ray's.
+
+    Raises `ClusterError` where no node has room for one: Ray would wait for such a node for ever.
+    """
+    gpus = wanted.gpus
+    if gpus is None:
+        # A device of the settings goes before what is there, unless a spec says more.
+        on_cpus = settings.device.startswith("cpu") or not any(_of(n, "GPU") >= 1 for n in nodes)
+        gpus = 0.0 if on_cpus else 1.0
+    device = settings.device or ("cuda" if gpus else "cpu")
+    if wanted.gpus == 0 and device.startswith("cuda"):
+        raise ClusterError(
+            f"resources.gpus: should be above 0 where PARETOIB_DEVICE is {device}; found 0"
+        )
+    cpus = wanted.cpus or (1 if gpus else _even_share(nodes, settings.workers))
+    room = sum(_room(node, gpus, cpus) for node in nodes)
+    if not room:
+        pack = _described({"CPU": cpus, "GPU": gpus})
+        found = ", ".join(_described(node) for node in nodes) or "nothing"
+        raise ClusterError(
+            f"resources: a node should have room for a pack ({pack}); found nodes with {found}"
+        )
+    return Workers(settings.workers or room, cpus, gpus, device)
+
+
+def _nodes() -> list[dict[str, float]]:
+    """The resources of every node that may train; waits a while for the first to join."""
+    import ray
+
+    deadline = time.monotonic() + JOINING
+    while True:
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if any(_of(node, "CPU") for node in nodes) or time.monotonic() > deadline:
+            return nodes
+        time.sleep(1)
+
+
+def _room(node: Mapping[str, float], gpus: float, cpus: int) -> int:
+    """Packs that fit on a node at a time. Ray gives no pack parts of two GPUs."""
+    by_cpus = int(_of(node, "CPU") // cpus)
+    return min(by_cpus, int(_of(node, "GPU")) * int(1 / gpus + 1e-9)) if gpus else by_cpus
+
+
+def _even_share(nodes: Sequence[Mapping[str, float]], workers: int) -> int:
+    """Cores of a worker: fewer workers than cores have several threads each, on one node."""
+    cores = [int(_of(node, "CPU")) for node in nodes]
+    return max(1, min(sum(cores) // (workers or max(1, sum(cores))), max(cores, default=1)))
+
+
+def _of(node: Mapping[str, float], resource: str) -> float:
+    return node.get(resource, 0.0)
+
+
+def _described(node: Mapping[str, float]) -> str:
+    gpus = _of(node, "GPU")
+    return f"{_of(node, 'CPU'):g} CPU" + (f" and {gpus:g} GPU" if gpus else "")

@@ -183,6 +183,7 @@ def run_packs(
             common={
                 "threads": workers.cpus,
                 "device": workers.device,
+                "share": workers.gpus,
                 "folder": str(folder.resolve()),
                 "checkpoints": str(checkpoints.resolve()),
                 "limit_seconds": spec.trial_seconds,

@@ -29,6 +29,9 @@ def train_pack(config: dict[str, Any]) -> None:
     from paretoib.training import run_trials
 
     torch.set_num_threads(max(1, config["threads"]))
+    if 0 < config["share"] < 1 and config["device"].startswith("cuda"):
+        # Beyond it the pack is halved, rather than those that it shares the GPU with.
+        torch.cuda.set_per_process_memory_fraction(config["share"])
     specs = [TrialSpec.model_validate(document) for document in json.loads(config["trials"])]
     limit = config["limit_seconds"]
     rungs = join(config["rungs"]) if config["rungs"] else None

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from paretoib.errors import ClusterError
 
 if TYPE_CHECKING:
-    from ray.job_submission import JobSubmissionClient
+    from ray.job_submission import JobDetails, JobSubmissionClient
 
 PATIENCE = 30  # seconds for an answer of the Jobs API
+_ERROR = "error: "  # what a job's last words begin with
+_LONGEST = 500  # characters of them
 _SWEEP = re.compile(r"[0-9a-f]{32}")
 _JOB = re.compile(r"([0-9a-f]{32})(?:-\d+)?")
 
@@ -66,13 +68,29 @@ class Jobs:
         with self._plainly("list"):
             return {sweep: any(jobs.values()) for sweep, jobs in self._of_sweeps().items()}
 
+    def error(self, sweep_id: str) -> str | None:
+        """The line in which the last job of a sweep said why it could not go on, if it did."""
+        with self._plainly("list"):
+            found = [
+                (job.start_time or 0, job) for sweep, job in self._listed() if sweep == sweep_id
+            ]
+        _, last = max(found, key=lambda pair: pair[0], default=(0, None))
+        lines = ((last and last.message) or "").splitlines()
+        said = next((line for line in reversed(lines) if line.startswith(_ERROR)), None)
+        return said and said.removeprefix(_ERROR)[:_LONGEST]
+
     def _of_sweeps(self) -> dict[str, dict[str, bool]]:
         """By sweep: the ids of its jobs, and whether each is active."""
         found: dict[str, dict[str, bool]] = {}
+        for sweep, job in self._listed():
+            found.setdefault(sweep, {})[str(job.submission_id)] = not job.status.is_terminal()
+        return found
+
+    def _listed(self) -> "Iterator[tuple[str, JobDetails]]":
+        """The jobs of sweeps, each with its sweep."""
         for job in self._client.list_jobs():
             if sweep := _JOB.fullmatch(job.submission_id or ""):
-                found.setdefault(sweep[1], {})[sweep[0]] = not job.status.is_terminal()
-        return found
+                yield sweep[1], job
 
     @cached_property
     def _client(self) -> "JobSubmissionClient":

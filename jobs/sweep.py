@@ -37,7 +37,7 @@ def run_sweep(
     `sweep_id` names a sweep that the store has already; the trials that it has are not run again.
     An interrupt (Ctrl-C) ends the sweep as `interrupted`, with everything that had finished kept;
     before the sweep has been written it is raised as the `KeyboardInterrupt` that it is.
-    Raises `DataError`, `StoreError`, `SpecError`, each before a sweep is made.
+    Raises `DataError`, `StoreError`, `SpecError`, `ClusterError`, each before a sweep is made.
     """
     from jobs._cluster import load_ray, ray_instance
 
@@ -45,7 +45,7 @@ def run_sweep(
     # loads torch, the data and the store.
     load_ray(settings())
     preparing = _in_background(lambda: _prepare(spec, store))
-    with ray_instance(settings()) as workers:
+    with ray_instance(settings(), spec.resources) as workers:
         from jobs._loop import run_packs
 
         opened, shape, ruler = preparing.result()
@@ -53,7 +53,13 @@ def run_sweep(
         from paretoib.training import plan_packs
 
         def plan(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
-            return plan_packs(trials, shape, workers=workers.count, device=workers.device)
+            return plan_packs(
+                trials,
+                shape,
+                workers=workers.count,
+                device=workers.device,
+                share=workers.gpus or 1.0,
+            )
 
         # From its first line in the store on, a sweep is closed however it ends.
         with interrupts_held() as caught:

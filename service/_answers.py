@@ -33,19 +33,20 @@ SweepId = Annotated[
 Offset = Annotated[int, Query(ge=0, le=10_000_000, description="How many to leave out.")]
 
 
-def settings_of(request: Request) -> ServiceSettings:
+# Not plain functions: each of those would wait for a thread.
+async def settings_of(request: Request) -> ServiceSettings:
     """The service's settings."""
     settings: ServiceSettings = request.app.state.settings
     return settings
 
 
-def library_of(request: Request) -> Library:
+async def library_of(request: Request) -> Library:
     """What the service reads with."""
     library: Library = request.app.state.library
     return library
 
 
-def runner_of(request: Request) -> Runner:
+async def runner_of(request: Request) -> Runner:
     """What the service runs sweeps with."""
     runner: Runner = request.app.state.runner
     return runner

@@ -23,12 +23,17 @@ class Counts(Document):
 
 
 class Sweep(SweepInfo):
-    """A sweep and how it stands. `hypervolume` in bits², None before the first trial has ended."""
+    """A sweep and how it stands.
+
+    `hypervolume` in bits², None before the first trial has ended. `reason`: why its job ended
+    before it began, where the job has said so.
+    """
 
     started: datetime
     ended: datetime | None
     trials: Counts
     hypervolume: float | None
+    reason: str | None = None
 
     @property
     def info(self) -> SweepInfo:

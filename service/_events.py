@@ -61,7 +61,8 @@ async def events(
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """`progress`: status, trials and hypervolume, when they change. `point`: a trial that was on
-    the front when it ended. `end`: the sweep runs no more, and the stream is over.
+    the front when it ended. `end`: the sweep runs no more, for what `reason` if its job has said
+    so, and the stream is over.
     """
     with metrics.stream():
         shown: Row | None = None
@@ -74,7 +75,8 @@ async def events(
                         yield event
                     last, shown = int(told[-1].id or 0), row
                 if row.sweep.status != "running":
-                    yield _event("end", last, {"status": row.sweep.status})
+                    said = {"reason": row.sweep.reason} if row.sweep.reason else {}
+                    yield _event("end", last, {"status": row.sweep.status, **said})
                     return
             except StoreError as error:
                 _log.warning("%s", error)

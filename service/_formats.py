@@ -3,14 +3,12 @@
 import csv
 import hashlib
 import io
-import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import Any
 
+from paretoib import fronts
 from paretoib.records import Comparison, Front
 
 _COLUMNS = (
@@ -70,62 +68,28 @@ def front_csv(front: Front) -> bytes:
     return text.getvalue().encode()
 
 
-def _front_page(front: Front) -> bytes:
-    from paretoib.fronts import front_html
-
-    return front_html(front).encode()
-
-
 def _front_picture(front: Front) -> bytes:
-    from paretoib.fronts import front_png
-
     with _drawing:
-        return front_png(front)
-
-
-def _comparison_page(comparison: Comparison) -> bytes:
-    from paretoib.fronts import comparison_html
-
-    return comparison_html(comparison).encode()
+        return fronts.front_png(front)
 
 
 def _comparison_picture(comparison: Comparison) -> bytes:
-    from paretoib.fronts import comparison_png
-
     with _drawing:
-        return comparison_png(comparison)
+        return fronts.comparison_png(comparison)
 
 
-def _figure(page: bytes) -> bytes:
-    """The figure of an interactive page, as plotly's JSON; each mark knows its trial's key.
-
-    The key is the first twelve digits, as the page's hover text shows them.
-    """
-    text = page.decode()
-    rest = text[text.index("Plotly.newPlot(") + len("Plotly.newPlot(") :]
-    parts: list[Any] = []
-    for _ in ("element", "data", "layout", "config"):
-        rest = rest.lstrip(" \n,")
-        part, end = json.JSONDecoder().raw_decode(rest)
-        parts.append(part)
-        rest = rest[end:]
-    _, data, layout, config = parts
-    for trace in data:
-        if shown := trace.get("text"):
-            trace["customdata"] = [re.findall(r"trial ([0-9a-f]{12})", text)[0] for text in shown]
-    return json.dumps({"data": data, "layout": layout, "config": config}).encode()
-
-
+_JSON, _PAGE, _PNG = "application/json", "text/html; charset=utf-8", "image/png"
+# The pictures' libraries are loaded when a name of theirs is first looked up.
 FRONTS: Mapping[str, tuple[str, Callable[[Front], bytes]]] = {
-    "json": ("application/json", lambda front: front.to_json().encode()),
+    "json": (_JSON, lambda front: front.to_json().encode()),
     "csv": ("text/csv; charset=utf-8", front_csv),
-    "html": ("text/html; charset=utf-8", _front_page),
-    "png": ("image/png", _front_picture),
-    "figure": (FIGURE, lambda front: _figure(_front_page(front))),
+    "html": (_PAGE, lambda front: fronts.front_html(front).encode()),
+    "png": (_PNG, _front_picture),
+    "figure": (FIGURE, lambda front: fronts.front_figure(front).encode()),
 }
 COMPARISONS: Mapping[str, tuple[str, Callable[[Comparison], bytes]]] = {
-    "json": ("application/json", lambda comparison: comparison.to_json().encode()),
-    "html": ("text/html; charset=utf-8", _comparison_page),
-    "png": ("image/png", _comparison_picture),
-    "figure": (FIGURE, lambda comparison: _figure(_comparison_page(comparison))),
+    "json": (_JSON, lambda comparison: comparison.to_json().encode()),
+    "html": (_PAGE, lambda comparison: fronts.comparison_html(comparison).encode()),
+    "png": (_PNG, _comparison_picture),
+    "figure": (FIGURE, lambda comparison: fronts.comparison_figure(comparison).encode()),
 }

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
 from paretoib.data import DATASETS
+from paretoib.fronts import both_sides, indicator_lines
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
 from paretoib.records import Status
@@ -113,8 +114,8 @@ def comparison_page(
         request,
         "compare.html",
         comparison=comparison,
-        rows=_words.indicator_lines(comparison),
-        both=_words.both_sides(comparison),
+        rows=indicator_lines(comparison),
+        both=both_sides(comparison),
         unsupported=[p for p in comparison.points if p.on_front and not p.supported],
         link=f"/compare?{urlencode(named)}",
     )
@@ -200,6 +201,6 @@ def _form() -> dict[str, Any]:
         "searching": {name: schema["properties"][name] for name in searching},
         "limited": {
             kind: schema["$defs"][kind.title()]["properties"]
-            for kind in ("budget", "prune", "plateau")
+            for kind in ("budget", "prune", "plateau", "resources")
         },
     }

@@ -116,8 +116,10 @@ class Runner:
             jobs = self._states()
             for row in self._library.store.running():
                 if _is_lost(row, jobs):
-                    _log.warning("sweep %s is run by nobody: interrupted", row.sweep.id)
-                    self._interrupt(row.sweep.id)
+                    reason = self._reason(row.sweep.id) if row.sweep.id in jobs else None
+                    said = reason or "it is run by nobody"
+                    _log.warning("sweep %s is interrupted: %s", row.sweep.id, said)
+                    self._interrupt(row.sweep.id, reason)
 
     def _start(self, sweep_id: str, request: str | None = None) -> None:
         self._library.store.submitted(sweep_id, request)
@@ -157,9 +159,19 @@ class Runner:
             _log.warning("%s", error)
             return False
 
-    def _interrupt(self, sweep_id: str) -> None:
+    def _reason(self, sweep_id: str) -> str | None:
+        """What the sweep's last job said of its end, if Ray still has it."""
+        try:
+            return self._jobs.error(sweep_id)
+        except ClusterError as error:
+            _log.warning("%s", error)
+            return None
+
+    def _interrupt(self, sweep_id: str, reason: str | None = None) -> None:
         """Close a sweep as its job would have."""
         store = self._library.store
+        if reason:
+            store.explain(sweep_id, reason)
         try:
             front = read_front(store, store.row(sweep_id).sweep.info)
         except NotFoundError:

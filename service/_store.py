@@ -1,40 +1,39 @@
 """The store as the service reads and marks it: MLflow's, with how each sweep stands."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from paretoib.tracking import _presence as presence
 from paretoib.tracking._layout import SWEEPS
 from paretoib.tracking._mlflow import MLflowTracker
-from paretoib.tracking._mlflow_reading import _info, _plainly
+from paretoib.tracking._mlflow_reading import info_of, plainly
 from service._documents import Counts, Row, Sweep
 
 # Tags of a sweep's run. MLflow's pages do not show what is called "mlflow.…".
 _SUBMITTED = "mlflow.paretoib.submitted"
 _REQUEST = "mlflow.paretoib.request"
-_WRITER = "mlflow.paretoib.writer"
+# Shown in MLflow's pages, as a failed trial's is.
+_REASON = "reason"
 
 
 class Store(MLflowTracker):
     """MLflow's store, with the marks that the service leaves on its sweeps."""
 
-    @_plainly
+    @plainly
     def check(self) -> None:
         """`StoreError` unless MLflow answers."""
         self._client.search_experiments(max_results=1)
 
-    @_plainly
+    @plainly
     def row(self, sweep_id: str) -> Row:
         """The sweep with this id."""
         return _row(self._run(sweep_id))
 
-    @_plainly
+    @plainly
     def rows(self, condition: str = SWEEPS) -> list[Row]:
         """All sweeps, newest first."""
-        found = self._client.search_experiments(filter_string="name LIKE 'paretoib-%'")
-        ids = [experiment.experiment_id for experiment in found]
-        return [_row(run) for run in self._search(ids, condition)] if ids else []
+        return [_row(run) for run in self._sweeps(condition)]
 
     def running(self) -> list[Row]:
         """Those that count as running."""
@@ -45,29 +44,35 @@ class Store(MLflowTracker):
         found = self.rows(f"{SWEEPS} AND tags.`{_REQUEST}` = '{request}'")
         return found[0] if found else None
 
-    @_plainly
+    @plainly
     def submitted(self, sweep_id: str, request: str | None = None) -> None:
         """The sweep is handed to Ray, now, and counts as running; it was made for this request."""
-        tags = {_SUBMITTED: datetime.now(UTC).isoformat()}
+        tags = {_SUBMITTED: datetime.now(UTC).isoformat(), _REASON: ""}
         self._log(sweep_id, tags=tags | ({_REQUEST: request} if request else {}))
         self._client.update_run(sweep_id, status="RUNNING")
+
+    @plainly
+    def explain(self, sweep_id: str, reason: str) -> None:
+        """Why the sweep was interrupted, in one line."""
+        self._log(sweep_id, tags={_REASON: reason})
 
 
 def _row(run: Any) -> Row:
     """What one of MLflow's runs says."""
-    info, metrics, tags = _info(run), run.data.metrics, run.data.tags
+    info, metrics, tags = info_of(run), run.data.metrics, run.data.tags
     sweep = Sweep(
         **dict(info),
         started=_time(run.info.start_time / 1000),
         ended=_time(run.info.end_time / 1000) if run.info.end_time else None,
         trials=_counts(info.spec["trials"], metrics),
         hypervolume=metrics.get("hypervolume"),
+        reason=tags.get(_REASON) or None,
     )
-    writer = json.loads(tags.get(_WRITER, "{}"))
+    alive = presence.last_sign(tags)
     return Row(
         sweep,
         submitted=datetime.fromisoformat(tags[_SUBMITTED]) if _SUBMITTED in tags else None,
-        alive=_time(writer["alive"]) if writer else None,
+        alive=_time(alive) if alive else None,
     )
 
 

@@ -25,9 +25,15 @@ from paretoib.fronts._indicators import (
     hypervolume,
     igd_plus,
 )
+from paretoib.fronts._table import both_sides, indicator_lines
 
 if TYPE_CHECKING:
-    from paretoib.fronts._interactive import comparison_html, front_html
+    from paretoib.fronts._interactive import (
+        comparison_figure,
+        comparison_html,
+        front_figure,
+        front_html,
+    )
     from paretoib.fronts._static import comparison_png, front_png
 
 # Before matplotlib is loaded: it tells on stderr how it looks for fonts, which is nothing to
@@ -39,8 +45,10 @@ __all__ = [
     "Reachability",
     "attainment",
     "attainment_difference",
+    "both_sides",
     "build_front",
     "compare",
+    "comparison_figure",
     "comparison_html",
     "comparison_png",
     "coverage",
@@ -49,16 +57,20 @@ __all__ = [
     "dominated_layers",
     "epsilon_additive",
     "exact_curve",
+    "front_figure",
     "front_html",
     "front_png",
     "hypervolume",
     "igd_plus",
+    "indicator_lines",
     "nondominated",
     "reachability",
 ]
 
 _PICTURES = {
+    "comparison_figure": "_interactive",
     "comparison_html": "_interactive",
+    "front_figure": "_interactive",
     "front_html": "_interactive",
     "comparison_png": "_static",
     "front_png": "_static",

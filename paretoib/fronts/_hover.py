@@ -6,6 +6,8 @@ from html import escape
 from paretoib.fronts import _drawing as d
 from paretoib.records import ComparedPoint, Point
 
+SHOWN = 12  # digits of a trial's key
+
 
 def hover(point: Point, axes: d.Plane, labels: Mapping[str, str] | None = None) -> str:
     """Every parameter, the measured numbers, and where the point stands; in plotly's HTML.
@@ -16,7 +18,7 @@ def hover(point: Point, axes: d.Plane, labels: Mapping[str, str] | None = None) 
         f"{d.short_name(name)} {d.number(value, 4) if isinstance(value, float) else value}"
         for name, value in point.params.items()
     ]
-    lines = [f"trial {point.trial[:12]}", *params, f"seed {point.seed}", *_measured(point)]
+    lines = [f"trial {point.trial[:SHOWN]}", *params, f"seed {point.seed}", *_measured(point)]
     if point.rate_bits is not None and point.rate_bits < axes.floor:
         lines.append(f"drawn at {axes.floor:g} bits, where the logarithmic axis begins")
     if point.rate_bits is not None and point.rate_bits > axes.wall:

@@ -1,5 +1,6 @@
-"""Pictures to point at: one self-contained HTML page each, by plotly, without any network."""
+"""Pictures to point at, by plotly: self-contained HTML pages without any network, or figures."""
 
+import json
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -8,10 +9,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from paretoib.fronts import _drawing as d
-from paretoib.fronts._hover import hover
+from paretoib.fronts._hover import SHOWN, hover
 from paretoib.fronts._page import indicator_table, page
 from paretoib.records import Comparison, ExactCurve, Front, Point
 
+_CONFIG = {
+    "responsive": True,
+    "displaylogo": False,
+    "modeBarButtons": [["toImage", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+}
 BAR = "rgba(154, 160, 168, 0.3)"
 """The rate's sandwich: FAINT, and fainter."""
 
@@ -19,6 +25,38 @@ BAR = "rgba(154, 160, 168, 0.3)"
 def front_html(front: Front) -> str:
     """A page with the front, its hull and every trial; pointing at one shows its parameters."""
     axes = d.plane(front.points, front.reference)
+    title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
+    lead = escape(d.front_caption(front, axes))
+    return page(title, lead, _script(_front(front, axes)), log=axes.log)
+
+
+def front_figure(front: Front) -> str:
+    """The picture alone as plotly's JSON: data, layout, config.
+
+    Each mark's `customdata` is its trial's key, as far as the hover text shows it.
+    """
+    return _json(_front(front, d.plane(front.points, front.reference)))
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """A page with the verdict, both fronts on one plane, and the table of indicators."""
+    axes = d.plane(comparison.points, comparison.reference)
+    title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
+    return page(
+        title,
+        escape(comparison.verdict),
+        _script(_comparison(comparison, axes)),
+        log=axes.log,
+        below=indicator_table(comparison),
+    )
+
+
+def comparison_figure(comparison: Comparison) -> str:
+    """The picture alone, as `front_figure` has it."""
+    return _json(_comparison(comparison, d.plane(comparison.points, comparison.reference)))
+
+
+def _front(front: Front, axes: d.Plane) -> go.Figure:
     figure = _canvas(axes, front.points)
     _exact(figure, axes, front.exact)
     _curves(figure, axes, front.points, d.INK, "")
@@ -29,13 +67,10 @@ def front_html(front: Front) -> str:
         _points(figure, axes, points, d.ALONE + label, {"symbol": symbol, **colour})
     if scale is not None:
         figure.update_layout(coloraxis=_colour_axis(scale), margin_b=105)
-    title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
-    return page(title, escape(d.front_caption(front, axes)), _script(figure), log=axes.log)
+    return figure
 
 
-def comparison_html(comparison: Comparison) -> str:
-    """A page with the verdict, both fronts on one plane, and the table of indicators."""
-    axes = d.plane(comparison.points, comparison.reference)
+def _comparison(comparison: Comparison, axes: d.Plane) -> go.Figure:
     figure = _canvas(axes, comparison.points)
     _exact(figure, axes, comparison.exact)
     labels = {"left": comparison.left.label, "right": comparison.right.label}
@@ -46,14 +81,7 @@ def comparison_html(comparison: Comparison) -> str:
         for group, name, symbol in _looks(groups):
             marker = {"symbol": symbol, "color": colour}
             _points(figure, axes, group, f"{label}, {name}", marker, labels)
-    title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
-    return page(
-        title,
-        escape(comparison.verdict),
-        _script(figure),
-        log=axes.log,
-        below=indicator_table(comparison),
-    )
+    return figure
 
 
 def _canvas(axes: d.Plane, points: Sequence[Point]) -> go.Figure:
@@ -138,6 +166,7 @@ def _points(
         name=name and escape(name),
         showlegend=name is not None,
         text=[hover(p, axes, labels) for p in points],
+        customdata=[p.trial[:SHOWN] for p in points],
         hovertemplate="%{text}<extra></extra>",
     )
 
@@ -185,9 +214,9 @@ def _script(figure: go.Figure) -> str:
         include_plotlyjs=True,
         div_id="plot",
         default_height="100%",
-        config={
-            "responsive": True,
-            "displaylogo": False,
-            "modeBarButtons": [["toImage", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
-        },
+        config=_CONFIG,
     )
+
+
+def _json(figure: go.Figure) -> str:
+    return json.dumps({**json.loads(figure.to_json()), "config": _CONFIG})

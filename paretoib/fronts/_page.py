@@ -3,8 +3,9 @@
 from html import escape
 from string import Template
 
-from paretoib.fronts._drawing import LEFT, RIGHT, duration, number
-from paretoib.records import Comparison, Interval, Sides
+from paretoib.fronts._drawing import LEFT, RIGHT
+from paretoib.fronts._table import both_sides, indicator_lines
+from paretoib.records import Comparison
 
 _PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -67,51 +68,17 @@ def page(title: str, lead: str, plot: str, *, log: bool, below: str = "") -> str
 
 def indicator_table(c: Comparison) -> str:
     """Both sides' numbers, one indicator a row."""
-    i = c.indicators
-    rows = [
-        _row("hypervolume, bits²", "more is better", i.hypervolume, 4),
-        _row("hypervolume at equal cost", "more is better", i.hypervolume_at_equal_cost, 4),
-        _row("additive ε, bits", "less is better", i.epsilon),
-        _row("IGD+ to the common front, bits", "less is better", i.igd_plus),
-        _row("share of the other front covered", "more is better", i.coverage),
-        _row("mean distance above the exact curve, bits", "less is better", i.exact_gap_bits),
-        _cells("points on the front", "", str(c.left.on_front), str(c.right.on_front)),
-        _cells("of these above the hull", "", str(c.left.unsupported), str(c.right.unsupported)),
-        _cells("seeds", "", str(len(c.left.seeds)), str(len(c.right.seeds))),
-        _cells(
-            "mean hypervolume of a seed, 95 % interval",
-            "",
-            _interval(i.intervals["hypervolume_left"]),
-            _interval(i.intervals["hypervolume_right"]),
-        ),
-        _cells("trials", "", str(c.cost.left.trials), str(c.cost.right.trials)),
-        _cells("time", "", duration(c.cost.left.seconds), duration(c.cost.right.seconds)),
-    ]
-    both = [
-        f"Hypervolume ratio {number(i.hypervolume_ratio, 4)}",
-        f"95 % interval over seeds {_interval(i.intervals['hypervolume_ratio'])}",
-        f"Mann–Whitney p {number(i.p_value, 2)}",
-        f"largest difference of attainment {number(i.attainment_difference, 2)}",
-    ]
+    *both, corner = both_sides(c)
     return (
         f'<div class="table"><table><thead><tr><th></th>'
         f'<th style="color:{LEFT}">{escape(c.left.label)}</th>'
         f'<th style="color:{RIGHT}">{escape(c.right.label)}</th></tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>\n"
+        f"<tbody>{''.join(_row(*line) for line in indicator_lines(c))}</tbody></table></div>\n"
         f"<p>{escape(' · '.join(both))}</p>\n"
-        f"<p><small>Hypervolumes are below {number(c.reference.rate_bits)} bits of rate and "
-        f"{number(c.reference.lost_bits)} lost. A dash: not known, or too few seeds.</small></p>"
+        f"<p><small>{escape(corner.capitalize())}. A dash: not known, or too few seeds.</small></p>"
     )
 
 
-def _row(name: str, sense: str, sides: Sides, digits: int = 3) -> str:
-    return _cells(name, sense, number(sides.left, digits), number(sides.right, digits))
-
-
-def _cells(name: str, sense: str, left: str, right: str) -> str:
+def _row(name: str, sense: str, left: str, right: str) -> str:
     note = f" <small>{sense}</small>" if sense else ""
     return f"<tr><th>{name}{note}</th><td>{escape(left)}</td><td>{escape(right)}</td></tr>"
-
-
-def _interval(interval: Interval | None) -> str:
-    return "–" if interval is None else f"{number(interval.low, 4)} to {number(interval.high, 4)}"

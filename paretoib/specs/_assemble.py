@@ -28,6 +28,10 @@ def assembled(
     for kind in REGISTRIES:
         if kind in fields:
             filled[kind] = fields.pop(kind)
+    # The sweep's own, which no trial has.
+    for field in [f for f in fields if f.startswith("resources.")]:
+        held = filled.get("resources") or {}
+        filled["resources"] = {**held, field.partition(".")[2]: fields.pop(field)}
     # An axis may belong to a section that the document has not got, so names come first.
     apart = ("grid", "space", "trials")
     sweep = parse({k: v for k, v in filled.items() if k not in apart})

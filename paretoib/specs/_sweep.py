@@ -23,6 +23,7 @@ from paretoib.specs._axes import log_spaced, parse_axis
 from paretoib.specs._checks import check_method, check_search
 from paretoib.specs._limits import Budget, Plateau, Prune
 from paretoib.specs._methods import METHODS, SEARCHES
+from paretoib.specs._resources import Resources
 from paretoib.specs._sections import REGISTRIES, Section, parse_section
 from paretoib.specs._space import Choices, Range, default_space, parse_space
 from paretoib.specs._trial import Training, TrialSpec, check_combination
@@ -65,6 +66,7 @@ class SweepSpec(Document):
     budget: Budget = Budget()
     prune: Prune | None = None
     plateau: Plateau | None = None
+    resources: Resources = Resources()
     trial_seconds: PositiveFloat | None = Field(None, description="most that one trial may take")
     reference: tuple[PositiveFloat, PositiveFloat] | None = None
 

@@ -3,9 +3,8 @@
 MLflow is loaded when a store is opened, not when this package is imported.
 """
 
-from paretoib.errors import NotFoundError
+from paretoib.errors import NotFoundError, StoreAwayError
 from paretoib.tracking import _quiet  # noqa: F401  (before anything can load MLflow)
-from paretoib.tracking._failures import StoreAwayError
 from paretoib.tracking._journal import JournalReader, JournalTracker
 from paretoib.tracking._memory import MemoryTracker
 from paretoib.tracking._read import front_of, read_front

@@ -16,8 +16,6 @@ import sqlite3
 import ssl
 from collections.abc import Iterator
 
-from paretoib.errors import StoreError
-
 _NETWORK = {
     errno.ENETDOWN,
     errno.ENETUNREACH,
@@ -29,10 +27,6 @@ _HELD = ("SQLITE_BUSY", "SQLITE_LOCKED")
 # Of databases with a server, by SQLSTATE: access refused, no such thing, disk full, read-only.
 _REFUSED = ("28", "42", "3D", "53100", "25006")
 _TELLING = (ConnectionError, TimeoutError, sqlite3.Error)
-
-
-class StoreAwayError(StoreError):
-    """The store cannot be reached or used just now; the same call may succeed later."""
 
 
 def passes(error: Exception, *, server: bool) -> bool:

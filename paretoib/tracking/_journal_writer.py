@@ -4,8 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from paretoib.errors import StoreError
-from paretoib.tracking._failures import StoreAwayError
+from paretoib.errors import StoreAwayError, StoreError
 from paretoib.tracking._journal_file import JournalFile
 from paretoib.tracking._tracker import Ended, Tracker
 

@@ -24,7 +24,7 @@ from paretoib.specs import SweepSpec
 from paretoib.tracking import _layout as layout
 from paretoib.tracking import _presence as presence
 from paretoib.tracking._find import check_same_ruler, one_writer
-from paretoib.tracking._mlflow_reading import MLflowReader, _info, _plainly
+from paretoib.tracking._mlflow_reading import MLflowReader, info_of, plainly
 from paretoib.tracking._progress import Progress
 from paretoib.tracking._store import (
     artifact_root,
@@ -67,7 +67,7 @@ class MLflowTracker(MLflowReader):
         super().__init__(uri)
         self._writing: dict[str, _Writing] = {}
 
-    @_plainly
+    @plainly
     def create(self, spec: SweepSpec) -> SweepInfo:
         experiment_id = self._experiment(spec.data.name)
         tags = {**layout.sweep_tags(spec), **_source()}
@@ -80,9 +80,9 @@ class MLflowTracker(MLflowReader):
         for key, value in view(spec, sweep_id, run.info.start_time).items():
             self._client.set_experiment_tag(experiment_id, key, value)
         self._write(run, [Picture("spec.json", spec.to_json().encode())])
-        return _info(run)
+        return info_of(run)
 
-    @_plainly
+    @plainly
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         run = self._run(sweep_id)
         if run.info.status == "RUNNING" and (other := presence.elsewhere(run.data.tags)):
@@ -94,17 +94,17 @@ class MLflowTracker(MLflowReader):
         if run.info.status != "RUNNING":
             self._client.update_run(sweep_id, status="RUNNING")
 
-    @_plainly
+    @plainly
     def beat(self, sweep_id: str) -> bool:
         tags = self._run(sweep_id).data.tags
         self._log(sweep_id, tags=presence.alive())
         return presence.is_cancelled(tags)
 
-    @_plainly
+    @plainly
     def cancel(self, sweep_id: str) -> None:
         self._log(self._run(sweep_id).info.run_id, tags=presence.CANCELLED)
 
-    @_plainly
+    @plainly
     def add(self, sweep_id: str, ended: Sequence[Ended]) -> None:
         # Put back when all trials are wholly there: after a failure the sweep is taken up anew.
         sweep = self._writing.pop(sweep_id, None) or self._take_up(sweep_id)
@@ -116,15 +116,15 @@ class MLflowTracker(MLflowReader):
         self._log(sweep_id, metrics=list(sweep.progress.points(ended)))
         self._writing[sweep_id] = sweep
 
-    @_plainly
+    @plainly
     def update(self, sweep_id: str, front: Front) -> None:
         self._write(self._run(sweep_id), [_document(front)])
 
-    @_plainly
+    @plainly
     def flush(self, sweep_id: str) -> None:
         self._run(sweep_id)
 
-    @_plainly
+    @plainly
     def close(
         self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
     ) -> None:

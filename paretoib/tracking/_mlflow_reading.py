@@ -14,10 +14,10 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.client import MlflowClient
 
-from paretoib.errors import NotFoundError, StoreError
+from paretoib.errors import NotFoundError, StoreAwayError, StoreError
 from paretoib.records import Status, SweepInfo, TrialRecord
 from paretoib.tracking import _layout as layout
-from paretoib.tracking._failures import StoreAwayError, passes, reason
+from paretoib.tracking._failures import passes, reason
 from paretoib.tracking._find import no_trial, not_found, pick
 from paretoib.tracking._quiet import quieten
 from paretoib.tracking._store import is_server, local_folder, readable, shown, tracking_uri
@@ -40,7 +40,7 @@ R = TypeVar("R")
 S = TypeVar("S", bound="MLflowReader")
 
 
-def _plainly(
+def plainly(
     method: Callable[Concatenate[S, A], R],
 ) -> Callable[Concatenate[S, A], R]:
     """Turn what MLflow and the file system raise into a `StoreError` of one line."""
@@ -66,32 +66,28 @@ class MLflowReader:
             except Exception as error:  # MLflow, SQLAlchemy, Alembic, a driver: each has its own
                 raise self._failure("cannot open", error) from error
 
-    @_plainly
+    @plainly
     def find(self, reference: str) -> SweepInfo:
         if re.fullmatch("[0-9a-f]{32}", reference):
             with suppress(NotFoundError):
-                return _info(self._run(reference))
+                return info_of(self._run(reference))
         return pick(reference, self.sweeps())
 
-    @_plainly
+    @plainly
     def sweeps(self) -> list[SweepInfo]:
-        pattern = layout.experiment_name("%")
-        experiments = self._client.search_experiments(filter_string=f"name LIKE '{pattern}'")
-        ids = [experiment.experiment_id for experiment in experiments]
-        runs = self._search(ids, layout.SWEEPS) if ids else ()
-        return [_info(run) for run in runs]
+        return [info_of(run) for run in self._sweeps()]
 
-    @_plainly
+    @plainly
     def ruler(self, sweep_id: str) -> Ruler | None:
         return layout.ruler_of(self._run(sweep_id).data.tags)
 
-    @_plainly
+    @plainly
     def records(self, sweep_id: str) -> list[TrialRecord]:
         experiment_id = self._run(sweep_id).info.experiment_id
         ended = self._ended(experiment_id, sweep_id, lambda run: layout.record_of(run.data.tags))
         return list({record.trial: record for _, record in ended}.values())
 
-    @_plainly
+    @plainly
     def histories(self, sweep_id: str, trial: str) -> History:
         run = self._trial(sweep_id, trial)
         with tempfile.TemporaryDirectory() as scratch:
@@ -101,11 +97,11 @@ class MLflowReader:
             document = json.loads(((path or Path(scratch)) / layout.HISTORY).read_bytes())
         return {name: tuple(values) for name, values in document.items()}
 
-    @_plainly
+    @plainly
     def address(self, sweep_id: str) -> str:
         return self._page(self._run(sweep_id))
 
-    @_plainly
+    @plainly
     def run_address(self, sweep_id: str, trial: str) -> str:
         return self._page(self._trial(sweep_id, trial))
 
@@ -133,6 +129,13 @@ class MLflowReader:
         if run.info.lifecycle_stage != "active" or not layout.is_sweep(run.data.tags):
             raise not_found(sweep_id)
         return run
+
+    def _sweeps(self, condition: str = layout.SWEEPS) -> Iterator[Run]:
+        """The runs of sweeps, newest first."""
+        pattern = layout.experiment_name("%")
+        experiments = self._client.search_experiments(filter_string=f"name LIKE '{pattern}'")
+        if ids := [experiment.experiment_id for experiment in experiments]:
+            yield from self._search(ids, condition)
 
     def _trial(self, sweep_id: str, trial: str) -> Run:
         experiment_id = self._run(sweep_id).info.experiment_id
@@ -166,7 +169,7 @@ class MLflowReader:
         return sorted(found, key=lambda pair: pair[0])
 
 
-def _info(run: Run) -> SweepInfo:
+def info_of(run: Run) -> SweepInfo:
     spec = layout.spec_of(run.data.tags)
     return SweepInfo(
         id=run.info.run_id,

@@ -25,6 +25,12 @@ def alive() -> dict[str, str]:
     return {_WRITER: json.dumps(writer)}
 
 
+def last_sign(tags: Tags) -> float | None:
+    """When the sweep's writer, if it ever had one, last gave a sign of life (seconds, epoch)."""
+    writer = json.loads(tags.get(_WRITER, "{}"))
+    return float(writer["alive"]) if writer else None
+
+
 def elsewhere(tags: Tags) -> str | None:
     """Who writes the sweep on another machine, if there was a sign of life a moment ago."""
     writer = json.loads(tags.get(_WRITER, "{}"))

@@ -19,9 +19,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from paretoib.errors import NotFoundError, StoreError
+from paretoib.errors import NotFoundError, StoreAwayError, StoreError
 from paretoib.settings import settings
-from paretoib.tracking._failures import StoreAwayError
 from paretoib.tracking._tracker import Picture
 
 _SQLITE = "sqlite:///"

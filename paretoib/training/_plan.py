@@ -16,25 +16,37 @@ _CPU_PARAMETERS, _CPU_TRIALS = 2_000_000, 16
 _GPU_PARAMETERS, _GPU_TRIALS = 400_000_000, 256
 
 
-def capacity(spec: TrialSpec, shape: tuple[int, ...], device: str) -> int:
-    """The most trials like this one that are worth training together on a device."""
+def capacity(spec: TrialSpec, shape: tuple[int, ...], device: str, *, share: float = 1.0) -> int:
+    """The most trials like this one that are worth training together on a share of a device.
+
+    A share of a GPU has as much of its memory and of its room for work.
+    """
     if device.startswith("cuda"):
-        return max(1, min(_GPU_TRIALS, _GPU_PARAMETERS // _parameters(spec, shape)))
+        fit = min(_GPU_TRIALS, _GPU_PARAMETERS // _parameters(spec, shape))
+        return max(1, int(fit * share))
     if not MODELS[spec.model.name].stack_on_cpu:
         return 1
     return max(1, min(_CPU_TRIALS, _CPU_PARAMETERS // _parameters(spec, shape)))
 
 
 def plan_packs(
-    trials: Sequence[TrialSpec], shape: tuple[int, ...], *, workers: int, device: str
+    trials: Sequence[TrialSpec],
+    shape: tuple[int, ...],
+    *,
+    workers: int,
+    device: str,
+    share: float = 1.0,
 ) -> list[list[TrialSpec]]:
-    """Trials in packs, the longest first; small enough that every worker gets its share."""
+    """Trials in packs, the longest first; small enough that every worker gets its share.
+
+    `share` is how much of a GPU a worker has.
+    """
     kinds: dict[str, list[TrialSpec]] = {}
     for trial in trials:
         kinds.setdefault(trial.pack_key, []).append(trial)
     packs: list[list[TrialSpec]] = []
     for members in kinds.values():
-        fit = ceil(len(members) / capacity(members[0], shape, device))
+        fit = ceil(len(members) / capacity(members[0], shape, device, share=share))
         share = ceil(workers * len(members) / len(trials))
         count = min(max(fit, share), len(members))
         bounds = [round(i * len(members) / count) for i in range(count + 1)]

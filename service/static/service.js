@@ -247,7 +247,8 @@ function watching(article) {
   });
   events.addEventListener("end", ({ data }) => {
     events.close();
-    const { status } = JSON.parse(data);
+    const { status, reason } = JSON.parse(data);
+    if (reason) complain(article, new Error(reason));
     const shown = element("span", status, { class: `status ${status}` });
     $("#status").replaceChildren(shown);
     $("[data-does=cancel]").hidden = true;

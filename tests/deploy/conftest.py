@@ -118,8 +118,8 @@ def host() -> Iterator[Host]:
     """One with all that the parts need; what was in its folder is gone after the tests."""
     if not POSTGRES:
         pytest.skip("PostgreSQL's server is not installed (Debian: postgresql)")
-    if not find_spec("psycopg"):
-        pytest.skip("psycopg is not installed (extra: cluster)")
+    if not find_spec("psycopg2"):
+        pytest.skip("psycopg2 is not installed (extra: postgres)")
     # Short, for Ray's sockets; and open to PostgreSQL's own user.
     folder = Path(tempfile.mkdtemp(prefix="pib-"))
     folder.chmod(0o711)
@@ -127,13 +127,15 @@ def host() -> Iterator[Host]:
     shutil.rmtree(folder)
 
 
-# `ray`, with a /tmp of its own, as nodes in one folder disturb each other; and on loopback, which
-# Ray leaves for the machine's own address where there are several nodes.
+# `ray`, with a /tmp of its own, as nodes in one folder disturb each other; on loopback, which Ray
+# leaves for the machine's own address where there are several nodes; and blind to other containers'
+# processes: a head that comes back would find workers of the old one, and take them for a cluster.
 RAY = f"""#!{sys.executable}
 import os, sys
 from ray._private import ray_constants, services
 ray_constants.ENABLE_RAY_CLUSTER = True
 services.get_node_ip_address = lambda address=None: "127.0.0.1"
+services.find_gcs_addresses = lambda: set()
 from ray.scripts.scripts import main
 sys.argv += ["--temp-dir", os.environ["TMPDIR"]]
 main()
@@ -159,6 +161,8 @@ class Container:
             "PATH": f"{folder}/bin:{Path(sys.executable).parent}:{POSTGRES[-1]}:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "HOME": str(folder),
+            # The image has the package installed; here it is this very tree.
+            "PYTHONPATH": str(ROOT),
             **given,
             MARK: self._state.mark(name),
         }

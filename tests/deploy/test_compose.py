@@ -179,6 +179,15 @@ def test_images_are_built_from_the_lock(services: dict[str, Any]) -> None:
         assert "USER paretoib" in built[target][1:]
 
 
+def test_the_image_has_the_driver_of_mlflows_database(services: dict[str, Any]) -> None:
+    """The one that its address names is what the extra installs."""
+    address = services["mlflow"]["environment"]["MLFLOW_BACKEND_STORE_URI"]
+    driver = address.partition("://")[0].partition("+")[2]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"{driver}-binary" in project["optional-dependencies"]["postgres"]
+    assert f"\n{driver}-binary==" in (ROOT / "constraints.txt").read_text()
+
+
 def test_volumes_belong_to_who_writes_them(document: dict[str, Any]) -> None:
     """Every volume of our image is mounted on a folder that the image has made for its user."""
     (made,) = [line for line in stages()["base"] if "install --directory" in line]

@@ -92,6 +92,24 @@ def test_a_sweep_is_submitted_watched_and_read(serve_cluster: Callable[..., Any]
         assert client.post(f"/sweeps/{sweep}/resume").status_code == 409
 
 
+def test_a_sweep_that_the_cluster_has_no_room_for_says_why(
+    serve_cluster: Callable[..., Any],
+) -> None:
+    """It is interrupted rather than waiting for ever, with the reason for whoever looks."""
+    with serve_cluster() as served, served.client() as client:
+        sweep = submit(client, {**SMALL, "name": "no GPU", "resources": {"gpus": 0.5}}).json()["id"]
+        found = ended(client, sweep, "interrupted")
+        assert found["reason"] == (
+            "resources: a node should have room for a pack (1 CPU and 0.5 GPU); "
+            "found nodes with 2 CPU"
+        )
+        with connect_sse(client, "GET", f"/sweeps/{sweep}/events") as source:
+            *_, last = source.iter_sse()
+        assert json.loads(last.data) == {"status": "interrupted", "reason": found["reason"]}
+        page = client.get(f"/sweeps/{sweep}", headers={"Accept": "text/html"}).text
+        assert found["reason"] in page
+
+
 def test_one_key_makes_one_sweep(serve_cluster: Callable[..., Any]) -> None:
     """Of 50 posts at a time, and of one after the service has been killed; of each client's own."""
     document = {**SMALL, "name": "once"}

@@ -182,3 +182,28 @@ def test_a_beta_set_by_hand_takes_the_place_of_the_default_grid() -> None:
     """`--set beta=0.01` is one trial a seed, not a grid that ignores it."""
     spec = SweepSpec.assemble({"method": "vib", "seeds": [0, 1]}, {"beta": "0.01"})
     assert [t.get("beta") for t in driver(spec).ask(100)] == [0.01, 0.01]
+
+
+def test_resources_are_the_sweeps_own() -> None:
+    """Set by flags over what a file has; no trial, and so no key of one, knows of them."""
+    document = {"method": "vib", "resources": {"cpus": 2}}
+    sweep = SweepSpec.assemble(document, {"resources.gpus": 0.25, "epochs": 3})
+    assert sweep.document["resources"] == {"gpus": 0.25, "cpus": 2}
+    plain = SweepSpec.assemble({"method": "vib"}, {"epochs": 3})
+    assert plain.document["resources"] == {"gpus": None, "cpus": None}
+    keys = [[trial.key for trial in driver(spec).ask(99)] for spec in (sweep, plain)]
+    assert keys[0] == keys[1]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("resources.gpus", 2, r"^resources\.gpus: should be less than or equal to 1; found 2"),
+        ("resources.cpus", 0.5, r"^resources\.cpus: should be a valid integer"),
+        ("resources.tpus", 1, r"^resources\.tpus: unknown field"),
+    ],
+)
+def test_resources_that_cannot_be_are_refused(field: str, value: Any, said: str) -> None:
+    """In one line with the field, the rule and the value."""
+    with pytest.raises(SpecError, match=said):
+        SweepSpec.assemble({"method": "vib"}, {field: value})

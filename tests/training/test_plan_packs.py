@@ -80,3 +80,14 @@ def test_a_gpu_takes_more(trial: Trial) -> None:
     small, large = trial(hidden=[16]), trial(hidden=[4096, 4096])
     assert capacity(small, SHAPE, "cpu") < capacity(small, SHAPE, "cuda") <= 1024
     assert capacity(small, SHAPE, "cuda") > capacity(large, SHAPE, "cuda") >= 1
+
+
+def test_a_share_of_a_gpu_takes_its_share_of_trials(trial: Trial) -> None:
+    """By memory and by room for work alike; never less than one, and of a CPU there is no share."""
+    for model in (trial(hidden=[16]), trial(hidden=[4096, 4096])):
+        whole = capacity(model, SHAPE, "cuda")
+        assert capacity(model, SHAPE, "cuda", share=0.25) == max(1, whole // 4)
+        assert capacity(model, SHAPE, "cpu", share=0.25) == capacity(model, SHAPE, "cpu")
+    trials = [trial(seed=s) for s in range(256)]
+    packs = plan_packs(trials, SHAPE, workers=2, device="cuda", share=0.5)
+    assert [len(pack) for pack in packs] == [128, 128]
