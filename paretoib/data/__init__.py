@@ -53,6 +53,23 @@ DATASETS: dict[str, DatasetEntry] = {
             _SPLIT_SEED,
         ),
     ),
+    "binary12": DatasetEntry(
+        "paretoib.data._binary12:load",
+        "all 4096 patterns of 12 bits in two balanced classes: information is exact",
+        "Shwartz-Ziv and Tishby 2017; imb section 5.3",
+        kind="vector",
+        params=(
+            Param(
+                "train_share",
+                float,
+                1.0,
+                "share of the patterns to train on; validation and test are all of them",
+                gt=0,
+                le=1,
+            ),
+            _SPLIT_SEED,
+        ),
+    ),
     "mnist": DatasetEntry(
         "paretoib.data._idx:load_mnist",
         "70 000 handwritten digits, 28×28",

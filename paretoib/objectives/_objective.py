@@ -23,7 +23,12 @@ class Objective(ABC):
     branches on tensors' values (it runs under `vmap`); that it draws nothing at random; and that
     it knows nothing of β, of optimisers or of Ray. Hyperparameters that its row marks `per_trial`
     come in `hyper` as scalar tensors; the others were given to the constructor.
+
+    One that is `greedy` trains a network's binary layers one after another, from the first on,
+    each in its share of the epochs; the layers below it are frozen (`Output.frozen`).
     """
+
+    greedy: bool = False
 
     @abstractmethod
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:

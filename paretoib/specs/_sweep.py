@@ -76,8 +76,10 @@ class SweepSpec(Document):
         filled = dict(document)
         method = lookup(METHODS, filled.setdefault("method", "mib"), "method")
         filled["data"] = data = parse_section("data", filled.get("data", "digits"))
-        filled.setdefault("model", DATASETS[data.name].model)
         filled.setdefault("objective", method.objective)
+        objective = parse_section("objective", filled["objective"])
+        own = method.model or OBJECTIVES[objective.name].model
+        filled.setdefault("model", own or DATASETS[data.name].model)
         filled.setdefault("weighting", method.weighting)
         filled.setdefault("search", method.search)
         search = lookup(SEARCHES, filled["search"], "search")
