@@ -12,7 +12,13 @@ from typing import Protocol, runtime_checkable
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional as F
+
+from paretoib.discrete import (
+    BernoulliEncoding,
+    BinaryLayer,
+    CategoricalEncoding,
+    CodebookPrediction,
+)
 
 LOG_2PI = math.log(2 * math.pi)
 # The width of the Gaussian whose differential entropy is zero, N(0, 1/(2πe)) (uib section 6.1).
@@ -105,83 +111,15 @@ class PointEncoding:
         return self.mean
 
 
-@dataclass(frozen=True)
-class BernoulliEncoding:
-    """p(z|x) of K independent bits, or the mean of S such: one for each sample of layers below.
-
-    `logits` (B, K), or (*S, B, K) where what is below z is sampled along S paths; z comes from the
-    first of them. Then log p(z|x) is an estimate, log of the mean over paths, and errs as a bound
-    needs it: with the path that z came from (`log_prob`) it is too large on average, without it
-    (`log_prob_apart`) too small, each by less the more paths there are.
-    """
-
-    logits: Float[Tensor, "*S B K"]
-
-    @property
-    def paths(self) -> Float[Tensor, "S B K"]:
-        """The logits with all paths along one axis."""
-        return self.logits.reshape(-1, *self.logits.shape[-2:])
-
-    @property
-    def mean(self) -> Float[Tensor, "B K"]:
-        return self.paths.sigmoid().mean(0)
-
-    @property
-    def variance(self) -> Float[Tensor, "B K"]:
-        """The variance of each bit, given each input."""
-        return self.mean * (1 - self.mean)
-
-    def sample(self, noise: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
-        return raiko(self.paths[0].sigmoid(), noise)
-
-    def double(self) -> "BernoulliEncoding":
-        """The same in double precision."""
-        return BernoulliEncoding(self.logits.double())
-
-    def log_prob(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
-        return _log_mean_exp(_log_bernoulli(z, self.paths))
-
-    def log_prob_apart(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
-        paths = self.paths
-        return _log_mean_exp(_log_bernoulli(z, paths[1:] if len(paths) > 1 else paths))
-
-    def log_prob_pairs(self, z: Float[Tensor, "N K"]) -> Float[Tensor, "N B"]:
-        # A path at a time, so that no more than (N, B) is held.
-        total = torch.full((len(z), self.logits.shape[-2]), -torch.inf).to(self.logits)
-        for logits in self.paths:
-            total = torch.logaddexp(total, z @ logits.mT - F.softplus(logits).sum(-1))
-        return total - math.log(len(self.paths))
-
-    def kl(self, prior: Float[Tensor, " K"]) -> Float[Tensor, "*S B"]:
-        """KL(p(z|·) ‖ Π_i Bernoulli(sigmoid(prior_i))) along each path (imb eq. 10)."""
-        log_ratio = self.logits - prior
-        normaliser = F.softplus(prior) - F.softplus(self.logits)
-        return (self.logits.sigmoid() * log_ratio + normaliser).sum(-1)
-
-
-def raiko(p: Float[Tensor, "*S"], noise: Float[Tensor, "*N"]) -> Float[Tensor, "*N"]:
-    """Bits with probability p from standard normal `noise`, whose gradient is that of p.
-
-    Raiko, Berglund, Alain, Dinh: Techniques for learning binary stochastic feedforward neural
-    networks, 2015 (imb section 4): right on average where what follows is linear in each bit.
-    """
-    bits = (torch.special.ndtr(noise) < p).to(p.dtype)
-    return p + (bits - p).detach()
-
-
-def _log_bernoulli(z: Float[Tensor, "B K"], logits: Float[Tensor, "S B K"]) -> Float[Tensor, "S B"]:
-    return (z * logits - F.softplus(logits)).sum(-1)
-
-
-def _log_mean_exp(values: Float[Tensor, "S B"]) -> Float[Tensor, " B"]:
-    return values.logsumexp(0) - math.log(len(values))
-
-
 class Prediction(Protocol):
     """q(y|z) for a batch of B latents, or for P samples of each: then −log q is (*P, B)."""
 
     def nll(self, y: Tensor) -> Float[Tensor, "*P B"]:
         """−log q(y_i|z_i)."""
+
+    @property
+    def expected(self) -> Float[Tensor, "*P B _"]:
+        """The probabilities of classes, or the mean of a continuous Y."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +132,10 @@ class CategoricalPrediction:
         # torch's cross-entropy loads a compiler under vmap, which takes longer than many a trial.
         index = y.expand(self.logits.shape[:-1]).unsqueeze(-1)
         return -self.logits.log_softmax(-1).gather(-1, index).squeeze(-1)
+
+    @property
+    def expected(self) -> Float[Tensor, "*P B C"]:
+        return self.logits.softmax(-1)
 
 
 @dataclass(frozen=True)
@@ -208,20 +150,9 @@ class GaussianPrediction:
         log_det = self.whitening.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         return (white.square() + LOG_2PI).sum(-1) / 2 - log_det
 
-
-@dataclass(frozen=True)
-class BinaryLayer:
-    """A stochastic layer: p(z_l|z_{l−1}), one sample of z_l, and its prior's logits (imb eq. 10).
-
-    In training `encoding` has an axis of samples for each layer below. `weight` and `bias` are
-    those of the map from the layer below, where that is a stochastic layer too.
-    """
-
-    encoding: BernoulliEncoding
-    z: Float[Tensor, "B K"]
-    prior: Float[Tensor, " K"]
-    weight: Float[Tensor, "K J"] | None = None
-    bias: Float[Tensor, " K"] | None = None
+    @property
+    def expected(self) -> Float[Tensor, "*P B d"]:
+        return self.mean
 
 
 @dataclass(frozen=True)
@@ -233,9 +164,9 @@ class Output:
     training its prediction has an axis of samples for each layer.
     """
 
-    encoding: GaussianEncoding | PointEncoding | BernoulliEncoding
+    encoding: GaussianEncoding | PointEncoding | BernoulliEncoding | CategoricalEncoding
     z: Float[Tensor, "B K"]
-    prediction: CategoricalPrediction | GaussianPrediction
+    prediction: CategoricalPrediction | GaussianPrediction | CodebookPrediction
     own: Mapping[str, Tensor] = field(default_factory=dict)
     layers: tuple[BinaryLayer, ...] = ()
     frozen: int = 0

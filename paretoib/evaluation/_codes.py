@@ -3,7 +3,7 @@
 A Gaussian code goes through `rate_bounds`. So does each layer of a network of binary ones, and the
 least of their upper bounds is taken: by the data-processing inequality I(X;Z) ≤ I(X;Z_l) for any
 layer Z_l below Z, whose p(z_l|x) may be better known (that of the first is exact). Where the states
-of all layers can be counted, nothing is sampled.
+of all layers can be counted, as those of a categorical code can, nothing is sampled.
 """
 
 import math
@@ -13,12 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paretoib.distributions import (
-    BernoulliEncoding,
-    GaussianEncoding,
-    Output,
-    standard_normal_log_prob,
-)
+from paretoib.discrete import BernoulliEncoding, CategoricalEncoding
+from paretoib.distributions import GaussianEncoding, Output, standard_normal_log_prob
 from paretoib.evaluation._rate import GaussianMarginal, RateBounds, rate_bounds
 from paretoib.models._states import countable, state_probabilities
 
@@ -43,6 +39,8 @@ def fit_marginals(output: Output) -> Fitted:
 
 def code_tables(output: Output) -> tuple[Float[Tensor, "N _"], ...]:
     """p(z_l|x) of every layer of a code whose states can be counted; of others nothing."""
+    if isinstance(output.encoding, CategoricalEncoding):
+        return (output.encoding.logits.double().softmax(-1),)
     if output.layers and countable([layer.z.shape[-1] for layer in output.layers]):
         return state_probabilities(output.layers)
     return ()

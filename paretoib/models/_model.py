@@ -23,8 +23,8 @@ from paretoib.models._noise import SharedWidth
 from paretoib.registry import lookup
 
 # What p(z|x) has: a learned width for each input and dimension, one learned width for all, the
-# fixed one whose entropy is zero, bits, or none.
-Noise = Literal["learned", "scale", "zero_entropy", "bernoulli", "none"]
+# fixed one whose entropy is zero, that of bits, that of categories, or none.
+Noise = Literal["learned", "scale", "zero_entropy", "bernoulli", "categorical", "none"]
 
 
 class Head(nn.Module):
@@ -57,6 +57,7 @@ class Head(nn.Module):
         # What the ruler has to know: samples that p(z|x) is the mean over, numbers held a code.
         self.paths, self.columns, self.countable = 1, latent, False
         self.frozen = 0  # binary layers that do not learn at present
+        self.optimal = False  # whether a categorical code's decoder is p(y|z) of the data
         self.fixed_noise = fixed_noise
         self.own = nn.ParameterDict(dict(own or {}))
         # softplus⁻¹(s) = log(eˢ − 1), written so that a large s does not overflow.
@@ -119,10 +120,10 @@ def build_model(
 ) -> Model:
     """The model that a spec's section describes, for inputs of `shape`; random initial weights.
 
-    `initial_scale` multiplies the encoder's weight matrices; `noise` says what p(z|x) has, `own`
-    what the objective learns itself, and `draws` are the samples of each binary layer for each one
-    of the layer below. Raises `SpecError` for an unknown name, inputs too small for the model, or
-    too many draws.
+    `initial_scale` multiplies the weight matrices below the latent. `noise` says what p(z|x) has,
+    `own` what the objective learns itself, and `draws` are the samples of each binary layer for
+    each one of the layer below. Raises `SpecError` for an unknown name, inputs too small for the
+    model, or too many draws.
     """
     rest, row = dict(params), lookup(MODELS, name, "model")
     latent, scale = rest.pop("latent"), rest.pop("initial_scale")
@@ -140,12 +141,16 @@ def build_model(
         from paretoib.models._sigmoid import SigmoidHead
 
         head: Head = SigmoidHead(widths, draws=draws, stochastic=noise == "bernoulli", **ends)
+    elif noise == "categorical":
+        from paretoib.models._categorical import CategoricalHead
+
+        head = CategoricalHead(latent, **ends)
     else:
         fixed = ZERO_ENTROPY_STD if noise == "zero_entropy" else None
         head = Head(latent, initial_noise=initial_noise, fixed_noise=fixed, **ends)
-    scaled = [*encoder.parameters(), *getattr(head, "layers", nn.Module()).parameters()]
+    scaled = nn.ModuleList([encoder, *getattr(head, "layers", ())])
     with torch.no_grad():
-        for parameter in scaled:
+        for parameter in scaled.parameters():
             if parameter.ndim > 1:
                 parameter.mul_(scale)
     return Model(SharedWidth(encoder) if noise == "scale" else encoder, head)

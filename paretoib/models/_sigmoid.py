@@ -13,14 +13,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from paretoib.discrete import BernoulliEncoding, BinaryLayer, raiko
 from paretoib.distributions import (
-    BernoulliEncoding,
-    BinaryLayer,
     CategoricalPrediction,
     GaussianPrediction,
     Output,
     PointEncoding,
-    raiko,
 )
 from paretoib.errors import SpecError
 from paretoib.models._linear import LinearEncoder

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from paretoib.distributions import BinaryLayer
+from paretoib.discrete import BinaryLayer
 
 MOST_BITS = 10  # of a layer whose states are counted: the 12-bit problem's widest (imb section 5.3)
 

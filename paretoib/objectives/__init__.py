@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from paretoib.registry import Entry, Param
 
-Noise = Literal["learned", "scale", "zero_entropy", "bernoulli", "none"]
+Noise = Literal["learned", "scale", "zero_entropy", "bernoulli", "categorical", "none"]
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,10 @@ class ObjectiveEntry(Entry):
 
     `losses` names what the objective returns, `prediction` first. `noise` is what p(z|x) has: a
     `learned` width for each input and dimension, one learned `scale` for all, the fixed width that
-    has `zero_entropy`, that of `bernoulli` bits, or `none` (then the rate is infinite). `betas` are
-    the ends of the grid of β that a linear sweep takes by default. `classes` says that Y has to
-    have them, and `model` what is trained by default, where that is not the data set's.
+    has `zero_entropy`, that of `bernoulli` bits or of `categorical` codes, or `none` (then the rate
+    is infinite). `betas` are the ends of the grid of β that a linear sweep takes by default.
+    `classes` says that Y has to have them, and `model` what is trained by default, where that is
+    not the data set's.
     """
 
     losses: tuple[str, ...] = ("prediction", "compression")
@@ -147,6 +148,35 @@ OBJECTIVES: dict[str, ObjectiveEntry] = {
         "paretoib.objectives._ceb:CEB",
         "KL(p(z|x) ‖ b(z|y)) with b learned: bounds I(X;Z|Y)",
         "Fischer 2020; uib section 4.2",
+    ),
+    "categorical": ObjectiveEntry(
+        "paretoib.objectives._categorical:Categorical",
+        "H[Z|Y], H[Z] or I(X;Z) of a softmax code, as sums over its categories",
+        "uib sections 5.4, 7.1",
+        noise="categorical",
+        betas=(1e-3, 1.0),
+        classes=True,
+        params=(
+            Param(
+                "loss",
+                Literal["decoder", "prediction", "uncertainty"],
+                "decoder",
+                "the decoder cross-entropy H_Θ[Y|Z], the prediction cross-entropy H_Θ[Y|X], or the "
+                "decoder uncertainty H[Y|Z], which has the optimal decoder",
+            ),
+            Param(
+                "compressed",
+                Literal["given_y", "entropy", "rate"],
+                "given_y",
+                "what compression is: H[Z|Y], H[Z] or I(X;Z)",
+            ),
+            Param(
+                "optimal_decoder",
+                bool,
+                False,
+                "q(y|z) is p(y|z) of the training data, made anew after each epoch, not learned",
+            ),
+        ),
     ),
     "imb_joint": _imb(
         "IMBJoint",

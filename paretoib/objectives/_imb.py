@@ -14,7 +14,8 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from paretoib.distributions import BinaryLayer, Output
+from paretoib.discrete import BinaryLayer
+from paretoib.distributions import Output
 from paretoib.objectives._objective import Hyper, Objective, Scalar
 
 

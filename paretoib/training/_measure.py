@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from paretoib.data._dataset import Dataset, Split
-from paretoib.distributions import CategoricalPrediction, Output
+from paretoib.distributions import Output
 from paretoib.evaluation import (
     BLOCK,
     code_rate,
@@ -19,6 +19,7 @@ from paretoib.evaluation import (
     fit_marginals,
     relevance_bound,
 )
+from paretoib.models._categorical import optimal_table
 from paretoib.records import Metrics
 from paretoib.training._stack import Stack
 
@@ -71,6 +72,7 @@ class Ruler:
         raw = self._encode(split.x)
         y = self._for_all(split.y)
         generator = _generator(split, 0)
+        samples = samples if self.head.noise else 1  # where there is none, all are the same
         nll = probabilities = torch.zeros(())
         for _ in range(samples):
             noise = self._noise(len(split), generator)
@@ -108,6 +110,17 @@ class Ruler:
 
         chunk = self._chunk(len(split), self.head.columns)
         return tuple(self.stack.map(fit, raw, noise, chunk=chunk))
+
+    @torch.no_grad()
+    def refresh_decoder(self) -> None:
+        """Make p(y|z) of the training data the decoder of every categorical code (uib 5.4)."""
+        split, classes = self.dataset.train, self.dataset.classes or 0
+
+        def table(_: Any, head: Callable[..., Output], raw: Tensor, y: Tensor) -> Tensor:
+            return optimal_table(head(raw, None).z, y, classes)
+
+        raw, y = self._encode(split.x), self._for_all(split.y)
+        self.stack.state()["head.table"].copy_(self.stack.map(table, raw, y))
 
     @property
     def exact(self) -> bool:
@@ -196,12 +209,7 @@ def _decode_mean(
 
 def _read(output: Output, y: Tensor) -> tuple[Tensor, Tensor]:
     """The same of an output; the mean over the samples that it has of each example."""
-    prediction = output.prediction
-    if isinstance(prediction, CategoricalPrediction):
-        q = prediction.logits.softmax(-1)
-    else:
-        q = prediction.mean
-    nll = prediction.nll(y)
+    nll, q = output.prediction.nll(y), output.prediction.expected
     return nll.reshape(-1, len(y)).mean(0), q.reshape(-1, *q.shape[-2:]).mean(0)
 
 

@@ -65,6 +65,9 @@ class Pack:
         measured = len(dataset.validation) if self.ruler.exact else HISTORY_INPUTS
         self.validation = dataset.validation.first(measured)
         self.sample = dataset.train.first(max(2 * HISTORY_INPUTS, 4 * latent))
+        if self.objective.optimal_decoder:
+            self.stack.head.optimal = True
+            self.ruler.refresh_decoder()
         self.epoch = 0
         self.diverged_in: list[int | None] = [None] * len(specs)
 
@@ -90,6 +93,8 @@ class Pack:
                 raise TimeoutError
         self.epoch += 1
         norms = gradient_norms([self.stack.per_trial(g) for g in step.gradients])
+        if self.objective.optimal_decoder:
+            self.ruler.refresh_decoder()
         marginals = self.ruler.fit_marginals(self.sample)
         estimates = self.ruler.estimate(self.validation, samples=1, marginals=marginals)
         layers = self.ruler.layer_information()

@@ -11,16 +11,20 @@ import torch
 from torch import Tensor
 
 from paretoib.data._load import load_dataset
-from paretoib.distributions import (
-    ZERO_ENTROPY_STD,
+from paretoib.discrete import (
     BernoulliEncoding,
     BinaryLayer,
+    CategoricalEncoding,
+    CodebookPrediction,
+    raiko,
+)
+from paretoib.distributions import (
+    ZERO_ENTROPY_STD,
     CategoricalPrediction,
     GaussianEncoding,
     GaussianPrediction,
     Output,
     PointEncoding,
-    raiko,
 )
 from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES
@@ -82,7 +86,7 @@ def take(batch: Any, trial: int) -> Any:
 
 def encode(
     name: str, values: dict[str, Any]
-) -> GaussianEncoding | PointEncoding | BernoulliEncoding:
+) -> GaussianEncoding | PointEncoding | BernoulliEncoding | CategoricalEncoding:
     """p(z|x) with the noise that the row says."""
     mean, r = values["raw"], values["r"]
     noise = OBJECTIVES[name].noise
@@ -90,6 +94,8 @@ def encode(
         return PointEncoding(mean)
     if noise == "bernoulli":
         return BernoulliEncoding(mean)
+    if noise == "categorical":
+        return CategoricalEncoding(mean)
     widths = {
         "learned": torch.nn.functional.softplus(r),
         "scale": torch.nn.functional.softplus(r[0, 0]).expand_as(mean),
@@ -100,16 +106,24 @@ def encode(
 
 def losses(name: str, objective: Objective, values: dict[str, Any]) -> Tensor:
     """One model's losses, stacked."""
+    output = out(name, values)
+    return torch.stack(objective.losses(output, values["y"], values["hyper"]))
+
+
+def out(name: str, values: dict[str, Any]) -> Output:
+    """One model's output."""
     encoding = encode(name, values)
+    if isinstance(encoding, CategoricalEncoding):
+        book = CodebookPrediction(encoding.mean, values["decoder"].log_softmax(-1))
+        return Output(encoding, encoding.mean, book, values["own"])
     z = encoding.sample(values["noise"])
     prediction = predict(z @ values["decoder"], values["y"])
-    output = Output(encoding, z, prediction, values["own"])
     if isinstance(encoding, BernoulliEncoding):  # One layer, and two samples of it.
         more = torch.stack([z, raiko(encoding.mean, -values["noise"])])
         prediction = predict(more @ values["decoder"], values["y"])
         layers = (BinaryLayer(encoding, z, values["prior"]),)
-        output = Output(encoding, z, prediction, values["own"], layers)
-    return torch.stack(objective.losses(output, values["y"], values["hyper"]))
+        return Output(encoding, z, prediction, values["own"], layers)
+    return Output(encoding, z, prediction, values["own"])
 
 
 def predict(decoded: Tensor, y: Tensor) -> CategoricalPrediction | GaussianPrediction:
@@ -128,8 +142,7 @@ def test_one_finite_scalar_for_each_named_loss(name: str, continuous: bool, exam
     assert found.isfinite().all()
     assert OBJECTIVES[name].losses[0] == "prediction"
     if OBJECTIVES[name].noise != "bernoulli":  # for which the samples' mean may be in the logarithm
-        z = encode(name, values).sample(values["noise"])
-        nll = predict(z @ values["decoder"], values["y"]).nll(values["y"])
+        nll = out(name, values).prediction.nll(values["y"])
         torch.testing.assert_close(found[0], nll.mean())
 
 

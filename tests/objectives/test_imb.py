@@ -11,13 +11,8 @@ from torch import Tensor
 from torch.distributions import Bernoulli, kl_divergence
 
 from paretoib.data._load import load_dataset
-from paretoib.distributions import (
-    BernoulliEncoding,
-    BinaryLayer,
-    CategoricalPrediction,
-    Output,
-    raiko,
-)
+from paretoib.discrete import BernoulliEncoding, BinaryLayer, raiko
+from paretoib.distributions import CategoricalPrediction, Output
 from paretoib.errors import SpecError
 from paretoib.evaluation import discrete_information
 from paretoib.models._model import build_model

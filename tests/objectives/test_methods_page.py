@@ -84,4 +84,4 @@ def test_the_papers_sizes_are_settings() -> None:
             sweep = SweepSpec.assemble({"method": method, "data": "mnist", "model": name}, widths)
             assert sweep.model.name == name
             found += 1
-    assert found == 10
+    assert found == 11
