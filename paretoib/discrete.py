@@ -49,8 +49,11 @@ class BernoulliEncoding:
         return _log_mean_exp(_log_bernoulli(z, self.paths))
 
     def log_prob_apart(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
-        paths = self.paths
-        return _log_mean_exp(_log_bernoulli(z, paths[1:] if len(paths) > 1 else paths))
+        if self.logits.ndim == 2:  # exact, whatever z was drawn with
+            return self.log_prob(z)
+        if len(self.paths) == 1:  # and nothing else is known
+            return torch.full_like(self.log_prob(z), -torch.inf)
+        return _log_mean_exp(_log_bernoulli(z, self.paths[1:]))
 
     def log_prob_pairs(self, z: Float[Tensor, "N K"]) -> Float[Tensor, "N B"]:
         # A path at a time, so that no more than (N, B) is held.
@@ -74,6 +77,16 @@ def raiko(p: Float[Tensor, "*S"], noise: Float[Tensor, "*N"]) -> Float[Tensor, "
     """
     bits = (torch.special.ndtr(noise) < p).to(p.dtype)
     return p + (bits - p).detach()
+
+
+def one_hot(y: Int[Tensor, " B"], classes: int) -> Float[Tensor, "B Y"]:
+    """1 in the column of each label, 0 elsewhere; torch's own looks at values."""
+    return (y.unsqueeze(-1) == torch.arange(classes, device=y.device)).double()
+
+
+def entropy(p: Float[Tensor, "*S"]) -> Float[Tensor, ""]:
+    """−Σ p log p in nats, with a finite gradient where p is 0."""
+    return -(p * p.clamp_min(1e-30).log()).sum()
 
 
 def _log_bernoulli(z: Float[Tensor, "B K"], logits: Float[Tensor, "S B K"]) -> Float[Tensor, "S B"]:

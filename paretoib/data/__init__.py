@@ -76,6 +76,12 @@ DATASETS: dict[str, DatasetEntry] = {
         "LeCun et al. 1998",
         params=(_SUBSET, _SPLIT_SEED),
     ),
+    "permutation_mnist": DatasetEntry(
+        "paretoib.data._permuted:load",
+        "MNIST with one random order of the pixels for all images",
+        "Goodfellow et al. 2013; uib section 7.1",
+        params=(_SUBSET, _SPLIT_SEED, Param("permutation_seed", int, 0, "seed of the order", ge=0)),
+    ),
     "fashion_mnist": DatasetEntry(
         "paretoib.data._idx:load_fashion_mnist",
         "70 000 pieces of clothing, 28×28",

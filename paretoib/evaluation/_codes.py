@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paretoib.discrete import BernoulliEncoding, CategoricalEncoding
+from paretoib.discrete import BernoulliEncoding, CategoricalEncoding, one_hot
 from paretoib.distributions import GaussianEncoding, Output, standard_normal_log_prob
 from paretoib.evaluation._rate import GaussianMarginal, RateBounds, rate_bounds
 from paretoib.models._states import countable, state_probabilities
@@ -110,7 +110,7 @@ def discrete_information(
     p: Float[Tensor, "N S"], y: Tensor, classes: int
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """(I(X;Z), I(Y;Z)) exactly, from p(z|x_i) of N equally likely inputs with labels y_i."""
-    joint = torch.nn.functional.one_hot(y, classes).to(p).mT @ p / len(p)
+    joint = one_hot(y, classes).to(p).mT @ p / len(p)
     mean = joint.sum(0)
     rate = (torch.special.entr(mean) - torch.special.entr(p).mean(0)).sum()
     independent = torch.special.entr(mean).sum() + torch.special.entr(joint.sum(1)).sum()

@@ -18,12 +18,14 @@ class ModelEntry(Entry):
     `inputs` are the kinds of data it takes. `stack_on_cpu` is off where stacking trials was
     measured to be slower than training them one by one on a CPU (convolutions). One that is
     `sigmoid` has sigmoid layers, `hidden` and the latent: binary ones for objectives whose noise is
-    `bernoulli`, deterministic ones for those without noise, and nothing for any other.
+    `bernoulli`, deterministic ones for those without noise, and nothing for any other. Sweeps have
+    its `learning_rate` by default.
     """
 
     inputs: tuple[str, ...] = ("image", "vector")
     stack_on_cpu: bool = True
     sigmoid: bool = False
+    learning_rate: float = 1e-3
 
 
 def _bottleneck(
@@ -99,6 +101,7 @@ MODELS: dict[str, ModelEntry] = {
         "sigmoid layers, each of them binary and stochastic, or none: imb's networks",
         "imb section 4, table 1",
         sigmoid=True,
+        learning_rate=1e-2,
         params=(
             Param("hidden", Widths, (64,), "widths of the layers below the latent"),
             *_bottleneck(None),

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from paretoib.discrete import CategoricalEncoding, CodebookPrediction
+from paretoib.discrete import CategoricalEncoding, CodebookPrediction, one_hot
 from paretoib.distributions import Output
 from paretoib.errors import SpecError
 from paretoib.models._model import Head
@@ -32,7 +32,7 @@ class CategoricalHead(Head):
     def __init__(self, latent: int, **head: Any) -> None:
         super().__init__(latent, initial_noise=1.0, **head)
         if self.classes is None:
-            raise SpecError("objective: a categorical code needs classes; found a continuous Y")
+            raise SpecError("objective: categorical needs classes; found a continuous Y")
         self.noise = self.training_noise = 0
         self.countable = True
         self.optimal = False
@@ -56,6 +56,6 @@ def optimal_table(
     A class that a category never stands for has a tiny probability, so that all logarithms are
     finite on other inputs too.
     """
-    joint = p.double().mT @ torch.nn.functional.one_hot(y, classes).double()
+    joint = p.double().mT @ one_hot(y, classes)
     given = joint.clamp_min(1e-12)
     return (given / given.sum(-1, keepdim=True)).log().to(p)

@@ -26,7 +26,7 @@ from paretoib.models._model import Head
 from paretoib.models._states import countable
 
 MOST_PATHS = 2**16  # samples of the last layer for each example
-RATE_PATHS = 16  # of which the ruler takes p(z|x) for the mean
+RATE_PATHS = 32  # of which the ruler takes p(z|x) for the mean
 
 
 class SigmoidEncoder(LinearEncoder):

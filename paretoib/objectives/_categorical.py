@@ -7,12 +7,10 @@ for its examples.
 
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.special import entr
 
-from paretoib.discrete import CodebookPrediction
+from paretoib.discrete import CodebookPrediction, entropy, one_hot
 from paretoib.distributions import Output
 from paretoib.errors import SpecError
 from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_loss
@@ -54,15 +52,15 @@ class Categorical(Objective):
     def _compression(self, joint: Float[Tensor, "Y C"], p: Float[Tensor, "B C"]) -> Scalar:
         if self.compressed == "given_y":
             return decoder_uncertainty(joint.mT)
-        entropy = entr(joint.sum(0)).sum()
-        return entropy - entr(p).sum(-1).mean() if self.compressed == "rate" else entropy
+        of_z = entropy(joint.sum(0))
+        return of_z - entropy(p) / len(p) if self.compressed == "rate" else of_z
 
 
 def joint_probabilities(p: Float[Tensor, "B C"], y: Tensor, classes: int) -> Float[Tensor, "Y C"]:
     """p(y, z) of a batch, from p(z|x_i) and its labels."""
-    return torch.nn.functional.one_hot(y, classes).to(p).mT @ p / len(y)
+    return one_hot(y, classes).to(p).mT @ p / len(y)
 
 
 def decoder_uncertainty(joint: Float[Tensor, "Y C"]) -> Scalar:
     """H[Y|Z] of p(y, z); H[Z|Y] of its transpose."""
-    return entr(joint).sum() - entr(joint.sum(0)).sum()
+    return entropy(joint) - entropy(joint.sum(0))

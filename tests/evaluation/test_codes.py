@@ -17,14 +17,14 @@ from paretoib.models._sigmoid import SigmoidHead
 INPUTS = 64
 
 
-def network(widths: tuple[int, ...], scale: float = 3.0) -> tuple[SigmoidHead, Tensor]:
+def network(widths: tuple[int, ...], scale: float = 12.0) -> tuple[SigmoidHead, Tensor]:
     """A network of binary layers with random weights, and the first layer's logits of inputs."""
     torch.manual_seed(1)
     head = SigmoidHead(widths, draws=1, stochastic=True, decoder=(), classes=2, target_dim=None)
     with torch.no_grad():
         for layer in head.layers:
             layer.weight.mul_(scale)
-    return head.eval(), scale * torch.randn(INPUTS, widths[0])
+    return head.eval(), 3 * torch.randn(INPUTS, widths[0])
 
 
 def output(head: SigmoidHead, raw: Tensor, paths: int, seed: int = 0) -> Output:
@@ -61,7 +61,7 @@ def test_information_of_known_codes() -> None:
     assert (float(rate), float(relevance)) == pytest.approx((math.log(8), math.log(4)))
     rate, relevance = discrete_information(one_hot[y // 2], y, 4)
     assert (float(rate), float(relevance)) == pytest.approx((math.log(2), math.log(2)))
-    rate, relevance = discrete_information(torch.full((8, 3), 1 / 3).double(), y, 4)
+    rate, relevance = discrete_information(torch.full((8, 3), 1 / 3, dtype=torch.float64), y, 4)
     assert (float(rate), float(relevance)) == pytest.approx((0, 0), abs=1e-12)
 
 
@@ -117,20 +117,22 @@ def test_samples_of_layers_below_bound_the_rate_on_both_sides(
         assert bounds is not None
         lower.append(float(bounds.lower))
         upper.append(float(bounds.upper))
+    assert float(exact) > 0.1
     assert np.mean(lower) < float(exact) + 0.02
     assert np.mean(upper) > float(exact) - 0.02
     if paths == 16:
-        assert np.mean(upper) - np.mean(lower) < 0.5
+        assert np.mean(upper) - np.mean(lower) < 0.6
 
 
 def test_no_layers_bound_is_above_that_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """By data processing: with one path, which says little of p(z|x), it is the first's."""
-    head, raw = network((2, 8), scale=8.0)
+    head, raw = network((2, 8), scale=40.0)
     monkeypatch.setattr(_states, "MOST_BITS", 0)
-    code = output(head, raw, 1)
+    code = output(head, 0.1 * raw, 1)
     last = code_rate(code, torch.zeros(0), torch.ones(()), ())
     first = Output(code.layers[0].encoding, code.layers[0].z, code.prediction, {}, code.layers[:1])
     below = code_rate(first, torch.zeros(0), torch.ones(()), ())
     assert last is not None
     assert below is not None
-    assert float(last.upper) == float(below.upper) < 2 * math.log(2)
+    assert float(last.upper) == float(below.upper) < 0.3
+    assert float(last.lower) == 0  # as nothing but the path itself is known

@@ -64,7 +64,8 @@ def test_samples_up_to_a_layer_are_outside_the_logarithm_and_those_beyond_inside
 def test_compression_is_torchs_divergence_of_bits(draw: Draw) -> None:
     """Σ_i KL(Bernoulli(p_i) ‖ Bernoulli(r_i)), averaged over examples and samples below."""
     for layer in sampled(draw).layers:
-        each = kl_divergence(Bernoulli(logits=layer.encoding.logits), Bernoulli(logits=layer.prior))
+        logits, prior = torch.broadcast_tensors(layer.encoding.logits, layer.prior)
+        each = kl_divergence(Bernoulli(logits=logits), Bernoulli(logits=prior))
         torch.testing.assert_close(compression(layer), each.sum(-1).mean())
 
 
@@ -118,10 +119,10 @@ def test_a_small_networks_losses_are_those_of_all_its_states(draw: Draw) -> None
     kl2 = kl_divergence(Bernoulli(logits=logits), half).sum(-1)
     kl = [kl_divergence(Bernoulli(logits=raw), half).sum(-1).mean(), (p1.T @ kl2).mean()]
     for level, expected in enumerate(vcr):
-        found = conditional_relevance(output, Y, level)
+        found = conditional_relevance(output, Y, level).detach()
         assert float(found) == pytest.approx(float(expected), abs=0.01), level
     for layer, expected in zip(output.layers, kl, strict=True):
-        assert float(compression(layer)) == pytest.approx(float(expected), abs=0.01)
+        assert float(compression(layer).detach()) == pytest.approx(float(expected), abs=0.01)
 
 
 def test_the_best_prior_is_the_mean_and_gives_a_single_bits_information(draw: Draw) -> None:
@@ -244,3 +245,14 @@ def test_sigmoid_layers_take_bits_or_no_noise() -> None:
     for method, found in product(("imb_joint", "imb_greedy", "sfnn", "det"), ("mlp", "resnet18")):
         assert SweepSpec.from_document({"method": method, "model": found}).model.name == found
         assert SweepSpec.from_document({"method": method}).model.name == "sigmoid"
+
+
+def test_a_sweep_of_sigmoid_layers_has_their_learning_rate() -> None:
+    """Unless another is set; whatever else of the training is."""
+
+    def rate(**document: Any) -> float:
+        return SweepSpec.from_document({"method": "sfnn", **document}).training.learning_rate
+
+    assert rate() == rate(training={"epochs": 3}) == 0.01
+    assert rate(training={"learning_rate": 0.5}) == 0.5
+    assert rate(model="mlp") == 1e-3

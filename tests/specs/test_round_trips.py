@@ -99,6 +99,7 @@ def test_an_empty_document_is_mib_on_digits() -> None:
         "iterations": 100,
     }
     assert document["training"] == {
+        "optimiser": "adam",
         "epochs": 50,
         "batch_size": 128,
         "learning_rate": 1e-3,
