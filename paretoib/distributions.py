@@ -13,6 +13,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from paretoib.discrete import (
+    BernoulliEncoding,
+    BinaryLayer,
+    CategoricalEncoding,
+    CodebookPrediction,
+)
+
 LOG_2PI = math.log(2 * math.pi)
 # The width of the Gaussian whose differential entropy is zero, N(0, 1/(2πe)) (uib section 6.1).
 ZERO_ENTROPY_STD = (2 * math.pi * math.e) ** -0.5
@@ -31,6 +38,9 @@ class Encoding(Protocol):
 
     def log_prob(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
         """log p(z_i|x_i)."""
+
+    def log_prob_apart(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
+        """The same from nothing that z was drawn with; another number only for an estimate."""
 
     def log_prob_pairs(self, z: Float[Tensor, "N K"]) -> Float[Tensor, "N B"]:
         """log p(z_i|x_j) for every pair."""
@@ -54,6 +64,9 @@ class GaussianEncoding:
     def log_prob(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
         normal = ((z - self.mean) / self.std).square() + LOG_2PI
         return -(normal / 2 + self.std.log()).sum(-1)
+
+    def log_prob_apart(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
+        return self.log_prob(z)
 
     def double(self) -> "GaussianEncoding":
         """The same in double precision."""
@@ -99,47 +112,64 @@ class PointEncoding:
 
 
 class Prediction(Protocol):
-    """q(y|z) for a batch of B latents."""
+    """q(y|z) for a batch of B latents, or for P samples of each: then −log q is (*P, B)."""
 
-    def nll(self, y: Tensor) -> Float[Tensor, " B"]:
+    def nll(self, y: Tensor) -> Float[Tensor, "*P B"]:
         """−log q(y_i|z_i)."""
+
+    @property
+    def expected(self) -> Float[Tensor, "*P B _"]:
+        """The probabilities of classes, or the mean of a continuous Y."""
 
 
 @dataclass(frozen=True)
 class CategoricalPrediction:
     """q(y|z) over C classes."""
 
-    logits: Float[Tensor, "B C"]
+    logits: Float[Tensor, "*P B C"]
 
-    def nll(self, y: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
+    def nll(self, y: Int[Tensor, " B"]) -> Float[Tensor, "*P B"]:
         # torch's cross-entropy loads a compiler under vmap, which takes longer than many a trial.
-        return -self.logits.log_softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1)
+        index = y.expand(self.logits.shape[:-1]).unsqueeze(-1)
+        return -self.logits.log_softmax(-1).gather(-1, index).squeeze(-1)
+
+    @property
+    def expected(self) -> Float[Tensor, "*P B C"]:
+        return self.logits.softmax(-1)
 
 
 @dataclass(frozen=True)
 class GaussianPrediction:
     """q(y|z) = N(mean, (WᵀW)⁻¹) with W the lower-triangular `whitening`, one for all inputs."""
 
-    mean: Float[Tensor, "B d"]
+    mean: Float[Tensor, "*P B d"]
     whitening: Float[Tensor, "d d"]
 
-    def nll(self, y: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
+    def nll(self, y: Float[Tensor, "B d"]) -> Float[Tensor, "*P B"]:
         white = (y - self.mean) @ self.whitening.mT
         log_det = self.whitening.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         return (white.square() + LOG_2PI).sum(-1) / 2 - log_det
+
+    @property
+    def expected(self) -> Float[Tensor, "*P B d"]:
+        return self.mean
 
 
 @dataclass(frozen=True)
 class Output:
     """A model's output on a batch: p(z|x), one sample of z, and q(y|z).
 
-    `own` are the objective's own parameters, where it has any.
+    `own` are the objective's own parameters, where it has any. `layers` are those of a network of
+    binary layers, of which z is the last; the first `frozen` of them do not learn at present. In
+    training its prediction has an axis of samples for each layer.
     """
 
-    encoding: GaussianEncoding | PointEncoding
+    encoding: GaussianEncoding | PointEncoding | BernoulliEncoding | CategoricalEncoding
     z: Float[Tensor, "B K"]
-    prediction: CategoricalPrediction | GaussianPrediction
+    prediction: CategoricalPrediction | GaussianPrediction | CodebookPrediction
     own: Mapping[str, Tensor] = field(default_factory=dict)
+    layers: tuple[BinaryLayer, ...] = ()
+    frozen: int = 0
 
     @property
     def gaussian(self) -> GaussianEncoding:

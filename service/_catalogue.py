@@ -53,6 +53,7 @@ def method_rows() -> Rows:
             "paper": method.paper,
             "objective": method.objective,
             "weighting": method.weighting,
+            "model": method.model or OBJECTIVES[method.objective].model,
             "search": method.search,
             "fields": fields("objective", method.objective) | fields("weighting", method.weighting),
         }

@@ -53,11 +53,34 @@ DATASETS: dict[str, DatasetEntry] = {
             _SPLIT_SEED,
         ),
     ),
+    "binary12": DatasetEntry(
+        "paretoib.data._binary12:load",
+        "all 4096 patterns of 12 bits in two balanced classes: information is exact",
+        "Shwartz-Ziv and Tishby 2017; imb section 5.3",
+        kind="vector",
+        params=(
+            Param(
+                "train_share",
+                float,
+                1.0,
+                "share of the patterns to train on; validation and test are all of them",
+                gt=0,
+                le=1,
+            ),
+            _SPLIT_SEED,
+        ),
+    ),
     "mnist": DatasetEntry(
         "paretoib.data._idx:load_mnist",
         "70 000 handwritten digits, 28×28",
         "LeCun et al. 1998",
         params=(_SUBSET, _SPLIT_SEED),
+    ),
+    "permutation_mnist": DatasetEntry(
+        "paretoib.data._permuted:load",
+        "MNIST with one random order of the pixels for all images",
+        "Goodfellow et al. 2013; uib section 7.1",
+        params=(_SUBSET, _SPLIT_SEED, Param("permutation_seed", int, 0, "seed of the order", ge=0)),
     ),
     "fashion_mnist": DatasetEntry(
         "paretoib.data._idx:load_fashion_mnist",

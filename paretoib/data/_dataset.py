@@ -31,7 +31,8 @@ class Dataset:
 
     `classes` is the number of classes, or None where Y is continuous; then `target_dim` is Y's
     dimension, `target_entropy` its differential entropy h(Y) in nats, and `ceiling` = I(X;Y) in
-    nats takes the place of H(Y) as the most that any code can tell of Y.
+    nats takes the place of H(Y) as the most that any code can tell of Y. `complete` says that
+    validation and test are all inputs there are, equally likely: means over them are exact.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Dataset:
     target_dim: int | None = None
     target_entropy: float | None = None
     ceiling: float | None = None
+    complete: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -1,6 +1,22 @@
 """One ruler for all methods: rate and relevance with their bounds."""
 
+from paretoib.evaluation._codes import (
+    code_rate,
+    code_tables,
+    discrete_information,
+    fit_marginals,
+)
 from paretoib.evaluation._rate import BLOCK, GaussianMarginal, RateBounds, rate_bounds
 from paretoib.evaluation._relevance import relevance_bound
 
-__all__ = ["BLOCK", "GaussianMarginal", "RateBounds", "rate_bounds", "relevance_bound"]
+__all__ = [
+    "BLOCK",
+    "GaussianMarginal",
+    "RateBounds",
+    "code_rate",
+    "code_tables",
+    "discrete_information",
+    "fit_marginals",
+    "rate_bounds",
+    "relevance_bound",
+]

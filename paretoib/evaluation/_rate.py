@@ -35,14 +35,17 @@ def rate_bounds(
     Lower: E log p(z_i|x_i) − log 1/N Σ_j p(z_i|x_j); it cannot exceed log N. Upper: the least of
     the leave-one-out mixture, E log p(z_i|x_i) − log 1/(N−1) Σ_{j≠i} p(z_i|x_j), and of
     E log p(z_i|x_i) − log q(z_i) for each marginal, given as log q(z_i). Every density q gives an
-    upper bound, so more of them can only tighten it.
+    upper bound, so more of them can only tighten it. Where p(z|x) is an estimate (a mean over
+    samples of what lies between), the upper bound takes the one that is too large on average for
+    log p(z_i|x_i), the lower one that which knows nothing of z_i: both are bounds all the same.
     """
     count = len(z)
     own = encoding.log_prob(z).double()
     others = torch.cat(
         [_others(encoding.log_prob_pairs(z[i : i + BLOCK]), i) for i in range(0, count, BLOCK)]
     )
-    mixture = torch.logaddexp(others, own) - math.log(count)
+    apart = encoding.log_prob_apart(z).double()
+    mixture = torch.logaddexp(others, apart) - math.log(count)
     leave_one_out = others - math.log(count - 1)
     samples = torch.stack([own - leave_one_out, *(own - q for q in marginals)])
     means = samples.mean(-1)
@@ -50,7 +53,7 @@ def rate_bounds(
     errors = samples.std(-1) / math.sqrt(count)
     # Mutual information is never negative, which a Monte Carlo mean near 0 does not know.
     upper = upper.clamp_min(0)
-    lower = torch.minimum((own - mixture).mean().clamp_min(0), upper)
+    lower = torch.minimum((apart - mixture).mean().clamp_min(0), upper)
     return RateBounds(lower, upper, errors.gather(0, tightest.unsqueeze(0)).squeeze(0))
 
 

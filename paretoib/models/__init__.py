@@ -16,16 +16,30 @@ class ModelEntry(Entry):
     """A row of `MODELS`.
 
     `inputs` are the kinds of data it takes. `stack_on_cpu` is off where stacking trials was
-    measured to be slower than training them one by one on a CPU (convolutions).
+    measured to be slower than training them one by one on a CPU (convolutions). One that is
+    `sigmoid` has sigmoid layers, `hidden` and the latent: binary ones for objectives whose noise is
+    `bernoulli`, deterministic ones for those without noise, and nothing for any other. Sweeps have
+    its `learning_rate` by default.
     """
 
     inputs: tuple[str, ...] = ("image", "vector")
     stack_on_cpu: bool = True
+    sigmoid: bool = False
+    learning_rate: float = 1e-3
 
 
 def _bottleneck(
-    initial_noise: float, latent: int = 32, decoder: tuple[int, ...] = ()
+    initial_noise: float | None, latent: int = 32, decoder: tuple[int, ...] = ()
 ) -> tuple[Param, ...]:
+    noise = Param(
+        "initial_noise",
+        float,
+        initial_noise,
+        "s that p(z|x) = N(m, s²) starts with, about; it sets the rate that training starts at",
+        gt=0,
+        le=1e3,
+        per_trial=True,
+    )
     return (
         Param("latent", int, latent, "K, dimensions of the latent Z", ge=1, le=65_536),
         Param(
@@ -43,15 +57,7 @@ def _bottleneck(
             le=1e3,
             per_trial=True,
         ),
-        Param(
-            "initial_noise",
-            float,
-            initial_noise,
-            "s that p(z|x) = N(m, s²) starts with, about; it sets the rate that training starts at",
-            gt=0,
-            le=1e3,
-            per_trial=True,
-        ),
+        *([] if initial_noise is None else [noise]),
     )
 
 
@@ -89,6 +95,17 @@ MODELS: dict[str, ModelEntry] = {
         "a linear map with the same noise for every input; optimal for `gaussian`",
         "Chechik et al. 2005",
         params=_bottleneck(math.log(2)),
+    ),
+    "sigmoid": ModelEntry(
+        "paretoib.models._sigmoid:SigmoidEncoder",
+        "sigmoid layers, each of them binary and stochastic, or none: imb's networks",
+        "imb section 4, table 1",
+        sigmoid=True,
+        learning_rate=1e-2,
+        params=(
+            Param("hidden", Widths, (64,), "widths of the layers below the latent"),
+            *_bottleneck(None),
+        ),
     ),
     "resnet18": ModelEntry(
         "paretoib.models._resnet:ResNet18Encoder",

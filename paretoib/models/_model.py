@@ -23,8 +23,8 @@ from paretoib.models._noise import SharedWidth
 from paretoib.registry import lookup
 
 # What p(z|x) has: a learned width for each input and dimension, one learned width for all, the
-# fixed one whose entropy is zero, or none.
-Noise = Literal["learned", "scale", "zero_entropy", "none"]
+# fixed one whose entropy is zero, that of bits, that of categories, or none.
+Noise = Literal["learned", "scale", "zero_entropy", "bernoulli", "categorical", "none"]
 
 
 class Head(nn.Module):
@@ -52,6 +52,12 @@ class Head(nn.Module):
     ) -> None:
         super().__init__()
         self.latent = latent
+        # Standard normal numbers for each example: for a sample of z, and for a training step.
+        self.noise = self.training_noise = latent
+        # What the ruler has to know: samples that p(z|x) is the mean over, numbers held a code.
+        self.paths, self.columns, self.countable = 1, latent, False
+        self.frozen = 0  # binary layers that do not learn at present
+        self.optimal = False  # whether a categorical code's decoder is p(y|z) of the data
         self.fixed_noise = fixed_noise
         self.own = nn.ParameterDict(dict(own or {}))
         # softplus⁻¹(s) = log(eˢ − 1), written so that a large s does not overflow.
@@ -65,10 +71,13 @@ class Head(nn.Module):
             # The lower triangle of the whitening matrix; its diagonal is kept as a logarithm.
             self.whitening = nn.Parameter(torch.zeros(features, features))
 
-    def forward(self, raw: Float[Tensor, "B R"], noise: Float[Tensor, "B K"]) -> Output:
-        """p(z|x), z and q(y|z) for the encoder's output and standard normal noise."""
+    def forward(self, raw: Float[Tensor, "B R"], noise: Float[Tensor, "B K"] | None) -> Output:
+        """p(z|x), z and q(y|z) for the encoder's output and standard normal noise.
+
+        Without noise z is the mean.
+        """
         encoding = self.encoding(raw)
-        z = encoding.sample(noise)
+        z = encoding.mean if noise is None else encoding.sample(noise)
         return Output(encoding, z, self.predict(z), dict(self.own.items()))
 
     def encoding(self, raw: Float[Tensor, "B R"]) -> GaussianEncoding | PointEncoding:
@@ -107,31 +116,41 @@ def build_model(
     target_dim: int | None,
     noise: Noise,
     own: Mapping[str, Tensor] | None = None,
+    draws: int = 1,
 ) -> Model:
     """The model that a spec's section describes, for inputs of `shape`; random initial weights.
 
-    `initial_scale` multiplies the encoder's weight matrices; `noise` says what p(z|x) has, and
-    `own` what the objective learns itself. Raises `SpecError` for an unknown name, or inputs too
-    small for the model.
+    `initial_scale` multiplies the weight matrices below the latent. `noise` says what p(z|x) has,
+    `own` what the objective learns itself, and `draws` are the samples of each binary layer for
+    each one of the layer below. Raises `SpecError` for an unknown name, inputs too small for the
+    model, or too many draws.
     """
-    rest = dict(params)
-    latent, decoder = rest.pop("latent"), rest.pop("decoder")
-    scale, initial_noise = rest.pop("initial_scale"), rest.pop("initial_noise")
-    batch_norm = rest.pop("decoder_batch_norm", False)
-    build = lookup(MODELS, name, "model").load()
-    encoder = build(shape, latent, noise=noise == "learned", **rest)
+    rest, row = dict(params), lookup(MODELS, name, "model")
+    latent, scale = rest.pop("latent"), rest.pop("initial_scale")
+    initial_noise = rest.pop("initial_noise", 1.0)
+    ends: dict[str, Any] = {
+        "decoder": rest.pop("decoder"),
+        "classes": classes,
+        "target_dim": target_dim,
+        "batch_norm": rest.pop("decoder_batch_norm", False),
+        "own": own,
+    }
+    widths = (*(rest.pop("hidden") if row.sigmoid else ()), latent)
+    encoder = row.load()(shape, widths[0], noise=noise == "learned", **rest)
+    if row.sigmoid or noise == "bernoulli":
+        from paretoib.models._sigmoid import SigmoidHead
+
+        head: Head = SigmoidHead(widths, draws=draws, stochastic=noise == "bernoulli", **ends)
+    elif noise == "categorical":
+        from paretoib.models._categorical import CategoricalHead
+
+        head = CategoricalHead(latent, **ends)
+    else:
+        fixed = ZERO_ENTROPY_STD if noise == "zero_entropy" else None
+        head = Head(latent, initial_noise=initial_noise, fixed_noise=fixed, **ends)
+    scaled = nn.ModuleList([encoder, *getattr(head, "layers", ())])
     with torch.no_grad():
-        for parameter in encoder.parameters():
+        for parameter in scaled.parameters():
             if parameter.ndim > 1:
                 parameter.mul_(scale)
-    head = Head(
-        latent,
-        decoder,
-        classes=classes,
-        target_dim=target_dim,
-        initial_noise=initial_noise,
-        fixed_noise=ZERO_ENTROPY_STD if noise == "zero_entropy" else None,
-        batch_norm=batch_norm,
-        own=own,
-    )
     return Model(SharedWidth(encoder) if noise == "scale" else encoder, head)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from paretoib.registry import Entry, Param
 
-Noise = Literal["learned", "scale", "zero_entropy", "none"]
+Noise = Literal["learned", "scale", "zero_entropy", "bernoulli", "categorical", "none"]
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,17 @@ class ObjectiveEntry(Entry):
 
     `losses` names what the objective returns, `prediction` first. `noise` is what p(z|x) has: a
     `learned` width for each input and dimension, one learned `scale` for all, the fixed width that
-    has `zero_entropy`, or `none` (then the rate is infinite). `betas` are the ends of the grid of β
-    that a linear sweep takes by default. `classes` says that Y has to have them.
+    has `zero_entropy`, that of `bernoulli` bits or of `categorical` codes, or `none` (then the rate
+    is infinite). `betas` are the ends of the grid of β that a linear sweep takes by default.
+    `classes` says that Y has to have them, and `model` what is trained by default, where that is
+    not the data set's.
     """
 
     losses: tuple[str, ...] = ("prediction", "compression")
     noise: Noise = "learned"
     betas: tuple[float, float] = (1e-4, 1.0)
     classes: bool = False
+    model: str = ""
 
     def noise_of(self, params: Mapping[str, Any]) -> Noise:
         """The noise with these hyperparameters: `zero_entropy_noise` can switch it off."""
@@ -42,6 +45,23 @@ ZERO_ENTROPY_NOISE = Param(
     True,
     "add noise ε ~ N(0, 1/(2πe)) to the latent; off shows why it is needed (uib section 7.2)",
 )
+
+_DRAWS = Param(
+    "draws",
+    int,
+    8,
+    "M, samples of each binary layer for each sample of the one below; 32 in imb",
+    ge=1,
+    le=4096,
+)
+
+
+def _imb(target: str, summary: str, paper: str, **row: Any) -> ObjectiveEntry:
+    where = {"noise": "bernoulli", "model": "sigmoid", "betas": (1e-4, 1.0)}
+    return ObjectiveEntry(
+        f"paretoib.objectives._imb:{target}", summary, paper, params=(_DRAWS,), **where | row
+    )
+
 
 OBJECTIVES: dict[str, ObjectiveEntry] = {
     "vib": ObjectiveEntry(
@@ -128,6 +148,51 @@ OBJECTIVES: dict[str, ObjectiveEntry] = {
         "paretoib.objectives._ceb:CEB",
         "KL(p(z|x) ‖ b(z|y)) with b learned: bounds I(X;Z|Y)",
         "Fischer 2020; uib section 4.2",
+    ),
+    "categorical": ObjectiveEntry(
+        "paretoib.objectives._categorical:Categorical",
+        "H[Z|Y], H[Z] or I(X;Z) of a softmax code, as sums over its categories",
+        "uib sections 5.4, 7.1",
+        noise="categorical",
+        betas=(1e-3, 1.0),
+        classes=True,
+        params=(
+            Param(
+                "loss",
+                Literal["decoder", "prediction", "uncertainty"],
+                "decoder",
+                "the decoder cross-entropy H_Θ[Y|Z], the prediction cross-entropy H_Θ[Y|X], or the "
+                "decoder uncertainty H[Y|Z], which has the optimal decoder",
+            ),
+            Param(
+                "compressed",
+                Literal["given_y", "entropy", "rate"],
+                "given_y",
+                "what compression is: H[Z|Y], H[Z] or I(X;Z)",
+            ),
+            Param(
+                "optimal_decoder",
+                bool,
+                False,
+                "q(y|z) is p(y|z) of the training data, made anew after each epoch, not learned",
+            ),
+        ),
+    ),
+    "imb_joint": _imb(
+        "IMBJoint",
+        "relevance and compression of every binary layer at once",
+        "imb eqs 6, 7, 10, algorithm 1",
+    ),
+    "imb_greedy": _imb(
+        "IMBGreedy",
+        "those of one binary layer after another, each in its share of the epochs",
+        "imb eqs 6, 7, 10, section 3.4",
+    ),
+    "sfnn": _imb(
+        "SFNN",
+        "the likelihood of a network of binary layers, no compression (SFNN)",
+        "Raiko et al. 2015; imb eq. 8",
+        losses=("prediction",),
     ),
     "deterministic": ObjectiveEntry(
         "paretoib.objectives._deterministic:Deterministic",

@@ -9,7 +9,8 @@ from paretoib.objectives import OBJECTIVES
 class Method:
     """What `--method NAME` stands for; every part can still be set by hand.
 
-    `search` proposes the trials: by default `trials` settings for each of `seeds`.
+    `search` proposes the trials: by default `trials` settings for each of `seeds`. They train
+    `model`, or where it names none that of the objective, or the data set's.
     """
 
     summary: str
@@ -19,6 +20,7 @@ class Method:
     trials: int
     seeds: tuple[int, ...]
     paper: str = ""
+    model: str = ""
 
 
 def _scalarised(name: str) -> Method:
@@ -49,6 +51,16 @@ METHODS: dict[str, Method] = {
         "Désidéri 2012; mib eqs 7–11",
     ),
     **{name: _scalarised(name) for name in OBJECTIVES},
+    "det": Method(
+        "imb's network with deterministic sigmoids (DET)",
+        "deterministic",
+        "none",
+        "grid",
+        1,
+        (0, 1, 2),
+        "imb table 1",
+        "sigmoid",
+    ),
 }
 
 

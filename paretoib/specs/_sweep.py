@@ -16,6 +16,7 @@ from pydantic import (
 
 from paretoib.data import DATASETS
 from paretoib.documents import Document
+from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
 from paretoib.registry import lookup
 from paretoib.specs._assemble import assembled, full_names
@@ -78,8 +79,14 @@ class SweepSpec(Document):
         filled = dict(document)
         method = lookup(METHODS, filled.setdefault("method", "mib"), "method")
         filled["data"] = data = parse_section("data", filled.get("data", "digits"))
-        filled.setdefault("model", DATASETS[data.name].model)
         filled.setdefault("objective", method.objective)
+        objective = parse_section("objective", filled["objective"])
+        own = method.model or OBJECTIVES[objective.name].model
+        filled.setdefault("model", own or DATASETS[data.name].model)
+        model = parse_section("model", filled["model"])
+        if isinstance(training := filled.get("training", {}), Mapping):
+            rate = MODELS[model.name].learning_rate
+            filled["training"] = {"learning_rate": rate, **training}
         filled.setdefault("weighting", method.weighting)
         filled.setdefault("search", method.search)
         search = lookup(SEARCHES, filled["search"], "search")

@@ -21,12 +21,15 @@ _PER_TRIAL: JsonDict = {"per_trial": True}
 
 
 class Training(Document):
-    """How a trial is trained: Adam, the schedules that the papers use."""
+    """How a trial is trained: the optimisers and schedules that the papers use."""
 
     epochs: int = Field(50, ge=1, le=100_000, description="passes over the training data")
     batch_size: int = Field(128, ge=1, le=1_000_000, description="examples a step")
+    optimiser: Literal["adam", "adadelta", "adagrad", "sgd"] = Field(
+        "adam", description="adadelta and adagrad: as imb; a learning rate near 1 suits adadelta"
+    )
     learning_rate: float = Field(
-        1e-3, gt=0, le=10, description="Adam's step size", json_schema_extra=_PER_TRIAL
+        1e-3, gt=0, le=10, description="the optimiser's step size", json_schema_extra=_PER_TRIAL
     )
     schedule: Literal["constant", "exponential", "step", "plateau"] = Field(
         "constant",
@@ -139,6 +142,12 @@ def check_combination(
         raise ValueError(
             f"model `{model.name}` takes inputs of kind {' or '.join(inputs)}; "
             f"data set `{data.name}` has kind {kind}"
+        )
+    noise = OBJECTIVES[objective.name].noise_of(objective.params)
+    if MODELS[model.name].sigmoid and noise not in ("bernoulli", "none"):
+        raise ValueError(
+            f"model `{model.name}` takes objectives whose noise is bernoulli or none; "
+            f"objective `{objective.name}` has {noise}"
         )
     chosen = weighting.params
     if chosen.get("gradient") == "latent" and chosen.get("over") == "all":

@@ -13,24 +13,25 @@ from paretoib.data._dataset import Split
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs (M, B, *shape), targets (M, B, …) and standard normal noise (M, B, K)."""
+    """Inputs (M, B, *shape), targets (M, B, …) and standard normal noise (M, B, R)."""
 
     x: Tensor
     y: Tensor
-    noise: Float[Tensor, "M B K"]
+    noise: Float[Tensor, "M B R"]
 
 
 class Batches:
     """The batches of a pack of trials.
 
-    Trials with the same seed see the same data and noise, which is drawn once for all of them.
+    Trials with the same seed see the same data and noise, which is drawn once for all of them:
+    `noise` numbers for each example.
     The order comes from the CPU, whatever the device; noise is drawn where it is used.
     """
 
-    def __init__(self, split: Split, seeds: Sequence[int], *, batch_size: int, latent: int) -> None:
+    def __init__(self, split: Split, seeds: Sequence[int], *, batch_size: int, noise: int) -> None:
         self.split = split
         self.batch_size = batch_size
-        self.latent = latent
+        self.noise = noise
         device = split.x.device
         distinct = sorted(set(seeds))
         self._order = [torch.Generator().manual_seed(stream_seed(s, 1)) for s in distinct]
@@ -51,7 +52,7 @@ class Batches:
             index = order[:, start : start + self.batch_size]
             if start and index.shape[1] == 1 < self.batch_size:
                 return
-            shape = (index.shape[1], self.latent)
+            shape = (index.shape[1], self.noise)
             noise = [torch.randn(shape, generator=g, device=device) for g in self._noise]
             x, y = self.split.x[index], self.split.y[index]
             yield Batch(self._spread(x), self._spread(y), self._spread(_stacked(noise)))

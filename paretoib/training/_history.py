@@ -18,7 +18,8 @@ class History:
     `alpha/NAME`, `gradient_norm/NAME` where a weighting computes them, all averaged over the
     epoch's steps; `gradient_norm` of the epoch's last step; `learning_rate`; and, on the first
     examples of the validation split with one sample of z, `rate_bits`, `relevance_bits` and
-    `accuracy`: the information plane.
+    `accuracy`: the information plane. Where it is known exactly, `layer_1/rate_bits` and
+    `layer_1/relevance_bits`, I(Z_1;X) and I(Z_1;Y), and so on for each binary layer.
     """
 
     def __init__(self, losses: Sequence[str]) -> None:
@@ -41,7 +42,11 @@ class History:
         self._steps += examples
 
     def end_epoch(
-        self, estimates: Estimates, gradient_norm: Tensor, learning_rates: Sequence[float]
+        self,
+        estimates: Estimates,
+        gradient_norm: Tensor,
+        learning_rates: Sequence[float],
+        layers: Sequence[tuple[Tensor, Tensor]] = (),
     ) -> Tensor:
         """Close the epoch; whether each trial's losses were finite throughout, (M,) bool."""
         means = {name: (total / self._steps).cpu() for name, total in self._sums.items()}
@@ -55,6 +60,9 @@ class History:
             "relevance_bits": estimates.relevance / math.log(2),
             "accuracy": estimates.accuracy.where(estimates.cross_entropy.isfinite(), math.nan),
         }
+        for i, (rate, relevance) in enumerate(layers, 1):
+            plane[f"layer_{i}/rate_bits"] = rate / math.log(2)
+            plane[f"layer_{i}/relevance_bits"] = relevance / math.log(2)
         for name, values in plane.items():
             self._epochs[name].append(values.cpu())
         self._sums.clear()

@@ -10,13 +10,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from paretoib.data._dataset import Dataset, Split
-from paretoib.distributions import (
-    CategoricalPrediction,
-    Output,
-    PointEncoding,
-    standard_normal_log_prob,
+from paretoib.distributions import Output
+from paretoib.evaluation import (
+    BLOCK,
+    code_rate,
+    code_tables,
+    discrete_information,
+    fit_marginals,
+    relevance_bound,
 )
-from paretoib.evaluation import BLOCK, GaussianMarginal, rate_bounds, relevance_bound
+from paretoib.models._categorical import optimal_table
 from paretoib.records import Metrics
 from paretoib.training._stack import Stack
 
@@ -48,15 +51,13 @@ class Estimates:
 class Ruler:
     """Measures every trial of a stack on the same splits with the same noise.
 
-    `prior_width` (M,) is the width of each trial's own prior; `latent` is K.
+    `prior_width` (M,) is the width of each trial's own prior.
     """
 
-    def __init__(
-        self, stack: Stack, dataset: Dataset, latent: int, prior_width: Float[Tensor, " M"]
-    ) -> None:
+    def __init__(self, stack: Stack, dataset: Dataset, prior_width: Float[Tensor, " M"]) -> None:
         self.stack = stack
         self.dataset = dataset
-        self.latent = latent
+        self.head = stack.head
         self.prior_width = prior_width
 
     @torch.no_grad()
@@ -65,12 +66,13 @@ class Ruler:
         split: Split,
         *,
         samples: int = SAMPLES,
-        marginals: GaussianMarginal | None = None,
+        marginals: tuple[Tensor, ...] = (),
     ) -> Estimates:
         """All numbers of a split. `marginals`, from `fit_marginals`, can tighten the rate."""
         raw = self._encode(split.x)
         y = self._for_all(split.y)
-        generator = torch.Generator(raw.device).manual_seed(0)
+        generator = _generator(split, 0)
+        samples = samples if self.head.noise else 1  # where there is none, all are the same
         nll = probabilities = torch.zeros(())
         for _ in range(samples):
             noise = self._noise(len(split), generator)
@@ -79,10 +81,13 @@ class Ruler:
             probabilities = probabilities + predicted / samples
         entropy, ceiling = self.dataset.entropies(split)
         relevance, relevance_error = relevance_bound(nll, entropy, ceiling)
-        _, at_mean = self.stack.map(_decode, raw, torch.zeros_like(noise), y)
+        _, at_mean = self.stack.map(_decode_mean, raw, y)
         first = slice(None, RATE_INPUTS)
+        if self.head.paths > 1:
+            noise = self._noise(min(len(split), RATE_INPUTS), generator, self.head.paths)
+        complete = self.dataset.complete and len(split) == len(self.dataset.test) <= RATE_INPUTS
         return Estimates(
-            *self._rate(raw[:, first], noise[:, first], marginals),
+            *self._rate(raw[:, first], noise[:, first], marginals, complete),
             relevance,
             relevance_error,
             nll.mean(1),
@@ -91,21 +96,58 @@ class Ruler:
         )
 
     @torch.no_grad()
-    def fit_marginals(self, split: Split) -> GaussianMarginal:
-        """A full-covariance Gaussian for each trial, fitted to its latents of a split.
+    def fit_marginals(self, split: Split) -> tuple[Tensor, ...]:
+        """What each trial's marginal is made of (`fit_marginals`), from its latents of a split.
 
-        To those of at most `MARGINAL_INPUTS` examples: many more than a latent has dimensions.
+        From those of at most `MARGINAL_INPUTS` examples: many more than a latent has dimensions.
         """
         split = split.first(MARGINAL_INPUTS)
         raw = self._encode(split.x)
-        noise = self._noise(len(split), torch.Generator(raw.device).manual_seed(1))
+        noise = self._noise(len(split), _generator(split, 1))
 
         def fit(_: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor) -> Any:
-            fitted = GaussianMarginal.fit(head(raw, noise).z)
-            return fitted.mean, fitted.factor
+            return fit_marginals(head(raw, noise))
 
-        chunk = self._chunk(len(split), self.latent)
-        return GaussianMarginal(*self.stack.map(fit, raw, noise, chunk=chunk))
+        chunk = self._chunk(len(split), self.head.columns)
+        return tuple(self.stack.map(fit, raw, noise, chunk=chunk))
+
+    @torch.no_grad()
+    def refresh_decoder(self) -> None:
+        """Make p(y|z) of the training data the decoder of every categorical code (uib 5.4)."""
+        split, classes = self.dataset.train, self.dataset.classes or 0
+
+        def table(_: Any, head: Callable[..., Output], raw: Tensor, y: Tensor) -> Tensor:
+            return optimal_table(head(raw, None).z, y, classes)
+
+        raw, y = self._encode(split.x), self._for_all(split.y)
+        self.stack.state()["head.table"].copy_(self.stack.map(table, raw, y))
+
+    @property
+    def exact(self) -> bool:
+        """Whether `layer_information` has something to say."""
+        known = self.dataset.complete and self.dataset.classes is not None
+        return known and self.head.countable
+
+    @torch.no_grad()
+    def layer_information(self) -> list[tuple[Tensor, Tensor]]:
+        """(I(Z_l;X), I(Z_l;Y)) of every layer in nats, (M,) each: exact, by enumeration.
+
+        For data sets that are complete, and layers whose states can be counted; else empty.
+        """
+        if not self.exact:
+            return []
+        classes = self.dataset.classes or 0
+        split = self.dataset.test
+        raw, noise = self._encode(split.x), self._noise(len(split), _generator(split, 0))
+
+        def information(
+            _: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, y: Tensor
+        ) -> Any:
+            tables = code_tables(head(raw, noise))
+            return tuple(discrete_information(p, y, classes) for p in tables)
+
+        chunk = self._chunk(len(split), self.head.columns)
+        return list(self.stack.map(information, raw, noise, self._for_all(split.y), chunk=chunk))
 
     def _encode(self, x: Tensor) -> Float[Tensor, "M N R"]:
         self.stack.train(False)
@@ -116,36 +158,30 @@ class Ruler:
         return torch.cat(parts, dim=1)
 
     def _rate(
-        self, raw: Tensor, noise: Tensor, marginals: GaussianMarginal | None
+        self, raw: Tensor, noise: Tensor, marginals: tuple[Tensor, ...], complete: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        fitted = () if marginals is None else (marginals.mean, marginals.factor)
 
         def rate(
             _: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, width: Tensor, *q: Any
         ) -> tuple[Tensor, Tensor, Tensor]:
-            encoding = head(raw, noise).encoding
-            if isinstance(encoding, PointEncoding):
+            bounds = code_rate(head(raw, noise), noise, width, q, complete=complete)
+            if bounds is None:
                 nothing = torch.full((), math.nan, device=raw.device)
                 return nothing, nothing, nothing
-            # In single precision, rounding a latent far from 0 can exceed the noise on it.
-            encoding = encoding.double()
-            z = encoding.sample(noise.double())
-            densities = [standard_normal_log_prob(z, width)]
-            if q:
-                densities.append(GaussianMarginal(*q).log_prob(z))
-            bounds = rate_bounds(encoding, z, densities)
             return bounds.upper, bounds.lower, bounds.error
 
-        chunk = self._chunk(raw.shape[1], max(BLOCK, self.latent))
-        return self.stack.map(rate, raw, noise, self.prior_width, *fitted, chunk=chunk)
+        chunk = self._chunk(raw.shape[1], max(BLOCK, self.head.columns))
+        return self.stack.map(rate, raw, noise, self.prior_width, *marginals, chunk=chunk)
 
     def _accuracy(self, probabilities: Tensor, y: Tensor) -> Tensor:
         if self.dataset.classes is None:
             return torch.full((self.stack.size,), math.nan, device=probabilities.device)
         return (probabilities.argmax(-1) == y).double().mean(1)
 
-    def _noise(self, count: int, generator: torch.Generator) -> Float[Tensor, "M N K"]:
-        shape = (count, self.latent)
+    def _noise(
+        self, count: int, generator: torch.Generator, paths: int = 1
+    ) -> Float[Tensor, "M N R"]:
+        shape = (count, paths * self.head.noise)
         return self._for_all(torch.randn(shape, generator=generator, device=generator.device))
 
     def _for_all(self, tensor: Tensor) -> Tensor:
@@ -161,10 +197,24 @@ def _decode(
     _: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, y: Tensor
 ) -> tuple[Tensor, Tensor]:
     """−log q(y|z) of each example, and the class probabilities, or the mean of q."""
-    prediction = head(raw, noise).prediction
-    if isinstance(prediction, CategoricalPrediction):
-        return prediction.nll(y), prediction.logits.softmax(-1)
-    return prediction.nll(y), prediction.mean
+    return _read(head(raw, noise), y)
+
+
+def _decode_mean(
+    _: Any, head: Callable[..., Output], raw: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The same at the mean latent."""
+    return _read(head(raw, None), y)
+
+
+def _read(output: Output, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The same of an output; the mean over the samples that it has of each example."""
+    nll, q = output.prediction.nll(y), output.prediction.expected
+    return nll.reshape(-1, len(y)).mean(0), q.reshape(-1, *q.shape[-2:]).mean(0)
+
+
+def _generator(split: Split, seed: int) -> torch.Generator:
+    return torch.Generator(split.x.device).manual_seed(seed)
 
 
 def to_metrics(estimates: Estimates, trial: int, ceiling: float, examples: int) -> Metrics:

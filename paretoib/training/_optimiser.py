@@ -1,24 +1,23 @@
-"""Adam for a stack of trials whose learning rates may differ."""
+"""One optimiser for a stack of trials whose learning rates may differ."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.optim.adam import adam
 
 from paretoib.specs import TrialSpec
+from paretoib.training._rules import RULES
 from paretoib.training._schedule import LearningRates
 from paretoib.training._stack import Stack
 
 
 class Optimiser:
-    """torch's fused Adam, one call for all trials.
+    """One of torch's rules (`RULES`), one call for all trials.
 
     The kernel knows one learning rate. Where trials differ in theirs, it makes a step of rate 1
     from zero, which then moves each trial's parameters at that trial's own rate: a third slower,
-    however many rates there are. It is called as a function, because the first step of a
-    `torch.optim.Adam` imports torch's compiler, which takes longer than many a trial.
+    however many rates there are.
     """
 
     def __init__(self, stack: Stack, specs: Sequence[TrialSpec]) -> None:
@@ -26,8 +25,10 @@ class Optimiser:
         self.clip_norm = specs[0].training.clip_norm
         self.rates = LearningRates(specs)
         self.parameters = [p.detach() for p in stack.parameters]
-        self.first_moments = [torch.zeros_like(p) for p in self.parameters]
-        self.second_moments = [torch.zeros_like(p) for p in self.parameters]
+        self._rule = RULES[specs[0].training.optimiser]
+        self.moments = {
+            name: [torch.zeros_like(p) for p in self.parameters] for name in self._rule.state
+        }
         steps = torch.zeros(len(self.parameters), device=self.parameters[0].device)
         self.steps = list(steps.unbind())
         self._change: list[Tensor] = []
@@ -40,10 +41,10 @@ class Optimiser:
         # vmap's gradients are transposed in memory, which the fused kernel misreads.
         gradients = [g.contiguous() for g in gradients]
         if not self._change:
-            self._adam(self.parameters, gradients, self.rates.now[0])
+            self._update(self.parameters, gradients, self.rates.now[0])
             return
         torch._foreach_zero_(self._change)
-        self._adam(self._change, gradients, 1.0)
+        self._update(self._change, gradients, 1.0)
         for parameter, change in zip(self.parameters, self._change, strict=True):
             parameter.addcmul_(change, self._rates.view(-1, *[1] * (change.ndim - 1)))
 
@@ -52,8 +53,13 @@ class Optimiser:
         self.rates.end_epoch(epoch, validation_losses.tolist())
         self._scale_to_rates()
 
+    def reset(self) -> None:
+        """Forget all gradients, as at the start; learning rates stay."""
+        for tensors in (self.steps, *self.moments.values()):
+            torch._foreach_zero_(tensors)
+
     def state(self) -> dict[str, Tensor]:
-        """Adam's moments, its steps and the learning rates, (M, …) each."""
+        """The rule's moments, its steps and the learning rates, (M, …) each."""
         steps = torch.full((len(self.rates.now),), float(self.steps[0]))
         return {"steps": steps, **self.rates.state(), **self._moments()}
 
@@ -67,10 +73,9 @@ class Optimiser:
         self._scale_to_rates()
 
     def _moments(self) -> dict[str, Tensor]:
-        kinds = {"first_moment": self.first_moments, "second_moment": self.second_moments}
         return {
             f"{kind}/{i}": self.stack.per_trial(moment)
-            for kind, moments in kinds.items()
+            for kind, moments in self.moments.items()
             for i, moment in enumerate(moments)
         }
 
@@ -81,23 +86,9 @@ class Optimiser:
         else:
             self._change = []
 
-    def _adam(self, parameters: list[Tensor], gradients: list[Tensor], rate: float) -> None:
-        adam(
-            parameters,
-            gradients,
-            self.first_moments,
-            self.second_moments,
-            [],
-            self.steps,
-            fused=True,
-            amsgrad=False,
-            beta1=0.9,
-            beta2=0.999,
-            lr=rate,
-            weight_decay=0.0,
-            eps=1e-8,
-            maximize=False,
-        )
+    def _update(self, parameters: list[Tensor], gradients: list[Tensor], rate: float) -> None:
+        with torch.no_grad():
+            self._rule.update(parameters, gradients, self.moments, self.steps, rate)
 
     def _clipped(self, gradients: Sequence[Tensor], most: float) -> list[Tensor]:
         rows = [self.stack.per_trial(g) for g in gradients]

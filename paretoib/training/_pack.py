@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from paretoib.data._dataset import Dataset
+from paretoib.errors import SpecError
 from paretoib.models._model import Model, build_model
 from paretoib.objectives import OBJECTIVES
 from paretoib.objectives._objective import Objective
@@ -49,19 +50,24 @@ class Pack:
             for kind in ("objective", "weighting")
         }
         self.stack: Stack = stack([_model(s, dataset, self.objective).to(device) for s in specs])
+        self.stages = self._stages()
         self.optimiser = Optimiser(self.stack, specs)
         self.history = History(OBJECTIVES[first.objective.name].losses)
         latent = first.model["latent"]
         width = self.hyper["objective"].get("prior_width", torch.ones(len(specs), device=device))
-        self.ruler = Ruler(self.stack, dataset, latent, width)
+        self.ruler = Ruler(self.stack, dataset, width)
         self.batches = Batches(
             dataset.train,
             [s.seed for s in specs],
             batch_size=first.training.batch_size,
-            latent=latent,
+            noise=self.stack.head.training_noise,
         )
-        self.validation = dataset.validation.first(HISTORY_INPUTS)
+        measured = len(dataset.validation) if self.ruler.exact else HISTORY_INPUTS
+        self.validation = dataset.validation.first(measured)
         self.sample = dataset.train.first(max(2 * HISTORY_INPUTS, 4 * latent))
+        if self.objective.optimal_decoder:
+            self.stack.head.optimal = True
+            self.ruler.refresh_decoder()
         self.epoch = 0
         self.diverged_in: list[int | None] = [None] * len(specs)
 
@@ -80,20 +86,45 @@ class Pack:
 
         Raises `TimeoutError` at the first step past `until` (seconds of `time.perf_counter`).
         """
-        self.stack.train(True)
+        self._begin_epoch()
         for batch in self.batches.epoch():
             step = self.step(batch)
             if time.perf_counter() > until:
                 raise TimeoutError
         self.epoch += 1
         norms = gradient_norms([self.stack.per_trial(g) for g in step.gradients])
+        if self.objective.optimal_decoder:
+            self.ruler.refresh_decoder()
         marginals = self.ruler.fit_marginals(self.sample)
         estimates = self.ruler.estimate(self.validation, samples=1, marginals=marginals)
-        finite = self.history.end_epoch(estimates, norms, self.optimiser.rates.now)
+        layers = self.ruler.layer_information()
+        finite = self.history.end_epoch(estimates, norms, self.optimiser.rates.now, layers)
         self.optimiser.end_epoch(self.epoch, estimates.cross_entropy)
         for trial in (~finite).nonzero().flatten().tolist():
             self.diverged_in[trial] = self.diverged_in[trial] or self.epoch
         return estimates
+
+    def _stages(self) -> int:
+        layers = len(getattr(self.stack.head, "widths", ())) if self.objective.greedy else 1
+        epochs = self.specs[0].training.epochs
+        if epochs < layers:
+            raise SpecError(
+                f"training.epochs: should be at least the {layers} layers, which "
+                f"{self.specs[0].objective.name} trains one after another; found {epochs}"
+            )
+        return layers
+
+    def _begin_epoch(self) -> None:
+        """Into the mode of training; at the beginning of a stage with a new optimiser.
+
+        What is frozen has no gradient from then on, and with no moments left it rests.
+        """
+        self.stack.train(True)
+        epochs = self.specs[0].training.epochs
+        stage = self.epoch * self.stages // epochs
+        self.stack.head.frozen = stage
+        if stage > (self.epoch - 1) * self.stages // epochs >= 0:
+            self.optimiser.reset()
 
     def reached(self, estimates: Estimates) -> dict[str, tuple[float, float] | None]:
         """(rate, lost) of each trial in bits, by its key; None where either is not finite."""
@@ -226,6 +257,7 @@ def _model(spec: TrialSpec, dataset: Dataset, objective: Objective) -> Model:
             classes=dataset.classes,
             target_dim=dataset.target_dim,
             noise=OBJECTIVES[spec.objective.name].noise_of(spec.objective.params),
+            draws=spec.objective.params.get("draws", 1),
             own=objective.parameters(spec.model["latent"], dataset.classes, dataset.target_dim),
         )
 

@@ -8,6 +8,7 @@ import torch
 
 from paretoib.models import MODELS
 from paretoib.models._model import build_model
+from paretoib.objectives import OBJECTIVES
 from paretoib.specs import TrialSpec
 
 # Stacking pays while a step's overhead outweighs its arithmetic. On a CPU core that ends at about
@@ -62,6 +63,6 @@ def _parameters(spec: TrialSpec, shape: tuple[int, ...]) -> int:
             shape=shape,
             classes=1,
             target_dim=None,
-            noise="learned",
+            noise=OBJECTIVES[spec.objective.name].noise_of(spec.objective.params),
         )
     return sum(prod(p.shape) for p in model.parameters())

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from paretoib.models._model import Model
+from paretoib.models._model import Head, Model
 
 # One trial's part of the work: what it is given are that trial's encoder and head, as callables,
 # and its slice of every other argument.
@@ -50,6 +50,11 @@ class Stack(ABC):
     def train(self, mode: bool) -> None:
         """Switch batch norm and the like between training and evaluation."""
 
+    @property
+    @abstractmethod
+    def head(self) -> Head:
+        """The first model's head: what is not a tensor in it holds for all."""
+
 
 class Solo(Stack):
     """One model, run as the plain module that it is."""
@@ -75,6 +80,10 @@ class Solo(Stack):
 
     def train(self, mode: bool) -> None:
         self.model.train(mode)
+
+    @property
+    def head(self) -> Head:
+        return self.model.head
 
 
 class Stacked(Stack):
@@ -116,6 +125,10 @@ class Stacked(Stack):
 
     def train(self, mode: bool) -> None:
         self.template.train(mode)
+
+    @property
+    def head(self) -> Head:
+        return self.template.head
 
 
 def stack(models: Sequence[Model]) -> Stack:

@@ -62,7 +62,8 @@ function showFields(form) {
   const method = form.elements.method.selectedOptions[0].dataset;
   const chosen = {
     data: form.elements["data.name"].value,
-    model: form.elements["model.name"].value || form.elements["data.name"].selectedOptions[0].dataset.model,
+    model: form.elements["model.name"].value || method.model
+      || form.elements["data.name"].selectedOptions[0].dataset.model,
     objective: method.objective,
     weighting: method.weighting,
   };

@@ -11,6 +11,13 @@ import torch
 from torch import Tensor
 
 from paretoib.data._load import load_dataset
+from paretoib.discrete import (
+    BernoulliEncoding,
+    BinaryLayer,
+    CategoricalEncoding,
+    CodebookPrediction,
+    raiko,
+)
 from paretoib.distributions import (
     ZERO_ENTROPY_STD,
     CategoricalPrediction,
@@ -64,6 +71,7 @@ def batch(name: str, continuous: bool, examples: int = 6) -> dict[str, Any]:
         "raw": draw(examples, LATENT),
         "r": draw(examples, LATENT),
         "noise": draw(examples, LATENT),
+        "prior": draw(LATENT),
         "decoder": draw(LATENT, TARGETS),
         "own": {k: draw(*v.shape) for k, v in build(name).parameters(LATENT, *sizes).items()},
         "y": y if continuous else y.argmin(-1),
@@ -76,12 +84,18 @@ def take(batch: Any, trial: int) -> Any:
     return torch.utils._pytree.tree_map(lambda t: t[trial], batch)
 
 
-def encode(name: str, values: dict[str, Any]) -> GaussianEncoding | PointEncoding:
+def encode(
+    name: str, values: dict[str, Any]
+) -> GaussianEncoding | PointEncoding | BernoulliEncoding | CategoricalEncoding:
     """p(z|x) with the noise that the row says."""
     mean, r = values["raw"], values["r"]
     noise = OBJECTIVES[name].noise
     if noise == "none":
         return PointEncoding(mean)
+    if noise == "bernoulli":
+        return BernoulliEncoding(mean)
+    if noise == "categorical":
+        return CategoricalEncoding(mean)
     widths = {
         "learned": torch.nn.functional.softplus(r),
         "scale": torch.nn.functional.softplus(r[0, 0]).expand_as(mean),
@@ -92,11 +106,24 @@ def encode(name: str, values: dict[str, Any]) -> GaussianEncoding | PointEncodin
 
 def losses(name: str, objective: Objective, values: dict[str, Any]) -> Tensor:
     """One model's losses, stacked."""
+    output = out(name, values)
+    return torch.stack(objective.losses(output, values["y"], values["hyper"]))
+
+
+def out(name: str, values: dict[str, Any]) -> Output:
+    """One model's output."""
     encoding = encode(name, values)
+    if isinstance(encoding, CategoricalEncoding):
+        book = CodebookPrediction(encoding.mean, values["decoder"].log_softmax(-1))
+        return Output(encoding, encoding.mean, book, values["own"])
     z = encoding.sample(values["noise"])
     prediction = predict(z @ values["decoder"], values["y"])
-    output = Output(encoding, z, prediction, values["own"])
-    return torch.stack(objective.losses(output, values["y"], values["hyper"]))
+    if isinstance(encoding, BernoulliEncoding):  # One layer, and two samples of it.
+        more = torch.stack([z, raiko(encoding.mean, -values["noise"])])
+        prediction = predict(more @ values["decoder"], values["y"])
+        layers = (BinaryLayer(encoding, z, values["prior"]),)
+        return Output(encoding, z, prediction, values["own"], layers)
+    return Output(encoding, z, prediction, values["own"])
 
 
 def predict(decoded: Tensor, y: Tensor) -> CategoricalPrediction | GaussianPrediction:
@@ -113,10 +140,10 @@ def test_one_finite_scalar_for_each_named_loss(name: str, continuous: bool, exam
     found = losses(name, build(name), values)
     assert found.shape == (len(OBJECTIVES[name].losses),)
     assert found.isfinite().all()
-    z = encode(name, values).sample(values["noise"])
-    nll = predict(z @ values["decoder"], values["y"]).nll(values["y"])
     assert OBJECTIVES[name].losses[0] == "prediction"
-    torch.testing.assert_close(found[0], nll.mean())
+    if OBJECTIVES[name].noise != "bernoulli":  # for which the samples' mean may be in the logarithm
+        nll = out(name, values).prediction.nll(values["y"])
+        torch.testing.assert_close(found[0], nll.mean())
 
 
 @each_target
@@ -143,7 +170,7 @@ def test_the_order_of_a_batch_does_not_matter(name: str, continuous: bool) -> No
 def test_a_stack_is_its_models_one_by_one(name: str, continuous: bool) -> None:
     """Under vmap, with hyperparameters that differ, losses and gradients are those had alone."""
     values, objective = batch(name, continuous), build(name)
-    variables = {k: values[k] for k in ("raw", "own")}
+    variables = {k: values[k] for k in ("raw", "own", "prior")}
 
     def total(variables: Any, values: dict[str, Any]) -> tuple[Tensor, Tensor]:
         found = losses(name, objective, values | variables)
@@ -177,10 +204,15 @@ def test_it_can_be_sent_to_a_worker(name: str, continuous: bool) -> None:
 def trial(name: str, data: str = "digits", weighting: str = "linear", **fields: Any) -> TrialSpec:
     """A small trial of the objective, weighed where there is something to weigh."""
     row = OBJECTIVES[name]
-    small = {"latent": 4, "initial_noise": 0.5} | ({"hidden": [16]} if data == "digits" else {})
+    model = (row.model or "mlp") if data == "digits" else "linear"
+    small: dict[str, Any] = {"latent": 4} | ({"hidden": [16]} if data == "digits" else {})
+    if model == "sigmoid":
+        small |= {"hidden": [8], "initial_scale": 8.0}
+    else:
+        small["initial_noise"] = 0.5
     document = {
         "data": data,
-        "model": "mlp" if data == "digits" else "linear",
+        "model": model,
         "objective": name,
         "weighting": weighting if len(row.losses) > 1 else "none",
     }
@@ -317,8 +349,8 @@ def others(name: str) -> list[dict[str, Any]]:
     for param in OBJECTIVES[name].params:
         if param.kind is bool:
             value: Any = not param.default
-        elif param.kind is float:
-            value = param.default / 2 or 0.25
+        elif param.kind in (float, int):
+            value = param.kind(param.default / 2) or 0.25
         else:
             value = next(v for v in param.kind.__args__ if v != param.default)
         changes.append({f"objective.{param.name}": value})

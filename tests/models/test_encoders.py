@@ -19,7 +19,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "cnn": {"channels": (4, 6, 8, 10)},
     "mtvib_cnn": {"hidden": (16, 12)},
 }
-KINDS = [(name, kind) for name, row in MODELS.items() for kind in row.inputs]
+KINDS = [(n, kind) for n, row in MODELS.items() if not row.sigmoid for kind in row.inputs]
 
 
 def build(

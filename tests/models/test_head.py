@@ -47,6 +47,8 @@ def test_initial_noise_is_the_width_at_r_0(noise: float) -> None:
 def test_every_model_starts_near_its_initial_noise() -> None:
     """The mean width of a fresh model on unit inputs is within a factor of 1.5 of the setting."""
     for name, row in MODELS.items():
+        if row.sigmoid:  # which has none
+            continue
         shape = (1, 20, 20) if "image" in row.inputs else (64,)
         torch.manual_seed(0)
         small = {"channels": (4, 6, 8, 10)} if name == "cnn" else {}

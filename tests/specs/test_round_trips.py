@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paretoib.data import DATASETS
+from paretoib.objectives import OBJECTIVES
 from paretoib.specs import METHODS, SweepSpec, TrialSpec
 
 POSITIVE = st.floats(1e-6, 10, allow_nan=False)
@@ -68,8 +69,10 @@ def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> No
     """Two names make a whole document; `reference` waits for the data, and limits are off."""
     spec = SweepSpec.from_document({"method": method, "data": data})
     row = METHODS[method]
-    found = (spec.objective.name, spec.weighting.name, spec.search, spec.seeds, spec.model.name)
-    assert found == (row.objective, row.weighting, row.search, row.seeds, DATASETS[data].model)
+    own = row.model or OBJECTIVES[row.objective].model
+    found = (spec.objective.name, spec.weighting.name, spec.search, spec.seeds)
+    assert found == (row.objective, row.weighting, row.search, row.seeds)
+    assert spec.model.name == (own or DATASETS[data].model)
     assert spec.name == f"{method}-{data}"
     assert spec.trials == row.trials * len(row.seeds)
     document = spec.document
@@ -96,6 +99,7 @@ def test_an_empty_document_is_mib_on_digits() -> None:
         "iterations": 100,
     }
     assert document["training"] == {
+        "optimiser": "adam",
         "epochs": 50,
         "batch_size": 128,
         "learning_rate": 1e-3,

@@ -46,6 +46,7 @@ OTHERS: dict[str, Any] = {
     "solver": "frank_wolfe",
     "stem": "cifar",
     "activation": "sigmoid",
+    "optimiser": "sgd",
     "schedule": "step",
     "precision": "bf16",
     "clip_norm": 1.0,

@@ -1,4 +1,4 @@
-"""Adam and clipping against torch's own on a hand-written model, a trial at a time."""
+"""Update rules and clipping against torch's own on a hand-written model, a trial at a time."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.optim import Adam
+from torch.optim import SGD, Adadelta, Adagrad, Adam
 
 from paretoib.data._load import load_dataset
 from paretoib.specs import TrialSpec
@@ -24,7 +24,7 @@ def by_hand(plain: Any, steps: int) -> list[Tensor]:
     """The parameters that a hand-written VIB loop has after some steps."""
     spec: TrialSpec = plain.spec
     split = load_dataset("digits", spec.data.params).train
-    batches = Batches(split, [spec.seed], batch_size=spec.training.batch_size, latent=4)
+    batches = Batches(split, [spec.seed], batch_size=spec.training.batch_size, noise=4)
     adam = Adam(plain.parameters, lr=spec.training.learning_rate)
     done = 0
     while done < steps:
@@ -78,14 +78,19 @@ def test_parameters_are_those_of_a_hand_written_loop(
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=2e-6)
 
 
+TORCHS = {"adam": Adam, "adadelta": Adadelta, "adagrad": Adagrad, "sgd": SGD}
+
+
+@pytest.mark.parametrize("optimiser", TORCHS)
 @pytest.mark.parametrize("rates", [(3e-3, 3e-3), RATES])
 def test_each_step_is_torchs(
-    trial: Trial, pack_of: PackOf, plain: Any, rates: tuple[float, ...]
+    trial: Trial, pack_of: PackOf, plain: Any, rates: tuple[float, ...], optimiser: str
 ) -> None:
-    """Given the same gradients, 200 steps of torch's Adam and of ours end within rounding."""
-    pack = pack_of([trial(learning_rate=rate, seed=i) for i, rate in enumerate(rates)])
+    """Given the same gradients, 200 steps of torch's rule and of ours end within rounding."""
+    specs = [trial(optimiser=optimiser, learning_rate=r, seed=i) for i, r in enumerate(rates)]
+    pack = pack_of(specs)
     hands = [plain.copy(pack, i).parameters for i in range(len(rates))]
-    adams = [Adam(hand, lr=rate) for hand, rate in zip(hands, rates, strict=True)]
+    adams = [TORCHS[optimiser](hand, lr=rate) for hand, rate in zip(hands, rates, strict=True)]
     generator = torch.Generator().manual_seed(0)
     for _ in range(200):
         gradients = [torch.randn(p.shape, generator=generator) for p in pack.stack.parameters]
@@ -110,10 +115,32 @@ def test_clipping_bounds_each_trials_own_norm(trial: Trial, pack_of: PackOf) -> 
     pack.stack.train(True)
     step = pack.step(next(pack.batches.epoch()))
     before = torch.cat([g.flatten(1) for g in step.gradients], dim=1).norm(dim=1)
-    moments = [moment.flatten(1) for moment in pack.optimiser.first_moments]
+    moments = [moment.flatten(1) for moment in pack.optimiser.moments["first_moment"]]
     after = 10 * torch.cat(moments, dim=1).norm(dim=1)
     assert before.min() < 0.5 < before.max()
     torch.testing.assert_close(after, before.clamp_max(0.5), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("optimiser", TORCHS)
+def test_a_reset_optimiser_is_a_new_one(trial: Trial, pack_of: PackOf, optimiser: str) -> None:
+    """Its next step is a first step, and with no gradient there is none."""
+    pack = pack_of([trial(optimiser=optimiser, learning_rate=r) for r in (1e-2, 0.1)])
+    held = pack.stack.parameters
+    gradients = [torch.randn(p.shape, generator=torch.Generator().manual_seed(1)) for p in held]
+
+    def moves(gradients: Sequence[Tensor]) -> list[Tensor]:
+        before = [p.detach().clone() for p in held]
+        pack.optimiser.step(gradients)
+        return [p.detach() - b for p, b in zip(held, before, strict=True)]
+
+    first = moves(gradients)
+    for scale in (3, -1, 20):
+        moves([scale * g for g in gradients])
+    pack.optimiser.reset()
+    assert all(not move.any() for move in moves([torch.zeros_like(g) for g in gradients]))
+    pack.optimiser.reset()
+    for again, move in zip(moves(gradients), first, strict=True):
+        torch.testing.assert_close(again, move, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("schedule", ["exponential", "plateau"])

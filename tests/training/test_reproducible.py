@@ -21,7 +21,7 @@ def numbered(count: int) -> Split:
 
 def drawn(count: int, seeds: Sequence[int], batch_size: int, epochs: int = 1) -> list[list[Tensor]]:
     """[targets, noise] of all batches, (M, B) and (M, B, K) each."""
-    batches = Batches(numbered(count), seeds, batch_size=batch_size, latent=3)
+    batches = Batches(numbered(count), seeds, batch_size=batch_size, noise=3)
     drawn = [batch for _ in range(epochs) for batch in batches.epoch()]
     for batch in drawn:
         assert torch.equal(batch.x[..., 0].long(), batch.y)

@@ -1,0 +1,69 @@
+"""Information multi-bottlenecks: each binary layer of a stochastic network is a bottleneck.
+
+Information Multi-Bottlenecks, section 3. Layer l has the loss L_l = VCR_l + β Ĩ_l, where
+VCR_l = E_{x,y} E_{z_l|x} [−log E_{z_L|z_l} q(y|z_L)] bounds H(Y|Z_l) (eqs 6, 7) and
+Ĩ_l = E Σ_i KL(p(z_{l,i}|z_{l−1}) ‖ r(z_{l,i})), with r learned, bounds I(Z_l;X) (eq. 10); VCR_0 is
+the network's negative log-likelihood (eq. 8), and there is no Ĩ_0. The first expectation is a mean
+over samples outside the logarithm, the second one inside, where fewer samples give too large a VCR
+on average.
+"""
+
+import math
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from paretoib.discrete import BinaryLayer
+from paretoib.distributions import Output
+from paretoib.objectives._objective import Hyper, Objective, Scalar
+
+
+def conditional_relevance(output: Output, y: Tensor, level: int) -> Scalar:
+    """VCR_l in nats, `level` l from 0 to the number of layers; at the last it is E[−log q(y|z)]."""
+    nll = output.prediction.nll(y)
+    inside = tuple(range(level, len(output.layers)))
+    if inside:
+        count = math.prod(nll.shape[i] for i in inside)
+        nll = math.log(count) - (-nll).logsumexp(inside)
+    return nll.mean()
+
+
+def compression(layer: BinaryLayer) -> Scalar:
+    """Ĩ_l in nats."""
+    return layer.encoding.kl(layer.prior).mean()
+
+
+class _OfLayers(Objective):
+    def __init__(self, *, draws: int) -> None:
+        self.draws = draws  # that the model makes
+
+
+class IMBJoint(_OfLayers):
+    """prediction = Σ_{l=0..L} VCR_l; compression = Σ_{l=1..L} Ĩ_l: JointIMB with every γ_l = 1."""
+
+    def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
+        levels = range(len(output.layers) + 1)
+        relevances = [conditional_relevance(output, y, level) for level in levels]
+        compressions = [compression(layer) for layer in output.layers]
+        return reduce(torch.add, relevances), reduce(torch.add, compressions)
+
+
+class IMBGreedy(_OfLayers):
+    """prediction = VCR_l; compression = Ĩ_l: GreedyIMB, l the first layer that is not frozen.
+
+    The layers above it learn with it, as its decoder.
+    """
+
+    greedy = True
+
+    def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
+        layer = output.layers[output.frozen]
+        return conditional_relevance(output, y, output.frozen + 1), compression(layer)
+
+
+class SFNN(_OfLayers):
+    """prediction = VCR_0, the negative log-likelihood, by the mean of q(y|z) over all samples."""
+
+    def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
+        return (conditional_relevance(output, y, 0),)

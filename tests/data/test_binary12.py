@@ -1,0 +1,75 @@
+"""The 12-bit problem."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from paretoib.data import DATASETS
+from paretoib.data._binary12 import powers, vertices
+from paretoib.data._dataset import Dataset
+from paretoib.errors import SpecError
+
+
+def load(train_share: float = 1.0, split_seed: int = 0) -> Dataset:
+    data: Dataset = DATASETS["binary12"].load()(
+        folder=Path(), train_share=train_share, split_seed=split_seed
+    )
+    return data
+
+
+def test_all_patterns_are_there_once_in_two_classes_of_a_half() -> None:
+    """4096 of 12 bits; validation and test are the whole, and so is training unless it is less."""
+    data = load()
+    assert data.complete
+    for split in (data.train, data.validation, data.test):
+        assert {tuple(row) for row in split.x.int().tolist()} == set(
+            map(tuple, np.ndindex(*[2] * 12))
+        )
+        assert split.y.bincount().tolist() == [2048, 2048]
+    assert data.entropies(data.test)[0] == pytest.approx(np.log(2))
+
+
+def test_a_share_is_what_training_sees() -> None:
+    """The first of the patterns in a random order; imb trains on 80 %."""
+    data = load(0.8)
+    assert len(data.train) == 3277
+    assert len(data.test) == 4096
+    assert torch.equal(data.train.x, data.test.x[:3277])
+    assert not torch.equal(load(0.8, split_seed=1).train.x, data.train.x)
+    with pytest.raises(SpecError, match="at least one"):
+        load(1e-5)
+
+
+def test_the_vertices_are_evenly_spread() -> None:
+    """Each has itself, five neighbours at 1/√5, five at −1/√5, and its opposite."""
+    cosines = np.sort(vertices() @ vertices().T, axis=1)
+    expected = [-1, *[-(5**-0.5)] * 5, *[5**-0.5] * 5, 1]
+    np.testing.assert_allclose(cosines, np.tile(expected, (12, 1)), atol=1e-12)
+
+
+def test_no_rotation_changes_the_power() -> None:
+    """Nor a reflection: wherever one carries the vertices onto themselves."""
+    points = vertices()
+    turn = Rotation.from_rotvec(2 * np.pi / 5 * points[0]).as_matrix()
+    places = np.abs((points @ turn.T)[:, None] - points).sum(-1).argmin(1)
+    assert sorted(places) == list(range(12))
+    assert (places != np.arange(12)).sum() == 10
+    bits = np.random.default_rng(0).integers(0, 2, (50, 12)).astype(float)
+    np.testing.assert_allclose(powers(bits[:, places]), powers(bits), atol=1e-9)
+
+
+def test_the_label_is_the_power_above_the_median() -> None:
+    """Whatever the seed; only among patterns of the median power does a seed decide."""
+    labels = []
+    for seed in (0, 1):
+        split = load(split_seed=seed).test
+        power = powers(split.x.numpy().astype(float)).round(6)
+        median = np.sort(power)[2048]
+        assert (split.y.numpy()[power > median] == 1).all()
+        assert (split.y.numpy()[power < median] == 0).all()
+        order = np.lexsort(split.x.numpy().T)
+        labels.append(split.y.numpy()[order])
+    assert 0 < (labels[0] != labels[1]).mean() < 0.1

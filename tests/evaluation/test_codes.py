@@ -1,0 +1,138 @@
+"""The rate of binary and discrete codes, against enumeration."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from paretoib.distributions import Output
+from paretoib.evaluation import code_rate, code_tables, discrete_information, fit_marginals
+from paretoib.evaluation._codes import discrete_rate_bounds
+from paretoib.models import _states
+from paretoib.models._sigmoid import SigmoidHead
+
+INPUTS = 64
+
+
+def network(widths: tuple[int, ...], scale: float = 12.0) -> tuple[SigmoidHead, Tensor]:
+    """A network of binary layers with random weights, and the first layer's logits of inputs."""
+    torch.manual_seed(1)
+    head = SigmoidHead(widths, draws=1, stochastic=True, decoder=(), classes=2, target_dim=None)
+    with torch.no_grad():
+        for layer in head.layers:
+            layer.weight.mul_(scale)
+    return head.eval(), 3 * torch.randn(INPUTS, widths[0])
+
+
+def output(head: SigmoidHead, raw: Tensor, paths: int, seed: int = 0) -> Output:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        return head(raw, torch.randn(len(raw), paths * head.noise, generator=generator))
+
+
+def test_tables_are_sums_over_all_states_below() -> None:
+    """Three layers, every path written out; each row is a distribution."""
+    head, raw = network((2, 3, 2))
+    tables = code_tables(output(head, raw, 1))
+    assert [table.shape for table in tables] == [(INPUTS, 4), (INPUTS, 8), (INPUTS, 4)]
+
+    def p(bits: tuple[int, ...], logits: Tensor) -> float:
+        q = logits.double().sigmoid()
+        return math.prod(float(a if bit else 1 - a) for a, bit in zip(q, bits, strict=True))
+
+    expected = 0.0
+    for first, second in product(product((0, 1), repeat=2), product((0, 1), repeat=3)):
+        below = head.layers[0](torch.tensor(first).float())
+        above = head.layers[1](torch.tensor(second).float())
+        expected += p(first, raw[5]) * p(second, below) * p((0, 1), above)
+    assert float(tables[2][5, 2]) == pytest.approx(expected, rel=1e-5)
+    for table in tables:
+        torch.testing.assert_close(table.sum(1), torch.ones(INPUTS).double(), rtol=1e-6, atol=0)
+
+
+def test_information_of_known_codes() -> None:
+    """Noiseless bits tell all of themselves; a constant code nothing; half of the label one bit."""
+    one_hot = torch.eye(8).double()
+    y = torch.arange(8) % 4
+    rate, relevance = discrete_information(one_hot, y, 4)
+    assert (float(rate), float(relevance)) == pytest.approx((math.log(8), math.log(4)))
+    rate, relevance = discrete_information(one_hot[y // 2], y, 4)
+    assert (float(rate), float(relevance)) == pytest.approx((math.log(2), math.log(2)))
+    rate, relevance = discrete_information(torch.full((8, 3), 1 / 3, dtype=torch.float64), y, 4)
+    assert (float(rate), float(relevance)) == pytest.approx((0, 0), abs=1e-12)
+
+
+def test_the_discrete_sandwich_holds_the_information_of_the_population() -> None:
+    """Of 200 samples of 12 inputs: the lower bound is below on average, each upper one above."""
+    generator = torch.Generator().manual_seed(0)
+    p = (3 * torch.randn(400, 6, generator=generator)).double().softmax(-1)
+    exact, _ = discrete_information(p, torch.zeros(400).long(), 1)
+    found = []
+    for _ in range(200):
+        some = p[torch.randperm(400, generator=generator)[:12]]
+        for marginals in ([], [torch.full((6,), 1 / 6).double()]):
+            bounds = discrete_rate_bounds(some, marginals, complete=False)
+            found.append((float(bounds.lower), float(bounds.upper), float(bounds.error)))
+            assert bounds.lower <= bounds.upper
+    lower, upper, error = np.mean(found, axis=0)
+    assert lower < float(exact) < upper
+    assert upper - lower < 0.5
+    assert error > 0
+
+
+def test_complete_inputs_leave_nothing_to_bound() -> None:
+    """Both ends are the information itself, with no error."""
+    head, raw = network((3, 2))
+    code = output(head, raw, 1)
+    exact, _ = discrete_information(code_tables(code)[-1], torch.zeros(INPUTS).long(), 1)
+    found = code_rate(code, torch.zeros(0), torch.ones(()), (), complete=True)
+    assert found is not None
+    assert float(found.lower) == float(found.upper) == pytest.approx(float(exact))
+    assert float(found.error) == 0
+
+
+@pytest.mark.parametrize("widths", [(4,), (3, 3), (6, 5, 4)])
+@pytest.mark.parametrize("paths", [1, 4, 16])
+def test_samples_of_layers_below_bound_the_rate_on_both_sides(
+    monkeypatch: pytest.MonkeyPatch, widths: tuple[int, ...], paths: int
+) -> None:
+    """Bits whose states are not counted, against enumeration over the same inputs.
+
+    Averaged over 100 draws the upper bound is above the rate of these inputs, and the lower one is
+    below it; more paths bring them closer.
+    """
+    head, raw = network(widths)
+    exact, _ = discrete_information(
+        code_tables(output(head, raw, 1))[-1], torch.zeros(INPUTS).long(), 1
+    )
+    monkeypatch.setattr(_states, "MOST_BITS", 0)
+    lower, upper = [], []
+    for seed in range(100):
+        code = output(head, raw, paths, seed)
+        fitted = fit_marginals(output(head, raw, 1, seed + 1000))
+        bounds = code_rate(code, torch.zeros(0), torch.ones(()), fitted)
+        assert bounds is not None
+        lower.append(float(bounds.lower))
+        upper.append(float(bounds.upper))
+    assert float(exact) > 0.1
+    assert np.mean(lower) < float(exact) + 0.02
+    assert np.mean(upper) > float(exact) - 0.02
+    if paths == 16:
+        assert np.mean(upper) - np.mean(lower) < 0.6
+
+
+def test_no_layers_bound_is_above_that_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By data processing: with one path, which says little of p(z|x), it is the first's."""
+    head, raw = network((2, 8), scale=40.0)
+    monkeypatch.setattr(_states, "MOST_BITS", 0)
+    code = output(head, 0.1 * raw, 1)
+    last = code_rate(code, torch.zeros(0), torch.ones(()), ())
+    first = Output(code.layers[0].encoding, code.layers[0].z, code.prediction, {}, code.layers[:1])
+    below = code_rate(first, torch.zeros(0), torch.ones(()), ())
+    assert last is not None
+    assert below is not None
+    assert float(last.upper) == float(below.upper) < 0.3
+    assert float(last.lower) == 0  # as nothing but the path itself is known

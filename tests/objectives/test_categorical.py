@@ -1,0 +1,179 @@
+"""A categorical code, its entropies and its optimal decoder."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import entropy
+from torch import Tensor
+
+from paretoib.data._load import load_dataset
+from paretoib.discrete import CategoricalEncoding, CodebookPrediction
+from paretoib.distributions import Output
+from paretoib.errors import SpecError
+from paretoib.models._categorical import optimal_table
+from paretoib.models._model import build_model
+from paretoib.objectives._categorical import (
+    Categorical,
+    decoder_uncertainty,
+    joint_probabilities,
+)
+from paretoib.specs import SweepSpec, TrialSpec, section_model
+from paretoib.training._pack import Pack
+from paretoib.training._run import run_trials
+
+Draw = Callable[..., Tensor]
+
+Y = torch.tensor([0, 2, 1, 1, 0, 2, 2, 1])
+
+
+def code(raw: Tensor, codebook: Tensor | None = None) -> Output:
+    """A code of so many categories as `raw` has columns, and any decoder to three classes."""
+    encoding = CategoricalEncoding(raw)
+    table = torch.zeros(raw.shape[1], 3).to(raw) if codebook is None else codebook
+    book = CodebookPrediction(encoding.mean, table.log_softmax(-1))
+    return Output(encoding, encoding.mean, book)
+
+
+def losses(output: Output, loss: str = "decoder", compressed: str = "given_y") -> list[float]:
+    options: Mapping[str, Any] = {"loss": loss, "compressed": compressed}
+    objective = Categorical(**options, optimal_decoder=False)
+    return [float(value) for value in objective.losses(output, Y, {})]
+
+
+def test_the_entropies_are_scipys(draw: Draw) -> None:
+    """H[Y|Z], H[Z|Y], H[Z] and I(X;Z) of the joint table of all examples, in nats."""
+    output = code(2 * draw(8, 5))
+    p = output.z.numpy()
+    joint = np.stack([p[Y.numpy() == label].sum(0) for label in range(3)]) / 8
+    both, of_z, of_y = entropy(joint.ravel()), entropy(joint.sum(0)), entropy(joint.sum(1))
+    assert losses(output, "uncertainty")[0] == pytest.approx(both - of_z)
+    assert losses(output)[1] == pytest.approx(both - of_y)
+    assert losses(output, compressed="entropy")[1] == pytest.approx(of_z)
+    rate = of_z - np.mean([entropy(row) for row in p])
+    assert losses(output, compressed="rate")[1] == pytest.approx(rate)
+
+
+def test_the_losses_are_sums_over_categories(draw: Draw) -> None:
+    """E_z −log q(y|z), and −log E_z q(y|z), written out."""
+    output = code(draw(8, 5), draw(5, 3, seed=1))
+    p, q = output.z, draw(5, 3, seed=1).softmax(-1)
+    decoder = prediction = 0.0
+    for i, label in enumerate(Y.tolist()):
+        decoder -= sum(float(p[i, z]) * math.log(q[z, label]) for z in range(5)) / 8
+        prediction -= math.log(sum(float(p[i, z]) * float(q[z, label]) for z in range(5))) / 8
+    assert losses(output)[0] == pytest.approx(decoder)
+    assert losses(output, "prediction")[0] == pytest.approx(prediction)
+    torch.testing.assert_close(output.prediction.expected, p @ q)
+
+
+def test_the_three_losses_are_in_their_order(draw: Draw) -> None:
+    """H_Θ[Y|X] ≤ H_Θ[Y|Z] ≥ H[Y|Z]; with the optimal decoder H_Θ[Y|Z] = H[Y|Z] (uib eqs 4, 5)."""
+    for seed in range(20):
+        raw = 2 * draw(8, 5, seed=seed)
+        any_decoder = code(raw, 2 * draw(5, 3, seed=seed + 99))
+        predicted, decoded, exact = (
+            losses(any_decoder, loss)[0] for loss in ("prediction", "decoder", "uncertainty")
+        )
+        assert predicted < decoded > exact
+        best = code(raw, optimal_table(raw.softmax(-1), Y, 3))
+        assert losses(best)[0] == pytest.approx(exact)
+        assert losses(best, "prediction")[0] < exact
+
+
+def test_the_gradient_of_the_uncertainty_is_that_of_a_fixed_optimal_decoder(draw: Draw) -> None:
+    """uib appendix A.3: p(y|z) may be held fixed, as its own change does not count."""
+    raw = draw(8, 5).requires_grad_()
+    exact = decoder_uncertainty(joint_probabilities(raw.softmax(-1), Y, 3))
+    fixed = code(raw, optimal_table(raw.softmax(-1), Y, 3).detach()).prediction.nll(Y).mean()
+    torch.testing.assert_close(*(torch.autograd.grad(value, raw)[0] for value in (exact, fixed)))
+
+
+def test_sure_codes_have_the_entropies_of_labels() -> None:
+    """z = y: nothing uncertain either way. One category for all: H[Y|Z] = H[Y], H[Z] = 0."""
+    sure = code(200 * torch.eye(3).double()[Y])
+    assert losses(sure, "uncertainty") == pytest.approx([0, 0], abs=1e-9)
+    of_y = float(entropy(Y.bincount().numpy()))
+    assert losses(sure, "uncertainty", "rate")[1] == pytest.approx(of_y)
+    same = code(200 * torch.eye(3).double()[torch.zeros(8).long()])
+    assert losses(same, "uncertainty", "entropy") == pytest.approx([of_y, 0], abs=1e-9)
+
+
+def trial(**fields: Any) -> TrialSpec:
+    small = {"latent": 8, "hidden": [32], "epochs": 6, "learning_rate": 0.01, "beta": 1e-3}
+    return SweepSpec.assemble({"method": "categorical"}, small | fields).template
+
+
+def test_the_decoder_is_a_network_from_one_hot_codes() -> None:
+    """C–16–10: one row of logits a category; uib's is 100–1024–1024–10."""
+    section = section_model("model", "mlp")(latent=7, decoder=(16,))
+    shapes: dict[str, Any] = {"shape": (4,), "target_dim": None, "noise": "categorical"}
+    net = build_model("mlp", section.params, classes=10, **shapes)
+    output = net.head(net.encoder(torch.randn(5, 4)), None)
+    expected = net.head.decoder(torch.eye(7)).log_softmax(-1)
+    assert isinstance(output.prediction, CodebookPrediction)
+    torch.testing.assert_close(output.prediction.codebook, expected)
+    with pytest.raises(SpecError, match="needs classes; found a continuous Y"):
+        build_model("mlp", section.params, classes=None, **shapes | {"target_dim": 2})
+
+
+@pytest.mark.parametrize("trials", [1, 2])
+def test_the_optimal_decoder_is_that_of_the_training_data(trials: int) -> None:
+    """After every epoch, from the start on; the network that it replaces rests."""
+    specs = [
+        trial(optimal_decoder=True, subset=0.2).with_fields({"seed": i}) for i in range(trials)
+    ]
+    data = load_dataset("digits", specs[0].data.params)
+    pack = Pack(specs, data, torch.device("cpu"))
+    before = pack.stack.state()["head.decoder.0.weight"].clone()
+    for _ in range(3):
+        state = pack.stack.state()
+        for i in range(trials):
+            hidden = data.train.x.flatten(1)
+            for layer in (0, 2):
+                hidden = hidden @ state[f"encoder.layers.{layer}.weight"][i].T
+                hidden = hidden + state[f"encoder.layers.{layer}.bias"][i]
+                hidden = hidden if layer else hidden.relu()
+            expected = optimal_table(hidden.softmax(-1), data.train.y, 10)
+            torch.testing.assert_close(state["head.table"][i], expected, rtol=1e-3, atol=1e-3)
+        pack.train_epoch()
+    assert torch.equal(before, pack.stack.state()["head.decoder.0.weight"])
+
+
+def rate_by_hand(pack: Pack) -> float:
+    split = pack.dataset.test
+    pack.stack.train(False)
+    with torch.no_grad():
+        p = pack.stack.map(lambda e, h, x: h(e(x), None).z, split.x.unsqueeze(0))[0]
+    return float(entropy(p.mean(0).double()) - np.mean(entropy(p.double(), axis=1))) / math.log(2)
+
+
+@pytest.mark.parametrize("loss", ["decoder", "prediction", "uncertainty"])
+def test_each_loss_trains_a_code_that_tells_classes(loss: str) -> None:
+    """Well over two of 3.3 bits in a few epochs; its rate has the inputs' own for its lower end."""
+    spec = trial(loss=loss, latent=16, epochs=20, batch_size=256)
+    data = load_dataset("digits", spec.data.params)
+    (record,) = run_trials([spec], device="cpu")
+    assert record.test is not None
+    assert record.test.relevance_bits > 2
+    pack = Pack([spec], data, torch.device("cpu"))
+    pack.train()
+    exact = rate_by_hand(pack)
+    assert record.test.rate_lower_bits == pytest.approx(exact, rel=1e-3)
+    assert record.test.rate_bits is not None
+    assert exact <= record.test.rate_bits < exact + 0.3
+
+
+def test_on_complete_data_the_rate_is_exact() -> None:
+    """One number for both ends; the history has I(Z;Y) beside it."""
+    template = SweepSpec.assemble(
+        {"method": "categorical", "data": "binary12"}, {"epochs": 2, "latent": 5}
+    ).template
+    (record,) = run_trials([template], device="cpu")
+    assert record.test is not None
+    assert record.test.rate_bits == record.test.rate_lower_bits
+    assert record.history["layer_1/rate_bits"][-1] == pytest.approx(record.test.rate_bits)
+    assert record.history["layer_1/relevance_bits"][-1] is not None

@@ -1,0 +1,258 @@
+"""Information multi-bottlenecks on binary layers."""
+
+import math
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, kl_divergence
+
+from paretoib.data._load import load_dataset
+from paretoib.discrete import BernoulliEncoding, BinaryLayer, raiko
+from paretoib.distributions import CategoricalPrediction, Output
+from paretoib.errors import SpecError
+from paretoib.evaluation import discrete_information
+from paretoib.models._model import build_model
+from paretoib.models._states import states
+from paretoib.objectives._imb import (
+    SFNN,
+    IMBGreedy,
+    IMBJoint,
+    compression,
+    conditional_relevance,
+)
+from paretoib.specs import SweepSpec, TrialSpec, section_model
+from paretoib.training._pack import Pack
+
+Draw = Callable[..., Tensor]
+
+Y = torch.tensor([0, 2, 1, 1, 0])
+
+
+def sampled(draw: Draw, draws: tuple[int, ...] = (3, 4)) -> Output:
+    """Five examples of a network of layers of 2, 3, … bits, and its samples' predictions."""
+    layers = []
+    for i in range(len(draws)):
+        width = i + 2
+        encoding = BernoulliEncoding(draw(*draws[:i], 5, width, seed=i))
+        layers.append(BinaryLayer(encoding, torch.zeros(5, width).double(), draw(width, seed=9)))
+    prediction = CategoricalPrediction(draw(*draws, 5, 3, seed=7))
+    return Output(layers[-1].encoding, layers[-1].z, prediction, layers=tuple(layers))
+
+
+def test_samples_up_to_a_layer_are_outside_the_logarithm_and_those_beyond_inside(
+    draw: Draw,
+) -> None:
+    """Eqs 6 and 7, sample by sample in loops, at every level of two layers."""
+    output = sampled(draw)
+    q = output.prediction.logits.softmax(-1)  # type: ignore[union-attr]
+    expected = [0.0, 0.0, 0.0]
+    for b, label in enumerate(Y.tolist()):
+        p = [[float(q[i, j, b, label]) for j in range(4)] for i in range(3)]
+        flat = [value for row in p for value in row]
+        expected[0] -= math.log(sum(flat) / 12) / 5
+        expected[1] -= sum(math.log(sum(row) / 4) for row in p) / 3 / 5
+        expected[2] -= sum(math.log(value) for value in flat) / 12 / 5
+    found = [float(conditional_relevance(output, Y, level)) for level in range(3)]
+    assert found == pytest.approx(expected)
+    assert found[0] < found[1] < found[2]  # theorem 3.2, by Jensen
+
+
+def test_compression_is_torchs_divergence_of_bits(draw: Draw) -> None:
+    """Σ_i KL(Bernoulli(p_i) ‖ Bernoulli(r_i)), averaged over examples and samples below."""
+    for layer in sampled(draw).layers:
+        logits, prior = torch.broadcast_tensors(layer.encoding.logits, layer.prior)
+        each = kl_divergence(Bernoulli(logits=logits), Bernoulli(logits=prior))
+        torch.testing.assert_close(compression(layer), each.sum(-1).mean())
+
+
+def test_the_losses_are_sums_or_one_layers(draw: Draw) -> None:
+    """Joint: all levels and layers. Greedy: the first layer that is not frozen. SFNN: level 0."""
+    output = sampled(draw)
+    levels = [float(conditional_relevance(output, Y, level)) for level in range(3)]
+    terms = [float(compression(layer)) for layer in output.layers]
+    joint = IMBJoint(draws=4).losses(output, Y, {})
+    assert [float(loss) for loss in joint] == pytest.approx([sum(levels), sum(terms)])
+    for stage in (0, 1):
+        at = Output(**{**vars(output), "frozen": stage})
+        greedy = [float(loss) for loss in IMBGreedy(draws=4).losses(at, Y, {})]
+        assert greedy == pytest.approx([levels[stage + 1], terms[stage]])
+    assert [float(loss) for loss in SFNN(draws=4).losses(output, Y, {})] == [levels[0]]
+
+
+def model(draws: int, hidden: tuple[int, ...] = (2,), noise: Any = "bernoulli") -> Any:
+    torch.manual_seed(3)
+    section = section_model("model", "sigmoid")(hidden=hidden, latent=3, initial_scale=3.0)
+    built = build_model(
+        "sigmoid",
+        section.params,
+        shape=(4,),
+        classes=3,
+        target_dim=None,
+        noise=noise,
+        draws=draws,
+    )
+    return built.double()
+
+
+def test_a_small_networks_losses_are_those_of_all_its_states(draw: Draw) -> None:
+    """2-bit and 3-bit layers: VCR_0, VCR_1, VCR_2, Ĩ_1 and Ĩ_2 of 200² samples by enumeration."""
+    net, x = model(200), draw(5, 4)
+    raw = net.encoder(x)
+    with torch.no_grad():
+        output = net.head(raw, draw(5, net.head.training_noise, seed=1))
+        (below,) = net.head.layers
+        first, last = states(2), states(3)
+        p1 = Bernoulli(logits=raw).log_prob(first.unsqueeze(1)).sum(-1).exp()  # (4, B)
+        logits = below(first)
+        p2 = Bernoulli(logits=logits).log_prob(last.unsqueeze(1)).sum(-1).exp()  # (8, 4)
+        q = net.head.decoder(last).softmax(-1)[:, Y]  # (8, B)
+    vcr = [
+        -((p1.T @ p2.T * q.T).sum(-1).log()).mean(),
+        -(p1 * (p2.T @ q).log()).sum(0).mean(),
+        -(p1.T @ p2.T * q.T.log()).sum(-1).mean(),
+    ]
+    half = Bernoulli(logits=torch.zeros(()).double())
+    kl2 = kl_divergence(Bernoulli(logits=logits), half).sum(-1)
+    kl = [kl_divergence(Bernoulli(logits=raw), half).sum(-1).mean(), (p1.T @ kl2).mean()]
+    for level, expected in enumerate(vcr):
+        found = conditional_relevance(output, Y, level).detach()
+        assert float(found) == pytest.approx(float(expected), abs=0.01), level
+    for layer, expected in zip(output.layers, kl, strict=True):
+        assert float(compression(layer).detach()) == pytest.approx(float(expected), abs=0.01)
+
+
+def test_the_best_prior_is_the_mean_and_gives_a_single_bits_information(draw: Draw) -> None:
+    """For r = E p(z|x), r has no gradient; Ĩ is then I(Z;X) for one bit, and more for several."""
+    for width in (1, 4):
+        logits = 2 * draw(64, width)
+        prior = torch.logit(logits.sigmoid().mean(0)).requires_grad_()
+        loss = compression(BinaryLayer(BernoulliEncoding(logits), logits, prior))
+        (gradient,) = torch.autograd.grad(loss, prior)
+        torch.testing.assert_close(gradient, torch.zeros(width).double())
+        each = Bernoulli(logits=logits.unsqueeze(1)).log_prob(states(width)).sum(-1).exp()
+        rate, _ = discrete_information(each, torch.zeros(64).long(), 1)
+        assert float(loss - rate) == pytest.approx(0, abs=1e-9) if width == 1 else loss > rate
+
+
+def test_raikos_gradient_is_exact_on_average_where_the_rest_is_linear_in_each_bit(
+    draw: Draw,
+) -> None:
+    """For Σ_ij A_ij z_i z_j over different bits, E of it is exact; for z_i² = z_i it is not.
+
+    There the gradient is 2 z_i p′ and not p′: right only where p is ½.
+    """
+    a = draw(3)
+    pairs = draw(3, 3, seed=1).triu(1)
+
+    def exact(a: Tensor) -> Tensor:
+        p = a.sigmoid()
+        return p @ pairs @ p
+
+    def estimated(a: Tensor) -> Tensor:
+        z = raiko(a.sigmoid(), draw(400_000, 3, seed=2))
+        return torch.einsum("ni,ij,nj->n", z, pairs, z).mean()
+
+    gradient = torch.func.grad(exact)(a)
+    torch.testing.assert_close(torch.func.grad(estimated)(a), gradient, atol=2e-3, rtol=0)
+    squares = torch.func.grad(lambda a: raiko(a.sigmoid(), draw(400_000, 3)).square().mean(0).sum())
+    p = a.sigmoid()
+    torch.testing.assert_close(squares(a), 2 * p * p * (1 - p), atol=2e-3, rtol=0)
+
+
+def test_raikos_bits_have_their_probabilities(draw: Draw) -> None:
+    """Zeros and ones alone, as many ones as p says, the surest of them for the surest p."""
+    p = torch.tensor([0.0, 0.1, 0.5, 0.93, 1.0]).double()
+    z = raiko(p, draw(100_000, 5))
+    torch.testing.assert_close(z, z.round(), atol=1e-12, rtol=0)
+    torch.testing.assert_close(z.mean(0), p, atol=0.005, rtol=0)
+
+
+def test_det_is_a_network_of_sigmoids(draw: Draw) -> None:
+    """By hand; and the stochastic network without noise is the same one."""
+    x = draw(5, 4)
+    for noise in ("none", "bernoulli"):
+        net = model(2, (6, 2), noise)
+        hidden = net.encoder(x).sigmoid()
+        for layer in net.head.layers:
+            hidden = layer(hidden).sigmoid()
+        output = net.head(net.encoder(x), None)
+        torch.testing.assert_close(output.z, hidden)
+        torch.testing.assert_close(output.prediction.logits, net.head.decoder(hidden))
+    assert len(list(net.head.layers)) == 2
+
+
+def greedy(epochs: int, seed: int = 0) -> TrialSpec:
+    small = {"hidden": [6, 5], "latent": 4, "draws": 2, "subset": 0.1, "epochs": epochs}
+    template = SweepSpec.assemble({"method": "imb_greedy"}, small).template
+    return template.with_fields({"seed": seed, "learning_rate": 0.01})
+
+
+def packed(*specs: TrialSpec) -> Pack:
+    return Pack(specs, load_dataset("digits", specs[0].data.params), torch.device("cpu"))
+
+
+@pytest.mark.parametrize("trials", [1, 2])
+def test_greedy_trains_one_layer_after_another(trials: int) -> None:
+    """Of seven epochs three, two and two. A layer's weights rest from the end of its own stage on,
+    those above it learn with it; its prior learns in its stage alone."""
+    pack = packed(*(greedy(7, seed) for seed in range(trials)))
+    owner = {"encoder.mean": 0, "head.layers.0": 1, "head.layers.1": 2, "head.decoder": 3}
+    for stage in (0, 0, 0, 1, 1, 2, 2):
+        before = {name: tensor.clone() for name, tensor in pack.stack.state().items()}
+        pack.train_epoch()
+        for name, tensor in pack.stack.state().items():
+            moved = not torch.equal(tensor, before[name])
+            if name.startswith("head.prior"):
+                assert moved == (name == f"head.prior.{stage}"), (stage, name)
+            elif (place := name.rpartition(".")[0]) in owner or "decoder" in name:
+                assert moved == (owner.get(place, 3) >= stage), (stage, name)
+
+
+def test_greedy_goes_on_in_its_stage() -> None:
+    """A pack that is resumed at any epoch ends where an uninterrupted one does."""
+    whole = packed(greedy(3))
+    whole.train()
+    for epoch in (1, 2):
+        part = packed(greedy(3))
+        for _ in range(epoch):
+            part.train_epoch()
+        resumed = part.only([0])
+        resumed.train()
+        for name, tensor in resumed.stack.state().items():
+            assert torch.equal(tensor, whole.stack.state()[name]), (epoch, name)
+
+
+def test_greedy_needs_an_epoch_for_each_layer() -> None:
+    """Fewer are refused."""
+    with pytest.raises(SpecError, match=r"should be at least the 3 layers.*found 2"):
+        packed(greedy(2))
+
+
+def test_too_many_draws_are_refused() -> None:
+    """What grows as draws to the power of layers is bounded."""
+    with pytest.raises(SpecError, match=r"draws\^layers is at most 65536; found 32\^4"):
+        model(32, (2, 2, 2))
+
+
+def test_sigmoid_layers_take_bits_or_no_noise() -> None:
+    """A Gaussian code of them is refused; any encoder's outputs can be the logits of bits."""
+    with pytest.raises(SpecError, match="takes objectives whose noise is bernoulli or none"):
+        SweepSpec.from_document({"method": "vib", "model": "sigmoid"})
+    for method, found in product(("imb_joint", "imb_greedy", "sfnn", "det"), ("mlp", "resnet18")):
+        assert SweepSpec.from_document({"method": method, "model": found}).model.name == found
+        assert SweepSpec.from_document({"method": method}).model.name == "sigmoid"
+
+
+def test_a_sweep_of_sigmoid_layers_has_their_learning_rate() -> None:
+    """Unless another is set; whatever else of the training is."""
+
+    def rate(**document: Any) -> float:
+        return SweepSpec.from_document({"method": "sfnn", **document}).training.learning_rate
+
+    assert rate() == rate(training={"epochs": 3}) == 0.01
+    assert rate(training={"learning_rate": 0.5}) == 0.5
+    assert rate(model="mlp") == 1e-3
