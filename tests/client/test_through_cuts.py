@@ -14,7 +14,7 @@ from paretoib.client import Client, _events, _http
 from paretoib.client._events import Event, events, parsed
 from paretoib.client._http import Http
 from paretoib.errors import NotFoundError, ServiceAwayError, ServiceError
-from paretoib.records import SweepInfo
+from paretoib.records import Progress, SweepInfo
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
 
@@ -210,40 +210,18 @@ def test_another_kind_of_server_is_told_from_ours(
     assert len(scripted.asked) == 1
 
 
-@pytest.mark.parametrize(
-    ("address", "token", "said"),
-    [
-        ("127.0.0.1:8000", "", r"http\(s\)://HOST\[:PORT\]; found `127"),
-        ("ftp://somewhere", "", "found `ftp://somewhere`"),
-        ("http://:8000", "", "found `http://:8000`"),
-        ("http://host:port", "", "found `http://host:port`"),
-        ("http://[::1", "", r"found `http://\[::1`"),
-        ("https://me:secret@host", "", "found `https://host`"),
-        ("http://paretoib.example", "t", "in the clear: http://paretoib.example should be https"),
-        ("https://paretoib.example", "two\nlines", "PARETOIB_TOKEN should have printable"),
-        ("https://paretoib.example", "π", "PARETOIB_TOKEN should have printable"),
-    ],
-)
-def test_an_address_that_cannot_be_is_refused_before_anything_is_sent(
-    monkeypatch: pytest.MonkeyPatch, address: str, token: str, said: str
-) -> None:
-    """No password is shown, and no token goes over a network in the clear."""
-    monkeypatch.setenv("PARETOIB_TOKEN", token)
-    settings.cache_clear()
-    with pytest.raises(ServiceError, match=said) as refused:
-        Client(address)
-    settings.cache_clear()
-    assert "secret" not in str(refused.value)
-    assert "lines" not in str(refused.value)
-
-
-@pytest.mark.parametrize("address", ["http://localhost:1", "http://[::1]:1", "https://far.example"])
-def test_a_token_goes_to_this_machine_or_encrypted(
-    monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
-    """Those addresses are taken, with a path before the service's own too."""
-    monkeypatch.setenv("PARETOIB_TOKEN", "t")
-    settings.cache_clear()
-    page = Client(f"{address}/below/").address(SweepInfo.from_document(INFO))
-    settings.cache_clear()
-    assert page == f"{address}/below/sweeps/{INFO['id']}"
+def test_a_resumed_sweep_is_followed_to_its_end(server: Callable[..., Scripted]) -> None:
+    """From the service's answer on; without a front, where it was cancelled before any trial."""
+    standing = {"status": "interrupted", "trials": TRIALS, "hypervolume": None}
+    scripted = server(
+        Answer(json.dumps(SWEEP), status=202),
+        stream(told("progress", 0, standing) + told("end", 0, {"status": "interrupted"})),
+        Answer(json.dumps({"detail": "no ended trial"}), status=404, kind=PROBLEM),
+    )
+    seen: list[Progress] = []
+    info = SweepInfo.from_document(INFO)
+    assert Client(scripted.address).resume(info, on_progress=seen.append) is None
+    assert [now.sweep.status for now in seen] == ["running", "interrupted"]
+    path = f"/sweeps/{INFO['id']}"
+    asked = [f"POST {path}/resume", f"GET {path}/events", f"GET {path}/front"]
+    assert [line for line, _ in scripted.asked] == asked

@@ -9,6 +9,8 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
+import pytest
+
 from paretoib.specs import SweepSpec
 from paretoib.tracking import Ended
 
@@ -126,6 +128,7 @@ def test_a_sweep_goes_over_http_as_it_would_here(
         )
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_left_runs_on_until_it_is_cancelled(
     serve_cluster: Callable[..., Any],
     remotely: Do,
