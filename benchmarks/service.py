@@ -199,8 +199,9 @@ def measure_load(service: Service, paths: Sequence[str]) -> dict[str, Any]:
 
 def measure_key(service: Service) -> dict[str, Any]:
     """`POSTS` at once with one key: the sweeps that there are then."""
-    document = {**FIRST, "name": f"once-{time.time_ns()}", "training": {"epochs": 1}}
-    key = {"Idempotency-Key": document["name"]}
+    name = f"once-{time.time_ns()}"
+    document = {**FIRST, "name": name, "training": {"epochs": 1}}
+    key = {"Idempotency-Key": name}
 
     def post(_: int) -> httpx.Response:
         with service.client() as client:
@@ -211,7 +212,7 @@ def measure_key(service: Service) -> dict[str, Any]:
         answers = list(pool.map(post, range(POSTS)))
     seconds = time.perf_counter() - began
     with service.client() as client:
-        total = client.get("/sweeps", params={"name": document["name"]}).json()["total"]
+        total = client.get("/sweeps", params={"name": name}).json()["total"]
         _wait_for(client, answers[0].json()["id"], lambda sweep: sweep["status"] != "running")
     return {
         "posts": POSTS,
