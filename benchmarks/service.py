@@ -1,7 +1,8 @@
 """How fast the service answers, on loopback: fronts, comparisons, one key, the first trial.
 
     python benchmarks/service.py fill STORE     two sweeps of 1 000 trials, about two minutes
-    python benchmarks/service.py measure STORE  starts `paretoib serve` over it, about two minutes
+    python benchmarks/service.py measure STORE  starts `paretoib serve` over it, about two minutes;
+                                                or some of it: alone, load, one_key, first_trial
 
 `fill` trains 20 trials of each sweep on the digits and writes varied copies of their records
 through the tracker, as a sweep's job would: what is read is as large and as irregular as 1 000
@@ -198,8 +199,9 @@ def measure_load(service: Service, paths: Sequence[str]) -> dict[str, Any]:
 
 def measure_key(service: Service) -> dict[str, Any]:
     """`POSTS` at once with one key: the sweeps that there are then."""
-    document = {**FIRST, "name": f"once-{time.time_ns()}", "training": {"epochs": 1}}
-    key = {"Idempotency-Key": document["name"]}
+    name = f"once-{time.time_ns()}"
+    document = {**FIRST, "name": name, "training": {"epochs": 1}}
+    key = {"Idempotency-Key": name}
 
     def post(_: int) -> httpx.Response:
         with service.client() as client:
@@ -210,7 +212,7 @@ def measure_key(service: Service) -> dict[str, Any]:
         answers = list(pool.map(post, range(POSTS)))
     seconds = time.perf_counter() - began
     with service.client() as client:
-        total = client.get("/sweeps", params={"name": document["name"]}).json()["total"]
+        total = client.get("/sweeps", params={"name": name}).json()["total"]
         _wait_for(client, answers[0].json()["id"], lambda sweep: sweep["status"] != "running")
     return {
         "posts": POSTS,
@@ -242,8 +244,8 @@ def _wait_for(client: httpx.Client, sweep: str, done: Any) -> None:
         time.sleep(0.1)
 
 
-def measure(store: Path) -> dict[str, Any]:
-    """All figures of a service over a store that was filled."""
+def measure(store: Path, parts: Sequence[str]) -> dict[str, Any]:
+    """Figures of a service over a store that was filled; each is on stderr as soon as it is had."""
     figures: dict[str, Any] = {
         "machine": f"{os.cpu_count()} × {platform.processor() or platform.machine()}",
         "load_before": round(os.getloadavg()[0], 2),
@@ -254,10 +256,15 @@ def measure(store: Path) -> dict[str, Any]:
         ids = {sweep["name"]: sweep["id"] for sweep in found}
         compare = f"/compare?linear={ids[LINEAR]}&adaptive={ids[ADAPTIVE]}"
         front = f"/sweeps/{ids[LINEAR]}/front"
-        figures["alone"] = measure_alone(service, {"front": front, "compare": compare})
-        figures["load"] = measure_load(service, [front, compare])
-        figures["one_key"] = measure_key(service)
-        figures["first_trial"] = measure_first_trial(service)
+        measures = {
+            "alone": lambda: measure_alone(service, {"front": front, "compare": compare}),
+            "load": lambda: measure_load(service, [front, compare]),
+            "one_key": lambda: measure_key(service),
+            "first_trial": lambda: measure_first_trial(service),
+        }
+        for part in parts or measures:
+            figures[part] = measures[part]()
+            print(part, json.dumps(figures[part]), file=sys.stderr)
     return figures
 
 
@@ -266,11 +273,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The service's times on loopback.")
     parser.add_argument("what", choices=("fill", "measure"))
     parser.add_argument("store", type=Path)
+    parser.add_argument("parts", nargs="*", help="alone, load, one_key, first_trial")
     args = parser.parse_args()
     if args.what == "fill":
         fill(args.store.absolute())
     else:
-        print(json.dumps(measure(args.store.absolute()), indent=2))
+        print(json.dumps(measure(args.store.absolute(), args.parts), indent=2))
 
 
 if __name__ == "__main__":
