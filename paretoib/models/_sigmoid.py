@@ -60,11 +60,12 @@ class SigmoidHead(Head):
         self.widths = tuple(widths)
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.prior = nn.ParameterList([torch.zeros(w) for w in widths] if stochastic else [])
-        self.noise = sum(widths)
+        sampled = self.widths if stochastic else ()
+        self.noise = sum(sampled)
+        self.training_noise = sum(draws**i * w for i, w in enumerate(sampled, 1))
         self.paths = RATE_PATHS if stochastic and len(widths) > 1 else 1
         self.countable = stochastic and countable(widths)
         self.columns = max(2**w if self.countable else w for w in widths)
-        self.training_noise = sum(draws**i * w for i, w in enumerate(widths, 1))
 
     def forward(self, raw: Float[Tensor, "B R"], noise: Float[Tensor, "B N"] | None) -> Output:
         """The layers, z and q(y|z) for the first layer's logits and standard normal noise."""

@@ -170,7 +170,7 @@ class Ruler:
                 return nothing, nothing, nothing
             return bounds.upper, bounds.lower, bounds.error
 
-        chunk = self._chunk(raw.shape[1], max(BLOCK, self.head.columns))
+        chunk = self._chunk(raw.shape[1] * self.head.paths, max(BLOCK, self.head.columns))
         return self.stack.map(rate, raw, noise, self.prior_width, *marginals, chunk=chunk)
 
     def _accuracy(self, probabilities: Tensor, y: Tensor) -> Tensor:

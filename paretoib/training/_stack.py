@@ -1,7 +1,7 @@
 """M models as one: parameters stacked along a leading axis, or the plain module for M = 1."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,12 +17,14 @@ OneTrial = Callable[..., Any]
 class Stack(ABC):
     """The models of a pack.
 
-    `parameters` are leaves for autograd, the encoder's first: `shared` of them. `per_trial`
-    views a gradient with its leading axis of trials.
+    `parameters` are leaves for autograd: first the encoder's, `before` of them, then what else
+    p(z|x) has (binary layers), `shared` in all, then the rest. `per_trial` views a gradient with
+    its leading axis of trials.
     """
 
     size: int
     parameters: list[Tensor]
+    before: int
     shared: int
 
     @abstractmethod
@@ -40,6 +42,14 @@ class Stack(ABC):
     @abstractmethod
     def state(self) -> dict[str, Tensor]:
         """Every parameter and buffer by its name, (M, …) each: no copies."""
+
+    def _order(self, encoder: Iterable[Tensor], head: Mapping[str, Tensor]) -> None:
+        self.parameters = list(encoder)
+        self.before = len(self.parameters)
+        layers = [name for name in head if name.startswith("layers.")]
+        self.shared = self.before + len(layers)
+        self.parameters += [head[name] for name in layers]
+        self.parameters += [tensor for name, tensor in head.items() if name not in layers]
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Overwrite parameters and buffers with what `state` gave."""
@@ -62,9 +72,7 @@ class Solo(Stack):
     def __init__(self, model: Model) -> None:
         self.size = 1
         self.model = model
-        encoder = list(model.encoder.parameters())
-        self.parameters = [*encoder, *model.head.parameters()]
-        self.shared = len(encoder)
+        self._order(model.encoder.parameters(), dict(model.head.named_parameters()))
 
     def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:  # noqa: ARG002
         # Views both ways: to index instead would cost a copy in the backward pass.
@@ -94,9 +102,7 @@ class Stacked(Stack):
         self.template = models[0]
         self._encoder = _states([m.encoder for m in models])
         self._head = _states([m.head for m in models])
-        encoder = list(self._encoder[0].values())
-        self.parameters = [*encoder, *self._head[0].values()]
-        self.shared = len(encoder)
+        self._order(self._encoder[0].values(), self._head[0])
 
     def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:
         template = self.template

@@ -77,12 +77,12 @@ def _at_latent(
     latent = raw.detach().requires_grad_()
     losses = losses_of(latent)
     values = _values(losses)
-    each = _each_loss(losses, [latent, *stack.parameters[stack.shared :]])
+    each = _each_loss(losses, [latent, *stack.parameters[stack.before :]])
     gramian = _gramian([grads[:1] for grads in each])
     weights = weighting(values, gramian, hyper)
     at_latent = torch.einsum("mi,imbr->mbr", weights.step, torch.stack([g[0] for g in each]))
     of_encoder = _gradients(
-        torch.dot(raw.flatten(), at_latent.flatten()), stack.parameters[: stack.shared]
+        torch.dot(raw.flatten(), at_latent.flatten()), stack.parameters[: stack.before]
     )
     of_head = _combine(stack, [grads[1:] for grads in each], weights)
     return Step([*of_encoder, *of_head], values, weights, gramian)

@@ -294,6 +294,9 @@ def test_the_rate_falls_as_beta_grows(name: str) -> None:
     records = run_trials([template.with_fields({"beta": b}) for b in betas], device="cpu")
     rates = [r.test.rate_bits for r in records if r.test and r.test.rate_bits is not None]
     assert len(rates) == 4
+    if name == "categorical":  # whose optimum is the same corner for every β below 1
+        assert rates[1] > 1.5 > 0.1 > max(rates[2:]), rates
+        return
     assert (np.diff(rates) < -0.05).all(), rates
 
 

@@ -95,33 +95,37 @@ def test_complete_inputs_leave_nothing_to_bound() -> None:
 
 
 @pytest.mark.parametrize("widths", [(4,), (3, 3), (6, 5, 4)])
-@pytest.mark.parametrize("paths", [1, 4, 16])
 def test_samples_of_layers_below_bound_the_rate_on_both_sides(
-    monkeypatch: pytest.MonkeyPatch, widths: tuple[int, ...], paths: int
+    monkeypatch: pytest.MonkeyPatch, widths: tuple[int, ...]
 ) -> None:
     """Bits whose states are not counted, against enumeration over the same inputs.
 
-    Averaged over 100 draws the upper bound is above the rate of these inputs, and the lower one is
-    below it; more paths bring them closer.
+    Averaged over 50 draws the upper bound is above the rate of these inputs, and the lower one is
+    below it. More paths bring them closer, where there is a layer below; the first is exact.
     """
     head, raw = network(widths)
     exact, _ = discrete_information(
         code_tables(output(head, raw, 1))[-1], torch.zeros(INPUTS).long(), 1
     )
-    monkeypatch.setattr(_states, "MOST_BITS", 0)
-    lower, upper = [], []
-    for seed in range(100):
-        code = output(head, raw, paths, seed)
-        fitted = fit_marginals(output(head, raw, 1, seed + 1000))
-        bounds = code_rate(code, torch.zeros(0), torch.ones(()), fitted)
-        assert bounds is not None
-        lower.append(float(bounds.lower))
-        upper.append(float(bounds.upper))
     assert float(exact) > 0.1
-    assert np.mean(lower) < float(exact) + 0.02
-    assert np.mean(upper) > float(exact) - 0.02
-    if paths == 16:
-        assert np.mean(upper) - np.mean(lower) < 0.6
+    monkeypatch.setattr(_states, "MOST_BITS", 0)
+    gaps = []
+    for paths in (1, 4, 32):
+        lower, upper = [], []
+        for seed in range(50):
+            code = output(head, raw, paths, seed)
+            fitted = fit_marginals(output(head, raw, 1, seed + 1000))
+            bounds = code_rate(code, torch.zeros(0), torch.ones(()), fitted)
+            assert bounds is not None
+            lower.append(float(bounds.lower))
+            upper.append(float(bounds.upper))
+        assert np.mean(lower) < float(exact) + 0.02
+        assert np.mean(upper) > float(exact) - 0.02
+        gaps.append(np.mean(upper) - np.mean(lower))
+    if len(widths) == 1:
+        assert gaps == pytest.approx([gaps[0]] * 3, abs=0.1)
+    else:
+        assert gaps[0] > gaps[1] > gaps[2]
 
 
 def test_no_layers_bound_is_above_that_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
