@@ -14,6 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 LOG_2PI = math.log(2 * math.pi)
+# How many classes Y has, of several tasks each; None for a continuous Y.
+Classes = int | tuple[int, ...] | None
 # The width of the Gaussian whose differential entropy is zero, N(0, 1/(2πe)) (uib section 6.1).
 ZERO_ENTROPY_STD = (2 * math.pi * math.e) ** -0.5
 
@@ -98,16 +100,9 @@ class PointEncoding:
         return self.mean
 
 
-class Prediction(Protocol):
-    """q(y|z) for a batch of B latents."""
-
-    def nll(self, y: Tensor) -> Float[Tensor, " B"]:
-        """−log q(y_i|z_i)."""
-
-
 @dataclass(frozen=True)
 class CategoricalPrediction:
-    """q(y|z) over C classes."""
+    """q(y|z) over C classes. `nll` is −log q(y_i|z_i), of every prediction."""
 
     logits: Float[Tensor, "B C"]
 
@@ -130,6 +125,27 @@ class GaussianPrediction:
 
 
 @dataclass(frozen=True)
+class TaskPredictions:
+    """q(y_1, …, y_T|z) = Π_k q(y_k|z): tasks that are independent given z (mtvib, assumption 3)."""
+
+    tasks: tuple[CategoricalPrediction, ...]
+
+    def nll(self, y: Int[Tensor, "B T"]) -> Float[Tensor, " B"]:
+        return torch.stack([task.nll(target) for task, target in by_task(self, y)]).sum(0)
+
+
+Alone = CategoricalPrediction | GaussianPrediction
+Prediction = Alone | TaskPredictions
+
+
+def by_task(prediction: Prediction, y: Tensor) -> list[tuple[Alone, Tensor]]:
+    """Each task's q(y_k|z) and targets y_k; where Y is one, that alone."""
+    if isinstance(prediction, TaskPredictions):
+        return list(zip(prediction.tasks, y.unbind(-1), strict=True))
+    return [(prediction, y)]
+
+
+@dataclass(frozen=True)
 class Output:
     """A model's output on a batch: p(z|x), one sample of z, and q(y|z).
 
@@ -138,7 +154,7 @@ class Output:
 
     encoding: GaussianEncoding | PointEncoding
     z: Float[Tensor, "B K"]
-    prediction: CategoricalPrediction | GaussianPrediction
+    prediction: Prediction
     own: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property

@@ -12,10 +12,13 @@ from torch.nn import functional as F
 from paretoib.distributions import (
     ZERO_ENTROPY_STD,
     CategoricalPrediction,
+    Classes,
     GaussianEncoding,
     GaussianPrediction,
     Output,
     PointEncoding,
+    Prediction,
+    TaskPredictions,
 )
 from paretoib.models import MODELS
 from paretoib.models._layers import mlp
@@ -32,8 +35,8 @@ class Head(nn.Module):
 
     The encoder's output (B, 2K) holds the means and r, with s = softplus(r + shift); the shift
     makes s the `initial_noise` at r = 0, and is −5 in Alemi et al.'s own demo. An output (B, K)
-    holds the means alone: s is `fixed_noise`, or there is none. `own` are parameters of the
-    objective, which are trained here and handed on in the output.
+    holds the means alone: s is `fixed_noise`, or there is none. Each task has a decoder of its own.
+    `own` are parameters of the objective, which are trained here and handed on in the output.
     """
 
     shift: Tensor
@@ -43,7 +46,7 @@ class Head(nn.Module):
         latent: int,
         decoder: tuple[int, ...],
         *,
-        classes: int | None,
+        classes: Classes,
         target_dim: int | None,
         initial_noise: float,
         fixed_noise: float | None = None,
@@ -58,9 +61,16 @@ class Head(nn.Module):
         shift = initial_noise + math.log(-math.expm1(-initial_noise))
         self.register_buffer("shift", torch.tensor(shift))
         self.classes = classes
+
+        def decode(features: int) -> nn.Sequential:
+            return mlp((latent, *decoder, features), batch_norm=batch_norm)
+
+        if isinstance(classes, tuple):
+            self.decoders = nn.ModuleList(map(decode, classes))
+            return
         features = classes if classes is not None else target_dim
         assert features is not None
-        self.decoder = mlp((latent, *decoder, features), batch_norm=batch_norm)
+        self.decoder = decode(features)
         if classes is None:
             # The lower triangle of the whitening matrix; its diagonal is kept as a logarithm.
             self.whitening = nn.Parameter(torch.zeros(features, features))
@@ -80,8 +90,10 @@ class Head(nn.Module):
         mean, r = raw.split(self.latent, dim=-1)
         return GaussianEncoding(mean, F.softplus(r + self.shift))
 
-    def predict(self, z: Float[Tensor, "B K"]) -> CategoricalPrediction | GaussianPrediction:
+    def predict(self, z: Float[Tensor, "B K"]) -> Prediction:
         """q(y|z)."""
+        if isinstance(self.classes, tuple):
+            return TaskPredictions(tuple(CategoricalPrediction(d(z)) for d in self.decoders))
         features = self.decoder(z)
         if self.classes is not None:
             return CategoricalPrediction(features)
@@ -90,12 +102,18 @@ class Head(nn.Module):
 
 
 class Model(nn.Module):
-    """Encoder, x to its output, and head, from there to p(z|x) and q(y|z)."""
+    """Encoder, x to its output, and head, from there to p(z|x) and q(y|z).
 
-    def __init__(self, encoder: nn.Module, head: Head) -> None:
+    `weighting` are parameters of the weighting, which are trained with them.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, head: Head, weighting: Mapping[str, Tensor] | None = None
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
+        self.weighting = nn.ParameterDict(dict(weighting or {}))
 
 
 def build_model(
@@ -103,16 +121,17 @@ def build_model(
     params: Mapping[str, Any],
     *,
     shape: tuple[int, ...],
-    classes: int | None,
+    classes: Classes,
     target_dim: int | None,
     noise: Noise,
     own: Mapping[str, Tensor] | None = None,
+    weighting: Mapping[str, Tensor] | None = None,
 ) -> Model:
     """The model that a spec's section describes, for inputs of `shape`; random initial weights.
 
-    `initial_scale` multiplies the encoder's weight matrices; `noise` says what p(z|x) has, and
-    `own` what the objective learns itself. Raises `SpecError` for an unknown name, or inputs too
-    small for the model.
+    `initial_scale` multiplies the encoder's weight matrices; `noise` says what p(z|x) has, `own`
+    and `weighting` what objective and weighting learn themselves. Raises
+    `SpecError` for an unknown name, or inputs too small for the model.
     """
     rest = dict(params)
     latent, decoder = rest.pop("latent"), rest.pop("decoder")
@@ -134,4 +153,4 @@ def build_model(
         batch_norm=batch_norm,
         own=own,
     )
-    return Model(SharedWidth(encoder) if noise == "scale" else encoder, head)
+    return Model(SharedWidth(encoder) if noise == "scale" else encoder, head, weighting)

@@ -4,7 +4,7 @@
 row in the README's table, a test file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,13 +20,21 @@ class ObjectiveEntry(Entry):
     `losses` names what the objective returns, `prediction` first. `noise` is what p(z|x) has: a
     `learned` width for each input and dimension, one learned `scale` for all, the fixed width that
     has `zero_entropy`, or `none` (then the rate is infinite). `betas` are the ends of the grid of β
-    that a linear sweep takes by default. `classes` says that Y has to have them.
+    that a linear sweep takes by default. `classes` says that Y has to have them, `several_tasks`
+    that it may be several labels.
     """
 
     losses: tuple[str, ...] = ("prediction", "compression")
     noise: Noise = "learned"
     betas: tuple[float, float] = (1e-4, 1.0)
     classes: bool = False
+    several_tasks: bool = True
+
+    def losses_of(self, tasks: Sequence[str]) -> tuple[str, ...]:
+        """What is returned where Y has these tasks; none: Y is one."""
+        if not tasks:
+            return self.losses
+        return (*(f"prediction/{task}" for task in tasks), *self.losses[1:])
 
     def noise_of(self, params: Mapping[str, Any]) -> Noise:
         """The noise with these hyperparameters: `zero_entropy_noise` can switch it off."""
@@ -107,6 +115,7 @@ OBJECTIVES: dict[str, ObjectiveEntry] = {
         betas=(1e-3, 10.0),
         noise="zero_entropy",
         classes=True,
+        several_tasks=False,
         params=(ZERO_ENTROPY_NOISE,),
     ),
     "dib": ObjectiveEntry(

@@ -1,6 +1,8 @@
 """Methods as a user names them: an objective, a weighting and a search that belong together."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from paretoib.objectives import OBJECTIVES
 
@@ -9,7 +11,9 @@ from paretoib.objectives import OBJECTIVES
 class Method:
     """What `--method NAME` stands for; every part can still be set by hand.
 
-    `search` proposes the trials: by default `trials` settings for each of `seeds`.
+    `search` proposes the trials: by default `trials` settings for each of `seeds`. `data` and, for
+    data sets of several tasks, `task_model` are those of its paper; so are the `settings` of
+    fields, by their full names. With `one_task` the data should have one.
     """
 
     summary: str
@@ -19,6 +23,10 @@ class Method:
     trials: int
     seeds: tuple[int, ...]
     paper: str = ""
+    data: str = "digits"
+    task_model: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    one_task: bool = False
 
 
 def _scalarised(name: str) -> Method:
@@ -29,16 +37,36 @@ def _scalarised(name: str) -> Method:
     return Method(summary, name, "linear", "grid", 16, (0,), entry.paper)
 
 
+def _mtvib(summary: str, *, stochastic: bool, weighting: str, grid: int, **more: Any) -> Method:
+    """A system of mtvib section 5, by its switches; over a grid of so many settings, or alone."""
+    return Method(
+        summary,
+        "vib" if stochastic else "deterministic",
+        weighting,
+        "grid",
+        grid or 1,
+        (0,) if grid else (0, 1, 2),
+        "mtvib section 5",
+        data="multi_mnist",
+        task_model="mtvib_cnn" if stochastic else "small_alexnet",
+        settings={"training.batch_size": 200, "training.learning_rate": 1e-4},
+        **more,
+    )
+
+
+_MIB = Method(
+    "multi-objective IB: adaptive min-norm weights with Smooth-IB, from many starts",
+    "vib",
+    "mib",
+    "adaptive",
+    4,
+    (0, 1, 2),
+    "mib",
+)
+
+
 METHODS: dict[str, Method] = {
-    "mib": Method(
-        "multi-objective IB: adaptive min-norm weights with Smooth-IB, from many starts",
-        "vib",
-        "mib",
-        "adaptive",
-        4,
-        (0, 1, 2),
-        "mib",
-    ),
+    "mib": _MIB,
     "mgda": Method(
         "the min-norm weights alone, from many starts",
         "vib",
@@ -48,8 +76,40 @@ METHODS: dict[str, Method] = {
         (0, 1, 2),
         "Désidéri 2012; mib eqs 7–11",
     ),
-    **{name: _scalarised(name) for name in OBJECTIVES},
+    "mtvib": _mtvib(
+        "multi-task VIB: learned weights of tasks on a noisy latent; a grid of β",
+        stochastic=True,
+        weighting="uncertainty",
+        grid=16,
+    ),
+    "uwl": _mtvib(
+        "uncertainty-weighted losses: learned weights of tasks, no noise, no compression",
+        stochastic=False,
+        weighting="uncertainty",
+        grid=0,
+    ),
+    "gs": _mtvib(
+        "grid search: fixed weights of tasks, no noise, no compression",
+        stochastic=False,
+        weighting="task_weights",
+        grid=9,
+    ),
+    "stvib": _mtvib(
+        "single-task VIB: one task of several, `task`; a grid of β",
+        stochastic=True,
+        weighting="linear",
+        grid=16,
+        one_task=True,
+    ),
+    "stl": _mtvib(
+        "single-task learning: one task of several, `task`, no noise, no compression",
+        stochastic=False,
+        weighting="none",
+        grid=0,
+        one_task=True,
+    ),
 }
+METHODS |= {name: _scalarised(name) for name in OBJECTIVES if name not in METHODS}
 
 
 @dataclass(frozen=True)

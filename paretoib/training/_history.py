@@ -18,7 +18,8 @@ class History:
     `alpha/NAME`, `gradient_norm/NAME` where a weighting computes them, all averaged over the
     epoch's steps; `gradient_norm` of the epoch's last step; `learning_rate`; and, on the first
     examples of the validation split with one sample of z, `rate_bits`, `relevance_bits` and
-    `accuracy`: the information plane.
+    `accuracy`: the information plane. Of several tasks also `TASK/relevance_bits` and
+    `TASK/accuracy`.
     """
 
     def __init__(self, losses: Sequence[str]) -> None:
@@ -55,6 +56,11 @@ class History:
             "relevance_bits": estimates.relevance / math.log(2),
             "accuracy": estimates.accuracy.where(estimates.cross_entropy.isfinite(), math.nan),
         }
+        for task, of_task in estimates.tasks.items():
+            plane[f"{task}/relevance_bits"] = of_task.relevance / math.log(2)
+            plane[f"{task}/accuracy"] = of_task.accuracy.where(
+                of_task.cross_entropy.isfinite(), math.nan
+            )
         for name, values in plane.items():
             self._epochs[name].append(values.cpu())
         self._sums.clear()

@@ -1,8 +1,8 @@
 """Holds the ruler of `paretoib.evaluation` to the models of a pack."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from paretoib.distributions import (
     CategoricalPrediction,
     Output,
     PointEncoding,
+    by_task,
     standard_normal_log_prob,
 )
 from paretoib.evaluation import BLOCK, GaussianMarginal, rate_bounds, relevance_bound
@@ -28,11 +29,22 @@ _HELD = 2**24  # numbers of a matrix that are held at a time
 
 
 @dataclass(frozen=True)
+class TaskEstimates:
+    """Of M trials, in nats, (M,) each; `ceiling` is the task's own."""
+
+    ceiling: float
+    relevance: Tensor
+    cross_entropy: Tensor
+    accuracy: Tensor
+    accuracy_sampled: Tensor
+
+
+@dataclass(frozen=True)
 class Estimates:
-    """Of M trials on one split, in nats, (M,) each.
+    """Of M trials on one split, in nats, (M,) each: sums over tasks, and means of accuracies.
 
     Rates are NaN for an encoder without noise, accuracies for a continuous Y. The rates are those
-    of the first `RATE_INPUTS` examples.
+    of the first `RATE_INPUTS` examples. `tasks` are those that have names.
     """
 
     rate: Tensor
@@ -43,6 +55,8 @@ class Estimates:
     cross_entropy: Tensor
     accuracy: Tensor
     accuracy_sampled: Tensor
+    ceiling: float
+    tasks: Mapping[str, TaskEstimates] = field(default_factory=dict)
 
 
 class Ruler:
@@ -71,23 +85,38 @@ class Ruler:
         raw = self._encode(split.x)
         y = self._for_all(split.y)
         generator = torch.Generator(raw.device).manual_seed(0)
-        nll = probabilities = torch.zeros(())
+        entropies = self.dataset.task_entropies(split)
+        nlls = [torch.zeros(())] * len(entropies)
+        probabilities = nlls
         for _ in range(samples):
             noise = self._noise(len(split), generator)
             sampled, predicted = self.stack.map(_decode, raw, noise, y)
-            nll = nll + sampled / samples
-            probabilities = probabilities + predicted / samples
-        entropy, ceiling = self.dataset.entropies(split)
-        relevance, relevance_error = relevance_bound(nll, entropy, ceiling)
+            nlls = [a + b / samples for a, b in zip(nlls, sampled, strict=True)]
+            probabilities = [a + b / samples for a, b in zip(probabilities, predicted, strict=True)]
         _, at_mean = self.stack.map(_decode, raw, torch.zeros_like(noise), y)
+        tasks = [
+            TaskEstimates(
+                ceiling,
+                relevance_bound(nll, entropy, ceiling)[0],
+                nll.mean(1),
+                self._accuracy(mean, labels),
+                self._accuracy(sampled, labels),
+            )
+            for (entropy, ceiling), nll, mean, sampled, labels in zip(
+                entropies, nlls, at_mean, probabilities, self.dataset.targets(split), strict=True
+            )
+        ]
+        _, relevance_error = relevance_bound(torch.stack(nlls).sum(0), 0.0, 0.0)
         first = slice(None, RATE_INPUTS)
         return Estimates(
             *self._rate(raw[:, first], noise[:, first], marginals),
-            relevance,
+            torch.stack([task.relevance for task in tasks]).sum(0),
             relevance_error,
-            nll.mean(1),
-            self._accuracy(at_mean, split.y),
-            self._accuracy(probabilities, split.y),
+            torch.stack([task.cross_entropy for task in tasks]).sum(0),
+            torch.stack([task.accuracy for task in tasks]).mean(0),
+            torch.stack([task.accuracy_sampled for task in tasks]).mean(0),
+            sum(task.ceiling for task in tasks),
+            dict(zip(self.dataset.tasks, tasks, strict=False)),
         )
 
     @torch.no_grad()
@@ -159,15 +188,15 @@ class Ruler:
 
 def _decode(
     _: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, y: Tensor
-) -> tuple[Tensor, Tensor]:
-    """−log q(y|z) of each example, and the class probabilities, or the mean of q."""
-    prediction = head(raw, noise).prediction
-    if isinstance(prediction, CategoricalPrediction):
-        return prediction.nll(y), prediction.logits.softmax(-1)
-    return prediction.nll(y), prediction.mean
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """−log q(y|z) of each example, and the class probabilities, or the mean of q; by task."""
+    tasks = by_task(head(raw, noise).prediction, y)
+    return tuple(q.nll(target) for q, target in tasks), tuple(
+        q.logits.softmax(-1) if isinstance(q, CategoricalPrediction) else q.mean for q, _ in tasks
+    )
 
 
-def to_metrics(estimates: Estimates, trial: int, ceiling: float, examples: int) -> Metrics:
+def to_metrics(estimates: Estimates, trial: int, examples: int) -> Metrics:
     """One trial's numbers as a record, in bits."""
 
     def number(values: Tensor, unit: float = 1.0) -> float | None:
@@ -177,17 +206,25 @@ def to_metrics(estimates: Estimates, trial: int, ceiling: float, examples: int) 
     def bits(values: Tensor) -> float | None:
         return number(values, math.log(2))
 
-    relevance = float(estimates.relevance[trial]) / math.log(2)
-    return Metrics(
-        examples=examples,
-        rate_bits=bits(estimates.rate),
-        rate_lower_bits=bits(estimates.rate_lower),
-        rate_se_bits=bits(estimates.rate_error),
-        relevance_bits=relevance,
-        relevance_se_bits=float(estimates.relevance_error[trial]) / math.log(2),
-        ceiling_bits=ceiling / math.log(2),
-        lost_bits=max(0.0, ceiling / math.log(2) - relevance),
-        cross_entropy_bits=float(estimates.cross_entropy[trial]) / math.log(2),
-        accuracy=number(estimates.accuracy),
-        accuracy_sampled=number(estimates.accuracy_sampled),
+    def told(of: Estimates | TaskEstimates) -> dict[str, float | None]:
+        relevance = float(of.relevance[trial]) / math.log(2)
+        return {
+            "relevance_bits": relevance,
+            "ceiling_bits": of.ceiling / math.log(2),
+            "lost_bits": max(0.0, of.ceiling / math.log(2) - relevance),
+            "cross_entropy_bits": float(of.cross_entropy[trial]) / math.log(2),
+            "accuracy": number(of.accuracy),
+            "accuracy_sampled": number(of.accuracy_sampled),
+        }
+
+    return Metrics.model_validate(
+        {
+            "examples": examples,
+            "rate_bits": bits(estimates.rate),
+            "rate_lower_bits": bits(estimates.rate_lower),
+            "rate_se_bits": bits(estimates.rate_error),
+            "relevance_se_bits": float(estimates.relevance_error[trial]) / math.log(2),
+            **told(estimates),
+            "tasks": {name: told(task) for name, task in estimates.tasks.items()},
+        }
     )

@@ -17,7 +17,8 @@ OneTrial = Callable[..., Any]
 class Stack(ABC):
     """The models of a pack.
 
-    `parameters` are leaves for autograd, the encoder's first: `shared` of them. `per_trial`
+    `parameters` are leaves for autograd, the encoder's first: `shared` of them; then the head's,
+    and what the weighting has of its own. `per_trial`
     views a gradient with its leading axis of trials.
     """
 
@@ -32,6 +33,10 @@ class Stack(ABC):
         `stacked` are tensors with leading axis M, or tuples and dicts of them; at most `chunk`
         trials are worked on at a time.
         """
+
+    @abstractmethod
+    def weighting(self) -> dict[str, Tensor]:
+        """The weighting's own parameters by name, (M, …) each, for a step to be derived by."""
 
     @abstractmethod
     def per_trial(self, gradient: Tensor) -> Tensor:
@@ -58,7 +63,7 @@ class Solo(Stack):
         self.size = 1
         self.model = model
         encoder = list(model.encoder.parameters())
-        self.parameters = [*encoder, *model.head.parameters()]
+        self.parameters = [*encoder, *model.head.parameters(), *model.weighting.parameters()]
         self.shared = len(encoder)
 
     def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:  # noqa: ARG002
@@ -66,6 +71,9 @@ class Solo(Stack):
         first = _each(lambda t: t.squeeze(0), stacked)
         result = function(self.model.encoder, self.model.head, *first)
         return _each(lambda t: t.unsqueeze(0), result)
+
+    def weighting(self) -> dict[str, Tensor]:
+        return {name: p.unsqueeze(0) for name, p in self.model.weighting.items()}
 
     def per_trial(self, gradient: Tensor) -> Tensor:
         return gradient.unsqueeze(0)
@@ -85,8 +93,9 @@ class Stacked(Stack):
         self.template = models[0]
         self._encoder = _states([m.encoder for m in models])
         self._head = _states([m.head for m in models])
+        self._weighting = _states([m.weighting for m in models])
         encoder = list(self._encoder[0].values())
-        self.parameters = [*encoder, *self._head[0].values()]
+        self.parameters = [*encoder, *self._head[0].values(), *self.weighting().values()]
         self.shared = len(encoder)
 
     def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:
@@ -103,13 +112,20 @@ class Stacked(Stack):
 
         return vmap(one, chunk_size=chunk)(self._encoder, self._head, *stacked)
 
+    def weighting(self) -> dict[str, Tensor]:
+        return self._weighting[0]
+
     def per_trial(self, gradient: Tensor) -> Tensor:
         return gradient
 
     def state(self) -> dict[str, Tensor]:
         return {
             f"{part}.{name}": tensor.detach()
-            for part, states in (("encoder", self._encoder), ("head", self._head))
+            for part, states in (
+                ("encoder", self._encoder),
+                ("head", self._head),
+                ("weighting", self._weighting),
+            )
             for tensors in states
             for name, tensor in tensors.items()
         }
