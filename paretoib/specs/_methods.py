@@ -1,7 +1,7 @@
 """Methods as a user names them: an objective, a weighting and a search that belong together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from paretoib.objectives import OBJECTIVES
@@ -65,8 +65,17 @@ _MIB = Method(
 )
 
 
+def _ablated(what: str, **switches: Any) -> Method:
+    """MIB with some of its parts off (mib figure 5); what is off, no search varies."""
+    settings = {f"weighting.{name}": value for name, value in switches.items()}
+    return replace(_MIB, summary=f"mib without {what}", paper="mib figure 5", settings=settings)
+
+
 METHODS: dict[str, Method] = {
     "mib": _MIB,
+    "mib_no_adaptive": _ablated("adaptive weights: both losses weigh the same", adaptive=False),
+    "mib_no_smooth": _ablated("Smooth-IB", smooth=False, mu=0.2),
+    "mib_no_sqrted": _ablated("the power of the weights", sqrted=0),
     "mgda": Method(
         "the min-norm weights alone, from many starts",
         "vib",
