@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from paretoib.registry import Entry, Param
+from paretoib.registry import Entry, Param, Registry, load_target
+
+if TYPE_CHECKING:
+    from paretoib.data._dataset import Dataset, Split
+
+__all__ = ["DATASETS", "Dataset", "DatasetEntry", "Split"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ _SUBSET = Param(
     "subset", float, 1.0, "share of the official training images to train on", gt=0, le=1
 )
 
-DATASETS: dict[str, DatasetEntry] = {
+_OWN: dict[str, DatasetEntry] = {
     "digits": DatasetEntry(
         "paretoib.data._digits:load",
         "1 797 handwritten digits, 8×8, that come with scikit-learn",
@@ -117,3 +122,11 @@ DATASETS: dict[str, DatasetEntry] = {
         ),
     ),
 }
+DATASETS = Registry("paretoib.datasets", DatasetEntry, _OWN)
+
+
+def __getattr__(name: str) -> Any:
+    """What a data set is made with, loaded when first asked for, and torch with it."""
+    if name not in ("Dataset", "Split"):
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    return load_target(f"paretoib.data._dataset:{name}")

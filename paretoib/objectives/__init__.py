@@ -6,9 +6,22 @@ row in the README's table, a test file.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from paretoib.registry import Entry, Param
+from paretoib.registry import Entry, Param, Registry, load_target
+
+if TYPE_CHECKING:
+    from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_losses
+
+__all__ = [
+    "OBJECTIVES",
+    "Hyper",
+    "Noise",
+    "Objective",
+    "ObjectiveEntry",
+    "Scalar",
+    "prediction_losses",
+]
 
 Noise = Literal["learned", "scale", "zero_entropy", "none"]
 
@@ -51,7 +64,7 @@ ZERO_ENTROPY_NOISE = Param(
     "add noise ε ~ N(0, 1/(2πe)) to the latent; off shows why it is needed (uib section 7.2)",
 )
 
-OBJECTIVES: dict[str, ObjectiveEntry] = {
+_OWN: dict[str, ObjectiveEntry] = {
     "vib": ObjectiveEntry(
         "paretoib.objectives._vib:VIB",
         "KL(p(z|x) ‖ N(0, σ²I)), in closed form",
@@ -164,3 +177,11 @@ OBJECTIVES: dict[str, ObjectiveEntry] = {
         ),
     ),
 }
+OBJECTIVES = Registry("paretoib.objectives", ObjectiveEntry, _OWN)
+
+
+def __getattr__(name: str) -> Any:
+    """What an objective is made with, loaded when first asked for, and torch with it."""
+    if name not in ("Hyper", "Objective", "Scalar", "prediction_losses"):
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    return load_target(f"paretoib.objectives._objective:{name}")
