@@ -17,10 +17,11 @@ from paretoib.discrete import (
     BernoulliEncoding,
     BinaryLayer,
     CategoricalEncoding,
-    CodebookPrediction,
 )
 
 LOG_2PI = math.log(2 * math.pi)
+# How many classes Y has, of several tasks each; None for a continuous Y.
+Classes = int | tuple[int, ...] | None
 # The width of the Gaussian whose differential entropy is zero, N(0, 1/(2πe)) (uib section 6.1).
 ZERO_ENTROPY_STD = (2 * math.pi * math.e) ** -0.5
 
@@ -111,6 +112,7 @@ class PointEncoding:
         return self.mean
 
 
+@runtime_checkable
 class Prediction(Protocol):
     """q(y|z) for a batch of B latents, or for P samples of each: then −log q is (*P, B)."""
 
@@ -156,6 +158,28 @@ class GaussianPrediction:
 
 
 @dataclass(frozen=True)
+class TaskPredictions:
+    """q(y_1, …, y_T|z) = Π_k q(y_k|z): tasks that are independent given z (mtvib, assumption 3)."""
+
+    tasks: tuple[Prediction, ...]
+
+    def nll(self, y: Int[Tensor, "B T"]) -> Float[Tensor, "*P B"]:
+        return torch.stack([task.nll(target) for task, target in by_task(self, y)]).sum(0)
+
+    @property
+    def expected(self) -> Float[Tensor, "*P B _"]:
+        """The probabilities of each task's classes, one task after another."""
+        return torch.cat([task.expected for task in self.tasks], dim=-1)
+
+
+def by_task(prediction: Prediction, y: Tensor) -> list[tuple[Prediction, Tensor]]:
+    """Each task's q(y_k|z) and targets y_k; where Y is one, that alone."""
+    if isinstance(prediction, TaskPredictions):
+        return list(zip(prediction.tasks, y.unbind(-1), strict=True))
+    return [(prediction, y)]
+
+
+@dataclass(frozen=True)
 class Output:
     """A model's output on a batch: p(z|x), one sample of z, and q(y|z).
 
@@ -166,7 +190,7 @@ class Output:
 
     encoding: GaussianEncoding | PointEncoding | BernoulliEncoding | CategoricalEncoding
     z: Float[Tensor, "B K"]
-    prediction: CategoricalPrediction | GaussianPrediction | CodebookPrediction
+    prediction: Prediction
     own: Mapping[str, Tensor] = field(default_factory=dict)
     layers: tuple[BinaryLayer, ...] = ()
     frozen: int = 0

@@ -16,6 +16,17 @@ Status = Literal["running", "finished", "interrupted", "failed"]
 Side = Literal["left", "right"]
 
 
+class TaskMetrics(Document):
+    """One task of several, as in `Metrics`."""
+
+    relevance_bits: float
+    ceiling_bits: float
+    lost_bits: float
+    cross_entropy_bits: float
+    accuracy: float | None = None
+    accuracy_sampled: float | None = None
+
+
 class Metrics(Document):
     """One trained model on one split, measured by the ruler of `paretoib.evaluation`.
 
@@ -24,6 +35,7 @@ class Metrics(Document):
     is a lower bound on I(Y;Z), `ceiling_bits` the most that it could be (H(Y) of the split, or
     I(X;Y)), `lost_bits` their difference. `…_se_bits` are standard errors. `accuracy` is that of
     the mean latent, `accuracy_sampled` that of 12 averaged samples; None where Y is continuous.
+    Where Y is several `tasks`, bits are sums over them and accuracies means.
     """
 
     examples: int
@@ -37,6 +49,7 @@ class Metrics(Document):
     cross_entropy_bits: float
     accuracy: float | None = None
     accuracy_sampled: float | None = None
+    tasks: Mapping[str, TaskMetrics] = {}
 
 
 class TrialRecord(Document):

@@ -2,16 +2,21 @@
 
 A row names its class as "module:Class" and declares its hyperparameters, so that listing,
 validating and documenting a method loads no torch. `OBJECTIVES`, `WEIGHTINGS`, `MODELS` and
-`DATASETS` are plain dicts of such rows.
+`DATASETS` hold such rows; to all but the weightings installed packages can add (`Registry`).
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
 from paretoib.errors import SpecError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,54 @@ class Entry:
 
 
 Row = TypeVar("Row")
+
+
+class Registry(MutableMapping[str, Row]):
+    """Rows by their names: paretoib's `own`, and those that installed packages add.
+
+    Packages add rows by entry points of `group`: an entry point's name is the row's, and its object
+    a row of type `kind`, in a module that should load no more than paretoib's own rows do. One that
+    cannot be had is left out with a warning, and so is one whose name is taken.
+
+    Entry points are read when a row is first asked for: a package that is being imported, and has
+    not got its rows yet, can import the registry.
+    """
+
+    def __init__(self, group: str, kind: type[Row], own: Mapping[str, Row]) -> None:
+        self.group = group
+        self.kind = kind
+        self._own = own
+
+    @cached_property
+    def _rows(self) -> dict[str, Row]:
+        rows = dict(self._own)
+        for point in entry_points(group=self.group):
+            try:
+                if point.name in rows:
+                    raise SpecError("the name is taken")
+                row = point.load()
+                if not isinstance(row, self.kind):
+                    raise SpecError(f"should be a {self.kind.__name__}; found {row!r}")
+            except Exception as error:
+                _log.warning("%s = %s left out: %s", point.name, point.value, error)
+            else:
+                rows[point.name] = row
+        return rows
+
+    def __getitem__(self, name: str) -> Row:
+        return self._rows[name]
+
+    def __setitem__(self, name: str, row: Row) -> None:
+        self._rows[name] = row
+
+    def __delitem__(self, name: str) -> None:
+        del self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 def lookup(registry: Mapping[str, Row], name: object, what: str) -> Row:

@@ -8,15 +8,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
 from hypothesis import settings as hypothesis
 
 from paretoib import cli
+from paretoib.data import DATASETS, DatasetEntry
+from paretoib.data._dataset import Dataset, Split
+from paretoib.data._load import load_dataset
+from paretoib.registry import Param
 from paretoib.settings import settings
 
 PATIENCE = 240  # seconds; Ray takes long to start on a busy machine
@@ -28,6 +32,42 @@ hypothesis.load_profile("paretoib")
 
 # Tests work on small tensors, which several threads take longer for than one.
 torch.set_num_threads(1)
+
+
+def load_two_tasks(*, folder: Path, task: str, **params: Any) -> Dataset:  # noqa: ARG001
+    """The digits: which it is, of ten, and whether it is above four."""
+    digits = load_dataset("digits", params)
+    if task == "digit":
+        return digits
+
+    def both(split: Split) -> Split:
+        return Split(split.x, torch.stack([split.y, (split.y > 4).long()], dim=1))
+
+    return replace(
+        digits,
+        name="two_tasks",
+        train=both(digits.train),
+        validation=both(digits.validation),
+        test=both(digits.test),
+        classes=(10, 2),
+        tasks=("digit", "large"),
+    )
+
+
+@pytest.fixture
+def two_tasks(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a small data set of two tasks, registered for one test."""
+    entry = DatasetEntry(
+        f"{__name__}:load_two_tasks",
+        "a test's",
+        tasks=("digit", "large"),
+        params=(
+            Param("task", Literal["all", "digit"], "all", "what to tell"),
+            *DATASETS["digits"].params,
+        ),
+    )
+    monkeypatch.setitem(DATASETS, "two_tasks", entry)
+    return "two_tasks"
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
 Method = Annotated[str | None, typer.Option(help="One of `paretoib methods`. Default: mib.")]
-Dataset = Annotated[str | None, typer.Option(help="One of `paretoib datasets`. Default: digits.")]
+Dataset = Annotated[
+    str | None, typer.Option(help="One of `paretoib datasets`. Default: the method's.")
+]
 Model = Annotated[str | None, typer.Option(help="One of `paretoib models`. Default: the data's.")]
 Config = Annotated[Path | None, typer.Option(help="A YAML file with a sweep; flags go over it.")]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the training data.")]

@@ -1,11 +1,17 @@
 """Data sets as tensors on the training device. `DATASETS` lists them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from paretoib.registry import Entry, Param
+from paretoib.registry import Entry, Param, Registry, load_target
+
+if TYPE_CHECKING:
+    from paretoib.data._dataset import Dataset, Split
+
+__all__ = ["DATASETS", "Dataset", "DatasetEntry", "Split"]
 
 
 @dataclass(frozen=True)
@@ -14,20 +20,29 @@ class DatasetEntry(Entry):
 
     `kind` is what an input is; `model` trains on it by default; `exact` names the function
     "module:name" that gives the exact IB curve from the data set's parameters and the reported
-    relevance ceiling in bits (see `ExactCurve`).
+    relevance ceiling in bits (see `ExactCurve`), or nothing. `tasks` names the parts of a Y that
+    has several: then the parameter `task` says which of them there are.
     """
 
     kind: Literal["image", "vector"] = "image"
     model: str = "mlp"
     exact: str = "paretoib.data._exact:deterministic_labels"
+    tasks: tuple[str, ...] = ()
+
+    def tasks_of(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """The tasks with these parameters; none where Y is one."""
+        return self.tasks if params.get("task") == "all" else ()
 
 
 _SPLIT_SEED = Param("split_seed", int, 0, "seed of the split", ge=0)
+_FACES = ("gender", "smile", "glasses", "pose")
+_SIDES = ("left", "right")
+_SIDE = Param("task", Literal["all", "left", "right"], "all", "the digits to tell: both, or one")
 _SUBSET = Param(
     "subset", float, 1.0, "share of the official training images to train on", gt=0, le=1
 )
 
-DATASETS: dict[str, DatasetEntry] = {
+_OWN: dict[str, DatasetEntry] = {
     "digits": DatasetEntry(
         "paretoib.data._digits:load",
         "1 797 handwritten digits, 8×8, that come with scikit-learn",
@@ -94,4 +109,47 @@ DATASETS: dict[str, DatasetEntry] = {
         "Krizhevsky 2009",
         params=(_SUBSET, _SPLIT_SEED),
     ),
+    "multi_mnist": DatasetEntry(
+        "paretoib.data._multi:load_multi_mnist",
+        "130 000 pairs of overlapping MNIST digits, 36×36; two tasks",
+        "Sabour et al. 2017; Lin et al. 2019; mtvib section 5",
+        model="mtvib_cnn",
+        tasks=_SIDES,
+        params=(_SIDE, _SUBSET, _SPLIT_SEED),
+    ),
+    "multi_fashion": DatasetEntry(
+        "paretoib.data._multi:load_multi_fashion",
+        "130 000 pairs of overlapping pieces of clothing, 36×36; two tasks",
+        "Lin et al. 2019; mtvib section 5",
+        model="mtvib_cnn",
+        tasks=_SIDES,
+        params=(_SIDE, _SUBSET, _SPLIT_SEED),
+    ),
+    "mtfl": DatasetEntry(
+        "paretoib.data._mtfl:load",
+        "10 000 faces, resized; gender, smile, glasses and pose; your own download",
+        "Zhang et al. 2014; mtvib section 5",
+        model="mtvib_cnn",
+        exact="",
+        tasks=_FACES,
+        params=(
+            Param(
+                "task",
+                Literal["all", "gender", "smile", "glasses", "pose"],
+                "all",
+                "what to tell of a face: everything, or one thing",
+            ),
+            Param("side", int, 150, "pixels along each side, after resizing", ge=8, le=1024),
+            _SUBSET,
+            _SPLIT_SEED,
+        ),
+    ),
 }
+DATASETS = Registry("paretoib.datasets", DatasetEntry, _OWN)
+
+
+def __getattr__(name: str) -> Any:
+    """What a data set is made with, loaded when first asked for, and torch with it."""
+    if name not in ("Dataset", "Split"):
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    return load_target(f"paretoib.data._dataset:{name}")

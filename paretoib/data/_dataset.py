@@ -5,10 +5,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from paretoib.distributions import Classes
+
 
 @dataclass(frozen=True)
 class Split:
-    """Inputs `x` (N, *shape), float32, and targets `y`: (N,) int64 classes, or (N, d) float32."""
+    """Inputs `x` (N, *shape), float32, and targets `y`.
+
+    These are classes, (N,) int64 or (N, T) of several tasks, or (N, d) float32.
+    """
 
     x: Tensor
     y: Tensor
@@ -29,17 +34,19 @@ class Split:
 class Dataset:
     """Train, validation and test split, and what a model needs to know of them.
 
-    `classes` is the number of classes, or None where Y is continuous; then `target_dim` is Y's
-    dimension, `target_entropy` its differential entropy h(Y) in nats, and `ceiling` = I(X;Y) in
-    nats takes the place of H(Y) as the most that any code can tell of Y. `complete` says that
-    validation and test are all inputs there are, equally likely: means over them are exact.
+    `classes` is the number of classes, of several `tasks` (by name) each, or None where Y is
+    continuous; then `target_dim` is Y's dimension, `target_entropy` its differential entropy h(Y)
+    in nats, and `ceiling` = I(X;Y) in nats takes the place of H(Y) as the most that any code can
+    tell of Y. `complete` says that validation and test are all inputs there are, equally likely:
+    means over them are exact.
     """
 
     name: str
     train: Split
     validation: Split
     test: Split
-    classes: int | None = None
+    classes: Classes = None
+    tasks: tuple[str, ...] = ()
     target_dim: int | None = None
     target_entropy: float | None = None
     ceiling: float | None = None
@@ -51,25 +58,37 @@ class Dataset:
         return tuple(self.train.x.shape[1:])
 
     def entropies(self, split: Split) -> tuple[float, float]:
-        """(entropy of the targets, relevance ceiling) of a split, both in nats.
+        """(entropy of the targets, relevance ceiling) of a split in nats, summed over tasks."""
+        entropies, ceilings = zip(*self.task_entropies(split), strict=True)
+        return sum(entropies), sum(ceilings)
 
-        For classes both are H(Y) of the split's own labels; for continuous Y they are h(Y) and
-        I(X;Y), known in closed form.
+    def task_entropies(self, split: Split) -> list[tuple[float, float]]:
+        """(entropy of the targets, relevance ceiling) of each task in nats.
+
+        For classes both are H(Y_k) of the split's own labels; for continuous Y, one task, they are
+        h(Y) and I(X;Y), known in closed form.
         """
         if self.classes is None:
             assert self.target_entropy is not None
             assert self.ceiling is not None
-            return self.target_entropy, self.ceiling
-        p = torch.bincount(split.y, minlength=self.classes).double() / len(split)
-        entropy = float(torch.special.entr(p).sum())
-        return entropy, entropy
+            return [(self.target_entropy, self.ceiling)]
+        return [(entropy(labels),) * 2 for labels in self.targets(split)]
+
+    def targets(self, split: Split) -> tuple[Tensor, ...]:
+        """The targets of each task."""
+        return split.y.unbind(1) if self.tasks else (split.y,)
 
     def to(self, device: torch.device | str) -> "Dataset":
         """The same data on another device."""
-
         return replace(
             self,
             train=self.train.to(device),
             validation=self.validation.to(device),
             test=self.test.to(device),
         )
+
+
+def entropy(labels: Tensor) -> float:
+    """H in nats of labels (N,), as often as they occur."""
+    p = torch.bincount(labels).double() / len(labels)
+    return float(torch.special.entr(p).sum())

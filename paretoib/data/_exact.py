@@ -62,7 +62,7 @@ def deterministic_labels(
     """min(rate, H(Y)), the curve where Y is a function of X (Kolchinsky et al. 2018).
 
     So it is in a set of labelled images: no image is there with two labels. `ceiling_bits` is
-    H(Y).
+    H(Y), of several tasks the sum of theirs: the curve is then that of independent ones.
     """
     return _sampled(
         "exact (deterministic labels)",

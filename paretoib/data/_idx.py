@@ -99,14 +99,19 @@ def load_idx(source: Source, *, folder: Path, subset: float, split_seed: int) ->
         DataError: a file is absent, unreadable, or not what the authors published.
         SpecError: `subset` leaves no training image.
     """
+    train, test = read_idx(source, folder)
+    return official_splits(source, train, test, subset=subset, split_seed=split_seed)
+
+
+def read_idx(source: Source, folder: Path) -> tuple[Images, Images]:
+    """The official training and test images (N, 1, 28, 28) with their labels; a `DataError`."""
 
     def read(files: tuple[str, str], count: int) -> Images:
         images = source.read(files[0], folder, partial(parse_idx, shape=(count, SIDE, SIDE)))
         labels = source.read(files[1], folder, partial(parse_labels, count=count))
         return images[:, None], labels
 
-    train, test = read(TRAIN, source.train), read(TEST, source.test)
-    return official_splits(source, train, test, subset=subset, split_seed=split_seed)
+    return read(TRAIN, source.train), read(TEST, source.test)
 
 
 def parse_labels(content: bytes, path: Path, *, count: int) -> NDArray[np.uint8]:

@@ -31,9 +31,9 @@ def official_splits(
     count = min(subset_count(subset, source.train), len(rest))
     return Dataset(
         name=source.name,
-        train=_split(train, rest[:count]),
-        validation=_split(train, held),
-        test=_split(test, np.random.default_rng(0).permutation(source.test)),
+        train=as_split(train, rest[:count]),
+        validation=as_split(train, held),
+        test=as_split(test, np.random.default_rng(0).permutation(source.test)),
         classes=CLASSES,
     )
 
@@ -57,7 +57,8 @@ def check_labels(labels: NDArray[np.uint8], where: object) -> None:
         )
 
 
-def _split(images: Images, index: NDArray[np.integer]) -> Split:
+def as_split(images: Images, index: NDArray[np.integer]) -> Split:
+    """The images and labels at `index`, as tensors."""
     # [0, 1] and no further normalisation: an attack's ε is a distance between pixels in [0, 1].
     x = torch.from_numpy(images[0][index]).float().div_(255)
     return Split(x, torch.from_numpy(images[1][index]).long())

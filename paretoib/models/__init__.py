@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from paretoib.registry import Entry, Param
+from paretoib.registry import Entry, Param, Registry
 
 Widths = tuple[Annotated[int, Field(ge=1, le=65_536)], ...]
 
@@ -64,6 +64,12 @@ def _bottleneck(
 # softplus(−5): the start of Alemi et al.'s own demo, where s = softplus(r − 5).
 _ALEMI = math.log1p(math.exp(-5))
 
+
+def bottleneck(latent: int = 32) -> tuple[Param, ...]:
+    """The hyperparameters that every model has, for a row of a package's own."""
+    return _bottleneck(_ALEMI, latent)
+
+
 _DROPOUT = "share of hidden units that training drops at random; none are dropped to measure"
 
 
@@ -78,7 +84,7 @@ def _small_alexnet(hidden: tuple[int, ...], *, activated: bool) -> tuple[Param, 
     )
 
 
-MODELS: dict[str, ModelEntry] = {
+_OWN: dict[str, ModelEntry] = {
     "mlp": ModelEntry(
         "paretoib.models._mlp:MLPEncoder",
         "fully connected; any widths",
@@ -178,3 +184,5 @@ MODELS: dict[str, ModelEntry] = {
         ),
     ),
 }
+
+MODELS = Registry("paretoib.models", ModelEntry, _OWN)

@@ -24,15 +24,16 @@ class CategoricalHead(Head):
     `optimal_table`, and nothing of the decoder learns.
 
     Raises:
-        SpecError: Y has no classes.
+        SpecError: Y has no classes, or is several tasks.
     """
 
     table: Tensor
 
     def __init__(self, latent: int, **head: Any) -> None:
         super().__init__(latent, initial_noise=1.0, **head)
-        if self.classes is None:
-            raise SpecError("objective: categorical needs classes; found a continuous Y")
+        if not isinstance(self.classes, int):
+            found = "a continuous Y" if self.classes is None else "several tasks"
+            raise SpecError(f"objective: categorical needs classes; found {found}")
         self.noise = self.training_noise = 0
         self.countable = True
         self.optimal = False

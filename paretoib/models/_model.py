@@ -12,10 +12,13 @@ from torch.nn import functional as F
 from paretoib.distributions import (
     ZERO_ENTROPY_STD,
     CategoricalPrediction,
+    Classes,
     GaussianEncoding,
     GaussianPrediction,
     Output,
     PointEncoding,
+    Prediction,
+    TaskPredictions,
 )
 from paretoib.models import MODELS
 from paretoib.models._layers import mlp
@@ -32,8 +35,8 @@ class Head(nn.Module):
 
     The encoder's output (B, 2K) holds the means and r, with s = softplus(r + shift); the shift
     makes s the `initial_noise` at r = 0, and is −5 in Alemi et al.'s own demo. An output (B, K)
-    holds the means alone: s is `fixed_noise`, or there is none. `own` are parameters of the
-    objective, which are trained here and handed on in the output.
+    holds the means alone: s is `fixed_noise`, or there is none. Each task has a decoder of its own.
+    `own` are parameters of the objective, which are trained here and handed on in the output.
     """
 
     shift: Tensor
@@ -43,7 +46,7 @@ class Head(nn.Module):
         latent: int,
         decoder: tuple[int, ...],
         *,
-        classes: int | None,
+        classes: Classes,
         target_dim: int | None,
         initial_noise: float,
         fixed_noise: float | None = None,
@@ -64,9 +67,16 @@ class Head(nn.Module):
         shift = initial_noise + math.log(-math.expm1(-initial_noise))
         self.register_buffer("shift", torch.tensor(shift))
         self.classes = classes
+
+        def decode(features: int) -> nn.Sequential:
+            return mlp((latent, *decoder, features), batch_norm=batch_norm)
+
+        if isinstance(classes, tuple):
+            self.decoders = nn.ModuleList(map(decode, classes))
+            return
         features = classes if classes is not None else target_dim
         assert features is not None
-        self.decoder = mlp((latent, *decoder, features), batch_norm=batch_norm)
+        self.decoder = decode(features)
         if classes is None:
             # The lower triangle of the whitening matrix; its diagonal is kept as a logarithm.
             self.whitening = nn.Parameter(torch.zeros(features, features))
@@ -89,22 +99,37 @@ class Head(nn.Module):
         mean, r = raw.split(self.latent, dim=-1)
         return GaussianEncoding(mean, F.softplus(r + self.shift))
 
-    def predict(self, z: Float[Tensor, "B K"]) -> CategoricalPrediction | GaussianPrediction:
-        """q(y|z)."""
-        features = self.decoder(z)
+    def predict(self, z: Float[Tensor, "*P B K"]) -> Prediction:
+        """q(y|z), of every sample."""
+        if isinstance(self.classes, tuple):
+            tasks = [_decoded(decoder, z) for decoder in self.decoders]
+            return TaskPredictions(tuple(map(CategoricalPrediction, tasks)))
+        features = _decoded(self.decoder, z)
         if self.classes is not None:
             return CategoricalPrediction(features)
         diagonal = torch.diag_embed(self.whitening.diagonal().exp())
         return GaussianPrediction(features, self.whitening.tril(-1) + diagonal)
 
 
-class Model(nn.Module):
-    """Encoder, x to its output, and head, from there to p(z|x) and q(y|z)."""
+def _decoded(decoder: nn.Module, z: Float[Tensor, "*P B K"]) -> Float[Tensor, "*P B F"]:
+    """Of all samples in one batch, as batch norm needs them."""
+    features: Tensor = decoder(z.reshape(-1, z.shape[-1]))
+    return features.unflatten(0, z.shape[:-1])
 
-    def __init__(self, encoder: nn.Module, head: Head) -> None:
+
+class Model(nn.Module):
+    """Encoder, x to its output, and head, from there to p(z|x) and q(y|z).
+
+    `weighting` are parameters of the weighting, which are trained with them.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, head: Head, weighting: Mapping[str, Tensor] | None = None
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
+        self.weighting = nn.ParameterDict(dict(weighting or {}))
 
 
 def build_model(
@@ -112,18 +137,19 @@ def build_model(
     params: Mapping[str, Any],
     *,
     shape: tuple[int, ...],
-    classes: int | None,
+    classes: Classes,
     target_dim: int | None,
     noise: Noise,
     own: Mapping[str, Tensor] | None = None,
     draws: int = 1,
+    weighting: Mapping[str, Tensor] | None = None,
 ) -> Model:
     """The model that a spec's section describes, for inputs of `shape`; random initial weights.
 
     `initial_scale` multiplies the weight matrices below the latent. `noise` says what p(z|x) has,
-    `own` what the objective learns itself, and `draws` are the samples of each binary layer for
-    each one of the layer below. Raises `SpecError` for an unknown name, inputs too small for the
-    model, or too many draws.
+    `own` and `weighting` what objective and weighting learn themselves, and `draws` are the samples
+    of each binary layer for each one of the layer below. Raises `SpecError` for an unknown name,
+    inputs too small for the model, or too many draws.
     """
     rest, row = dict(params), lookup(MODELS, name, "model")
     latent, scale = rest.pop("latent"), rest.pop("initial_scale")
@@ -153,4 +179,4 @@ def build_model(
         for parameter in scaled.parameters():
             if parameter.ndim > 1:
                 parameter.mul_(scale)
-    return Model(SharedWidth(encoder) if noise == "scale" else encoder, head)
+    return Model(SharedWidth(encoder) if noise == "scale" else encoder, head, weighting)

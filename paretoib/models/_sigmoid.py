@@ -14,12 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from paretoib.discrete import BernoulliEncoding, BinaryLayer, raiko
-from paretoib.distributions import (
-    CategoricalPrediction,
-    GaussianPrediction,
-    Output,
-    PointEncoding,
-)
+from paretoib.distributions import Output, PointEncoding
 from paretoib.errors import SpecError
 from paretoib.models._linear import LinearEncoder
 from paretoib.models._model import Head
@@ -92,14 +87,6 @@ class SigmoidHead(Head):
         prediction, own = self.predict(z), dict(self.own.items())
         last = layers[-1]
         return Output(last.encoding, last.z, prediction, own, tuple(layers), self.frozen)
-
-    def predict(self, z: Float[Tensor, "*P B K"]) -> CategoricalPrediction | GaussianPrediction:
-        """q(y|z) of every sample."""
-        found = super().predict(z.reshape(-1, z.shape[-1]))
-        shape = z.shape[:-1]
-        if isinstance(found, CategoricalPrediction):
-            return CategoricalPrediction(found.logits.unflatten(0, shape))
-        return GaussianPrediction(found.mean.unflatten(0, shape), found.whitening)
 
     def _mean_path(self, raw: Float[Tensor, "B R"]) -> Output:
         z = raw.sigmoid()

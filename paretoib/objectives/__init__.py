@@ -4,11 +4,24 @@
 row in the README's table, a test file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from paretoib.registry import Entry, Param
+from paretoib.registry import Entry, Param, Registry, load_target
+
+if TYPE_CHECKING:
+    from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_losses
+
+__all__ = [
+    "OBJECTIVES",
+    "Hyper",
+    "Noise",
+    "Objective",
+    "ObjectiveEntry",
+    "Scalar",
+    "prediction_losses",
+]
 
 Noise = Literal["learned", "scale", "zero_entropy", "bernoulli", "categorical", "none"]
 
@@ -21,15 +34,22 @@ class ObjectiveEntry(Entry):
     `learned` width for each input and dimension, one learned `scale` for all, the fixed width that
     has `zero_entropy`, that of `bernoulli` bits or of `categorical` codes, or `none` (then the rate
     is infinite). `betas` are the ends of the grid of β that a linear sweep takes by default.
-    `classes` says that Y has to have them, and `model` what is trained by default, where that is
-    not the data set's.
+    `classes` says that Y has to have them, `several_tasks` that it may be several labels, and
+    `model` what is trained by default, where that is not the data set's.
     """
 
     losses: tuple[str, ...] = ("prediction", "compression")
     noise: Noise = "learned"
     betas: tuple[float, float] = (1e-4, 1.0)
     classes: bool = False
+    several_tasks: bool = True
     model: str = ""
+
+    def losses_of(self, tasks: Sequence[str]) -> tuple[str, ...]:
+        """What is returned where Y has these tasks; none: Y is one."""
+        if not tasks:
+            return self.losses
+        return (*(f"prediction/{task}" for task in tasks), *self.losses[1:])
 
     def noise_of(self, params: Mapping[str, Any]) -> Noise:
         """The noise with these hyperparameters: `zero_entropy_noise` can switch it off."""
@@ -63,7 +83,7 @@ def _imb(target: str, summary: str, paper: str, **row: Any) -> ObjectiveEntry:
     )
 
 
-OBJECTIVES: dict[str, ObjectiveEntry] = {
+_OWN: dict[str, ObjectiveEntry] = {
     "vib": ObjectiveEntry(
         "paretoib.objectives._vib:VIB",
         "KL(p(z|x) ‖ N(0, σ²I)), in closed form",
@@ -127,6 +147,7 @@ OBJECTIVES: dict[str, ObjectiveEntry] = {
         betas=(1e-3, 10.0),
         noise="zero_entropy",
         classes=True,
+        several_tasks=False,
         params=(ZERO_ENTROPY_NOISE,),
     ),
     "dib": ObjectiveEntry(
@@ -156,6 +177,7 @@ OBJECTIVES: dict[str, ObjectiveEntry] = {
         noise="categorical",
         betas=(1e-3, 1.0),
         classes=True,
+        several_tasks=False,
         params=(
             Param(
                 "loss",
@@ -220,3 +242,11 @@ OBJECTIVES: dict[str, ObjectiveEntry] = {
         ),
     ),
 }
+OBJECTIVES = Registry("paretoib.objectives", ObjectiveEntry, _OWN)
+
+
+def __getattr__(name: str) -> Any:
+    """What an objective is made with, loaded when first asked for, and torch with it."""
+    if name not in ("Hyper", "Objective", "Scalar", "prediction_losses"):
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    return load_target(f"paretoib.objectives._objective:{name}")

@@ -13,7 +13,7 @@ from torch import Tensor
 from paretoib.discrete import CodebookPrediction, entropy, one_hot
 from paretoib.distributions import Output
 from paretoib.errors import SpecError
-from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_loss
+from paretoib.objectives._objective import Hyper, Objective, Scalar
 
 
 class Categorical(Objective):
@@ -42,7 +42,7 @@ class Categorical(Objective):
             raise SpecError(f"objective: categorical needs a categorical code; found {prediction}")
         joint = joint_probabilities(output.z, y, prediction.codebook.shape[-1])
         if self.loss == "decoder":
-            loss = prediction_loss(output, y)
+            loss = prediction.nll(y).mean()
         elif self.loss == "prediction":
             loss = -prediction.log_expected.gather(-1, y.unsqueeze(-1)).mean()
         else:

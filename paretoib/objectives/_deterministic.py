@@ -8,13 +8,12 @@ the third of that table, is an option of the encoder.
 
 from torch import Tensor
 
-from paretoib.distributions import Output
+from paretoib.distributions import Output, Prediction, by_task
 from paretoib.objectives._objective import (
     Hyper,
     Objective,
     Scalar,
     class_logits,
-    prediction_loss,
 )
 
 
@@ -22,7 +21,7 @@ class Deterministic(Objective):
     """prediction alone; the encoder has no noise, so its rate is infinite.
 
     With ε the `label_smoothing` and λ the `confidence_penalty` it is
-    E[−(1 − ε) log q(y|z) − ε/C Σ_c log q(c|z)] − λ E H[q(·|z)], in nats.
+    E[−(1 − ε) log q(y|z) − ε/C Σ_c log q(c|z)] − λ E H[q(·|z)], in nats, for each task.
     """
 
     def __init__(self, *, label_smoothing: float = 0.0, confidence_penalty: float = 0.0) -> None:
@@ -30,11 +29,14 @@ class Deterministic(Objective):
         self.confidence_penalty = confidence_penalty
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
-        loss = prediction_loss(output, y)
+        return tuple(self._loss(*task) for task in by_task(output.prediction, y))
+
+    def _loss(self, prediction: Prediction, y: Tensor) -> Scalar:
+        loss = prediction.nll(y).mean()
         if self.label_smoothing:
-            uniform = class_logits(output, "label_smoothing").log_softmax(-1).mean()
+            uniform = class_logits(prediction, "label_smoothing").log_softmax(-1).mean()
             loss = (1 - self.label_smoothing) * loss - self.label_smoothing * uniform
         if self.confidence_penalty:
-            log_q = class_logits(output, "confidence_penalty").log_softmax(-1)
+            log_q = class_logits(prediction, "confidence_penalty").log_softmax(-1)
             loss = loss + self.confidence_penalty * (log_q.exp() * log_q).sum(-1).mean()
-        return (loss,)
+        return loss

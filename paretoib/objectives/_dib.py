@@ -13,7 +13,7 @@ from torch import Tensor
 
 from paretoib.distributions import LOG_2PI, Output
 from paretoib.objectives._log_var import LogVar
-from paretoib.objectives._objective import Hyper, Scalar, prediction_loss
+from paretoib.objectives._objective import Hyper, Scalar, prediction_losses
 
 
 class DIB(LogVar):
@@ -35,4 +35,4 @@ class DIB(LogVar):
         covariance = centred.mT @ centred / len(y) + encoding.variance.mean(0).diag_embed()
         size = covariance.shape[-1]
         entropy = (size * (LOG_2PI + 1) + torch.linalg.slogdet(covariance).logabsdet) / 2
-        return prediction_loss(output, y), entropy
+        return *prediction_losses(output, y), entropy

@@ -5,24 +5,27 @@ VCR_l = E_{x,y} E_{z_l|x} [−log E_{z_L|z_l} q(y|z_L)] bounds H(Y|Z_l) (eqs 6, 
 Ĩ_l = E Σ_i KL(p(z_{l,i}|z_{l−1}) ‖ r(z_{l,i})), with r learned, bounds I(Z_l;X) (eq. 10); VCR_0 is
 the network's negative log-likelihood (eq. 8), and there is no Ĩ_0. The first expectation is a mean
 over samples outside the logarithm, the second one inside, where fewer samples give too large a VCR
-on average.
+on average. Of several tasks each has its own VCR_l, which bounds H(Y_k|Z_l).
 """
 
 import math
 from functools import reduce
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from paretoib.discrete import BinaryLayer
-from paretoib.distributions import Output
+from paretoib.distributions import Output, by_task
 from paretoib.objectives._objective import Hyper, Objective, Scalar
 
 
-def conditional_relevance(output: Output, y: Tensor, level: int) -> Scalar:
-    """VCR_l in nats, `level` l from 0 to the number of layers; at the last it is E[−log q(y|z)]."""
-    nll = output.prediction.nll(y)
-    inside = tuple(range(level, len(output.layers)))
+def conditional_relevance(nll: Float[Tensor, "*P B"], level: int) -> Scalar:
+    """VCR_l in nats, `level` l from 0 to L, from −log q(y|z_L) with an axis of samples a layer.
+
+    At the last it is E[−log q(y|z)].
+    """
+    inside = tuple(range(level, nll.ndim - 1))
     if inside:
         count = math.prod(nll.shape[i] for i in inside)
         nll = math.log(count) - (-nll).logsumexp(inside)
@@ -44,9 +47,11 @@ class IMBJoint(_OfLayers):
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         levels = range(len(output.layers) + 1)
-        relevances = [conditional_relevance(output, y, level) for level in levels]
-        compressions = [compression(layer) for layer in output.layers]
-        return reduce(torch.add, relevances), reduce(torch.add, compressions)
+        relevances = [
+            reduce(torch.add, [conditional_relevance(nll, level) for level in levels])
+            for nll in _each_nll(output, y)
+        ]
+        return *relevances, reduce(torch.add, map(compression, output.layers))
 
 
 class IMBGreedy(_OfLayers):
@@ -58,12 +63,17 @@ class IMBGreedy(_OfLayers):
     greedy = True
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
-        layer = output.layers[output.frozen]
-        return conditional_relevance(output, y, output.frozen + 1), compression(layer)
+        level, layer = output.frozen + 1, output.layers[output.frozen]
+        relevances = [conditional_relevance(nll, level) for nll in _each_nll(output, y)]
+        return *relevances, compression(layer)
 
 
 class SFNN(_OfLayers):
     """prediction = VCR_0, the negative log-likelihood, by the mean of q(y|z) over all samples."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
-        return (conditional_relevance(output, y, 0),)
+        return tuple(conditional_relevance(nll, 0) for nll in _each_nll(output, y))
+
+
+def _each_nll(output: Output, y: Tensor) -> list[Float[Tensor, "*P B"]]:
+    return [q.nll(target) for q, target in by_task(output.prediction, y)]

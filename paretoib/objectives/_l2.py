@@ -7,7 +7,7 @@ Z = ẑ + ε with zero-entropy noise ε ~ N(0, 1/(2πe)).
 from torch import Tensor
 
 from paretoib.distributions import Output
-from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_loss
+from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_losses
 
 
 class L2(Objective):
@@ -18,4 +18,4 @@ class L2(Objective):
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         second_moment = output.encoding.mean.square() + output.encoding.variance
-        return prediction_loss(output, y), second_moment.sum(-1).mean()
+        return *prediction_losses(output, y), second_moment.sum(-1).mean()

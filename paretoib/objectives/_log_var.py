@@ -20,7 +20,7 @@ from paretoib.objectives._objective import (
     Objective,
     Scalar,
     class_logits,
-    prediction_loss,
+    prediction_losses,
 )
 
 
@@ -39,7 +39,7 @@ class LogVar(Objective):
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         encoding = output.encoding
         variance = encoding.mean.var(0, correction=0) + encoding.variance.mean(0)
-        return prediction_loss(output, y), gaussian_entropy(variance)
+        return *prediction_losses(output, y), gaussian_entropy(variance)
 
 
 class LogVarGivenY(LogVar):
@@ -50,11 +50,11 @@ class LogVarGivenY(LogVar):
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         encoding = output.encoding
-        classes = class_logits(output, "log_var_given_y").shape[-1]
+        classes = class_logits(output.prediction, "log_var_given_y").shape[-1]
         member = (y.unsqueeze(1) == torch.arange(classes, device=y.device)).to(encoding.mean)
         count = member.sum(0)
         share = member / count.clamp_min(1)
         deviation = encoding.mean - member @ (share.mT @ encoding.mean)
         variance = share.mT @ (deviation.square() + encoding.variance)
         entropy = (count * gaussian_entropy(variance)).sum() / len(y)
-        return prediction_loss(output, y), entropy
+        return *prediction_losses(output, y), entropy

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from paretoib.distributions import GaussianEncoding, Output
-from paretoib.objectives._objective import Hyper, Objective, Scalar, no_loss, prediction_loss
+from paretoib.objectives._objective import Hyper, Objective, Scalar, no_loss, prediction_losses
 
 NEAR = 0.95  # of log N: saturated
 
@@ -39,15 +39,14 @@ class NIB(Objective):
     """prediction; compression = Kolchinsky's bound on I(X;Z) over the batch, in nats."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
-        return prediction_loss(output, y), kolchinsky_bound(output.gaussian)
+        return *prediction_losses(output, y), kolchinsky_bound(output.gaussian)
 
     def watch(
         self, losses: Float[Tensor, "M m"], examples: int
     ) -> Mapping[str, Float[Tensor, "M m"]]:
         """`saturated`: 1 where the bound is within 5 % of log N."""
-        prediction, compression = losses.unbind(1)
-        near = (self._nats(compression) >= NEAR * math.log(examples)).to(losses)
-        return {"saturated": torch.stack([no_loss(prediction), near], dim=1)}
+        near = (self._nats(losses[:, -1:]) >= NEAR * math.log(examples)).to(losses)
+        return {"saturated": torch.cat([no_loss(losses[:, :-1]), near], dim=1)}
 
     def _nats(self, compression: Tensor) -> Tensor:
         return compression
@@ -57,8 +56,8 @@ class NIBSquared(NIB):
     """prediction; compression = (Kolchinsky's bound in bits)², so that β is per bit²."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
-        prediction, nats = super().losses(output, y, hyper)
-        return prediction, (nats / math.log(2)).square()
+        *predictions, nats = super().losses(output, y, hyper)
+        return *predictions, (nats / math.log(2)).square()
 
     def _nats(self, compression: Tensor) -> Tensor:
         return compression.sqrt() * math.log(2)

@@ -8,7 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paretoib.distributions import CategoricalPrediction, Output
+from paretoib.distributions import (
+    CategoricalPrediction,
+    Classes,
+    Output,
+    Prediction,
+    TaskPredictions,
+    by_task,
+)
 from paretoib.errors import SpecError
 
 Scalar = Float[Tensor, ""]
@@ -19,10 +26,11 @@ class Objective(ABC):
     """Turns a batch and a model's output into named losses, in nats, as scalars.
 
     An implementer guarantees that `losses` returns one scalar for each name in its row's
-    `losses`, in that order, `prediction` first; that it is differentiable and free of Python
-    branches on tensors' values (it runs under `vmap`); that it draws nothing at random; and that
-    it knows nothing of β, of optimisers or of Ray. Hyperparameters that its row marks `per_trial`
-    come in `hyper` as scalar tensors; the others were given to the constructor.
+    `losses`, in that order, `prediction` first and of several tasks one each; that it is
+    differentiable and free of Python branches on tensors' values (it runs under `vmap`); that it
+    draws nothing at random; and that it knows nothing of β, of optimisers or of Ray.
+    Hyperparameters that its row marks `per_trial` come in `hyper` as scalar tensors; the others
+    were given to the constructor.
 
     One that is `greedy` trains a network's binary layers one after another, from the first on,
     each in its share of the epochs; the layers below it are frozen (`Output.frozen`). One with an
@@ -35,18 +43,18 @@ class Objective(ABC):
 
     @abstractmethod
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
-        """The losses of one batch: `output` of B examples, targets `y` (B,) or (B, d)."""
+        """The losses of one batch: `output` of B examples, targets `y` (B,), (B, d) or (B, T)."""
 
     def parameters(
         self,
         latent: int,  # noqa: ARG002
-        classes: int | None,  # noqa: ARG002
+        classes: Classes,  # noqa: ARG002
         target_dim: int | None,  # noqa: ARG002
     ) -> Mapping[str, Tensor]:
         """What the objective itself has to learn, as it starts; by default nothing.
 
         They are kept and trained with the decoder, and come to `losses` as `output.own`.
-        `classes` is None for a continuous Y, of dimension `target_dim`.
+        `classes` is one number a task, or None for a continuous Y, of dimension `target_dim`.
         """
         return {}
 
@@ -62,16 +70,20 @@ class Objective(ABC):
         return {}
 
 
-def prediction_loss(output: Output, y: Tensor) -> Scalar:
-    """E[−log q(y|z)] in nats, one sample of z: the decoder cross-entropy (uib section 5)."""
-    return output.prediction.nll(y).mean()
+def prediction_losses(output: Output, y: Tensor) -> tuple[Scalar, ...]:
+    """E[−log q(y_k|z)] in nats of each task, one sample of z.
+
+    The decoder cross-entropy (uib section 5).
+    """
+    return tuple(task.nll(target).mean() for task, target in by_task(output.prediction, y))
 
 
-def class_logits(output: Output, what: str) -> Float[Tensor, "B C"]:
-    """The logits of q(y|z); a `SpecError` that names `what` needs them, where Y is continuous."""
-    if not isinstance(output.prediction, CategoricalPrediction):
-        raise SpecError(f"objective: {what} needs classes; found a continuous Y")
-    return output.prediction.logits
+def class_logits(prediction: Prediction, what: str) -> Float[Tensor, "B C"]:
+    """The logits of q(y|z); a `SpecError` that names `what` needs them, where Y has no classes."""
+    if isinstance(prediction, CategoricalPrediction):
+        return prediction.logits
+    found = "several tasks" if isinstance(prediction, TaskPredictions) else "a continuous Y"
+    raise SpecError(f"objective: {what} needs classes; found {found}")
 
 
 def no_loss(like: Tensor) -> Tensor:

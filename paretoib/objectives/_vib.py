@@ -10,14 +10,14 @@ import math
 from torch import Tensor
 
 from paretoib.distributions import Output
-from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_loss
+from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_losses
 
 
 class VIB(Objective):
     """prediction; compression = E KL(p(z|x) ‖ N(0, σ²I)) in nats, σ the `prior_width`."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
-        return prediction_loss(output, y), output.gaussian.kl(hyper["prior_width"]).mean()
+        return *prediction_losses(output, y), output.gaussian.kl(hyper["prior_width"]).mean()
 
 
 class VIBSquared(Objective):
@@ -25,4 +25,4 @@ class VIBSquared(Objective):
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         bits = output.gaussian.kl(hyper["prior_width"]).mean() / math.log(2)
-        return prediction_loss(output, y), bits.square()
+        return *prediction_losses(output, y), bits.square()

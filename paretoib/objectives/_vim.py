@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from paretoib.distributions import Output
-from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_loss
+from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_losses
 
 # The integral over s = eˣ by the trapezoidal rule, which is exact to 1e-8 at this step for an
 # integrand that vanishes towards both ends; below −21 lies less than 1e-9 of it.
@@ -71,4 +71,4 @@ class VIM(Objective):
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         distance = mmd_squared(output.z, hyper["prior_width"], unbiased=self.unbiased)
-        return prediction_loss(output, y), distance
+        return *prediction_losses(output, y), distance

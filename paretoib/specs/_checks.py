@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from paretoib.data import DATASETS
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs._methods import METHODS, SEARCHES
+from paretoib.specs._space import Range
 
 if TYPE_CHECKING:
     from paretoib.specs._sweep import SweepSpec
@@ -20,6 +22,12 @@ def check_method(sweep: "SweepSpec") -> None:
                 f"method `{sweep.method}` stands for {kind} `{getattr(method, kind)}`; "
                 f"found `{getattr(sweep, kind).name}`"
             )
+    tasks = DATASETS[sweep.data.name].tasks_of(sweep.data.params)
+    if method.one_task and tasks:
+        raise ValueError(
+            f"method `{sweep.method}` learns one task; data set `{sweep.data.name}` has "
+            f"{len(tasks)} ({', '.join(tasks)}): choose one as `task`"
+        )
 
 
 def check_search(sweep: "SweepSpec") -> None:
@@ -29,6 +37,12 @@ def check_search(sweep: "SweepSpec") -> None:
         raise ValueError(
             f"search: adaptive varies β alone; found {others} too: give β values in `grid` "
             "to spread settings, or search otherwise"
+        )
+    betas = sweep.varied.get("weighting.beta", ())
+    if not sweep.template.weighs_compression and (isinstance(betas, Range) or len(betas) > 1):
+        raise ValueError(
+            f"weighting.beta: should not vary, as objective `{sweep.objective.name}` has no loss "
+            "that it weighs"
         )
     if not SEARCHES[sweep.search].learns:
         return

@@ -1,6 +1,8 @@
 """Methods as a user names them: an objective, a weighting and a search that belong together."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from paretoib.objectives import OBJECTIVES
 
@@ -10,7 +12,9 @@ class Method:
     """What `--method NAME` stands for; every part can still be set by hand.
 
     `search` proposes the trials: by default `trials` settings for each of `seeds`. They train
-    `model`, or where it names none that of the objective, or the data set's.
+    `task_model` on data sets of several tasks, and else `model`; where it names none that of the
+    objective, or the data set's. `data`, models and the `settings` of fields, by their full names,
+    are those of its paper. With `one_task` the data should have one.
     """
 
     summary: str
@@ -20,7 +24,11 @@ class Method:
     trials: int
     seeds: tuple[int, ...]
     paper: str = ""
+    data: str = "digits"
     model: str = ""
+    task_model: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    one_task: bool = False
 
 
 def _scalarised(name: str) -> Method:
@@ -31,16 +39,45 @@ def _scalarised(name: str) -> Method:
     return Method(summary, name, "linear", "grid", 16, (0,), entry.paper)
 
 
+def _mtvib(summary: str, *, stochastic: bool, weighting: str, grid: int, **more: Any) -> Method:
+    """A system of mtvib section 5, by its switches; over a grid of so many settings, or alone."""
+    return Method(
+        summary,
+        "vib" if stochastic else "deterministic",
+        weighting,
+        "grid",
+        grid or 1,
+        (0,) if grid else (0, 1, 2),
+        "mtvib section 5",
+        data="multi_mnist",
+        task_model="mtvib_cnn" if stochastic else "small_alexnet",
+        settings={"training.batch_size": 200, "training.learning_rate": 1e-4},
+        **more,
+    )
+
+
+_MIB = Method(
+    "multi-objective IB: adaptive min-norm weights with Smooth-IB, from many starts",
+    "vib",
+    "mib",
+    "adaptive",
+    4,
+    (0, 1, 2),
+    "mib",
+)
+
+
+def _ablated(what: str, **switches: Any) -> Method:
+    """MIB with some of its parts off (mib figure 5); what is off, no search varies."""
+    settings = {f"weighting.{name}": value for name, value in switches.items()}
+    return replace(_MIB, summary=f"mib without {what}", paper="mib figure 5", settings=settings)
+
+
 METHODS: dict[str, Method] = {
-    "mib": Method(
-        "multi-objective IB: adaptive min-norm weights with Smooth-IB, from many starts",
-        "vib",
-        "mib",
-        "adaptive",
-        4,
-        (0, 1, 2),
-        "mib",
-    ),
+    "mib": _MIB,
+    "mib_no_adaptive": _ablated("adaptive weights: both losses weigh the same", adaptive=False),
+    "mib_no_smooth": _ablated("Smooth-IB", smooth=False, mu=0.2),
+    "mib_no_sqrted": _ablated("the power of the weights", sqrted=0),
     "mgda": Method(
         "the min-norm weights alone, from many starts",
         "vib",
@@ -50,7 +87,6 @@ METHODS: dict[str, Method] = {
         (0, 1, 2),
         "Désidéri 2012; mib eqs 7–11",
     ),
-    **{name: _scalarised(name) for name in OBJECTIVES},
     "det": Method(
         "imb's network with deterministic sigmoids (DET)",
         "deterministic",
@@ -59,9 +95,42 @@ METHODS: dict[str, Method] = {
         1,
         (0, 1, 2),
         "imb table 1",
-        "sigmoid",
+        model="sigmoid",
+    ),
+    "mtvib": _mtvib(
+        "multi-task VIB: learned weights of tasks on a noisy latent; a grid of β",
+        stochastic=True,
+        weighting="uncertainty",
+        grid=16,
+    ),
+    "uwl": _mtvib(
+        "uncertainty-weighted losses: learned weights of tasks, no noise, no compression",
+        stochastic=False,
+        weighting="uncertainty",
+        grid=0,
+    ),
+    "gs": _mtvib(
+        "grid search: fixed weights of tasks, no noise, no compression",
+        stochastic=False,
+        weighting="task_weights",
+        grid=9,
+    ),
+    "stvib": _mtvib(
+        "single-task VIB: one task of several, `task`; a grid of β",
+        stochastic=True,
+        weighting="linear",
+        grid=16,
+        one_task=True,
+    ),
+    "stl": _mtvib(
+        "single-task learning: one task of several, `task`, no noise, no compression",
+        stochastic=False,
+        weighting="none",
+        grid=0,
+        one_task=True,
     ),
 }
+METHODS |= {name: _scalarised(name) for name in OBJECTIVES if name not in METHODS}
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def default_space(template: TrialSpec, *, starts: bool = False) -> dict[str, Ran
     """What a search varies unless told otherwise, by full names.
 
     What the weighting's row declares as differing between the trials of a pack, β over the
-    objective's range. For a weighting without β, or where `starts` are asked for, also where
+    objective's range. Without β, or a loss for it, or where `starts` are asked for, also where
     training starts and how long it goes on, as a min-norm method stops on the front where these
     lead it.
     """
@@ -72,7 +72,7 @@ def default_space(template: TrialSpec, *, starts: bool = False) -> dict[str, Ran
         for param in WEIGHTINGS[template.weighting.name].params
         if param.per_trial and param.name != "beta" and (found := _declared(param))
     }
-    if "beta" in template.weighting.params and not starts:
+    if template.weighs_compression and not starts:
         low, high = OBJECTIVES[template.objective.name].betas
         return {"weighting.beta": Range(low=low, high=high), **declared}
     where = {

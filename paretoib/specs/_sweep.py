@@ -14,14 +14,11 @@ from pydantic import (
     model_validator,
 )
 
-from paretoib.data import DATASETS
 from paretoib.documents import Document
-from paretoib.models import MODELS
-from paretoib.objectives import OBJECTIVES
-from paretoib.registry import lookup
 from paretoib.specs._assemble import assembled, full_names
-from paretoib.specs._axes import log_spaced, parse_axis
+from paretoib.specs._axes import parse_axis
 from paretoib.specs._checks import check_method, check_search
+from paretoib.specs._defaults import default_grid, filled_in
 from paretoib.specs._limits import Budget, Plateau, Prune
 from paretoib.specs._methods import METHODS, SEARCHES
 from paretoib.specs._resources import Resources
@@ -76,22 +73,7 @@ class SweepSpec(Document):
     def _name_sections(cls, document: Any) -> Any:
         if not isinstance(document, Mapping):
             raise ValueError(f"should be a mapping of fields; found {document!r}")
-        filled = dict(document)
-        method = lookup(METHODS, filled.setdefault("method", "mib"), "method")
-        filled["data"] = data = parse_section("data", filled.get("data", "digits"))
-        filled.setdefault("objective", method.objective)
-        objective = parse_section("objective", filled["objective"])
-        own = method.model or OBJECTIVES[objective.name].model
-        filled.setdefault("model", own or DATASETS[data.name].model)
-        model = parse_section("model", filled["model"])
-        if isinstance(training := filled.get("training", {}), Mapping):
-            rate = MODELS[model.name].learning_rate
-            filled["training"] = {"learning_rate": rate, **training}
-        filled.setdefault("weighting", method.weighting)
-        filled.setdefault("search", method.search)
-        search = lookup(SEARCHES, filled["search"], "search")
-        filled.setdefault("seeds", method.seeds if search.every_seed else (0,))
-        return filled
+        return filled_in(document)
 
     @field_validator(*REGISTRIES, mode="before")
     @classmethod
@@ -115,8 +97,8 @@ class SweepSpec(Document):
                     "space: search `grid` takes axes, as `grid`; "
                     f"found ranges of {', '.join(space)}"
                 )
-            if not grid and "beta" in self.weighting.params:
-                grid["weighting.beta"] = self._default_betas()
+            if not grid:
+                grid = default_grid(self.template, self._trials_a_seed)
         else:
             defaults = self._default_space({**grid, **space})
             space = {field: r for field, r in defaults.items() if field not in grid} | space
@@ -182,10 +164,9 @@ class SweepSpec(Document):
     def _default_space(self, given: Mapping[str, Range | Choices]) -> dict[str, Range | Choices]:
         # Where β has values to choose from, `adaptive` spreads starts over them.
         chosen = not isinstance(given.get("weighting.beta"), Range | None)
-        return default_space(self.template, starts=chosen and self.search == "adaptive")
-
-    def _default_betas(self) -> tuple[float, ...]:
-        return log_spaced(*OBJECTIVES[self.objective.name].betas, self._trials_a_seed())
+        space = default_space(self.template, starts=chosen and self.search == "adaptive")
+        # What the method stands for is its own.
+        return {f: r for f, r in space.items() if f not in METHODS[self.method].settings}
 
     def _trials_a_seed(self) -> int:
         if self.trials % len(self.seeds):

@@ -76,10 +76,23 @@ class TrialSpec(Document):
         document = {k: v for k, v in self.document.items() if k != "seed"}
         for kind in (*REGISTRIES, "training"):
             section = type(getattr(self, kind))
+            # Of a list that may differ, the length may not: it is a tensor's shape.
             document[kind] = {
-                k: v for k, v in document[kind].items() if not is_per_trial(section, k)
+                k: len(v) if is_per_trial(section, k) else v
+                for k, v in document[kind].items()
+                if isinstance(v, list) or not is_per_trial(section, k)
             }
         return _digest(document)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that Y is made of; none where it is one."""
+        return DATASETS[self.data.name].tasks_of(self.data.params)
+
+    @property
+    def weighs_compression(self) -> bool:
+        """Whether the weighting has a β, and the objective a loss for it."""
+        return "beta" in self.weighting.params and len(OBJECTIVES[self.objective.name].losses) > 1
 
     def resolve(self, field: str) -> str:
         """The full name `section.field` of a field given by either name; `SpecError` if none.
@@ -129,8 +142,15 @@ def check_combination(
     data: Section, model: Section, objective: Section, weighting: Section
 ) -> None:
     """Refuse sections that make no sense together (`ValueError`, for a validator)."""
-    losses = OBJECTIVES[objective.name].losses
-    least, most = WEIGHTINGS[weighting.name].losses
+    tasks = DATASETS[data.name].tasks_of(data.params)
+    if tasks and not OBJECTIVES[objective.name].several_tasks:
+        raise ValueError(
+            f"objective `{objective.name}` needs one task; data set `{data.name}` has "
+            f"{len(tasks)} ({', '.join(tasks)}): choose one as `task`"
+        )
+    way = WEIGHTINGS[weighting.name]
+    losses = OBJECTIVES[objective.name].losses_of(tasks if way.each_task else ())
+    least, most = way.losses
     if not least <= len(losses) <= most:
         span = str(least) if least == most else f"{least} to {most}"
         raise ValueError(
@@ -150,6 +170,11 @@ def check_combination(
             f"objective `{objective.name}` has {noise}"
         )
     chosen = weighting.params
+    if (weights := chosen.get("task_weights")) and len(weights) != max(1, len(tasks)):
+        raise ValueError(
+            f"weighting.task_weights: should be {max(1, len(tasks))}, one a task; "
+            f"found {list(weights)}"
+        )
     if chosen.get("gradient") == "latent" and chosen.get("over") == "all":
         raise ValueError(
             "weighting.over: should be shared where weighting.gradient is latent; found all"

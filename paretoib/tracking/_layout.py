@@ -35,6 +35,7 @@ _FINAL = (
     "accuracy",
     "cross_entropy_bits",
 )
+_OF_TASK = ("relevance_bits", "lost_bits", "accuracy")
 _SYMBOLS = {
     "weighting.beta": "β",
     "weighting.mu": "μ",
@@ -159,6 +160,10 @@ def trial_metrics(record: TrialRecord) -> list[tuple[str, float, int]]:
     found: list[tuple[str, float | None, int]] = []
     for prefix, metrics in (("", record.test), ("validation/", record.validation)):
         found += [(prefix + name, _short(getattr(metrics, name, None)), 0) for name in _FINAL]
+        for task, of_task in metrics.tasks.items() if metrics else ():
+            found += [
+                (f"{prefix}{task}/{name}", _short(getattr(of_task, name)), 0) for name in _OF_TASK
+            ]
     for name, values in record.history.items():
         key = "history/" + re.sub(r"[^/\w.\- :]", "_", name)
         found += [(key, values[i], i + 1) for i in _thinned(len(values))]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from paretoib.training._measure import Estimates
+from paretoib.training._estimates import Estimates
 from paretoib.training._step import Step
 
 
@@ -18,8 +18,9 @@ class History:
     `alpha/NAME`, `gradient_norm/NAME` where a weighting computes them, all averaged over the
     epoch's steps; `gradient_norm` of the epoch's last step; `learning_rate`; and, on the first
     examples of the validation split with one sample of z, `rate_bits`, `relevance_bits` and
-    `accuracy`: the information plane. Where it is known exactly, `layer_1/rate_bits` and
-    `layer_1/relevance_bits`, I(Z_1;X) and I(Z_1;Y), and so on for each binary layer.
+    `accuracy`: the information plane. Of several tasks also `TASK/relevance_bits` and
+    `TASK/accuracy`. Where it is known exactly, `layer_1/rate_bits` and `layer_1/relevance_bits`,
+    I(Z_1;X) and I(Z_1;Y), and so on for each binary layer.
     """
 
     def __init__(self, losses: Sequence[str]) -> None:
@@ -63,6 +64,11 @@ class History:
         for i, (rate, relevance) in enumerate(layers, 1):
             plane[f"layer_{i}/rate_bits"] = rate / math.log(2)
             plane[f"layer_{i}/relevance_bits"] = relevance / math.log(2)
+        for task, of_task in estimates.tasks.items():
+            plane[f"{task}/relevance_bits"] = of_task.relevance / math.log(2)
+            plane[f"{task}/accuracy"] = of_task.accuracy.where(
+                of_task.cross_entropy.isfinite(), math.nan
+            )
         for name, values in plane.items():
             self._epochs[name].append(values.cpu())
         self._sums.clear()

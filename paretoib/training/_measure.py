@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from paretoib.data._dataset import Dataset, Split
-from paretoib.distributions import Output
+from paretoib.distributions import Output, by_task
 from paretoib.evaluation import (
     BLOCK,
     code_rate,
@@ -20,7 +19,7 @@ from paretoib.evaluation import (
     relevance_bound,
 )
 from paretoib.models._categorical import optimal_table
-from paretoib.records import Metrics
+from paretoib.training._estimates import Estimates, TaskEstimates
 from paretoib.training._stack import Stack
 
 SAMPLES = 12  # of z for each input, at test (after Alemi et al.)
@@ -28,24 +27,6 @@ RATE_INPUTS = 4096  # the rate's bounds compare all pairs of inputs
 MARGINAL_INPUTS = 16_384
 _FORWARD = 1024  # inputs a forward pass
 _HELD = 2**24  # numbers of a matrix that are held at a time
-
-
-@dataclass(frozen=True)
-class Estimates:
-    """Of M trials on one split, in nats, (M,) each.
-
-    Rates are NaN for an encoder without noise, accuracies for a continuous Y. The rates are those
-    of the first `RATE_INPUTS` examples.
-    """
-
-    rate: Tensor
-    rate_lower: Tensor
-    rate_error: Tensor
-    relevance: Tensor
-    relevance_error: Tensor
-    cross_entropy: Tensor
-    accuracy: Tensor
-    accuracy_sampled: Tensor
 
 
 class Ruler:
@@ -73,27 +54,33 @@ class Ruler:
         y = self._for_all(split.y)
         generator = _generator(split, 0)
         samples = samples if self.head.noise else 1  # where there is none, all are the same
-        nll = probabilities = torch.zeros(())
+        entropies = self.dataset.task_entropies(split)
+        nlls = probabilities = [torch.zeros(())] * len(entropies)
         for _ in range(samples):
             noise = self._noise(len(split), generator)
             sampled, predicted = self.stack.map(_decode, raw, noise, y)
-            nll = nll + sampled / samples
-            probabilities = probabilities + predicted / samples
-        entropy, ceiling = self.dataset.entropies(split)
-        relevance, relevance_error = relevance_bound(nll, entropy, ceiling)
+            nlls = [a + b / samples for a, b in zip(nlls, sampled, strict=True)]
+            probabilities = [a + b / samples for a, b in zip(probabilities, predicted, strict=True)]
         _, at_mean = self.stack.map(_decode_mean, raw, y)
+        tasks = [
+            TaskEstimates(
+                ceiling,
+                relevance_bound(nll, entropy, ceiling)[0],
+                nll.mean(1),
+                self._accuracy(mean, labels),
+                self._accuracy(sampled, labels),
+            )
+            for (entropy, ceiling), nll, mean, sampled, labels in zip(
+                entropies, nlls, at_mean, probabilities, self.dataset.targets(split), strict=True
+            )
+        ]
+        _, relevance_error = relevance_bound(torch.stack(nlls).sum(0), 0.0, 0.0)
         first = slice(None, RATE_INPUTS)
         if self.head.paths > 1:
             noise = self._noise(min(len(split), RATE_INPUTS), generator, self.head.paths)
         complete = self.dataset.complete and len(split) == len(self.dataset.test) <= RATE_INPUTS
-        return Estimates(
-            *self._rate(raw[:, first], noise[:, first], marginals, complete),
-            relevance,
-            relevance_error,
-            nll.mean(1),
-            self._accuracy(at_mean, split.y),
-            self._accuracy(probabilities, split.y),
-        )
+        rate = self._rate(raw[:, first], noise[:, first], marginals, complete)
+        return Estimates.summed(rate, relevance_error, tasks, self.dataset.tasks)
 
     @torch.no_grad()
     def fit_marginals(self, split: Split) -> tuple[Tensor, ...]:
@@ -114,7 +101,8 @@ class Ruler:
     @torch.no_grad()
     def refresh_decoder(self) -> None:
         """Make p(y|z) of the training data the decoder of every categorical code (uib 5.4)."""
-        split, classes = self.dataset.train, self.dataset.classes or 0
+        split, classes = self.dataset.train, self.dataset.classes
+        assert isinstance(classes, int)
 
         def table(_: Any, head: Callable[..., Output], raw: Tensor, y: Tensor) -> Tensor:
             return optimal_table(head(raw, None).z, y, classes)
@@ -125,7 +113,7 @@ class Ruler:
     @property
     def exact(self) -> bool:
         """Whether `layer_information` has something to say."""
-        known = self.dataset.complete and self.dataset.classes is not None
+        known = self.dataset.complete and isinstance(self.dataset.classes, int)
         return known and self.head.countable
 
     @torch.no_grad()
@@ -136,8 +124,8 @@ class Ruler:
         """
         if not self.exact:
             return []
-        classes = self.dataset.classes or 0
-        split = self.dataset.test
+        split, classes = self.dataset.test, self.dataset.classes
+        assert isinstance(classes, int)
         raw, noise = self._encode(split.x), self._noise(len(split), _generator(split, 0))
 
         def information(
@@ -193,51 +181,26 @@ class Ruler:
         return max(1, _HELD // (rows * columns))
 
 
-def _decode(
-    _: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, y: Tensor
-) -> tuple[Tensor, Tensor]:
-    """−log q(y|z) of each example, and the class probabilities, or the mean of q."""
+Told = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
+
+
+def _decode(_: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, y: Tensor) -> Told:
+    """−log q(y|z) of each example, and the class probabilities, or the mean of q; by task."""
     return _read(head(raw, noise), y)
 
 
-def _decode_mean(
-    _: Any, head: Callable[..., Output], raw: Tensor, y: Tensor
-) -> tuple[Tensor, Tensor]:
+def _decode_mean(_: Any, head: Callable[..., Output], raw: Tensor, y: Tensor) -> Told:
     """The same at the mean latent."""
     return _read(head(raw, None), y)
 
 
-def _read(output: Output, y: Tensor) -> tuple[Tensor, Tensor]:
+def _read(output: Output, y: Tensor) -> Told:
     """The same of an output; the mean over the samples that it has of each example."""
-    nll, q = output.prediction.nll(y), output.prediction.expected
-    return nll.reshape(-1, len(y)).mean(0), q.reshape(-1, *q.shape[-2:]).mean(0)
+    tasks = by_task(output.prediction, y)
+    nlls = [q.nll(target).reshape(-1, len(y)).mean(0) for q, target in tasks]
+    expected = [q.expected for q, _ in tasks]
+    return tuple(nlls), tuple(e.reshape(-1, *e.shape[-2:]).mean(0) for e in expected)
 
 
 def _generator(split: Split, seed: int) -> torch.Generator:
     return torch.Generator(split.x.device).manual_seed(seed)
-
-
-def to_metrics(estimates: Estimates, trial: int, ceiling: float, examples: int) -> Metrics:
-    """One trial's numbers as a record, in bits."""
-
-    def number(values: Tensor, unit: float = 1.0) -> float | None:
-        value = float(values[trial]) / unit
-        return value if math.isfinite(value) else None
-
-    def bits(values: Tensor) -> float | None:
-        return number(values, math.log(2))
-
-    relevance = float(estimates.relevance[trial]) / math.log(2)
-    return Metrics(
-        examples=examples,
-        rate_bits=bits(estimates.rate),
-        rate_lower_bits=bits(estimates.rate_lower),
-        rate_se_bits=bits(estimates.rate_error),
-        relevance_bits=relevance,
-        relevance_se_bits=float(estimates.relevance_error[trial]) / math.log(2),
-        ceiling_bits=ceiling / math.log(2),
-        lost_bits=max(0.0, ceiling / math.log(2) - relevance),
-        cross_entropy_bits=float(estimates.cross_entropy[trial]) / math.log(2),
-        accuracy=number(estimates.accuracy),
-        accuracy_sampled=number(estimates.accuracy_sampled),
-    )

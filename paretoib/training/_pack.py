@@ -17,8 +17,9 @@ from paretoib.objectives._objective import Objective
 from paretoib.records import TrialRecord
 from paretoib.specs import Section, TrialSpec
 from paretoib.training._batches import Batch, Batches, stream_seed
+from paretoib.training._estimates import Estimates, to_metrics
 from paretoib.training._history import History
-from paretoib.training._measure import Estimates, Ruler, to_metrics
+from paretoib.training._measure import Ruler
 from paretoib.training._memory import keep_freed_memory
 from paretoib.training._optimiser import Optimiser, gradient_norms
 from paretoib.training._stack import Stack, stack
@@ -45,14 +46,17 @@ class Pack:
         first = specs[0]
         self.objective: Objective = _build(OBJECTIVES, first.objective)
         self.weighting: Weighting = _build(WEIGHTINGS, first.weighting)
+        self.weighting.tasks = max(1, len(dataset.tasks))
         self.hyper = {
             kind: _per_trial([getattr(s, kind) for s in specs], device)
             for kind in ("objective", "weighting")
         }
-        self.stack: Stack = stack([_model(s, dataset, self.objective).to(device) for s in specs])
+        self.stack: Stack = stack(
+            [_model(s, dataset, self.objective, self.weighting).to(device) for s in specs]
+        )
         self.stages = self._stages()
         self.optimiser = Optimiser(self.stack, specs)
-        self.history = History(OBJECTIVES[first.objective.name].losses)
+        self.history = History(OBJECTIVES[first.objective.name].losses_of(dataset.tasks))
         latent = first.model["latent"]
         width = self.hyper["objective"].get("prior_width", torch.ones(len(specs), device=device))
         self.ruler = Ruler(self.stack, dataset, width)
@@ -128,9 +132,8 @@ class Pack:
 
     def reached(self, estimates: Estimates) -> dict[str, tuple[float, float] | None]:
         """(rate, lost) of each trial in bits, by its key; None where either is not finite."""
-        _, ceiling = self.dataset.entropies(self.validation)
         rates = (estimates.rate / math.log(2)).tolist()
-        lost = ((ceiling - estimates.relevance) / math.log(2)).tolist()
+        lost = ((estimates.ceiling - estimates.relevance) / math.log(2)).tolist()
         known = estimates.cross_entropy.isfinite() & estimates.rate.isfinite()
         return {
             spec.key: (rate, lost) if finite and not diverged else None
@@ -185,8 +188,7 @@ class Pack:
                 outcome = {"status": "diverged", "reason": reason}
             else:
                 for name, split in splits.items():
-                    _, ceiling = self.dataset.entropies(split)
-                    outcome[name] = to_metrics(estimates[name], trial, ceiling, len(split))
+                    outcome[name] = to_metrics(estimates[name], trial, len(split))
             outcomes.append(outcome)
         return outcomes
 
@@ -234,7 +236,8 @@ class Pack:
                     self._losses, raw, batch.noise, batch.y, self.hyper["objective"]
                 )
 
-        return training_step(self.stack, self.weighting, self.hyper["weighting"], raw, losses_of)
+        hyper = {**self.hyper["weighting"], **self.stack.weighting()}
+        return training_step(self.stack, self.weighting, hyper, raw, losses_of)
 
     def _losses(
         self, _: Any, head: Any, raw: Tensor, noise: Tensor, y: Tensor, hyper: Any
@@ -247,7 +250,7 @@ class Pack:
         return nullcontext()
 
 
-def _model(spec: TrialSpec, dataset: Dataset, objective: Objective) -> Model:
+def _model(spec: TrialSpec, dataset: Dataset, objective: Objective, weighting: Weighting) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(spec.seed, 0))
         return build_model(
@@ -259,6 +262,7 @@ def _model(spec: TrialSpec, dataset: Dataset, objective: Objective) -> Model:
             noise=OBJECTIVES[spec.objective.name].noise_of(spec.objective.params),
             draws=spec.objective.params.get("draws", 1),
             own=objective.parameters(spec.model["latent"], dataset.classes, dataset.target_dim),
+            weighting=weighting.parameters(),
         )
 
 
@@ -269,6 +273,8 @@ def _build(registry: Any, section: Section) -> Any:
 
 
 def _per_trial(sections: Sequence[Section], device: torch.device) -> dict[str, Tensor]:
-    """The hyperparameters in which trials may differ, (M,) each."""
+    """The hyperparameters in which trials may differ, (M,) each or (M, n) of a list."""
     names = [k for k in sections[0].params if sections[0].is_per_trial(k)]
-    return {k: torch.tensor([float(s[k]) for s in sections], device=device) for k in names}
+    return {
+        k: torch.tensor([s[k] for s in sections], dtype=torch.float32, device=device) for k in names
+    }

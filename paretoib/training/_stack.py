@@ -18,8 +18,8 @@ class Stack(ABC):
     """The models of a pack.
 
     `parameters` are leaves for autograd: first the encoder's, `before` of them, then what else
-    p(z|x) has (binary layers), `shared` in all, then the rest. `per_trial` views a gradient with
-    its leading axis of trials.
+    p(z|x) has (binary layers), `shared` in all, then the rest of the head's, and what the weighting
+    has of its own. `per_trial` views a gradient with its leading axis of trials.
     """
 
     size: int
@@ -36,6 +36,10 @@ class Stack(ABC):
         """
 
     @abstractmethod
+    def weighting(self) -> dict[str, Tensor]:
+        """The weighting's own parameters by name, (M, …) each, for a step to be derived by."""
+
+    @abstractmethod
     def per_trial(self, gradient: Tensor) -> Tensor:
         """A parameter's gradient as (M, …)."""
 
@@ -43,13 +47,16 @@ class Stack(ABC):
     def state(self) -> dict[str, Tensor]:
         """Every parameter and buffer by its name, (M, …) each: no copies."""
 
-    def _order(self, encoder: Iterable[Tensor], head: Mapping[str, Tensor]) -> None:
+    def _order(
+        self, encoder: Iterable[Tensor], head: Mapping[str, Tensor], weighting: Iterable[Tensor]
+    ) -> None:
         self.parameters = list(encoder)
         self.before = len(self.parameters)
         layers = [name for name in head if name.startswith("layers.")]
         self.shared = self.before + len(layers)
         self.parameters += [head[name] for name in layers]
         self.parameters += [tensor for name, tensor in head.items() if name not in layers]
+        self.parameters += weighting
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Overwrite parameters and buffers with what `state` gave."""
@@ -72,13 +79,20 @@ class Solo(Stack):
     def __init__(self, model: Model) -> None:
         self.size = 1
         self.model = model
-        self._order(model.encoder.parameters(), dict(model.head.named_parameters()))
+        self._order(
+            model.encoder.parameters(),
+            dict(model.head.named_parameters()),
+            model.weighting.parameters(),
+        )
 
     def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:  # noqa: ARG002
         # Views both ways: to index instead would cost a copy in the backward pass.
         first = _each(lambda t: t.squeeze(0), stacked)
         result = function(self.model.encoder, self.model.head, *first)
         return _each(lambda t: t.unsqueeze(0), result)
+
+    def weighting(self) -> dict[str, Tensor]:
+        return {name: p.unsqueeze(0) for name, p in self.model.weighting.items()}
 
     def per_trial(self, gradient: Tensor) -> Tensor:
         return gradient.unsqueeze(0)
@@ -102,7 +116,8 @@ class Stacked(Stack):
         self.template = models[0]
         self._encoder = _states([m.encoder for m in models])
         self._head = _states([m.head for m in models])
-        self._order(self._encoder[0].values(), self._head[0])
+        self._weighting = _states([m.weighting for m in models])
+        self._order(self._encoder[0].values(), self._head[0], self._weighting[0].values())
 
     def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:
         template = self.template
@@ -118,13 +133,20 @@ class Stacked(Stack):
 
         return vmap(one, chunk_size=chunk)(self._encoder, self._head, *stacked)
 
+    def weighting(self) -> dict[str, Tensor]:
+        return self._weighting[0]
+
     def per_trial(self, gradient: Tensor) -> Tensor:
         return gradient
 
     def state(self) -> dict[str, Tensor]:
         return {
             f"{part}.{name}": tensor.detach()
-            for part, states in (("encoder", self._encoder), ("head", self._head))
+            for part, states in (
+                ("encoder", self._encoder),
+                ("head", self._head),
+                ("weighting", self._weighting),
+            )
             for tensors in states
             for name, tensor in tensors.items()
         }

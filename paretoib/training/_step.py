@@ -51,6 +51,8 @@ def _scalarised(
     values = _values(losses)
     weights = weighting(values, None, hyper)
     products = [torch.dot(*pair) for pair in zip(losses, weights.step.unbind(1), strict=True)]
+    if weights.penalty is not None:
+        products.append(weights.penalty.sum())
     return Step(_gradients(reduce(torch.add, products), stack.parameters), values, weights)
 
 

@@ -1,18 +1,26 @@
 """How several losses become one step. `WEIGHTINGS` lists all ways."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from paretoib.registry import Entry, Param
 
 
 @dataclass(frozen=True)
 class WeightingEntry(Entry):
-    """A row of `WEIGHTINGS`; `losses` is the least and the most that it can weigh."""
+    """A row of `WEIGHTINGS`; `losses` is the least and the most that it can weigh.
+
+    With `each_task` the predictions of several tasks count as so many losses, and otherwise as
+    one: their weights are given.
+    """
 
     losses: tuple[int, int] = (2, 8)
+    each_task: bool = False
 
 
+_BETA = Param("beta", float, 1e-3, "β, weight of the compression loss", ge=0, per_trial=True)
 _GRADIENT = (
     Param(
         "gradient",
@@ -48,20 +56,43 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
         "paretoib.weighting._linear:Linear",
         "prediction + β · compression: one backward pass",
         "Tishby et al. 1999",
+        params=(_BETA,),
+    ),
+    "uncertainty": WeightingEntry(
+        "paretoib.weighting._uncertainty:Uncertainty",
+        "Σ prediction/σ² + log σ over the tasks, σ learned, + β · compression",
+        "Kendall et al. 2018; mtvib eqs 9, 14",
+        losses=(1, 8),
+        params=(_BETA,),
+    ),
+    "task_weights": WeightingEntry(
+        "paretoib.weighting._linear:TaskWeights",
+        "a fixed weight on each task's prediction, + β · compression",
+        "mtvib section 5",
+        losses=(1, 8),
         params=(
-            Param("beta", float, 1e-3, "β, weight of the compression loss", ge=0, per_trial=True),
+            _BETA,
+            Param(
+                "task_weights",
+                tuple[Annotated[float, Field(ge=0, le=1e6)], ...],
+                (),
+                "a weight for each task's prediction; none: 1 for each",
+                per_trial=True,
+            ),
         ),
     ),
     "mgda": WeightingEntry(
         "paretoib.weighting._mgda:MGDA",
         "the weights whose combined gradient is shortest",
         "Désidéri 2012; Sener and Koltun 2018; mib eqs 7–11",
+        each_task=True,
         params=_GRADIENT,
     ),
     "mib": WeightingEntry(
         "paretoib.weighting._mib:MIB",
         "min-norm weights, raised to a power, smoothed: the paper's MIB",
         "mib eqs 7–14",
+        each_task=True,
         params=(
             Param("mu", float, 0.2, "μ, temperature of Smooth-IB", gt=0, le=1e6, per_trial=True),
             Param(

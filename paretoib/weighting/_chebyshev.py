@@ -17,7 +17,7 @@ from paretoib.weighting._weighting import Weighting, Weights
 
 
 class SmoothChebyshev(Weighting):
-    """λ is the `preference` for the first loss (prediction); the others share 1 − λ equally.
+    """λ is the `preference` for prediction, of each task; the others share 1 − λ equally.
 
     Losses f are in nats for prediction and in `scale` nats for the others, and ideally 0.
     """
@@ -33,8 +33,8 @@ class SmoothChebyshev(Weighting):
         hyper: Mapping[str, Any],
     ) -> Weights:
         preference = hyper["preference"].to(losses).unsqueeze(1)
-        others = losses.shape[1] - 1
+        others = losses.shape[1] - self.tasks
         share = ((1 - preference) / (others * self.scale)).expand(-1, others)
-        rates = torch.cat([preference, share], dim=1)
+        rates = torch.cat([preference.expand(-1, self.tasks), share], dim=1)
         alpha = torch.softmax(rates * losses / self.mu, dim=1)
         return Weights(rates * alpha, {"alpha": alpha})

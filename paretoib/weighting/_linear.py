@@ -11,7 +11,7 @@ from paretoib.weighting._weighting import Weighting, Weights
 
 
 class Linear(Weighting):
-    """Weight 1 on the first loss (prediction), β on each of the others."""
+    """Weight 1 on prediction, of each task, and β on each of the other losses."""
 
     def __call__(
         self,
@@ -19,12 +19,34 @@ class Linear(Weighting):
         gramian: Float[Tensor, "M m m"] | None,  # noqa: ARG002
         hyper: Mapping[str, Any],
     ) -> Weights:
-        beta = hyper["beta"].to(losses).unsqueeze(1).expand(-1, losses.shape[1] - 1)
-        return Weights(torch.cat([torch.ones_like(losses[:, :1]), beta], dim=1))
+        return Weights(with_beta(torch.ones_like(losses[:, : self.tasks]), losses, hyper["beta"]))
+
+
+def with_beta(
+    predictions: Float[Tensor, "M T"], losses: Float[Tensor, "M m"], beta: Float[Tensor, " M"]
+) -> Float[Tensor, "M m"]:
+    """The weights of T tasks' predictions, and β for each of the other losses."""
+    others = losses.shape[1] - predictions.shape[1]
+    return torch.cat([predictions, beta.to(losses).unsqueeze(1).expand(-1, others)], dim=1)
+
+
+class TaskWeights(Linear):
+    """A fixed weight on each task's prediction, β on the others (mtvib's GS: a grid of them)."""
+
+    def __call__(
+        self,
+        losses: Float[Tensor, "M m"],
+        gramian: Float[Tensor, "M m m"] | None,
+        hyper: Mapping[str, Any],
+    ) -> Weights:
+        weights = hyper["task_weights"].to(losses)
+        if not weights.shape[1]:
+            return super().__call__(losses, gramian, hyper)
+        return Weights(with_beta(weights, losses, hyper["beta"]))
 
 
 class Unweighted(Weighting):
-    """Weight 1 on everything; for an objective of one loss."""
+    """Weight 1 on everything: prediction, of each task."""
 
     def __call__(
         self,

@@ -41,12 +41,17 @@ def weigh(
     section = section_model("weighting", name)(**options)
     shared = {k: v for k, v in section.params.items() if not section.is_per_trial(k)}
     weighting: Weighting = WEIGHTINGS[name].load()(**shared)
+    weighting.tasks = 1 if losses.shape[1] < 3 else losses.shape[1] - 1
     spread = torch.linspace(0, 1, TRIALS)
     hyper = {
-        k: (spread.round() if k == "sqrted" else float(section[k]) * (0.5 + spread))[trials]
+        k: (spread.round() if k == "sqrted" else torch.tensor(section[k]) * (0.5 + spread))[trials]
         for k in section.params
-        if section.is_per_trial(k)
+        if section.is_per_trial(k) and k != "task_weights"
     }
+    if name == "task_weights":
+        hyper["task_weights"] = (0.5 + spread[:, None]).expand(-1, weighting.tasks)[trials]
+    for k, start in weighting.parameters().items():
+        hyper[k] = (start + spread[:, None] - 0.5)[trials]
     gramian = jacobians @ jacobians.mT
     return weighting(
         losses[trials], None if weighting.gradient == "none" else gramian[trials], hyper

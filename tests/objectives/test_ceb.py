@@ -12,6 +12,7 @@ from paretoib.distributions import (
     GaussianEncoding,
     GaussianPrediction,
     Output,
+    TaskPredictions,
 )
 from paretoib.objectives._ceb import CEB
 from paretoib.objectives._vib import VIB
@@ -86,3 +87,21 @@ def test_the_best_b_is_each_classes_gaussian_fit(noisy: Noisy, draw: Draw, scale
         torch.testing.assert_close(
             own["log_width"][label].detach(), variance.log() / 2, rtol=0, atol=1e-3
         )
+
+
+def test_of_several_tasks_means_and_log_widths_add_up(noisy: Noisy, draw: Draw) -> None:
+    """b(z|y_1, y_2) = N(m_{y_1} + m_{y_2}, …): each task's classes have rows of their own."""
+    encoding = noisy(draw(7, 4), draw(7, 4, seed=1).exp()).gaussian
+    y = torch.stack([Y, (Y + 1) % 2], dim=1)
+    logits = (torch.zeros(7, 3).double(), torch.zeros(7, 2).double())
+    prediction = TaskPredictions(tuple(map(CategoricalPrediction, logits)))
+    own = {"mean": draw(5, 4, seed=2), "log_width": draw(5, 4, seed=3)}
+    assert {k: v.shape for k, v in CEB().parameters(4, (3, 2), None).items()} == {
+        k: v.shape for k, v in own.items()
+    }
+    mean, log_width = (rows[:3][y[:, 0]] + rows[3:][y[:, 1]] for rows in own.values())
+    posterior = Independent(Normal(encoding.mean, encoding.std), 1)
+    expected = kl_divergence(posterior, Independent(Normal(mean, log_width.exp()), 1)).mean()
+    losses = CEB().losses(Output(encoding, encoding.mean, prediction, own), y, {})
+    assert len(losses) == 3
+    torch.testing.assert_close(losses[2], expected)

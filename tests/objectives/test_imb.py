@@ -12,7 +12,7 @@ from torch.distributions import Bernoulli, kl_divergence
 
 from paretoib.data._load import load_dataset
 from paretoib.discrete import BernoulliEncoding, BinaryLayer, raiko
-from paretoib.distributions import CategoricalPrediction, Output
+from paretoib.distributions import CategoricalPrediction, Output, TaskPredictions
 from paretoib.errors import SpecError
 from paretoib.evaluation import discrete_information
 from paretoib.models._model import build_model
@@ -56,7 +56,8 @@ def test_samples_up_to_a_layer_are_outside_the_logarithm_and_those_beyond_inside
         expected[0] -= math.log(sum(flat) / 12) / 5
         expected[1] -= sum(math.log(sum(row) / 4) for row in p) / 3 / 5
         expected[2] -= sum(math.log(value) for value in flat) / 12 / 5
-    found = [float(conditional_relevance(output, Y, level)) for level in range(3)]
+    nll = output.prediction.nll(Y)
+    found = [float(conditional_relevance(nll, level)) for level in range(3)]
     assert found == pytest.approx(expected)
     assert found[0] < found[1] < found[2]  # theorem 3.2, by Jensen
 
@@ -72,7 +73,8 @@ def test_compression_is_torchs_divergence_of_bits(draw: Draw) -> None:
 def test_the_losses_are_sums_or_one_layers(draw: Draw) -> None:
     """Joint: all levels and layers. Greedy: the first layer that is not frozen. SFNN: level 0."""
     output = sampled(draw)
-    levels = [float(conditional_relevance(output, Y, level)) for level in range(3)]
+    nll = output.prediction.nll(Y)
+    levels = [float(conditional_relevance(nll, level)) for level in range(3)]
     terms = [float(compression(layer)) for layer in output.layers]
     joint = IMBJoint(draws=4).losses(output, Y, {})
     assert [float(loss) for loss in joint] == pytest.approx([sum(levels), sum(terms)])
@@ -81,6 +83,20 @@ def test_the_losses_are_sums_or_one_layers(draw: Draw) -> None:
         greedy = [float(loss) for loss in IMBGreedy(draws=4).losses(at, Y, {})]
         assert greedy == pytest.approx([levels[stage + 1], terms[stage]])
     assert [float(loss) for loss in SFNN(draws=4).losses(output, Y, {})] == [levels[0]]
+
+
+def test_of_several_tasks_each_has_the_losses_that_it_would_have_alone(draw: Draw) -> None:
+    """One prediction loss a task, by its own q(y_k|z); compression is that of the one code."""
+    one, other = sampled(draw), CategoricalPrediction(draw(3, 4, 5, 2, seed=8))
+    alone = Output(**{**vars(one), "prediction": other})
+    both = TaskPredictions((one.prediction, other))
+    together = Output(**{**vars(one), "prediction": both})
+    for objective in (IMBJoint(draws=4), IMBGreedy(draws=4), SFNN(draws=4)):
+        (first, *rest), (second, *_) = (
+            objective.losses(output, y, {}) for output, y in ((one, Y), (alone, Y % 2))
+        )
+        found = objective.losses(together, torch.stack([Y, Y % 2], dim=1), {})
+        torch.testing.assert_close(found, (first, second, *rest))
 
 
 def model(draws: int, hidden: tuple[int, ...] = (2,), noise: Any = "bernoulli") -> Any:
@@ -119,7 +135,7 @@ def test_a_small_networks_losses_are_those_of_all_its_states(draw: Draw) -> None
     kl2 = kl_divergence(Bernoulli(logits=logits), half).sum(-1)
     kl = [kl_divergence(Bernoulli(logits=raw), half).sum(-1).mean(), (p1.T @ kl2).mean()]
     for level, expected in enumerate(vcr):
-        found = conditional_relevance(output, Y, level).detach()
+        found = conditional_relevance(output.prediction.nll(Y), level).detach()
         assert float(found) == pytest.approx(float(expected), abs=0.01), level
     for layer, expected in zip(output.layers, kl, strict=True):
         assert float(compression(layer).detach()) == pytest.approx(float(expected), abs=0.01)

@@ -10,7 +10,7 @@ from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
 from paretoib.registry import Entry
-from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.specs import METHODS, SweepSpec, TrialSpec
 from paretoib.weighting import WEIGHTINGS
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
@@ -55,21 +55,32 @@ def test_the_noise_and_the_data_are_those_of_the_rows() -> None:
     }
 
 
-def test_what_combines_is_what_a_spec_takes() -> None:
+@pytest.mark.parametrize(("first", "data"), [("", "digits"), ("several tasks", "multi_mnist")])
+def test_what_combines_is_what_a_spec_takes(first: str, data: str) -> None:
     """Each `yes` is a trial, and each `no` is refused."""
-    rows = table("")
-    assert [row[""] for row in rows] == list(OBJECTIVES)
+    rows = table(first)
+    assert [row[first] for row in rows] == list(OBJECTIVES)
     for row in rows:
         assert list(row)[1:] == list(WEIGHTINGS)
         for weighting, answer in list(row.items())[1:]:
-            model = OBJECTIVES[row[""]].model or "mlp"
-            document = {"data": "digits", "model": model, "objective": row[""]}
+            model = OBJECTIVES[row[first]].model or "mlp"
+            document = {"data": data, "model": model, "objective": row[first]}
             try:
                 TrialSpec.from_document({**document, "weighting": weighting})
                 taken = "yes"
             except SpecError:
                 taken = "no"
-            assert answer == taken, (row[""], weighting)
+            assert answer == taken, (row[first], weighting)
+
+
+def test_methods_that_are_no_objectives_are_listed_with_their_parts() -> None:
+    """In the order of METHODS."""
+    rows = {row["method"]: row for row in table("method")}
+    assert list(rows) == [name for name in METHODS if name not in OBJECTIVES]
+    for name, row in rows.items():
+        method = METHODS[name]
+        found = (row["objective"], row["weighting"], row["paper"])
+        assert found == (method.objective, method.weighting, method.paper)
 
 
 def test_the_papers_sizes_are_settings() -> None:

@@ -20,7 +20,9 @@ PER_TRIAL = {
     "weighting.beta",
     "weighting.mu",
     "weighting.sqrted",
+    "weighting.task_weights",
 }
+WEIGHTED = {"name": "task_weights", "task_weights": [1]}
 TEMPLATES = [
     SweepSpec.from_document(document).template
     for document in (
@@ -29,6 +31,7 @@ TEMPLATES = [
         {"method": "mib", "data": "cifar10", "model": "resnet18"},
         {"method": "mgda"},
         {"method": "deterministic", "data": "mnist"},
+        {"method": "gs", "data": "digits", "weighting": WEIGHTED},
     )
 ]
 FIELDS = [
@@ -54,6 +57,7 @@ OTHERS: dict[str, Any] = {
     "decoder": [16],
     "hidden": [16],
     "correlations": [0.5],
+    "task_weights": [0.5],
 }
 
 
@@ -81,7 +85,7 @@ def test_every_field_is_in_the_key_and_all_but_per_trial_ones_in_the_packs(
 
 def test_all_templates_differ() -> None:
     """Data, model, objective and weighting are in both keys."""
-    assert len({t.key for t in TEMPLATES}) == len({t.pack_key for t in TEMPLATES}) == 5
+    assert len({t.key for t in TEMPLATES}) == len({t.pack_key for t in TEMPLATES}) == 6
 
 
 def test_the_key_does_not_depend_on_how_a_value_was_written() -> None:

@@ -11,7 +11,7 @@ from mlflow.tracking.client import MlflowClient
 
 from paretoib.errors import NotFoundError
 from paretoib.fronts import build_front
-from paretoib.records import Front, Reference, TrialRecord
+from paretoib.records import Front, Reference, TaskMetrics, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import Ended, Picture, Ruler, StoreAwayError
 from paretoib.tracking._layout import spec_of, sweep_tags
@@ -81,6 +81,29 @@ def test_a_trial_is_a_child_run_named_by_what_varies(
     assert run.data.metrics["validation/accuracy"] == 0.9
     assert "rate_lower_bits" not in run.data.metrics
     assert 1400 <= run.info.end_time - run.info.start_time < 10_000
+
+
+def test_each_task_of_several_has_its_metrics(
+    tracker: MLflowTracker,
+    client: MlflowClient,
+    spec: SweepSpec,
+    record: Callable[..., TrialRecord],
+) -> None:
+    """On both splits, beside the sums; and the record comes back whole."""
+    plain = record(4)
+    assert plain.test is not None
+    left = {"relevance_bits": 2.0, "ceiling_bits": 3.0, "lost_bits": 1.0, "accuracy": 0.5}
+    task = TaskMetrics(**left, cross_entropy_bits=1.1)
+    several = plain.test.model_copy(update={"tasks": {"left": task}})
+    ended = plain.model_copy(update={"test": several, "validation": several})
+    sweep = tracker.create(spec)
+    tracker.add(sweep.id, [Ended(ended, 1.0)])
+    (run,) = trials(client, sweep.id)
+    for prefix in ("", "validation/"):
+        found = {k: run.data.metrics[f"{prefix}left/{k}"] for k in ("relevance_bits", "accuracy")}
+        assert found == {"relevance_bits": 2.0, "accuracy": 0.5}
+    (back,) = tracker.records(sweep.id)
+    assert back.test == several
 
 
 def test_adaptive_trials_are_named_by_their_settings(

@@ -1,0 +1,39 @@
+"""The rows of this package, which pyproject.toml's entry points name. No torch in here."""
+
+from paretoib.data import DatasetEntry
+from paretoib.models import ModelEntry, bottleneck
+from paretoib.objectives import ObjectiveEntry
+from paretoib.registry import Param
+
+LP = ObjectiveEntry(
+    "paretoib_example._lp:LP",
+    "E Σ |Z_i|^p under zero-entropy noise",
+    noise="zero_entropy",
+    betas=(1e-3, 1.0),
+    # `per_trial`: trials of different p train in one pack.
+    params=(Param("power", float, 1.5, "p, the power", ge=1, le=8, per_trial=True),),
+)
+
+FOURIER = ModelEntry(
+    "paretoib_example._fourier:FourierEncoder",
+    "random Fourier features and a linear layer",
+    "Rahimi and Recht 2007",
+    inputs=("vector",),
+    params=(
+        Param("features", int, 256, "how many", ge=1, le=65_536),
+        Param("bandwidth", float, 1.0, "width of the Gaussian kernel they stand for", gt=0, le=1e3),
+        *bottleneck(latent=8),
+    ),
+)
+
+RINGS = DatasetEntry(
+    "paretoib_example._rings:load",
+    "points on concentric rings in the plane; Y is which",
+    kind="vector",
+    model="mlp",
+    params=(
+        Param("rings", int, 4, "how many", ge=2, le=100),
+        Param("samples", int, 4000, "in all", ge=100, le=1_000_000),
+        Param("split_seed", int, 0, "seed of the points", ge=0),
+    ),
+)

@@ -1,0 +1,29 @@
+"""A model: Rahimi, Recht: Random Features for Large-Scale Kernel Machines, 2007."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class FourierEncoder(nn.Module):
+    """√2 cos(W x/bandwidth + b), W normal and b uniform, both fixed; then a linear layer.
+
+    An encoder takes inputs (B, *shape) to means and widths (B, 2K), or means (B, K) without noise.
+    Its random numbers come from torch's generator, which is the trial's own.
+    """
+
+    frequencies: Tensor
+    phases: Tensor
+
+    def __init__(
+        self, shape: tuple[int, ...], latent: int, *, noise: bool, features: int, bandwidth: float
+    ) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", torch.randn(shape[0], features) / bandwidth)
+        self.register_buffer("phases", 2 * math.pi * torch.rand(features))
+        self.linear = nn.Linear(features, latent * (2 if noise else 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The encoder's output for a batch."""
+        return self.linear(math.sqrt(2) * torch.cos(x @ self.frequencies + self.phases))

@@ -1,0 +1,38 @@
+"""Uncertainty weighting: each task's weight is learned with the model.
+
+Kendall, Gal, Cipolla: Multi-Task Learning Using Uncertainty to Weigh Losses, 2018. Qian, Chen,
+Gechter: Multi-Task Variational Information Bottleneck (mtvib), eqs 9 and 14:
+Σ_k [CE_k/σ_k² + log σ_k] + β · compression.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from paretoib.weighting._linear import with_beta
+from paretoib.weighting._weighting import Weighting, Weights
+
+
+class Uncertainty(Weighting):
+    """Weight 1/σ_k² on each task's prediction, β on each of the other losses.
+
+    Learned is s_k = log σ_k², from 0. For a constant loss L_k the sum is least at σ_k² = 2 L_k,
+    s_k = log 2 L_k: the better a task is predicted, the more it weighs.
+    """
+
+    def parameters(self) -> Mapping[str, Tensor]:
+        """`log_variance` (T,)."""
+        return {"log_variance": torch.zeros(self.tasks)}
+
+    def __call__(
+        self,
+        losses: Float[Tensor, "M m"],
+        gramian: Float[Tensor, "M m m"] | None,  # noqa: ARG002
+        hyper: Mapping[str, Any],
+    ) -> Weights:
+        log_variance = hyper["log_variance"].to(losses)
+        step = with_beta((-log_variance).exp(), losses, hyper["beta"])
+        return Weights(step, {"weight": step.detach()}, log_variance.sum(1) / 2)

@@ -1,0 +1,112 @@
+"""Specs of several tasks: what mtvib's methods stand for, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from paretoib.errors import SpecError
+from paretoib.search import driver
+from paretoib.specs import SweepSpec, TrialSpec
+
+
+@pytest.mark.parametrize(
+    ("method", "parts", "trials"),
+    [
+        ("mtvib", ("vib", "uncertainty", "mtvib_cnn"), 16),
+        ("uwl", ("deterministic", "uncertainty", "small_alexnet"), 3),
+        ("gs", ("deterministic", "task_weights", "small_alexnet"), 9),
+        ("stvib", ("vib", "linear", "mtvib_cnn"), 16),
+        ("stl", ("deterministic", "none", "small_alexnet"), 3),
+    ],
+)
+def test_a_method_is_the_papers_system(method: str, parts: tuple[str, ...], trials: int) -> None:
+    """Stochastic or not, learned or fixed weights, one task or both; batch 200, Adam 1e-4."""
+    spec = SweepSpec.from_document({"method": method})
+    assert (spec.objective.name, spec.weighting.name, spec.model.name) == parts
+    assert spec.data.name == "multi_mnist"
+    assert spec.template.tasks == (() if method in ("stvib", "stl") else ("left", "right"))
+    assert (spec.training.batch_size, spec.training.learning_rate) == (200, 1e-4)
+    assert len(driver(spec).ask(100)) == spec.trials == trials
+    if parts[2] == "mtvib_cnn":
+        assert spec.model["latent"] == 256
+        assert spec.weighting["beta"] == 1e-3
+
+
+def test_what_is_given_goes_over_the_papers_settings() -> None:
+    """A document's fields and flags; the rest stays the paper's."""
+    document = {"method": "mtvib", "data": "mtfl", "training": {"epochs": 3, "batch_size": 8}}
+    spec = SweepSpec.assemble(document, {"learning_rate": 0.01, "stride": 2})
+    assert (spec.training.epochs, spec.training.batch_size) == (3, 8)
+    assert spec.training.learning_rate == 0.01
+    assert spec.template.tasks == ("gender", "smile", "glasses", "pose")
+    assert SweepSpec.from_document(spec.document) == spec
+
+
+def test_a_method_of_one_task_takes_the_first_or_the_one_named() -> None:
+    """And refuses all of them at once."""
+    for settings, task in (({}, "left"), ({"task": "right"}, "right")):
+        document = {"method": "stl", "data": "multi_fashion"}
+        assert SweepSpec.assemble(document, settings).data["task"] == task
+    with pytest.raises(SpecError, match=r"`stl` learns one task; .* has 2 \(left, right\)"):
+        SweepSpec.assemble({"method": "stl", "data": "multi_mnist"}, {"task": "all"})
+
+
+@pytest.mark.parametrize(
+    ("data", "count", "ends"),
+    [
+        ("multi_mnist", 9, ((0.2, 1.8), (1.8, 0.2))),
+        ("mtfl", 10, ((0.6667, 0.6667, 0.6667, 2.0), (2.0, 0.6667, 0.6667, 0.6667))),
+        ("digits", 1, ((1.0,), (1.0,))),
+    ],
+)
+def test_the_grid_of_weights_lies_evenly(data: str, count: int, ends: tuple[Any, ...]) -> None:
+    """Positive weights of mean 1, one a task; both orders of the extremes are there."""
+    axis = SweepSpec.from_document({"method": "gs", "data": data}).grid["weighting.task_weights"]
+    assert len(set(axis)) == len(axis) == count
+    assert (axis[0], axis[-1]) == ends
+    assert {tuple(reversed(weights)) for weights in axis} == set(axis)
+    for weights in axis:
+        assert sum(weights) == pytest.approx(len(weights), abs=1e-3)
+        assert min(weights) > 0
+
+
+def test_a_grid_of_weights_can_be_given() -> None:
+    """As lists; trials of one length fit into one pack."""
+    spec = SweepSpec.assemble({"method": "gs"}, grid={"task_weights": "[1, 9], [1, 1], [9, 1]"})
+    trials = driver(spec).ask(9)
+    assert [t.get("task_weights") for t in trials] == [(1, 9), (1, 1), (9, 1)]
+    assert len({t.pack_key for t in trials}) == 1
+    assert spec.template.pack_key not in {t.pack_key for t in trials}
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"objective": "log_var_given_y"}, r"needs one task; data set `multi_mnist` has 2"),
+        ({"objective": "categorical"}, r"`categorical` needs one task; data set `multi_mnist` has"),
+        ({"weighting": {"name": "task_weights", "task_weights": [1, 2, 3]}}, "should be 2, one a"),
+        ({"weighting": "none"}, r"`none` weighs 1 losses; objective `vib` has 2"),
+        ({"objective": "deterministic", "weighting": "linear"}, "`linear` weighs 2 to 8 losses"),
+    ],
+)
+def test_what_makes_no_sense_of_several_tasks_is_refused(change: dict[str, Any], rule: str) -> None:
+    """With the rule and what was found."""
+    document = SweepSpec.from_document({"method": "vib", "data": "multi_mnist"}).template.document
+    with pytest.raises(SpecError, match=rule):
+        TrialSpec.from_document({**document, **change})
+
+
+def test_beta_is_not_varied_where_it_weighs_nothing() -> None:
+    """One value by hand is the trial's; several would be one trial by several names."""
+    assert SweepSpec.assemble({"method": "uwl"}, {"beta": 0.1}).trials == 3
+    for field in ({"grid": {"beta": [0.1, 1]}}, {"search": "random", "space": {"beta": "0.1:1"}}):
+        with pytest.raises(SpecError, match="beta: should not vary, as objective `deterministic`"):
+            SweepSpec.from_document({"method": "uwl", **field})
+
+
+def test_adaptive_weights_balance_tasks_alone_too() -> None:
+    """Sener and Koltun's own use: two predictions and no compression."""
+    document = {"method": "mgda", "data": "multi_mnist", "objective": "deterministic"}
+    assert SweepSpec.from_document(document).template.tasks == ("left", "right")
+    with pytest.raises(SpecError, match=r"`mgda` weighs 2 to 8 losses; .* has 1"):
+        SweepSpec.from_document({**document, "data": "mnist"})
