@@ -143,7 +143,10 @@ def test_every_method_has_a_space_for_every_search(method: str, search: str) -> 
         low, high = OBJECTIVES[spec.objective.name].betas
         assert spec.space == {"weighting.beta": Range(low=low, high=high)}
     else:
-        assert {"model.initial_scale", "model.initial_noise", "training.epochs"} <= set(spec.space)
+        starts = {
+            f"model.{n}" for n in ("initial_scale", "initial_noise") if n in spec.model.params
+        }
+        assert {*starts, "training.epochs"} <= set(spec.space)
     assert driver(spec).ask(1000)
 
 
