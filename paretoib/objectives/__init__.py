@@ -175,7 +175,7 @@ _OWN: dict[str, ObjectiveEntry] = {
         "H[Z|Y], H[Z] or I(X;Z) of a softmax code, as sums over its categories",
         "uib sections 5.4, 7.1",
         noise="categorical",
-        betas=(1e-3, 1.0),
+        betas=(1e-5, 0.1),
         classes=True,
         several_tasks=False,
         params=(

@@ -117,7 +117,7 @@ def model(draws: int, hidden: tuple[int, ...] = (2,), noise: Any = "bernoulli") 
 def test_a_small_networks_losses_are_those_of_all_its_states(draw: Draw) -> None:
     """2-bit and 3-bit layers: VCR_0, VCR_1, VCR_2, Ĩ_1 and Ĩ_2 of 200² samples by enumeration."""
     net, x = model(200), draw(5, 4)
-    raw = net.encoder(x)
+    raw = net.encoder(x).detach()
     with torch.no_grad():
         output = net.head(raw, draw(5, net.head.training_noise, seed=1))
         (below,) = net.head.layers
