@@ -1,7 +1,7 @@
 """Data sets as tensors on the training device. `DATASETS` lists them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -21,13 +21,15 @@ class DatasetEntry(Entry):
     `kind` is what an input is; `model` trains on it by default; `exact` names the function
     "module:name" that gives the exact IB curve from the data set's parameters and the reported
     relevance ceiling in bits (see `ExactCurve`), or nothing. `tasks` names the parts of a Y that
-    has several: then the parameter `task` says which of them there are.
+    has several: then the parameter `task` says which of them there are. `settings` are defaults of
+    other sections' fields, by their full names, for those that have them.
     """
 
     kind: Literal["image", "vector"] = "image"
     model: str = "mlp"
     exact: str = "paretoib.data._exact:deterministic_labels"
     tasks: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def tasks_of(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The tasks with these parameters; none where Y is one."""
@@ -132,6 +134,7 @@ _OWN: dict[str, DatasetEntry] = {
         model="mtvib_cnn",
         exact="",
         tasks=_FACES,
+        settings={"model.kernel": 5, "model.stride": 2},  # mtvib table 2
         params=(
             Param(
                 "task",

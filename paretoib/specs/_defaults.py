@@ -11,7 +11,7 @@ from paretoib.objectives import OBJECTIVES
 from paretoib.registry import lookup
 from paretoib.specs._axes import log_spaced
 from paretoib.specs._methods import METHODS, SEARCHES, Method
-from paretoib.specs._sections import parse_section
+from paretoib.specs._sections import REGISTRIES, parse_section
 from paretoib.specs._trial import TrialSpec
 
 Axis = tuple[Any, ...]
@@ -30,12 +30,12 @@ def filled_in(document: Mapping[str, Any]) -> dict[str, Any]:
     model = parse_section("model", filled["model"])
     filled.setdefault("weighting", method.weighting)
     filled.setdefault("training", {})
-    for field, value in method.settings.items():
+    for field, value in {**row.settings, **method.settings}.items():
         section, _, name = field.partition(".")
         held = filled[section]
         if isinstance(held, str):
             held = {"name": held}
-        if isinstance(held, Mapping) and held.get("name", method.weighting) == method.weighting:
+        if isinstance(held, Mapping) and _takes(section, held, name):
             filled[section] = {name: value, **held}
     if isinstance(training := filled["training"], Mapping):
         filled["training"] = {"learning_rate": MODELS[model.name].learning_rate, **training}
@@ -52,6 +52,14 @@ def _data(given: Any, method: Method) -> Any:
     if method.one_task and tasks:
         return {"task": tasks[0], **named}
     return given
+
+
+def _takes(section: str, held: Mapping[str, Any], field: str) -> bool:
+    """Whether what a section names has the field."""
+    if section not in REGISTRIES:
+        return True
+    named = REGISTRIES[section].get(held.get("name", ""))
+    return named is not None and field in (param.name for param in named.params)
 
 
 def _known(named: Any) -> bool:

@@ -35,11 +35,21 @@ def test_a_method_is_the_papers_system(method: str, parts: tuple[str, ...], tria
 def test_what_is_given_goes_over_the_papers_settings() -> None:
     """A document's fields and flags; the rest stays the paper's."""
     document = {"method": "mtvib", "data": "mtfl", "training": {"epochs": 3, "batch_size": 8}}
-    spec = SweepSpec.assemble(document, {"learning_rate": 0.01, "stride": 2})
+    spec = SweepSpec.assemble(document, {"learning_rate": 0.01})
     assert (spec.training.epochs, spec.training.batch_size) == (3, 8)
     assert spec.training.learning_rate == 0.01
     assert spec.template.tasks == ("gender", "smile", "glasses", "pose")
     assert SweepSpec.from_document(spec.document) == spec
+
+
+def test_large_images_have_the_convolutions_of_table_2() -> None:
+    """5×5 of stride 2 on faces; by hand others, and none for a model without."""
+    for method in ("mtvib", "uwl", "vib"):
+        spec = SweepSpec.from_document({"method": method, "data": "mtfl"})
+        assert (spec.model["kernel"], spec.model["stride"]) == (5, 2)
+    assert SweepSpec.assemble({"method": "stl", "data": "mtfl"}, {"kernel": 3}).model["kernel"] == 3
+    plain = SweepSpec.from_document({"method": "vib", "data": "mtfl", "model": "resnet18"})
+    assert "kernel" not in plain.model.params
 
 
 def test_a_method_of_one_task_takes_the_first_or_the_one_named() -> None:
