@@ -54,6 +54,7 @@ def method_rows() -> Rows:
             "objective": method.objective,
             "weighting": method.weighting,
             "model": method.model or OBJECTIVES[method.objective].model,
+            "task_model": method.task_model,
             "search": method.search,
             "fields": fields("objective", method.objective) | fields("weighting", method.weighting),
         }

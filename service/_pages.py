@@ -196,6 +196,7 @@ def _form() -> dict[str, Any]:
             "weighting": rows("weighting", WEIGHTINGS),
         },
         "own_models": {name: row.model for name, row in DATASETS.items()},
+        "several_tasks": {name for name, row in DATASETS.items() if row.tasks},
         "searches": list(SEARCHES),
         "training": Training.model_json_schema()["properties"],
         "searching": {name: schema["properties"][name] for name in searching},

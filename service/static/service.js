@@ -60,10 +60,11 @@ function sweepOf(form) {
 
 function showFields(form) {
   const method = form.elements.method.selectedOptions[0].dataset;
+  const data = form.elements["data.name"].selectedOptions[0].dataset;
   const chosen = {
     data: form.elements["data.name"].value,
-    model: form.elements["model.name"].value || method.model
-      || form.elements["data.name"].selectedOptions[0].dataset.model,
+    model: form.elements["model.name"].value || ("tasks" in data && method.taskModel)
+      || method.model || data.model,
     objective: method.objective,
     weighting: method.weighting,
   };

@@ -196,6 +196,15 @@ def test_a_sweep_is_submitted_watched_and_compared_by_clicks(
         person.sign_in(served.secret)
         page = person.page
         page.click("#new > summary")
+        for method, data, model in (
+            ("stl", "multi_mnist", "small_alexnet"),
+            ("det", "multi_mnist", "sigmoid"),
+            ("stl", "digits", "mlp"),
+        ):
+            page.select_option("[name=method]", method)
+            page.select_option("[name='data.name']", data)
+            fields = page.locator("fieldset[data-kind=model]:not([disabled])")
+            assert fields.get_attribute("data-name") == model
         page.select_option("[name=method]", "vib")
         page.fill("[name=name]", "by clicks")
         page.fill("[name='training.epochs']", "3")

@@ -153,6 +153,7 @@ def test_the_catalogue_has_the_schema_of_every_field(client: httpx.Client) -> No
     """Type, bounds and default of each, as the spec's validation has them."""
     methods = client.get("/methods").json()["methods"]
     assert methods["vib"]["weighting"] == "linear"
+    assert (methods["det"]["model"], methods["stl"]["task_model"]) == ("sigmoid", "small_alexnet")
     beta = methods["vib"]["fields"]["beta"]
     assert beta["type"] == "number"
     assert beta["minimum"] == 0
