@@ -134,15 +134,13 @@ def jobs_of_gaps(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
                     yield one_gap, dataset, search, size, args.epochs, seed
 
 
-def measure(jobs: Sequence[tuple[Any, ...]], workers: int) -> list[dict[str, Any]]:
+def measure(jobs: Sequence[tuple[Any, ...]], workers: int) -> Iterator[dict[str, Any]]:
     """All trainings, some at a time."""
     with ProcessPoolExecutor(workers) as pool:
         futures = [pool.submit(*job) for job in jobs]
-        rows = []
         for i, future in enumerate(futures, 1):
-            rows.append(future.result())
+            yield future.result()
             print(f"{i}/{len(futures)}", *jobs[i - 1][1:], flush=True)
-    return rows
 
 
 def main() -> None:
@@ -159,13 +157,16 @@ def main() -> None:
     if args.part != "draw":
         started = time.perf_counter()
         jobs = list((jobs_of_budget if args.part == "budget" else jobs_of_gaps)(args))
-        rows = measure(jobs, args.workers)
-        document = {
-            "machine": f"{os.cpu_count()} × {platform.processor() or platform.machine()}",
-            "trials": args.trials, "epochs": args.epochs, "repeats": args.repeats,
-            "seconds": time.perf_counter() - started, "rows": rows,
-        }  # fmt: skip
-        (args.out / f"searches-{args.part}.json").write_text(json.dumps(document))
+        rows = []
+        for row in measure(jobs, args.workers):
+            rows.append(row)
+            # Each time: it takes long, and may be stopped when it has enough.
+            document = {
+                "machine": f"{os.cpu_count()} × {platform.processor() or platform.machine()}",
+                "trials": args.trials, "epochs": args.epochs, "repeats": args.repeats,
+                "seconds": time.perf_counter() - started, "rows": rows,
+            }  # fmt: skip
+            (args.out / f"searches-{args.part}.json").write_text(json.dumps(document))
     draw(args.out)
 
 
