@@ -186,6 +186,28 @@ def test_the_form_says_what_is_wrong(filled: Any, visit: Any) -> None:
     assert not page.is_visible("[name='weighting.beta']")
 
 
+def test_the_form_has_the_fields_of_what_would_be_trained(filled: Any, visit: Any) -> None:
+    """The model chosen, the method's on several tasks or on all data, or the data set's."""
+    person = visit(filled.served.address)
+    person.sign_in(filled.served.secret)
+    page = person.page
+    page.click("#new > summary")
+    page.click("#new details > summary")
+    for method, data, chosen, model in (
+        ("stl", "multi_mnist", "", "small_alexnet"),
+        ("det", "multi_mnist", "", "sigmoid"),
+        ("vib", "multi_mnist", "", "mtvib_cnn"),
+        ("stl", "digits", "", "mlp"),
+        ("stl", "multi_mnist", "mlp", "mlp"),
+    ):
+        page.select_option("[name=method]", method)
+        page.select_option("[name='data.name']", data)
+        page.select_option("[name='model.name']", chosen)
+        fields = page.locator("fieldset[data-kind=model]:not([disabled])")
+        assert fields.get_attribute("data-name") == model
+    assert person.wrong == []
+
+
 def test_a_sweep_is_submitted_watched_and_compared_by_clicks(
     serve_cluster: Callable[..., Any], cluster: Any, make_sweep: Any, visit: Any
 ) -> None:
@@ -196,15 +218,6 @@ def test_a_sweep_is_submitted_watched_and_compared_by_clicks(
         person.sign_in(served.secret)
         page = person.page
         page.click("#new > summary")
-        for method, data, model in (
-            ("stl", "multi_mnist", "small_alexnet"),
-            ("det", "multi_mnist", "sigmoid"),
-            ("stl", "digits", "mlp"),
-        ):
-            page.select_option("[name=method]", method)
-            page.select_option("[name='data.name']", data)
-            fields = page.locator("fieldset[data-kind=model]:not([disabled])")
-            assert fields.get_attribute("data-name") == model
         page.select_option("[name=method]", "vib")
         page.fill("[name=name]", "by clicks")
         page.fill("[name='training.epochs']", "3")
