@@ -63,7 +63,7 @@ def comparison(comparison: "Comparison") -> None:
     ]
     cells += [
         ("points on the front", str(left.on_front), str(right.on_front), ""),
-        ("… that no β reaches", str(left.unsupported), str(right.unsupported), ""),
+        ("… that no β selects", str(left.unsupported), str(right.unsupported), ""),
         ("trials", str(cost.left.trials), str(cost.right.trials), ""),
         ("training, s", f"{cost.left.seconds:.1f}", f"{cost.right.seconds:.1f}", ""),
     ]
@@ -159,7 +159,7 @@ def _counts(front: "Front") -> str:
     unsupported = sum(p.on_front and not p.supported for p in front.points)
     text = f"{on_front} of {finite} trials are on the front"
     if unsupported:
-        text += f", {unsupported} of them above its hull, where no β reaches"
+        text += f", {unsupported} of them above its hull, where no β selects them"
     return text + "."
 
 

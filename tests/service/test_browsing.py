@@ -122,7 +122,7 @@ def test_a_point_shows_its_trial(filled: Any, visit: Any) -> None:
 
 
 def test_sweeps_are_chosen_from_the_list_and_compared(filled: Any, visit: Any) -> None:
-    """Both fronts in one picture, the indicators, what no β reaches, and the verdict."""
+    """Both fronts in one picture, the indicators, what no β selects, and the verdict."""
     person = visit(filled.served.address)
     person.sign_in(filled.served.secret)
     page = person.page
