@@ -49,10 +49,12 @@ def train(spec: SweepSpec) -> tuple[list[TrialRecord], float]:
     torch.set_num_threads(1)
     shape = load_dataset(spec.data.name, spec.data.params).shape
     proposing, records, of = 0.0, [], driver(spec)
-    while not of.done:
+    while True:
         started = time.perf_counter()
-        asked = of.ask(10_000)
+        over, asked = of.done, of.ask(10_000)
         proposing += time.perf_counter() - started
+        if over:
+            break
         ended: dict[str, TrialRecord] = {}
         for pack in plan_packs(asked, shape, workers=1, device="cpu"):
             ended |= {record.trial: record for record in run_trials(pack, device="cpu")}
@@ -190,15 +192,18 @@ def draw_budget(measured: dict[str, Any], path: Path) -> None:
         volumes = np.array([row["hypervolumes"] for row in rows])
         mean, half = interval(volumes)
         trials = np.arange(1, volumes.shape[1] + 1)
-        colour = plt.get_cmap("tab20")(i)
-        axes.plot(trials, mean, label=search, color=colour)
-        axes.fill_between(trials, mean - half, mean + half, color=colour, alpha=0.12)
+        colour, alone = plt.get_cmap("tab20")(i), search in ("grid", "adaptive")
+        axes.plot(trials, mean, label=search, color=colour, linestyle="--" if alone else "-")
+        # Where generations end, side by side.
+        at = np.arange(7, len(trials), 8)
+        apart = 0.25 * (i - len(searches) / 2)
+        axes.errorbar(trials[at] + apart, mean[at], half[at], fmt="none", ecolor=colour)
         proposing = np.mean([row["proposing_s"] for row in rows]) / volumes.shape[1]
         third = volumes.shape[1] // 3
         ranking.append((mean[-1], half[-1], mean[third - 1], 1e3 * proposing, search))
     axes.set(xlabel="trials", ylabel="hypervolume, bits²")
-    axes.set_ylim(bottom=0.8 * max(mean for mean, *_ in ranking))
-    axes.legend(fontsize=8, ncols=2, loc="lower right")
+    axes.set_ylim(bottom=0.6 * max(mean for mean, *_ in ranking))
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     axes.grid(alpha=0.25)
     figure.savefig(path, dpi=110)
     print("| search | hypervolume, bits² | after a third of the trials | proposing, ms a trial |")
@@ -212,6 +217,7 @@ def draw_gaps(measured: dict[str, Any], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, panels = plt.subplots(2, 2, figsize=(9, 6.5), layout="constrained", sharex=True)
+    means: dict[tuple[str, str], np.ndarray] = {}  # of gap and hypervolume, (2, sizes)
     print("| data | search | trials | largest gap | hypervolume, bits² |\n|---|---|---|---|---|")
     for column, dataset in enumerate(("gaussian", "digits")):
         corner = reference(dataset)
@@ -230,6 +236,9 @@ def draw_gaps(measured: dict[str, Any], path: Path) -> None:
                     f"| `{dataset}` | `{search}` | {size} | {gap[0]:.3f} "
                     f"| {reached[0]:.2f} ± {half[0]:.2f} |"
                 )
+            means[dataset, search] = np.array(
+                [[float(mean[0]) for mean, _ in values] for values in (gaps, volumes)]
+            )
             for panel, values in zip(panels[:, column], (gaps, volumes), strict=True):
                 mean, half = (np.concatenate(part) for part in zip(*values, strict=True))
                 panel.errorbar(SIZES, mean, half, marker=marker, capsize=3, label=search)
@@ -243,6 +252,20 @@ def draw_gaps(measured: dict[str, Any], path: Path) -> None:
         panel.grid(alpha=0.25)
     panels[0, 0].legend()
     figure.savefig(path, dpi=110)
+    print("\n| data | trials of the grid | of adaptive, same gap | same hypervolume |")
+    print("|---|---|---|---|")
+    for dataset in ("gaussian", "digits"):
+        grid, adaptive = means[dataset, "grid"], means[dataset, "adaptive"]
+        for i, size in enumerate(SIZES):
+            gap = as_good(-grid[0, i], -adaptive[0])
+            covered = as_good(grid[1, i], adaptive[1])
+            if gap > SIZES[0] and covered > SIZES[0]:
+                print(f"| `{dataset}` | {size} | {gap:.1f} | {covered:.1f} |")
+
+
+def as_good(aim: float, reached: np.ndarray) -> float:
+    """How many trials reach `aim`, interpolated between the `SIZES` on their logarithm."""
+    return float(np.exp(np.interp(aim, reached, np.log(SIZES))))
 
 
 def interval(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

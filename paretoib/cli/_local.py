@@ -107,6 +107,8 @@ def _methods() -> dict[str, dict[str, Any]]:
             "paper": method.paper,
             "objective": method.objective,
             "weighting": method.weighting,
+            "model": method.model or OBJECTIVES[method.objective].model,
+            "task_model": method.task_model,
             "search": method.search,
             "fields": _fields(OBJECTIVES[method.objective], WEIGHTINGS[method.weighting]),
         }

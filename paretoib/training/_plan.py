@@ -48,8 +48,8 @@ def plan_packs(
     packs: list[list[TrialSpec]] = []
     for members in kinds.values():
         fit = ceil(len(members) / capacity(members[0], shape, device, share=share))
-        share = ceil(workers * len(members) / len(trials))
-        count = min(max(fit, share), len(members))
+        busy = ceil(workers * len(members) / len(trials))
+        count = min(max(fit, busy), len(members))
         bounds = [round(i * len(members) / count) for i in range(count + 1)]
         packs += [members[a:b] for a, b in pairwise(bounds)]
     return sorted(packs, key=lambda pack: -len(pack) * pack[0].training.epochs)

@@ -16,6 +16,7 @@ from paretoib.training._checkpoint import Checkpoint, Saved
 from paretoib.training._memory import memory_named
 from paretoib.training._pack import Pack
 from paretoib.training._rungs import OnRung, rung_epochs
+from paretoib.training._threads import useful_threads
 
 
 def run_trials(
@@ -71,7 +72,8 @@ def run_trials(
         data = specs[0].data
         dataset = load_dataset(data.name, data.params, folder=folder).to(on)
         this = _Run(Pack(specs, dataset, on), checkpoint, started)
-        this.train(at, on_rung, limit_seconds)
+        with useful_threads(specs[0].model.name, this.pack.stack):
+            this.train(at, on_rung, limit_seconds)
         records = this.records()
         if checkpoint:
             checkpoint.remove()

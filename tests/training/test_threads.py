@@ -1,0 +1,44 @@
+"""Small packs are trained by one thread, whatever torch has been given."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from paretoib.models._model import build_model
+from paretoib.training._stack import stack
+from paretoib.training._threads import useful_threads
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    """As a worker with two cores has them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "trials", "threads"),
+    [
+        ("mlp", {"hidden": (64, 64)}, 1, 1),
+        ("mlp", {"hidden": (64, 64)}, 16, 1),
+        ("mlp", {"hidden": (1024, 1024)}, 1, 2),
+        ("cnn", {}, 1, 2),
+    ],
+)
+def test_threads_go_with_the_pack(
+    model: str, fields: dict[str, Any], trials: int, threads: int
+) -> None:
+    """One where there is little to share out; convolutions always have much. Then all again."""
+    from paretoib.models import MODELS
+
+    defaults = {param.name: param.default for param in MODELS[model].params}
+    shape = (3, 32, 32) if model == "cnn" else (1, 8, 8)
+    options = {"shape": shape, "classes": 10, "target_dim": None, "noise": "learned"}
+    models = [build_model(model, defaults | fields, **options) for _ in range(trials)]
+    with useful_threads(model, stack(models)):
+        assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == 2
