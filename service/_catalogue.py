@@ -49,13 +49,7 @@ def method_rows() -> Rows:
     """The rows of `GET /methods`."""
     return {
         name: {
-            "summary": method.summary,
-            "paper": method.paper,
-            "objective": method.objective,
-            "weighting": method.weighting,
-            "model": method.model or OBJECTIVES[method.objective].model,
-            "task_model": method.task_model,
-            "search": method.search,
+            **method.described,
             "fields": fields("objective", method.objective) | fields("weighting", method.weighting),
         }
         for name, method in METHODS.items()

@@ -103,13 +103,7 @@ def _methods() -> dict[str, dict[str, Any]]:
 
     return {
         name: {
-            "summary": method.summary,
-            "paper": method.paper,
-            "objective": method.objective,
-            "weighting": method.weighting,
-            "model": method.model or OBJECTIVES[method.objective].model,
-            "task_model": method.task_model,
-            "search": method.search,
+            **method.described,
             "fields": _fields(OBJECTIVES[method.objective], WEIGHTINGS[method.weighting]),
         }
         for name, method in METHODS.items()

@@ -30,6 +30,19 @@ class Method:
     settings: Mapping[str, Any] = field(default_factory=dict)
     one_task: bool = False
 
+    @property
+    def described(self) -> dict[str, str]:
+        """What a catalogue says of it; an empty model is the data set's."""
+        return {
+            "summary": self.summary,
+            "paper": self.paper,
+            "objective": self.objective,
+            "weighting": self.weighting,
+            "model": self.model or OBJECTIVES[self.objective].model,
+            "task_model": self.task_model,
+            "search": self.search,
+        }
+
 
 def _scalarised(name: str) -> Method:
     entry = OBJECTIVES[name]
