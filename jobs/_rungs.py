@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from paretoib.fronts import dominated_layers
 from paretoib.specs import Prune
@@ -55,8 +56,14 @@ def rungs_board(prune: Prune | None) -> Iterator[str | None]:
         yield None
         return
     name = f"paretoib-rungs-{uuid4().hex}"
-    # Beside the workers: it has nothing to do but compare.
-    board: Any = ray.remote(num_cpus=0)(_Board).options(name=name).remote(prune.document)
+    # Beside the workers, as it has nothing to do but compare; with the job, as their nodes may go.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    # One that was lost starts anew, and knows those that come to a rung from then on.
+    board: Any = (
+        ray.remote(num_cpus=0)(_Board)
+        .options(name=name, scheduling_strategy=here, max_restarts=-1, max_task_retries=-1)
+        .remote(prune.document)
+    )
     try:
         yield name
     finally:

@@ -27,7 +27,8 @@ class Settings(BaseSettings):
     )
     journal: Path | None = Field(
         default=None,
-        description="folder where trials wait to be written to MLflow; empty: `journal` in `store`",
+        description="folder where trials wait to be written to MLflow; empty: `journal` beside an "
+        "SQLite store, for any other in ~/.local/state/paretoib",
     )
     ray_address: str = Field(
         default="", description="a Ray cluster to join; empty: start one on loopback"

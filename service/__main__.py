@@ -3,6 +3,7 @@
 import sys
 
 from paretoib.errors import ParetoIBError
+from service._settings import _token as parsed
 from service._tokens import new_token
 
 _USAGE = "usage: python -m service | python -m service token NAME [read|write|read+write]"
@@ -45,8 +46,18 @@ def _serve() -> int:
 def _token(name: str, scopes: str) -> int:
     """A token, to be shown once; and on the next line what the settings keep of it."""
     token, sha256 = new_token()
+    line = f"{name}:{scopes}:{sha256}"
+    try:
+        parsed(line)
+    except ValueError:
+        print(
+            "error: NAME should be 1 to 64 letters, digits, `.`, `_` and `-`, and SCOPES read, "
+            f"write or read+write; found {name}:{scopes}",
+            file=sys.stderr,
+        )
+        return 2
     print(token)
-    print(f"{name}:{scopes}:{sha256}")
+    print(line)
     print("The first line is the token; the second is for PARETOIB_SERVICE_TOKENS", file=sys.stderr)
     return 0
 

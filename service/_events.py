@@ -7,6 +7,7 @@ those after it, by whichever service, whenever.
 
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
@@ -27,7 +28,7 @@ router = APIRouter(
     prefix="/sweeps", tags=["sweeps"], responses=documented(400, 401, 403, 429, 500, 503)
 )
 
-POLL = 1.0  # seconds between two looks at the store
+POLL = 1.0  # seconds between two looks at the store, at least
 RETRY = 2000  # milliseconds until one who was cut off should come again
 
 _log = logging.getLogger("paretoib.service")
@@ -67,10 +68,12 @@ async def events(
     with metrics.stream():
         shown: Row | None = None
         while True:
+            began, took = time.monotonic(), 0.0
             try:
                 row = await to_thread.run_sync(library.row, row.sweep.id)
                 if shown is None or row.version != shown.version:
                     told = await to_thread.run_sync(_told, library, row, last)
+                    took = time.monotonic() - began
                     for event in told:
                         yield event
                     last, shown = int(told[-1].id or 0), row
@@ -80,7 +83,8 @@ async def events(
                     return
             except StoreError as error:
                 _log.warning("%s", error)
-            await anyio.sleep(POLL)
+            # A sweep of thousands of trials takes a while to read.
+            await anyio.sleep(max(POLL, 4 * took))
 
 
 def _told(library: Library, row: Row, last: int) -> list[ServerSentEvent]:

@@ -13,6 +13,7 @@ from paretoib.fronts import compare
 from paretoib.records import Comparison, Front, TrialRecord
 from paretoib.tracking import Ruler, front_of
 from paretoib.tracking._find import pick
+from paretoib.tracking._store import is_server, shown
 from service._documents import Row, Sweep, Trial
 from service._formats import Rendered, render_comparison, render_front
 from service._kept import Kept
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 FRESH = 1.0  # seconds for which a list of sweeps, or how one stands, is not asked for again
 _ID = re.compile(r"[0-9a-f]{32}")
-_SNAPSHOTS = 64
+_RECORDS = 20_000  # kept in memory, at some 8 kB each
 _BYTES = 256 * 2**20
 
 
@@ -58,8 +59,10 @@ class Library:
         self._checks: Kept[None] = Kept(2)
         self._rows: Kept[list[Row]] = Kept(2)
         self._row: Kept[Row] = Kept(256)
-        self._snapshots: Kept[Snapshot] = Kept(_SNAPSHOTS)
-        self._comparisons: Kept[Comparison] = Kept(_SNAPSHOTS)
+        self._snapshots: Kept[Snapshot] = Kept(_RECORDS, lambda snapshot: 1 + len(snapshot.records))
+        self._comparisons: Kept[Comparison] = Kept(
+            _RECORDS, lambda comparison: 1 + len(comparison.points)
+        )
         self._rendered: Kept[Rendered] = Kept(_BYTES, lambda rendered: len(rendered.content))
 
     @property
@@ -159,7 +162,8 @@ class Library:
         return Snapshot(row, tuple(store.records(row.sweep.id)) if ruler else (), ruler)
 
     def _link(self, address: str) -> str | None:
-        base = self._pages or (self.store.uri if self.store.uri.startswith("http") else "")
+        # Without the password that the store's own address may have.
+        base = self._pages or (shown(self.store.uri) if is_server(self.store.uri) else "")
         place = address.partition("#/")[2]
         return f"{base.rstrip('/')}/#/{place}" if base else None
 

@@ -64,7 +64,7 @@ _ERRORS: dict[type[ParetoIBError], tuple[int, str, str | None]] = {
     SpecError: (422, "invalid-sweep", None),
     DataError: (422, "invalid-data", None),
     ComparisonError: (422, "not-comparable", None),
-    StoreError: (503, "store-unavailable", "MLflow does not answer; nothing was changed"),
+    StoreError: (503, "store-unavailable", "MLflow does not answer"),
     ClusterError: (503, "cluster-unavailable", "Ray does not answer as it should"),
     ParetoIBError: (422, "refused", None),
 }

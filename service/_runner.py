@@ -57,10 +57,10 @@ class Runner:
                 if held.alive is None and held.sweep.id not in self._jobs.states():
                     # The service was killed before it had handed it to Ray.
                     self._start(held.sweep.id)
-                return held
+                return store.row(held.sweep.id)
             self._check_room()
-            sweep_id = store.create(spec).id
-            self._start(sweep_id, request)
+            sweep_id = store.make(spec, request)
+            self._start(sweep_id)
             return store.row(sweep_id)
 
     def resume(self, row: Row) -> Row:
@@ -121,8 +121,8 @@ class Runner:
                     _log.warning("sweep %s is interrupted: %s", row.sweep.id, said)
                     self._interrupt(row.sweep.id, reason)
 
-    def _start(self, sweep_id: str, request: str | None = None) -> None:
-        self._library.store.submitted(sweep_id, request)
+    def _start(self, sweep_id: str) -> None:
+        self._library.store.submitted(sweep_id)
         self._library.changed()
         self._hurry_until = time.monotonic() + HURRY
         try:

@@ -61,7 +61,7 @@ class ServiceSettings(BaseSettings):
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _hosts(cls, value: object) -> object:
-        return _words(value) if isinstance(value, str) else value
+        return _words(value.lower()) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _closed(self) -> Self:

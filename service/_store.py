@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from paretoib.specs import SweepSpec
 from paretoib.tracking import _presence as presence
 from paretoib.tracking._layout import SWEEPS
 from paretoib.tracking._mlflow import MLflowTracker
@@ -44,17 +45,28 @@ class Store(MLflowTracker):
         found = self.rows(f"{SWEEPS} AND tags.`{_REQUEST}` = '{request}'")
         return found[0] if found else None
 
+    def make(self, spec: SweepSpec, request: str | None) -> str:
+        """The id of a new sweep that is to be handed to Ray and was made for this request.
+
+        Marked as such from the first moment: wherever the rest is cut off, a repetition of the
+        request finds it, and so does who looks for sweeps that nobody runs.
+        """
+        return self.create(spec, _submitted() | ({_REQUEST: request} if request else {})).id
+
     @plainly
-    def submitted(self, sweep_id: str, request: str | None = None) -> None:
-        """The sweep is handed to Ray, now, and counts as running; it was made for this request."""
-        tags = {_SUBMITTED: datetime.now(UTC).isoformat(), _REASON: ""}
-        self._log(sweep_id, tags=tags | ({_REQUEST: request} if request else {}))
+    def submitted(self, sweep_id: str) -> None:
+        """The sweep is handed to Ray, now, and counts as running."""
+        self._log(sweep_id, tags=_submitted())
         self._client.update_run(sweep_id, status="RUNNING")
 
     @plainly
     def explain(self, sweep_id: str, reason: str) -> None:
         """Why the sweep was interrupted, in one line."""
         self._log(sweep_id, tags={_REASON: reason})
+
+
+def _submitted() -> dict[str, str]:
+    return {_SUBMITTED: datetime.now(UTC).isoformat(), _REASON: ""}
 
 
 def _row(run: Any) -> Row:

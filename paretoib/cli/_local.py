@@ -9,6 +9,7 @@ from paretoib.errors import ServiceError
 from paretoib.records import Front, Progress, SweepInfo
 from paretoib.registry import Entry
 from paretoib.tracking import Reader, front_of, read_front, reader
+from paretoib.tracking._presence import GONE
 
 if TYPE_CHECKING:
     from paretoib.cli._place import OnProgress
@@ -75,11 +76,9 @@ class Local:
     def watch(self, info: SweepInfo, *, on_progress: "OnProgress") -> Front | None:
         while True:
             began = time.monotonic()
-            # Its status first: of one that has ended, all trials are then there.
-            info = self.find(info.id)
             now, front = self._look(info)
             on_progress(now)
-            if info.status != "running":
+            if now.sweep.status != "running" or now.ended:
                 return front
             # A sweep of thousands of trials takes a while to read.
             time.sleep(max(POLL, 4 * (time.monotonic() - began)))
@@ -90,10 +89,16 @@ class Local:
         tracker().cancel(info.id)
 
     def _look(self, info: SweepInfo) -> tuple[Progress, Front | None]:
+        # Its status first: of one that has ended, all trials are then there.
+        info = self.find(info.id)
+        ended = None
+        if info.status == "running" and not self._store.alive(info.id):
+            again = f"paretoib resume {info.id[:8]}"
+            ended = f"no sign of life for {GONE:g} s; `{again}` goes on with it"
         ruler = self._store.ruler(info.id)
         records = self._store.records(info.id) if ruler else []
         front = front_of(info, records, ruler) if ruler and records else None
-        return Progress.of(info, records, front.hypervolume if front else 0.0), front
+        return Progress.of(info, records, front.hypervolume if front else 0.0, ended), front
 
 
 def _methods() -> dict[str, dict[str, Any]]:

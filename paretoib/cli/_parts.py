@@ -55,7 +55,7 @@ class Parts:
             "ray": f"http://{HOST}:{dashboard}",
         }
         tokens = _tokens() if auth and "PARETOIB_SERVICE_TOKENS" not in os.environ else {}
-        environment = _environment(addresses, auth, tokens)
+        environment = _environment(addresses, pages.uri, auth, tokens)
         if pages.command:
             self._begin("mlflow", pages.command, {**environment, **(pages.environment or {})})
         self._begin("ray", _ray(self._state.scratch, dashboard, *ray), environment)
@@ -100,12 +100,12 @@ class Parts:
 
 
 def _environment(
-    addresses: Mapping[str, str], auth: bool, tokens: Mapping[str, str]
+    addresses: Mapping[str, str], store: str, auth: bool, tokens: Mapping[str, str]
 ) -> dict[str, str]:
     """What all parts are told; sweeps have it from Ray."""
     own = {
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
-        "PARETOIB_TRACKING_URI": addresses["mlflow"],
+        "PARETOIB_TRACKING_URI": store,
         "PARETOIB_SERVICE_HOST": HOST,
         "PARETOIB_SERVICE_PORT": addresses["service"].rpartition(":")[2],
         "PARETOIB_SERVICE_AUTH": str(auth).lower(),

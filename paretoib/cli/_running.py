@@ -42,14 +42,18 @@ def cancel(
         _render.say(f"{info.name} does not run: it is {info.status}")
         return 0
     place.cancel(info)
-    deadline = time.monotonic() + wait
-    while (info := place.find(info.id)).status == "running":
+    began = time.monotonic()
+    deadline = began + wait
+    while (now := place.progress(info)).sweep.status == "running":
+        if now.ended:
+            _render.say(f"{info.name} is running: {now.ended}")
+            return 1
         if time.monotonic() > deadline:
             _render.say(f"{info.name} was asked to end, and still runs after {wait:g} s")
             return 1
-        time.sleep(POLL)
-    now = place.progress(info)
-    _render.say(f"{info.name} is {info.status}: {now.over} of {now.trials} trials are kept")
+        time.sleep(max(POLL, time.monotonic() - began))
+        began = time.monotonic()
+    _render.say(f"{info.name} is {now.sweep.status}: {now.over} of {now.trials} trials are kept")
     return 0
 
 
@@ -69,7 +73,8 @@ def shown(
             raise KeyboardInterrupt(_left(bar.now.sweep, server)) from None
     if front is None:
         assert bar.now is not None
-        _render.say(f"{bar.now.sweep.name} is {bar.now.sweep.status}: no trial of it had ended")
+        why = bar.now.ended or "no trial of it had ended"
+        _render.say(f"{bar.now.sweep.name} is {bar.now.sweep.status}: {why}")
         return 130 if bar.now.sweep.status == "interrupted" else 1
     if as_json:
         typer.echo(front.to_json(indent=2))
@@ -80,13 +85,16 @@ def shown(
     trials = front.sweep.spec["trials"]
     if status == "interrupted":
         _render.say(f"interrupted: {ended} of {trials} trials had ended and are kept")
+        if bar.now and bar.now.ended:
+            _render.say(f"because:  {bar.now.ended}")
         _render.say(f"go on:    {command(f'resume {front.sweep.id[:8]}', server)}")
         return 130
     if bar.now and bar.now.ended:
-        _render.say(f"ended after {ended} of {trials} trials: {bar.now.ended}")
+        stands = "running" if status == "running" else "ended"
+        _render.say(f"{stands} after {ended} of {trials} trials: {bar.now.ended}")
     elif ended < trials:
         _render.say(f"{status} after {ended} of {trials} trials")
-    return 0 if front.points and status != "failed" else 1
+    return 0 if front.points and status not in ("failed", "running") else 1
 
 
 def _left(info: "SweepInfo", server: str | None) -> str:

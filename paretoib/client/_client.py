@@ -88,6 +88,9 @@ class Client:
         for event in events(self._http, f"/sweeps/{info.id}/events"):
             if event.name == "progress":
                 on_progress(self._progress({**info.document, **event.data}))
+            elif event.name == "end":
+                # Which says, too, why it ended.
+                on_progress(self.progress(info))
         with suppress(NotFoundError):
             return self.front(info)
         return None
@@ -116,6 +119,7 @@ class Client:
             stopped=counts["stopped"],
             failed=counts["failed"],
             hypervolume=sweep["hypervolume"] or 0.0,
+            ended=sweep.get("reason"),
         )
 
     def _info(self, sweep: Mapping[str, Any]) -> SweepInfo:

@@ -21,14 +21,16 @@ class DatasetEntry(Entry):
     `kind` is what an input is; `model` trains on it by default; `exact` names the function
     "module:name" that gives the exact IB curve from the data set's parameters and the reported
     relevance ceiling in bits (see `ExactCurve`), or nothing. `tasks` names the parts of a Y that
-    has several: then the parameter `task` says which of them there are. `settings` are defaults of
-    other sections' fields, by their full names, for those that have them.
+    has several: then the parameter `task` says which of them there are. `continuous` says that Y
+    has no classes. `settings` are defaults of other sections' fields, by their full names, for
+    those that have them.
     """
 
     kind: Literal["image", "vector"] = "image"
     model: str = "mlp"
     exact: str = "paretoib.data._exact:deterministic_labels"
     tasks: tuple[str, ...] = ()
+    continuous: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def tasks_of(self, params: Mapping[str, Any]) -> tuple[str, ...]:
@@ -57,6 +59,7 @@ _OWN: dict[str, DatasetEntry] = {
         kind="vector",
         model="linear",
         exact="paretoib.data._exact:gaussian",
+        continuous=True,
         params=(
             Param(
                 "correlations",

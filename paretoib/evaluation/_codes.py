@@ -98,7 +98,9 @@ def discrete_rate_bounds(
     if complete:
         return RateBounds(lower, lower, torch.zeros_like(lower))
     others = (count * mean - p).clamp_min(0) / (count - 1)
-    samples = torch.stack([divergence(others), *(divergence(q) for q in marginals)])
+    # Also that of all states alike, as a state may be one input's alone.
+    uniform = torch.full_like(mean, 1 / len(mean))
+    samples = torch.stack([divergence(q) for q in (others, *marginals, uniform)])
     upper, tightest = samples.mean(-1).min(0)
     errors = samples.std(-1) / math.sqrt(count)
     return RateBounds(

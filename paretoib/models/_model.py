@@ -113,7 +113,7 @@ class Head(nn.Module):
 
 def _decoded(decoder: nn.Module, z: Float[Tensor, "*P B K"]) -> Float[Tensor, "*P B F"]:
     """Of all samples in one batch, as batch norm needs them."""
-    features: Tensor = decoder(z.reshape(-1, z.shape[-1]))
+    features: Tensor = decoder(z.reshape(-1, z.shape[-1])).float()
     return features.unflatten(0, z.shape[:-1])
 
 

@@ -34,8 +34,9 @@ class ObjectiveEntry(Entry):
     `learned` width for each input and dimension, one learned `scale` for all, the fixed width that
     has `zero_entropy`, that of `bernoulli` bits or of `categorical` codes, or `none` (then the rate
     is infinite). `betas` are the ends of the grid of β that a linear sweep takes by default.
-    `classes` says that Y has to have them, `several_tasks` that it may be several labels, and
-    `model` what is trained by default, where that is not the data set's.
+    `classes` says that Y has to have them, `several_tasks` that it may be several labels, `model`
+    what is trained by default, where that is not the data set's, and `greedy` that a network's
+    binary layers are trained one after another.
     """
 
     losses: tuple[str, ...] = ("prediction", "compression")
@@ -44,6 +45,7 @@ class ObjectiveEntry(Entry):
     classes: bool = False
     several_tasks: bool = True
     model: str = ""
+    greedy: bool = False
 
     def losses_of(self, tasks: Sequence[str]) -> tuple[str, ...]:
         """What is returned where Y has these tasks; none: Y is one."""
@@ -209,6 +211,7 @@ _OWN: dict[str, ObjectiveEntry] = {
         "IMBGreedy",
         "those of one binary layer after another, each in its share of the epochs",
         "imb eqs 6, 7, 10, section 3.4",
+        greedy=True,
     ),
     "sfnn": _imb(
         "SFNN",

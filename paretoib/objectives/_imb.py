@@ -60,8 +60,6 @@ class IMBGreedy(_OfLayers):
     The layers above it learn with it, as its decoder.
     """
 
-    greedy = True
-
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         level, layer = output.frozen + 1, output.layers[output.frozen]
         relevances = [conditional_relevance(nll, level) for nll in _each_nll(output, y)]

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from paretoib.distributions import GaussianEncoding, Output
 from paretoib.objectives._objective import Hyper, Objective, Scalar, no_loss, prediction_losses
+from paretoib.objectives._vib import squared
 
 NEAR = 0.95  # of log N: saturated
 
@@ -53,11 +54,11 @@ class NIB(Objective):
 
 
 class NIBSquared(NIB):
-    """prediction; compression = (Kolchinsky's bound in bits)², so that β is per bit²."""
+    """prediction; compression = `squared` Kolchinsky's bound, so that β is per bit²."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         *predictions, nats = super().losses(output, y, hyper)
-        return *predictions, (nats / math.log(2)).square()
+        return *predictions, squared(nats)
 
     def _nats(self, compression: Tensor) -> Tensor:
-        return compression.sqrt() * math.log(2)
+        return (compression * math.log(2)).sqrt()

@@ -32,13 +32,12 @@ class Objective(ABC):
     Hyperparameters that its row marks `per_trial` come in `hyper` as scalar tensors; the others
     were given to the constructor.
 
-    One that is `greedy` trains a network's binary layers one after another, from the first on,
-    each in its share of the epochs; the layers below it are frozen (`Output.frozen`). One with an
+    One whose row is `greedy` trains a network's binary layers one after another, from the first
+    on, each in its share of the epochs; those below are frozen (`Output.frozen`). One with an
     `optimal_decoder` has for q(y|z) of a categorical code what the training data say, from the
     start on and anew after each epoch.
     """
 
-    greedy: bool = False
     optimal_decoder: bool = False
 
     @abstractmethod

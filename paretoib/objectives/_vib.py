@@ -21,8 +21,13 @@ class VIB(Objective):
 
 
 class VIBSquared(Objective):
-    """prediction; compression = (E KL in bits)², so that β is per bit²."""
+    """prediction; compression = `squared` E KL, so that β is per bit²."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
-        bits = output.gaussian.kl(hyper["prior_width"]).mean() / math.log(2)
-        return *prediction_losses(output, y), bits.square()
+        nats = output.gaussian.kl(hyper["prior_width"]).mean()
+        return *prediction_losses(output, y), squared(nats)
+
+
+def squared(nats: Tensor) -> Tensor:
+    """u(I) = I² with I in bits, as so many bits beside a prediction's: ln 2 · bits², in nats."""
+    return (nats / math.log(2)).square() * math.log(2)

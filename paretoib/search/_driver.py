@@ -15,6 +15,7 @@ class Driver(ABC):
       order in which they are asked for or told. So neither timing nor a kill can change them, and
       a new driver that is told the records of an interrupted sweep, in any order, goes on to the
       same trials (on one machine; a library's arithmetic may differ in the last digit elsewhere).
+      Only the objective `cost` is measured anew each time.
     - A trial is proposed once, and not at all once it was told, whether it was asked for or not.
     - Every record is taken: of trials that failed, diverged or were stopped, that have no finite
       rate, that it was told already (the first counts) or would never have proposed.

@@ -50,6 +50,11 @@ def check_search(sweep: "SweepSpec") -> None:
         raise ValueError(
             f"population: should be 2 or more for search `{sweep.search}`; found {sweep.population}"
         )
+    if "error" in sweep.objectives and DATASETS[sweep.data.name].continuous:
+        raise ValueError(
+            f"objectives: should be without error, as Y of data set `{sweep.data.name}` is "
+            f"continuous; found {', '.join(sweep.objectives)}"
+        )
     noise = OBJECTIVES[sweep.objective.name].noise_of(sweep.objective.params)
     if "rate" in sweep.objectives and noise == "none":
         raise ValueError(

@@ -58,12 +58,14 @@ def _takes(section: str, held: Mapping[str, Any], field: str) -> bool:
     """Whether what a section names has the field."""
     if section not in REGISTRIES:
         return True
-    named = REGISTRIES[section].get(held.get("name", ""))
+    name = held.get("name")
+    named = REGISTRIES[section].get(name) if isinstance(name, str) else None
     return named is not None and field in (param.name for param in named.params)
 
 
 def _known(named: Any) -> bool:
-    return isinstance(named, Mapping) and named.get("name") in DATASETS
+    name = named.get("name") if isinstance(named, Mapping) else None
+    return isinstance(name, str) and name in DATASETS
 
 
 def default_grid(template: TrialSpec, trials: Callable[[], int]) -> dict[str, Axis]:

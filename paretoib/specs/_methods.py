@@ -190,4 +190,4 @@ SEARCHES: dict[str, Search] = {
 
 # Where a min-norm method starts and how it weighs: what searches vary for it, beside the seed and
 # shorter training than `epochs`.
-ADAPTIVE_FIELDS = ("initial_scale", "initial_noise", "mu", "sqrted")
+ADAPTIVE_FIELDS = ("initial_scale", "initial_noise")

@@ -75,10 +75,12 @@ def default_space(template: TrialSpec, *, starts: bool = False) -> dict[str, Ran
     if template.weighs_compression and not starts:
         low, high = OBJECTIVES[template.objective.name].betas
         return {"weighting.beta": Range(low=low, high=high), **declared}
+    noise = OBJECTIVES[template.objective.name].noise_of(template.objective.params)
+    learned = noise in ("learned", "scale")
     where = {
         f"model.{name}": Range(low=_RANGES[name][0], high=_RANGES[name][1])
         for name in ADAPTIVE_FIELDS
-        if name in template.model.params
+        if name in template.model.params and (learned or name != "initial_noise")
     }
     lengths = dict.fromkeys(max(1, round(template.training.epochs * s)) for s in _LENGTHS)
     return {**where, **declared, "training.epochs": tuple(lengths)}

@@ -148,6 +148,10 @@ def check_combination(
             f"objective `{objective.name}` needs one task; data set `{data.name}` has "
             f"{len(tasks)} ({', '.join(tasks)}): choose one as `task`"
         )
+    smoothed = [k for k in ("label_smoothing", "confidence_penalty") if objective.params.get(k)]
+    if DATASETS[data.name].continuous and (OBJECTIVES[objective.name].classes or smoothed):
+        what = " with ".join([f"objective `{objective.name}`", *smoothed[:1]])
+        raise ValueError(f"{what} needs classes; data set `{data.name}` has a continuous Y")
     way = WEIGHTINGS[weighting.name]
     losses = OBJECTIVES[objective.name].losses_of(tasks if way.each_task else ())
     least, most = way.losses
@@ -174,6 +178,11 @@ def check_combination(
         raise ValueError(
             f"weighting.task_weights: should be {max(1, len(tasks))}, one a task; "
             f"found {list(weights)}"
+        )
+    if chosen.get("gradient") == "latent" and OBJECTIVES[objective.name].greedy:
+        raise ValueError(
+            f"weighting.gradient: should be parameters for objective `{objective.name}`, whose "
+            "frozen layers let no gradient through to the encoder's output; found latent"
         )
     if chosen.get("gradient") == "latent" and chosen.get("over") == "all":
         raise ValueError(

@@ -1,5 +1,6 @@
 """A tracker that nothing keeps waiting: trials go to a journal, and from there to a store."""
 
+import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -28,6 +29,10 @@ class JournalReader:
     def sweeps(self) -> list[SweepInfo]:
         return self._store.sweeps()
 
+    def alive(self, sweep_id: str) -> bool:
+        # One that closes a sweep beats no more; its lock goes when its process does.
+        return self._store.alive(sweep_id) or self._held(sweep_id)
+
     def ruler(self, sweep_id: str) -> Ruler | None:
         return self._store.ruler(sweep_id)
 
@@ -50,6 +55,17 @@ class JournalReader:
 
     def _read(self, sweep_id: str) -> Iterator[Ended]:
         return read(self._path(sweep_id))
+
+    def _held(self, sweep_id: str) -> bool:
+        """Whether a process on this machine has the journal open."""
+        try:
+            with self._path(sweep_id).with_suffix(".lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def _path(self, sweep_id: str) -> Path:
         return self._folder / f"{sweep_id}.jsonl"

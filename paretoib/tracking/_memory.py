@@ -1,5 +1,6 @@
 """A tracker that forgets: for tests, and for sweeps that nobody needs to see again."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -7,6 +8,7 @@ from uuid import uuid4
 from paretoib.records import Front, Status, SweepInfo, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking._find import check_same_ruler, no_trial, not_found, pick
+from paretoib.tracking._presence import silent
 from paretoib.tracking._tracker import Ended, History, Picture, Ruler
 
 
@@ -15,6 +17,7 @@ class _Sweep:
     info: SweepInfo
     ruler: Ruler | None = None
     cancelled: bool = False
+    sign: float | None = None
     ended: dict[str, Ended] = field(default_factory=dict)
     front: Front | None = None
     pictures: tuple[Picture, ...] = ()
@@ -47,14 +50,19 @@ class MemoryTracker:
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         sweep = self._get(sweep_id)
         check_same_ruler(sweep.ruler or ruler, ruler)
-        sweep.ruler, sweep.cancelled = ruler, False
+        sweep.ruler, sweep.cancelled, sweep.sign = ruler, False, time.time()
         sweep.info = sweep.info.model_copy(update={"status": "running"})
 
     def beat(self, sweep_id: str) -> bool:
-        return self._get(sweep_id).cancelled
+        sweep = self._get(sweep_id)
+        sweep.sign = time.time()
+        return sweep.cancelled
 
     def cancel(self, sweep_id: str) -> None:
         self._get(sweep_id).cancelled = True
+
+    def alive(self, sweep_id: str) -> bool:
+        return not silent(self._get(sweep_id).sign)
 
     def ruler(self, sweep_id: str) -> Ruler | None:
         return self._get(sweep_id).ruler

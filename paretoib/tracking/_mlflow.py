@@ -68,9 +68,10 @@ class MLflowTracker(MLflowReader):
         self._writing: dict[str, _Writing] = {}
 
     @plainly
-    def create(self, spec: SweepSpec) -> SweepInfo:
+    def create(self, spec: SweepSpec, marks: Mapping[str, str] | None = None) -> SweepInfo:
+        """A new sweep, running; `marks` are tags that it has from the first moment."""
         experiment_id = self._experiment(spec.data.name)
-        tags = {**layout.sweep_tags(spec), **_source()}
+        tags = {**layout.sweep_tags(spec), **_source(), **(marks or {})}
         run = self._client.create_run(experiment_id, run_name=spec.name, tags=tags)
         sweep_id = run.info.run_id
         described = note(spec, experiment_id, sweep_id)

@@ -17,6 +17,7 @@ from mlflow.tracking.client import MlflowClient
 from paretoib.errors import NotFoundError, StoreAwayError, StoreError
 from paretoib.records import Status, SweepInfo, TrialRecord
 from paretoib.tracking import _layout as layout
+from paretoib.tracking import _presence as presence
 from paretoib.tracking._failures import passes, reason
 from paretoib.tracking._find import no_trial, not_found, pick
 from paretoib.tracking._quiet import quieten
@@ -76,6 +77,10 @@ class MLflowReader:
     @plainly
     def sweeps(self) -> list[SweepInfo]:
         return [info_of(run) for run in self._sweeps()]
+
+    @plainly
+    def alive(self, sweep_id: str) -> bool:
+        return not presence.silent(presence.last_sign(self._run(sweep_id).data.tags))
 
     @plainly
     def ruler(self, sweep_id: str) -> Ruler | None:

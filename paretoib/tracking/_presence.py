@@ -13,7 +13,7 @@ from paretoib.tracking._tracker import BEAT_EVERY
 
 _WRITER = "mlflow.paretoib.writer"
 _CANCEL = "mlflow.paretoib.cancel"
-_GONE = 4 * BEAT_EVERY  # seconds without a sign of life
+GONE = 4 * BEAT_EVERY  # seconds without a sign of life
 
 CANCELLED = {_CANCEL: "true"}
 NOT_CANCELLED = {_CANCEL: ""}
@@ -31,13 +31,19 @@ def last_sign(tags: Tags) -> float | None:
     return float(writer["alive"]) if writer else None
 
 
+def silent(sign: float | None) -> bool:
+    """Whether a writer whose last sign of life this is has given none for a while."""
+    # One that has never given any may wait for its turn.
+    return sign is not None and abs(time.time() - sign) > GONE
+
+
 def elsewhere(tags: Tags) -> str | None:
     """Who writes the sweep on another machine, if there was a sign of life a moment ago."""
     writer = json.loads(tags.get(_WRITER, "{}"))
     if not writer or writer["host"] == socket.gethostname():
         return None
     age = abs(time.time() - writer["alive"])
-    if age > _GONE:
+    if age > GONE:
         return None
     return f"process {writer['process']} on {writer['host']}, alive {age:.0f} s ago"
 

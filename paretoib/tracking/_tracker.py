@@ -53,6 +53,12 @@ class Reader(Protocol):
     def sweeps(self) -> list[SweepInfo]:
         """All sweeps, newest first."""
 
+    def alive(self, sweep_id: str) -> bool:
+        """False where the sweep's writer has given no sign of life for a while.
+
+        True before its first one, as it may wait for its turn.
+        """
+
     def ruler(self, sweep_id: str) -> Ruler | None:
         """The ruler, or None while the sweep has not begun."""
 

@@ -15,9 +15,11 @@ class UI:
     """MLflow's pages: their address, and what serves them there.
 
     `command` is empty where the configured server does so already; `environment` is a whole one.
+    `uri` is for programs: it may hold the password that `address` has not.
     """
 
     address: str
+    uri: str
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] | None = None
 
@@ -26,7 +28,7 @@ def ui(port: int = PORT, uri: str | None = None) -> UI:
     """The pages over a store, the configured one unless `uri` is given: on loopback."""
     uri = uri or tracking_uri()
     if is_server(uri):
-        return UI(shown(uri).rstrip("/"))
+        return UI(shown(uri).rstrip("/"), uri)
     names = ("127.0.0.1", "localhost")
     options = {
         "--host": "127.0.0.1",
@@ -43,6 +45,7 @@ def ui(port: int = PORT, uri: str | None = None) -> UI:
     }
     return UI(
         address=f"http://127.0.0.1:{port}",
+        uri=f"http://127.0.0.1:{port}",
         command=(
             *(sys.executable, "-m", "mlflow", "server", "--no-serve-artifacts"),
             *(word for option in options.items() for word in option),

@@ -109,7 +109,8 @@ class Pack:
         return estimates
 
     def _stages(self) -> int:
-        layers = len(getattr(self.stack.head, "widths", ())) if self.objective.greedy else 1
+        row = OBJECTIVES[self.specs[0].objective.name]
+        layers = len(getattr(self.stack.head, "widths", ())) if row.greedy else 1
         epochs = self.specs[0].training.epochs
         if epochs < layers:
             raise SpecError(
@@ -228,7 +229,7 @@ class Pack:
     def gradients(self, batch: Batch) -> Step:
         """The gradients of one batch, and what they were made of."""
         with self._precision():
-            raw = self.stack.map(lambda encoder, _, x: encoder(x), batch.x)
+            raw = self.stack.map(lambda encoder, _, x: encoder(x).float(), batch.x)
 
         def losses_of(raw: Tensor) -> Losses:
             with self._precision():
@@ -242,11 +243,14 @@ class Pack:
     def _losses(
         self, _: Any, head: Any, raw: Tensor, noise: Tensor, y: Tensor, hyper: Any
     ) -> Losses:
-        return self.objective.losses(head(raw.float(), noise), y, hyper)
+        output = head(raw, noise)
+        # The network in mixed precision, information in single: its terms nearly cancel.
+        with self._precision(mixed=False):
+            return self.objective.losses(output, y, hyper)
 
-    def _precision(self) -> AbstractContextManager[Any]:
+    def _precision(self, *, mixed: bool = True) -> AbstractContextManager[Any]:
         if self.specs[0].training.precision == "bf16":
-            return torch.autocast(self.device.type, torch.bfloat16)
+            return torch.autocast(self.device.type, torch.bfloat16, enabled=mixed)
         return nullcontext()
 
 

@@ -6,6 +6,7 @@ from math import ceil, prod
 
 import torch
 
+from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.models._model import build_model
 from paretoib.objectives import OBJECTIVES
@@ -22,12 +23,16 @@ def capacity(spec: TrialSpec, shape: tuple[int, ...], device: str, *, share: flo
 
     A share of a GPU has as much of its memory and of its room for work.
     """
-    if device.startswith("cuda"):
-        fit = min(_GPU_TRIALS, _GPU_PARAMETERS // _parameters(spec, shape))
-        return max(1, int(fit * share))
-    if not MODELS[spec.model.name].stack_on_cpu:
+    on_gpu = device.startswith("cuda")
+    if not (on_gpu or MODELS[spec.model.name].stack_on_cpu):
         return 1
-    return max(1, min(_CPU_TRIALS, _CPU_PARAMETERS // _parameters(spec, shape)))
+    try:
+        size = _size(spec, shape)
+    except SpecError:
+        return 1  # The worker says so of this trial alone.
+    if on_gpu:
+        return max(1, int(min(_GPU_TRIALS, _GPU_PARAMETERS // size) * share))
+    return max(1, min(_CPU_TRIALS, _CPU_PARAMETERS // size))
 
 
 def plan_packs(
@@ -55,7 +60,8 @@ def plan_packs(
     return sorted(packs, key=lambda pack: -len(pack) * pack[0].training.epochs)
 
 
-def _parameters(spec: TrialSpec, shape: tuple[int, ...]) -> int:
+def _size(spec: TrialSpec, shape: tuple[int, ...]) -> int:
+    """Parameters, and the samples that a step draws: binary layers have many of few."""
     with torch.device("meta"):
         model = build_model(
             spec.model.name,
@@ -64,5 +70,7 @@ def _parameters(spec: TrialSpec, shape: tuple[int, ...]) -> int:
             classes=1,
             target_dim=None,
             noise=OBJECTIVES[spec.objective.name].noise_of(spec.objective.params),
+            draws=spec.objective.params.get("draws", 1),
         )
-    return sum(prod(p.shape) for p in model.parameters())
+    samples = spec.training.batch_size * model.head.training_noise
+    return samples + sum(prod(p.shape) for p in model.parameters())

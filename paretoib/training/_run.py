@@ -72,7 +72,7 @@ def run_trials(
         data = specs[0].data
         dataset = load_dataset(data.name, data.params, folder=folder).to(on)
         this = _Run(Pack(specs, dataset, on), checkpoint, started)
-        with useful_threads(specs[0].model.name, this.pack.stack):
+        with useful_threads(specs[0], this.pack.stack):
             this.train(at, on_rung, limit_seconds)
         records = this.records()
         if checkpoint:

@@ -25,7 +25,7 @@ function parsed(field) {
   if (field.type === "number") return Number(text);
   if ("json" in field.dataset) return JSON.parse(text);
   if ("list" in field.dataset) {
-    const parts = text.replace(/^\[|\]$/g, "").split(",").map((part) => part.trim());
+    const parts = text.replace(/^\[|\]$/g, "").split(",").map((part) => part.trim()).filter(Boolean);
     return parts.map((part) => (Number.isNaN(Number(part)) ? part : Number(part)));
   }
   return text;
@@ -109,18 +109,23 @@ function listing(form) {
   };
   form.addEventListener("change", update);
   update();
-  const again = async () => {
-    if ("live" in $("#sweeps").dataset && !document.hidden) {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const fresh = $("#sweeps", page);
-      if (!fresh) return location.reload();
-      for (const box of $$("input:checked", form)) {
-        const same = $(`input[name=${box.name}][value="${box.value}"]`, fresh);
-        if (same) same.checked = true;
-      }
-      if (!form.contains(document.activeElement)) $("#sweeps").replaceWith(fresh);
+  const refresh = async () => {
+    if (!("live" in $("#sweeps").dataset) || document.hidden) return;
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (answer.status === 401) return location.reload();
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = $("#sweeps", page);
+    if (!fresh) return location.reload();
+    for (const box of $$("input:checked", form)) {
+      const same = $(`input[name=${box.name}][value="${box.value}"]`, fresh);
+      if (same) same.checked = true;
     }
+    if (!form.contains(document.activeElement)) $("#sweeps").replaceWith(fresh);
+  };
+  const again = async () => {
+    // A service that is away or full may answer the next time.
+    await refresh().catch(() => {});
     setTimeout(again, 2000);
   };
   setTimeout(again, 2000);

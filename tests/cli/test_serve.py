@@ -244,7 +244,7 @@ def test_the_parts_know_nothing_of_another_service(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PARETOIB_TOKEN", "another's")
     settings.cache_clear()
     addresses = dict.fromkeys(("service", "mlflow", "ray"), "http://127.0.0.1:1")
-    environment = _parts._environment(addresses, True, {})
+    environment = _parts._environment(addresses, addresses["mlflow"], True, {})
     settings.cache_clear()
     assert {"PARETOIB_SERVER", "PARETOIB_TOKEN"}.isdisjoint(environment)
     assert "PARETOIB_STORE" in environment

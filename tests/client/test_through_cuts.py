@@ -211,17 +211,19 @@ def test_another_kind_of_server_is_told_from_ours(
 
 
 def test_a_resumed_sweep_is_followed_to_its_end(server: Callable[..., Scripted]) -> None:
-    """From the service's answer on; without a front, where it was cancelled before any trial."""
+    """From the service's answer on; without a front, where none had ended, but with why."""
     standing = {"status": "interrupted", "trials": TRIALS, "hypervolume": None}
     scripted = server(
         Answer(json.dumps(SWEEP), status=202),
         stream(told("progress", 0, standing) + told("end", 0, {"status": "interrupted"})),
+        Answer(json.dumps({**SWEEP, "status": "interrupted", "reason": "no such data"})),
         Answer(json.dumps({"detail": "no ended trial"}), status=404, kind=PROBLEM),
     )
     seen: list[Progress] = []
     info = SweepInfo.from_document(INFO)
     assert Client(scripted.address).resume(info, on_progress=seen.append) is None
-    assert [now.sweep.status for now in seen] == ["running", "interrupted"]
+    assert [now.sweep.status for now in seen] == ["running", "interrupted", "interrupted"]
+    assert [now.ended for now in seen] == [None, None, "no such data"]
     path = f"/sweeps/{INFO['id']}"
-    asked = [f"POST {path}/resume", f"GET {path}/events", f"GET {path}/front"]
+    asked = [f"POST {path}/resume", f"GET {path}/events", f"GET {path}", f"GET {path}/front"]
     assert [line for line, _ in scripted.asked] == asked

@@ -17,6 +17,7 @@ from paretoib.fronts import build_front
 from paretoib.records import Metrics, Reference, TrialRecord
 from paretoib.specs import SweepSpec, TrialSpec
 from paretoib.tracking import (
+    BEAT_EVERY,
     Ended,
     JournalTracker,
     MemoryTracker,
@@ -398,3 +399,26 @@ def test_a_sweeps_writer_hears_that_it_is_to_end(reopen: Open) -> None:
     again = reopen()
     again.begin(sweep.id, RULER)
     assert not again.beat(sweep.id)
+
+
+def test_a_writer_that_gives_no_sign_of_life_is_gone(
+    reopen: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a few beats without one; not before its first, and no longer once it beats again."""
+    clock, tracker = time.time(), reopen()
+    sweep = tracker.create(spec())
+    monkeypatch.setattr(time, "time", lambda: clock)
+    clock += 100 * BEAT_EVERY
+    assert tracker.alive(sweep.id)
+    tracker.begin(sweep.id, RULER)
+    clock += 2 * BEAT_EVERY
+    assert tracker.alive(sweep.id)
+    clock += 3 * BEAT_EVERY
+    # A journal's lock tells of one that is deaf, on this machine.
+    assert tracker.alive(sweep.id) == isinstance(tracker, JournalTracker)
+    again = reopen()
+    assert not again.alive(sweep.id)
+    again.beat(sweep.id)
+    assert again.alive(sweep.id)
+    with pytest.raises(NotFoundError):
+        tracker.alive("0" * 32)

@@ -122,6 +122,13 @@ def test_the_examples_values_are_the_defaults(
     assert read_compose(secrets) == read_compose(filled)
 
 
+def test_what_is_not_yet_in_mlflow_outlives_the_head(services: dict[str, Any]) -> None:
+    """The journal lies on a volume."""
+    journal = services["ray"]["environment"]["PARETOIB_JOURNAL"]
+    targets = [str(volume).split(":")[1] for volume in services["ray"]["volumes"]]
+    assert any(journal.startswith(f"{target}/") for target in targets)
+
+
 def test_the_service_knows_what_it_is_told(
     services: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

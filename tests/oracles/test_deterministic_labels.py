@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from paretoib.objectives._vib import squared as in_square_bits
 from paretoib.weighting._linear import Linear
 
 INPUTS, CLASSES, STARTS, STEPS = 8, 4, 6, 800
@@ -37,7 +38,7 @@ def plane(logits: Tensor) -> tuple[Tensor, Tensor]:
 def optima(betas: Sequence[float], *, squared: bool) -> list[tuple[float, float]]:
     """(rate, bits lost) of the best of some starts, for each β.
 
-    The functional is lost + β rate, or lost + β rate², weighed by the library's `Linear`.
+    The functional is lost + β rate, or lost + β rate², by the library's `squared` and `Linear`.
     """
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(
@@ -47,7 +48,8 @@ def optima(betas: Sequence[float], *, squared: bool) -> list[tuple[float, float]
     adam = torch.optim.Adam([logits], lr=0.5)
     for _ in range(STEPS):
         rate, relevance = plane(logits)
-        losses = torch.stack([2 - relevance, rate.square() if squared else rate], dim=1)
+        lost, nats = (2 - relevance) * math.log(2), rate * math.log(2)
+        losses = torch.stack([lost, in_square_bits(nats) if squared else nats], dim=1)
         values = (Linear()(losses.detach(), None, {"beta": beta}).step * losses).sum(1)
         adam.zero_grad()
         values.sum().backward()

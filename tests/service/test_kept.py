@@ -3,9 +3,12 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from service import _library
 from service._kept import Kept
 
 
@@ -68,3 +71,29 @@ def test_the_least_lately_used_goes_when_there_is_no_room() -> None:
     assert value("d", 100) == "d" * 100
     assert made[-1] == "d"
     assert made.count("d") == 1
+
+
+def test_snapshots_are_kept_by_their_trials_not_their_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a sweep that grows the old versions go; many small ones stay, also such without trials."""
+    monkeypatch.setattr(_library, "_RECORDS", 100)
+    library = _library.Library("")
+    read = []
+
+    def look(version: int, trials: int) -> None:
+        def make(row: Any) -> Any:
+            read.append(row.version)
+            return SimpleNamespace(records=(None,) * trials)
+
+        monkeypatch.setattr(library, "_read", make)
+        library.snapshot(SimpleNamespace(version=version))  # type: ignore[arg-type]
+
+    for version in (*range(50), *range(50)):
+        look(version, 1)
+    assert read == list(range(50))
+    look(50, 60)
+    look(51, 61)  # no room for both
+    look(51, 61)
+    look(50, 60)
+    assert read == [*range(50), 50, 51, 50]

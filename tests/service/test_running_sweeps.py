@@ -140,8 +140,8 @@ def test_a_request_that_was_cut_off_is_finished_by_its_repetition(
     from service._store import Store
 
     store = Store(f"sqlite:///{cluster.store}/mlflow.db")
-    sweep = store.create(SweepSpec.from_document({**SMALL, "name": "cut off"})).id
-    store.submitted(sweep, hashlib.sha256(b"writer\nagain").hexdigest())
+    spec = SweepSpec.from_document({**SMALL, "name": "cut off"})
+    sweep = store.make(spec, hashlib.sha256(b"writer\nagain").hexdigest())
     with serve_cluster() as served, served.client() as client:
         again = submit(client, {**SMALL, "name": "cut off"}, **{"Idempotency-Key": "again"})
         assert again.json()["id"] == sweep

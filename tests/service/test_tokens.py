@@ -1,11 +1,14 @@
 """Tokens and their rate."""
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from paretoib.errors import ParetoIBError
 from service import Token
+from service.__main__ import main
 from service._settings import ServiceSettings, service_settings
 from service._tokens import Rate, digest, new_token, owner
 
@@ -81,3 +84,28 @@ def test_without_tokens_it_listens_on_loopback_alone(host: str) -> None:
     ServiceSettings(auth=False, host="::1")
     with pytest.raises(ValueError, match="loopback"):
         ServiceSettings(auth=False, host=host)
+
+
+@pytest.mark.parametrize("words", [("a b", "admin"), ("a:b",), ("",), ("a,b", "read"), ("a", "")])
+def test_no_token_is_made_that_the_settings_would_refuse(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was given is told, and nothing that looks like a token."""
+    monkeypatch.setattr(sys, "argv", ["service", "token", *words])
+    assert main() == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith(f"found {words[0]}:{words[1] if len(words) > 1 else 'read+write'}\n")
+
+
+def test_a_token_that_is_made_can_be_used(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second line is the setting, the first what its owner shows."""
+    monkeypatch.setattr(sys, "argv", ["service", "token", "b.c-1"])
+    assert main() == 0
+    token, line = capsys.readouterr().out.split()
+    monkeypatch.setenv("PARETOIB_SERVICE_TOKENS", line)
+    found = owner(token, service_settings().tokens)
+    assert found is not None
+    assert (found.name, found.scopes) == ("b.c-1", ("read", "write"))

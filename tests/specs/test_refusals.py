@@ -118,6 +118,7 @@ def test_values_out_of_range(document: Any, message: str) -> None:
         (None, "should be a mapping of fields; found None"),
         ({"data": 3}, "data: should be a name or a mapping with a `name`; found 3"),
         ({"model": {"latent": 3}}, "model: should be a name or a mapping with a `name`; found {"),
+        ({"data": {"name": []}}, "data: should be a name or a mapping with a `name`; found {"),
         (
             {"weighting": {"name": ["mib"]}},
             "weighting: should be a name or a mapping with a `name`",
@@ -143,6 +144,26 @@ def test_documents_of_another_shape(document: Any, message: str) -> None:
         (
             VIB | {"data": "gaussian", "model": "resnet18"},
             "model `resnet18` takes inputs of kind image; data set `gaussian` has kind vector",
+        ),
+        (
+            {"method": "categorical", "data": "gaussian"},
+            "objective `categorical` needs classes; data set `gaussian` has a continuous Y",
+        ),
+        (
+            {
+                "method": "deterministic",
+                "data": "gaussian",
+                "objective": {"name": "deterministic", "label_smoothing": 0.1},
+            },
+            "objective `deterministic` with label_smoothing needs classes; data set `gaussian`",
+        ),
+        (
+            VIB | {"data": "gaussian", "search": "pymoo-nsga2", "objectives": ["rate", "error"]},
+            "objectives: should be without error, as Y of data set `gaussian` is continuous",
+        ),
+        (
+            {"objective": "imb_greedy", "weighting": {"name": "mib", "gradient": "latent"}},
+            "weighting.gradient: should be parameters for objective `imb_greedy`, whose frozen",
         ),
         (
             {"weighting": {"name": "mib", "gradient": "latent", "over": "all"}},

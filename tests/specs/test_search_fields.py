@@ -143,10 +143,9 @@ def test_every_method_has_a_space_for_every_search(method: str, search: str) -> 
         low, high = OBJECTIVES[spec.objective.name].betas
         assert spec.space == {"weighting.beta": Range(low=low, high=high)}
     else:
-        starts = {
-            f"model.{n}" for n in ("initial_scale", "initial_noise") if n in spec.model.params
-        }
-        assert {*starts, "training.epochs"} <= set(spec.space)
+        learned = OBJECTIVES[spec.objective.name].noise in ("learned", "scale")
+        assert {"model.initial_scale", "training.epochs"} <= set(spec.space)
+        assert ("model.initial_noise" in spec.space) == learned
     assert driver(spec).ask(1000)
 
 

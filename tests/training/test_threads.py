@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from paretoib.models._model import build_model
+from paretoib.specs import SweepSpec
 from paretoib.training._stack import stack
 from paretoib.training._threads import useful_threads
 
@@ -33,12 +34,16 @@ def test_threads_go_with_the_pack(
     model: str, fields: dict[str, Any], trials: int, threads: int
 ) -> None:
     """One where there is little to share out; convolutions always have much. Then all again."""
-    from paretoib.models import MODELS
-
-    defaults = {param.name: param.default for param in MODELS[model].params}
     shape = (3, 32, 32) if model == "cnn" else (1, 8, 8)
-    options = {"shape": shape, "classes": 10, "target_dim": None, "noise": "learned"}
-    models = [build_model(model, defaults | fields, **options) for _ in range(trials)]
-    with useful_threads(model, stack(models)):
+    options: dict[str, Any] = {
+        "shape": shape,
+        "classes": 10,
+        "target_dim": None,
+        "noise": "learned",
+    }
+    document = {"method": "vib", "data": "cifar10", "model": {"name": model, **fields}}
+    spec = SweepSpec.from_document(document).template
+    models = [build_model(model, spec.model.params, **options) for _ in range(trials)]
+    with useful_threads(spec, stack(models)):
         assert torch.get_num_threads() == threads
     assert torch.get_num_threads() == 2
