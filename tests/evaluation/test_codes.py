@@ -140,3 +140,13 @@ def test_no_layers_bound_is_above_that_of_the_first(monkeypatch: pytest.MonkeyPa
     assert below is not None
     assert float(last.upper) == float(below.upper) < 0.3
     assert float(last.lower) == 0  # as nothing but the path itself is known
+
+
+def test_states_of_one_input_alone_leave_the_rate_finite() -> None:
+    """Nobody else has them, so neither the others' mean nor a fitted marginal covers them."""
+    p = torch.eye(8, 16, dtype=torch.float64)
+    elsewhere = torch.zeros(16, dtype=torch.float64)
+    elsewhere[8:] = 1 / 8
+    bounds = discrete_rate_bounds(p, (elsewhere,), complete=False)
+    assert float(bounds.lower) == pytest.approx(math.log(8))
+    assert float(bounds.upper) == pytest.approx(math.log(16))
