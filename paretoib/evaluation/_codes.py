@@ -83,8 +83,8 @@ def discrete_rate_bounds(
     """Both bounds from p(z|x_i) over all S states, N ≥ 2, with no sampling of z.
 
     Lower: I(X;Z) were there no other inputs than these. Upper: the least of E KL(p(z|x_i) ‖ q) for
-    q the mean of all other inputs', and for each marginal. Where the inputs are `complete`, the
-    lower one is I(X;Z), and the upper one too.
+    q the mean of all other inputs', for each marginal, and log S. Where the inputs are `complete`,
+    the lower one is I(X;Z), and the upper one too.
     """
     count = len(p)
     mean = p.mean(0)
@@ -98,14 +98,14 @@ def discrete_rate_bounds(
     if complete:
         return RateBounds(lower, lower, torch.zeros_like(lower))
     others = (count * mean - p).clamp_min(0) / (count - 1)
-    # Also that of all states alike, as a state may be one input's alone.
-    uniform = torch.full_like(mean, 1 / len(mean))
-    samples = torch.stack([divergence(q) for q in (others, *marginals, uniform)])
+    samples = torch.stack([divergence(others), *(divergence(q) for q in marginals)])
     upper, tightest = samples.mean(-1).min(0)
     errors = samples.std(-1) / math.sqrt(count)
-    return RateBounds(
-        lower, torch.maximum(upper, lower), errors.gather(0, tightest.unsqueeze(0)).squeeze(0)
-    )
+    error = errors.gather(0, tightest.unsqueeze(0)).squeeze(0)
+    # H(Z) is no more, and is what is left where a state is one input's alone.
+    most = torch.full_like(upper, math.log(p.shape[-1]))
+    error = torch.where(upper < most, error, torch.zeros_like(error))
+    return RateBounds(lower, torch.minimum(torch.maximum(upper, lower), most), error)
 
 
 def discrete_information(
