@@ -36,7 +36,7 @@ class Readiness(BaseModel):
     ray: State
 
 
-@router.get("/healthz", summary="Whether the process is there")
+@router.get("/healthz", summary="Whether the process is there", responses=documented(400))
 async def healthz() -> Health:
     """Needs no token and asks nobody."""
     return Health()

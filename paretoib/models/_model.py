@@ -113,7 +113,9 @@ class Head(nn.Module):
 
 def _decoded(decoder: nn.Module, z: Float[Tensor, "*P B K"]) -> Float[Tensor, "*P B F"]:
     """Of all samples in one batch, as batch norm needs them."""
-    features: Tensor = decoder(z.reshape(-1, z.shape[-1])).float()
+    features: Tensor = decoder(z.reshape(-1, z.shape[-1]))
+    if features.dtype == torch.bfloat16:
+        features = features.float()  # What is made of them is not in mixed precision.
     return features.unflatten(0, z.shape[:-1])
 
 

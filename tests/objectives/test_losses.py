@@ -66,11 +66,11 @@ def test_compression_vanishes_at_the_prior_alone(output: Output, y: Tensor) -> N
 
 
 def test_vib_squared_is_the_square_of_vib_in_bits(output: Output, y: Tensor) -> None:
-    """(E KL / ln 2)², the square of the mean and not the mean of squares."""
+    """ln 2 · (E KL / ln 2)², the square of the mean and not the mean of squares."""
     hyper = {"prior_width": torch.tensor(0.7)}
     prediction, nats = VIB().losses(output, y, hyper)
     same, squared = VIBSquared().losses(output, y, hyper)
-    assert float(squared) == pytest.approx((float(nats) / math.log(2)) ** 2)
+    assert float(squared) == pytest.approx(float(nats) ** 2 / math.log(2))
     assert float(same) == float(prediction)
 
 

@@ -74,11 +74,11 @@ def test_it_knows_distances_in_units_of_the_noise_alone(draw: Draw) -> None:
 
 
 def test_the_square_is_in_bits(noisy: Callable[..., Output], draw: Draw) -> None:
-    """(bound / ln 2)²; the prediction is the same."""
+    """ln 2 · (bound / ln 2)²; the prediction is the same."""
     output, y = noisy(draw(9, 3), 1.0), torch.arange(9) % 3
     prediction, nats = NIB().losses(output, y, {})
     same, squared = NIBSquared().losses(output, y, {})
-    assert float(squared) == pytest.approx((float(nats) / math.log(2)) ** 2)
+    assert float(squared) == pytest.approx(float(nats) ** 2 / math.log(2))
     assert float(same) == float(prediction)
 
 
