@@ -177,7 +177,9 @@ def test_a_second_one_shows_the_first(serving: Serving) -> None:
     assert code == 0
     assert json.loads(out) == {**serving.document, "tokens": {}}
     assert err == f"runs already, as process {serving.process.pid}, which has shown the tokens\n"
-    assert set(processes(serving.state)) <= before
+    now = processes(serving.state)
+    # Ray has more or fewer idle workers as it sees fit.
+    assert all(b"/default_worker.py" in now[p] or b"ray::" in now[p] for p in now.keys() - before)
 
 
 def test_sigterm_ends_all_of_it(serving: Serving) -> None:
