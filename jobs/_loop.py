@@ -5,8 +5,9 @@ import logging
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class Packs(Searcher):
         on_records: OnRecords,
         *,
         ended: Ended,
-        batch: int,
+        batches: Iterator[int],
         trial_seconds: float | None,
         common: dict[str, Any],
     ) -> None:
@@ -75,7 +76,7 @@ class Packs(Searcher):
         self._plan = plan
         self._on_records = on_records
         self._ended = ended
-        self._batch = batch
+        self._batches = batches
         self._trial_seconds = trial_seconds
         self._common = common
         self._queue: deque[_Attempt] = deque()
@@ -86,7 +87,7 @@ class Packs(Searcher):
         if self._ended():
             return None if self._in_flight else Searcher.FINISHED
         if not self._queue:
-            packs = self._plan(self._driver.ask(self._batch))
+            packs = self._plan(self._driver.ask(next(self._batches)))
             self._queue.extend(_Attempt(pack) for pack in packs)
         if not self._queue:
             # A pack in flight may yet come back, to be split.
@@ -178,7 +179,7 @@ def run_packs(
             plan,
             on_records,
             ended=ended,
-            batch=ASKED * workers.count,
+            batches=_batches(workers),
             trial_seconds=spec.trial_seconds,
             common={
                 "threads": workers.cpus,
@@ -208,3 +209,14 @@ def run_packs(
             tuner.fit()
         except _Unwritten as unwritten:
             raise unwritten.error from None
+
+
+def _batches(workers: Workers) -> Iterator[int]:
+    """How many trials the driver is asked for, each time.
+
+    At first one for each worker, so that a sweep soon has points to show, or errors; but not on
+    GPUs, where a single trial takes as long as a pack.
+    """
+    full = ASKED * workers.count
+    first = full if workers.device.startswith("cuda") else workers.count
+    return chain([first], repeat(full))

@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice, repeat
 from typing import Any
 
 import pytest
 from ray.tune.search import Searcher
 
-from jobs._loop import RETRIES, Packs, _Unwritten
+from jobs._cluster import Workers
+from jobs._loop import RETRIES, Packs, _batches, _Unwritten
 from jobs._worker import failed_record, run_pack
 from paretoib.errors import OutOfMemoryError, StoreError
 from paretoib.records import TrialRecord
@@ -41,7 +43,7 @@ def loop(
         lambda trials: [list(trials)] if trials else [],
         on_records or taken.extend,
         ended=ended,
-        batch=100,
+        batches=repeat(100),
         trial_seconds=trial_seconds,
         common={"device": "cpu"},
     )
@@ -59,6 +61,13 @@ def ok(trials: Sequence[TrialSpec]) -> dict[str, Any]:
     """What a worker reports."""
     records = [TrialRecord(trial=t.key, spec=t.document, status="finished") for t in trials]
     return {"records": [record.to_json() for record in records]}
+
+
+@pytest.mark.parametrize(("device", "first"), [("cpu", 3), ("cuda", 768)])
+def test_a_sweep_begins_with_a_trial_for_each_worker(device: str, first: int) -> None:
+    """So that its first points come soon; not on GPUs, where one takes as long as many."""
+    workers = Workers(count=3, cpus=1, gpus=float(device == "cuda"), device=device)
+    assert list(islice(_batches(workers), 3)) == [first, 768, 768]
 
 
 def test_a_lost_pack_comes_back_whole_then_apart() -> None:

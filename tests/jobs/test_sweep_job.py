@@ -77,7 +77,7 @@ def test_a_sweep_is_taken_up_where_it_stood(cluster: dict[str, str], tmp_path: P
     ended = job()
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
     records = tracker.records(sweep.id)
-    assert [r.spec["training"]["epochs"] for r in records] == [100_000, 2, 1]
+    assert [r.spec["training"]["epochs"] for r in records] == [100_000, 1, 2]
     assert [r.status for r in records] == ["finished"] * 3
     assert records[0].test == given.test
     assert tracker.find(sweep.id).status == "finished"

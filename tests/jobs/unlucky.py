@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,8 @@ def main() -> None:
             train_pack({**config, "notes": notes})
 
         _loop.train_pack = unlucky
+        # All at once, the first too: those with the same epochs share a pack.
+        _loop._batches = lambda _: repeat(_loop.ASKED)
         spec = SweepSpec.from_document(
             {
                 "method": "vib",
