@@ -23,6 +23,20 @@ from paretoib.settings import settings
 from paretoib.specs import METHODS, SweepSpec, parse_value
 
 
+LEAST_RATE = 0.1  # bits, where the picture begins
+PANELS = {
+    "adaptive weights": ("mib", "mib_no_adaptive", "mib_no_smooth", "mib_no_sqrted", "mgda"),
+    "a grid of β: KL, its square, pairwise bounds, MMD": (
+        *("vib", "vib_squared", "nib", "nib_squared", "vim"),
+    ),
+    "a grid of β: the terms that uib compares": (
+        *("l2", "log_var", "log_var_given_y", "dib", "ceb", "categorical"),
+    ),
+    "binary layers": ("imb_joint", "imb_greedy", "sfnn", "det"),
+    "several tasks": ("mtvib", "stvib"),
+}
+
+
 def fronts(args: argparse.Namespace) -> Iterator[Front]:
     """The front of every method's sweep, which is run where it has not been."""
     from jobs._cluster import load_ray, ray_instance
@@ -101,41 +115,68 @@ def table(found: list[Front], seeds: int) -> str:
     return "\n".join([head, *(row for _, row in sorted(rows, key=lambda row: -row[0]))])
 
 
-def draw(found: list[Front], path: Path) -> None:
-    """All fronts, of all seeds together, on one plane; the exact curve where it is known."""
+def draw(found: list[Front], seeds: int, path: Path) -> None:
+    """All fronts on one plane, a panel for each kind of method.
+
+    A line is the median over seeds of the least lost bits up to a rate, its band goes from the
+    least to the greatest of them; dots are the trials on a seed's front. Grey is the best of all
+    methods and seeds.
+    """
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 6.5), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
-    ax = figure.add_subplot()
-    colours = colormaps["tab20"].colors  # type: ignore[attr-defined]
     finite = [f for f in found if any(p.rate_bits is not None for p in f.points)]
-    finite.sort(key=lambda f: -f.hypervolume)
-    for i, front in enumerate(finite):
-        on = sorted((p for p in front.points if p.on_front), key=lambda p: p.rate_bits or 0.0)
-        ax.step(
-            [p.rate_bits for p in on],
-            [p.lost_bits for p in on],
-            where="post",
-            color=colours[i % 20],
-            marker="osD^vP*"[i % 7],
-            markersize=4,
-            linewidth=1,
-            label=front.sweep.method,
-        )
-    if exact := finite[0].exact:
-        ax.plot(exact.rate_bits, exact.lost_bits, "k:", label=f"exact ({exact.label})")
-    reference = finite[0].reference
-    ax.plot(reference.rate_bits, reference.lost_bits, "k+", markersize=10, label="reference")
-    ax.set_xscale("log")
-    ax.set_xlabel("rate I(X;Z), bits")
-    ax.set_ylabel("lost bits, H(Y) − relevance")
-    ax.set_title(f"Every method on {finite[0].sweep.dataset}")
-    ax.grid(alpha=0.25)
-    ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    panels = {
+        title: [f for f in finite if f.sweep.method in names] for title, names in PANELS.items()
+    }
+    panels = {title: fronts for title, fronts in panels.items() if fronts}
+    everything = [p for f in finite for p in f.points if p.rate_bits is not None]
+    ceiling = finite[0].label_entropy_bits
+    most = max(p.rate_bits or 0.0 for p in everything)
+    rates = np.geomspace(LEAST_RATE, 1.5 * most, 600)
+    best = attained(everything, rates, ceiling)
+
+    rows = math.ceil(len(panels) / 2)
+    figure = Figure(figsize=(12, 4.2 * rows), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).flat
+    colours = colormaps["tab10"].colors  # type: ignore[attr-defined]
+    for ax, (title, fronts) in zip(axes, panels.items(), strict=False):
+        ax.plot(rates, best, color="0.6", linewidth=3, alpha=0.6, label="best of all methods")
+        for front, colour in zip(fronts, colours, strict=False):
+            of_seeds = [of_seed(front, seed) for seed in range(seeds)]
+            curves = np.array([attained(points, rates, ceiling) for points in of_seeds])
+            ax.fill_between(rates, curves.min(0), curves.max(0), color=colour, alpha=0.15, lw=0)
+            ax.plot(rates, np.median(curves, 0), color=colour, lw=1.4, label=front.sweep.method)
+            on = [p for points in of_seeds for p in points if on_its_front(p, points)]
+            ax.plot([p.rate_bits for p in on], [p.lost_bits for p in on], ".", color=colour, ms=4)
+        if exact := finite[0].exact:
+            ax.plot(exact.rate_bits, exact.lost_bits, "k:", label=f"exact ({exact.label})")
+        ax.set_title(title, fontsize=11)
+        ax.grid(alpha=0.25)
+        ax.legend(fontsize=8, frameon=False)
+    axes[0].set_xscale("log")
+    axes[0].set_xlim(LEAST_RATE, rates[-1])
+    figure.supxlabel("rate I(X;Z), bits")
+    figure.supylabel("lost bits, H(Y) − relevance")
+    figure.suptitle(f"Every method on {finite[0].sweep.dataset}, test split, {seeds} seeds")
     figure.savefig(path)
+
+
+def attained(points: list[Point], rates: np.ndarray, ceiling: float) -> np.ndarray:
+    """The least lost bits of points up to each rate; at the rate 0 nothing is known of Y."""
+    plane = sorted((p.rate_bits or 0.0, p.lost_bits) for p in points)
+    lost = np.minimum.accumulate([ceiling, *(lost for _, lost in plane)])
+    return lost[np.searchsorted([rate for rate, _ in plane], rates, side="right")]
+
+
+def on_its_front(point: Point, points: list[Point]) -> bool:
+    """Whether none of the points has both less rate and less lost."""
+    return not any(
+        (p.rate_bits or 0.0) < (point.rate_bits or 0.0) and p.lost_bits < point.lost_bits
+        for p in points
+    )
 
 
 def main() -> None:
@@ -150,7 +191,7 @@ def main() -> None:
     args = parser.parse_args()
     found = list(fronts(args))
     args.out.mkdir(parents=True, exist_ok=True)
-    draw(found, args.out / f"methods-{args.data}.png")
+    draw(found, args.seeds, args.out / f"methods-{args.data}.png")
     print(table(found, args.seeds))
 
 
