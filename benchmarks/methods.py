@@ -22,7 +22,6 @@ from paretoib.records import Front, Point
 from paretoib.settings import settings
 from paretoib.specs import METHODS, SweepSpec, parse_value
 
-
 LEAST_RATE = 0.1  # bits, where the picture begins
 PANELS = {
     "adaptive weights": ("mib", "mib_no_adaptive", "mib_no_smooth", "mib_no_sqrted", "mgda"),

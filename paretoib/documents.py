@@ -1,6 +1,7 @@
 """Frozen documents: validated on the way in, JSON and YAML both ways, errors in one plain line."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
@@ -63,8 +64,11 @@ def plain_errors(what: str = "") -> Iterator[None]:
         raise SpecError(f"{what}{_message(error)}") from error
 
 
-# A message of pydantic's says "Input should be …"; what reads best after the field is "should …".
-_PREFIXES = ("Input should ", "Value error, ")
+# pydantic says "Input should …", "Tuple should … after validation, not 1"; after the field and
+# before the value that was found "should …" reads best.
+_SUBJECT = re.compile(r"^(\w+ (?=should )|Value error, )")
+_COUNT = re.compile(r" after validation, not \d+$")
+_LONGEST = 100  # characters of a value that is shown
 
 
 def _message(error: ValidationError) -> str:
@@ -72,14 +76,18 @@ def _message(error: ValidationError) -> str:
     first = details[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"{place}: unknown field; found value {first['input']!r}"
-    text = first["msg"]
-    for prefix in _PREFIXES:
-        if text.startswith(prefix):
-            text = ("should " if "should" in prefix else "") + text.removeprefix(prefix)
-    found = "" if first["type"] in ("missing", "value_error") else f"; found {first['input']!r}"
+        return f"{place}: unknown field; found value {_shown(first['input'])}"
+    text = _COUNT.sub("", _SUBJECT.sub("", first["msg"]))
+    found = (
+        "" if first["type"] in ("missing", "value_error") else f"; found {_shown(first['input'])}"
+    )
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     return f"{place}: {text}{found}{more}" if place else f"{text}{found}{more}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _one_line(error: Exception) -> str:

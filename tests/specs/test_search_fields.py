@@ -277,7 +277,7 @@ def test_a_search_that_needs_no_seeds_has_one() -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"objectives": ["rate"]}, "objectives: Tuple should have at least 2 items"),
+        ({"objectives": ["rate"]}, "objectives: should have at least 2 items"),
         ({"objectives": ["rate", "rate"]}, "objectives: should differ; found ['rate', 'rate']"),
         ({"objectives": ["rate", "loss"]}, "objectives.1: should be 'rate', 'lost', 'error' or"),
         ({"population": -1}, "population: should be greater than or equal to 0; found -1"),
@@ -285,7 +285,7 @@ def test_a_search_that_needs_no_seeds_has_one() -> None:
         ({"budget": {"device_seconds": -1}}, "budget.device_seconds: should be greater than 0"),
         ({"budget": {"trials": 3}}, "budget.trials: unknown field; found value 3"),
         ({"budget": 3}, "budget: should be a valid dictionary"),
-        ({"prune": {"rungs": []}}, "prune.rungs: Tuple should have at least 1 item"),
+        ({"prune": {"rungs": []}}, "prune.rungs: should have at least 1 item"),
         ({"prune": {"rungs": [0.5, 0.5]}}, "prune.rungs: should rise; found [0.5, 0.5]"),
         ({"prune": {"rungs": [1]}}, "prune.rungs.0: should be less than 1; found 1"),
         ({"prune": {"keep": 0}}, "prune.keep: should be greater than 0; found 0"),
