@@ -21,7 +21,6 @@ UNSUPPORTED = "above the hull"
 NOTHING = "no trial with a finite rate yet"
 SMALLEST_DECADE = -3
 WALL = 10  # times the reference's rate: as far as is drawn
-SYMBOLS = {"beta": "β", "mu": "μ", "prior_width": "σ"}
 
 
 @dataclass(frozen=True)
@@ -172,12 +171,6 @@ def colour_scale(points: Sequence[Point]) -> ColourScale | None:
             return ColourScale(name, positive, high, log=True)
         return ColourScale(name, low, high, log=False)
     return None
-
-
-def short_name(name: str) -> str:
-    """`weighting.beta` as β."""
-    leaf = name.rpartition(".")[2]
-    return SYMBOLS.get(leaf, leaf.replace("_", " "))
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -80,7 +80,7 @@ def test_tables_fit_into_eighty_columns(swept: Swept, run: Run) -> None:
     assert front.out == adaptive.out
     assert max(map(len, front.out.splitlines())) <= 80
     heads = [line.split() for line in front.out.splitlines() if line.split()[:1] == ["rate"]]
-    assert heads[1][1:] == ["scale", "noise", "μ", "sqrted", "epochs", "seed"]
+    assert heads[1][1:] == ["init", "noise", "μ", "sqrted", "epochs", "seed"]
     rows = [line for line in front.out.splitlines() if line.strip()[:1].isdigit()]
     points = run(store, "front", "adaptive", "--json").document["points"]
     assert len(rows) == 2 * sum(point["on_front"] for point in points)
