@@ -71,9 +71,7 @@ def without_history(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     return [r.model_copy(update={"history": {}}) for r in records]
 
 
-def test_a_new_sweep_is_running_and_found_with_its_whole_spec(
-    reopen: Open,
-) -> None:
+def test_a_new_sweep_is_running_and_found_with_its_whole_spec(reopen: Open) -> None:
     """What `create` returns is what any reader finds, spec included."""
     asked = spec(name="first β grid", grid={"learning_rate": "1e-4:1e-2:3"}, trials=0)
     created = reopen().create(asked)
