@@ -200,8 +200,10 @@ def front_caption(front: Front, axes: Plane) -> str:
         cost_words(front.cost),
     ]
     noiseless = sum(p.rate_bits is None for p in front.points)
+    stopped = sum(trial.status == "stopped" for trial in front.failed)
     for count, words in (
-        (len(front.failed), "failed"),
+        (stopped, "stopped early"),
+        (len(front.failed) - stopped, "failed"),
         (noiseless, "without a finite rate"),
         (axes.beyond(front.points), "above the picture"),
         (axes.at_wall(front.points), f"drawn at {number(axes.wall)} bits, their rates being more"),
