@@ -1,5 +1,6 @@
 """What a journal withstands: kills, torn lines, a disk that is full."""
 
+import fcntl
 import multiprocessing
 import os
 import random
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -154,6 +156,17 @@ def test_a_killed_writer_holds_nobody_up(tmp_path: Path) -> None:
     journal = JournalFile(path)
     assert journal.waiting >= 2
     journal.close()
+
+
+def test_one_who_looks_whether_a_journal_is_open_keeps_nobody_from_it(tmp_path: Path) -> None:
+    """Looking takes the lock for a moment; a writer that comes in it waits."""
+    path = tmp_path / "sweep.jsonl"
+    look = path.with_suffix(".lock").open("a+")
+    fcntl.flock(look, fcntl.LOCK_SH)
+    threading.Timer(0.05, look.close).start()
+    JournalFile(path).close()
+    assert look.closed
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_of_many_that_open_and_close_a_journal_one_has_it_at_a_time(tmp_path: Path) -> None:
