@@ -3,7 +3,7 @@
 import sys
 
 from paretoib.errors import ParetoIBError
-from service._settings import _token as parsed
+from service._settings import parsed_token
 from service._tokens import new_token
 
 _USAGE = "usage: python -m service | python -m service token NAME [read|write|read+write]"
@@ -48,7 +48,7 @@ def _token(name: str, scopes: str) -> int:
     token, sha256 = new_token()
     line = f"{name}:{scopes}:{sha256}"
     try:
-        parsed(line)
+        parsed_token(line)
     except ValueError:
         print(
             "error: NAME should be 1 to 64 letters, digits, `.`, `_` and `-`, and SCOPES read, "

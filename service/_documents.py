@@ -25,8 +25,8 @@ class Counts(Document):
 class Sweep(SweepInfo):
     """A sweep and how it stands.
 
-    `hypervolume` in bits², None before the first trial has ended. `reason`: why its job ended
-    before it began, where the job has said so.
+    `hypervolume` in bits², None before the first trial has ended. `reason`: why it was interrupted,
+    where its job has said so.
     """
 
     started: datetime

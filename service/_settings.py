@@ -56,7 +56,7 @@ class ServiceSettings(BaseSettings):
     @field_validator("tokens", mode="before")
     @classmethod
     def _tokens(cls, value: object) -> object:
-        return [_token(text) for text in _words(value)] if isinstance(value, str) else value
+        return [parsed_token(text) for text in _words(value)] if isinstance(value, str) else value
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
@@ -85,7 +85,8 @@ def service_settings() -> ServiceSettings:
         raise ParetoIBError(where + first["msg"].removeprefix("Value error, ")) from error
 
 
-def _token(text: str) -> dict[str, object]:
+def parsed_token(text: str) -> dict[str, object]:
+    """The parts of `NAME:SCOPES:SHA256`; `ValueError` for what is not that."""
     if not (found := _TOKEN.fullmatch(text)):
         raise ValueError("a token should be NAME:SCOPES:SHA256, SCOPES read, write or read+write")
     return {**found.groupdict(), "scopes": found["scopes"].split("+")}

@@ -78,7 +78,8 @@ def _row(run: Any) -> Row:
         ended=_time(run.info.end_time / 1000) if run.info.end_time else None,
         trials=_counts(info.spec["trials"], metrics),
         hypervolume=metrics.get("hypervolume"),
-        reason=tags.get(_REASON) or None,
+        # Another process may have gone on with it since.
+        reason=tags.get(_REASON) or None if info.status == "interrupted" else None,
     )
     alive = presence.last_sign(tags)
     return Row(

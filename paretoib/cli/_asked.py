@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from paretoib.cli import _render
 from paretoib.errors import SpecError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ Set = Annotated[
     typer.Option("--set", metavar="FIELD=VALUE", help="Set any field; can be repeated."),
 ]
 Name = Annotated[str | None, typer.Option(help="A name to find the sweep by.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the filled-in sweep; run nothing.")]
 
 
 def asked(
@@ -103,16 +105,23 @@ def asked(
 
 
 def with_flags(command: Callable[..., int]) -> Callable[..., int]:
-    """The command with the flags of `asked`; its first argument is the sweep that they describe."""
+    """The command with the flags of `asked`; its first argument is the sweep that they describe.
+
+    With `--dry-run` the sweep is shown in its stead.
+    """
     flags = signature(asked).parameters
     _, *own = signature(command).parameters.values()
 
     @wraps(command)
-    def call(**given: Any) -> int:
+    def call(*, dry_run: DryRun, **given: Any) -> int:
         spec = asked(**{name: given.pop(name) for name in flags})
+        if dry_run:
+            _render.spec(spec, given["as_json"])
+            return 0
         return command(spec, **given)
 
-    both = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*flags.values(), *own)]
+    dry = Parameter("dry_run", Parameter.KEYWORD_ONLY, default=False, annotation=DryRun)
+    both = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*flags.values(), *own, dry)]
     # What the parser goes by.
     call.__signature__ = signature(command).replace(parameters=both)  # type: ignore[attr-defined]
     call.__annotations__ = {p.name: p.annotation for p in both}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def record(record: "TrialRecord") -> None:
-    """One trial's metrics on both splits."""
+    """One trial's metrics on both splits, and those of each task of several."""
     out = console()
     out.print(f"trial {record.trial}: {record.status}, {record.seconds:.1f} s on {record.device}")
     if record.reason:
@@ -22,10 +22,13 @@ def record(record: "TrialRecord") -> None:
     if record.test is None or record.validation is None:
         return
     metrics = table("", "validation", "test")
-    for name, value in record.test:
-        metrics.add_row(
-            name.replace("_", " "), number(getattr(record.validation, name), 4), number(value, 4)
-        )
+    validation, test = record.validation.document, record.test.document
+    for task, measured in (("", test), *test["tasks"].items()):
+        of_validation = validation["tasks"][task] if task else validation
+        for name, value in measured.items():
+            if name != "tasks":
+                label = f"{task} {name}".replace("_", " ").strip()
+                metrics.add_row(label, number(of_validation[name], 4), number(value, 4))
     out.print(metrics)
 
 
@@ -47,15 +50,16 @@ def sweeps(infos: "Sequence[SweepInfo]", as_json: bool) -> None:
 
 def sweep(now: "Progress", address: str, as_json: bool) -> None:
     """One sweep: how it stands, its spec, where to look."""
-    info, failed = now.sweep, now.stopped + now.failed
+    info = now.sweep
     if as_json:
-        trials = {"finished": now.finished, "failed": failed}
+        trials = {"finished": now.finished, "stopped": now.stopped, "failed": now.failed}
         _print_json({"schema": 1, "sweep": info.document, "trials": trials, "address": address})
         return
     import yaml
 
     typer.echo(f"{info.name} ({info.id}): {info.status}")
-    typer.echo(f"{now.finished} trials finished, {failed} failed")
+    stopped = f", {now.stopped} stopped early" if now.stopped else ""
+    typer.echo(f"{now.finished} trials finished{stopped}, {now.failed} failed")
     typer.echo(f"look: {address}\n")
     typer.echo(yaml.safe_dump(dict(info.spec), sort_keys=False, allow_unicode=True).rstrip())
 

@@ -1,8 +1,10 @@
 """Sweeps that run, and their fronts when they have ended: `paretoib watch`, `resume`, `cancel`."""
 
+import json
 import time
 from collections.abc import Callable
 from functools import partial
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -117,9 +119,10 @@ def _say_where(swept: "SweepInfo", place: Place, server: str | None) -> None:
     other = "vib" if swept.method != "vib" else "mib"
     usual = place.catalogue("datasets")[swept.dataset]["fields"]
     data = " ".join(
-        f"--set {field}={value}"
+        f"--set {quote(f'{field}={json.dumps(value)}')}"
         for field, value in swept.spec["data"].items()
-        if field in usual and value != usual[field]["default"]
+        # As JSON, in which a tuple is a list.
+        if field in usual and json.dumps(value) != json.dumps(usual[field]["default"])
     )
     options = f"sweep --method {other} --dataset {swept.dataset} {data}".rstrip()
     against = f"compare {name} --against {other}-{swept.dataset}"

@@ -24,29 +24,17 @@ from paretoib.cli._running import shown
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the filled-in sweep; run nothing.")]
-
 
 @with_flags
-def sweep(
-    spec: "SweepSpec", as_json: AsJSON = False, dry_run: DryRun = False, server: Server = None
-) -> int:
+def sweep(spec: "SweepSpec", as_json: AsJSON = False, server: Server = None) -> int:
     """Run a sweep and show its front."""
-    if dry_run:
-        _render.spec(spec, as_json)
-        return 0
     place = at(server)
     return shown(place, partial(place.run, spec), as_json, server)
 
 
 @with_flags
-def submit(
-    spec: "SweepSpec", as_json: AsJSON = False, dry_run: DryRun = False, server: Server = None
-) -> int:
+def submit(spec: "SweepSpec", as_json: AsJSON = False, server: Server = None) -> int:
     """Have a service run a sweep, and return at once."""
-    if dry_run:
-        _render.spec(spec, as_json)
-        return 0
     place = at(server)
     info = place.submit(spec)
     _render.submitted(info, place.address(info), as_json)

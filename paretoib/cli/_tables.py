@@ -13,16 +13,6 @@ if TYPE_CHECKING:
 
 Columns = dict[str, list[str]]
 
-# Parameters under short names; the others by the last part of their own.
-_SHORT = {
-    "weighting.beta": "β",
-    "weighting.mu": "μ",
-    "objective.prior_width": "σ",
-    "training.learning_rate": "lr",
-    "model.initial_scale": "scale",
-    "model.initial_noise": "noise",
-}
-
 
 def front(front: "Front") -> None:
     """A front as a table: the points on it, then how many are not."""
@@ -142,11 +132,13 @@ def _filled(columns: Columns) -> "Table":
 
 def _told_apart(points: "Sequence[Point]", shown: "Sequence[Point]") -> Columns:
     """The parameters in which a sweep's points differ, of those that are shown."""
+    from paretoib.specs import short_name
+
     rows = [{**p.params, "seed": p.seed} for p in points]
     names = dict.fromkeys(name for row in rows for name in row)
     varying = [n for n in names if len({field_value(row.get(n, "")) for row in rows}) > 1]
     return {
-        _SHORT.get(name, name.rpartition(".")[2]): [
+        short_name(name): [
             field_value({**p.params, "seed": p.seed}.get(name, ""), 3) for p in shown
         ]
         for name in varying

@@ -21,7 +21,6 @@ UNSUPPORTED = "above the hull"
 NOTHING = "no trial with a finite rate yet"
 SMALLEST_DECADE = -3
 WALL = 10  # times the reference's rate: as far as is drawn
-SYMBOLS = {"beta": "β", "mu": "μ", "prior_width": "σ"}
 
 
 @dataclass(frozen=True)
@@ -174,12 +173,6 @@ def colour_scale(points: Sequence[Point]) -> ColourScale | None:
     return None
 
 
-def short_name(name: str) -> str:
-    """`weighting.beta` as β."""
-    leaf = name.rpartition(".")[2]
-    return SYMBOLS.get(leaf, leaf.replace("_", " "))
-
-
 def number(value: float | None, digits: int = 3) -> str:
     """A number as a person reads it; a dash where there is none."""
     return "–" if value is None else f"{value:.{digits}g}"
@@ -207,8 +200,10 @@ def front_caption(front: Front, axes: Plane) -> str:
         cost_words(front.cost),
     ]
     noiseless = sum(p.rate_bits is None for p in front.points)
+    stopped = sum(trial.status == "stopped" for trial in front.failed)
     for count, words in (
-        (len(front.failed), "failed"),
+        (stopped, "stopped early"),
+        (len(front.failed) - stopped, "failed"),
         (noiseless, "without a finite rate"),
         (axes.beyond(front.points), "above the picture"),
         (axes.at_wall(front.points), f"drawn at {number(axes.wall)} bits, their rates being more"),

@@ -5,6 +5,7 @@ from html import escape
 
 from paretoib.fronts import _drawing as d
 from paretoib.records import ComparedPoint, Point
+from paretoib.specs import short_name
 
 SHOWN = 12  # digits of a trial's key
 
@@ -15,7 +16,7 @@ def hover(point: Point, axes: d.Plane, labels: Mapping[str, str] | None = None) 
     `labels` are the names of a comparison's sides.
     """
     params = [
-        f"{d.short_name(name)} {d.number(value, 4) if isinstance(value, float) else value}"
+        f"{short_name(name)} {d.number(value, 4) if isinstance(value, float) else value}"
         for name, value in point.params.items()
     ]
     lines = [f"trial {point.trial[:SHOWN]}", *params, f"seed {point.seed}", *_measured(point)]

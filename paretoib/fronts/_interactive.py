@@ -12,6 +12,7 @@ from paretoib.fronts import _drawing as d
 from paretoib.fronts._hover import SHOWN, hover
 from paretoib.fronts._page import indicator_table, page
 from paretoib.records import Comparison, ExactCurve, Front, Point
+from paretoib.specs import short_name
 
 _CONFIG = {
     "responsive": True,
@@ -194,7 +195,7 @@ def _colour_axis(scale: d.ColourScale) -> dict[str, Any]:
         decades = np.arange(np.ceil(low - 1e-9), np.floor(high + 1e-9) + 1)
         ticks = decades[:: -(-len(decades) // 4)]  # at most four, for narrow screens
     words = [f"{tick:.2g}" for tick in (10**ticks if scale.log else ticks)]
-    words[0] = f"{d.short_name(scale.name)} = {words[0]}"
+    words[0] = f"{short_name(scale.name)} = {words[0]}"
     bar = {
         "tickvals": ticks,
         "ticktext": words,

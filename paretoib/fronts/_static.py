@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter
 
 from paretoib.fronts import _drawing as d
 from paretoib.records import Comparison, ExactCurve, Front, Point
+from paretoib.specs import short_name
 
 STYLE: dict[Any, Any] = {
     "font.size": 11,
@@ -51,7 +52,7 @@ def front_png(front: Front) -> bytes:
             )
             _on_front(ax, axes, groups, supported, unsupported, d.ALONE, legend=d.INK)
             bar = figure.colorbar(shade, ax=ax, pad=0.02, aspect=35)
-            bar.set_label(d.short_name(scale.name))
+            bar.set_label(short_name(scale.name))
             bar.outline.set_visible(False)
         title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
         return _png(figure, ax, title, d.front_caption(front, axes))

@@ -3,6 +3,7 @@
 from paretoib.specs._axes import parse_axis, parse_range, parse_value
 from paretoib.specs._limits import Budget, Plateau, Prune
 from paretoib.specs._methods import ADAPTIVE_FIELDS, METHODS, SEARCHES, Method, Search
+from paretoib.specs._names import short_name
 from paretoib.specs._resources import Resources
 from paretoib.specs._sections import Section, section_model
 from paretoib.specs._space import Choices, Range, default_space
@@ -30,4 +31,5 @@ __all__ = [
     "parse_range",
     "parse_value",
     "section_model",
+    "short_name",
 ]

@@ -28,6 +28,7 @@ from paretoib.specs._trial import Training, TrialSpec, check_combination
 
 MOST_TRIALS = 100_000
 Measure = Literal["rate", "lost", "error", "cost"]
+Bits = Annotated[float, Field(gt=0, le=1e6)]  # so that their product is a number too
 
 
 class SweepSpec(Document):
@@ -66,7 +67,7 @@ class SweepSpec(Document):
     plateau: Plateau | None = None
     resources: Resources = Resources()
     trial_seconds: PositiveFloat | None = Field(None, description="most that one trial may take")
-    reference: tuple[PositiveFloat, PositiveFloat] | None = None
+    reference: tuple[Bits, Bits] | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -20,6 +21,9 @@ from paretoib.errors import SpecError, StoreError
 from paretoib.records import TrialRecord
 from paretoib.tracking._find import one_writer
 from paretoib.tracking._tracker import Ended
+
+# Seconds in which whoever looks whether a journal is locked has let go of the lock.
+LOOKING = 0.5
 
 
 class JournalFile:
@@ -124,11 +128,16 @@ def _ended(text: bytes, path: Path) -> Ended:
 
 
 def _locked(path: Path, sweep_id: str) -> IO[str]:
+    deadline = time.monotonic() + LOOKING
     while True:
         lock = path.open("a+")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if time.monotonic() < deadline:
+                lock.close()
+                time.sleep(0.001)
+                continue
             lock.seek(0)
             holder = lock.read() or "another process"
             lock.close()

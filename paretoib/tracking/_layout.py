@@ -11,7 +11,7 @@ from itertools import count, takewhile
 from typing import Any
 
 from paretoib.records import Reference, TrialRecord
-from paretoib.specs import SweepSpec
+from paretoib.specs import SweepSpec, short_name
 from paretoib.tracking._tracker import Ruler
 
 Tags = Mapping[str, str]
@@ -36,13 +36,6 @@ _FINAL = (
     "cross_entropy_bits",
 )
 _OF_TASK = ("relevance_bits", "lost_bits", "accuracy")
-_SYMBOLS = {
-    "weighting.beta": "β",
-    "weighting.mu": "μ",
-    "objective.prior_width": "σ",
-    "model.initial_scale": "scale",
-    "training.learning_rate": "lr",
-}
 # What tells trials apart even where it happens not to vary.
 TELLING = ("weighting.beta", "weighting.mu", "weighting.sqrted")
 
@@ -146,7 +139,7 @@ def trial_name(spec: Mapping[str, Any], sweep: Mapping[str, Any]) -> str:
     common, own = fields(sweep), fields(spec)
     varying = [f for f, v in own.items() if f in sweep["grid"] or common.get(f, v) != v]
     told = dict.fromkeys([*(f for f in TELLING if f in own), *varying])
-    parts = [f"{_SYMBOLS.get(f, f.partition('.')[2])}={_text(own[f])}" for f in told]
+    parts = [f"{short_name(f)}={_text(own[f])}" for f in told]
     return " ".join([*parts, f"seed {own.get('seed', 0)}"])
 
 

@@ -29,7 +29,7 @@ _FORWARD = 1024  # inputs a forward pass
 _HELD = 2**24  # numbers of a matrix that are held at a time
 
 
-class Ruler:
+class Evaluator:
     """Measures every trial of a stack on the same splits with the same noise.
 
     `prior_width` (M,) is the width of each trial's own prior.

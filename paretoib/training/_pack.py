@@ -19,7 +19,7 @@ from paretoib.specs import Section, TrialSpec
 from paretoib.training._batches import Batch, Batches, stream_seed
 from paretoib.training._estimates import Estimates, to_metrics
 from paretoib.training._history import History
-from paretoib.training._measure import Ruler
+from paretoib.training._measure import Evaluator
 from paretoib.training._memory import keep_freed_memory
 from paretoib.training._optimiser import Optimiser, gradient_norms
 from paretoib.training._stack import Stack, stack
@@ -59,19 +59,19 @@ class Pack:
         self.history = History(OBJECTIVES[first.objective.name].losses_of(dataset.tasks))
         latent = first.model["latent"]
         width = self.hyper["objective"].get("prior_width", torch.ones(len(specs), device=device))
-        self.ruler = Ruler(self.stack, dataset, width)
+        self.evaluator = Evaluator(self.stack, dataset, width)
         self.batches = Batches(
             dataset.train,
             [s.seed for s in specs],
             batch_size=first.training.batch_size,
             noise=self.stack.head.training_noise,
         )
-        measured = len(dataset.validation) if self.ruler.exact else HISTORY_INPUTS
+        measured = len(dataset.validation) if self.evaluator.exact else HISTORY_INPUTS
         self.validation = dataset.validation.first(measured)
         self.sample = dataset.train.first(max(2 * HISTORY_INPUTS, 4 * latent))
         if self.objective.optimal_decoder:
             self.stack.head.optimal = True
-            self.ruler.refresh_decoder()
+            self.evaluator.refresh_decoder()
         self.epoch = 0
         self.diverged_in: list[int | None] = [None] * len(specs)
 
@@ -98,10 +98,10 @@ class Pack:
         self.epoch += 1
         norms = gradient_norms([self.stack.per_trial(g) for g in step.gradients])
         if self.objective.optimal_decoder:
-            self.ruler.refresh_decoder()
-        marginals = self.ruler.fit_marginals(self.sample)
-        estimates = self.ruler.estimate(self.validation, samples=1, marginals=marginals)
-        layers = self.ruler.layer_information()
+            self.evaluator.refresh_decoder()
+        marginals = self.evaluator.fit_marginals(self.sample)
+        estimates = self.evaluator.estimate(self.validation, samples=1, marginals=marginals)
+        layers = self.evaluator.layer_information()
         finite = self.history.end_epoch(estimates, norms, self.optimiser.rates.now, layers)
         self.optimiser.end_epoch(self.epoch, estimates.cross_entropy)
         for trial in (~finite).nonzero().flatten().tolist():
@@ -177,10 +177,11 @@ class Pack:
 
     def measure(self) -> list[dict[str, Any]]:
         """How every trial ended: its status, and its metrics or a reason why it has none."""
-        marginals = self.ruler.fit_marginals(self.dataset.train)
+        marginals = self.evaluator.fit_marginals(self.dataset.train)
         splits = {"validation": self.dataset.validation, "test": self.dataset.test}
         estimates = {
-            name: self.ruler.estimate(split, marginals=marginals) for name, split in splits.items()
+            name: self.evaluator.estimate(split, marginals=marginals)
+            for name, split in splits.items()
         }
         outcomes = []
         for trial in range(len(self.specs)):

@@ -72,6 +72,9 @@ def test_trials_that_lag_behind_are_stopped(store: Any, run: Run) -> None:
     (record,) = [record for record in records if record.status == "stopped"]
     assert record.trial == stopped["trial"]
     assert {len(v) for v in reader().histories(info.id, record.trial).values()} == {2}
+    shown = run(store, "show", "raced", "--json").document
+    assert shown["trials"] == {"finished": 1, "stopped": 1, "failed": 0}
+    assert "1 trials finished, 1 stopped early, 0 failed" in run(store, "show", "raced").out
 
 
 def test_a_search_that_learns_ends_at_a_plateau(store: Any) -> None:

@@ -1,6 +1,7 @@
 """A sweep from the command line, and the commands that read it back."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def test_a_sweep_is_found_by_name_id_and_prefix(swept: Swept, run: Run) -> None:
     id_ = linear.document["sweep"]["id"]
     shown = [run(store, "show", ref, "--json").document for ref in ("linear", id_, id_[:6])]
     assert [document["sweep"]["id"] for document in shown] == [id_] * 3
-    assert shown[0]["trials"] == {"finished": 4, "failed": 0}
+    assert shown[0]["trials"] == {"finished": 4, "stopped": 0, "failed": 0}
 
 
 def test_all_sweeps_are_listed(swept: Swept, run: Run) -> None:
@@ -80,7 +81,7 @@ def test_tables_fit_into_eighty_columns(swept: Swept, run: Run) -> None:
     assert front.out == adaptive.out
     assert max(map(len, front.out.splitlines())) <= 80
     heads = [line.split() for line in front.out.splitlines() if line.split()[:1] == ["rate"]]
-    assert heads[1][1:] == ["scale", "noise", "μ", "sqrted", "epochs", "seed"]
+    assert heads[1][1:] == ["init", "noise", "μ", "sqrted", "epochs", "seed"]
     rows = [line for line in front.out.splitlines() if line.strip()[:1].isdigit()]
     points = run(store, "front", "adaptive", "--json").document["points"]
     assert len(rows) == 2 * sum(point["on_front"] for point in points)
@@ -92,6 +93,19 @@ def test_a_sweep_says_where_to_look_and_how_to_compare(swept: Swept) -> None:
     assert "look:" in adaptive.err
     assert "paretoib compare" in adaptive.err
     assert "paretoib compare" not in adaptive.out
+
+
+def test_the_way_to_compare_is_on_the_same_data(run: Run, tmp_path: Path) -> None:
+    """A command that a shell reads as it is meant, with what is unusual of the data alone."""
+    unusual = ("--set", "correlations=[0.9, 0.5]", "--set", "samples=500")
+    small = ("--dataset", "gaussian", "--epochs", "1", *unusual, "--name", "g")
+    assert run(tmp_path, "train", "--method", "vib", *small).code == 0
+    hint = run(tmp_path, "watch", "g").err.partition("compare:")[2].partition(", then")[0]
+    _, *words = shlex.split(hint)
+    assert words.count("--set") == 2
+    other = run(tmp_path, *words, "--dry-run", "--json").document
+    assert other["method"] == "mib"
+    assert other["data"] == run(tmp_path, "show", "g", "--json").document["sweep"]["spec"]["data"]
 
 
 def test_comparison_as_json_has_every_promised_key(swept: Swept, run: Run) -> None:
@@ -132,6 +146,19 @@ def test_training_one_trial_needs_no_ray(run: Run, tmp_path: Path) -> None:
     assert record["spec"]["weighting"]["beta"] == 0.1
     points = run(tmp_path, "front", "one", "--json").document["points"]
     assert [point["trial"] for point in points] == [record["trial"]]
+
+
+def test_a_trial_of_several_tasks_is_shown_task_by_task(
+    run: Run, tmp_path: Path, two_tasks: str
+) -> None:
+    """A row for each of their numbers, on both splits, below those of all."""
+    small = ("--model", "mlp", "--set", "hidden=[8]", "--epochs", "1", "--name", "one")
+    ended = run(tmp_path, "train", "--method", "mtvib", "--dataset", two_tasks, *small)
+    assert ended.code == 0, ended.err
+    rows = {line[:24].strip(): line[24:].split() for line in ended.out.splitlines()}
+    for name in ("accuracy", "digit accuracy", "large accuracy", "large relevance bits"):
+        assert len([float(number) for number in rows[name]]) == 2
+    assert "{" not in ended.out
 
 
 def test_a_dry_run_is_a_config_of_the_same_sweep(run: Run, tmp_path: Path) -> None:

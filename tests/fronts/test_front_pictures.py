@@ -25,7 +25,7 @@ CURVE = ExactCurve(label="exact bound", rate_bits=(0, 3, 20), lost_bits=(3, 0, 0
 
 @pytest.fixture
 def front(make_trial: MakeTrial, make_front: MakeFront) -> Front:
-    """A front with supported, unsupported, dominated, noiseless and failed trials."""
+    """A front with supported, unsupported, dominated, noiseless, failed and stopped trials."""
     trials = [
         make_trial(0.0, 2.9, beta=1.0),
         make_trial(1.0, 2.0, beta=0.1),
@@ -34,6 +34,7 @@ def front(make_trial: MakeTrial, make_front: MakeFront) -> Front:
         make_trial(9.5, 0.9, beta=0.0),
         make_trial(None, 0.1),
         make_trial(status="diverged"),
+        make_trial(name="pruned", status="stopped"),
     ]
     return make_front(trials, name="<mine>", exact=CURVE)
 
@@ -122,8 +123,9 @@ def test_the_caption_counts_what_is_not_drawn(front: Front) -> None:
     html = front_html(front)
     for words in (
         "below the reference (10 bits of rate, 3 lost)",
-        "7 trials, 7 s",
+        "8 trials, 8 s",
         "1 failed",
+        "1 stopped early",
         "1 without a finite rate",
     ):
         assert words in html

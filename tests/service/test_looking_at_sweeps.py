@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from paretoib.records import Front, SweepInfo, TrialRecord
+from service._store import Store
 
 
 def names(client: httpx.Client, **query: Any) -> list[str]:
@@ -185,3 +186,18 @@ def test_the_contract_has_every_route_with_examples_that_fit(client: httpx.Clien
     for example in body["examples"].values():
         Draft202012Validator({**body["schema"], **components}).validate(example["value"])
     assert contract["security"] == [{"token": []}, {"cookie": []}]
+
+
+def test_a_sweep_that_goes_on_has_no_reason_to_be_interrupted(
+    fresh_store: Path, make_sweep: Callable[..., SweepInfo], library: Any
+) -> None:
+    """Whoever has gone on with it, also beside the service; then it has none when it has ended."""
+    store = Store(f"sqlite:///{fresh_store}/mlflow.db")
+    sweep_id = make_sweep(fresh_store, 4, status="interrupted").id
+    store.explain(sweep_id, "no node has room")
+    assert store.row(sweep_id).sweep.reason == "no node has room"
+    writer = library.tracker_of(fresh_store)
+    writer.begin(sweep_id, library.ruler)
+    assert store.row(sweep_id).sweep.reason is None
+    writer.close(sweep_id, "finished", None, [])
+    assert store.row(sweep_id).sweep.reason is None

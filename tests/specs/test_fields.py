@@ -11,7 +11,8 @@ from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES, ObjectiveEntry
 from paretoib.registry import Param
 from paretoib.search import driver
-from paretoib.specs import SweepSpec, TrialSpec, parse_axis, parse_value
+from paretoib.specs import SweepSpec, TrialSpec, parse_axis, parse_value, short_name
+from paretoib.weighting import WEIGHTINGS
 
 VIB = SweepSpec.from_document({"method": "vib"}).template
 
@@ -207,3 +208,12 @@ def test_resources_that_cannot_be_are_refused(field: str, value: Any, said: str)
     """In one line with the field, the rule and the value."""
     with pytest.raises(SpecError, match=said):
         SweepSpec.assemble({"method": "vib"}, {field: value})
+
+
+@pytest.mark.parametrize("weighting", [n for n, row in WEIGHTINGS.items() if row.losses[1] > 1])
+def test_a_trials_fields_have_short_names_that_differ(weighting: str) -> None:
+    """Tables have a column for each."""
+    trial = TrialSpec.from_document({**VIB.document, "weighting": weighting})
+    names = [f"{section}.{name}" for section, name in trial._fields()]
+    assert short_name("objective.prior_width") == "σ"
+    assert len({short_name(name) for name in names}) == len(names)

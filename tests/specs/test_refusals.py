@@ -14,12 +14,12 @@ from paretoib.specs import SweepSpec, parse_axis
 VIB = {"method": "vib"}
 
 
-def refused(document: Any, message: str) -> None:
-    """The document is refused with a line that has `message` in it."""
+def refusal(document: Any) -> str:
+    """The one line that says why the document is refused."""
     with pytest.raises(SpecError) as caught:
         SweepSpec.from_document(document)
-    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def refused(document: Any, message: str) -> None:
 )
 def test_unknown_keys(document: Any, message: str) -> None:
     """At every level of the document."""
-    refused(document, message)
+    assert message in refusal(document)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,9 @@ def test_unknown_keys(document: Any, message: str) -> None:
 )
 def test_unknown_names(document: Any, what: str, found: str, guess: str) -> None:
     """With all that there are and a guess at what was meant."""
-    refused(document, f"unknown {what}: should be one of ")
-    refused(document, f"; found `{found}`; did you mean `{guess}`?")
+    said = refusal(document)
+    assert f"unknown {what}: should be one of " in said
+    assert f"; found `{found}`; did you mean `{guess}`?" in said
 
 
 def test_a_name_like_nothing_gets_no_guess() -> None:
@@ -76,7 +77,7 @@ def test_numbers_that_are_not_finite(section: str, field: str, value: float) -> 
     """In every section, for every number that has one."""
     template = SweepSpec.from_document({}).document
     document = {section: {**template[section], field: value}}
-    refused(document, f"{section}.{field}: should be a finite number; found {value}")
+    assert f"{section}.{field}: should be a finite number; found {value}" in refusal(document)
 
 
 @pytest.mark.parametrize(
@@ -103,13 +104,14 @@ def test_numbers_that_are_not_finite(section: str, field: str, value: float) -> 
         ({"trials": 100_001}, "trials: should be less than or equal to 100000; found 100001"),
         ({"reference": [1, 0]}, "reference.1: should be greater than 0; found 0"),
         ({"reference": [1, math.inf]}, "reference.1: should be a finite number; found inf"),
+        ({"reference": [1e308, 1]}, "reference.0: should be less than or equal to 1000000; found"),
         ({"name": "two\nlines"}, "name: should match pattern"),
         ({"schema": 2}, "schema: should be 1; found 2"),
     ],
 )
 def test_values_out_of_range(document: Any, message: str) -> None:
     """With the bound and the value."""
-    refused(document, message)
+    assert message in refusal(document)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_values_out_of_range(document: Any, message: str) -> None:
 )
 def test_documents_of_another_shape(document: Any, message: str) -> None:
     """Also what no mapping of names to values is."""
-    refused(document, message)
+    assert message in refusal(document)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,7 @@ def test_documents_of_another_shape(document: Any, message: str) -> None:
 )
 def test_impossible_combinations(document: Any, message: str) -> None:
     """Parts that are right alone and make no sense together, with both parts named."""
-    refused(document, message)
+    assert message in refusal(document)
 
 
 def test_adaptive_methods_take_any_objective_with_two_losses() -> None:
@@ -191,7 +193,7 @@ def test_adaptive_methods_take_any_objective_with_two_losses() -> None:
 def test_a_section_of_another_kind() -> None:
     """A model is no data set, also where it comes as a section and not as a document."""
     model = SweepSpec.from_document({}).model
-    refused({"data": model}, "unknown dataset: should be one of digits")
+    assert "unknown dataset: should be one of digits" in refusal({"data": model})
 
 
 RANGE = "a range should be LOW:HIGH:COUNT or lin:LOW:HIGH:COUNT with LOW < HIGH and 2 ≤ COUNT"
@@ -227,7 +229,7 @@ RANGE = "a range should be LOW:HIGH:COUNT or lin:LOW:HIGH:COUNT with LOW < HIGH 
 )
 def test_grids(grid: Any, message: str) -> None:
     """Ranges that are none, values that the field refuses, repetitions, fields that are not."""
-    refused(VIB | {"grid": grid}, message)
+    assert message in refusal(VIB | {"grid": grid})
 
 
 @pytest.mark.parametrize(
@@ -245,7 +247,7 @@ def test_grids(grid: Any, message: str) -> None:
 )
 def test_a_number_of_trials_that_the_grid_has_not(document: Any, message: str) -> None:
     """The count that it has is named, with how it comes about."""
-    refused(VIB | document, message)
+    assert message in refusal(VIB | document)
 
 
 @settings(deadline=None)

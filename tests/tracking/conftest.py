@@ -28,6 +28,26 @@ def store(empty_store: Path, tmp_path: Path) -> Path:
     return shutil.copytree(empty_store, tmp_path / "store")
 
 
+@pytest.fixture
+def uri(store: Path) -> str:
+    return f"sqlite:///{store}/mlflow.db"
+
+
+@pytest.fixture
+def tracker(uri: str) -> Any:
+    from paretoib.tracking._mlflow import MLflowTracker
+
+    return MLflowTracker(uri)
+
+
+@pytest.fixture
+def client(uri: str) -> Any:
+    """MLflow's own client, which sees what a person sees."""
+    from mlflow.tracking.client import MlflowClient
+
+    return MlflowClient(uri)
+
+
 @pytest.fixture(scope="session")
 def spec() -> SweepSpec:
     return SweepSpec.from_document(

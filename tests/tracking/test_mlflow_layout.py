@@ -1,44 +1,21 @@
-"""What a person finds in MLflow."""
+"""What a person finds of a sweep in MLflow."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from mlflow.entities import Run
 from mlflow.tracking.client import MlflowClient
 
 from paretoib.errors import NotFoundError
 from paretoib.fronts import build_front
-from paretoib.records import Front, Reference, TaskMetrics, TrialRecord
+from paretoib.records import Front, Reference, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, Picture, Ruler, StoreAwayError
+from paretoib.tracking import Ended, Picture, Ruler
 from paretoib.tracking._layout import spec_of, sweep_tags
 from paretoib.tracking._mlflow import MLflowTracker
 
 REFERENCE = Reference(rate_bits=33.2, lost_bits=3.32)
-
-
-@pytest.fixture
-def uri(store: Path) -> str:
-    return f"sqlite:///{store}/mlflow.db"
-
-
-@pytest.fixture
-def tracker(uri: str) -> MLflowTracker:
-    return MLflowTracker(uri)
-
-
-@pytest.fixture
-def client(uri: str) -> MlflowClient:
-    return MlflowClient(uri)
-
-
-def trials(client: MlflowClient, sweep_id: str) -> list[Run]:
-    experiment = client.get_run(sweep_id).info.experiment_id
-    condition = f"tags.`mlflow.parentRunId` = '{sweep_id}'"
-    return list(client.search_runs([experiment], condition))
 
 
 def test_a_sweep_is_a_parent_run_in_its_data_sets_experiment(
@@ -60,181 +37,6 @@ def test_a_sweep_is_a_parent_run_in_its_data_sets_experiment(
     }
     written = Path(run.info.artifact_uri.removeprefix("file://"), "spec.json").read_text()
     assert SweepSpec.from_document(json.loads(written)) == spec
-
-
-def test_a_trial_is_a_child_run_named_by_what_varies(
-    tracker: MLflowTracker,
-    client: MlflowClient,
-    spec: SweepSpec,
-    record: Callable[..., TrialRecord],
-) -> None:
-    """Parameters by their names, final measurements on both splits, what is None left out."""
-    sweep = tracker.create(spec)
-    tracker.add(sweep.id, [Ended(record(4), 1.0)])
-    (run,) = trials(client, sweep.id)
-    assert run.info.run_name == "β=0.005 seed 2"
-    assert run.info.status == "FINISHED"
-    assert run.data.params["weighting"] == "linear"
-    assert run.data.params["weighting.beta"] == "0.005"
-    assert run.data.params["training.epochs"] == "50"
-    assert run.data.metrics["rate_bits"] == pytest.approx(4 + 1 / 3, rel=1e-5)
-    assert run.data.metrics["validation/accuracy"] == 0.9
-    assert "rate_lower_bits" not in run.data.metrics
-    assert 1400 <= run.info.end_time - run.info.start_time < 10_000
-
-
-def test_each_task_of_several_has_its_metrics(
-    tracker: MLflowTracker,
-    client: MlflowClient,
-    spec: SweepSpec,
-    record: Callable[..., TrialRecord],
-) -> None:
-    """On both splits, beside the sums; and the record comes back whole."""
-    plain = record(4)
-    assert plain.test is not None
-    left = {"relevance_bits": 2.0, "ceiling_bits": 3.0, "lost_bits": 1.0, "accuracy": 0.5}
-    task = TaskMetrics(**left, cross_entropy_bits=1.1)
-    several = plain.test.model_copy(update={"tasks": {"left": task}})
-    ended = plain.model_copy(update={"test": several, "validation": several})
-    sweep = tracker.create(spec)
-    tracker.add(sweep.id, [Ended(ended, 1.0)])
-    (run,) = trials(client, sweep.id)
-    for prefix in ("", "validation/"):
-        found = {k: run.data.metrics[f"{prefix}left/{k}"] for k in ("relevance_bits", "accuracy")}
-        assert found == {"relevance_bits": 2.0, "accuracy": 0.5}
-    (back,) = tracker.records(sweep.id)
-    assert back.test == several
-
-
-def test_adaptive_trials_are_named_by_their_settings(
-    tracker: MLflowTracker, client: MlflowClient, record: Callable[..., TrialRecord]
-) -> None:
-    """μ and sqrted always, others where they differ from the sweep's."""
-    sweep = tracker.create(SweepSpec.from_document({"method": "mib"}))
-    tracker.add(sweep.id, [Ended(record(0, weighting={"name": "mib"}, epochs=20), 1.0)])
-    (run,) = trials(client, sweep.id)
-    assert run.info.run_name == "μ=0.2 sqrted=1 epochs=20 seed 2"
-
-
-def test_a_long_history_is_drawn_thinned_and_kept_whole(
-    tracker: MLflowTracker,
-    client: MlflowClient,
-    spec: SweepSpec,
-    record: Callable[..., TrialRecord],
-) -> None:
-    """At most 8 steps from the first epoch to the last as metrics, all of it in an artefact."""
-    sweep = tracker.create(spec)
-    added = record(1)
-    tracker.add(sweep.id, [Ended(added, 1.0)])
-    (run,) = trials(client, sweep.id)
-    drawn = client.get_metric_history(run.info.run_id, "history/series 3")
-    steps = [point.step for point in drawn]
-    assert steps[0] == 1
-    assert steps[-1] == 50
-    assert len(steps) == 8
-    assert [point.value for point in drawn] == [added.history["series 3"][s - 1] for s in steps]
-    written = Path(run.info.artifact_uri.removeprefix("file://"), "history.json").read_text()
-    assert json.loads(written) == {k: list(v) for k, v in added.history.items()}
-
-
-def test_a_short_history_is_drawn_whole_but_for_what_was_not_finite(
-    tracker: MLflowTracker,
-    client: MlflowClient,
-    spec: SweepSpec,
-    record: Callable[..., TrialRecord],
-) -> None:
-    """An epoch without a number leaves a gap, not a made-up value."""
-    sweep = tracker.create(spec)
-    short = record(1).model_copy(update={"history": {"loss": (3.0, None, 1.0)}})
-    tracker.add(sweep.id, [Ended(short, 1.0)])
-    (run,) = trials(client, sweep.id)
-    drawn = client.get_metric_history(run.info.run_id, "history/loss")
-    assert [(p.step, p.value) for p in drawn] == [(1, 3.0), (3, 1.0)]
-
-
-def test_a_diverged_trial_is_a_failed_run_with_its_reason(
-    tracker: MLflowTracker,
-    client: MlflowClient,
-    spec: SweepSpec,
-    record: Callable[..., TrialRecord],
-) -> None:
-    """The reason is a tag that MLflow shows; the record's own tags it does not show."""
-    sweep = tracker.create(spec)
-    tracker.add(sweep.id, [Ended(record(1, status="diverged"), 0.0)])
-    (run,) = trials(client, sweep.id)
-    assert run.info.status == "FAILED"
-    shown = {k: v for k, v in run.data.tags.items() if not k.startswith("mlflow.")}
-    assert shown == {"reason": "the loss was not finite in epoch 7"}
-
-
-def test_progress_is_drawn_trial_by_trial(
-    tracker: MLflowTracker,
-    uri: str,
-    client: MlflowClient,
-    spec: SweepSpec,
-    record: Callable[..., TrialRecord],
-) -> None:
-    """Hypervolume has a step an ended trial, also when another process goes on."""
-    sweep = tracker.create(spec)
-    tracker.add(sweep.id, [Ended(record(0), 1.0)])
-    tracker.add(sweep.id, [Ended(record(1, status="diverged"), 1.0)])
-    MLflowTracker(uri).add(sweep.id, [Ended(record(2), 4.0)])
-    points = client.get_metric_history(sweep.id, "hypervolume")
-    assert [(p.step, p.value) for p in points] == [(1, 1.0), (2, 1.0), (3, 4.0)]
-    metrics = client.get_run(sweep.id).data.metrics
-    assert (metrics["trials_finished"], metrics["trials_failed"]) == (2, 1)
-
-
-def test_a_stopped_trial_is_neither_finished_nor_failed(
-    tracker: MLflowTracker,
-    client: MlflowClient,
-    spec: SweepSpec,
-    record: Callable[..., TrialRecord],
-) -> None:
-    """Its run was ended, and is counted by itself, also when another process goes on."""
-    sweep = tracker.create(spec)
-    tracker.add(sweep.id, [Ended(record(0), 1.0), Ended(record(1, status="stopped"), 1.0)])
-    MLflowTracker(tracker.uri).add(sweep.id, [Ended(record(2, status="stopped"), 1.0)])
-    assert [run.info.status for run in trials(client, sweep.id)].count("KILLED") == 2
-    metrics = client.get_run(sweep.id).data.metrics
-    counts = {name: value for name, value in metrics.items() if name.startswith("trials_")}
-    assert counts == {"trials_finished": 1, "trials_stopped": 2}
-
-
-@pytest.mark.parametrize("cut_off_after", [0, 1, 2, 3])
-def test_progress_has_no_gap_where_a_writer_was_cut_off(
-    tracker: MLflowTracker,
-    uri: str,
-    client: MlflowClient,
-    spec: SweepSpec,
-    record: Callable[..., TrialRecord],
-    cut_off_after: int,
-) -> None:
-    """A pack that is offered again is drawn where it was not: every trial once, in its place."""
-    pack = [Ended(record(place), place + 0.5) for place in range(3)]
-    sweep = tracker.create(spec)
-    tracker.add(sweep.id, [Ended(record(9), 0.25)])
-    log, made = tracker._log, 0
-
-    def cut_off(run_id: str, **what: Any) -> None:
-        nonlocal made
-        made += 1
-        if made > cut_off_after:
-            raise ConnectionResetError("connection reset")
-        log(run_id, **what)
-
-    tracker._log = cut_off  # type: ignore[method-assign]
-    with pytest.raises(StoreAwayError):
-        tracker.add(sweep.id, pack)
-    # Even if no trial is left to write, what was cut off is gone.
-    next_writer = MLflowTracker(uri)
-    next_writer.begin(sweep.id, Ruler(REFERENCE, 3.32))
-    assert {run.info.status for run in trials(client, sweep.id)} == {"FINISHED"}
-    next_writer.add(sweep.id, pack)
-    MLflowTracker(uri).add(sweep.id, [Ended(record(9), 0.25), *pack])
-    points = client.get_metric_history(sweep.id, "hypervolume")
-    assert [(p.step, p.value) for p in points] == [(1, 0.25), (2, 0.5), (3, 1.5), (4, 2.5)]
-    assert [run.info.status for run in trials(client, sweep.id)] == ["FINISHED"] * 4
 
 
 def test_the_front_and_its_pictures_lie_with_the_sweep(

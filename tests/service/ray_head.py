@@ -1,0 +1,79 @@
+"""A real Ray cluster of one node, on loopback."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray head at work, and the store that its jobs write to."""
+
+    jobs: str
+    store: Path
+    environment: dict[str, str]
+
+
+@contextmanager
+def ray_head(store: Path) -> Iterator[Cluster]:
+    """Ray as an administrator starts it for the service: on loopback, with a token."""
+    gcs, dashboard, agent, agent_grpc, client, metrics = free_ports(6)
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    programs = Path(sys.executable).parent
+    options = {
+        "--node-ip-address": "127.0.0.1",
+        "--port": gcs,
+        "--dashboard-host": "127.0.0.1",
+        "--dashboard-port": dashboard,
+        "--dashboard-agent-listen-port": agent,
+        "--dashboard-agent-grpc-port": agent_grpc,
+        "--ray-client-server-port": client,
+        "--metrics-export-port": metrics,
+        "--min-worker-port": 0,
+        "--max-worker-port": 0,
+        "--num-cpus": 2,
+    }
+    words = [str(word) for option in options.items() for word in option]
+    head = subprocess.Popen(
+        [programs / "ray", "start", "--head", "--block", "--include-dashboard", "true", *words],
+        env={
+            **os.environ,
+            **token,
+            # Jobs are run by the `python` of the path.
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "PARETOIB_STORE": str(store),
+            # Else Ray would take another address than loopback's.
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+            "RAY_USAGE_STATS_ENABLED": "0",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert head.stdout is not None
+    for line in head.stdout:
+        if "Ray runtime started" in line:
+            break
+    reading = threading.Thread(target=head.stdout.read, daemon=True)
+    reading.start()
+    try:
+        yield Cluster(f"http://127.0.0.1:{dashboard}", store, token)
+    finally:
+        head.terminate()
+        head.wait(60)
+        reading.join(5)
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for free in sockets:
+            free.bind(("127.0.0.1", 0))
+        return [int(free.getsockname()[1]) for free in sockets]
