@@ -5,7 +5,7 @@ row in the README's table, a test file.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from paretoib.registry import Entry, Param, Registry, load_target
@@ -34,14 +34,16 @@ class ObjectiveEntry(Entry):
     `learned` width for each input and dimension, one learned `scale` for all, the fixed width that
     has `zero_entropy`, that of `bernoulli` bits or of `categorical` codes, or `none` (then the rate
     is infinite). `betas` are the ends of the grid of β that a linear sweep takes by default.
-    `classes` says that Y has to have them, `several_tasks` that it may be several labels, `model`
-    what is trained by default, where that is not the data set's, and `greedy` that a network's
-    binary layers are trained one after another.
+    `settings` are defaults of other sections' fields, by their full names. `classes` says that Y
+    has to have them, `several_tasks` that it may be several labels, `model` what is trained by
+    default, where that is not the data set's, and `greedy` that a network's binary layers are
+    trained one after another.
     """
 
     losses: tuple[str, ...] = ("prediction", "compression")
     noise: Noise = "learned"
     betas: tuple[float, float] = (1e-4, 1.0)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     classes: bool = False
     several_tasks: bool = True
     model: str = ""
@@ -57,6 +59,10 @@ class ObjectiveEntry(Entry):
         """The noise with these hyperparameters: `zero_entropy_noise` can switch it off."""
         return self.noise if params.get("zero_entropy_noise", True) else "none"
 
+
+# For compression terms that hardly make codes noisier themselves: with almost none at the start,
+# nib's bound is at log N of the batch, where it has no slope, and vim's codes keep tens of bits.
+_NOISY_START = {"model.initial_noise": 1.0}
 
 PRIOR_WIDTH = Param(
     "prior_width", float, 1.0, "σ of the prior N(0, σ²I)", gt=0, le=1e3, per_trial=True
@@ -103,6 +109,7 @@ _OWN: dict[str, ObjectiveEntry] = {
         "Kolchinsky's bound on I(X;Z) over the batch, one noise width for all; at most log N",
         "Kolchinsky et al. 2019; mib eq. 37, corrected",
         betas=(1e-2, 1.0),
+        settings=_NOISY_START,
         noise="scale",
     ),
     "nib_squared": ObjectiveEntry(
@@ -110,13 +117,15 @@ _OWN: dict[str, ObjectiveEntry] = {
         "the square of nib's bound in bits",
         "Rodríguez Gálvez et al. 2020; mib eq. 39, corrected",
         betas=(1e-3, 1.0),
+        settings=_NOISY_START,
         noise="scale",
     ),
     "vim": ObjectiveEntry(
         "paretoib.objectives._vim:VIM",
         "MMD²(z, N(0, σ²I)): holds the codes as a whole to the prior",
         "Crescimanna and Graham, eq. 18",
-        betas=(1e-3, 1e2),
+        betas=(0.1, 1e3),
+        settings=_NOISY_START,
         params=(
             PRIOR_WIDTH,
             Param(
@@ -177,7 +186,14 @@ _OWN: dict[str, ObjectiveEntry] = {
         "H[Z|Y], H[Z] or I(X;Z) of a softmax code, as sums over its categories",
         "uib sections 5.4, 7.1",
         noise="categorical",
-        betas=(1e-5, 0.1),
+        betas=(1e-5, 0.02),
+        # A hundred categories and a decoder with a hidden layer as in uib section 7.1; Adam's usual
+        # rate leaves the softmax where it began for most of a short training.
+        settings={
+            "model.latent": 100,
+            "model.decoder": (256,),
+            "training.learning_rate": 0.01,
+        },
         classes=True,
         several_tasks=False,
         params=(

@@ -25,12 +25,13 @@ def filled_in(document: Mapping[str, Any]) -> dict[str, Any]:
     row = DATASETS[data.name]
     filled.setdefault("objective", method.objective)
     objective = parse_section("objective", filled["objective"])
-    own = (row.tasks and method.task_model) or method.model or OBJECTIVES[objective.name].model
-    filled.setdefault("model", own or row.model)
-    model = parse_section("model", filled["model"])
+    entry = OBJECTIVES[objective.name]
+    model = (row.tasks and method.task_model) or method.model or entry.model or row.model
+    filled.setdefault("model", model)
+    rate = MODELS[parse_section("model", filled["model"]).name].learning_rate
     filled.setdefault("weighting", method.weighting)
     filled.setdefault("training", {})
-    for field, value in {**row.settings, **method.settings}.items():
+    for field, value in {**row.settings, **entry.settings, **method.settings}.items():
         section, _, name = field.partition(".")
         held = filled[section]
         if isinstance(held, str):
@@ -38,7 +39,7 @@ def filled_in(document: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(held, Mapping) and _takes(section, held, name):
             filled[section] = {name: value, **held}
     if isinstance(training := filled["training"], Mapping):
-        filled["training"] = {"learning_rate": MODELS[model.name].learning_rate, **training}
+        filled["training"] = {"learning_rate": rate, **training}
     filled.setdefault("search", method.search)
     search = lookup(SEARCHES, filled["search"], "search")
     filled.setdefault("seeds", method.seeds if search.every_seed else (0,))
