@@ -101,8 +101,13 @@ class Pack:
             self.ruler.refresh_decoder()
         marginals = self.ruler.fit_marginals(self.sample)
         estimates = self.ruler.estimate(self.validation, samples=1, marginals=marginals)
-        layers = self.ruler.layer_information()
-        finite = self.history.end_epoch(estimates, norms, self.optimiser.rates.now, layers)
+        finite = self.history.end_epoch(
+            estimates,
+            norms,
+            self.optimiser.rates.now,
+            self.ruler.layer_information(),
+            self.ruler.cross_entropies(),
+        )
         self.optimiser.end_epoch(self.epoch, estimates.cross_entropy)
         for trial in (~finite).nonzero().flatten().tolist():
             self.diverged_in[trial] = self.diverged_in[trial] or self.epoch

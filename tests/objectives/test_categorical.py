@@ -167,6 +167,42 @@ def test_each_loss_trains_a_code_that_tells_classes(loss: str) -> None:
     assert exact <= record.test.rate_bits < exact + 0.3
 
 
+def test_histories_have_all_three_cross_entropies() -> None:
+    """Whichever is trained on, in bits, on training examples, in their order (uib figure 3)."""
+    spec = trial(subset=0.3, epochs=3)
+    data = load_dataset("digits", spec.data.params)
+    pack = Pack([spec, spec.with_fields({"seed": 1})], data, torch.device("cpu"))
+    pack.train()
+    pack.stack.train(False)
+    x, y = data.train.x, data.train.y
+    names = ("decoder_uncertainty", "decoder_cross_entropy", "prediction_cross_entropy")
+
+    def code_and_decoder(encoder: Any, head: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        output = head(encoder(x), None)
+        return output.z, output.prediction.codebook.exp()
+
+    with torch.no_grad():
+        codes, decoders = pack.stack.map(code_and_decoder, x.expand(2, *x.shape))
+    for i in range(2):
+        rows = np.array([pack.history.of(i)[f"{name}_bits"] for name in names])
+        assert rows.shape == (3, 3)
+        assert (rows[1] > rows[0]).all()
+        assert (rows[1] > rows[2]).all()
+        p, q = codes[i].double().numpy(), decoders[i].double().numpy()
+        joint = np.stack([p[y.numpy() == label].sum(0) for label in range(10)]) / len(y)
+        uncertainty = entropy(joint.ravel(), base=2) - entropy(joint.sum(0), base=2)
+        decoder = -(p * np.log2(q[:, y.numpy()].T)).sum(1).mean()
+        prediction = -np.log2((p @ q)[np.arange(len(y)), y.numpy()]).mean()
+        assert rows[:, -1] == pytest.approx([uncertainty, decoder, prediction], rel=1e-4)
+
+
+def test_with_the_optimal_decoder_the_gap_closes() -> None:
+    """H_Θ[Y|Z] = H[Y|Z] after every epoch (uib eq. 5)."""
+    (record,) = run_trials([trial(optimal_decoder=True, subset=0.3, epochs=3)], device="cpu")
+    exact = record.history["decoder_uncertainty_bits"]
+    assert record.history["decoder_cross_entropy_bits"] == pytest.approx(exact, rel=1e-4)
+
+
 def test_on_complete_data_the_rate_is_exact() -> None:
     """One number for both ends; the history has I(Z;Y) beside it."""
     template = SweepSpec.assemble(
