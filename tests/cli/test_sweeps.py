@@ -116,12 +116,15 @@ def test_comparison_ends_with_its_verdict(swept: Swept, run: Run) -> None:
 
 
 def test_pictures_are_written_where_asked(swept: Swept, run: Run, tmp_path: Path) -> None:
-    """`--html` and `--png` write files of their kinds."""
+    """`--html`, `--png` and `--plane` write files of their kinds."""
     store, _, _ = swept
-    page, picture = tmp_path / "front.html", tmp_path / "front.png"
-    assert run(store, "front", "linear", "--html", str(page), "--png", str(picture)).code == 0
+    page, picture, plane = (tmp_path / name for name in ("front.html", "front.png", "plane.png"))
+    files = ("--html", str(page), "--png", str(picture), "--plane", str(plane))
+    assert run(store, "front", "linear", *files).code == 0
     assert "<html" in page.read_text()[:500].lower()
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    for image in (picture, plane):
+        assert image.read_bytes().startswith(b"\x89PNG")
+    assert picture.read_bytes() != plane.read_bytes()
 
 
 def test_training_one_trial_needs_no_ray(run: Run, tmp_path: Path) -> None:
