@@ -92,6 +92,19 @@ def test_the_gradient_of_the_uncertainty_is_that_of_a_fixed_optimal_decoder(draw
     torch.testing.assert_close(*(torch.autograd.grad(value, raw)[0] for value in (exact, fixed)))
 
 
+@pytest.mark.parametrize("loss", ["decoder", "prediction", "uncertainty"])
+@pytest.mark.parametrize("compressed", ["given_y", "entropy", "rate"])
+def test_gradients_match_finite_differences(draw: Draw, loss: Any, compressed: Any) -> None:
+    """Of both losses, by the code's logits and the decoder's."""
+    objective = Categorical(loss=loss, compressed=compressed, optimal_decoder=False)
+    inputs = [draw(8, 4).requires_grad_(), draw(4, 3, seed=1).requires_grad_()]
+
+    def both(raw: Tensor, codebook: Tensor) -> tuple[Tensor, ...]:
+        return tuple(objective.losses(code(raw, codebook), Y, {}))
+
+    assert torch.autograd.gradcheck(both, inputs)
+
+
 def test_sure_codes_have_the_entropies_of_labels() -> None:
     """z = y: nothing uncertain either way. One category for all: H[Y|Z] = H[Y], H[Z] = 0."""
     sure = code(200 * torch.eye(3).double()[Y])
