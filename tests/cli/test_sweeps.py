@@ -137,6 +137,20 @@ def test_training_one_trial_needs_no_ray(run: Run, tmp_path: Path) -> None:
     assert [point["trial"] for point in points] == [record["trial"]]
 
 
+def test_training_on_several_tasks_shows_each(run: Run, tmp_path: Path, two_tasks: str) -> None:
+    """One line a number, those of all tasks first."""
+    small = ("--set", "hidden=[8]", "--epochs", "1", "--set", "beta=0.1", "--model", "mlp")
+    shown = run(tmp_path, "train", "--method", "mtvib", "--dataset", two_tasks, *small)
+    assert shown.code == 0, shown.err
+    names = [line.partition("  ")[0] for line in map(str.strip, shown.out.splitlines())]
+    own = [name.partition(": ")[2] for name in names if name.startswith("large: ")]
+    assert own == [name.partition(": ")[2] for name in names if name.startswith("digit: ")]
+    assert own[0] == "relevance bits"
+    assert names.index("relevance bits") < names.index("digit: relevance bits")
+    assert "tasks" not in shown.out
+    assert max(map(len, shown.out.splitlines())) <= 80
+
+
 def test_a_dry_run_is_a_config_of_the_same_sweep(run: Run, tmp_path: Path) -> None:
     """What `--dry-run` prints, `--config` reads; nothing is run or stored."""
     flags = ("--method", "vib", "--grid", "beta=1e-3:1:4", "--set", "latent=8", "--seeds", "1,2")
