@@ -119,7 +119,7 @@ def out(name: str, values: dict[str, Any]) -> Output:
 
 def predict(decoded: Tensor, y: Tensor) -> CategoricalPrediction | GaussianPrediction:
     if y.is_floating_point():
-        return GaussianPrediction(decoded, torch.eye(TARGETS))
+        return GaussianPrediction(decoded, torch.eye(TARGETS).to(decoded))
     return CategoricalPrediction(decoded)
 
 
@@ -190,3 +190,22 @@ def test_it_can_be_sent_to_a_worker(name: str, continuous: bool) -> None:
     values, objective = take(batch(name, continuous), 2), build(name)
     sent = pickle.loads(pickle.dumps(objective))
     assert torch.equal(losses(name, sent, values), losses(name, objective, values))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@each_target
+def test_a_gpu_agrees_with_the_cpu(name: str, continuous: bool) -> None:
+    """Losses and gradients, in single precision, of a stack."""
+    values, objective = batch(name, continuous), build(name)
+
+    def total(variables: Any, values: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        found = losses(name, objective, values | variables)
+        return found.sum(), found
+
+    def on(device: str) -> Any:
+        moved = torch.utils._pytree.tree_map(lambda t: t.to(device), values)
+        variables = {k: moved[k] for k in ("raw", "own", "prior", "decoder")}
+        found = torch.func.vmap(torch.func.grad(total, has_aux=True))(variables, moved)
+        return torch.utils._pytree.tree_map(lambda t: t.cpu(), found)
+
+    torch.testing.assert_close(on("cuda"), on("cpu"), rtol=1e-3, atol=1e-4)
