@@ -55,7 +55,7 @@ def fronts(args: argparse.Namespace) -> Iterator[Front]:
                 info = store.find(spec.name)
             except NotFoundError:
                 info = None
-            if info is not None and info.status == "finished":
+            if info and info.status == "finished" and info.spec == spec.document:
                 yield read_front(store, info)
                 continue
             started = time.monotonic()

@@ -1,7 +1,7 @@
 """The store on this machine. Sweeps that are begun here run in this process."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,9 @@ class Local:
 
     def front(self, info: SweepInfo) -> Front:
         return read_front(self._store, info)
+
+    def history(self, info: SweepInfo, trial: str) -> Mapping[str, Sequence[float | None]]:
+        return self._store.histories(info.id, trial)
 
     def address(self, info: SweepInfo) -> str:
         return self._store.address(info.id)

@@ -43,6 +43,9 @@ class Place(Protocol):
     def front(self, info: "SweepInfo") -> "Front":
         """A sweep's front as it is now; `NotFoundError` before its first trial has ended."""
 
+    def history(self, info: "SweepInfo", trial: str) -> "Mapping[str, Sequence[float | None]]":
+        """One ended trial's history, by its key: a value an epoch under each name."""
+
     def address(self, info: "SweepInfo") -> str:
         """Where a person looks at a sweep: a line to print."""
 

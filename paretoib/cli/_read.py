@@ -1,6 +1,7 @@
 """The commands that look at sweeps: front, compare, list, show, ui."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP...", help="Ids, prefixes, names.")]
 Page = Annotated[Path | None, typer.Option("--html", help="Also write the interactive page here.")]
 Image = Annotated[Path | None, typer.Option("--png", help="Also write the picture here.")]
+Plane = Annotated[
+    Path | None,
+    typer.Option(
+        "--plane", help="Also write a picture (PNG) of the information plane along training here."
+    ),
+]
 
 
 def front(
@@ -23,15 +30,17 @@ def front(
     as_json: AsJSON = False,
     html: Page = None,
     png: Image = None,
+    plane: Plane = None,
     server: Server = None,
 ) -> None:
     """Show a sweep's front."""
     found = _fronts([sweep], server)[0]
-    if html or png:
-        from paretoib.fronts import front_html, front_png
+    if html or png or plane:
+        from paretoib.fronts import front_html, front_png, plane_png
 
         _write(html, lambda: front_html(found).encode())
         _write(png, lambda: front_png(found))
+        _write(plane, lambda: plane_png(found, partial(at(server).history, found.sweep)))
     if as_json:
         typer.echo(found.to_json(indent=2))
     else:

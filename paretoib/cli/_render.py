@@ -1,7 +1,7 @@
 """What the command line prints besides fronts: one trial, the sweeps, a spec, a catalogue."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -9,7 +9,7 @@ import typer
 from paretoib.cli._tables import console, field_value, number, table
 
 if TYPE_CHECKING:
-    from paretoib.records import Progress, SweepInfo, TrialRecord
+    from paretoib.records import Metrics, Progress, SweepInfo, TrialRecord
     from paretoib.specs import SweepSpec
 
 
@@ -22,14 +22,20 @@ def record(record: "TrialRecord") -> None:
     if record.test is None or record.validation is None:
         return
     metrics = table("", "validation", "test")
-    validation, test = record.validation.document, record.test.document
-    for task, measured in (("", test), *test["tasks"].items()):
-        of_validation = validation["tasks"][task] if task else validation
-        for name, value in measured.items():
-            if name != "tasks":
-                label = f"{task} {name}".replace("_", " ").strip()
-                metrics.add_row(label, number(of_validation[name], 4), number(value, 4))
+    validation = dict(_numbers(record.validation))
+    for name, value in _numbers(record.test):
+        metrics.add_row(name, number(validation[name], 4), number(value, 4))
     out.print(metrics)
+
+
+def _numbers(metrics: "Metrics") -> Iterator[tuple[str, float | None]]:
+    """A split's numbers by their names in words, and then those of each task."""
+    for name, value in metrics:
+        if name != "tasks":
+            yield name.replace("_", " "), value
+    for task, of_task in metrics.tasks.items():
+        for name, value in of_task:
+            yield f"{task}: {name.replace('_', ' ')}", value
 
 
 def sweeps(infos: "Sequence[SweepInfo]", as_json: bool) -> None:

@@ -1,6 +1,6 @@
 """What can be done with sweeps on a service: each call is a request or two."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -54,6 +54,12 @@ class Client:
     def front(self, info: SweepInfo) -> Front:
         """A sweep's front as it is now; `NotFoundError` before its first trial has ended."""
         return self._read(Front, self._http.ask("GET", f"/sweeps/{info.id}/front"))
+
+    def history(self, info: SweepInfo, trial: str) -> Mapping[str, Sequence[float | None]]:
+        """One ended trial's history, by its key: a value an epoch under each name."""
+        found = self._http.ask("GET", f"/sweeps/{info.id}/trials/{trial}")
+        history: Mapping[str, Sequence[float | None]] = found["history"]
+        return history
 
     def address(self, info: SweepInfo) -> str:
         """The service's own page of a sweep."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         front_figure,
         front_html,
     )
+    from paretoib.fronts._plane import plane_png
     from paretoib.fronts._static import comparison_png, front_png
 
 # Before matplotlib is loaded: it tells on stderr how it looks for fonts, which is nothing to
@@ -64,6 +65,7 @@ __all__ = [
     "igd_plus",
     "indicator_lines",
     "nondominated",
+    "plane_png",
     "reachability",
 ]
 
@@ -74,6 +76,7 @@ _PICTURES = {
     "front_html": "_interactive",
     "comparison_png": "_static",
     "front_png": "_static",
+    "plane_png": "_plane",
 }
 
 

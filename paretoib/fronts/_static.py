@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from io import BytesIO
 from textwrap import fill
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import colormaps, rc_context
@@ -31,6 +31,8 @@ STYLE: dict[Any, Any] = {
     "grid.color": "#E6E8EB",
     "legend.frameon": False,
 }
+
+PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 
 
 def front_png(front: Front) -> bytes:
@@ -73,27 +75,48 @@ def comparison_png(comparison: Comparison) -> bytes:
         return _png(figure, ax, title, comparison.verdict)
 
 
-def _canvas(axes: d.Plane) -> tuple[Figure, Axes]:
+def new_figure() -> Figure:
+    """An empty figure of 1600 × 1000 pixels."""
     figure = Figure(figsize=(10, 6.25), dpi=160, layout="constrained")
     FigureCanvasAgg(figure)
+    return figure
+
+
+def log_rates(ax: Axes) -> None:
+    """Make the rate's axis logarithmic, with plain numbers."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(PLAIN)
+
+
+def _canvas(axes: d.Plane) -> tuple[Figure, Axes]:
+    figure = new_figure()
     ax = figure.add_subplot()
     ax.set_xlabel(d.RATE_TITLE)
     ax.set_ylabel(axes.lost_title)
     ax.set_ylim(axes.bottom, axes.top)
     if axes.log:
-        ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        log_rates(ax)
     ax.grid(True)
     ax.set_axisbelow(True)
     return figure, ax
 
 
 def _png(figure: Figure, ax: Axes, title: str, caption: str) -> bytes:
+    legend_or_nothing(ax, "upper right")
+    ax.set_title(title, loc="left")
+    return to_png(figure, caption)
+
+
+def legend_or_nothing(ax: Axes, place: Literal["upper left", "upper right"]) -> None:
+    """A legend where there is something to name; words where nothing is drawn."""
     if not ax.has_data():
         ax.text(0.5, 0.5, d.NOTHING, transform=ax.transAxes, ha="center", color=d.FAINT)
     elif ax.get_legend_handles_labels()[0]:
-        ax.legend(loc="upper right")
-    ax.set_title(title, loc="left")
+        ax.legend(loc=place)
+
+
+def to_png(figure: Figure, caption: str) -> bytes:
+    """The figure's file, with a caption below it."""
     figure.supxlabel(fill(caption, 150), fontsize=9, x=0.01, ha="left", color="#5A6069")
     target = BytesIO()
     figure.savefig(target, format="png")

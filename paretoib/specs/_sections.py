@@ -45,6 +45,11 @@ class Section(Document):
         """Whether it may differ between the trials of one pack."""
         return is_per_trial(type(self), param)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Its class is made from a registry's row: pickle finds it by no import.
+        kind = type(self).__name__.partition(":")[0]
+        return parse_section, (kind, {"name": self.name, **self.params})
+
 
 def param_field(param: Param) -> Any:
     """The pydantic field of a declared hyperparameter."""

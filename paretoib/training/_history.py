@@ -20,7 +20,9 @@ class History:
     examples of the validation split with one sample of z, `rate_bits`, `relevance_bits` and
     `accuracy`: the information plane. Of several tasks also `TASK/relevance_bits` and
     `TASK/accuracy`. Where it is known exactly, `layer_1/rate_bits` and `layer_1/relevance_bits`,
-    I(Z_1;X) and I(Z_1;Y), and so on for each binary layer.
+    I(Z_1;X) and I(Z_1;Y), and so on for each binary layer. Of categorical codes, on training
+    examples, `decoder_uncertainty_bits` H[Y|Z], `decoder_cross_entropy_bits` H_Θ[Y|Z] and
+    `prediction_cross_entropy_bits` H_Θ[Y|X] (uib figure 3).
     """
 
     def __init__(self, losses: Sequence[str]) -> None:
@@ -47,7 +49,8 @@ class History:
         estimates: Estimates,
         gradient_norm: Tensor,
         learning_rates: Sequence[float],
-        layers: Sequence[tuple[Tensor, Tensor]] = (),
+        layers: Sequence[tuple[Tensor, Tensor]],
+        cross_entropies: Mapping[str, Tensor],
     ) -> Tensor:
         """Close the epoch; whether each trial's losses were finite throughout, (M,) bool."""
         means = {name: (total / self._steps).cpu() for name, total in self._sums.items()}
@@ -64,6 +67,8 @@ class History:
         for i, (rate, relevance) in enumerate(layers, 1):
             plane[f"layer_{i}/rate_bits"] = rate / math.log(2)
             plane[f"layer_{i}/relevance_bits"] = relevance / math.log(2)
+        for name, entropy in cross_entropies.items():
+            plane[f"{name}_bits"] = entropy / math.log(2)
         for task, of_task in estimates.tasks.items():
             plane[f"{task}/relevance_bits"] = of_task.relevance / math.log(2)
             plane[f"{task}/accuracy"] = of_task.accuracy.where(

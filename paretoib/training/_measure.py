@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from paretoib.data._dataset import Dataset, Split
+from paretoib.discrete import CodebookPrediction
 from paretoib.distributions import Output, by_task
 from paretoib.evaluation import (
     BLOCK,
@@ -18,7 +19,8 @@ from paretoib.evaluation import (
     fit_marginals,
     relevance_bound,
 )
-from paretoib.models._categorical import optimal_table
+from paretoib.models._categorical import CategoricalHead, optimal_table
+from paretoib.objectives._categorical import decoder_uncertainty, joint_probabilities
 from paretoib.training._estimates import Estimates, TaskEstimates
 from paretoib.training._stack import Stack
 
@@ -136,6 +138,30 @@ class Evaluator:
 
         chunk = self._chunk(len(split), self.head.columns)
         return list(self.stack.map(information, raw, noise, self._for_all(split.y), chunk=chunk))
+
+    @torch.no_grad()
+    def cross_entropies(self) -> dict[str, Tensor]:
+        """H[Y|Z], H_Θ[Y|Z] and H_Θ[Y|X] of training examples in nats, (M,) each (uib figure 3).
+
+        Of at most `MARGINAL_INPUTS`: p(y|z) is counted, and too sure of itself where they are few
+        for its categories. Empty where Z is not one of so many categories.
+        """
+        if not isinstance(self.head, CategoricalHead):
+            return {}
+        split, classes = self.dataset.train.first(MARGINAL_INPUTS), self.dataset.classes
+        assert isinstance(classes, int)
+
+        def entropies(_: Any, head: Callable[..., Output], raw: Tensor, y: Tensor) -> Any:
+            output = head(raw, None)
+            q = output.prediction
+            assert isinstance(q, CodebookPrediction)
+            exact = decoder_uncertainty(joint_probabilities(output.z, y, classes))
+            predicted = -q.log_expected.gather(-1, y.unsqueeze(-1)).mean()
+            return exact, q.nll(y).mean(), predicted
+
+        raw, y = self._encode(split.x), self._for_all(split.y)
+        names = ("decoder_uncertainty", "decoder_cross_entropy", "prediction_cross_entropy")
+        return dict(zip(names, self.stack.map(entropies, raw, y), strict=True))
 
     def _encode(self, x: Tensor) -> Float[Tensor, "M N R"]:
         self.stack.train(False)

@@ -101,8 +101,13 @@ class Pack:
             self.evaluator.refresh_decoder()
         marginals = self.evaluator.fit_marginals(self.sample)
         estimates = self.evaluator.estimate(self.validation, samples=1, marginals=marginals)
-        layers = self.evaluator.layer_information()
-        finite = self.history.end_epoch(estimates, norms, self.optimiser.rates.now, layers)
+        finite = self.history.end_epoch(
+            estimates,
+            norms,
+            self.optimiser.rates.now,
+            self.evaluator.layer_information(),
+            self.evaluator.cross_entropies(),
+        )
         self.optimiser.end_epoch(self.epoch, estimates.cross_entropy)
         for trial in (~finite).nonzero().flatten().tolist():
             self.diverged_in[trial] = self.diverged_in[trial] or self.epoch

@@ -130,12 +130,15 @@ def test_comparison_ends_with_its_verdict(swept: Swept, run: Run) -> None:
 
 
 def test_pictures_are_written_where_asked(swept: Swept, run: Run, tmp_path: Path) -> None:
-    """`--html` and `--png` write files of their kinds."""
+    """`--html`, `--png` and `--plane` write files of their kinds."""
     store, _, _ = swept
-    page, picture = tmp_path / "front.html", tmp_path / "front.png"
-    assert run(store, "front", "linear", "--html", str(page), "--png", str(picture)).code == 0
+    page, picture, plane = (tmp_path / name for name in ("front.html", "front.png", "plane.png"))
+    files = ("--html", str(page), "--png", str(picture), "--plane", str(plane))
+    assert run(store, "front", "linear", *files).code == 0
     assert "<html" in page.read_text()[:500].lower()
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    for image in (picture, plane):
+        assert image.read_bytes().startswith(b"\x89PNG")
+    assert picture.read_bytes() != plane.read_bytes()
 
 
 def test_training_one_trial_needs_no_ray(run: Run, tmp_path: Path) -> None:
@@ -148,17 +151,18 @@ def test_training_one_trial_needs_no_ray(run: Run, tmp_path: Path) -> None:
     assert [point["trial"] for point in points] == [record["trial"]]
 
 
-def test_a_trial_of_several_tasks_is_shown_task_by_task(
-    run: Run, tmp_path: Path, two_tasks: str
-) -> None:
-    """A row for each of their numbers, on both splits, below those of all."""
-    small = ("--model", "mlp", "--set", "hidden=[8]", "--epochs", "1", "--name", "one")
-    ended = run(tmp_path, "train", "--method", "mtvib", "--dataset", two_tasks, *small)
-    assert ended.code == 0, ended.err
-    rows = {line[:24].strip(): line[24:].split() for line in ended.out.splitlines()}
-    for name in ("accuracy", "digit accuracy", "large accuracy", "large relevance bits"):
-        assert len([float(number) for number in rows[name]]) == 2
-    assert "{" not in ended.out
+def test_training_on_several_tasks_shows_each(run: Run, tmp_path: Path, two_tasks: str) -> None:
+    """One line a number, those of all tasks first."""
+    small = ("--set", "hidden=[8]", "--epochs", "1", "--set", "beta=0.1", "--model", "mlp")
+    shown = run(tmp_path, "train", "--method", "mtvib", "--dataset", two_tasks, *small)
+    assert shown.code == 0, shown.err
+    names = [line.partition("  ")[0] for line in map(str.strip, shown.out.splitlines())]
+    own = [name.partition(": ")[2] for name in names if name.startswith("large: ")]
+    assert own == [name.partition(": ")[2] for name in names if name.startswith("digit: ")]
+    assert own[0] == "relevance bits"
+    assert names.index("relevance bits") < names.index("digit: relevance bits")
+    assert "tasks" not in shown.out
+    assert max(map(len, shown.out.splitlines())) <= 80
 
 
 def test_a_dry_run_is_a_config_of_the_same_sweep(run: Run, tmp_path: Path) -> None:

@@ -1,16 +1,12 @@
-"""What every row of OBJECTIVES guarantees."""
+"""What the losses of every row of OBJECTIVES guarantee."""
 
 import pickle
-from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from paretoib.data._load import load_dataset
 from paretoib.discrete import (
     BernoulliEncoding,
     BinaryLayer,
@@ -26,14 +22,9 @@ from paretoib.distributions import (
     Output,
     PointEncoding,
 )
-from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES
 from paretoib.objectives._objective import Objective
-from paretoib.records import TrialRecord
-from paretoib.specs import SweepSpec, TrialSpec, section_model
-from paretoib.training._pack import Pack
-from paretoib.training._run import run_trials
-from paretoib.weighting import WEIGHTINGS
+from paretoib.specs import section_model
 
 LATENT, TARGETS, TRIALS = 3, 4, 5
 
@@ -128,7 +119,7 @@ def out(name: str, values: dict[str, Any]) -> Output:
 
 def predict(decoded: Tensor, y: Tensor) -> CategoricalPrediction | GaussianPrediction:
     if y.is_floating_point():
-        return GaussianPrediction(decoded, torch.eye(TARGETS))
+        return GaussianPrediction(decoded, torch.eye(TARGETS).to(decoded))
     return CategoricalPrediction(decoded)
 
 
@@ -201,182 +192,20 @@ def test_it_can_be_sent_to_a_worker(name: str, continuous: bool) -> None:
     assert torch.equal(losses(name, sent, values), losses(name, objective, values))
 
 
-def trial(name: str, data: str = "digits", weighting: str = "linear", **fields: Any) -> TrialSpec:
-    """A small trial of the objective, weighed where there is something to weigh."""
-    row = OBJECTIVES[name]
-    model = (row.model or "mlp") if data == "digits" else "linear"
-    small: dict[str, Any] = {"latent": 4} | ({"hidden": [16]} if data == "digits" else {})
-    if model == "sigmoid":
-        small |= {"hidden": [8], "initial_scale": 8.0}
-    else:
-        small["initial_noise"] = 0.5
-    document = {
-        "data": data,
-        "model": model,
-        "objective": name,
-        "weighting": weighting if len(row.losses) > 1 else "none",
-    }
-    return TrialSpec.from_document(document).with_fields({**small, **fields})
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@each_target
+def test_a_gpu_agrees_with_the_cpu(name: str, continuous: bool) -> None:
+    """Losses and gradients, in single precision, of a stack."""
+    values, objective = batch(name, continuous), build(name)
 
+    def total(variables: Any, values: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        found = losses(name, objective, values | variables)
+        return found.sum(), found
 
-def weighed(name: str, beta: float) -> dict[str, Any]:
-    return {"beta": beta} if len(OBJECTIVES[name].losses) > 1 else {}
+    def on(device: str) -> Any:
+        moved = torch.utils._pytree.tree_map(lambda t: t.to(device), values)
+        variables = {k: moved[k] for k in ("raw", "own", "prior", "decoder")}
+        found = torch.func.vmap(torch.func.grad(total, has_aux=True))(variables, moved)
+        return torch.utils._pytree.tree_map(lambda t: t.cpu(), found)
 
-
-@cache
-def pack(name: str) -> tuple[tuple[TrialSpec, ...], list[TrialRecord]]:
-    """Four trials on a few digits that differ in seed, β and learning rate; trained together."""
-    training: dict[str, Any] = {"subset": 0.28, "batch_size": 100, "epochs": 4}
-    specs = tuple(
-        trial(name, **training, **weighed(name, beta), seed=seed, learning_rate=rate)
-        for seed, beta, rate in ((0, 1e-3, 1e-2), (1, 0.1, 5e-3), (0, 0.3, 2e-2), (2, 1e-4, 1e-2))
-    )
-    return specs, run_trials(specs, device="cpu")
-
-
-def assert_same(left: Mapping[str, Any], right: Mapping[str, Any]) -> None:
-    """Two documents of numbers, rows of numbers and what is not there."""
-    assert left.keys() == right.keys()
-    for key, value in left.items():
-        if value is None or right[key] is None:
-            assert value is right[key], key
-        else:
-            assert value == pytest.approx(right[key], rel=1e-4, abs=1e-5), key
-
-
-@each
-def test_a_trial_does_not_depend_on_its_pack(name: str) -> None:
-    """Its history and metrics are those had alone."""
-    specs, records = pack(name)
-    (alone,) = run_trials(specs[2:3], device="cpu")
-    packed = records[2]
-    assert alone.status == packed.status == "finished"
-    assert_same(alone.history, packed.history)
-    assert alone.test is not None
-    assert packed.test is not None
-    assert_same(alone.test.model_dump(), packed.test.model_dump())
-
-
-@each
-def test_training_lowers_the_loss_that_is_weighed(name: str) -> None:
-    """The last epoch's prediction + β · compression is below the first's."""
-    for spec, record in zip(*pack(name), strict=True):
-        weights = {"prediction": 1.0, "compression": spec.weighting.params.get("beta", 0.0)}
-        rows = [w * np.array(record.history.get(f"loss/{k}", 0.0)) for k, w in weights.items()]
-        assert np.diff(sum(rows)[[0, -1]]) < 0, spec.seed
-
-
-@each
-def test_a_rate_is_there_exactly_where_noise_is(name: str) -> None:
-    """By the ruler, in order, in the history too; without noise there is no number at all."""
-    noisy = OBJECTIVES[name].noise != "none"
-    for record in pack(name)[1]:
-        metrics = record.test
-        assert metrics is not None
-        assert ("rate_bits" in record.history) == noisy
-        assert (metrics.rate_bits is not None) == noisy
-        if metrics.rate_bits is not None and metrics.rate_lower_bits is not None:
-            assert 0 <= metrics.rate_lower_bits <= metrics.rate_bits
-
-
-@pytest.mark.parametrize("name", [n for n, row in OBJECTIVES.items() if len(row.losses) > 1])
-def test_the_rate_falls_as_beta_grows(name: str) -> None:
-    """On Gaussian data, where the optimum's does; on classes where the objective needs them."""
-    if OBJECTIVES[name].classes:
-        data: dict[str, Any] = {"epochs": 25, "batch_size": 200, "learning_rate": 0.02}
-        template, betas = trial(name, **data), (1e-3, 0.03, 1.0, 30.0)
-    else:
-        schedule: dict[str, Any] = {"schedule": "exponential", "decay": 0.7, "learning_rate": 0.03}
-        data = {"samples": 2000, "epochs": 10, "batch_size": 100, **schedule}
-        template, betas = trial(name, "gaussian", **data), (0.01, 0.1, 0.3, 0.8)
-    if name == "vim":
-        betas = (0.1, 3.0, 30.0, 100.0)  # of a distance that is at most 2, not of nats
-    records = run_trials([template.with_fields({"beta": b}) for b in betas], device="cpu")
-    rates = [r.test.rate_bits for r in records if r.test and r.test.rate_bits is not None]
-    assert len(rates) == 4
-    if name == "categorical":  # whose optimum is the same corner for every β below 1
-        assert rates[1] > 1.5 > 0.1 > max(rates[2:]), rates
-        return
-    assert (np.diff(rates) < -0.05).all(), rates
-
-
-@pytest.mark.parametrize(
-    ("name", "weighting"),
-    [
-        (n, w)
-        for n, row in OBJECTIVES.items()
-        for w, way in WEIGHTINGS.items()
-        if way.losses[0] <= len(row.losses) <= way.losses[1]
-    ],
-)
-def test_every_weighting_that_takes_it_can_train_it(name: str, weighting: str) -> None:
-    """A step of two trials has finite gradients, and none that is zero for the whole encoder."""
-    specs = [trial(name, weighting=weighting, seed=seed) for seed in (0, 1)]
-    trained = Pack(specs, load_dataset("digits", specs[0].data.params), torch.device("cpu"))
-    trained.stack.train(True)
-    step = trained.step(next(trained.batches.epoch()))
-    assert step.losses.isfinite().all()
-    assert all(gradient.isfinite().all() for gradient in step.gradients)
-    shared = [g.flatten(1) for g in step.gradients[: trained.stack.shared]]
-    assert (torch.cat(shared, dim=1).norm(dim=1) > 0).all()
-
-
-@each
-def test_batches_of_one_and_a_smaller_last_one_are_trained_on(name: str) -> None:
-    """Eleven examples one by one, and in fives with one left over: every loss is finite."""
-    for batch_size in (1, 5):
-        spec = trial(name, subset=0.01, batch_size=batch_size, epochs=2)
-        (record,) = run_trials([spec], device="cpu")
-        assert record.status == "finished"
-        rows = [row for key, row in record.history.items() if key.startswith("loss/")]
-        assert len(rows) == len(OBJECTIVES[name].losses)
-        assert all(value is not None for row in rows for value in row)
-
-
-@each
-def test_specs_come_back_from_text(name: str) -> None:
-    """From JSON and YAML, with each hyperparameter at its default and elsewhere."""
-    plain = trial(name)
-    for spec in (plain, *(plain.with_fields(change) for change in others(name))):
-        for text, read in ((spec.to_json(), TrialSpec.from_json), (spec.to_yaml(), None)):
-            again = read(text) if read else TrialSpec.from_yaml(text)
-            assert again == spec
-            assert again.key == spec.key
-    sweep = SweepSpec.from_document({"method": name})
-    assert SweepSpec.from_json(sweep.to_json()) == sweep
-
-
-def others(name: str) -> list[dict[str, Any]]:
-    """For each hyperparameter another value that it takes."""
-    changes = []
-    for param in OBJECTIVES[name].params:
-        if param.kind is bool:
-            value: Any = not param.default
-        elif param.kind in (float, int):
-            value = param.kind(param.default / 2) or 0.25
-        else:
-            value = next(v for v in param.kind.__args__ if v != param.default)
-        changes.append({f"objective.{param.name}": value})
-    return changes
-
-
-@pytest.mark.parametrize(
-    ("name", "option"),
-    [(n, c) for n in OBJECTIVES for c in others(n)],
-    ids=lambda v: v if isinstance(v, str) else next(iter(v)),
-)
-def test_every_option_matters(name: str, option: dict[str, Any]) -> None:
-    """Another value of any hyperparameter gives another result."""
-    spec, record = pack(name)[0][2], pack(name)[1][2]
-    (changed,) = run_trials([spec.with_fields(option)], device="cpu")
-    assert changed.status == "finished"
-    assert changed.history["loss/prediction"] != pytest.approx(
-        record.history["loss/prediction"], rel=1e-6
-    )
-
-
-@pytest.mark.parametrize("name", [n for n, row in OBJECTIVES.items() if row.classes])
-def test_an_objective_of_classes_refuses_a_continuous_y(name: str) -> None:
-    """By its name, before anything is run."""
-    with pytest.raises(SpecError, match=f"`{name}` needs classes; data set `gaussian` has a cont"):
-        trial(name, "gaussian", samples=500)
+    torch.testing.assert_close(on("cuda"), on("cpu"), rtol=1e-3, atol=1e-4)

@@ -149,6 +149,15 @@ def test_a_task_alone_is_measured_as_ever(trial: Trial) -> None:
     assert record.test.ceiling_bits == pytest.approx(math.log2(10), abs=0.02)
 
 
+@pytest.mark.parametrize(("method", "same"), [("stvib", "vib"), ("stl", "deterministic")])
+def test_a_task_alone_is_trained_as_any_label(trial: Trial, method: str, same: str) -> None:
+    """mtvib's single-task systems are these methods, with its batches and its learning rate."""
+    fields = {"task": "digit", "batch_size": 200, "learning_rate": 1e-4}
+    one = trial(method, task="digit")
+    assert one == trial(same, **fields)
+    assert one.training.batch_size == 200
+
+
 def test_fixed_weights_of_one_are_no_weights(trial: Trial) -> None:
     """`gs` at (1, 1) trains as the sum of the tasks' losses does."""
     fixed, plain = (

@@ -92,6 +92,19 @@ def test_the_gradient_of_the_uncertainty_is_that_of_a_fixed_optimal_decoder(draw
     torch.testing.assert_close(*(torch.autograd.grad(value, raw)[0] for value in (exact, fixed)))
 
 
+@pytest.mark.parametrize("loss", ["decoder", "prediction", "uncertainty"])
+@pytest.mark.parametrize("compressed", ["given_y", "entropy", "rate"])
+def test_gradients_match_finite_differences(draw: Draw, loss: Any, compressed: Any) -> None:
+    """Of both losses, by the code's logits and the decoder's."""
+    objective = Categorical(loss=loss, compressed=compressed, optimal_decoder=False)
+    inputs = [draw(8, 4).requires_grad_(), draw(4, 3, seed=1).requires_grad_()]
+
+    def both(raw: Tensor, codebook: Tensor) -> tuple[Tensor, ...]:
+        return tuple(objective.losses(code(raw, codebook), Y, {}))
+
+    assert torch.autograd.gradcheck(both, inputs)
+
+
 def test_sure_codes_have_the_entropies_of_labels() -> None:
     """z = y: nothing uncertain either way. One category for all: H[Y|Z] = H[Y], H[Z] = 0."""
     sure = code(200 * torch.eye(3).double()[Y])
@@ -165,6 +178,42 @@ def test_each_loss_trains_a_code_that_tells_classes(loss: str) -> None:
     assert record.test.rate_lower_bits == pytest.approx(exact, rel=1e-3)
     assert record.test.rate_bits is not None
     assert exact <= record.test.rate_bits < exact + 0.3
+
+
+def test_histories_have_all_three_cross_entropies() -> None:
+    """Whichever is trained on, in bits, on training examples, in their order (uib figure 3)."""
+    spec = trial(subset=0.3, epochs=3)
+    data = load_dataset("digits", spec.data.params)
+    pack = Pack([spec, spec.with_fields({"seed": 1})], data, torch.device("cpu"))
+    pack.train()
+    pack.stack.train(False)
+    x, y = data.train.x, data.train.y
+    names = ("decoder_uncertainty", "decoder_cross_entropy", "prediction_cross_entropy")
+
+    def code_and_decoder(encoder: Any, head: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        output = head(encoder(x), None)
+        return output.z, output.prediction.codebook.exp()
+
+    with torch.no_grad():
+        codes, decoders = pack.stack.map(code_and_decoder, x.expand(2, *x.shape))
+    for i in range(2):
+        rows = np.array([pack.history.of(i)[f"{name}_bits"] for name in names])
+        assert rows.shape == (3, 3)
+        assert (rows[1] > rows[0]).all()
+        assert (rows[1] > rows[2]).all()
+        p, q = codes[i].double().numpy(), decoders[i].double().numpy()
+        joint = np.stack([p[y.numpy() == label].sum(0) for label in range(10)]) / len(y)
+        uncertainty = entropy(joint.ravel(), base=2) - entropy(joint.sum(0), base=2)
+        decoder = -(p * np.log2(q[:, y.numpy()].T)).sum(1).mean()
+        prediction = -np.log2((p @ q)[np.arange(len(y)), y.numpy()]).mean()
+        assert rows[:, -1] == pytest.approx([uncertainty, decoder, prediction], rel=1e-4)
+
+
+def test_with_the_optimal_decoder_the_gap_closes() -> None:
+    """H_Θ[Y|Z] = H[Y|Z] after every epoch (uib eq. 5)."""
+    (record,) = run_trials([trial(optimal_decoder=True, subset=0.3, epochs=3)], device="cpu")
+    exact = record.history["decoder_uncertainty_bits"]
+    assert record.history["decoder_cross_entropy_bits"] == pytest.approx(exact, rel=1e-4)
 
 
 def test_on_complete_data_the_rate_is_exact() -> None:

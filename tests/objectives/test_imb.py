@@ -99,6 +99,28 @@ def test_of_several_tasks_each_has_the_losses_that_it_would_have_alone(draw: Dra
         torch.testing.assert_close(found, (first, second, *rest))
 
 
+@pytest.mark.parametrize("frozen", [0, 1])
+@pytest.mark.parametrize("objective", [IMBJoint(draws=4), IMBGreedy(draws=4), SFNN(draws=4)])
+def test_gradients_match_finite_differences(draw: Draw, objective: Any, frozen: int) -> None:
+    """By the layers' logits, their priors and q(y|z) of all samples."""
+    held = sampled(draw)
+
+    def losses(logits: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+        layers = tuple(
+            BinaryLayer(BernoulliEncoding(logits), layer.z, prior)
+            for layer, logits, prior in zip(held.layers, rest[:2], rest[2:], strict=True)
+        )
+        output = Output(held.encoding, held.z, CategoricalPrediction(logits), {}, layers, frozen)
+        return tuple(objective.losses(output, Y, {}))
+
+    inputs = [
+        held.prediction.logits,  # type: ignore[union-attr]
+        *(layer.encoding.logits for layer in held.layers),
+        *(layer.prior for layer in held.layers),
+    ]
+    assert torch.autograd.gradcheck(losses, [t.clone().requires_grad_() for t in inputs])
+
+
 def model(draws: int, hidden: tuple[int, ...] = (2,), noise: Any = "bernoulli") -> Any:
     torch.manual_seed(3)
     section = section_model("model", "sigmoid")(hidden=hidden, latent=3, initial_scale=3.0)

@@ -1,18 +1,15 @@
-"""The losses against torch.distributions and finite differences."""
-
-import math
+"""What all losses of Gaussian codes share: the prediction loss, and gradients."""
 
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Independent, Normal, kl_divergence
+from torch.distributions import Categorical
 
 from paretoib.distributions import (
     CategoricalPrediction,
     GaussianEncoding,
     GaussianPrediction,
     Output,
-    PointEncoding,
 )
 from paretoib.objectives._ceb import CEB
 from paretoib.objectives._deterministic import Deterministic
@@ -46,34 +43,6 @@ def y() -> Tensor:
     return torch.arange(EXAMPLES) % CLASSES
 
 
-@pytest.mark.parametrize("width", [0.3, 1.0, 20.0])
-def test_compression_of_vib_is_the_kl_from_the_prior(
-    output: Output, y: Tensor, width: float
-) -> None:
-    """The mean over the batch of torch's KL(p(z|x) ‖ N(0, σ²I)), in nats."""
-    _, compression = VIB().losses(output, y, {"prior_width": torch.tensor(width)})
-    posterior = Independent(Normal(output.gaussian.mean, output.gaussian.std), 1)
-    prior = Independent(Normal(torch.zeros(LATENT).double(), width), 1)
-    assert float(compression) == pytest.approx(float(kl_divergence(posterior, prior).mean()))
-
-
-def test_compression_vanishes_at_the_prior_alone(output: Output, y: Tensor) -> None:
-    """An encoder that ignores x and has the prior's width compresses everything away."""
-    nothing = GaussianEncoding(torch.zeros(EXAMPLES, LATENT), torch.full((EXAMPLES, LATENT), 2.0))
-    empty = Output(nothing, nothing.mean, output.prediction)
-    _, compression = VIB().losses(empty, y, {"prior_width": torch.tensor(2.0)})
-    assert float(compression) == pytest.approx(0, abs=1e-6)
-
-
-def test_vib_squared_is_the_square_of_vib_in_bits(output: Output, y: Tensor) -> None:
-    """ln 2 · (E KL / ln 2)², the square of the mean and not the mean of squares."""
-    hyper = {"prior_width": torch.tensor(0.7)}
-    prediction, nats = VIB().losses(output, y, hyper)
-    same, squared = VIBSquared().losses(output, y, hyper)
-    assert float(squared) == pytest.approx(float(nats) ** 2 / math.log(2))
-    assert float(same) == float(prediction)
-
-
 def test_prediction_is_the_decoder_cross_entropy(output: Output, y: Tensor) -> None:
     """The mean of −log q(y|z) in nats, for every objective."""
     assert isinstance(output.prediction, CategoricalPrediction)
@@ -81,13 +50,6 @@ def test_prediction_is_the_decoder_cross_entropy(output: Output, y: Tensor) -> N
     assert float(prediction_losses(output, y)[0]) == pytest.approx(float(expected))
     (alone,) = Deterministic().losses(output, y, {})
     assert float(alone) == pytest.approx(float(expected))
-
-
-def test_an_encoder_without_noise_has_no_kl(output: Output, y: Tensor) -> None:
-    """vib refuses it by name, rather than giving a number that does not exist."""
-    noiseless = Output(PointEncoding(output.z), output.z, output.prediction)
-    with pytest.raises(TypeError, match="needs a Gaussian encoding"):
-        VIB().losses(noiseless, y, {"prior_width": torch.tensor(1.0)})
 
 
 EVERYTHING: list[Objective] = [

@@ -13,12 +13,13 @@ from paretoib.registry import Entry
 from paretoib.specs import METHODS, SweepSpec, TrialSpec
 from paretoib.weighting import WEIGHTINGS
 
-PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "methods.md"
 
 
-def table(first: str) -> list[dict[str, str]]:
-    """The rows of the table whose first column is headed `first`, each by column."""
-    lines = PAGE.read_text().splitlines()
+def table(first: str, page: Path = PAGE) -> list[dict[str, str]]:
+    """The rows of the page's table whose first column is headed `first`, each by column."""
+    lines = page.read_text().splitlines()
     head = "| " + f"{first} |".lstrip()
     start = next(i for i, line in enumerate(lines) if line.startswith(head))
     rows = []
@@ -81,6 +82,31 @@ def test_methods_that_are_no_objectives_are_listed_with_their_parts() -> None:
         method = METHODS[name]
         found = (row["objective"], row["weighting"], row["paper"])
         assert found == (method.objective, method.weighting, method.paper)
+
+
+def test_the_readmes_table_has_every_method_once() -> None:
+    """With its weighting, classes that there are, a paper, and what it was checked against."""
+    found: list[str] = []
+    for row in table("method", ROOT / "README.md"):
+        names = re.findall(r"\w+", row["method"])
+        weightings = {METHODS[name].weighting for name in names}
+        assert weightings <= set(re.findall(r"`?(\w+)`?", row["weighting"])), names
+        for place in re.findall(r"[\w.]+", row["class"].replace(" on one task", "")):
+            assert resolves(place), place
+        assert row["paper"], names
+        assert row["checked against"], names
+        found += names
+    assert sorted(found) == sorted(METHODS)
+
+
+def resolves(place: str) -> bool:
+    """Whether `_module`, `package._module.Class` or `Class` is part of the objectives or so."""
+    targets = {
+        entry.target.removeprefix("paretoib.").replace(":", ".")
+        for registry in (OBJECTIVES, WEIGHTINGS, MODELS)
+        for entry in registry.values()
+    }
+    return any(f".{place.strip('.')}." in f".{target}." for target in targets if place.strip("."))
 
 
 def test_the_papers_sizes_are_settings() -> None:

@@ -66,14 +66,16 @@ def test_a_sweep_is_shown_with_the_services_own_page(filled: Any, run: Run, remo
 
 
 def test_pictures_are_the_same(filled: Any, run: Run, remotely: Do, tmp_path: Path) -> None:
-    """The page and the picture of a front and of a comparison."""
-    for command in (("front", GRID), ("compare", MIB, "--against", GRID)):
+    """The page and the pictures of a front, and those of a comparison."""
+    plane = tmp_path / "plane.png"
+    for command in (("front", GRID, "--plane", str(plane)), ("compare", MIB, "--against", GRID)):
         found = []
         for do, place in ((run, filled.store), (remotely, filled.served)):
             page, picture = tmp_path / "page.html", tmp_path / "picture.png"
             assert do(place, *command, "--html", str(page), "--png", str(picture)).code == 0
             # But for plotly's name of its element, which is made up.
-            found.append((re.sub(r"[0-9a-f-]{36}", "", page.read_text()), picture.read_bytes()))
+            pictures = (picture.read_bytes(), plane.read_bytes())
+            found.append((re.sub(r"[0-9a-f-]{36}", "", page.read_text()), *pictures))
         assert found[0] == found[1]
 
 

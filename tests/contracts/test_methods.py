@@ -1,0 +1,80 @@
+"""What every row of METHODS guarantees, and MIB over more than VIB."""
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from paretoib.objectives import OBJECTIVES
+from paretoib.search import driver
+from paretoib.specs import METHODS, SweepSpec, TrialSpec
+from paretoib.training._run import run_trials
+
+
+def sweep(method: str, data: str, **fields: Any) -> SweepSpec:
+    """A small sweep of the method, on the data set of two tasks where its paper has several."""
+    row = METHODS[method]
+    tasks = bool(row.task_model)
+    model = row.model or OBJECTIVES[row.objective].model or "mlp"
+    small: dict[str, Any] = {"latent": 4, "hidden": [16], "epochs": 4, "subset": 0.3}
+    small |= {"batch_size": 100, "learning_rate": 1e-2} | fields
+    if tasks and row.one_task:
+        small["task"] = "digit"
+    if "draws" in SweepSpec.from_document({"method": method}).objective.params:
+        small["draws"] = 2
+    document = {"method": method, "data": data if tasks else "digits", "model": model}
+    return SweepSpec.assemble(document, small)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_its_search_proposes_is_trained_and_measured(method: str, two_tasks: str) -> None:
+    """The first proposal: to the same record twice, with every task, on the ruler."""
+    spec = sweep(method, two_tasks)
+    (proposed,) = driver(spec).ask(1)
+    sent = pickle.loads(pickle.dumps(proposed))
+    assert sent == proposed
+    assert TrialSpec.from_json(proposed.to_json()).key == proposed.key
+    first, again = (
+        run_trials([one], device="cpu")[0].model_copy(update={"seconds": 0.0})
+        for one in (proposed, sent)
+    )
+    assert first == again
+    assert (first.status, first.trial) == ("finished", proposed.key)
+    assert first.test is not None
+    assert (first.test.rate_bits is not None) == (OBJECTIVES[spec.objective.name].noise != "none")
+    assert tuple(first.test.tasks) == proposed.tasks
+    assert len(first.history["relevance_bits"]) == proposed.training.epochs
+
+
+@pytest.mark.parametrize(
+    ("objective", "tasks"), [("vim", False), ("ceb", False), ("vib", True), ("ceb", True)]
+)
+def test_mib_weighs_any_compression_and_every_task(
+    objective: str, tasks: bool, two_tasks: str
+) -> None:
+    """vim's MMD and ceb by name, and two tasks with compression (m = 3): Z learns of Y.
+
+    They are on the simplex in every epoch, and no loss is left out in all of them.
+    """
+    document = {
+        "method": "mib",
+        "objective": objective,
+        "data": two_tasks if tasks else "digits",
+        "model": "mlp",
+    }
+    small = {"latent": 4, "hidden": [32], "epochs": 20, "batch_size": 50, "learning_rate": 5e-3}
+    template = SweepSpec.assemble(document, {**small, "initial_noise": 0.3}).template
+    (record,) = run_trials([template], device="cpu")
+    losses = OBJECTIVES[objective].losses_of(template.tasks)
+    assert len(losses) == (3 if tasks else 2)
+    weights = np.array([record.history[f"weight/{loss}"] for loss in losses])
+    np.testing.assert_allclose(weights.sum(0), 1, atol=1e-5)
+    assert (weights >= 0).all()
+    assert (weights.max(1) > 0).all()
+    for loss in losses[:-1]:
+        row = record.history[f"loss/{loss}"]
+        assert row[-1] < row[0], loss
+    assert record.test is not None
+    assert record.test.rate_bits is not None
+    assert 0.1 < record.test.relevance_bits < record.test.rate_bits
