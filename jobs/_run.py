@@ -125,9 +125,9 @@ class Run:
         return "finished" if finished else "failed"
 
     def _close(self) -> None:
-        front = self.front(self.status)
-        pictures = []
+        front, pictures = None, []
         try:
+            front = self.front(self.status)
             if any(point.rate_bits is not None for point in front.points):
                 from paretoib.fronts import front_html, front_png
 

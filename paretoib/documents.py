@@ -67,7 +67,7 @@ def plain_errors(what: str = "") -> Iterator[None]:
 # pydantic says "Input should …", "Tuple should … after validation, not 1"; after the field and
 # before the value that was found "should …" reads best.
 _SUBJECT = re.compile(r"^(\w+ (?=should )|Value error, )")
-_COUNT = re.compile(r" after validation, not \d+$")
+_SURPLUS = re.compile(r" after validation, not \d+$| or instance of \w+$")
 _LONGEST = 100  # characters of a value that is shown
 
 
@@ -77,7 +77,7 @@ def _message(error: ValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"{place}: unknown field; found value {_shown(first['input'])}"
-    text = _COUNT.sub("", _SUBJECT.sub("", first["msg"]))
+    text = _SURPLUS.sub("", _SUBJECT.sub("", first["msg"]))
     found = (
         "" if first["type"] in ("missing", "value_error") else f"; found {_shown(first['input'])}"
     )

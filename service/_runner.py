@@ -54,8 +54,10 @@ class Runner:
                     raise ProblemError(
                         422, "key-reused", "an Idempotency-Key should be new for another sweep"
                     )
-                if held.alive is None and held.sweep.id not in self._jobs.states():
+                waits = held.alive is None and held.sweep.status == "running"
+                if waits and held.sweep.id not in self._jobs.states():
                     # The service was killed before it had handed it to Ray.
+                    self._check_room()
                     self._start(held.sweep.id)
                 return store.row(held.sweep.id)
             self._check_room()

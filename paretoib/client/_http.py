@@ -94,7 +94,10 @@ class Http:
             return
         if answer.headers.get("content-type", "").partition(";")[0] != PROBLEM:
             raise self._foreign(answer)
-        said = str(answer.json().get("detail"))
+        try:
+            said = str(answer.json()["detail"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._foreign(answer) from error
         if answer.status_code == 404:
             raise NotFoundError(said)
         if answer.status_code == 429:

@@ -147,6 +147,12 @@ def test_a_request_that_was_cut_off_is_finished_by_its_repetition(
         assert again.json()["id"] == sweep
         assert ended(client, sweep, "finished")["trials"]["finished"] == 2
 
+        # One that was cancelled before Ray had it stays so.
+        cancelled = store.make(spec, hashlib.sha256(b"writer\nnever").hexdigest())
+        store.close(cancelled, "interrupted", None, [])
+        again = submit(client, {**SMALL, "name": "cut off"}, **{"Idempotency-Key": "never"})
+        assert (again.json()["id"], again.json()["status"]) == (cancelled, "interrupted")
+
 
 @pytest.mark.slow
 def test_a_cancelled_sweep_keeps_what_had_ended_and_goes_on(
