@@ -1,5 +1,6 @@
 """Sweeps that are cancelled, killed and resumed, and such that end early, as a user has them."""
 
+import os
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -56,6 +57,27 @@ def test_a_sweep_is_cancelled_then_killed_then_ends(
     assert ended.document["sweep"]["status"] == "finished"
     assert len(ended.document["points"]) == 8
     assert not states.exists()
+
+
+def test_a_sweep_that_another_process_took_over_ends(store: Any, wait_for: WaitFor) -> None:
+    """In the middle of a trial, with who has it; it writes no trial more, and does not close it."""
+    axes = ("--grid", "epochs=1,100000", "--set", "beta=0.01")
+    process = store.start("sweep", *TINY, *axes, workers=2)
+    wait_for(lambda: (found := stored(store)) and found[1])
+    tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
+    (info,) = tracker.sweeps()
+    # As one on another machine would whose journals are not here.
+    tracker.begin(info.id, tracker.ruler(info.id))
+
+    ended = store.ended(process)
+    assert (ended.code, ended.out) == (2, "")
+    told = f"error: sweep {info.id[:8]} is written by process {os.getpid()} on "
+    assert ended.err.splitlines()[-1].startswith(told)
+    assert "Traceback" not in ended.err
+    assert store.processes() == []
+    info, records = stored(store)  # type: ignore[misc]
+    assert (info.status, len(records)) == ("running", 1)
+    assert not tracker.beat(info.id)
 
 
 def test_trials_that_lag_behind_are_stopped(store: Any, run: Run) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from paretoib.errors import NotFoundError, StoreError
+from paretoib.errors import NotFoundError, StoreError, TakenOverError
 from paretoib.fronts import build_front
 from paretoib.records import Metrics, Reference, TrialRecord
 from paretoib.specs import SweepSpec, TrialSpec
@@ -141,6 +141,32 @@ def reopen(
 
     yield reopen_journal
     end()
+
+
+@pytest.fixture(params=[*STORES, *JOURNALS])
+def on(
+    request: pytest.FixtureRequest,
+    opened: Callable[[str], Tracker],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[str], Tracker]]:
+    """Goes to the machine of this name; the tracker that is open there."""
+    kind = request.param.removeprefix("journal over ")
+    machines: dict[str, Tracker] = {}
+
+    def go(host: str) -> Tracker:
+        monkeypatch.setattr(socket, "gethostname", lambda: host)
+        if host not in machines:
+            store = opened(kind)
+            journaled = kind != request.param
+            machines[host] = JournalTracker(store, tmp_path / host) if journaled else store
+        return machines[host]
+
+    yield go
+    for tracker in machines.values():
+        if isinstance(tracker, JournalTracker):
+            for sweep in tracker.sweeps():
+                tracker.release(sweep.id)
 
 
 @pytest.fixture
@@ -422,3 +448,48 @@ def test_a_writer_that_gives_no_sign_of_life_is_gone(
     assert again.alive(sweep.id)
     with pytest.raises(NotFoundError):
         tracker.alive("0" * 32)
+
+
+def test_a_writer_that_was_taken_over_writes_no_more(
+    on: Callable[[str], Tracker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither trials nor a front nor an end; it is told who has the sweep, also when that ends."""
+    clock = time.time()
+    monkeypatch.setattr(time, "time", lambda: clock)
+    sweep = on("one").create(spec())
+
+    def add(host: str, *records: TrialRecord) -> None:
+        on(host).add(sweep.id, ended(*records))
+        on(host).flush(sweep.id)
+
+    on("one").begin(sweep.id, RULER)
+    add("one", record(0.1))
+    clock += 10 * BEAT_EVERY  # as on a machine that was suspended
+    on("other").begin(sweep.id, RULER)
+    add("other", record(0.2))
+    front = build_front(sweep, [], reference=RULER.reference, label_entropy_bits=3.32)
+    told = rf"{sweep.id[:8]} is written by process {os.getpid()} on other"
+
+    def refused() -> None:
+        one = on("one")
+        for write in (
+            lambda: add("one", record(0.3)),
+            lambda: (one.update(sweep.id, front), one.flush(sweep.id)),
+            lambda: one.beat(sweep.id),
+            lambda: one.close(sweep.id, "failed", front, []),
+        ):
+            with pytest.raises(TakenOverError, match=told) as caught:
+                write()
+            assert "\n" not in str(caught.value)
+
+    refused()
+    assert on("other").find(sweep.id).status == "running"
+    on("other").beat(sweep.id)
+    on("other").close(sweep.id, "finished", None, [])
+    refused()
+    assert on("third").find(sweep.id).status == "finished"
+    betas = [r.spec["weighting"]["beta"] for r in on("third").records(sweep.id)]
+    assert betas == [0.1, 0.2]
+    on("one").begin(sweep.id, RULER)
+    add("one", record(0.3))
+    assert len(on("third").records(sweep.id)) == 3
