@@ -1,5 +1,6 @@
 """A tracker that forgets: for tests, and for sweeps that nobody needs to see again."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -16,6 +17,7 @@ class _Sweep:
     info: SweepInfo
     ruler: Ruler | None = None
     cancelled: bool = False
+    created: float = field(default_factory=time.time)
     signs: dict[str, str] = field(default_factory=dict)
     ended: dict[str, Ended] = field(default_factory=dict)
     front: Front | None = None
@@ -61,7 +63,8 @@ class MemoryTracker:
         self._get(sweep_id).cancelled = True
 
     def alive(self, sweep_id: str) -> bool:
-        return not presence.silent(presence.last_sign(self._get(sweep_id).signs))
+        sweep = self._get(sweep_id)
+        return not presence.silent(presence.last_sign(sweep.signs) or sweep.created)
 
     def ruler(self, sweep_id: str) -> Ruler | None:
         return self._get(sweep_id).ruler

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from paretoib.tracking._layout import Tags
@@ -14,6 +15,7 @@ from paretoib.tracking._tracker import BEAT_EVERY
 
 _WRITER = "mlflow.paretoib.writer"
 _CANCEL = "mlflow.paretoib.cancel"
+_SUBMITTED = "mlflow.paretoib.submitted"
 GONE = 4 * BEAT_EVERY  # seconds without a sign of life
 
 CANCELLED = {_CANCEL: "true"}
@@ -32,9 +34,24 @@ def last_sign(tags: Tags) -> float | None:
     return float(writer["alive"]) if writer else None
 
 
+def submitted() -> dict[str, str]:
+    """The sweep is handed to a cluster, now."""
+    return {_SUBMITTED: datetime.now(UTC).isoformat()}
+
+
+def submitted_at(tags: Tags) -> datetime | None:
+    """When the sweep, if ever, was last handed to a cluster."""
+    return datetime.fromisoformat(tags[_SUBMITTED]) if tags.get(_SUBMITTED) else None
+
+
+def waits(tags: Tags) -> bool:
+    """Whether the sweep, handed to a cluster, has not begun there: its turn may be far off."""
+    submitted, sign = submitted_at(tags), last_sign(tags)
+    return submitted is not None and (sign is None or sign < submitted.timestamp())
+
+
 def silent(sign: float | None, seconds: float = GONE) -> bool:
     """Whether a writer whose last sign of life this is has given none for a while."""
-    # One that has never given any may wait for its turn.
     return sign is not None and abs(time.time() - sign) > seconds
 
 

@@ -56,7 +56,7 @@ class Reader(Protocol):
     def alive(self, sweep_id: str) -> bool:
         """False where the sweep's writer has given no sign of life for a while.
 
-        True before its first one, as it may wait for its turn.
+        Its first is due a while after the sweep was made, unless a cluster was given it since.
         """
 
     def ruler(self, sweep_id: str) -> Ruler | None:

@@ -430,12 +430,14 @@ def test_a_sweeps_writer_hears_that_it_is_to_end(reopen: Open) -> None:
 def test_a_writer_that_gives_no_sign_of_life_is_gone(
     reopen: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a few beats without one; not before its first, and no longer once it beats again."""
+    """After a few beats without one, also without the first; no longer once it beats again."""
     clock, tracker = time.time(), reopen()
     sweep = tracker.create(spec())
     monkeypatch.setattr(time, "time", lambda: clock)
-    clock += 100 * BEAT_EVERY
+    clock += 2 * BEAT_EVERY
     assert tracker.alive(sweep.id)
+    clock += 3 * BEAT_EVERY
+    assert not tracker.alive(sweep.id)
     tracker.begin(sweep.id, RULER)
     clock += 2 * BEAT_EVERY
     assert tracker.alive(sweep.id)
