@@ -101,10 +101,13 @@ class Packs(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """An attempt has ended, with records or with its worker lost."""
+        """An attempt has ended: with records, refused by its worker, or with that lost."""
         attempt = self._in_flight.pop(trial_id)
-        texts = (result or {}).get("records")
-        if error or texts is None:
+        found = result if result and not error else {}
+        texts, refused = found.get("records"), found.get("refused")
+        if refused is not None:
+            records = [failed_record(spec, refused) for spec in attempt.trials]
+        elif texts is None:
             records = self._lost(attempt)
         else:
             records = [TrialRecord.from_json(text) for text in texts]

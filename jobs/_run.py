@@ -36,7 +36,8 @@ class Run:
         self.store = store
         self.ruler = store.ruler(info.id) or ruler
         self.status: Status = "running"
-        self.cancelled = False  # by request, from wherever
+        self.cancelled = False  # by request, from wherever, or as the store refused its beat
+        self._refused: Exception | None = None
         self.driver = driver
         self.records: list[TrialRecord] = []
         self._on_progress = on_progress
@@ -81,16 +82,21 @@ class Run:
         """However the sweep ends, its store says so and holds its front and pictures."""
         self.status = "failed"
         try:
-            with watched(self.store, self.info.id, self._cancel):
+            with watched(self.store, self.info.id, self._end):
                 yield
+            if self._refused:
+                raise self._refused
             self._ended = self._ended or self.driver.shortfall
             self.status = "interrupted" if self.cancelled else self._outcome()
         except KeyboardInterrupt:
+            if self._refused:
+                raise self._refused from None
             # It may come after the last trial: then it has interrupted nothing.
             whole = len(self.records) >= self.spec.trials
             self.status = self._outcome() if whole else "interrupted"
         finally:
-            # Closing takes a moment; a further Ctrl-C must not cost the front.
+            # Closing takes a moment; a further Ctrl-C must not cost the front. Of a sweep that
+            # another process has taken over, the store refuses it.
             with interrupts_held():
                 self._close()
                 self._report()
@@ -99,8 +105,8 @@ class Run:
         self.records.append(ended.record.model_copy(update={"history": {}}))
         self._hypervolumes.append(ended.hypervolume)
 
-    def _cancel(self) -> None:
-        self.cancelled = True
+    def _end(self, refused: Exception | None) -> None:
+        self.cancelled, self._refused = True, refused
 
     def _limit(self) -> str | None:
         """The first limit of the spec that has been reached, in words."""

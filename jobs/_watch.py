@@ -5,31 +5,37 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from paretoib.errors import StoreError
-from paretoib.tracking import BEAT_EVERY, Tracker
+from paretoib.tracking import BEAT_EVERY, StoreAwayError, Tracker
 
 
 @contextmanager
-def watched(store: Tracker, sweep_id: str, on_cancel: Callable[[], None]) -> Iterator[None]:
+def watched(
+    store: Tracker, sweep_id: str, on_end: Callable[[Exception | None], None]
+) -> Iterator[None]:
     """Tell the store every few seconds that the sweep is alive; end it when someone asks.
 
-    In the main thread the request comes as a `KeyboardInterrupt`, so that packs which take hours
-    end too.
+    It ends, too, when the store refuses the sign of life for good, as it does where another
+    process has taken the sweep over; `on_end` is called with that error. In the main thread either
+    comes as a `KeyboardInterrupt`, so that packs which take hours end too.
     """
     over = threading.Event()
     in_main = threading.current_thread() is threading.main_thread()
 
     def watch() -> None:
         while not over.wait(BEAT_EVERY):
+            refused: Exception | None = None
             try:
-                cancelled = store.beat(sweep_id)
-            except StoreError:
-                continue  # The store is away; records wait for it likewise.
-            if cancelled and not over.is_set():
-                on_cancel()
+                if not store.beat(sweep_id):
+                    continue
+            except StoreAwayError:
+                continue  # Records wait for it likewise.
+            except Exception as error:
+                refused = error
+            if not over.is_set():
+                on_end(refused)
                 if in_main:
                     _thread.interrupt_main()
-                return
+            return
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

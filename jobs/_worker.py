@@ -22,9 +22,25 @@ RunPack = Callable[[Sequence[TrialSpec]], list[TrialRecord]]
 
 
 def train_pack(config: dict[str, Any]) -> None:
-    """Tune's trainable: trains the trials of `config` and reports their records."""
-    import torch
+    """Tune's trainable: trains the trials of `config` and reports their records.
+
+    Where this worker cannot begin, as a package or the board of the rungs is not there, it reports
+    why as `refused`: another attempt would end likewise.
+    """
     from ray import tune
+
+    try:
+        specs, train = _prepared(config)
+    except Exception as error:
+        tune.report({"refused": _reason(error)})
+        return
+    records = run_pack(specs, train)
+    tune.report({"records": [record.to_json() for record in records]})
+
+
+def _prepared(config: Mapping[str, Any]) -> tuple[list[TrialSpec], RunPack]:
+    """The trials of `config`, and what trains them here."""
+    import torch
 
     from paretoib.training import run_trials
 
@@ -32,7 +48,7 @@ def train_pack(config: dict[str, Any]) -> None:
     if 0 < config["share"] < 1 and config["device"].startswith("cuda"):
         # Beyond it the pack is halved, rather than those that it shares the GPU with.
         torch.cuda.set_per_process_memory_fraction(config["share"])
-    specs = [TrialSpec.model_validate(document) for document in json.loads(config["trials"])]
+    specs = [TrialSpec.from_document(document) for document in json.loads(config["trials"])]
     limit = config["limit_seconds"]
     rungs = join(config["rungs"]) if config["rungs"] else None
 
@@ -47,8 +63,7 @@ def train_pack(config: dict[str, Any]) -> None:
                 **_rung_options(rungs),
             )
 
-    records = run_pack(specs, train)
-    tune.report({"records": [record.to_json() for record in records]})
+    return specs, train
 
 
 def run_pack(specs: Sequence[TrialSpec], train: RunPack) -> list[TrialRecord]:

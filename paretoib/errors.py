@@ -25,6 +25,10 @@ class StoreAwayError(StoreError):
     """The store does not answer at the moment; the same call may succeed later."""
 
 
+class TakenOverError(StoreError):
+    """Another process writes the sweep, which it took over while this one gave no sign of life."""
+
+
 class ComparisonError(ParetoIBError):
     """Sweeps that no common ruler measures: other data, other splits."""
 

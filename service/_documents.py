@@ -8,9 +8,7 @@ from pydantic import Field
 
 from paretoib.documents import Document
 from paretoib.records import SweepInfo, TrialRecord
-from paretoib.tracking import BEAT_EVERY
-
-SILENCE = 4 * BEAT_EVERY  # seconds
+from paretoib.tracking import GONE
 
 
 class Counts(Document):
@@ -65,7 +63,7 @@ class Row:
         """Whether nobody can be writing it: no sign of life for a while, nor of its beginning."""
         signs = (self.sweep.started, self.submitted, self.alive)
         last = max(sign for sign in signs if sign is not None)
-        return (datetime.now(UTC) - last).total_seconds() > SILENCE
+        return (datetime.now(UTC) - last).total_seconds() > GONE
 
 
 class Sweeps(Document):

@@ -51,7 +51,7 @@ class Library:
     fronts and comparisons computed, when that has changed.
     """
 
-    def __init__(self, pages: str) -> None:
+    def __init__(self, pages: str | None) -> None:
         self._pages = pages
         self._lock = Lock()
         self._store: Store | None = None
@@ -162,8 +162,10 @@ class Library:
         return Snapshot(row, tuple(store.records(row.sweep.id)) if ruler else (), ruler)
 
     def _link(self, address: str) -> str | None:
-        # Without the password that the store's own address may have.
-        base = self._pages or (shown(self.store.uri) if is_server(self.store.uri) else "")
+        base = self._pages
+        if base is None:
+            # Without the password that the store's own address may have.
+            base = shown(self.store.uri) if is_server(self.store.uri) else ""
         place = address.partition("#/")[2]
         return f"{base.rstrip('/')}/#/{place}" if base else None
 

@@ -41,8 +41,10 @@ class ServiceSettings(BaseSettings):
         description="names that requests may call the service by, comma-separated",
     )
     ray_jobs: str = Field("http://127.0.0.1:8265", description="address of Ray's Jobs API")
-    mlflow_pages: str = Field(
-        "", description="where people reach MLflow's pages, for links; empty: MLflow's address"
+    mlflow_pages: str | None = Field(
+        None,
+        description="where people reach MLflow's pages, for links; left out: MLflow's own address; "
+        "empty: nowhere, so there are no links",
     )
     requests_per_minute: int = Field(1200, ge=1, description="of one token")
     max_body_bytes: int = Field(262_144, ge=1024, description="of a request")

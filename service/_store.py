@@ -11,8 +11,7 @@ from paretoib.tracking._mlflow import MLflowTracker
 from paretoib.tracking._mlflow_reading import info_of, plainly
 from service._documents import Counts, Row, Sweep
 
-# Tags of a sweep's run. MLflow's pages do not show what is called "mlflow.…".
-_SUBMITTED = "mlflow.paretoib.submitted"
+# A tag of a sweep's run. MLflow's pages do not show what is called "mlflow.…".
 _REQUEST = "mlflow.paretoib.request"
 # Shown in MLflow's pages, as a failed trial's is.
 _REASON = "reason"
@@ -66,7 +65,7 @@ class Store(MLflowTracker):
 
 
 def _submitted() -> dict[str, str]:
-    return {_SUBMITTED: datetime.now(UTC).isoformat(), _REASON: ""}
+    return {**presence.submitted(), _REASON: ""}
 
 
 def _row(run: Any) -> Row:
@@ -84,7 +83,7 @@ def _row(run: Any) -> Row:
     alive = presence.last_sign(tags)
     return Row(
         sweep,
-        submitted=datetime.fromisoformat(tags[_SUBMITTED]) if _SUBMITTED in tags else None,
+        submitted=presence.submitted_at(tags),
         alive=_time(alive) if alive else None,
     )
 

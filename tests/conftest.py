@@ -111,15 +111,20 @@ class Store:
     started: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def start(
-        self, *arguments: str, workers: int = 1, stderr: int = subprocess.PIPE, **environment: str
+        self,
+        *arguments: str,
+        workers: int = 1,
+        stderr: int = subprocess.PIPE,
+        program: str = "from paretoib.cli import main; main()",
+        **environment: str,
     ) -> "subprocess.Popen[str]":
-        """The command, in a session of its own as in a terminal.
+        """The command, in a session of its own as in a terminal; `program` is what runs it.
 
         With one worker, as each has torch to load: most of what so small a sweep costs.
         """
         own = {"PARETOIB_STORE": str(self.folder), "PARETOIB_WORKERS": str(workers)}
         process = subprocess.Popen(
-            [sys.executable, "-c", "from paretoib.cli import main; main()", *arguments],
+            [sys.executable, "-c", program, *arguments],
             env={**os.environ, **own, "COLUMNS": "80", **environment},
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from paretoib.errors import ServiceError
 from paretoib.records import Front, Progress, SweepInfo
 from paretoib.registry import Entry
-from paretoib.tracking import Reader, front_of, read_front, reader
-from paretoib.tracking._presence import GONE
+from paretoib.tracking import GONE, Reader, front_of, read_front, reader
 
 if TYPE_CHECKING:
     from paretoib.cli._place import OnProgress
@@ -26,10 +25,10 @@ class Local:
         return reader()
 
     def find(self, reference: str) -> SweepInfo:
-        return self._store.find(reference)
+        return self._seen(self._store.find(reference))
 
     def sweeps(self) -> list[SweepInfo]:
-        return self._store.sweeps()
+        return [self._seen(info) for info in self._store.sweeps()]
 
     def progress(self, info: SweepInfo) -> Progress:
         return self._look(info)[0]
@@ -93,15 +92,24 @@ class Local:
 
     def _look(self, info: SweepInfo) -> tuple[Progress, Front | None]:
         # Its status first: of one that has ended, all trials are then there.
-        info = self.find(info.id)
-        ended = None
-        if info.status == "running" and not self._store.alive(info.id):
+        found = self._store.find(info.id)
+        info, ended = self._seen(found), None
+        if found.status == "running" and info.status == "interrupted":
             again = f"paretoib resume {info.id[:8]}"
             ended = f"no sign of life for {GONE:g} s; `{again}` goes on with it"
         ruler = self._store.ruler(info.id)
         records = self._store.records(info.id) if ruler else []
         front = front_of(info, records, ruler) if ruler and records else None
         return Progress.of(info, records, front.hypervolume if front else 0.0, ended), front
+
+    def _seen(self, info: SweepInfo) -> SweepInfo:
+        """The sweep as it stands: one whose writer is gone was interrupted, with none to say so."""
+        if info.status != "running" or self._store.alive(info.id):
+            return info
+        # Its writer may have closed it in between.
+        again = self._store.find(info.id)
+        gone = {"status": "interrupted"}
+        return again.model_copy(update=gone) if again.status == "running" else again
 
 
 def _methods() -> dict[str, dict[str, Any]]:

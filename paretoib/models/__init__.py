@@ -1,12 +1,15 @@
 """Encoders, stochastic bottlenecks, decoders. `MODELS` lists the encoders."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from paretoib.registry import Entry, Param, Registry
+
+MOST_PATHS = 2**16  # samples of the last binary layer for each example
 
 Widths = tuple[Annotated[int, Field(ge=1, le=65_536)], ...]
 
@@ -26,6 +29,10 @@ class ModelEntry(Entry):
     stack_on_cpu: bool = True
     sigmoid: bool = False
     learning_rate: float = 1e-3
+
+    def layers_of(self, params: Mapping[str, Any]) -> int:
+        """The layers that are binary for objectives whose noise is `bernoulli`, the latent last."""
+        return 1 + len(params["hidden"]) if self.sigmoid else 1
 
 
 def _bottleneck(

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from paretoib.discrete import BernoulliEncoding, BinaryLayer, raiko
 from paretoib.distributions import Output, PointEncoding
 from paretoib.errors import SpecError
+from paretoib.models import MOST_PATHS
 from paretoib.models._linear import LinearEncoder
 from paretoib.models._model import Head
 from paretoib.models._states import countable
 
-MOST_PATHS = 2**16  # samples of the last layer for each example
 RATE_PATHS = 32  # of which the ruler takes p(z|x) for the mean
 
 

@@ -1,8 +1,9 @@
 """What a sweep's method and search demand of it (`ValueError`, for a validator)."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paretoib.data import DATASETS
+from paretoib.models import MODELS, MOST_PATHS
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs._methods import METHODS, SEARCHES
 from paretoib.specs._space import Range
@@ -28,6 +29,37 @@ def check_method(sweep: "SweepSpec") -> None:
             f"method `{sweep.method}` learns one task; data set `{sweep.data.name}` has "
             f"{len(tasks)} ({', '.join(tasks)}): choose one as `task`"
         )
+
+
+def check_layers(sweep: "SweepSpec") -> None:
+    """Refuse too few epochs for layers that are trained in turn, and too many samples of the last.
+
+    Of all that varies the worst values count, as a trial may have all of them.
+    """
+    row, model = OBJECTIVES[sweep.objective.name], MODELS[sweep.model.name]
+    layers = model.layers_of(sweep.model.params)
+    if model.sigmoid:
+        layers = max(model.layers_of({"hidden": held}) for held in _values(sweep, "model.hidden"))
+    epochs = int(min(_values(sweep, "training.epochs")))
+    if row.greedy and epochs < layers:
+        raise ValueError(
+            f"training.epochs: should be at least the {layers} layers, which objective "
+            f"`{sweep.objective.name}` trains one after another; found {epochs}"
+        )
+    if "draws" not in sweep.objective.params:
+        return
+    draws = int(max(_values(sweep, "objective.draws")))
+    if draws**layers > MOST_PATHS:
+        raise ValueError(
+            f"objective.draws: should be few enough that draws^layers is at most {MOST_PATHS}; "
+            f"found {draws}^{layers}"
+        )
+
+
+def _values(sweep: "SweepSpec", field: str) -> tuple[Any, ...]:
+    """The values that a field may have in the sweep; of a range its ends."""
+    varied = sweep.varied.get(field, (sweep.template.get(field),))
+    return (varied.low, varied.high) if isinstance(varied, Range) else varied
 
 
 def check_search(sweep: "SweepSpec") -> None:

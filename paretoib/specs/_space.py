@@ -82,7 +82,8 @@ def default_space(template: TrialSpec, *, starts: bool = False) -> dict[str, Ran
         for name in ADAPTIVE_FIELDS
         if name in template.model.params and (learned or name != "initial_noise")
     }
-    lengths = dict.fromkeys(max(1, round(template.training.epochs * s)) for s in _LENGTHS)
+    epochs, least = template.training.epochs, template.least_epochs
+    lengths = dict.fromkeys(min(epochs, max(least, round(epochs * s))) for s in _LENGTHS)
     return {**where, **declared, "training.epochs": tuple(lengths)}
 
 

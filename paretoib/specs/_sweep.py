@@ -17,7 +17,7 @@ from pydantic import (
 from paretoib.documents import Document
 from paretoib.specs._assemble import assembled, full_names
 from paretoib.specs._axes import parse_axis
-from paretoib.specs._checks import check_method, check_search
+from paretoib.specs._checks import check_layers, check_method, check_search
 from paretoib.specs._defaults import default_grid, filled_in
 from paretoib.specs._limits import Budget, Plateau, Prune
 from paretoib.specs._methods import METHODS, SEARCHES
@@ -111,6 +111,7 @@ class SweepSpec(Document):
         object.__setattr__(self, "trials", self._count(grid))
         object.__setattr__(self, "population", self._generation())
         object.__setattr__(self, "name", self.name or f"{self.method}-{self.data.name}")
+        check_layers(self)
         check_search(self)
         return self
 

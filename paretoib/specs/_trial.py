@@ -94,6 +94,12 @@ class TrialSpec(Document):
         """Whether the weighting has a β, and the objective a loss for it."""
         return "beta" in self.weighting.params and len(OBJECTIVES[self.objective.name].losses) > 1
 
+    @property
+    def least_epochs(self) -> int:
+        """Epochs that training takes at least: one a layer, where layers are trained in turn."""
+        greedy = OBJECTIVES[self.objective.name].greedy
+        return MODELS[self.model.name].layers_of(self.model.params) if greedy else 1
+
     def resolve(self, field: str) -> str:
         """The full name `section.field` of a field given by either name; `SpecError` if none.
 

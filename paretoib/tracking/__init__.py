@@ -7,12 +7,14 @@ from paretoib.errors import NotFoundError, StoreAwayError
 from paretoib.tracking import _quiet  # noqa: F401  (before anything can load MLflow)
 from paretoib.tracking._journal import JournalReader, JournalTracker
 from paretoib.tracking._memory import MemoryTracker
+from paretoib.tracking._presence import GONE
 from paretoib.tracking._read import front_of, read_front
 from paretoib.tracking._tracker import BEAT_EVERY, Ended, History, Picture, Reader, Ruler, Tracker
 from paretoib.tracking._ui import PORT, UI, ui
 
 __all__ = [
     "BEAT_EVERY",
+    "GONE",
     "PORT",
     "UI",
     "Ended",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from paretoib.errors import NotFoundError, StoreError
+from paretoib.errors import NotFoundError, StoreError, TakenOverError
 from paretoib.records import SweepInfo
 from paretoib.tracking._tracker import Ruler
 
@@ -47,6 +47,14 @@ def one_writer(sweep_id: str, other: str) -> StoreError:
     """The error for a sweep that someone else is writing."""
     return StoreError(
         f"a sweep should have one writer at a time; found {other}, writing {sweep_id[:8]}"
+    )
+
+
+def taken_over(sweep_id: str, other: str) -> TakenOverError:
+    """The error for a sweep that this process wrote, and that someone else has begun since."""
+    return TakenOverError(
+        f"sweep {sweep_id[:8]} is written by {other}, which took it over when this process gave "
+        f"no sign of life; `paretoib watch {sweep_id[:8]}` follows it"
     )
 
 

@@ -129,7 +129,8 @@ class JournalTracker(JournalReader):
             writer.drain(self.patience)
         except StoreError:
             writer.stop()
-            # Whoever looks should see a sweep to be resumed; why is told in any case.
+            # Whoever looks should see a sweep to be resumed, unless another process has done so
+            # and the store refuses this too; why is told in any case.
             with suppress(Exception):
                 self._store.close(sweep_id, "interrupted", None, ())
             raise

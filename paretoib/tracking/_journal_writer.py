@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from paretoib.errors import StoreAwayError, StoreError
+from paretoib.errors import StoreAwayError, StoreError, TakenOverError
 from paretoib.tracking._journal_file import JournalFile
 from paretoib.tracking._tracker import Ended, Tracker
 
@@ -127,7 +127,9 @@ class Writer:
             why = kind + " ".join(str(error).split())
         command = f"`paretoib resume {self._sweep_id[:8]}`"
         count, path = self._journal.waiting, self._journal.path
+        trials = "1 ended trial waits" if count == 1 else f"{count} ended trials wait"
+        if isinstance(error, TakenOverError):
+            return TakenOverError(f"{why}; {trials} in {path}" if count else why)
         if not count:
             return StoreError(f"{why}; all trials are written, and {command} ends the sweep")
-        trials = "1 ended trial waits" if count == 1 else f"{count} ended trials wait"
         return StoreError(f"{why}; {trials} in {path}, and {command} writes them")

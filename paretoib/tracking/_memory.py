@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from paretoib.records import Front, Status, SweepInfo, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking._find import check_same_ruler, no_trial, not_found, pick
-from paretoib.tracking._presence import silent
+from paretoib.tracking import _presence as presence
+from paretoib.tracking._find import check_same_ruler, no_trial, not_found, pick, taken_over
 from paretoib.tracking._tracker import Ended, History, Picture, Ruler
 
 
@@ -17,7 +17,8 @@ class _Sweep:
     info: SweepInfo
     ruler: Ruler | None = None
     cancelled: bool = False
-    sign: float | None = None
+    created: float = field(default_factory=time.time)
+    signs: dict[str, str] = field(default_factory=dict)
     ended: dict[str, Ended] = field(default_factory=dict)
     front: Front | None = None
     pictures: tuple[Picture, ...] = ()
@@ -50,25 +51,26 @@ class MemoryTracker:
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         sweep = self._get(sweep_id)
         check_same_ruler(sweep.ruler or ruler, ruler)
-        sweep.ruler, sweep.cancelled, sweep.sign = ruler, False, time.time()
+        sweep.ruler, sweep.cancelled, sweep.signs = ruler, False, presence.alive()
         sweep.info = sweep.info.model_copy(update={"status": "running"})
 
     def beat(self, sweep_id: str) -> bool:
-        sweep = self._get(sweep_id)
-        sweep.sign = time.time()
+        sweep = self._held(sweep_id)
+        sweep.signs = presence.alive()
         return sweep.cancelled
 
     def cancel(self, sweep_id: str) -> None:
         self._get(sweep_id).cancelled = True
 
     def alive(self, sweep_id: str) -> bool:
-        return not silent(self._get(sweep_id).sign)
+        sweep = self._get(sweep_id)
+        return not presence.silent(presence.last_sign(sweep.signs) or sweep.created)
 
     def ruler(self, sweep_id: str) -> Ruler | None:
         return self._get(sweep_id).ruler
 
     def add(self, sweep_id: str, ended: Sequence[Ended]) -> None:
-        held = self._get(sweep_id).ended
+        held = self._held(sweep_id).ended
         for one in ended:
             held.setdefault(one.record.trial, one)
 
@@ -80,7 +82,7 @@ class MemoryTracker:
         return self._ended(sweep_id, trial).record.history
 
     def update(self, sweep_id: str, front: Front) -> None:
-        self._get(sweep_id).front = front
+        self._held(sweep_id).front = front
 
     def flush(self, sweep_id: str) -> None:
         self._get(sweep_id)
@@ -88,7 +90,7 @@ class MemoryTracker:
     def close(
         self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
     ) -> None:
-        sweep = self._get(sweep_id)
+        sweep = self._held(sweep_id)
         sweep.front, sweep.pictures = front or sweep.front, tuple(pictures)
         sweep.info = sweep.info.model_copy(update={"status": status})
 
@@ -102,6 +104,13 @@ class MemoryTracker:
         if sweep_id not in self._sweeps:
             raise not_found(sweep_id)
         return self._sweeps[sweep_id]
+
+    def _held(self, sweep_id: str) -> _Sweep:
+        """The sweep, to be written."""
+        sweep = self._get(sweep_id)
+        if other := presence.successor(sweep.signs):
+            raise taken_over(sweep_id, other)
+        return sweep
 
     def _ended(self, sweep_id: str, trial: str) -> Ended:
         ended = self._get(sweep_id).ended

@@ -23,7 +23,7 @@ from paretoib.records import Front, Status, SweepInfo, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _layout as layout
 from paretoib.tracking import _presence as presence
-from paretoib.tracking._find import check_same_ruler, one_writer
+from paretoib.tracking._find import check_same_ruler, one_writer, taken_over
 from paretoib.tracking._mlflow_reading import MLflowReader, info_of, plainly
 from paretoib.tracking._progress import Progress
 from paretoib.tracking._store import (
@@ -66,6 +66,8 @@ class MLflowTracker(MLflowReader):
     def __init__(self, uri: str | None = None) -> None:
         super().__init__(uri)
         self._writing: dict[str, _Writing] = {}
+        # Of the sweeps that this process has begun: when it last gave a sign of life.
+        self._signs: dict[str, float] = {}
 
     @plainly
     def create(self, spec: SweepSpec, marks: Mapping[str, str] | None = None) -> SweepInfo:
@@ -90,16 +92,17 @@ class MLflowTracker(MLflowReader):
             raise one_writer(sweep_id, other)
         check_same_ruler(layout.ruler_of(run.data.tags) or ruler, ruler)
         self._remove_cut_off(run.info.experiment_id, sweep_id)
-        tags = {**layout.ruler_tag(ruler), **presence.alive(), **presence.NOT_CANCELLED}
-        self._log(sweep_id, params=layout.ruler_params(ruler), tags=tags)
+        tags = {**layout.ruler_tag(ruler), **presence.NOT_CANCELLED}
+        self._sign(sweep_id, params=layout.ruler_params(ruler), tags=tags)
         if run.info.status != "RUNNING":
             self._client.update_run(sweep_id, status="RUNNING")
 
     @plainly
     def beat(self, sweep_id: str) -> bool:
-        tags = self._run(sweep_id).data.tags
-        self._log(sweep_id, tags=presence.alive())
-        return presence.is_cancelled(tags)
+        run = self._run(sweep_id)
+        self._check_held(run)
+        self._sign(sweep_id)
+        return presence.is_cancelled(run.data.tags)
 
     @plainly
     def cancel(self, sweep_id: str) -> None:
@@ -107,6 +110,8 @@ class MLflowTracker(MLflowReader):
 
     @plainly
     def add(self, sweep_id: str, ended: Sequence[Ended]) -> None:
+        if presence.silent(self._signs.get(sweep_id), presence.GONE / 2):
+            self.beat(sweep_id)  # which may have been taken over
         # Put back when all trials are wholly there: after a failure the sweep is taken up anew.
         sweep = self._writing.pop(sweep_id, None) or self._take_up(sweep_id)
         for one in ended:
@@ -119,7 +124,7 @@ class MLflowTracker(MLflowReader):
 
     @plainly
     def update(self, sweep_id: str, front: Front) -> None:
-        self._write(self._run(sweep_id), [_document(front)])
+        self._write(self._run_held(sweep_id), [_document(front)])
 
     @plainly
     def flush(self, sweep_id: str) -> None:
@@ -130,8 +135,9 @@ class MLflowTracker(MLflowReader):
         self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
     ) -> None:
         files = [*([_document(front)] if front else []), *pictures]
-        self._write(self._run(sweep_id), files)
+        self._write(self._run_held(sweep_id), files)
         self._client.set_terminated(sweep_id, _RUN_STATUS[status])
+        self._signs.pop(sweep_id, None)
 
     def _opened(self) -> AbstractContextManager[str]:
         return ready(self.uri)
@@ -150,6 +156,30 @@ class MLflowTracker(MLflowReader):
             if found := self._client.get_experiment_by_name(name):
                 return found.experiment_id
             raise
+
+    def _run_held(self, sweep_id: str) -> Run:
+        """The sweep's run, to be written; one that this process has begun it must still have."""
+        run = self._run(sweep_id)
+        if sweep_id in self._signs:
+            self._check_held(run)
+        return run
+
+    def _check_held(self, run: Run) -> None:
+        if other := presence.successor(run.data.tags):
+            # So that `add` looks, too, however short the silence was.
+            self._signs[run.info.run_id] = 0.0
+            raise taken_over(run.info.run_id, other)
+
+    def _sign(
+        self,
+        sweep_id: str,
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Give a sign of life, and log this with it."""
+        now = time.time()  # before the store takes its time
+        self._log(sweep_id, params=params, tags={**(tags or {}), **presence.alive()})
+        self._signs[sweep_id] = now
 
     def _take_up(self, sweep_id: str) -> _Writing:
         run = self._run(sweep_id)

@@ -80,7 +80,9 @@ class MLflowReader:
 
     @plainly
     def alive(self, sweep_id: str) -> bool:
-        return not presence.silent(presence.last_sign(self._run(sweep_id).data.tags))
+        run = self._run(sweep_id)
+        sign = presence.last_sign(run.data.tags) or run.info.start_time / 1000
+        return presence.waits(run.data.tags) or not presence.silent(sign)
 
     @plainly
     def ruler(self, sweep_id: str) -> Ruler | None:

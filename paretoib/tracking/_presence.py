@@ -7,12 +7,15 @@ import json
 import os
 import socket
 import time
+from datetime import UTC, datetime
+from typing import Any
 
 from paretoib.tracking._layout import Tags
 from paretoib.tracking._tracker import BEAT_EVERY
 
 _WRITER = "mlflow.paretoib.writer"
 _CANCEL = "mlflow.paretoib.cancel"
+_SUBMITTED = "mlflow.paretoib.submitted"
 GONE = 4 * BEAT_EVERY  # seconds without a sign of life
 
 CANCELLED = {_CANCEL: "true"}
@@ -27,27 +30,53 @@ def alive() -> dict[str, str]:
 
 def last_sign(tags: Tags) -> float | None:
     """When the sweep's writer, if it ever had one, last gave a sign of life (seconds, epoch)."""
-    writer = json.loads(tags.get(_WRITER, "{}"))
+    writer = _writer(tags)
     return float(writer["alive"]) if writer else None
 
 
-def silent(sign: float | None) -> bool:
+def submitted() -> dict[str, str]:
+    """The sweep is handed to a cluster, now."""
+    return {_SUBMITTED: datetime.now(UTC).isoformat()}
+
+
+def submitted_at(tags: Tags) -> datetime | None:
+    """When the sweep, if ever, was last handed to a cluster."""
+    return datetime.fromisoformat(tags[_SUBMITTED]) if tags.get(_SUBMITTED) else None
+
+
+def waits(tags: Tags) -> bool:
+    """Whether the sweep, handed to a cluster, has not begun there: its turn may be far off."""
+    submitted, sign = submitted_at(tags), last_sign(tags)
+    return submitted is not None and (sign is None or sign < submitted.timestamp())
+
+
+def silent(sign: float | None, seconds: float = GONE) -> bool:
     """Whether a writer whose last sign of life this is has given none for a while."""
-    # One that has never given any may wait for its turn.
-    return sign is not None and abs(time.time() - sign) > GONE
+    return sign is not None and abs(time.time() - sign) > seconds
 
 
 def elsewhere(tags: Tags) -> str | None:
     """Who writes the sweep on another machine, if there was a sign of life a moment ago."""
-    writer = json.loads(tags.get(_WRITER, "{}"))
-    if not writer or writer["host"] == socket.gethostname():
+    writer = _writer(tags)
+    if not writer or writer["host"] == socket.gethostname() or silent(writer["alive"]):
         return None
     age = abs(time.time() - writer["alive"])
-    if age > GONE:
-        return None
     return f"process {writer['process']} on {writer['host']}, alive {age:.0f} s ago"
+
+
+def successor(tags: Tags) -> str | None:
+    """Who has begun the sweep since this process did, whether or not it still is at work."""
+    writer = _writer(tags)
+    if not writer or (writer["host"], writer["process"]) == (socket.gethostname(), os.getpid()):
+        return None
+    return f"process {writer['process']} on {writer['host']}"
 
 
 def is_cancelled(tags: Tags) -> bool:
     """Whether someone has asked since the sweep was begun."""
     return bool(tags.get(_CANCEL))
+
+
+def _writer(tags: Tags) -> dict[str, Any]:
+    writer: dict[str, Any] = json.loads(tags.get(_WRITER, "{}"))
+    return writer

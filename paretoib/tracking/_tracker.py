@@ -56,7 +56,7 @@ class Reader(Protocol):
     def alive(self, sweep_id: str) -> bool:
         """False where the sweep's writer has given no sign of life for a while.
 
-        True before its first one, as it may wait for its turn.
+        Its first is due a while after the sweep was made, unless a cluster was given it since.
         """
 
     def ruler(self, sweep_id: str) -> Ruler | None:
@@ -84,6 +84,9 @@ class Tracker(Reader, Protocol):
     An implementer guarantees, beside what a `Reader` does: what a method has written before it
     returns survives the process; a trial is either wholly there or not there; what cannot be
     written is a `StoreError`. A sweep has one writer at a time; readers may look on from anywhere.
+    A process that gave no sign of life for a while may find, when it goes on, that another has
+    begun its sweep: then `beat`, and whatever would write, is a `TakenOverError`, and writes
+    nothing.
     """
 
     def create(self, spec: SweepSpec) -> SweepInfo:

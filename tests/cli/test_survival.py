@@ -1,7 +1,10 @@
 """Sweeps that are cancelled, killed and resumed, and such that end early, as a user has them."""
 
+import os
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from paretoib.records import SweepInfo, TrialRecord
@@ -56,6 +59,52 @@ def test_a_sweep_is_cancelled_then_killed_then_ends(
     assert ended.document["sweep"]["status"] == "finished"
     assert len(ended.document["points"]) == 8
     assert not states.exists()
+
+
+def test_a_sweep_killed_before_it_began_is_interrupted(store: Any, run: Run) -> None:
+    """After a while without the first sign of life, for all who look; and it can be resumed."""
+    killed = (
+        "import os, signal\n"
+        "from paretoib.cli import main\n"
+        "from paretoib.tracking import JournalTracker\n"
+        "JournalTracker.begin = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "main()"
+    )
+    axes = ("--grid", "beta=0.1,0.2", "--epochs", "1", "--name", "cut")
+    ended = store.ended(store.start("sweep", *TINY, *axes, program=killed))
+    assert ended.code == -signal.SIGKILL
+    assert run(store, "list", "--json").document["sweeps"][0]["status"] == "running"
+    with closing(sqlite3.connect(store.folder / "mlflow.db")) as database, database:
+        database.execute("UPDATE runs SET start_time = start_time - 60000")
+
+    assert run(store, "list", "--json").document["sweeps"][0]["status"] == "interrupted"
+    watched = run(store, "watch", "cut")
+    assert watched.code == 130
+    assert "cut is interrupted: no sign of life for 20 s; `paretoib resume" in watched.err
+    assert "cut does not run: it is interrupted" in run(store, "cancel", "cut").err
+    ended = store.ended(store.start("resume", "cut", "--json"))
+    assert (ended.code, len(ended.document["points"])) == (0, 2)
+
+
+def test_a_sweep_that_another_process_took_over_ends(store: Any, wait_for: WaitFor) -> None:
+    """In the middle of a trial, with who has it; it writes no trial more, and does not close it."""
+    axes = ("--grid", "epochs=1,100000", "--set", "beta=0.01")
+    process = store.start("sweep", *TINY, *axes, workers=2)
+    wait_for(lambda: (found := stored(store)) and found[1])
+    tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
+    (info,) = tracker.sweeps()
+    # As one on another machine would whose journals are not here.
+    tracker.begin(info.id, tracker.ruler(info.id))
+
+    ended = store.ended(process)
+    assert (ended.code, ended.out) == (2, "")
+    told = f"error: sweep {info.id[:8]} is written by process {os.getpid()} on "
+    assert ended.err.splitlines()[-1].startswith(told)
+    assert "Traceback" not in ended.err
+    assert store.processes() == []
+    info, records = stored(store)  # type: ignore[misc]
+    assert (info.status, len(records)) == ("running", 1)
+    assert not tracker.beat(info.id)
 
 
 def test_trials_that_lag_behind_are_stopped(store: Any, run: Run) -> None:

@@ -44,6 +44,7 @@ def refused(ended: Any, *parts: str) -> bool:
         (["--set", "epochs"], ["--set", "FIELD=VALUE", "`epochs`"]),
         (["--set", "mu=1", "--set", "mu=2"], ["--set", "`mu`", "twice"]),
         (["--dataset", "gaussian", "--model", "resnet18"], ["resnet18", "image", "gaussian"]),
+        (["--method", "imb_greedy", "--epochs", "1"], ["epochs", "the 2 layers", "found 1"]),
         (["--trials", "0"], ["--trials", "1"]),
         (["--trials", "many"], ["--trials", "integer"]),
         (["--seeds", ""], ["seeds", "integer", "''"]),

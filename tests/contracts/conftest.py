@@ -132,3 +132,29 @@ def reopen(
 @pytest.fixture
 def tracker(reopen: Open) -> Tracker:
     return reopen()
+
+
+@pytest.fixture(params=[*STORES, *JOURNALS])
+def on(
+    request: pytest.FixtureRequest,
+    opened: Callable[[str], Tracker],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[str], Tracker]]:
+    """Goes to the machine of this name; the tracker that is open there."""
+    kind = request.param.removeprefix("journal over ")
+    machines: dict[str, Tracker] = {}
+
+    def go(host: str) -> Tracker:
+        monkeypatch.setattr(socket, "gethostname", lambda: host)
+        if host not in machines:
+            store = opened(kind)
+            journaled = kind != request.param
+            machines[host] = JournalTracker(store, tmp_path / host) if journaled else store
+        return machines[host]
+
+    yield go
+    for tracker in machines.values():
+        if isinstance(tracker, JournalTracker):
+            for sweep in tracker.sweeps():
+                tracker.release(sweep.id)

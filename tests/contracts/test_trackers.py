@@ -1,70 +1,18 @@
 """What every tracker guarantees, tried on all of them."""
 
-import time
 from collections.abc import Callable, Sequence
 
 import pytest
 
 from paretoib.errors import NotFoundError, StoreError
 from paretoib.fronts import build_front
-from paretoib.records import Metrics, Reference, TrialRecord
-from paretoib.specs import SweepSpec, TrialSpec
-from paretoib.tracking import (
-    BEAT_EVERY,
-    Ended,
-    JournalTracker,
-    Picture,
-    Ruler,
-    Tracker,
-    read_front,
-)
+from paretoib.records import Reference, TrialRecord
+from paretoib.specs import SweepSpec
+from paretoib.tracking import Picture, Ruler, Tracker, read_front
 
-RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
+from .made_up import RULER, ended, record, spec
 
 Open = Callable[[], Tracker]
-
-
-def spec(**fields: object) -> SweepSpec:
-    return SweepSpec.from_document({"method": "vib", "trials": 4, **fields})
-
-
-def record(beta: float, *, status: str = "finished", reason: str | None = None) -> TrialRecord:
-    trial = TrialSpec(
-        data="digits",
-        model="mlp",
-        objective="vib",
-        weighting={"name": "linear", "beta": beta},
-        seed=3,
-    )
-    metrics = Metrics(
-        examples=360,
-        rate_bits=1 / 3 - beta,
-        rate_lower_bits=None,
-        rate_se_bits=0.1,
-        relevance_bits=2.5,
-        relevance_se_bits=0.1,
-        ceiling_bits=3.3,
-        lost_bits=0.8,
-        cross_entropy_bits=0.8,
-        accuracy=0.9,
-    )
-    measured = metrics if status == "finished" else None
-    return TrialRecord(
-        trial=trial.key,
-        spec=trial.document,
-        status=status,
-        reason=reason,
-        validation=measured,
-        test=measured,
-        history={"loss/prediction": (1.0, None, 0.5)},
-        seconds=1.5,
-        device="cpu",
-        pack=4,
-    )
-
-
-def ended(*records: TrialRecord, hypervolume: float = 1.0) -> list[Ended]:
-    return [Ended(one, hypervolume) for one in records]
 
 
 def without_history(records: Sequence[TrialRecord]) -> list[TrialRecord]:
@@ -259,40 +207,3 @@ def test_a_running_sweep_has_a_front(reopen: Open) -> None:
         read_front(tracker, sweep)
     tracker.add(sweep.id, ended(record(0.1), record(0.2)))
     assert len(read_front(reopen(), sweep).points) == 2
-
-
-def test_a_sweeps_writer_hears_that_it_is_to_end(reopen: Open) -> None:
-    """From the moment someone asks, until the sweep is begun anew."""
-    tracker = reopen()
-    sweep = tracker.create(spec())
-    tracker.begin(sweep.id, RULER)
-    assert not tracker.beat(sweep.id)
-    tracker.cancel(sweep.id)
-    assert tracker.beat(sweep.id)
-    tracker.close(sweep.id, "interrupted", None, [])
-    again = reopen()
-    again.begin(sweep.id, RULER)
-    assert not again.beat(sweep.id)
-
-
-def test_a_writer_that_gives_no_sign_of_life_is_gone(
-    reopen: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After a few beats without one; not before its first, and no longer once it beats again."""
-    clock, tracker = time.time(), reopen()
-    sweep = tracker.create(spec())
-    monkeypatch.setattr(time, "time", lambda: clock)
-    clock += 100 * BEAT_EVERY
-    assert tracker.alive(sweep.id)
-    tracker.begin(sweep.id, RULER)
-    clock += 2 * BEAT_EVERY
-    assert tracker.alive(sweep.id)
-    clock += 3 * BEAT_EVERY
-    # A journal's lock tells of one that is deaf, on this machine.
-    assert tracker.alive(sweep.id) == isinstance(tracker, JournalTracker)
-    again = reopen()
-    assert not again.alive(sweep.id)
-    again.beat(sweep.id)
-    assert again.alive(sweep.id)
-    with pytest.raises(NotFoundError):
-        tracker.alive("0" * 32)

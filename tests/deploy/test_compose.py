@@ -144,6 +144,7 @@ def test_the_service_knows_what_it_is_told(
     assert settings.auth
     assert str(settings.port) == services["service"]["ports"][0].rpartition(":")[2]
     assert settings.allowed_hosts == ("127.0.0.1", "localhost")
+    assert settings.mlflow_pages == "", "MLflow's own address is for the inner network"
 
 
 def stages() -> dict[str, list[str]]:

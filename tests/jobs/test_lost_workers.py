@@ -28,7 +28,7 @@ def accidents_of(notes: Path, *epochs: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def accidents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Of all kinds that take no time."""
-    return accidents_of(tmp_path_factory.mktemp("notes"), 1, 2, 3)
+    return accidents_of(tmp_path_factory.mktemp("notes"), 1, 2, 3, 5)
 
 
 def betas_of(front: dict[str, Any], epochs: int) -> set[float]:
@@ -43,7 +43,7 @@ def test_a_lost_pack_is_tried_again(accidents: dict[str, Any]) -> None:
     front = accidents["front"]
     assert betas_of(front, 2) == {0.1, 0.01}
     trials = [trial["trial"] for trial in front["points"] + front["failed"]]
-    assert len(trials) == len(set(trials)) == 6
+    assert len(trials) == len(set(trials)) == 8
 
 
 def test_a_trial_that_kills_every_worker_is_given_up(accidents: dict[str, Any]) -> None:
@@ -64,6 +64,16 @@ def test_a_trial_that_raises_costs_its_pack_nothing(accidents: dict[str, Any]) -
     reasons = [failed["reason"] for failed in front["failed"]]
     (reason,) = [reason for reason in reasons if "MemoryError" in reason]
     assert "you tried to allocate 17179869184 bytes (unlucky.py:" in reason
+
+
+def test_a_pack_that_its_worker_cannot_begin_fails_at_once(accidents: dict[str, Any]) -> None:
+    """Each of its trials with the true reason; the worker is none that was lost."""
+    assert len(accidents["notes"]["attempts-5"]) == 1
+    front = accidents["front"]
+    assert betas_of(front, 5) == set()
+    reasons = [failed["reason"] for failed in front["failed"]]
+    told = [reason for reason in reasons if reason.startswith("unknown model: should be one of")]
+    assert [reason.endswith("found `mlp`") for reason in told] == [True, True]
 
 
 def test_every_worker_keeps_to_its_core(accidents: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 Of the trials of 1 epoch the one with the lower β kills its worker every time; those of 2 epochs do
 the first time; of those of 3 epochs, which share a pack, the one with the lower β raises; of those
-of 4 epochs it hangs.
+of 4 epochs it hangs. Those of 5 epochs come to a worker on which their model is not installed.
 `train_pack` here is pickled by value into Ray's workers, so that the accidents happen where they
 would.
 """
@@ -30,6 +30,7 @@ def train_pack(config: dict[str, Any]) -> None:
     import torch
 
     import jobs._worker
+    from paretoib.models import MODELS
     from paretoib.training import _run
 
     run_trials = _run.run_trials
@@ -44,10 +45,14 @@ def train_pack(config: dict[str, Any]) -> None:
         return run_trials(specs, **options)
 
     _run.run_trials = raising
+    model = MODELS["mlp"]
+    if epochs == 5:
+        del MODELS["mlp"]
     try:
         jobs._worker.train_pack(config)
     finally:
         _run.run_trials = run_trials
+        MODELS["mlp"] = model
 
 
 def main() -> None:

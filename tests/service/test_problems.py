@@ -63,6 +63,7 @@ def test_an_error_says_the_rule_and_what_was_found(
         ({"method": "vib", "entrypoint": "sh"}, "entrypoint: unknown field"),
         ({"method": "vib", "env": {"A": "b"}}, "env: unknown field"),
         ({"method": "vib", "training": {"epochs": 0}}, "epochs"),
+        ({"method": "imb_greedy", "training": {"epochs": 1}}, "at least the 2 layers"),
         ({"method": "vib", "grid": {"nosuch": [1, 2]}}, "unknown field `nosuch`"),
         ({"method": "vib", "grid": {"beta": "high:low"}}, "a range should be"),
         ({"method": "vib", "name": "a\nb"}, "name: should match pattern"),

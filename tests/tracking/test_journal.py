@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paretoib.errors import StoreError
+from paretoib.errors import StoreError, TakenOverError
 from paretoib.fronts import build_front
 from paretoib.records import Front, Reference, Status, TrialRecord
 from paretoib.specs import SweepSpec
@@ -204,6 +204,19 @@ def test_a_refusal_is_told_and_costs_no_trial(
     again.close(sweep_id, "finished", None, [])
     assert trials(store, sweep_id) == keys(packs[:3])
     assert list(folder.iterdir()) == []
+
+
+def test_a_sweep_that_is_another_process_s_keeps_its_journal(
+    journal: JournalTracker, store: Moody, sweep_id: str, folder: Path, packs: list[list[Ended]]
+) -> None:
+    """What was not written stays on the disk and is said to; nobody is told to resume it now."""
+    store.mood = TakenOverError("written by process 7 on other")
+    journal.add(sweep_id, packs[0])
+    with pytest.raises(TakenOverError, match="on other; 3 ended trials wait in") as caught:
+        journal.close(sweep_id, "finished", None, [])
+    assert "resume" not in str(caught.value)
+    assert store.find(sweep_id).status == "running"
+    assert trials(JournalTracker(store, folder), sweep_id) == keys(packs[:1])
 
 
 def test_patience_has_an_end(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from paretoib.records import Reference, TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
 from paretoib.tracking import BEAT_EVERY, Ended, Ruler
+from paretoib.tracking import _presence as presence
 from paretoib.tracking import tracker as configured_tracker
 from paretoib.tracking._mlflow import MLflowTracker
 
@@ -151,6 +153,29 @@ def test_a_writer_on_another_machine_keeps_others_off(
     on("other").begin(sweep.id, ruler)
     on("other").close(sweep.id, "interrupted", None, [])
     on("one").begin(sweep.id, ruler)
+
+
+def test_a_sweep_that_waits_in_a_clusters_queue_is_not_lost(
+    store: Path, spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long, also where it had begun before it was handed over again; then it must beat."""
+    tracker, clock = MLflowTracker(f"sqlite:///{store}/mlflow.db"), time.time()
+    monkeypatch.setattr(time, "time", lambda: clock)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.fromtimestamp(clock, tz)
+
+    monkeypatch.setattr(presence, "datetime", Clock)
+    sweep = tracker.create(spec, presence.submitted())
+    for _ in range(2):
+        clock += 86_400
+        assert tracker.alive(sweep.id)
+        tracker.begin(sweep.id, Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32))
+        clock += 10 * BEAT_EVERY
+        assert not tracker.alive(sweep.id)
+        tracker._log(sweep.id, tags=presence.submitted())
 
 
 def test_the_embedded_store_is_in_the_settings_folder(

@@ -1,0 +1,50 @@
+"""Sweeps and trials that nobody trained, for stores."""
+
+from paretoib.records import Metrics, Reference, TrialRecord
+from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.tracking import Ended, Ruler
+
+RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
+
+
+def spec(**fields: object) -> SweepSpec:
+    return SweepSpec.from_document({"method": "vib", "trials": 4, **fields})
+
+
+def record(beta: float, *, status: str = "finished", reason: str | None = None) -> TrialRecord:
+    trial = TrialSpec(
+        data="digits",
+        model="mlp",
+        objective="vib",
+        weighting={"name": "linear", "beta": beta},
+        seed=3,
+    )
+    metrics = Metrics(
+        examples=360,
+        rate_bits=1 / 3 - beta,
+        rate_lower_bits=None,
+        rate_se_bits=0.1,
+        relevance_bits=2.5,
+        relevance_se_bits=0.1,
+        ceiling_bits=3.3,
+        lost_bits=0.8,
+        cross_entropy_bits=0.8,
+        accuracy=0.9,
+    )
+    measured = metrics if status == "finished" else None
+    return TrialRecord(
+        trial=trial.key,
+        spec=trial.document,
+        status=status,
+        reason=reason,
+        validation=measured,
+        test=measured,
+        history={"loss/prediction": (1.0, None, 0.5)},
+        seconds=1.5,
+        device="cpu",
+        pack=4,
+    )
+
+
+def ended(*records: TrialRecord, hypervolume: float = 1.0) -> list[Ended]:
+    return [Ended(one, hypervolume) for one in records]

@@ -1,0 +1,100 @@
+"""What every tracker guarantees of who writes a sweep, tried on all of them."""
+
+import os
+import time
+from collections.abc import Callable
+
+import pytest
+
+from paretoib.errors import NotFoundError, TakenOverError
+from paretoib.fronts import build_front
+from paretoib.records import TrialRecord
+from paretoib.tracking import BEAT_EVERY, JournalTracker, Tracker
+
+from .made_up import RULER, ended, record, spec
+
+Open = Callable[[], Tracker]
+
+
+def test_a_sweeps_writer_hears_that_it_is_to_end(reopen: Open) -> None:
+    """From the moment someone asks, until the sweep is begun anew."""
+    tracker = reopen()
+    sweep = tracker.create(spec())
+    tracker.begin(sweep.id, RULER)
+    assert not tracker.beat(sweep.id)
+    tracker.cancel(sweep.id)
+    assert tracker.beat(sweep.id)
+    tracker.close(sweep.id, "interrupted", None, [])
+    again = reopen()
+    again.begin(sweep.id, RULER)
+    assert not again.beat(sweep.id)
+
+
+def test_a_writer_that_gives_no_sign_of_life_is_gone(
+    reopen: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a few beats without one, also without the first; no longer once it beats again."""
+    clock, tracker = time.time(), reopen()
+    sweep = tracker.create(spec())
+    monkeypatch.setattr(time, "time", lambda: clock)
+    clock += 2 * BEAT_EVERY
+    assert tracker.alive(sweep.id)
+    clock += 3 * BEAT_EVERY
+    assert not tracker.alive(sweep.id)
+    tracker.begin(sweep.id, RULER)
+    clock += 2 * BEAT_EVERY
+    assert tracker.alive(sweep.id)
+    clock += 3 * BEAT_EVERY
+    # A journal's lock tells of one that is deaf, on this machine.
+    assert tracker.alive(sweep.id) == isinstance(tracker, JournalTracker)
+    again = reopen()
+    assert not again.alive(sweep.id)
+    again.beat(sweep.id)
+    assert again.alive(sweep.id)
+    with pytest.raises(NotFoundError):
+        tracker.alive("0" * 32)
+
+
+def test_a_writer_that_was_taken_over_writes_no_more(
+    on: Callable[[str], Tracker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither trials nor a front nor an end; it is told who has the sweep, also when that ends."""
+    clock = time.time()
+    monkeypatch.setattr(time, "time", lambda: clock)
+    sweep = on("one").create(spec())
+
+    def add(host: str, *records: TrialRecord) -> None:
+        on(host).add(sweep.id, ended(*records))
+        on(host).flush(sweep.id)
+
+    on("one").begin(sweep.id, RULER)
+    add("one", record(0.1))
+    clock += 10 * BEAT_EVERY  # as on a machine that was suspended
+    on("other").begin(sweep.id, RULER)
+    add("other", record(0.2))
+    front = build_front(sweep, [], reference=RULER.reference, label_entropy_bits=3.32)
+    told = rf"{sweep.id[:8]} is written by process {os.getpid()} on other"
+
+    def refused() -> None:
+        one = on("one")
+        for write in (
+            lambda: add("one", record(0.3)),
+            lambda: (one.update(sweep.id, front), one.flush(sweep.id)),
+            lambda: one.beat(sweep.id),
+            lambda: one.close(sweep.id, "failed", front, []),
+        ):
+            with pytest.raises(TakenOverError, match=told) as caught:
+                write()
+            assert "\n" not in str(caught.value)
+
+    refused()
+    assert on("other").find(sweep.id).status == "running"
+    on("other").beat(sweep.id)
+    on("other").close(sweep.id, "finished", None, [])
+    refused()
+    assert on("third").find(sweep.id).status == "finished"
+    betas = [r.spec["weighting"]["beta"] for r in on("third").records(sweep.id)]
+    assert betas == [0.1, 0.2]
+    on("one").begin(sweep.id, RULER)
+    add("one", record(0.3))
+    assert len(on("third").records(sweep.id)) == 3
