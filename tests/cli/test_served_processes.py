@@ -75,6 +75,7 @@ def test_they_end_in_the_order_in_which_they_need_each_other(
 def test_a_sweep_is_told_before_ray_is(state: State, start: Start, tmp_path: Path) -> None:
     """Its job is a session of its own below Ray; not its shell but the program itself is told."""
     (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs/__init__.py").touch()
     (tmp_path / "jobs/sweep.py").write_text(
         "import signal, sys, time\n"
         "def close(*_): time.sleep(0.3); open('closed', 'w').close(); sys.exit()\n"
