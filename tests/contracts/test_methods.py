@@ -78,3 +78,21 @@ def test_mib_weighs_any_compression_and_every_task(
     assert record.test is not None
     assert record.test.rate_bits is not None
     assert 0.1 < record.test.relevance_bits < record.test.rate_bits
+
+
+WITH_BETA = [
+    name for name, row in METHODS.items() if (name, row.weighting) == (row.objective, "linear")
+]
+
+
+@pytest.mark.parametrize("method", WITH_BETA)
+def test_the_default_betas_span_the_trade_off(method: str) -> None:
+    """On the digits: the least keeps much of Y, the greatest hardly anything of X."""
+    spec = SweepSpec.from_document({"method": method, "training": {"epochs": 25}})
+    trials = driver(spec).ask(spec.trials)
+    least, greatest = (r.test for r in run_trials([trials[0], trials[-1]], device="cpu"))
+    assert least is not None
+    assert greatest is not None
+    assert least.relevance_bits > 1.2
+    assert greatest.rate_bits is not None
+    assert greatest.rate_bits < 1.6
