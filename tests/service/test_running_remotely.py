@@ -139,7 +139,7 @@ def test_a_sweep_that_is_left_runs_on_until_it_is_cancelled(
 ) -> None:
     """Ctrl-C ends the watching alone, and says how to come back; `cancel` ends the sweep."""
     with serve_cluster() as served, served.client() as client:
-        long = ("--grid", "beta=0.1,0.01", "--grid", "epochs=1,2000")
+        long = ("--grid", "epochs=1,2000", "--grid", "beta=0.1,0.01")
         submitted = remotely(served, "submit", *SMALL[:-2], *long, "--name", "left")
         (sweep,) = submitted.out.splitlines()
         assert submitted.err == (

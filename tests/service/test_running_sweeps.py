@@ -24,8 +24,8 @@ SMALL = {
     "training": {"epochs": 2},
     "grid": {"beta": [0.1, 0.01]},
 }
-# Two trials that end at once, and two that would take an hour.
-LONG = {**SMALL, "grid": {"beta": [0.1, 0.01], "epochs": [1, 2000]}, "data": "digits"}
+# Two trials that end at once, and then two that take longer than a test.
+LONG = {**SMALL, "grid": {"epochs": [1, 2000], "beta": [0.1, 0.01]}, "data": "digits"}
 PATIENCE = 120.0  # seconds
 
 
@@ -56,8 +56,8 @@ def ended(client: httpx.Client, sweep: str, *statuses: str) -> dict[str, Any]:
     return sweep_of(client, sweep)
 
 
-def job_of(sweep: str) -> int:
-    """The process that runs a sweep."""
+def job_of(sweep: str) -> int | None:
+    """The process that runs a sweep, if there is one."""
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = command.read_bytes().split(b"\0")
@@ -65,7 +65,7 @@ def job_of(sweep: str) -> int:
             continue
         if words[1:4] == [b"-m", b"jobs.sweep", sweep.encode()]:
             return int(command.parent.name)
-    raise AssertionError("no job runs")
+    return None
 
 
 def test_a_sweep_is_submitted_watched_and_read(serve_cluster: Callable[..., Any]) -> None:
@@ -194,7 +194,9 @@ def test_a_lost_job_is_shown_as_interrupted_within_a_minute(
         sweep = submit(client, {**LONG, "name": "lost"}).json()["id"]
         wait_until(lambda: sweep_of(client, sweep)["trials"]["finished"] >= 2)
         served.process.kill()
-    os.kill(job_of(sweep), signal.SIGKILL)
+    job = job_of(sweep)
+    assert job
+    os.kill(job, signal.SIGKILL)
     began = time.monotonic()
     with serve_cluster() as served, served.client() as client:
         found = ended(client, sweep, "interrupted")
