@@ -11,15 +11,9 @@ from hypothesis import strategies as st
 from paretoib.errors import SpecError
 from paretoib.specs import SweepSpec, parse_axis
 
+from .refusing import refusal
+
 VIB = {"method": "vib"}
-
-
-def refusal(document: Any) -> str:
-    """The one line that says why the document is refused."""
-    with pytest.raises(SpecError) as caught:
-        SweepSpec.from_document(document)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -184,60 +178,6 @@ def test_documents_of_another_shape(document: Any, message: str) -> None:
 def test_impossible_combinations(document: Any, message: str) -> None:
     """Parts that are right alone and make no sense together, with both parts named."""
     assert message in refusal(document)
-
-
-GREEDY: dict[str, Any] = {
-    "method": "imb_greedy",
-    "model": {"name": "sigmoid", "hidden": [6, 5], "latent": 4},
-    "training": {"epochs": 3},
-}
-
-
-@pytest.mark.parametrize(
-    ("document", "found"),
-    [
-        ({"training": {"epochs": 2}}, "3 layers, which objective `imb_greedy` trains one after"),
-        ({"training": {"epochs": 2}}, "training.epochs: should be at least the 3 layers"),
-        ({"grid": {"epochs": [3, 2]}}, "another; found 2"),
-        ({"grid": {"epochs": [3, 4], "hidden": [[6], [6, 5, 4]]}}, "4 layers"),
-        ({"search": "random", "space": {"epochs": "int:2:9"}}, "another; found 2"),
-    ],
-)
-def test_fewer_epochs_than_layers(document: Any, found: str) -> None:
-    """Where these are trained one after another, also as values of axes and ends of ranges."""
-    refused(GREEDY | document, found)
-
-
-@pytest.mark.parametrize("method", ["imb_greedy", "imb_joint", "sfnn"])
-def test_epochs_for_each_layer(method: str) -> None:
-    """As many are enough, and only a greedy objective asks for them."""
-    epochs = 3 if method == "imb_greedy" else 1
-    SweepSpec.from_document(GREEDY | {"method": method, "training": {"epochs": epochs}})
-
-
-def test_a_search_proposes_no_training_that_is_too_short() -> None:
-    """By default it varies the epochs, but keeps to one a layer."""
-    greedy = {k: v for k, v in GREEDY.items() if k != "method"}
-    adaptive = greedy | {"method": "mib", "objective": "imb_greedy", "training": {"epochs": 8}}
-    assert SweepSpec.from_document(adaptive).varied["training.epochs"] == (3, 4, 8)
-    refused(adaptive | {"training": {"epochs": 2}}, "3 layers")
-
-
-@pytest.mark.parametrize(
-    ("document", "found"),
-    [
-        ({"objective": {"name": "imb_joint", "draws": 41}}, "found 41^3"),
-        ({"grid": {"draws": [2, 41]}}, "found 41^3"),
-        ({"grid": {"draws": [2, 40], "hidden": [[6], [6, 5, 4]]}}, "found 40^4"),
-        ({"search": "random", "space": {"draws": "int:2:64"}}, "found 64^3"),
-    ],
-)
-def test_too_many_draws(document: Any, found: str) -> None:
-    """What grows as draws to the power of layers is bounded."""
-    joint = GREEDY | {"method": "imb_joint"}
-    SweepSpec.from_document(joint | {"objective": {"name": "imb_joint", "draws": 40}})
-    refused(joint | document, "objective.draws: should be few enough that draws^layers is at most")
-    refused(joint | document, found)
 
 
 def test_adaptive_methods_take_any_objective_with_two_losses() -> None:
