@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+import pytest
+
 from paretoib.records import SweepInfo, TrialRecord
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
@@ -61,6 +63,7 @@ def test_a_sweep_is_cancelled_then_killed_then_ends(
     assert not states.exists()
 
 
+@pytest.mark.slow  # The contract of writers tries the same without processes.
 def test_a_sweep_killed_before_it_began_is_interrupted(store: Any, run: Run) -> None:
     """After a while without the first sign of life, for all who look; and it can be resumed."""
     killed = (
@@ -86,6 +89,7 @@ def test_a_sweep_killed_before_it_began_is_interrupted(store: Any, run: Run) -> 
     assert (ended.code, len(ended.document["points"])) == (0, 2)
 
 
+@pytest.mark.slow  # The contract of writers tries the same without processes.
 def test_a_sweep_that_another_process_took_over_ends(store: Any, wait_for: WaitFor) -> None:
     """In the middle of a trial, with who has it; it writes no trial more, and does not close it."""
     axes = ("--grid", "epochs=1,100000", "--set", "beta=0.01")

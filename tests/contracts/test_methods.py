@@ -88,7 +88,7 @@ WITH_BETA = [
 @pytest.mark.parametrize("method", WITH_BETA)
 def test_the_default_betas_span_the_trade_off(method: str) -> None:
     """On the digits: the least keeps much of Y, the greatest hardly anything of X."""
-    spec = SweepSpec.from_document({"method": method, "training": {"epochs": 25}})
+    spec = SweepSpec.from_document({"method": method, "training": {"epochs": 15}})
     trials = driver(spec).ask(spec.trials)
     least, greatest = (r.test for r in run_trials([trials[0], trials[-1]], device="cpu"))
     assert least is not None

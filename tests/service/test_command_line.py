@@ -20,8 +20,6 @@ SMALL = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epoch
 @pytest.mark.parametrize(
     "command",
     [
-        ("list",),
-        ("list", "--json"),
         ("front", GRID),
         ("front", MIB, "--json"),
         ("front", "gaussian", "--json"),
@@ -53,6 +51,24 @@ def test_a_service_and_its_store_give_the_same(
     assert (there.code, there.out) == (here.code, here.out)
     if not here.out:
         assert there.err == here.err
+
+
+def test_sweeps_that_have_ended_are_listed_alike(
+    fresh_store: Path,
+    serve: Callable[..., Any],
+    make_sweep: Callable[..., Any],
+    run: Run,
+    remotely: Do,
+) -> None:
+    """Of one whose process is gone the store's own machine alone can tell."""
+    statuses = ("finished", "interrupted", "failed")
+    for i, status in enumerate(statuses):
+        make_sweep(fresh_store, 4, name=f"sweep {i}", status=status)
+    with serve(fresh_store) as served:
+        for command in (("list",), ("list", "--json")):
+            here, there = run(fresh_store, *command), remotely(served, *command)
+            assert (there.code, there.out) == (here.code, here.out)
+            assert all(status in here.out for status in statuses)
 
 
 def test_a_sweep_is_shown_with_the_services_own_page(filled: Any, run: Run, remotely: Do) -> None:
