@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from paretoib.errors import NotFoundError, SpecError
-from paretoib.fronts import hypervolume
+from paretoib.fronts import hypervolume, nondominated
 from paretoib.records import Front, Point
 from paretoib.settings import settings
 from paretoib.specs import METHODS, SweepSpec, parse_value
@@ -81,10 +81,14 @@ def of_seed(front: Front, seed: int) -> list[Point]:
     return [p for p in front.points if p.seed == seed and p.rate_bits is not None]
 
 
+def coordinates(points: list[Point]) -> np.ndarray:
+    """(rate, lost) in bits, one row a point."""
+    return np.array([(p.rate_bits, p.lost_bits) for p in points]).reshape(-1, 2)
+
+
 def volume(front: Front, points: list[Point]) -> float:
     """Hypervolume in bits²."""
-    plane = np.array([(p.rate_bits, p.lost_bits) for p in points]).reshape(-1, 2)
-    return hypervolume(plane, (front.reference.rate_bits, front.reference.lost_bits))
+    return hypervolume(coordinates(points), (front.reference.rate_bits, front.reference.lost_bits))
 
 
 def interval(values: list[float]) -> tuple[float, float]:
@@ -151,8 +155,8 @@ def draw(found: list[Front], seeds: int, path: Path) -> None:
             ax.step(
                 rates, np.median(curves, 0), color=colour, where="post", label=front.sweep.method
             )
-            on = [p for points in of_seeds for p in points if on_its_front(p, points)]
-            ax.plot([p.rate_bits for p in on], [p.lost_bits for p in on], ".", color=colour, ms=4)
+            for plane in map(coordinates, of_seeds):
+                ax.plot(*plane[nondominated(plane)].T, ".", color=colour, ms=4)
         if exact := finite[0].exact:
             ax.plot(exact.rate_bits, exact.lost_bits, "k:", label=exact.label)
         ax.set_title(title, fontsize=11)
@@ -175,14 +179,6 @@ def attained(points: list[Point], rates: np.ndarray, ceiling: float) -> np.ndarr
     plane = sorted((p.rate_bits or 0.0, p.lost_bits) for p in points)
     lost = np.minimum.accumulate([ceiling, *(lost for _, lost in plane)])
     return lost[np.searchsorted([rate for rate, _ in plane], rates, side="right")]
-
-
-def on_its_front(point: Point, points: list[Point]) -> bool:
-    """Whether none of the points has both less rate and less lost."""
-    return not any(
-        (p.rate_bits or 0.0) < (point.rate_bits or 0.0) and p.lost_bits < point.lost_bits
-        for p in points
-    )
 
 
 def main() -> None:
