@@ -32,6 +32,8 @@ _QUIET = {
 # where Ray runs on one machine alone.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
+# Ray says on the terminal what our own messages say better.
+_SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 
 JOINING = 60.0  # seconds that a cluster whose nodes are still starting is waited for
 
@@ -75,30 +77,41 @@ def ray_instance(settings: Settings, wanted: Resources | None = None) -> Iterato
     load_ray(settings)
     import ray
 
-    joining = bool(settings.ray_address)
     if ray.is_initialized():
         yield place(_nodes(), settings, wanted)
         return
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if joining:
-        _check_answers(settings.ray_address)
-        options["address"] = settings.ray_address
-    else:
-        # Without "local", Ray would join any cluster that it finds on this machine.
-        options |= {"address": "local", "include_dashboard": False}
     try:
-        ray.init(**options)
-    except (ConnectionError, ValueError, ray.exceptions.RayError) as error:
-        if not joining:
-            raise
-        raise _cannot_join(settings.ray_address, error) from error
-    try:
+        if settings.ray_address:
+            _join(settings.ray_address)
+        else:
+            _start()
         # Set after Ray's own handler for SIGTERM, which ends the program on the spot.
         with termination_interrupts():
             yield place(_nodes(), settings, wanted)
     finally:
         with interrupts_held():
             ray.shutdown()
+
+
+def _start() -> None:
+    """Ray on loopback. Interrupted half-way, it would leave its processes behind for a while."""
+    import ray
+
+    with interrupts_held() as caught:
+        # Without "local", Ray would join any cluster that it finds on this machine.
+        ray.init(address="local", include_dashboard=False, **_SILENT)
+    if caught:
+        raise KeyboardInterrupt
+
+
+def _join(address: str) -> None:
+    import ray
+
+    _check_answers(address)
+    try:
+        ray.init(address=address, **_SILENT)
+    except (ConnectionError, ValueError, ray.exceptions.RayError) as error:
+        raise _cannot_join(address, error) from error
 
 
 def _check_answers(address: str) -> None:

@@ -153,6 +153,13 @@ class Store:
                 continue
         return found
 
+    def left(self) -> list[str]:
+        """`processes()`, once those that go with a process that ended have had time to end."""
+        deadline = time.monotonic() + 20
+        while (found := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return found
+
 
 def _heed_interrupts() -> None:
     """A suite that runs in the background of a shell has Ctrl-C ignored, and hands that on."""

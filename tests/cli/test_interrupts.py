@@ -35,7 +35,7 @@ def test_while_ray_starts(store: Any, wait_for: WaitFor) -> None:
     os.killpg(process.pid, signal.SIGINT)
     ended = store.ended(process)
     assert (ended.code, ended.out, ended.err) == (130, "", "interrupted\n")
-    assert store.processes() == []
+    assert store.left() == []
     assert stored(store) is None
 
 
@@ -52,7 +52,7 @@ def test_while_trials_run(store: Any, wait_for: WaitFor, run: Run) -> None:
     assert said == "interrupted: 1 of 2 trials had ended and are kept"
     assert how_to_go_on.startswith("go on:    paretoib resume ")
     assert "Traceback" not in ended.err
-    assert store.processes() == []
+    assert store.left() == []
     front = run(store, "front", "cut", "--json").document
     assert front["sweep"]["status"] == "interrupted"
     assert len(front["points"]) == 1
@@ -67,7 +67,7 @@ def test_while_it_closes(store: Any, wait_for: WaitFor, run: Run) -> None:
     ended = store.ended(process)
     assert (ended.code, ended.err) == (0, "")
     assert ended.document["sweep"]["status"] == "finished"
-    assert store.processes() == []
+    assert store.left() == []
     assert run(store, "front", "cut", "--json").document == ended.document
     artifacts = {path.name for path in (store.folder / "artifacts").rglob("front.*")}
     assert artifacts == {"front.json", "front.html", "front.png"}

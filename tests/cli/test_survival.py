@@ -105,7 +105,7 @@ def test_a_sweep_that_another_process_took_over_ends(store: Any, wait_for: WaitF
     told = f"error: sweep {info.id[:8]} is written by process {os.getpid()} on "
     assert ended.err.splitlines()[-1].startswith(told)
     assert "Traceback" not in ended.err
-    assert store.processes() == []
+    assert store.left() == []
     info, records = stored(store)  # type: ignore[misc]
     assert (info.status, len(records)) == ("running", 1)
     assert not tracker.beat(info.id)

@@ -48,7 +48,7 @@ def test_two_sweeps_at_once_do_not_disturb_each_other(swept: Swept, run: Run) ->
 def test_ray_ends_with_its_sweep(swept: Swept) -> None:
     """No process that worked for a sweep is left after it."""
     store, _, _ = swept
-    assert store.processes() == []
+    assert store.left() == []
 
 
 def test_a_front_read_back_is_the_front_that_the_sweep_gave(swept: Swept, run: Run) -> None:

@@ -120,7 +120,7 @@ def test_a_sweep_that_fails_before_its_start_leaves_nothing(store: Any) -> None:
     assert refused(
         below.ended(below.start("sweep", "--json")), str(below.folder), "Not a directory"
     )
-    assert below.processes() == []
+    assert below.left() == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
