@@ -36,6 +36,7 @@ _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 _SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 
 JOINING = 60.0  # seconds that a cluster whose nodes are still starting is waited for
+SETTLING = 5.0  # seconds in which no further node has joined it
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def ray_instance(settings: Settings, wanted: Resources | None = None) -> Iterato
     import ray
 
     if ray.is_initialized():
-        yield place(_nodes(), settings, wanted)
+        yield place(nodes(), settings, wanted)
         return
     try:
         if settings.ray_address:
@@ -87,7 +88,7 @@ def ray_instance(settings: Settings, wanted: Resources | None = None) -> Iterato
             _start()
         # Set after Ray's own handler for SIGTERM, which ends the program on the spot.
         with termination_interrupts():
-            yield place(_nodes(), settings, wanted)
+            yield place(nodes(), settings, wanted)
     finally:
         with interrupts_held():
             ray.shutdown()
@@ -155,16 +156,33 @@ def place(nodes: Sequence[Mapping[str, float]], settings: Settings, wanted: Reso
     return Workers(settings.workers or room, cpus, gpus, device)
 
 
-def _nodes() -> list[dict[str, float]]:
-    """The resources of every node that may train; waits a while for the first to join."""
+def nodes() -> list[dict[str, float]]:
+    """The resources of every node that may train.
+
+    A cluster that has none yet is starting: its first is waited for, and those that follow it.
+    """
+    found = _alive()
+    if _can_train(found):
+        return found
+    began = changed = time.monotonic()
+    while (now := time.monotonic()) - began < JOINING:
+        time.sleep(1)
+        before, found = found, _alive()
+        if found != before:
+            changed = now
+        if _can_train(found) and now - changed >= SETTLING:
+            break
+    return found
+
+
+def _alive() -> list[dict[str, float]]:
     import ray
 
-    deadline = time.monotonic() + JOINING
-    while True:
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        if any(_of(node, "CPU") for node in nodes) or time.monotonic() > deadline:
-            return nodes
-        time.sleep(1)
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _can_train(nodes: Sequence[Mapping[str, float]]) -> bool:
+    return any(_of(node, "CPU") for node in nodes)
 
 
 def _room(node: Mapping[str, float], gpus: float, cpus: int) -> int:

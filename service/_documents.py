@@ -24,7 +24,7 @@ class Sweep(SweepInfo):
     """A sweep and how it stands.
 
     `hypervolume` in bits², None before the first trial has ended. `reason`: why it was interrupted,
-    where its job has said so.
+    where that is known.
     """
 
     started: datetime

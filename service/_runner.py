@@ -111,7 +111,7 @@ class Runner:
     def reconcile(self) -> None:
         """What MLflow calls running and nobody runs was interrupted, and is called so.
 
-        Of sweeps that the service submitted; of others nobody can tell from here.
+        Of sweeps that the service submitted; others only look so (`Store`).
         """
         with self._lock:
             # Ray is asked first: a job that it says has ended has written its last by then.

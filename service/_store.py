@@ -1,6 +1,7 @@
 """The store as the service reads and marks it: MLflow's, with how each sweep stands."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from paretoib.specs import SweepSpec
 from paretoib.tracking import _presence as presence
 from paretoib.tracking._layout import SWEEPS
 from paretoib.tracking._mlflow import MLflowTracker
-from paretoib.tracking._mlflow_reading import info_of, plainly
+from paretoib.tracking._mlflow_reading import FAILURES, info_of, plainly
 from service._documents import Counts, Row, Sweep
 
 # A tag of a sweep's run. MLflow's pages do not show what is called "mlflow.…".
@@ -18,7 +19,17 @@ _REASON = "reason"
 
 
 class Store(MLflowTracker):
-    """MLflow's store, with the marks that the service leaves on its sweeps."""
+    """MLflow's store, with the marks that the service leaves on its sweeps.
+
+    A sweep that was started elsewhere and shows no sign of life is called interrupted, and nothing
+    of it is written: its writer may have been cut off for a while. Of those that the service
+    submitted Ray knows more.
+    """
+
+    def __init__(self, uri: str | None = None) -> None:
+        super().__init__(uri)
+        # While MLflow is away, no writer can give a sign of life.
+        self._back = datetime.now(UTC)
 
     @plainly
     def check(self) -> None:
@@ -28,12 +39,14 @@ class Store(MLflowTracker):
     @plainly
     def row(self, sweep_id: str) -> Row:
         """The sweep with this id."""
-        return _row(self._run(sweep_id))
+        with self._asking():
+            return _row(self._run(sweep_id), self._back)
 
     @plainly
     def rows(self, condition: str = SWEEPS) -> list[Row]:
         """All sweeps, newest first."""
-        return [_row(run) for run in self._sweeps(condition)]
+        with self._asking():
+            return [_row(run, self._back) for run in self._sweeps(condition)]
 
     def running(self) -> list[Row]:
         """Those that count as running."""
@@ -63,29 +76,40 @@ class Store(MLflowTracker):
         """Why the sweep was interrupted, in one line."""
         self._log(sweep_id, tags={_REASON: reason})
 
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            yield
+        except FAILURES:
+            self._back = datetime.now(UTC)
+            raise
+
 
 def _submitted() -> dict[str, str]:
     return {**presence.submitted(), _REASON: ""}
 
 
-def _row(run: Any) -> Row:
-    """What one of MLflow's runs says."""
+def _row(run: Any, back: datetime) -> Row:
+    """What one of MLflow's runs says, MLflow being back since then."""
     info, metrics, tags = info_of(run), run.data.metrics, run.data.tags
+    submitted, sign = presence.submitted_at(tags), presence.last_sign(tags)
+    started, alive = _time(run.info.start_time / 1000), _time(sign) if sign else None
+    # Another process may have gone on with it since.
+    reason = tags.get(_REASON) or None if info.status == "interrupted" else None
+    if info.status == "running" and submitted is None:
+        last = max(alive or started, back)
+        if presence.silent(last.timestamp()):
+            info = info.model_copy(update={"status": "interrupted"})
+            reason = f"no sign of life for {presence.GONE:g} s or more"
     sweep = Sweep(
         **dict(info),
-        started=_time(run.info.start_time / 1000),
+        started=started,
         ended=_time(run.info.end_time / 1000) if run.info.end_time else None,
         trials=_counts(info.spec["trials"], metrics),
         hypervolume=metrics.get("hypervolume"),
-        # Another process may have gone on with it since.
-        reason=tags.get(_REASON) or None if info.status == "interrupted" else None,
+        reason=reason,
     )
-    alive = presence.last_sign(tags)
-    return Row(
-        sweep,
-        submitted=presence.submitted_at(tags),
-        alive=_time(alive) if alive else None,
-    )
+    return Row(sweep, submitted=submitted, alive=alive)
 
 
 def _counts(total: int, metrics: Mapping[str, float]) -> Counts:

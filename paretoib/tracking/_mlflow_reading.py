@@ -35,6 +35,7 @@ _STATUS: dict[str, Status] = {
     "FAILED": "failed",
 }
 _PAGE = 500  # runs read at a time
+FAILURES = (MlflowException, OSError)  # of a store, as MLflow and the file system raise them
 
 A = ParamSpec("A")
 R = TypeVar("R")
@@ -50,7 +51,7 @@ def plainly(
     def call(self: S, /, *args: A.args, **kwargs: A.kwargs) -> R:
         try:
             return method(self, *args, **kwargs)
-        except (MlflowException, OSError) as error:
+        except FAILURES as error:
             raise self._failure("cannot use", error) from error
 
     return call

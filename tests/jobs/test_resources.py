@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jobs import _cluster
 from jobs._cluster import Workers, place
 from paretoib.errors import ClusterError
 from paretoib.settings import Settings
@@ -67,6 +68,29 @@ def test_what_no_node_has_is_refused(
     """At once and in one line, where Ray would wait without end."""
     with pytest.raises(ClusterError, match=said):
         place(nodes, Settings(**settings), Resources(**wanted))
+
+
+@pytest.mark.parametrize(
+    ("looks", "found"),
+    [
+        ([[SMALL], [SMALL, GPUS]], [SMALL]),
+        ([[HEAD], [HEAD, SMALL], [HEAD, SMALL, GPUS]], [HEAD, SMALL, GPUS]),
+        ([[HEAD]], [HEAD]),
+    ],
+)
+def test_a_cluster_that_starts_is_waited_for(
+    looks: list[Any], found: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until no further node joins it, and in vain not for ever; one that is there is used at once.
+
+    A second passes between two looks.
+    """
+    slept: list[float] = []
+    monkeypatch.setattr(_cluster, "_alive", lambda: looks[min(len(slept), len(looks) - 1)])
+    monkeypatch.setattr(_cluster.time, "sleep", slept.append)
+    monkeypatch.setattr(_cluster.time, "monotonic", lambda: float(len(slept)))
+    assert _cluster.nodes() == found
+    assert len(slept) <= _cluster.JOINING
 
 
 def test_ray_gives_packs_what_the_sweep_wants() -> None:

@@ -14,7 +14,7 @@ import pytest
 from paretoib.records import SweepInfo
 from paretoib.tracking._mlflow import MLflowTracker
 
-from .made_up import RULER, make, records_of, tracker_of
+from .made_up import RULER, alive, make, records_of, tracker_of
 from .ray_head import Cluster, ray_head
 from .serving import SECRETS, Served, serving
 
@@ -54,7 +54,7 @@ def make_sweep() -> Callable[..., SweepInfo]:
 @pytest.fixture(scope="session")
 def library() -> SimpleNamespace:
     """What makes stores, rulers and trials, for tests that write while a service looks on."""
-    return SimpleNamespace(tracker_of=tracker_of, records_of=records_of, ruler=RULER)
+    return SimpleNamespace(tracker_of=tracker_of, records_of=records_of, ruler=RULER, alive=alive)
 
 
 @pytest.fixture(scope="session")
@@ -99,8 +99,12 @@ def filled(
         make_sweep(store, 0, name="not begun", status="running"),
         make_sweep(store, 4, name="no good", method="vib_squared", status="failed"),
     ]
-    with serving(store, requests_per_minute="100000") as served:
-        yield Filled(served, store, {info.name: info for info in sweeps})
+    named = {info.name: info for info in sweeps}
+    with (
+        alive(store, named["not begun"].id),
+        serving(store, requests_per_minute="100000") as served,
+    ):
+        yield Filled(served, store, named)
 
 
 @pytest.fixture

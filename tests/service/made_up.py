@@ -1,11 +1,14 @@
 """Stores of sweeps whose trials have made-up numbers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from paretoib.records import Metrics, Reference, Status, SweepInfo, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, Ruler, front_of
+from paretoib.tracking import BEAT_EVERY, Ended, Ruler, front_of
 from paretoib.tracking._mlflow import MLflowTracker
 
 LABELS = 3.3  # bits
@@ -74,3 +77,23 @@ def make(
         front = front_of(info, records, RULER) if ended else None
         store.close(info.id, status, front, [])
     return info
+
+
+@contextmanager
+def alive(folder: Path, sweep_id: str) -> Iterator[None]:
+    """A running sweep's writer, as far as others see it."""
+    over, store = Event(), tracker_of(folder)
+
+    def beat() -> None:
+        while True:
+            store.beat(sweep_id)
+            if over.wait(BEAT_EVERY):
+                return
+
+    writer = Thread(target=beat)
+    writer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        writer.join()

@@ -205,13 +205,19 @@ def test_a_lost_job_is_shown_as_interrupted_within_a_minute(
         assert len(client.get(f"/sweeps/{sweep}/front").json()["points"]) == 2
 
 
-def test_only_sweeps_that_the_service_submitted_are_called_lost(
-    fresh_store: Path, make_sweep: Callable[..., Any], serve: Callable[..., Any]
+def test_sweeps_that_nobody_runs_are_called_interrupted(
+    fresh_store: Path,
+    make_sweep: Callable[..., Any],
+    serve: Callable[..., Any],
+    library: Any,
 ) -> None:
-    """One that nobody runs any more is interrupted; one that runs elsewhere is left alone."""
+    """One that the service submitted for good; of those started elsewhere, as long as it seems so.
+
+    What runs elsewhere is left alone.
+    """
     from service._store import Store
 
-    lost, elsewhere = (make_sweep(fresh_store, 3, name=n, status="running") for n in "ab")
+    lost, gone, runs = (make_sweep(fresh_store, 3, name=n, status="running") for n in "abc")
     Store(f"sqlite:///{fresh_store}/mlflow.db").submitted(lost.id)
     # As if it had been an hour ago.
     with closing(sqlite3.connect(fresh_store / "mlflow.db")) as database, database:
@@ -221,9 +227,23 @@ def test_only_sweeps_that_the_service_submitted_are_called_lost(
             "WHERE key = 'mlflow.paretoib.submitted'"
         )
         database.execute("DELETE FROM tags WHERE key = 'mlflow.paretoib.writer'")
-    with serve(fresh_store, reconcile_seconds="0.5") as served, served.client() as client:
-        found = ended(client, lost.id, "interrupted")
-        assert found["trials"]["finished"] == 3
-        time.sleep(2)
-        assert sweep_of(client, elsewhere.id)["status"] == "running"
+    stored = library.tracker_of(fresh_store)
+    with (
+        library.alive(fresh_store, runs.id),
+        serve(fresh_store, reconcile_seconds="0.5") as served,
+        served.client() as client,
+    ):
+        assert ended(client, lost.id, "interrupted")["trials"]["finished"] == 3
+        found = ended(client, gone.id, "interrupted")
+        assert (found["ended"], found["reason"]) == (None, "no sign of life for 20 s or more")
+        assert stored.find(lost.id).status == "interrupted"
+        assert stored.find(gone.id).status == "running"
+        answer = client.delete(f"/sweeps/{gone.id}")
+        assert (answer.status_code, answer.json()["detail"]) == (
+            409,
+            "a sweep should be running; found interrupted",
+        )
+        assert sweep_of(client, runs.id)["status"] == "running"
         assert client.get("/metrics").text.count('paretoib_sweeps{status="running"} 1.0') == 1
+        with library.alive(fresh_store, gone.id):
+            ended(client, gone.id, "running")
