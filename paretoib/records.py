@@ -179,6 +179,7 @@ class FailedTrial(Document):
     trial: str
     reason: str
     status: Literal["stopped", "diverged", "failed"] = "failed"
+    seed: int | None = None  # None in documents of before it was kept
 
 
 class Front(Document):

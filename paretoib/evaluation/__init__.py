@@ -7,7 +7,7 @@ from paretoib.evaluation._codes import (
     fit_marginals,
 )
 from paretoib.evaluation._rate import BLOCK, GaussianMarginal, RateBounds, rate_bounds
-from paretoib.evaluation._relevance import relevance_bound
+from paretoib.evaluation._relevance import relevance_bound, relevance_error
 
 __all__ = [
     "BLOCK",
@@ -19,4 +19,5 @@ __all__ = [
     "fit_marginals",
     "rate_bounds",
     "relevance_bound",
+    "relevance_error",
 ]

@@ -63,14 +63,15 @@ def code_rate(
         densities = [standard_normal_log_prob(z, width)]
         if fitted:
             densities.append(GaussianMarginal(*fitted).log_prob(z))
-        return rate_bounds(gaussian, z, densities)
+        return rate_bounds(gaussian, z, densities, complete=complete)
     if not output.layers:
         return None
     each = []
     for i, layer in enumerate(output.layers):
         encoding, z = layer.encoding.double(), layer.z.double().round()
         marginals = [layer.prior, *(torch.logit(q) for q in fitted[i : i + 1])]
-        each.append(rate_bounds(encoding, z, [_bits_log_prob(z, q) for q in marginals]))
+        densities = [_bits_log_prob(z, q) for q in marginals]
+        each.append(rate_bounds(encoding, z, densities, complete=complete))
     uppers = torch.stack([bounds.upper for bounds in each])
     upper, least = uppers.min(0)
     error = torch.stack([bounds.error for bounds in each]).gather(0, least.unsqueeze(0)).squeeze(0)

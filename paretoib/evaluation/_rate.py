@@ -28,14 +28,20 @@ BLOCK = 128  # of the matrix of pairs that are held at a time: they should fit i
 
 
 def rate_bounds(
-    encoding: Encoding, z: Float[Tensor, "N K"], marginals: Sequence[Float[Tensor, " N"]]
+    encoding: Encoding,
+    z: Float[Tensor, "N K"],
+    marginals: Sequence[Float[Tensor, " N"]],
+    *,
+    complete: bool = False,
 ) -> RateBounds:
     """Both bounds from p(z|x_j) and z_i ~ p(z|x_i), N ≥ 2.
 
     Lower: E log p(z_i|x_i) − log 1/N Σ_j p(z_i|x_j); it cannot exceed log N. Upper: the least of
     the leave-one-out mixture, E log p(z_i|x_i) − log 1/(N−1) Σ_{j≠i} p(z_i|x_j), and of
     E log p(z_i|x_i) − log q(z_i) for each marginal, given as log q(z_i). Every density q gives an
-    upper bound, so more of them can only tighten it. Where p(z|x) is an estimate (a mean over
+    upper bound, so more of them can only tighten it. Where the inputs are `complete`, all there are
+    and equally likely, the mixture of all N is p(z) itself: it takes the place of the
+    leave-one-out one, and no code has more than log N. Where p(z|x) is an estimate (a mean over
     samples of what lies between), the upper bound takes the one that is too large on average for
     log p(z_i|x_i), the lower one that which knows nothing of z_i: both are bounds all the same.
     """
@@ -46,13 +52,13 @@ def rate_bounds(
     )
     apart = encoding.log_prob_apart(z).double()
     mixture = torch.logaddexp(others, apart) - math.log(count)
-    leave_one_out = others - math.log(count - 1)
-    samples = torch.stack([own - leave_one_out, *(own - q for q in marginals)])
+    marginal = mixture if complete else others - math.log(count - 1)
+    samples = torch.stack([own - marginal, *(own - q for q in marginals)])
     means = samples.mean(-1)
     upper, tightest = means.min(0)
     errors = samples.std(-1) / math.sqrt(count)
     # Mutual information is never negative, which a Monte Carlo mean near 0 does not know.
-    upper = upper.clamp_min(0)
+    upper = upper.clamp(0, math.log(count) if complete else None)
     lower = torch.minimum((apart - mixture).mean().clamp_min(0), upper)
     return RateBounds(lower, upper, errors.gather(0, tightest.unsqueeze(0)).squeeze(0))
 

@@ -26,7 +26,8 @@ def compare(
     """Compare two sides, each the pooled trials of its sweeps.
 
     Indicators are those of the pooled fronts; p-value, intervals and attainment are over the
-    per-seed fronts (all of a side's trials of one seed). A sweep named twice on a side counts
+    per-seed fronts (all of a side's trials of one seed). A seed whose trials all diverged is one
+    that reached nothing: no side is judged by its survivors. A sweep named twice on a side counts
     once. `labels` default to what tells the sides apart: methods, or else names.
 
     Raises ComparisonError where a side is empty or has no point with a finite rate, and where the
@@ -49,13 +50,14 @@ def compare(
         _against(left_points, right_points),
         _against(right_points, left_points),
     )
+    seeds = _seeds(lefts), _seeds(rights)
     comparison = Comparison(
         dataset=fronts[0].sweep.dataset,
-        left=_side(label_left, lefts, left_points),
-        right=_side(label_right, rights, right_points),
+        left=_side(label_left, lefts, left_points, seeds[0]),
+        right=_side(label_right, rights, right_points, seeds[1]),
         reference=reference,
         label_entropy_bits=fronts[0].label_entropy_bits,
-        indicators=side_by_side(left_points, right_points, reference, cost, exact),
+        indicators=side_by_side(left_points, right_points, seeds, reference, cost, exact),
         points=(*left_points, *right_points),
         exact=exact,
         cost=cost,
@@ -140,11 +142,22 @@ def _against(points: list[ComparedPoint], others: list[ComparedPoint]) -> list[C
     return judged + points[len(own) :]
 
 
-def _side(label: str, fronts: Sequence[Front], points: list[ComparedPoint]) -> ComparisonSide:
+def _seeds(fronts: Sequence[Front]) -> tuple[int, ...]:
+    """Those with a point, or whose trials all diverged; what was stopped or broke says nothing."""
+    measured = {point.seed for front in fronts for point in front.points}
+    diverged = {
+        trial.seed for front in fronts for trial in front.failed if trial.status == "diverged"
+    }
+    return tuple(sorted(measured | {seed for seed in diverged if seed is not None}))
+
+
+def _side(
+    label: str, fronts: Sequence[Front], points: list[ComparedPoint], seeds: tuple[int, ...]
+) -> ComparisonSide:
     return ComparisonSide(
         label=label,
         sweeps=tuple(front.sweep for front in fronts),
-        seeds=tuple(sorted({point.seed for point in points})),
+        seeds=seeds,
         on_front=sum(p.on_front for p in points),
         unsupported=sum(p.on_front and not p.supported for p in points),
     )

@@ -45,7 +45,8 @@ def build_front(
         if record.test is None:
             reason = record.reason or "not measured on the test split"
             how = "failed" if record.status == "finished" else record.status
-            failed.append(FailedTrial(trial=record.trial, reason=reason, status=how))
+            seed = record.spec["seed"]
+            failed.append(FailedTrial(trial=record.trial, reason=reason, status=how, seed=seed))
         else:
             points.append(_point(order, record, record.test, params[order]))
     points = place(sorted(points, key=_by_rate))

@@ -23,18 +23,19 @@ MIN_RUNS = 2
 def side_by_side(
     left: Sequence[ComparedPoint],
     right: Sequence[ComparedPoint],
+    seeds: tuple[Sequence[int], Sequence[int]],
     reference: Reference,
     cost: SidedCost,
     exact: ExactCurve | None,
 ) -> Indicators:
-    """Both sides' quality, from all their points; see `Indicators`."""
+    """Both sides' quality, from all their points and the seeds of each; see `Indicators`."""
     ours, theirs = _front(left), _front(right)
     union = np.concatenate([ours, theirs])
     best = union[nondominated(union)]
     at = corner(reference)
     volumes = hypervolume(ours, at), hypervolume(theirs, at)
     budget = min(cost.left.seconds, cost.right.seconds)
-    left_runs, right_runs = _by_seed(left), _by_seed(right)
+    left_runs, right_runs = _by_seed(left, seeds[0]), _by_seed(right, seeds[1])
     left_volumes = [hypervolume(run, at) for run in left_runs]
     right_volumes = [hypervolume(run, at) for run in right_runs]
     return Indicators(
@@ -66,9 +67,10 @@ def _front(points: Sequence[ComparedPoint]) -> Float[np.ndarray, "n 2"]:
     return coordinates([point for point in points if point.on_front])
 
 
-def _by_seed(points: Sequence[ComparedPoint]) -> list[Float[np.ndarray, "n 2"]]:
-    """Each seed's points; none where a seed's trials have no finite rate."""
-    seeds = sorted({point.seed for point in points})
+def _by_seed(
+    points: Sequence[ComparedPoint], seeds: Sequence[int]
+) -> list[Float[np.ndarray, "n 2"]]:
+    """Each seed's points; none where a seed's trials diverged or have no finite rate."""
     return [coordinates([p for p in points if p.seed == seed]) for seed in seeds]
 
 

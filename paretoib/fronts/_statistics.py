@@ -17,15 +17,21 @@ RESAMPLES = 10_000
 
 
 def mann_whitney(left: Sequence[float], right: Sequence[float]) -> float | None:
-    """Two-sided p-value of Mann and Whitney's U test (exact where nothing is tied).
+    """Two-sided p-value of Mann and Whitney's U test; None with fewer than three values on a side.
 
-    None with fewer than three values on a side.
+    Exact, but where values are tied and can be shared out in more than `RESAMPLES` ways: then from
+    so many of these.
     """
     if min(len(left), len(right)) < MIN_SEEDS:
         return None
-    from scipy.stats import mannwhitneyu  # 0.7 s to import, and most comparisons end above
+    # 0.7 s to import, and most comparisons end above
+    from scipy.stats import PermutationMethod, mannwhitneyu
 
-    return float(mannwhitneyu(left, right, alternative="two-sided").pvalue)
+    method: str | PermutationMethod = "exact"
+    if len({*left, *right}) < len(left) + len(right):
+        # The same numbers give the same value, every time.
+        method = PermutationMethod(n_resamples=RESAMPLES, rng=np.random.default_rng(0))
+    return float(mannwhitneyu(left, right, alternative="two-sided", method=method).pvalue)
 
 
 def smallest_p_value(left: int, right: int) -> float:

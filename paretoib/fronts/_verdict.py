@@ -16,6 +16,8 @@ def verdict(comparison: Comparison) -> str:
     tested = comparison.indicators.p_value is not None
     clauses = (
         _over_seeds(comparison) if tested else _few_seeds(comparison),
+        _diverged(comparison, "left"),
+        _diverged(comparison, "right"),
         _equal_cost(comparison),
         _dominance(comparison),
         _reach(comparison),
@@ -67,6 +69,13 @@ def _few_seeds(c: Comparison) -> str:
         )
     winner, reached = lead
     return f"{winner} reached {reached} {seeds}: no difference shown beyond {beyond}"
+
+
+def _diverged(c: Comparison, side: Side) -> str | None:
+    of = c.left if side == "left" else c.right
+    measured = {point.seed for point in c.points if point.side == side}
+    lost = len(set(of.seeds) - measured)
+    return f"every trial of {lost} of {of.label}'s {len(of.seeds)} seeds diverged" if lost else None
 
 
 def _equal_cost(c: Comparison) -> str | None:

@@ -1,7 +1,7 @@
 """The activation-L2 surrogate of the information bottleneck.
 
-Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, section 6.3: E‖Z‖² bounds H[Z] from above,
-Z = ẑ + ε with zero-entropy noise ε ~ N(0, 1/(2πe)).
+Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, section 6.3: what bounds E‖Z‖² bounds H[Z]
+too, Z = ẑ + ε with zero-entropy noise ε ~ N(0, 1/(2πe)): H[Z] ≤ K/2 ln(2πe E‖Z‖²/K).
 """
 
 from torch import Tensor

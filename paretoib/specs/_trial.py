@@ -185,10 +185,10 @@ def check_combination(
             f"weighting.task_weights: should be {max(1, len(tasks))}, one a task; "
             f"found {list(weights)}"
         )
-    if chosen.get("gradient") == "latent" and OBJECTIVES[objective.name].greedy:
+    if chosen.get("gradient") == "latent" and MODELS[model.name].layers_of(model.params) > 1:
         raise ValueError(
-            f"weighting.gradient: should be parameters for objective `{objective.name}`, whose "
-            "frozen layers let no gradient through to the encoder's output; found latent"
+            f"weighting.gradient: should be parameters where model `{model.name}` has hidden "
+            "layers, which are between the encoder's output and Z; found latent"
         )
     if chosen.get("gradient") == "latent" and chosen.get("over") == "all":
         raise ValueError(

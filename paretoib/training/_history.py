@@ -16,7 +16,7 @@ class History:
 
     `loss/NAME` in the objective's own units (nats), `weight/NAME`, `weight_powered/NAME` (w̃),
     `alpha/NAME`, `gradient_norm/NAME` where a weighting computes them, all averaged over the
-    epoch's steps; `gradient_norm` of the epoch's last step; `learning_rate`; and, on the first
+    epoch's examples; `gradient_norm` of the epoch's last step; `learning_rate`; and, on the first
     examples of the validation split with one sample of z, `rate_bits`, `relevance_bits` and
     `accuracy`: the information plane. Of several tasks also `TASK/relevance_bits` and
     `TASK/accuracy`. Where it is known exactly, `layer_1/rate_bits` and `layer_1/relevance_bits`,
@@ -28,7 +28,7 @@ class History:
     def __init__(self, losses: Sequence[str]) -> None:
         self.losses = losses
         self._sums: dict[str, Tensor] = {}
-        self._steps = 0
+        self._examples = 0
         self._epochs: dict[str, list[Tensor]] = defaultdict(list)
 
     def add_step(self, step: Step, examples: int, watched: Mapping[str, Tensor]) -> None:
@@ -42,7 +42,7 @@ class History:
                 self._sums[name] = values * examples
             else:
                 held.add_(values, alpha=examples)
-        self._steps += examples
+        self._examples += examples
 
     def end_epoch(
         self,
@@ -53,7 +53,7 @@ class History:
         cross_entropies: Mapping[str, Tensor],
     ) -> Tensor:
         """Close the epoch; whether each trial's losses were finite throughout, (M,) bool."""
-        means = {name: (total / self._steps).cpu() for name, total in self._sums.items()}
+        means = {name: (total / self._examples).cpu() for name, total in self._sums.items()}
         for name, values in means.items():
             for i, loss in enumerate(self.losses):
                 self._epochs[f"{name}/{loss}"].append(values[:, i])
@@ -77,7 +77,7 @@ class History:
         for name, values in plane.items():
             self._epochs[name].append(values.cpu())
         self._sums.clear()
-        self._steps = 0
+        self._examples = 0
         return means["loss"].isfinite().all(1)
 
     def state(self) -> dict[str, Tensor]:
@@ -88,10 +88,13 @@ class History:
         """Go on from what `state` gave."""
         self._epochs.update({name: list(rows.unbind(1)) for name, rows in state.items()})
 
-    def of(self, trial: int) -> dict[str, tuple[float | None, ...]]:
-        """One trial's history; None where a value was not finite, no row where none ever was."""
+    def of(self, trial: int, last: int | None = None) -> dict[str, tuple[float | None, ...]]:
+        """One trial's history, up to its `last` epoch where it did not take part in all.
+
+        None where a value was not finite, no row where none ever was.
+        """
         rows = {
-            name: tuple(_finite(float(values[trial])) for values in epochs)
+            name: tuple(_finite(float(values[trial])) for values in epochs[:last])
             for name, epochs in self._epochs.items()
         }
         return {name: row for name, row in rows.items() if any(v is not None for v in row)}

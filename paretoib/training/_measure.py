@@ -18,6 +18,7 @@ from paretoib.evaluation import (
     discrete_information,
     fit_marginals,
     relevance_bound,
+    relevance_error,
 )
 from paretoib.models._categorical import CategoricalHead, optimal_table
 from paretoib.objectives._categorical import decoder_uncertainty, joint_probabilities
@@ -57,32 +58,34 @@ class Evaluator:
         generator = _generator(split, 0)
         samples = samples if self.head.noise else 1  # where there is none, all are the same
         entropies = self.dataset.task_entropies(split)
-        nlls = probabilities = [torch.zeros(())] * len(entropies)
+        nothing = [torch.zeros(())] * len(entropies)
+        nlls, predictions = nothing, nothing
         for _ in range(samples):
             noise = self._noise(len(split), generator)
-            sampled, predicted = self.stack.map(_decode, raw, noise, y)
-            nlls = [a + b / samples for a, b in zip(nlls, sampled, strict=True)]
-            probabilities = [a + b / samples for a, b in zip(probabilities, predicted, strict=True)]
+            told, predicted = self.stack.map(_decode, raw, noise, y)
+            nlls = [a + b / samples for a, b in zip(nlls, told, strict=True)]
+            predictions = [a + b / samples for a, b in zip(predictions, predicted, strict=True)]
         _, at_mean = self.stack.map(_decode_mean, raw, y)
         tasks = [
             TaskEstimates(
                 ceiling,
-                relevance_bound(nll, entropy, ceiling)[0],
+                relevance_bound(nll, entropy, ceiling),
                 nll.mean(1),
                 self._accuracy(mean, labels),
                 self._accuracy(sampled, labels),
             )
             for (entropy, ceiling), nll, mean, sampled, labels in zip(
-                entropies, nlls, at_mean, probabilities, self.dataset.targets(split), strict=True
+                entropies, nlls, at_mean, predictions, self.dataset.targets(split), strict=True
             )
         ]
-        _, relevance_error = relevance_bound(torch.stack(nlls).sum(0), 0.0, 0.0)
         first = slice(None, RATE_INPUTS)
         if self.head.paths > 1:
             noise = self._noise(min(len(split), RATE_INPUTS), generator, self.head.paths)
         complete = self.dataset.complete and len(split) == len(self.dataset.test) <= RATE_INPUTS
         rate = self._rate(raw[:, first], noise[:, first], marginals, complete)
-        return Estimates.summed(rate, relevance_error, tasks, self.dataset.tasks)
+        return Estimates.summed(
+            rate, relevance_error(torch.stack(nlls).sum(0)), tasks, self.dataset.tasks
+        )
 
     @torch.no_grad()
     def fit_marginals(self, split: Split) -> tuple[Tensor, ...]:

@@ -133,6 +133,8 @@ class Pack:
         epochs = self.specs[0].training.epochs
         stage = self.epoch * self.stages // epochs
         self.stack.head.frozen = stage
+        if self.stages > 1:
+            self.stack.share_layers(stage)
         if stage > (self.epoch - 1) * self.stages // epochs >= 0:
             self.optimiser.reset()
 
@@ -209,7 +211,8 @@ class Pack:
         return TrialRecord(
             trial=self.specs[trial].key,
             spec=self.specs[trial].document,
-            history=self.history.of(trial),
+            # A pack goes on for the sake of its other trials.
+            history=self.history.of(trial, self.diverged_in[trial]),
             seconds=seconds,
             device=str(self.device),
             pack=len(self.specs),

@@ -19,7 +19,8 @@ class Stack(ABC):
 
     `parameters` are leaves for autograd: first the encoder's, `before` of them, then what else
     p(z|x) has (binary layers), `shared` in all, then the rest of the head's, and what the weighting
-    has of its own. `per_trial` views a gradient with its leading axis of trials.
+    has of its own. Losses are compared over those that are shared. `per_trial` views a gradient
+    with its leading axis of trials.
     """
 
     size: int
@@ -52,11 +53,16 @@ class Stack(ABC):
     ) -> None:
         self.parameters = list(encoder)
         self.before = len(self.parameters)
-        layers = [name for name in head if name.startswith("layers.")]
-        self.shared = self.before + len(layers)
-        self.parameters += [head[name] for name in layers]
-        self.parameters += [tensor for name, tensor in head.items() if name not in layers]
+        self._layers = [name for name in head if name.startswith("layers.")]
+        self.shared = self.before + len(self._layers)
+        self.parameters += [head[name] for name in self._layers]
+        self.parameters += [tensor for name, tensor in head.items() if name not in self._layers]
         self.parameters += weighting
+
+    def share_layers(self, count: int) -> None:
+        """Z is what comes out of the first `count` layers; those above it are its decoder's."""
+        below = [name for name in self._layers if int(name.split(".")[1]) < count]
+        self.shared = self.before + len(below)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Overwrite parameters and buffers with what `state` gave."""

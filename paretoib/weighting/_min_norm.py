@@ -20,9 +20,10 @@ def min_norm_weights(gramian: Float[Tensor, "M m m"]) -> Float[Tensor, "M m"]:
     """
     if gramian.shape[-1] == 2:
         return _two(gramian)
-    # An eigensolver fails for all trials at the first one that is not finite.
+    # An eigensolver reads one triangle alone, and fails for all trials at the first one that is not
+    # finite.
     finite = gramian.isfinite().flatten(1).all(1)
-    gramian = torch.where(finite[:, None, None], gramian, 0)
+    gramian = torch.where(finite[:, None, None], (gramian + gramian.mT) / 2, 0)
     losses = gramian.shape[-1]
     # The whole simplex first: where faces tie, the weights are spread over most losses.
     faces = [f for size in range(losses, 0, -1) for f in combinations(range(losses), size)]

@@ -94,9 +94,10 @@ def test_complete_inputs_leave_nothing_to_bound() -> None:
     assert float(found.error) == 0
 
 
+@pytest.mark.parametrize("complete", [False, True])
 @pytest.mark.parametrize("widths", [(4,), (3, 3), (6, 5, 4)])
 def test_samples_of_layers_below_bound_the_rate_on_both_sides(
-    monkeypatch: pytest.MonkeyPatch, widths: tuple[int, ...]
+    monkeypatch: pytest.MonkeyPatch, widths: tuple[int, ...], complete: bool
 ) -> None:
     """Bits whose states are not counted, against enumeration over the same inputs.
 
@@ -115,7 +116,7 @@ def test_samples_of_layers_below_bound_the_rate_on_both_sides(
         for seed in range(50):
             code = output(head, raw, paths, seed)
             fitted = fit_marginals(output(head, raw, 1, seed + 1000))
-            bounds = code_rate(code, torch.zeros(0), torch.ones(()), fitted)
+            bounds = code_rate(code, torch.zeros(0), torch.ones(()), fitted, complete=complete)
             assert bounds is not None
             lower.append(float(bounds.lower))
             upper.append(float(bounds.upper))

@@ -97,6 +97,23 @@ def test_the_lower_bound_saturates_at_log_n(count: int) -> None:
     assert found.upper > 1e6
 
 
+def test_where_the_inputs_are_all_there_are_both_ends_are_the_rate() -> None:
+    """The five inputs, each as often as the others; and inputs so far apart that z tells them."""
+    each = torch.arange(5).repeat(400)
+    encoding = GaussianEncoding(
+        torch.from_numpy(MEANS)[each, None], torch.from_numpy(STDS)[each, None]
+    )
+    found = rate_bounds(encoding, sample(encoding, 0), [], complete=True)
+    assert found.lower == found.upper
+    assert abs(float(found.upper) - mixture_rate()) < 4 * float(found.error) < 0.1
+    apart = GaussianEncoding(torch.arange(32.0)[:, None], torch.full((32, 1), 1e-3))
+    z = sample(apart, 1)
+    assert rate_bounds(apart, z, []).upper > 1000
+    exact = rate_bounds(apart, z, [standard_normal_log_prob(z, torch.ones(()))], complete=True)
+    assert float(exact.lower) == pytest.approx(math.log(32))
+    assert float(exact.upper) == pytest.approx(math.log(32))
+
+
 def test_a_marginal_saves_the_upper_bound_where_inputs_never_overlap() -> None:
     """The leave-one-out mixture is then useless; the least of the bounds is taken, with its error.
 

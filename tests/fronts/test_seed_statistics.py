@@ -12,7 +12,7 @@ from paretoib.fronts._statistics import (
 WIDE = [1.13, 2.02, 3.07, 3.91, 4.87]
 
 
-@pytest.mark.parametrize(("n", "m"), [(3, 3), (4, 4), (5, 3), (6, 6)])
+@pytest.mark.parametrize(("n", "m"), [(3, 3), (4, 4), (5, 3), (6, 6), (9, 10)])
 def test_samples_apart_reach_the_smallest_p_value(n: int, m: int) -> None:
     """The exact test on samples that do not overlap gives 2 / C(n + m, n), and no less."""
     low, high = list(range(n)), list(range(100, 100 + m))
@@ -25,6 +25,11 @@ def test_equal_samples_show_nothing() -> None:
     ratio = bootstrap_ratio([2.0] * 3, [2.0] * 4)
     assert ratio is not None
     assert (ratio.low, ratio.high) == (1.0, 1.0)
+
+
+def test_ties_are_counted_out() -> None:
+    """Of the C(6, 3) ways to share out 0, 0, 1, 2, 3, 4 one is as extreme, and its mirror image."""
+    assert mann_whitney([0, 0, 1], [2, 3, 4]) == pytest.approx(2 / 20)
 
 
 def test_two_seeds_are_too_few() -> None:

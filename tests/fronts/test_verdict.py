@@ -88,6 +88,23 @@ def test_a_side_without_hypervolume_for_some_seeds_can_still_lose(verdict: Verdi
     assert said.startswith("On digits, vib reached hypervolume where mib reached none (over 4 ")
 
 
+def test_no_side_is_judged_by_its_survivors(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """Seeds whose trials all diverged reached nothing, and are told of; stopped ones are not."""
+    steady = [make_trial(1.0, 1.1 + seed / 1000, seed=seed) for seed in range(12)]
+    ahead = [make_trial(1.0, 1.0 + seed / 1000, seed=seed) for seed in range(5)]
+    lost = [make_trial(seed=seed, status="diverged", name=f"lost {seed}") for seed in range(5, 12)]
+    also = make_trial(seed=0, status="diverged", name="beside one that finished")
+    stopped = make_trial(seed=12, status="stopped", name="stopped")
+    left = make_front([*ahead, *lost, also, stopped], method="mib", name="mib")
+    comparison = compare([left], [make_front(steady, method="vib")])
+    assert comparison.left.seeds == comparison.right.seeds == tuple(range(12))
+    assert "every trial of 7 of mib's 12 seeds diverged; " in comparison.verdict
+    assert "no difference shown between the hypervolumes of mib and vib" in comparison.verdict
+    assert comparison.indicators.p_value is not None
+    # Five are above all of the others and seven below: U is 60 of 144, and 72 is the middle.
+    assert 0.3 < comparison.indicators.p_value < 0.7
+
+
 def test_overlapping_seeds_show_none(verdict: Verdict) -> None:
     """p and the interval are told."""
     said = verdict(_seeds(1.0, 5, 0.1), _seeds(1.05, 5, 0.1))

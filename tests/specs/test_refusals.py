@@ -160,8 +160,8 @@ def test_documents_of_another_shape(document: Any, message: str) -> None:
             "objectives: should be without error, as Y of data set `gaussian` is continuous",
         ),
         (
-            {"objective": "imb_greedy", "weighting": {"name": "mib", "gradient": "latent"}},
-            "weighting.gradient: should be parameters for objective `imb_greedy`, whose frozen",
+            {"objective": "imb_joint", "weighting": {"name": "mib", "gradient": "latent"}},
+            "weighting.gradient: should be parameters where model `sigmoid` has hidden layers",
         ),
         (
             {"weighting": {"name": "mib", "gradient": "latent", "over": "all"}},

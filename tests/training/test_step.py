@@ -118,3 +118,29 @@ def test_mgdas_step_is_the_shortest(step_of: StepOf, gradient: str) -> None:
     slack = (gains - squared) / squared
     assert (slack > -1e-5).all()
     assert slack[weights > 1e-6].abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2])
+def test_greedy_layers_are_compared_without_those_above(pack_of: PackOf, stage: int) -> None:
+    """What is above the layer of a stage decodes it, and is none of what both losses share."""
+
+    def step(**weighting: Any) -> tuple[Step, Pack]:
+        spec = TrialSpec(
+            data={"name": "digits", "subset": 0.1},
+            model={"name": "sigmoid", "hidden": [6, 5], "latent": 4},
+            objective={"name": "imb_greedy", "draws": 2},
+            weighting=weighting,
+            training={"epochs": 3},
+        )
+        pack = pack_of([spec])
+        pack.epoch = stage
+        pack._begin_epoch()
+        return pack.gradients(next(pack.batches.epoch())), pack
+
+    compared, pack = step(name="mgda")
+    prediction, _ = step(name="linear", beta=0.0)
+    squares = torch.stack([g.square().sum() for g in prediction.gradients])
+    own = pack.stack.before + 2 * stage
+    assert compared.gramian is not None
+    torch.testing.assert_close(compared.gramian[0, 0, 0], squares[:own].sum())
+    assert squares[own:].sum() > 0
