@@ -5,7 +5,7 @@ import logging
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
@@ -56,8 +56,9 @@ class _Attempt:
 class Packs(Searcher):
     """Gives Tune a pack of trials at a time and takes their records back.
 
-    Tune's "trial" is an attempt at one of our packs; its id names it while it is in flight. No
-    pack is placed once `ended` says so; what is in flight then may end.
+    Tune's "trial" is an attempt at one of our packs; its id names it while it is in flight. The
+    packs of `first` come before those that are planned. None is placed once `ended` says so; what
+    is in flight then may end.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Packs(Searcher):
         on_records: OnRecords,
         *,
         ended: Ended,
+        first: Iterable[list[TrialSpec]],
         batches: Iterator[int],
         trial_seconds: float | None,
         common: dict[str, Any],
@@ -79,7 +81,7 @@ class Packs(Searcher):
         self._batches = batches
         self._trial_seconds = trial_seconds
         self._common = common
-        self._queue: deque[_Attempt] = deque()
+        self._queue = deque(_Attempt(pack) for pack in first)
         self._in_flight: dict[str, _Attempt] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
@@ -165,14 +167,17 @@ def run_packs(
     workers: Workers,
     *,
     ended: Ended,
+    saved: Sequence[Sequence[str]],
     folder: Path,
     checkpoints: Path,
 ) -> None:
     """Run a driver's trials until it or `ended` says that all is done.
 
     `on_records` is called with the records of each pack, one pack at a time; what it raises is
-    raised. `folder` holds the data sets, `checkpoints` the states of packs that take long.
+    raised. `folder` holds the data sets, `checkpoints` the states of packs that take long; `saved`
+    are the trials, by their keys, of those that have one.
     """
+    resumed, others = _resumed(driver, saved)
     with (
         rungs_board(spec.prune) as board,
         tempfile.TemporaryDirectory(prefix="paretoib-tune-") as scratch,
@@ -182,6 +187,7 @@ def run_packs(
             plan,
             on_records,
             ended=ended,
+            first=[*resumed, *plan(others)],
             batches=_batches(workers),
             trial_seconds=spec.trial_seconds,
             common={
@@ -212,6 +218,24 @@ def run_packs(
             tuner.fit()
         except _Unwritten as unwritten:
             raise unwritten.error from None
+
+
+def _resumed(
+    driver: Driver, saved: Sequence[Sequence[str]]
+) -> tuple[list[list[TrialSpec]], list[TrialSpec]]:
+    """The packs as they were saved, to go on from there, and what else the driver proposed by then.
+
+    Of two packs with a trial in common the first is taken, and none whose trials are not proposed.
+    """
+    asked: dict[str, TrialSpec] = {}
+    wanted = {key for pack in saved for key in pack}
+    while wanted - asked.keys() and (more := driver.ask(ASKED)):
+        asked.update((trial.key, trial) for trial in more)
+    packs = []
+    for pack in saved:
+        if asked.keys() >= set(pack):
+            packs.append([asked.pop(key) for key in dict.fromkeys(pack)])
+    return packs, list(asked.values())
 
 
 def _batches(workers: Workers) -> Iterator[int]:

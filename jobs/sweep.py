@@ -50,7 +50,7 @@ def run_sweep(
 
         opened, shape, ruler = preparing.result()
         _check_device(spec, workers.device)
-        from paretoib.training import plan_packs
+        from paretoib.training import plan_packs, saved_packs
 
         def plan(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
             return plan_packs(
@@ -69,6 +69,7 @@ def run_sweep(
             if caught:
                 raise KeyboardInterrupt
             with _checkpoints(run) as checkpoints:
+                known = {record.trial for record in run.records}
                 run_packs(
                     spec,
                     run.driver,
@@ -76,6 +77,7 @@ def run_sweep(
                     run.add,
                     workers,
                     ended=run.ended,
+                    saved=[pack for pack in saved_packs(checkpoints) if known.isdisjoint(pack)],
                     folder=settings().data,
                     checkpoints=checkpoints,
                 )

@@ -1,15 +1,16 @@
-"""Trains packs of trials: `run_trials`, and `plan_packs`, which says what goes into one.
+"""Trains packs of trials: `run_trials`, and what goes into one: `plan_packs`, `saved_packs`.
 
-Both are loaded when first asked for, and torch with them.
+All are loaded when first asked for, and torch with them.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from paretoib.training._checkpoint import saved_packs
     from paretoib.training._plan import plan_packs
     from paretoib.training._run import run_trials
 
-__all__ = ["plan_packs", "run_trials"]
+__all__ = ["plan_packs", "run_trials", "saved_packs"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,4 +22,8 @@ def __getattr__(name: str) -> Any:
         from paretoib.training._plan import plan_packs
 
         return plan_packs
+    if name == "saved_packs":
+        from paretoib.training._checkpoint import saved_packs
+
+        return saved_packs
     raise AttributeError(f"module `{__name__}` has no attribute `{name}`")

@@ -12,9 +12,13 @@ import tempfile
 import time
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from paretoib.errors import SpecError
@@ -39,6 +43,21 @@ class Saved:
     state: Mapping[str, Tensor]
 
 
+def saved_packs(folder: Path) -> list[list[str]]:
+    """The trials, by their keys, of each pack that has a file in `folder`; the latest first.
+
+    A pack finds its file again where it has the very same trials. A file that cannot be read
+    counts for none.
+    """
+    packs: list[tuple[float, list[str]]] = []
+    for path in folder.glob("*.safetensors"):
+        with suppress(Exception):
+            with safe_open(path, "pt") as file:
+                keys = _keys(json.loads(file.metadata()["pack"]))
+            packs.append((path.stat().st_mtime, keys))
+    return [keys for _, keys in sorted(packs, reverse=True)]
+
+
 class Checkpoint:
     """The file of one pack, named by its trials' keys. Trouble with it never ends a training."""
 
@@ -56,8 +75,6 @@ class Checkpoint:
 
     def save(self, saved: Saved) -> None:
         """Write the file anew: all of it, or the one before stays."""
-        from safetensors.torch import save_file
-
         state = {name: tensor.cpu().contiguous() for name, tensor in saved.state.items()}
         pack = {
             "trials": saved.trials,
@@ -82,8 +99,6 @@ class Checkpoint:
 
     def load(self) -> Saved | None:
         """What was saved last; None where nothing was, or nothing that can be used."""
-        from safetensors import safe_open
-
         if not self.path.exists():
             return None
         try:
@@ -114,10 +129,15 @@ class Checkpoint:
             raise SpecError("its numbers are damaged")
         pack = json.loads(header["pack"])
         ended = tuple(TrialRecord.from_document(document) for document in pack["ended"])
-        found = [*pack["trials"], *(record.trial for record in ended)]
+        found = _keys(pack)
         if len(found) != len(self.keys) or set(found) != self.keys:
             raise SpecError("it is of other trials")
         return Saved(tuple(pack["trials"]), pack["epoch"], pack["seconds"], ended, state)
+
+
+def _keys(pack: Mapping[str, Any]) -> list[str]:
+    """All trials of a file's pack, those that still train first."""
+    return [*pack["trials"], *(record["trial"] for record in pack["ended"])]
 
 
 def _crc32(state: Mapping[str, Tensor]) -> str:

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,45 @@ from paretoib.tracking._mlflow import MLflowTracker
 WaitFor = Callable[[Callable[[], object]], None]
 Run = Callable[..., Any]
 TINY = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2")
+
+
+# As if a minute had passed after every epoch; in the tenth the worker stands still, once. What is
+# trained is noted, as the pack's size and the epoch.
+SAVING = """
+import time
+from functools import partial
+from pathlib import Path
+from jobs import _loop
+from paretoib.cli import main
+
+notes = Path({folder!r})
+
+def train_pack(config):
+    import jobs._worker
+    from paretoib.training import _run
+
+    train_epoch = _run.Pack.train_epoch
+    run_trials = _run.run_trials
+
+    def noted(pack, *args):
+        stop = notes / "stop"
+        if len(pack.specs) > 1 and pack.epoch == 9 and stop.exists():
+            stop.rename(notes / "stopped")
+            time.sleep(10_000)
+        with (notes / "epochs").open("a") as file:
+            print(len(pack.specs), pack.epoch + 1, file=file)
+        return train_epoch(pack, *args)
+
+    _run.Pack.train_epoch = noted
+    _run.run_trials = partial(run_trials, every=0)
+    try:
+        jobs._worker.train_pack(config)
+    finally:
+        _run.Pack.train_epoch, _run.run_trials = train_epoch, run_trials
+
+_loop.train_pack = train_pack
+main()
+"""
 
 
 def stored(store: Any) -> tuple[SweepInfo, list[TrialRecord]] | None:
@@ -61,6 +101,25 @@ def test_a_sweep_is_cancelled_then_killed_then_ends(
     assert ended.document["sweep"]["status"] == "finished"
     assert len(ended.document["points"]) == 8
     assert not states.exists()
+
+
+def test_a_pack_that_was_saved_goes_on_in_the_next_process(
+    store: Any, wait_for: WaitFor, tmp_path: Path
+) -> None:
+    """Killed in the middle of a pack of several trials, whose epochs are trained once."""
+    (tmp_path / "stop").touch()
+    program = SAVING.format(folder=str(tmp_path))
+    axes = ("--grid", "beta=1e-3:1e-1:6", "--epochs", "12", "--name", "cut")
+    process = store.start("sweep", *TINY, *axes, program=program)
+    wait_for((tmp_path / "stopped").exists)
+    process.send_signal(signal.SIGKILL)
+    store.ended(process)
+
+    ended = store.ended(store.start("resume", "cut", "--json", program=program))
+    assert (ended.code, len(ended.document["points"])) == (0, 6)
+    # First one trial, as there is one worker, and then the others.
+    epochs = [f"{size} {epoch}" for size in (1, 5) for epoch in range(1, 13)]
+    assert (tmp_path / "epochs").read_text().splitlines() == epochs
 
 
 @pytest.mark.slow  # The contract of writers tries the same without processes.

@@ -10,7 +10,7 @@ import pytest
 from ray.tune.search import Searcher
 
 from jobs._cluster import Workers
-from jobs._loop import RETRIES, Packs, _batches, _Unwritten
+from jobs._loop import RETRIES, Packs, _batches, _resumed, _Unwritten
 from jobs._worker import failed_record, run_pack
 from paretoib.errors import OutOfMemoryError, StoreError
 from paretoib.records import TrialRecord
@@ -43,6 +43,7 @@ def loop(
         lambda trials: [list(trials)] if trials else [],
         on_records or taken.extend,
         ended=ended,
+        first=[],
         batches=repeat(100),
         trial_seconds=trial_seconds,
         common={"device": "cpu"},
@@ -68,6 +69,25 @@ def test_a_sweep_begins_with_a_trial_for_each_worker(device: str, first: int) ->
     """So that its first points come soon; not on GPUs, where one takes as long as many."""
     workers = Workers(count=3, cpus=1, gpus=float(device == "cuda"), device=device)
     assert list(islice(_batches(workers), 3)) == [first, 768, 768]
+
+
+def test_packs_that_were_saved_are_made_again(trials: list[TrialSpec]) -> None:
+    """With the same trials each; what was proposed on the way is left to be planned."""
+    a, b, c, d = (trial.key for trial in trials)
+    resumed, others = _resumed(driver(sweep()), [[c, a]])
+    assert [[trial.key for trial in pack] for pack in resumed] == [[c, a]]
+    assert [trial.key for trial in others] == [b, d]
+    assert _resumed(driver(sweep()), []) == ([], []), "nothing is asked for before its time"
+
+
+def test_a_trial_is_in_one_pack_that_was_saved(trials: list[TrialSpec]) -> None:
+    """In the first; a pack with a trial that is not proposed, or not any more, is none."""
+    a, b, c, d = (trial.key for trial in trials)
+    done = driver(sweep())
+    done.tell(failed_record(trials[3], "as it were"))
+    resumed, others = _resumed(done, [[a], [a, b], [c, "another sweep's"], [c, d]])
+    assert resumed == [[trials[0]]]
+    assert others == trials[1:3]
 
 
 def test_a_lost_pack_comes_back_whole_then_apart() -> None:
