@@ -11,7 +11,9 @@ from paretoib.registry import Entry, Param, Registry, load_target
 if TYPE_CHECKING:
     from paretoib.data._dataset import Dataset, Split
 
-__all__ = ["DATASETS", "Dataset", "DatasetEntry", "Split"]
+__all__ = ["DATASETS", "DETERMINISTIC", "Dataset", "DatasetEntry", "Split"]
+
+DETERMINISTIC = "paretoib.data._exact:deterministic_labels"
 
 
 @dataclass(frozen=True)
@@ -20,15 +22,15 @@ class DatasetEntry(Entry):
 
     `kind` is what an input is; `model` trains on it by default; `exact` names the function
     "module:name" that gives the exact IB curve from the data set's parameters and the reported
-    relevance ceiling in bits (see `ExactCurve`), or nothing. `tasks` names the parts of a Y that
-    has several: then the parameter `task` says which of them there are. `continuous` says that Y
-    has no classes. `settings` are defaults of other sections' fields, by their full names, for
-    those that have them.
+    relevance ceiling in bits (see `ExactCurve`), `DETERMINISTIC` where Y is a function of X.
+    `tasks` names the parts of a Y that has several: then the parameter `task` says which of them
+    there are. `continuous` says that Y has no classes. `settings` are defaults of other sections'
+    fields, by their full names, for those that have them.
     """
 
     kind: Literal["image", "vector"] = "image"
     model: str = "mlp"
-    exact: str = "paretoib.data._exact:deterministic_labels"
+    exact: str = ""
     tasks: tuple[str, ...] = ()
     continuous: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -50,6 +52,7 @@ _OWN: dict[str, DatasetEntry] = {
     "digits": DatasetEntry(
         "paretoib.data._digits:load",
         "1 797 handwritten digits, 8×8, that come with scikit-learn",
+        exact=DETERMINISTIC,
         params=(_SUBSET, _SPLIT_SEED),
     ),
     "gaussian": DatasetEntry(
@@ -78,6 +81,7 @@ _OWN: dict[str, DatasetEntry] = {
         "all 4096 patterns of 12 bits in two balanced classes: information is exact",
         "Shwartz-Ziv and Tishby 2017; imb section 5.3",
         kind="vector",
+        exact=DETERMINISTIC,
         params=(
             Param(
                 "train_share",
@@ -94,24 +98,28 @@ _OWN: dict[str, DatasetEntry] = {
         "paretoib.data._idx:load_mnist",
         "70 000 handwritten digits, 28×28",
         "LeCun et al. 1998",
+        exact=DETERMINISTIC,
         params=(_SUBSET, _SPLIT_SEED),
     ),
     "permutation_mnist": DatasetEntry(
         "paretoib.data._permuted:load",
         "MNIST with one random order of the pixels for all images",
         "Goodfellow et al. 2013; uib section 7.1",
+        exact=DETERMINISTIC,
         params=(_SUBSET, _SPLIT_SEED, Param("permutation_seed", int, 0, "seed of the order", ge=0)),
     ),
     "fashion_mnist": DatasetEntry(
         "paretoib.data._idx:load_fashion_mnist",
         "70 000 pieces of clothing, 28×28",
         "Xiao et al. 2017",
+        exact=DETERMINISTIC,
         params=(_SUBSET, _SPLIT_SEED),
     ),
     "cifar10": DatasetEntry(
         "paretoib.data._cifar:load",
         "60 000 photographs of ten classes, 3×32×32",
         "Krizhevsky 2009",
+        exact=DETERMINISTIC,
         params=(_SUBSET, _SPLIT_SEED),
     ),
     "multi_mnist": DatasetEntry(
@@ -120,6 +128,7 @@ _OWN: dict[str, DatasetEntry] = {
         "Sabour et al. 2017; Lin et al. 2019; mtvib section 5",
         model="mtvib_cnn",
         tasks=_SIDES,
+        exact=DETERMINISTIC,
         params=(_SIDE, _SUBSET, _SPLIT_SEED),
     ),
     "multi_fashion": DatasetEntry(
@@ -128,6 +137,7 @@ _OWN: dict[str, DatasetEntry] = {
         "Lin et al. 2019; mtvib section 5",
         model="mtvib_cnn",
         tasks=_SIDES,
+        exact=DETERMINISTIC,
         params=(_SIDE, _SUBSET, _SPLIT_SEED),
     ),
     "mtfl": DatasetEntry(
@@ -135,7 +145,6 @@ _OWN: dict[str, DatasetEntry] = {
         "10 000 faces, resized; gender, smile, glasses and pose; your own download",
         "Zhang et al. 2014; mtvib section 5",
         model="mtvib_cnn",
-        exact="",
         tasks=_FACES,
         settings={"model.kernel": 5, "model.stride": 2},  # mtvib table 2
         params=(

@@ -1,6 +1,6 @@
 """Two sets of fronts on one ruler: indicators both ways, and what they show."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from paretoib.errors import ComparisonError
@@ -17,6 +17,7 @@ from paretoib.records import (
     Reference,
     Side,
     SidedCost,
+    SweepInfo,
 )
 
 
@@ -28,7 +29,8 @@ def compare(
     Indicators are those of the pooled fronts; p-value, intervals and attainment are over the
     per-seed fronts (all of a side's trials of one seed). A seed whose trials all diverged is one
     that reached nothing: no side is judged by its survivors. A sweep named twice on a side counts
-    once. `labels` default to what tells the sides apart: methods, or else names.
+    once. `labels` default to what tells the sides apart: methods, or else names,
+    or else ids.
 
     Raises ComparisonError where a side is empty or has no point with a finite rate, and where the
     sweeps are on different data.
@@ -71,10 +73,14 @@ def _unique(fronts: Sequence[Front]) -> tuple[Front, ...]:
 
 
 def _labels(left: Sequence[Front], right: Sequence[Front]) -> tuple[str, str]:
-    for field in ("method", "name", "id"):
+    ways: tuple[Callable[[SweepInfo], str], ...] = (
+        lambda sweep: sweep.method,
+        lambda sweep: sweep.name,
+        lambda sweep: f"{sweep.name} ({sweep.id[:8]})",
+    )
+    for told in ways:
         ours, theirs = (
-            " + ".join(dict.fromkeys(getattr(front.sweep, field) for front in side))
-            for side in (left, right)
+            " + ".join(dict.fromkeys(told(front.sweep) for front in side)) for side in (left, right)
         )
         if ours != theirs:
             return ours, theirs

@@ -18,6 +18,7 @@ RATE_TITLE = "rate I(X;Z), bits"
 ALONE = "front, "
 SUPPORTED = "on the hull"
 UNSUPPORTED = "above the hull"
+LOWER = "lower bound of the rate"
 NOTHING = "no trial with a finite rate yet"
 SMALLEST_DECADE = -3
 WALL = 10  # times the reference's rate: as far as is drawn
@@ -71,8 +72,7 @@ class Plane:
 
     def lower(self, points: Sequence[Point]) -> np.ndarray:
         """Lower ends of the rates' sandwiches as they are drawn; the rate itself where unknown."""
-        lower = [(p.rate_bits if p.rate_lower_bits is None else p.rate_lower_bits) for p in points]
-        return np.clip(np.array(lower, dtype=float), self.floor, self.rate(points))
+        return np.clip(_lower_ends(points), self.floor, self.rate(points))
 
     def beyond(self, points: Sequence[Point]) -> int:
         """How many points lie above the picture."""
@@ -86,24 +86,35 @@ class Plane:
 def plane(points: Sequence[Point], reference: Reference) -> Plane:
     """Axes that show all that lies within the reference's lost bits."""
     rate, lost = coordinates(points).T
-    positive = rate[rate > 0]
-    decade = ceil(log10(positive.min())) - 1 if len(positive) else SMALLEST_DECADE
-    low = 10.0 ** max(decade, SMALLEST_DECADE)
+    low = _decade_below(rate)
     known = [p for p in points if p.accuracy is not None]
     ceiling = "H(Y)" if known or not points else "I(X;Y)"
     inside = lost[lost <= reference.lost_bits]
     wall = WALL * reference.rate_bits
     rate = np.minimum(rate, wall)
     highest = inside.max(initial=0.0) or reference.lost_bits
+    log = bool(len(rate)) and float(np.maximum(rate, low).max()) > 10 * max(low, rate.min())
     return Plane(
-        floor=low,
+        floor=_decade_below([*rate, *_lower_ends(points)]) if log else 10.0**SMALLEST_DECADE,
         wall=wall,
         right=1.15 * max(rate.max(initial=0.0), low) if len(rate) else reference.rate_bits,
-        log=bool(len(rate)) and float(np.maximum(rate, low).max()) > 10 * max(low, rate.min()),
+        log=log,
         bottom=min(0.0, lost.min(initial=0.0)) - 0.03 * highest,
         top=1.06 * highest,
         lost_title=f"lost bits, {ceiling} − relevance",
     )
+
+
+def _lower_ends(points: Sequence[Point]) -> np.ndarray:
+    ends = [p.rate_bits if p.rate_lower_bits is None else p.rate_lower_bits for p in points]
+    return np.array([end for end in ends if end is not None], dtype=float)
+
+
+def _decade_below(rates: Sequence[float] | np.ndarray) -> float:
+    """The decade that begins below the smallest rate above 0."""
+    smallest = min((rate for rate in rates if rate > 0), default=0.0)
+    decade = ceil(log10(smallest)) - 1 if smallest else SMALLEST_DECADE
+    return 10.0 ** max(decade, SMALLEST_DECADE)
 
 
 def staircase(points: Sequence[Point], axes: Plane) -> Line:
@@ -133,9 +144,9 @@ def _dense(rate: np.ndarray, lost: np.ndarray, first: float, last: float) -> Lin
 
 
 def sides(comparison: Comparison) -> list[tuple[str, str, list[ComparedPoint]]]:
-    """(label, colour, points) of both sides."""
+    """(label, colour, points) of both sides; a label as long as a legend has room for."""
     return [
-        (about.label, colour, [p for p in comparison.points if p.side == side])
+        (shorten(about.label, 36), colour, [p for p in comparison.points if p.side == side])
         for side, about, colour in (
             ("left", comparison.left, LEFT),
             ("right", comparison.right, RIGHT),
@@ -173,6 +184,11 @@ def colour_scale(points: Sequence[Point]) -> ColourScale | None:
     return None
 
 
+def shorten(text: str, most: int) -> str:
+    """At most so many characters of a text."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A number as a person reads it; a dash where there is none."""
     return "–" if value is None else f"{value:.{digits}g}"
@@ -194,11 +210,11 @@ def cost_words(cost: Cost) -> str:
 def front_caption(front: Front, axes: Plane) -> str:
     """Hypervolume, its reference, cost, and what is not drawn."""
     r = front.reference
-    parts = [
-        f"hypervolume {number(front.hypervolume, 4)} bits² below the reference "
-        f"({number(r.rate_bits)} bits of rate, {number(r.lost_bits)} lost)",
-        cost_words(front.cost),
-    ]
+    corner = f"the reference ({number(r.rate_bits)} bits of rate, {number(r.lost_bits)} lost)"
+    volume = f"hypervolume {number(front.hypervolume, 4)} bits² below {corner}"
+    if not front.hypervolume and any(p.rate_bits is not None for p in front.points):
+        volume = f"hypervolume 0, as every point lies beyond {corner}"
+    parts = [volume, cost_words(front.cost)]
     noiseless = sum(p.rate_bits is None for p in front.points)
     stopped = sum(trial.status == "stopped" for trial in front.failed)
     for count, words in (

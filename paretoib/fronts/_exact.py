@@ -13,12 +13,13 @@ def exact_curve(
 ) -> ExactCurve | None:
     """The curve up to the reference's rate for a spec's `data` section; None where unknown.
 
+    So it is of data sets of a package that is not installed here: what was measured can be read.
     `ceiling_bits` is the most that a code can tell of Y: H(Y), or I(X;Y) for continuous Y.
     """
-    exact = DATASETS[data["name"]].exact
-    if not exact:
+    entry = DATASETS.get(data["name"])
+    if entry is None or not entry.exact:
         return None
-    curve = load_target(exact)(data, ceiling_bits, reference.rate_bits)
+    curve = load_target(entry.exact)(data, ceiling_bits, reference.rate_bits)
     return ExactCurve(
         label=curve.label,
         rate_bits=tuple(curve.rate_bits.tolist()),

@@ -68,6 +68,7 @@ def _front(front: Front, axes: d.Plane) -> go.Figure:
         _points(figure, axes, points, d.ALONE + label, {"symbol": symbol, **colour})
     if scale is not None:
         figure.update_layout(coloraxis=_colour_axis(scale), margin_b=105)
+    _name_bars(figure, front.points)
     return figure
 
 
@@ -82,6 +83,7 @@ def _comparison(comparison: Comparison, axes: d.Plane) -> go.Figure:
         for group, name, symbol in _looks(groups):
             marker = {"symbol": symbol, "color": colour}
             _points(figure, axes, group, f"{label}, {name}", marker, labels)
+    _name_bars(figure, comparison.points)
     return figure
 
 
@@ -113,6 +115,8 @@ def _exact(figure: go.Figure, axes: d.Plane, exact: ExactCurve | None) -> None:
 def _curves(
     figure: go.Figure, axes: d.Plane, points: Sequence[Point], colour: str, prefix: str
 ) -> None:
+    if all(p.rate_bits is None for p in points):
+        return
     _line(
         figure,
         d.hull(points, axes),
@@ -170,6 +174,13 @@ def _points(
         customdata=[p.trial[:SHOWN] for p in points],
         hovertemplate="%{text}<extra></extra>",
     )
+
+
+def _name_bars(figure: go.Figure, points: Sequence[Point]) -> None:
+    """In the legend, where error bars cannot be."""
+    if any(p.rate_bits is not None for p in points):
+        bar = {"color": BAR, "width": 3}
+        figure.add_scatter(x=[None], y=[None], mode="lines", line=bar, name=d.LOWER)
 
 
 def _looks(groups: d.Groups) -> list[tuple[list[Point], str, str]]:

@@ -16,9 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from paretoib.fronts import _drawing as d
-from paretoib.fronts._static import PLAIN, STYLE, legend_or_nothing, log_rates, new_figure, to_png
+from paretoib.fronts._static import PLAIN, STYLE, log_rates, new_figure, say_nothing, to_png
 from paretoib.records import Front, Point
 from paretoib.specs import short_name
 
@@ -104,9 +105,11 @@ def plane_png(front: Front, history: Callable[[str], History]) -> bytes:
             if line and scale:
                 _bar(figure, axes, line, short_name(scale.name))
         title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}, along training"
-        legend_or_nothing(axes[0, 0], "upper left")
-        figure.suptitle(title, x=0.01, ha="left", fontsize="large", fontweight="bold")
-        return to_png(figure, _caption(front, points, exact=0 not in panels))
+        if every:
+            axes[0, 0].legend(loc="upper left")
+        else:
+            say_nothing(axes[0, 0])
+        return to_png(figure, title, _caption(front, points, exact=0 not in panels))
 
 
 def _limits(ax: Axes, front: Front, every: Sequence[Path]) -> None:
@@ -146,6 +149,9 @@ def _cut(colours: Colormap) -> Colormap:
 def _bar(figure: Figure, axes: Any, shade: ScalarMappable, label: str) -> None:
     bar = figure.colorbar(shade, ax=axes, pad=0.02, aspect=35, format=PLAIN)
     bar.set_label(label)
+    if isinstance(shade.norm, LogNorm):
+        # Plain numbers, within a decade too.
+        bar.ax.yaxis.set_minor_formatter(LogFormatter())
     bar.outline.set_visible(False)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from io import BytesIO
 from textwrap import fill
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps, rc_context
@@ -32,6 +32,8 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
 }
 
+LEGEND = 150  # characters that a line of it has room for
+
 PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 
 
@@ -57,7 +59,7 @@ def front_png(front: Front) -> bytes:
             bar.set_label(short_name(scale.name))
             bar.outline.set_visible(False)
         title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
-        return _png(figure, ax, title, d.front_caption(front, axes))
+        return _png(figure, ax, front.points, title, d.front_caption(front, axes))
 
 
 def comparison_png(comparison: Comparison) -> bytes:
@@ -72,7 +74,7 @@ def comparison_png(comparison: Comparison) -> bytes:
             _curves(ax, axes, points, colour, f"{label}, ")
             _on_front(ax, axes, groups, colour, colour, f"{label}, ", legend=colour)
         title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
-        return _png(figure, ax, title, comparison.verdict)
+        return _png(figure, ax, comparison.points, title, comparison.verdict)
 
 
 def new_figure() -> Figure:
@@ -101,23 +103,27 @@ def _canvas(axes: d.Plane) -> tuple[Figure, Axes]:
     return figure, ax
 
 
-def _png(figure: Figure, ax: Axes, title: str, caption: str) -> bytes:
-    legend_or_nothing(ax, "upper right")
-    ax.set_title(title, loc="left")
-    return to_png(figure, caption)
+def _png(figure: Figure, ax: Axes, points: Sequence[Point], title: str, caption: str) -> bytes:
+    if all(p.rate_bits is None for p in points):
+        say_nothing(ax)
+    else:
+        ax.hlines([], [], [], color=d.FAINT, alpha=0.35, lw=2, label=d.LOWER)
+    if names := ax.get_legend_handles_labels()[1]:
+        # Above the plane, where it covers no point.
+        columns = max(1, min(4, LEGEND // (max(map(len, names)) + 8)))
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, fontsize=9)
+    return to_png(figure, title, caption)
 
 
-def legend_or_nothing(ax: Axes, place: Literal["upper left", "upper right"]) -> None:
-    """A legend where there is something to name; words where nothing is drawn."""
-    if not ax.has_data():
-        ax.text(0.5, 0.5, d.NOTHING, transform=ax.transAxes, ha="center", color=d.FAINT)
-    elif ax.get_legend_handles_labels()[0]:
-        ax.legend(loc=place)
+def say_nothing(ax: Axes) -> None:
+    """Words where no point is drawn."""
+    ax.text(0.5, 0.5, d.NOTHING, transform=ax.transAxes, ha="center", color=d.FAINT)
 
 
-def to_png(figure: Figure, caption: str) -> bytes:
-    """The figure's file, with a caption below it."""
-    figure.supxlabel(fill(caption, 150), fontsize=9, x=0.01, ha="left", color="#5A6069")
+def to_png(figure: Figure, title: str, caption: str) -> bytes:
+    """The figure's file, with a title above it and a caption below."""
+    figure.suptitle(d.shorten(title, 100), x=0.01, ha="left", fontsize="large", fontweight="bold")
+    figure.supxlabel(fill(caption, 130), fontsize=9, x=0.01, ha="left", color="#5A6069")
     target = BytesIO()
     figure.savefig(target, format="png")
     return target.getvalue()
@@ -130,6 +136,8 @@ def _exact(ax: Axes, axes: d.Plane, exact: ExactCurve | None) -> None:
 
 
 def _curves(ax: Axes, axes: d.Plane, points: Sequence[Point], colour: str, prefix: str) -> None:
+    if all(p.rate_bits is None for p in points):
+        return
     hull, steps = d.hull(points, axes), d.staircase(points, axes)
     ax.plot(hull.rate, hull.lost, color=colour, lw=1.2, ls="--", label=f"{prefix}hull")
     ax.plot(steps.rate, steps.lost, color=colour, lw=1, alpha=0.55, drawstyle="steps-post")

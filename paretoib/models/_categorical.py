@@ -36,7 +36,6 @@ class CategoricalHead(Head):
             raise SpecError(f"objective: categorical needs classes; found {found}")
         self.noise = self.training_noise = 0
         self.countable = True
-        self.optimal = False
         self.register_buffer("table", torch.zeros(latent, self.classes))
 
     def forward(self, raw: Float[Tensor, "B C"], noise: Tensor | None) -> Output:  # noqa: ARG002

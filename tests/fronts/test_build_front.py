@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from paretoib.fronts import GrowingFront
+from paretoib.fronts import GrowingFront, exact_curve
 from paretoib.records import Front, Reference, TrialRecord
 
 MakeTrial = Callable[..., TrialRecord]
@@ -127,3 +127,9 @@ def test_a_sweep_without_trials_has_an_empty_front(make_front: MakeFront) -> Non
     """Nothing measured yet: no points, no hypervolume, no error."""
     front = make_front([])
     assert (front.points, front.hypervolume, front.cost.trials) == ((), 0, 0)
+
+
+def test_a_data_set_that_is_not_installed_here_has_no_exact_curve() -> None:
+    """What a plugin's data set was measured on can be read where the plugin is not."""
+    reference = Reference(rate_bits=10.0, lost_bits=1.0)
+    assert exact_curve({"name": "of a plugin"}, ceiling_bits=1.0, reference=reference) is None

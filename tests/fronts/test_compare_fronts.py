@@ -161,7 +161,7 @@ def test_seeds_give_test_intervals_and_attainment(
 
 
 def test_labels_tell_the_sides_apart(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """Methods where they differ, else names; what the caller gives goes before."""
+    """Methods where they differ, else names, else ids; what the caller gives goes before."""
     trials = [make_trial(1.0, 1.0)]
     mib = make_front(trials, name="a", method="mib")
     vib = make_front(trials, name="b", method="vib")
@@ -172,7 +172,10 @@ def test_labels_tell_the_sides_apart(make_trial: MakeTrial, make_front: MakeFron
 
     assert labels(compare([mib], [vib, vib_too])) == ("mib", "vib")
     assert labels(compare([vib], [vib_too])) == ("b", "c")
-    assert labels(compare([vib], [vib])) == ("b (left)", "b (right)")
+    info = vib.sweep.model_copy(update={"id": "9a3a3dab00084ae5bfd402e7573cb8a4"})
+    again = vib.model_copy(update={"sweep": info})
+    assert labels(compare([vib], [again])) == ("b (b)", "b (9a3a3dab)")
+    assert labels(compare([vib], [vib])) == ("b (b) (left)", "b (b) (right)")
     assert labels(compare([mib], [vib], labels=("x", "y"))) == ("x", "y")
 
 

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from paretoib.fronts import compare, comparison_html, comparison_png, front_html, front_png
-from paretoib.fronts._drawing import front_caption, plane
+from paretoib.fronts._drawing import LOWER, front_caption, plane
 from paretoib.fronts._hover import hover
-from paretoib.records import ExactCurve, Front, TrialRecord
+from paretoib.records import ExactCurve, Front, Metrics, TrialRecord
 
 MakeTrial = Callable[..., TrialRecord]
 MakeFront = Callable[..., Front]
@@ -82,7 +82,7 @@ def test_a_rate_of_zero_is_drawn_at_the_axis_end_and_says_so(front: Front) -> No
     html = front_html(front)
     traces, layout = _figure(html)
     assert layout["xaxis"]["type"] == "log"
-    assert min(min(_numbers(t["x"])) for t in traces) > 0
+    assert min(min(_numbers(t["x"])) for t in traces if t.get("name") != LOWER) > 0
     (zero,) = (text for text in _hovers(html) if "rate 0 bits" in text)
     assert "drawn at 0.1 bits" in zero
 
@@ -111,6 +111,39 @@ def test_the_sandwich_is_drawn_from_its_lower_end(
     assert _numbers(bars["array"]) == [0]
 
 
+def test_a_linear_axis_has_everything_where_it_is(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Lower bounds far below all rates, and the exact curve from its beginning on."""
+    trials = [make_trial(rate, lost) for rate, lost in ((34.0, 1.0), (54.0, 0.5))]
+    low = [t.model_copy(update={"test": _lowered(t.test, 8.5)}) for t in trials]
+    curve = ExactCurve(label="exact", rate_bits=(0.0, 3.0, 40.0), lost_bits=(3.0, 0.0, 0.0))
+    front = make_front(low, exact=curve)
+    traces, layout = _figure(front_html(front))
+    assert layout["xaxis"]["type"] == "linear"
+    (bars,) = (t for t in traces if "error_x" in t)
+    left = np.subtract(_numbers(bars["x"]), _numbers(bars["error_x"]["arrayminus"]))
+    assert left == pytest.approx([8.5, 8.5])
+    (exact,) = (t for t in traces if t.get("name") == "exact")
+    assert min(_numbers(exact["x"])) == pytest.approx(0, abs=0.01)
+    assert 3.0 in _numbers(exact["x"])
+
+
+def _lowered(metrics: Metrics | None, bits: float) -> Metrics:
+    assert metrics is not None
+    return metrics.model_copy(update={"rate_lower_bits": bits})
+
+
+def test_a_logarithmic_axis_reaches_down_to_the_lowest_bound(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Which may lie decades below the smallest rate."""
+    trial = make_trial(2.0, 1.0)
+    trials = [trial.model_copy(update={"test": _lowered(trial.test, 0.05)}), make_trial(40.0, 0.5)]
+    front = make_front(trials)
+    assert plane(front.points, front.reference).lower(front.points)[0] == 0.05
+
+
 def test_names_are_text_not_markup(front: Front) -> None:
     """A sweep called `<mine>` does not become an element."""
     for html in (front_html(front), comparison_html(compare([front], [front]))):
@@ -129,6 +162,13 @@ def test_the_caption_counts_what_is_not_drawn(front: Front) -> None:
         "1 without a finite rate",
     ):
         assert words in html
+
+
+def test_no_hypervolume_is_explained(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """By the corner, which no point is within."""
+    front = make_front([make_trial(20.0, 1.0)])
+    said = front_caption(front, plane(front.points, front.reference))
+    assert said.startswith("hypervolume 0, as every point lies beyond the reference (10 bits of")
 
 
 def test_points_far_above_the_reference_do_not_squeeze_the_picture(
@@ -169,7 +209,9 @@ def test_a_sweep_without_points_still_has_pictures(
     """Before the first trial, or with noiseless trials alone: an empty plane that says so."""
     for trials in ([], [make_trial(None, 0.1)]):
         front = make_front(trials)
-        assert "no trial with a finite rate yet" in front_html(front)
+        html = front_html(front)
+        assert "no trial with a finite rate yet" in html
+        assert not {"hull", LOWER} & {t.get("name") for t in _figure(html)[0]}
         assert front_png(front).startswith(b"\x89PNG")
 
 
