@@ -231,10 +231,11 @@ def _resumed(
     wanted = {key for pack in saved for key in pack}
     while wanted - asked.keys() and (more := driver.ask(ASKED)):
         asked.update((trial.key, trial) for trial in more)
-    packs = []
-    for pack in saved:
-        if asked.keys() >= set(pack):
-            packs.append([asked.pop(key) for key in dict.fromkeys(pack)])
+    packs = [
+        [asked.pop(key) for key in dict.fromkeys(pack)]
+        for pack in saved
+        if asked.keys() >= set(pack)
+    ]
     return packs, list(asked.values())
 
 

@@ -53,8 +53,8 @@ def one_writer(sweep_id: str, other: str) -> StoreError:
 def taken_over(sweep_id: str, other: str) -> TakenOverError:
     """The error for a sweep that this process wrote, and that someone else has begun since."""
     return TakenOverError(
-        f"sweep {sweep_id[:8]} is written by {other}, which took it over when this process gave "
-        f"no sign of life; `paretoib watch {sweep_id[:8]}` follows it"
+        f"sweep {sweep_id[:8]} is written by {other}, which has taken it over; "
+        f"`paretoib watch {sweep_id[:8]}` follows it"
     )
 
 

@@ -88,7 +88,7 @@ class MLflowTracker(MLflowReader):
     @plainly
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         run = self._run(sweep_id)
-        if run.info.status == "RUNNING" and (other := presence.elsewhere(run.data.tags)):
+        if run.info.status == "RUNNING" and (other := presence.other_writer(run.data.tags)):
             raise one_writer(sweep_id, other)
         check_same_ruler(layout.ruler_of(run.data.tags) or ruler, ruler)
         self._remove_cut_off(run.info.experiment_id, sweep_id)

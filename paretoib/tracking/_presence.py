@@ -1,6 +1,7 @@
-"""Who writes a sweep, as its run's tags tell other machines; and the request to end it.
+"""Who writes a sweep, as its run's tags tell; and the request to end it.
 
-On one machine a lock tells, and needs no patience after a kill (`_journal_file`).
+A writer on this machine is known to be gone when its process is, and one on another by its silence
+alone. On one machine a journal's lock tells likewise (`_journal_file`), but of that journal alone.
 """
 
 import json
@@ -8,6 +9,7 @@ import os
 import socket
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from paretoib.tracking._layout import Tags
@@ -24,7 +26,12 @@ NOT_CANCELLED = {_CANCEL: ""}
 
 def alive() -> dict[str, str]:
     """This process writes the sweep, now."""
-    writer = {"host": socket.gethostname(), "process": os.getpid(), "alive": round(time.time())}
+    writer = {
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "started": _start_of(os.getpid()),
+        "alive": round(time.time()),
+    }
     return {_WRITER: json.dumps(writer)}
 
 
@@ -55,10 +62,12 @@ def silent(sign: float | None, seconds: float = GONE) -> bool:
     return sign is not None and abs(time.time() - sign) > seconds
 
 
-def elsewhere(tags: Tags) -> str | None:
-    """Who writes the sweep on another machine, if there was a sign of life a moment ago."""
+def other_writer(tags: Tags) -> str | None:
+    """Who else writes the sweep, if there was a sign of life a moment ago."""
     writer = _writer(tags)
-    if not writer or writer["host"] == socket.gethostname() or silent(writer["alive"]):
+    if not writer or silent(writer["alive"]):
+        return None
+    if writer["host"] == socket.gethostname() and not _runs_beside(writer):
         return None
     age = abs(time.time() - writer["alive"])
     return f"process {writer['process']} on {writer['host']}, alive {age:.0f} s ago"
@@ -70,6 +79,25 @@ def successor(tags: Tags) -> str | None:
     if not writer or (writer["host"], writer["process"]) == (socket.gethostname(), os.getpid()):
         return None
     return f"process {writer['process']} on {writer['host']}"
+
+
+def _runs_beside(writer: dict[str, Any]) -> bool:
+    """Whether a writer of this machine is another process than this one, and still there."""
+    process, started = writer["process"], writer.get("started")
+    return process != os.getpid() and started is not None and started == _start_of(process)
+
+
+def _start_of(process: int) -> int | None:
+    """When a process started (clock ticks since boot), as another may get its number later.
+
+    None for one that has ended, and where the system does not say.
+    """
+    try:
+        # The name before may have blanks and brackets in it.
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
 
 
 def is_cancelled(tags: Tags) -> bool:

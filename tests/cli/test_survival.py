@@ -13,6 +13,7 @@ import pytest
 from paretoib.records import SweepInfo, TrialRecord
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
+from paretoib.tracking import _presence as presence
 from paretoib.tracking import reader
 from paretoib.tracking._mlflow import MLflowTracker
 
@@ -149,14 +150,17 @@ def test_a_sweep_killed_before_it_began_is_interrupted(store: Any, run: Run) -> 
 
 
 @pytest.mark.slow  # The contract of writers tries the same without processes.
-def test_a_sweep_that_another_process_took_over_ends(store: Any, wait_for: WaitFor) -> None:
+def test_a_sweep_that_another_process_took_over_ends(
+    store: Any, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In the middle of a trial, with who has it; it writes no trial more, and does not close it."""
     axes = ("--grid", "epochs=1,100000", "--set", "beta=0.01")
     process = store.start("sweep", *TINY, *axes, workers=2)
     wait_for(lambda: (found := stored(store)) and found[1])
     tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
     (info,) = tracker.sweeps()
-    # As one on another machine would whose journals are not here.
+    # As after a silence.
+    monkeypatch.setattr(presence, "silent", lambda *_: True)
     tracker.begin(info.id, tracker.ruler(info.id))
 
     ended = store.ended(process)

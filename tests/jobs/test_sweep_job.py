@@ -63,6 +63,7 @@ def test_a_sweep_is_taken_up_where_it_stood(cluster: dict[str, str], tmp_path: P
     (trained,) = run_trials([short], device="cpu")
     given = trained.model_copy(update={"trial": long.key, "spec": long.document})
     tracker.add(sweep.id, [Ended(given, 0.0)])
+    tracker.close(sweep.id, "interrupted", None, [])
 
     def job() -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
