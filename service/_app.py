@@ -78,7 +78,7 @@ async def _keep_true(runner: Runner) -> None:
     """Compare MLflow with Ray: at once, and then for as long as the service runs."""
     while True:
         try:
-            await to_thread.run_sync(runner.reconcile, abandon_on_cancel=True)
+            await to_thread.run_sync(runner.reconcile, abandon_on_cancel=True, limiter=runner.turn)
         except ParetoIBError as error:
             _log.warning("%s", error)
         except Exception:

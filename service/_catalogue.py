@@ -19,26 +19,29 @@ router = APIRouter(tags=["catalogue"], responses=documented(400, 401, 403, 429))
 Rows = dict[str, dict[str, Any]]
 
 
+# Not plain functions: what asks nobody does not wait for a thread behind what does.
+
+
 @router.get("/methods", summary="Methods: objective, weighting and search in one")
-def methods() -> dict[str, Any]:
+async def methods() -> dict[str, Any]:
     """Each method's parts, and the JSON schemas of the fields of objective and weighting."""
     return {"schema": 1, "methods": method_rows()}
 
 
 @router.get("/datasets", summary="Data sets")
-def datasets() -> dict[str, Any]:
+async def datasets() -> dict[str, Any]:
     """Each data set, and the JSON schemas of its fields."""
     return {"schema": 1, "datasets": rows("data", DATASETS)}
 
 
 @router.get("/models", summary="Models")
-def models() -> dict[str, Any]:
+async def models() -> dict[str, Any]:
     """Each model, and the JSON schemas of its fields."""
     return {"schema": 1, "models": rows("model", MODELS)}
 
 
 @router.get("/searches", summary="Searches: how the trials of a sweep are proposed")
-def searches() -> dict[str, Any]:
+async def searches() -> dict[str, Any]:
     """Each search; what one varies is the `space` of a sweep."""
     found = {n: {"summary": s.summary, "paper": "", "fields": {}} for n, s in SEARCHES.items()}
     return {"schema": 1, "searches": found}

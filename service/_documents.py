@@ -59,6 +59,11 @@ class Row:
         return (sweep.id, sweep.status, sweep.ended, *counts)
 
     @property
+    def begun(self) -> bool:
+        """Whether the sweep has had a writer since it was last handed to Ray, if it ever was."""
+        return self.alive is not None and (self.submitted is None or self.alive >= self.submitted)
+
+    @property
     def silent(self) -> bool:
         """Whether nobody can be writing it: no sign of life for a while, nor of its beginning."""
         signs = (self.sweep.started, self.submitted, self.alive)

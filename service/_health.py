@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import anyio
 from anyio import to_thread
@@ -21,6 +21,8 @@ router = APIRouter(tags=["operation"])
 
 PATIENCE = 5.0  # seconds for an answer of MLflow or Ray
 State = Literal["ok", "down"]
+
+T = TypeVar("T")
 
 
 class Health(BaseModel):
@@ -70,12 +72,13 @@ async def readyz(request: Request) -> Response:
     response_class=Response,
     summary="Prometheus' metrics",
 )
-def prometheus(request: Request, library: Reading) -> Response:
+async def prometheus(request: Request, library: Reading) -> Response:
     """Requests by route, open streams, sweeps by status."""
     metrics: Metrics = request.app.state.metrics
     # While the store is away, its sweeps are as they were.
-    with suppress(StoreError):
-        metrics.sweeps(Counter(row.sweep.status for row in library.rows()))
+    with suppress(StoreError, TimeoutError):
+        rows = await _answer(library.rows)
+        metrics.sweeps(Counter(row.sweep.status for row in rows))
     return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -85,12 +88,15 @@ def _few() -> anyio.CapacityLimiter:
     return anyio.CapacityLimiter(4)
 
 
-async def _state(check: Callable[[], Any]) -> State:
-    """How something that blocks, or hangs, is."""
-    with anyio.move_on_after(PATIENCE):
-        try:
-            await to_thread.run_sync(check, abandon_on_cancel=True, limiter=_few())
-        except ParetoIBError:
-            return "down"
-        return "ok"
-    return "down"
+async def _answer(ask: Callable[[], T]) -> T:
+    """What something that blocks, or hangs, says; `TimeoutError` where it takes too long."""
+    with anyio.fail_after(PATIENCE):
+        return await to_thread.run_sync(ask, abandon_on_cancel=True, limiter=_few())
+
+
+async def _state(check: Callable[[], None]) -> State:
+    try:
+        await _answer(check)
+    except (ParetoIBError, TimeoutError):
+        return "down"
+    return "ok"

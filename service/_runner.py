@@ -4,9 +4,14 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from threading import Lock
+from functools import partial
+from typing import ParamSpec
+
+import anyio
+from anyio import to_thread
 
 from jobs.submission import Jobs
 from paretoib.errors import ClusterError, NotFoundError
@@ -21,12 +26,16 @@ from service._settings import ServiceSettings
 
 HURRY = 60.0  # seconds after a change in which Ray is asked every second
 STARTING = 5.0  # seconds in which Ray may not know yet of a job that it has been given
+AWAY = 5.0  # seconds for which Ray is not asked again when it has not answered
+PATIENCE = 30.0  # seconds for which a request waits for its turn
+
+P = ParamSpec("P")
 
 _log = logging.getLogger("paretoib.service")
 
 
 class Runner:
-    """Submits, cancels and takes up sweeps, one at a time; `reconcile` is called now and then.
+    """Submits, cancels and takes up sweeps, each `in_turn`; `reconcile` is called now and then.
 
     Nothing of it lasts: which sweeps there are, and for which request each was made, is MLflow's
     to know, and which of them run is Ray's.
@@ -36,9 +45,23 @@ class Runner:
         self._library = library
         self._jobs = jobs
         self._settings = settings
-        self._lock = Lock()
+        # One call at a time, and no thread of the routes' own: they are free while Ray hangs.
+        self.turn = anyio.CapacityLimiter(1)
         self._checks: Kept[dict[str, bool]] = Kept(2)
         self._hurry_until = 0.0
+        self._away_until = 0.0
+
+    async def in_turn(self, call: Callable[P, Row], *args: P.args, **kwargs: P.kwargs) -> Row:
+        """What a method of this object gives; `ProblemError` where its turn does not come."""
+        with anyio.move_on_after(PATIENCE):
+            # The waiting alone is cut short: what has begun goes on to its end.
+            return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self.turn)
+        raise ProblemError(
+            503,
+            "busy",
+            f"requests before this one have waited for MLflow or Ray for {PATIENCE:g} s",
+            {"Retry-After": f"{AWAY:g}"},
+        )
 
     def submit(self, spec: SweepSpec, client: str, key: str | None) -> Row:
         """A sweep for this spec; with a `key` that the client has used before, the one of then.
@@ -48,59 +71,58 @@ class Runner:
         """
         store = self._library.store
         request = key and hashlib.sha256(f"{client}\n{key}".encode()).hexdigest()
-        with self._lock:
-            if request and (held := store.requested(request)):
-                if held.sweep.spec != spec.document:
-                    raise ProblemError(
-                        422, "key-reused", "an Idempotency-Key should be new for another sweep"
-                    )
-                waits = held.alive is None and held.sweep.status == "running"
-                if waits and held.sweep.id not in self._jobs.states():
-                    # The service was killed before it had handed it to Ray.
-                    self._check_room()
-                    self._start(held.sweep.id)
-                return store.row(held.sweep.id)
-            self._check_room()
-            sweep_id = store.make(spec, request)
-            self._start(sweep_id)
-            return store.row(sweep_id)
+        if request and (held := store.requested(request)):
+            if held.sweep.spec != spec.document:
+                raise ProblemError(
+                    422, "key-reused", "an Idempotency-Key should be new for another sweep"
+                )
+            waits = held.alive is None and held.sweep.status == "running"
+            if waits and held.sweep.id not in (jobs := self._states()):
+                # The service was killed before it had handed it to Ray.
+                self._check_room(jobs)
+                self._start(held.sweep.id)
+            return store.row(held.sweep.id)
+        self._check_room(self._states())
+        sweep_id = store.make(spec, request)
+        self._start(sweep_id)
+        return store.row(sweep_id)
 
     def resume(self, row: Row) -> Row:
         """Go on with a sweep that was interrupted or failed; `ProblemError` for any other."""
         sweep_id = row.sweep.id
-        with self._lock:
-            found = self._library.store.row(sweep_id)
-            if found.sweep.status not in ("interrupted", "failed"):
-                raise ProblemError(
-                    409,
-                    "not-resumable",
-                    f"a sweep should be interrupted or failed; found {found.sweep.status}",
-                )
-            check_limits(SweepSpec.from_document(found.sweep.spec), self._settings)
-            if sweep_id in self._check_room():
-                raise ProblemError(409, "still-ending", "the sweep's last job is still ending")
-            self._start(sweep_id)
-            return self._library.store.row(sweep_id)
+        found = self._library.store.row(sweep_id)
+        if found.sweep.status not in ("interrupted", "failed"):
+            raise ProblemError(
+                409,
+                "not-resumable",
+                f"a sweep should be interrupted or failed; found {found.sweep.status}",
+            )
+        check_limits(SweepSpec.from_document(found.sweep.spec), self._settings)
+        jobs = self._states()
+        self._check_room(jobs)
+        if jobs.get(sweep_id):
+            raise ProblemError(409, "still-ending", "the sweep's last job is still ending")
+        self._start(sweep_id)
+        return self._library.store.row(sweep_id)
 
     def cancel(self, row: Row) -> Row:
         """Ask a running sweep to end; what had ended is kept. `ProblemError` where none runs."""
         sweep_id, store = row.sweep.id, self._library.store
-        with self._lock:
-            found = store.row(sweep_id)
-            if found.sweep.status != "running":
-                raise ProblemError(
-                    409, "not-running", f"a sweep should be running; found {found.sweep.status}"
-                )
-            # Its writer hears of it wherever it is; Ray, of one that waits, or is deaf.
-            store.cancel(sweep_id)
-            if not self._stop(sweep_id) and found.silent:
-                self._interrupt(sweep_id)
+        found = store.row(sweep_id)
+        if found.sweep.status != "running":
+            raise ProblemError(
+                409, "not-running", f"a sweep should be running; found {found.sweep.status}"
+            )
+        # Its writer hears of it wherever it is; Ray, of one that waits, or is deaf.
+        store.cancel(sweep_id)
+        if not self._stop(sweep_id) and found.silent:
+            self._interrupt(sweep_id)
         self._hurry_until = time.monotonic() + HURRY
         return store.row(sweep_id)
 
     def check(self) -> None:
         """`ClusterError` unless Ray answers."""
-        self._checks.get(time.monotonic() // 1.0, self._jobs.states)
+        self._checks.get(time.monotonic() // 1.0, self._states)
 
     @property
     def pause(self) -> float:
@@ -113,58 +135,74 @@ class Runner:
 
         Of sweeps that the service submitted; others only look so (`Store`).
         """
-        with self._lock:
-            # Ray is asked first: a job that it says has ended has written its last by then.
-            jobs = self._states()
-            for row in self._library.store.running():
-                if _is_lost(row, jobs):
-                    reason = self._reason(row.sweep.id) if row.sweep.id in jobs else None
-                    said = reason or "it is run by nobody"
-                    _log.warning("sweep %s is interrupted: %s", row.sweep.id, said)
-                    self._interrupt(row.sweep.id, reason)
+        # Ray is asked first: a job that it says has ended has written its last by then.
+        jobs = self._known_states()
+        for row in self._library.store.running():
+            if _is_lost(row, jobs):
+                reason = self._reason(row.sweep.id) if row.sweep.id in (jobs or ()) else None
+                said = reason or "it is run by nobody"
+                _log.warning("sweep %s is interrupted: %s", row.sweep.id, said)
+                self._interrupt(row.sweep.id, reason)
 
     def _start(self, sweep_id: str) -> None:
         self._library.store.submitted(sweep_id)
         self._library.changed()
         self._hurry_until = time.monotonic() + HURRY
         try:
-            self._jobs.submit(sweep_id)
+            with self._ray() as jobs:
+                jobs.submit(sweep_id)
         except ClusterError:
             self._interrupt(sweep_id)
             raise
 
-    def _check_room(self) -> set[str]:
-        """The sweeps that run; `ProblemError` where they are as many as may."""
-        active = {sweep for sweep, runs in self._jobs.states().items() if runs}
-        if len(active) >= self._settings.max_running:
+    def _check_room(self, jobs: Mapping[str, bool]) -> None:
+        """`ProblemError` where as many sweeps run as may."""
+        if sum(jobs.values()) >= self._settings.max_running:
             raise ProblemError(
                 429,
                 "too-many-sweeps",
                 f"{self._settings.max_running} sweeps run, as many as may at a time",
                 {"Retry-After": "30"},
             )
-        return active
+
+    @contextmanager
+    def _ray(self) -> Iterator[Jobs]:
+        """Ray's jobs; for a while after it has not answered `ClusterError` at once."""
+        if time.monotonic() < self._away_until:
+            raise ClusterError(f"Ray has not answered in the last {AWAY:g} s")
+        try:
+            yield self._jobs
+        except ClusterError:
+            self._away_until = time.monotonic() + AWAY
+            raise
 
     def _states(self) -> dict[str, bool]:
-        """Ray's jobs; none where it does not answer."""
-        try:
-            return self._jobs.states()
-        except ClusterError as error:
-            _log.warning("%s", error)
-            return {}
+        """By sweep, of all that Ray had a job of: whether one waits or runs."""
+        with self._ray() as jobs:
+            return jobs.states()
 
-    def _stop(self, sweep_id: str) -> bool:
-        """Whether Ray has a job of it, which now ends; where Ray does not answer, it has none."""
+    def _known_states(self) -> dict[str, bool] | None:
+        """Those; None where Ray does not answer."""
         try:
-            return self._jobs.stop(sweep_id)
+            return self._states()
         except ClusterError as error:
             _log.warning("%s", error)
-            return False
+            return None
+
+    def _stop(self, sweep_id: str) -> bool | None:
+        """Whether Ray has a job of it, which now ends; None where Ray does not answer."""
+        try:
+            with self._ray() as jobs:
+                return jobs.stop(sweep_id)
+        except ClusterError as error:
+            _log.warning("%s", error)
+            return None
 
     def _reason(self, sweep_id: str) -> str | None:
         """What the sweep's last job said of its end, if Ray still has it."""
         try:
-            return self._jobs.error(sweep_id)
+            with self._ray() as jobs:
+                return jobs.error(sweep_id)
         except ClusterError as error:
             _log.warning("%s", error)
             return None
@@ -185,13 +223,17 @@ class Runner:
         self._library.changed()
 
 
-def _is_lost(row: Row, jobs: Mapping[str, bool]) -> bool:
+def _is_lost(row: Row, jobs: Mapping[str, bool] | None) -> bool:
     """Whether a sweep that was submitted is run neither by Ray nor, by its signs, by anyone else.
 
-    One whose job ended before it began needs no patience: there was no writer to go silent.
+    While Ray does not answer (None), one that has not begun may still come to its turn. One whose
+    job ended before it began needs no patience: there was no writer to go silent.
     """
-    if row.submitted is None or jobs.get(row.sweep.id):
+    if row.submitted is None:
         return False
-    begun = row.alive is not None and row.alive >= row.submitted
+    if jobs is None:
+        return row.begun and row.silent
+    if jobs.get(row.sweep.id):
+        return False
     waited = (datetime.now(UTC) - row.submitted).total_seconds() > STARTING
-    return row.silent or (row.sweep.id in jobs and not begun and waited)
+    return row.silent or (row.sweep.id in jobs and not row.begun and waited)

@@ -17,14 +17,14 @@ _YEAR = "private, max-age=31536000, immutable"
 
 
 @router.get("/static/plotly.js")
-def plotly() -> Response:
+async def plotly() -> Response:
     """Plotly, as its package has it."""
     headers = {"Cache-Control": _YEAR}
     return FileResponse(plotly_script(), media_type="text/javascript", headers=headers)
 
 
 @router.get("/static/{name}")
-def static(name: str) -> Response:
+async def static(name: str) -> Response:
     """The style sheet and the script."""
     if name not in FILES:
         raise ProblemError(404, "not-found", f"no file `{name}`")

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Header, Path, Query, Request
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
 from starlette.responses import Response
 
 from paretoib.records import Front, Status
+from paretoib.specs import SweepSpec
 from service._answers import ById, Named, Offset, Reading, Running, Settings, send, send_document
 from service._documents import Row, Sweep, Sweeps, Trial, Trials
 from service._formats import FIGURE
@@ -48,6 +49,13 @@ EXAMPLES: Any = {
 }
 
 
+def described(
+    document: Annotated[dict[str, Any], Body(openapi_examples=EXAMPLES)], settings: Settings
+) -> SweepSpec:
+    """The sweep that a body describes, within the service's limits."""
+    return limited_spec(document, settings)
+
+
 @router.post(
     "",
     status_code=202,
@@ -55,19 +63,17 @@ EXAMPLES: Any = {
     responses=documented(413, 422),
     summary="Submit a sweep",
 )
-def submit(
+async def submit(
     request: Request,
-    document: Annotated[dict[str, Any], Body(openapi_examples=EXAMPLES)],
+    spec: Annotated[SweepSpec, Depends(described)],
     runner: Running,
-    settings: Settings,
     key: Key = None,
 ) -> Response:
     """Writes the sweep and hands it to Ray; what is left out takes the method's defaults.
 
     `Location` is where it can be looked at from then on.
     """
-    spec = limited_spec(document, settings)
-    return _accepted(runner.submit(spec, request.state.client, key))
+    return _accepted(await runner.in_turn(runner.submit, spec, request.state.client, key))
 
 
 @router.get("", response_model=Sweeps, responses=documented(404, 422), summary="List sweeps")
@@ -112,9 +118,9 @@ def sweep(request: Request, row: Named, library: Reading) -> Response:
     responses=documented(404, 409, 413, 422),
     summary="Go on with a sweep",
 )
-def resume(row: ById, runner: Running) -> Response:
+async def resume(row: ById, runner: Running) -> Response:
     """Of one that was interrupted or failed: what has ended is not run again."""
-    return _accepted(runner.resume(row))
+    return _accepted(await runner.in_turn(runner.resume, row))
 
 
 @router.delete(
@@ -124,9 +130,9 @@ def resume(row: ById, runner: Running) -> Response:
     responses=documented(404, 409, 413, 422),
     summary="Cancel a sweep",
 )
-def cancel(row: ById, runner: Running) -> Response:
+async def cancel(row: ById, runner: Running) -> Response:
     """It ends within a minute, as interrupted; trials that have ended stay, and it can resume."""
-    return _accepted(runner.cancel(row))
+    return _accepted(await runner.in_turn(runner.cancel, row))
 
 
 @router.get(

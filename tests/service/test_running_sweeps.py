@@ -213,12 +213,14 @@ def test_sweeps_that_nobody_runs_are_called_interrupted(
 ) -> None:
     """One that the service submitted for good; of those started elsewhere, as long as it seems so.
 
-    What runs elsewhere is left alone.
+    What runs elsewhere is left alone, and, as Ray does not answer, what may yet come to its turn.
     """
     from service._store import Store
 
     lost, gone, runs = (make_sweep(fresh_store, 3, name=n, status="running") for n in "abc")
-    Store(f"sqlite:///{fresh_store}/mlflow.db").submitted(lost.id)
+    waits = make_sweep(fresh_store, 0, name="d", status="running")
+    for submitted in (lost, waits):
+        Store(f"sqlite:///{fresh_store}/mlflow.db").submitted(submitted.id)
     # As if it had been an hour ago.
     with closing(sqlite3.connect(fresh_store / "mlflow.db")) as database, database:
         database.execute("UPDATE runs SET start_time = start_time - 3600000")
@@ -226,7 +228,12 @@ def test_sweeps_that_nobody_runs_are_called_interrupted(
             "UPDATE tags SET value = replace(value, '20', '19') "
             "WHERE key = 'mlflow.paretoib.submitted'"
         )
-        database.execute("DELETE FROM tags WHERE key = 'mlflow.paretoib.writer'")
+        writer = "key = 'mlflow.paretoib.writer' AND run_uuid"
+        database.execute(f"DELETE FROM tags WHERE {writer} != '{lost.id}'")
+        database.execute(
+            "UPDATE tags SET value = json_set(value, '$.alive', 1000000000) "
+            f"WHERE {writer} = '{lost.id}'"
+        )
     stored = library.tracker_of(fresh_store)
     with (
         library.alive(fresh_store, runs.id),
@@ -244,6 +251,7 @@ def test_sweeps_that_nobody_runs_are_called_interrupted(
             "a sweep should be running; found interrupted",
         )
         assert sweep_of(client, runs.id)["status"] == "running"
-        assert client.get("/metrics").text.count('paretoib_sweeps{status="running"} 1.0') == 1
+        assert sweep_of(client, waits.id)["status"] == "running"
+        assert client.get("/metrics").text.count('paretoib_sweeps{status="running"} 2.0') == 1
         with library.alive(fresh_store, gone.id):
             ended(client, gone.id, "running")
