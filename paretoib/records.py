@@ -196,6 +196,16 @@ class Front(Document):
     failed: tuple[FailedTrial, ...] = ()
     exact: ExactCurve | None = None
 
+    def __str__(self) -> str:
+        on_front = sum(point.on_front for point in self.points)
+        return (
+            f"{self.sweep.name} ({self.sweep.id[:8]}), {self.sweep.status}: {on_front} of "
+            f"{self.cost.trials} trials on the front, hypervolume {self.hypervolume:.4g} bits²"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Front {self}>"
+
 
 class Sides(Document):
     """One number for each side of a comparison; None where it could not be had."""
@@ -277,3 +287,9 @@ class Comparison(Document):
     exact: ExactCurve | None
     cost: SidedCost
     verdict: str
+
+    def __str__(self) -> str:
+        return self.verdict
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {self.left.label} and {self.right.label}: {self.verdict}>"

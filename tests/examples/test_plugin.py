@@ -16,7 +16,7 @@ Python = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Python:
-    """`python(code, *arguments)`: an interpreter that has the example package."""
+    """`python(code, *arguments)`: an interpreter that has the example package, unless told otherwise."""
     folder = tmp_path_factory.mktemp("plugin")
     source, installed = folder / "source", folder / "installed"
     # pip leaves what it builds beside what it builds from.
@@ -25,8 +25,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Python:
     options = ["--no-deps", "--no-build-isolation", "--target", installed]
     subprocess.run([*pip, *options, source], check=True)
 
-    def run(code: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        path = os.pathsep.join(map(str, (installed, ROOT)))
+    def run(code: str, *arguments: str, plugin: bool = True) -> "subprocess.CompletedProcess[str]":
+        path = os.pathsep.join(map(str, (installed, ROOT) if plugin else (ROOT,)))
         own = {"PYTHONPATH": path, "PARETOIB_STORE": str(folder / "store"), "PARETOIB_WORKERS": "1"}
         return subprocess.run(
             [sys.executable, "-c", code, *arguments],
@@ -40,9 +40,10 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Python:
     return run
 
 
-def command(python: Python, *arguments: str) -> dict[str, Any]:
+def command(python: Python, *arguments: str, plugin: bool = True) -> dict[str, Any]:
     """What `paretoib … --json` prints."""
-    ended = python("from paretoib.cli import main; main()", *arguments, "--json")
+    main = "from paretoib.cli import main; main()"
+    ended = python(main, *arguments, "--json", plugin=plugin)
     assert ended.returncode == 0, ended.stderr
     document: dict[str, Any] = json.loads(ended.stdout)
     return document
@@ -59,6 +60,8 @@ def test_a_sweep_takes_all_three(python: Python) -> None:
     assert (spec["objective"]["name"], spec["model"]["name"]) == ("lp", "fourier")
     assert spec["objective"]["power"] == 1.5
     assert front["exact"]["label"].startswith("exact")
+    # Where the package is not installed, what was measured can be read all the same.
+    assert command(python, "front", "lp-rings", plugin=False) == {**front, "exact": None}
 
 
 def test_they_are_listed_with_their_fields(python: Python) -> None:

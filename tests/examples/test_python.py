@@ -1,0 +1,62 @@
+"""What docs/python.md says to write works as it stands."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import paretoib
+from paretoib.errors import NotFoundError
+from paretoib.settings import settings
+
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the documented program has run; what it printed is in `said`."""
+    folder = tmp_path_factory.mktemp("python")
+    found = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    ended = subprocess.run(
+        [sys.executable, "-c", found[1]],
+        cwd=folder,
+        env={**os.environ, "PARETOIB_STORE": str(folder / "store"), "PARETOIB_WORKERS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    (folder / "said").write_text(ended.stdout)
+    return folder
+
+
+def test_the_program_prints_fronts_and_a_verdict(folder: Path) -> None:
+    """And writes its page and its picture."""
+    first, *points, verdict, volumes = (folder / "said").read_text().splitlines()
+    assert re.match(r"vib-digits \([0-9a-f]{8}\), finished: \d of 8 trials on the front, ", first)
+    assert len(points) == int(first.split(": ")[1].split()[0])
+    assert all("'weighting.beta'" in point for point in points)
+    assert verdict.startswith("On digits, ")
+    assert volumes.startswith("left=")
+    assert "Plotly.newPlot" in (folder / "front.html").read_text()
+    assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_it_left_is_read_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fronts and comparisons from the store, one sweep or several a side."""
+    settings.cache_clear()
+    monkeypatch.setenv("PARETOIB_STORE", str(folder / "store"))
+    try:
+        front = paretoib.front("vib-digits")
+        assert repr(front).startswith("<Front vib-digits (")
+        named = paretoib.compare("mib-digits", ["vib-digits"])
+        assert named == paretoib.compare([paretoib.front("mib-digits")], front)
+        assert repr(named) == f"<Comparison of mib and vib: {named.verdict}>"
+        with pytest.raises(NotFoundError, match="nosuch"):
+            paretoib.front("nosuch")
+    finally:
+        settings.cache_clear()
