@@ -16,7 +16,7 @@ Python = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Python:
-    """`python(code, *arguments)`: an interpreter that has the example package, unless told otherwise."""
+    """`python(code, *arguments)`: an interpreter that has the example package, if not told else."""
     folder = tmp_path_factory.mktemp("plugin")
     source, installed = folder / "source", folder / "installed"
     # pip leaves what it builds beside what it builds from.
