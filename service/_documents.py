@@ -44,12 +44,13 @@ class Row:
     """A sweep as the service knows it.
 
     `submitted`: when the service last handed it to Ray, if it has. `alive`: when whoever writes
-    it last gave a sign of life.
+    it last gave a sign of life. `cancelled`: whether someone has asked for its end since then.
     """
 
     sweep: Sweep
     submitted: datetime | None
     alive: datetime | None
+    cancelled: bool
 
     @property
     def version(self) -> tuple[Any, ...]:

@@ -76,9 +76,9 @@ class Runner:
                 raise ProblemError(
                     422, "key-reused", "an Idempotency-Key should be new for another sweep"
                 )
-            waits = held.alive is None and held.sweep.status == "running"
-            if waits and held.sweep.id not in (jobs := self._states()):
-                # The service was killed before it had handed it to Ray.
+            due = held.alive is None and not held.cancelled
+            if due and held.sweep.id not in (jobs := self._states()):
+                # Ray did not take it, or the service was killed before it had handed it over.
                 self._check_room(jobs)
                 self._start(held.sweep.id)
             return store.row(held.sweep.id)

@@ -86,7 +86,7 @@ class Store(MLflowTracker):
 
 
 def _submitted() -> dict[str, str]:
-    return {**presence.submitted(), _REASON: ""}
+    return {**presence.submitted(), **presence.NOT_CANCELLED, _REASON: ""}
 
 
 def _row(run: Any, back: datetime) -> Row:
@@ -109,7 +109,7 @@ def _row(run: Any, back: datetime) -> Row:
         hypervolume=metrics.get("hypervolume"),
         reason=reason,
     )
-    return Row(sweep, submitted=submitted, alive=alive)
+    return Row(sweep, submitted, alive, presence.is_cancelled(tags))
 
 
 def _counts(total: int, metrics: Mapping[str, float]) -> Counts:

@@ -132,26 +132,38 @@ def test_one_key_makes_one_sweep(serve_cluster: Callable[..., Any]) -> None:
         assert ended(client, sweep, "finished")["trials"]["finished"] == 2
 
 
-@pytest.mark.slow
 def test_a_request_that_was_cut_off_is_finished_by_its_repetition(
     serve_cluster: Callable[..., Any], cluster: Any
 ) -> None:
-    """The service was killed after it had written the sweep, and before Ray had it."""
+    """Wherever between the writing of the sweep and the handing over to Ray it was cut off."""
     from service._store import Store
 
     store = Store(f"sqlite:///{cluster.store}/mlflow.db")
-    spec = SweepSpec.from_document({**SMALL, "name": "cut off"})
-    sweep = store.make(spec, hashlib.sha256(b"writer\nagain").hexdigest())
-    with serve_cluster() as served, served.client() as client:
-        again = submit(client, {**SMALL, "name": "cut off"}, **{"Idempotency-Key": "again"})
-        assert again.json()["id"] == sweep
-        assert ended(client, sweep, "finished")["trials"]["finished"] == 2
+    document = {**SMALL, "name": "cut off"}
 
-        # One that was cancelled before Ray had it stays so.
-        cancelled = store.make(spec, hashlib.sha256(b"writer\nnever").hexdigest())
-        store.close(cancelled, "interrupted", None, [])
-        again = submit(client, {**SMALL, "name": "cut off"}, **{"Idempotency-Key": "never"})
-        assert (again.json()["id"], again.json()["status"]) == (cancelled, "interrupted")
+    def made(key: str) -> str:
+        request = hashlib.sha256(f"writer\n{key}".encode()).hexdigest()
+        return store.make(SweepSpec.from_document(document), request)
+
+    killed, refused, cancelled = made("killed"), made("refused"), made("cancelled")
+    # Ray did not take it, or a service found it after a kill.
+    store.close(refused, "interrupted", None, [])
+    # Somebody wanted it no more.
+    store.cancel(cancelled)
+    store.close(cancelled, "interrupted", None, [])
+    with serve_cluster() as served, served.client() as client:
+
+        def again(key: str) -> tuple[str, str]:
+            sweep = submit(client, document, **{"Idempotency-Key": key}).json()
+            return sweep["id"], sweep["status"]
+
+        assert again("killed") == (killed, "running")
+        assert again("refused") == (refused, "running")
+        assert again("cancelled") == (cancelled, "interrupted")
+        for sweep in (killed, refused):
+            assert ended(client, sweep, "finished")["trials"]["finished"] == 2
+            assert client.get("/sweeps?name=cut off").json()["total"] == 3
+        assert again("refused") == (refused, "finished")
 
 
 @pytest.mark.slow
