@@ -131,7 +131,7 @@ class Guard:
         """What a page of another origin sends goes with the browser's cookie, or its loopback."""
         site = request.headers.get("sec-fetch-site", "same-origin")
         origin = request.headers.get("origin")
-        same = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+        same = origin is None or _place(origin) == request.headers.get("host")
         if site not in ("same-origin", "none") or not same:
             raise ProblemError(403, "cross-origin", "a page of another origin may not send this")
 
@@ -177,3 +177,11 @@ class Guard:
             return message
 
         return limited
+
+
+def _place(origin: str) -> str | None:
+    """The host and port of an origin; None for what is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None

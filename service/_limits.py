@@ -1,5 +1,6 @@
 """What a sweep may ask for over the network: sizes, each with a limit of the settings."""
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -60,6 +61,8 @@ def _whole(value: Any) -> float:
     """A number as validation would read it; 0 for what is none."""
     try:
         return float(value)
+    except OverflowError:
+        return math.inf
     except (TypeError, ValueError):
         return 0
 

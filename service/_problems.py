@@ -42,7 +42,9 @@ class ProblemError(Exception):
         super().__init__(detail)
         self.status = status
         self.kind = kind
-        self.detail = detail if len(detail) <= _LONGEST else f"{detail[:_LONGEST]}…"
+        # Half a surrogate pair, which JSON may quote, is no text to send.
+        plain = detail.encode(errors="backslashreplace").decode()
+        self.detail = plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
         self.headers = dict(headers or {})
 
     @property

@@ -98,6 +98,12 @@ def test_a_sweep_that_cannot_be_run_is_refused_before_it_is_made(
         (b'{"method": NaN}', 422),
         (b'{"reference": [1e999, 1]}', 422),
         (b'{"trials": 1e400}', 422),
+        (b'{"trials": 1' + b"0" * 400 + b"}", 422),
+        (b'{"training": {"epochs": 1' + b"0" * 400 + b"}}", 422),
+        (b'{"grid": {"epochs": [1' + b"0" * 400 + b"]}}", 422),
+        (b'{"method": "\\ud800"}', 422),
+        (b'{"name": "\\ud800"}', 422),
+        (b'{"\\ud800": 1}', 422),
     ],
 )
 def test_a_body_that_is_no_sweep_is_no_fault(

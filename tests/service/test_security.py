@@ -134,6 +134,7 @@ def test_a_name_that_is_not_its_own_is_refused(filled: Any, host: str) -> None:
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
     ],
 )
 def test_a_page_of_another_origin_changes_nothing(filled: Any, headers: dict[str, str]) -> None:
