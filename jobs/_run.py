@@ -34,23 +34,33 @@ class Run:
         self.spec = spec
         self.info = info
         self.store = store
-        self.ruler = store.ruler(info.id) or ruler
+        self.ruler = ruler
         self.status: Status = "running"
-        self.cancelled = False  # by request, from wherever, or as the store refused its beat
+        self.cancelled = False  # by Ctrl-C or request, or as the store refused its beat
         self._refused: Exception | None = None
         self.driver = driver
         self.records: list[TrialRecord] = []
         self._on_progress = on_progress
-        self._growing = GrowingFront(self.ruler.reference)
-        self._hypervolumes: list[float] = []
+        self._growing = GrowingFront(ruler.reference)
+        self._hypervolume = 0.0
+        # What limits go by: as a search, they see the validation split alone.
+        self._validated = GrowingFront(ruler.reference)
+        self._progress: list[float] = []
         self._ended: str | None = None
         self._started = self._written = time.monotonic()
         self._writing = 0.0
-        store.begin(info.id, self.ruler)
-        for record in store.records(info.id):
-            self._remember(Ended(record, self._growing.add(record)))
-            driver.tell(record.model_copy(update={"test": None}))
-        self._report()
+
+    def begin(self) -> None:
+        """Take the sweep up: the trials that the store has count, and the driver is told them."""
+        self.store.begin(self.info.id, self.ruler)
+        try:
+            for record in self.store.records(self.info.id):
+                self._remember(Ended(record, self._growing.add(record)))
+                self.driver.tell(record.model_copy(update={"test": None}))
+        except BaseException:
+            # What the store has stays as it is, for the next to take up.
+            self.store.close(self.info.id, "interrupted", None, ())
+            raise
 
     def add(self, records: Sequence[TrialRecord]) -> None:
         """Write the trials of a pack that ended, and now and then the front."""
@@ -77,23 +87,28 @@ class Run:
         self._ended = self._ended or self._limit()
         return self._ended is not None
 
+    @property
+    def whole(self) -> bool:
+        """Whether all trials have ended."""
+        return len(self.records) >= self.spec.trials
+
     @contextmanager
     def closing(self) -> Iterator[None]:
-        """However the sweep ends, its store says so and holds its front and pictures."""
+        """However a begun sweep ends, its store says so and holds its front and pictures."""
         self.status = "failed"
         try:
-            with watched(self.store, self.info.id, self._end):
-                yield
+            try:
+                self._report()
+                with watched(self.store, self.info.id, self._end):
+                    yield
+            except KeyboardInterrupt:
+                self.cancelled = True
             if self._refused:
                 raise self._refused
-            self._ended = self._ended or self.driver.shortfall
-            self.status = "interrupted" if self.cancelled else self._outcome()
-        except KeyboardInterrupt:
-            if self._refused:
-                raise self._refused from None
-            # It may come after the last trial: then it has interrupted nothing.
-            whole = len(self.records) >= self.spec.trials
-            self.status = self._outcome() if whole else "interrupted"
+            if not self.cancelled:
+                self._ended = self._ended or self.driver.shortfall
+            # After the last trial a request has interrupted nothing.
+            self.status = "interrupted" if self.cancelled and not self.whole else self._outcome()
         finally:
             # Closing takes a moment; a further Ctrl-C must not cost the front. Of a sweep that
             # another process has taken over, the store refuses it.
@@ -102,8 +117,11 @@ class Run:
                 self._report()
 
     def _remember(self, ended: Ended) -> None:
-        self.records.append(ended.record.model_copy(update={"history": {}}))
-        self._hypervolumes.append(ended.hypervolume)
+        record = ended.record.model_copy(update={"history": {}})
+        self.records.append(record)
+        self._hypervolume = ended.hypervolume
+        seen = record.model_copy(update={"test": record.validation})
+        self._progress.append(self._validated.add(seen))
 
     def _end(self, refused: Exception | None) -> None:
         self.cancelled, self._refused = True, refused
@@ -118,8 +136,9 @@ class Run:
             if spent > budget.device_seconds:
                 return f"its trials have trained {budget.device_seconds:g} s"
         if plateau is not None and len(self.records) > plateau.trials:
-            before, now = self._hypervolumes[-1 - plateau.trials], self._hypervolumes[-1]
-            if now <= before * (1 + plateau.percent / 100):
+            before, now = self._progress[-1 - plateau.trials], self._progress[-1]
+            # From nothing it has yet to grow.
+            if 0 < now <= before * (1 + plateau.percent / 100):
                 return (
                     f"its hypervolume grew by no more than {plateau.percent:g} % "
                     f"in {plateau.trials} trials"
@@ -145,5 +164,6 @@ class Run:
             self.store.close(self.info.id, self.status, front, pictures)
 
     def _report(self) -> None:
-        hypervolume = self._hypervolumes[-1] if self._hypervolumes else 0.0
-        self._on_progress(Progress.of(self.info, self.records, hypervolume, self._ended))
+        # What has run whole was ended by nothing.
+        ended = None if self.whole else self._ended
+        self._on_progress(Progress.of(self.info, self.records, self._hypervolume, ended))

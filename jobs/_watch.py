@@ -1,10 +1,12 @@
 """A sign of life from a running sweep, and an ear for the request to end it."""
 
 import _thread
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from jobs._interrupts import termination_interrupts
 from paretoib.tracking import BEAT_EVERY, StoreAwayError, Tracker
 
 
@@ -16,7 +18,8 @@ def watched(
 
     It ends, too, when the store refuses the sign of life for good, as it does where another
     process has taken the sweep over; `on_end` is called with that error. In the main thread either
-    comes as a `KeyboardInterrupt`, so that packs which take hours end too.
+    comes as a `KeyboardInterrupt`, as SIGTERM does meanwhile, so that packs which take hours end
+    too.
     """
     over = threading.Event()
     in_main = threading.current_thread() is threading.main_thread()
@@ -34,14 +37,16 @@ def watched(
             if not over.is_set():
                 on_end(refused)
                 if in_main:
-                    _thread.interrupt_main()
+                    # As SIGTERM, for in the background of a script Ctrl-C is ignored.
+                    _thread.interrupt_main(signal.SIGTERM)
             return
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        # Not for ever: the store may keep it waiting, and it looks at `over` again after that.
-        thread.join(timeout=5)
+    with termination_interrupts():
+        try:
+            yield
+        finally:
+            over.set()
+            # Not for ever: the store may keep it waiting, and it looks at `over` again after that.
+            thread.join(timeout=5)

@@ -49,7 +49,6 @@ def run_sweep(
         from jobs._loop import run_packs
 
         opened, shape, ruler = preparing.result()
-        _check_device(spec, workers.device)
         from paretoib.training import plan_packs, saved_packs
 
         def plan(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
@@ -61,26 +60,21 @@ def run_sweep(
                 share=workers.gpus or 1.0,
             )
 
-        # From its first line in the store on, a sweep is closed however it ends.
-        with interrupts_held() as caught:
-            info = opened.find(sweep_id) if sweep_id else opened.create(spec)
-            run = Run(spec, info, opened, ruler, new_driver(spec), on_progress)
-        with run.closing():
-            if caught:
-                raise KeyboardInterrupt
-            with _checkpoints(run) as checkpoints:
-                known = {record.trial for record in run.records}
-                run_packs(
-                    spec,
-                    run.driver,
-                    plan,
-                    run.add,
-                    workers,
-                    ended=run.ended,
-                    saved=[pack for pack in saved_packs(checkpoints) if known.isdisjoint(pack)],
-                    folder=settings().data,
-                    checkpoints=checkpoints,
-                )
+        def work(run: Run, checkpoints: Path) -> None:
+            known = {record.trial for record in run.records}
+            run_packs(
+                spec,
+                run.driver,
+                plan,
+                run.add,
+                workers,
+                ended=run.ended,
+                saved=[pack for pack in saved_packs(checkpoints) if known.isdisjoint(pack)],
+                folder=settings().data,
+                checkpoints=checkpoints,
+            )
+
+        run = _swept(spec, opened, ruler, workers.device, work, sweep_id, on_progress)
     return run.front(run.status)
 
 
@@ -106,28 +100,59 @@ def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRe
 
     Raises what `run_sweep` raises, and `SpecError` for a sweep of several trials.
     """
+    if spec.trials != 1:
+        raise SpecError(f"a training run should have 1 trial; found {spec.trials}")
     opened, _, ruler = _prepare(spec, store)
+    import torch
+
     from jobs._worker import run_pack
     from paretoib.training import run_trials
 
-    driver = new_driver(spec)
-    trials = driver.ask(2)
-    if len(trials) != 1:
-        raise SpecError(f"a training run should have 1 trial; found {spec.trials}")
-    run = Run(spec, opened.create(spec), opened, ruler, driver, lambda _: None)
-    with run.closing(), _checkpoints(run) as checkpoints:
+    device = settings().device or ("cuda" if torch.cuda.is_available() else "cpu")
+    ended: list[TrialRecord] = []
+
+    def work(run: Run, checkpoints: Path) -> None:
         alone = partial(
             run_trials,
-            device=settings().device,
+            device=device,
             folder=settings().data,
             checkpoints=checkpoints,
             limit_seconds=spec.trial_seconds,
         )
-        (record,) = run_pack(trials, alone)
-        run.add([record])
-    if run.status == "interrupted":
+        ended.extend(run_pack(run.driver.ask(1), alone))
+        run.add(ended)
+
+    if _swept(spec, opened, ruler, device, work).status == "interrupted":
         raise KeyboardInterrupt
-    return record
+    return ended[0]
+
+
+def _swept(
+    spec: SweepSpec,
+    store: Tracker,
+    ruler: Ruler,
+    device: str,
+    work: Callable[[Run, Path], None],
+    sweep_id: str | None = None,
+    on_progress: OnProgress = lambda _: None,
+) -> Run:
+    """Do the work of a sweep, a new one or one that the store has, which is then closed.
+
+    Refuses before it is made what cannot be trained on the device; from its first line in the store
+    on it is closed however it ends.
+    """
+    _check_device(spec, device)
+    with interrupts_held() as caught:
+        info = store.find(sweep_id) if sweep_id else store.create(spec)
+        held = store.ruler(info.id) or ruler
+        run = Run(spec, info, store, held, new_driver(spec), on_progress)
+        run.begin()
+    with run.closing():
+        if caught:
+            raise KeyboardInterrupt
+        with _checkpoints(run) as checkpoints:
+            work(run, checkpoints)
+    return run
 
 
 @contextmanager

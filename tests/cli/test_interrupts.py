@@ -59,6 +59,26 @@ def test_while_trials_run(store: Any, wait_for: WaitFor, run: Run) -> None:
     assert run(store, "front", "cut").out == ended.out
 
 
+def test_where_a_shell_ignores_ctrl_c(store: Any, wait_for: WaitFor, run: Run) -> None:
+    """As for a sweep in a script's background: a request ends it, in the middle of a trial."""
+    program = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from paretoib.cli import main\n"
+        "main()"
+    )
+    axes = ("--grid", "beta=0.1", "--grid", "epochs=1,100000")
+    process = store.start("sweep", *TINY, *axes, workers=2, program=program)
+    wait_for(lambda: trials_of(store) == 1)
+    process.send_signal(signal.SIGINT)
+    asked = run(store, "cancel", "cut")
+    assert (asked.code, asked.err) == (0, "cut is interrupted: 1 of 2 trials are kept\n")
+    ended = store.ended(process)
+    assert ended.code == 130
+    assert "interrupted: 1 of 2 trials had ended and are kept" in ended.err
+    assert store.left() == []
+
+
 def test_while_it_closes(store: Any, wait_for: WaitFor, run: Run) -> None:
     """All trials are done, so the sweep ends as it would have: with its front and pictures."""
     process = store.start("sweep", *TINY, "--grid", "beta=0.1,0.2", "--epochs", "1", "--json")
