@@ -2,22 +2,42 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self
+from difflib import get_close_matches
+from typing import Any, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from paretoib.errors import SpecError
 
 
 class Document(BaseModel):
-    """Base of specs and records. Unknown keys and numbers that are not finite are refused."""
+    """Base of specs and records.
+
+    Unknown keys, numbers that are not finite, and true or false for a number are refused.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers(cls, document: Any) -> Any:
+        # pydantic takes true for 1.
+        for name, value in document.items() if isinstance(document, Mapping) else ():
+            if not _has_switch(value):
+                continue
+            field = cls.model_fields.get(name)
+            if field and not _takes_switch(field.annotation):
+                found = {"field": name, "found": shown(value)}
+                raise PydanticCustomError(
+                    _SWITCH, "should not be true or false; found {found}", found
+                )
+        return document
 
     @property
     def document(self) -> dict[str, Any]:
@@ -35,7 +55,7 @@ class Document(BaseModel):
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """What a mapping describes; `SpecError` with the field, the rule and the value."""
-        with plain_errors():
+        with plain_errors(cls):
             return cls.model_validate(document)
 
     @classmethod
@@ -50,44 +70,123 @@ class Document(BaseModel):
     def from_yaml(cls, text: str | bytes) -> Self:
         """What `to_yaml` wrote; `SpecError` for text that is no such document."""
         try:
-            return cls.from_document(yaml.safe_load(text))
+            return cls.from_document(load_yaml(text))
         except yaml.YAMLError as error:
             raise SpecError(f"should be YAML; found {_one_line(error)}") from error
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which a mapping has each key once; PyYAML takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key `{key}` {keys.count(key)} times", problem_mark=node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def load_yaml(text: str | bytes) -> Any:
+    """What YAML text says; `yaml.YAMLError` for text that is none, or has a key twice."""
+    return yaml.load(text, _Loader)
+
+
 @contextmanager
-def plain_errors(what: str = "") -> Iterator[None]:
-    """Turn pydantic's `ValidationError` into a `SpecError` of one line."""
+def plain_errors(model: type[Document], what: str = "") -> Iterator[None]:
+    """Turn pydantic's `ValidationError` of a model into a `SpecError` of one line."""
     try:
         yield
     except ValidationError as error:
-        raise SpecError(f"{what}{_message(error)}") from error
+        raise SpecError(f"{what}{_message(error, model)}") from error
 
 
+_SWITCH = "switch"
 # pydantic says "Input should …", "Tuple should … after validation, not 1"; after the field and
 # before the value that was found "should …" reads best.
 _SUBJECT = re.compile(r"^(\w+ (?=should )|Value error, )")
-_SURPLUS = re.compile(r" after validation, not \d+$| or instance of \w+$")
+_SURPLUS = re.compile(
+    r" after validation, not \d+$| or instance of \w+$|, unable to parse string as an? \w+$"
+)
 _LONGEST = 100  # characters of a value that is shown
 
 
-def _message(error: ValidationError) -> str:
-    details = error.errors(include_url=False)
-    first = details[0]
-    place = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"{place}: unknown field; found value {_shown(first['input'])}"
-    text = _SURPLUS.sub("", _SUBJECT.sub("", first["msg"]))
-    found = (
-        "" if first["type"] in ("missing", "value_error") else f"; found {_shown(first['input'])}"
-    )
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    return f"{place}: {text}{found}{more}" if place else f"{text}{found}{more}"
+def shown(value: object) -> str:
+    """A value as errors show it: its beginning, where it is long."""
+    return cut(repr(value))
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
+def cut(text: str) -> str:
+    """The beginning of a text that is long."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def guess(name: str, known: Iterable[str]) -> str:
+    """What was perhaps meant by a name, to be added to an error; nothing where none is near."""
+    near = get_close_matches(name, known, n=1, cutoff=0.7)
+    return f"; did you mean `{near[0]}`?" if near else ""
+
+
+def rule(error: ValidationError) -> str:
+    """The first rule that a value breaks, and the value."""
+    first, more = _first(error)
+    value, kind = first["input"], first["type"]
+    text = _SURPLUS.sub("", _SUBJECT.sub("", first["msg"]))
+    if kind == "missing":
+        text = "should be given"
+    if kind == "tuple_type":
+        scalar = isinstance(value, int | float | str)
+        text = f"should be a list such as [{shown(value)}]" if scalar else "should be a list"
+    said = kind in ("missing", "value_error", _SWITCH)
+    return f"{text}{more}" if said else f"{text}; found {shown(value)}{more}"
+
+
+def _message(error: ValidationError, model: type[Document]) -> str:
+    first, _ = _first(error)
+    inner = [first["ctx"]["field"]] if first["type"] == _SWITCH else []
+    place = ".".join(str(part) for part in (*first["loc"], *inner))
+    if first["type"] == "extra_forbidden":
+        *outer, name = first["loc"]
+        meant = guess(str(name), _fields(model, outer))
+        return f"{place}: unknown field; found value {shown(first['input'])}{meant}"
+    return f"{place}: {rule(error)}" if place else rule(error)
+
+
+def _first(error: ValidationError) -> tuple[ErrorDetails, str]:
+    """The first detail, and a note of how many more there are."""
+    details = error.errors(include_url=False)
+    places = [detail["loc"] for detail in details]
+    # Without an item that is wrong, a list may also be too short.
+    own = [
+        detail
+        for detail in details
+        if detail["type"] != "too_short" or not any(_within(p, detail["loc"]) for p in places)
+    ]
+    return own[0], f" (and {len(own) - 1} more)" if len(own) > 1 else ""
+
+
+def _within(place: tuple[int | str, ...], whole: tuple[int | str, ...]) -> bool:
+    return len(place) > len(whole) and place[: len(whole)] == whole
+
+
+def _fields(model: Any, place: Iterable[int | str]) -> list[str]:
+    """The fields of what a place in a model holds; none where that is no document."""
+    for part in place:
+        field = getattr(model, "model_fields", {}).get(part)
+        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
+        model = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
+    return [f.alias or name for name, f in getattr(model, "model_fields", {}).items()]
+
+
+def _takes_switch(kind: Any) -> bool:
+    return kind in (bool, Any) or any(map(_takes_switch, get_args(kind)))
+
+
+def _has_switch(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_has_switch, value))
+    return isinstance(value, bool)
 
 
 def _one_line(error: Exception) -> str:

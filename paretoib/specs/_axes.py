@@ -18,12 +18,19 @@ from typing import Any
 
 import yaml
 
+from paretoib.documents import cut
+
 MOST_VALUES = 100_000  # of one axis
 
 
 def log_spaced(low: float, high: float, count: int) -> tuple[float, ...]:
-    """`count` values from `low` to `high` in equal ratios, rounded to four digits."""
-    return tuple(float(f"{math.exp(v):.4g}") for v in _even(math.log(low), math.log(high), count))
+    """`count` values from `low` to `high` in equal ratios, to as few digits as tell them apart.
+
+    There are four digits at least.
+    """
+    exact = [math.exp(v) for v in _even(math.log(low), math.log(high), count)]
+    rounded = (tuple(float(f"{v:.{digits}g}") for v in exact) for digits in range(4, 18))
+    return next((values for values in rounded if len(set(values)) == count), tuple(exact))
 
 
 def parse_value(text: str) -> Any:
@@ -59,12 +66,12 @@ def parse_axis(axis: Any) -> Any:
     if not fits:
         raise ValueError(
             "a range should be LOW:HIGH:COUNT or lin:LOW:HIGH:COUNT with LOW < HIGH and "
-            f"2 ≤ COUNT ≤ {MOST_VALUES}; found `{axis}`"
+            f"2 ≤ COUNT ≤ {MOST_VALUES}; found `{cut(axis)}`"
         )
     if linear:
         return _even(low, high, count)
     if low <= 0:
-        raise ValueError(f"a log-spaced range should start above 0; found `{axis}`")
+        raise ValueError(f"a log-spaced range should start above 0; found `{cut(axis)}`")
     return log_spaced(low, high, count)
 
 
@@ -82,7 +89,7 @@ def parse_range(text: str) -> dict[str, Any] | tuple[Any, ...]:
     except (ValueError, KeyError):
         raise ValueError(
             "a range should be LOW:HIGH or log:LOW:HIGH, lin:LOW:HIGH or int:LOW:HIGH; "
-            f"found `{text}`"
+            f"found `{cut(text)}`"
         ) from None
     return {"low": low, "high": high, "scale": scale, "whole": whole}
 
@@ -91,7 +98,7 @@ def _listed(text: str, what: str) -> tuple[Any, ...]:
     try:
         return tuple(yaml.safe_load(f"[{text}]"))
     except yaml.YAMLError as error:
-        raise ValueError(f"{what} should be values and commas; found `{text}`") from error
+        raise ValueError(f"{what} should be values and commas; found `{cut(text)}`") from error
 
 
 def _even(low: float, high: float, count: int) -> tuple[float, ...]:

@@ -70,6 +70,8 @@ def check_search(sweep: "SweepSpec") -> None:
             f"search: adaptive varies β alone; found {others} too: give β values in `grid` "
             "to spread settings, or search otherwise"
         )
+    if sweep.prune and max(_values(sweep, "training.epochs")) < 2:
+        raise ValueError("prune: should have 2 epochs or more to compare trials at; found 1")
     betas = sweep.varied.get("weighting.beta", ())
     if not sweep.template.weighs_compression and (isinstance(betas, Range) or len(betas) > 1):
         raise ValueError(

@@ -1,12 +1,22 @@
 """The error for a field that is not there."""
 
-from difflib import get_close_matches
-
+from paretoib.documents import guess
 from paretoib.errors import SpecError
+from paretoib.specs._sections import REGISTRIES
 
 
 def unknown_field(name: str, known: list[str], where: str) -> SpecError:
     """The error for a field that is not there, with the nearest that is."""
-    close = get_close_matches(name, known, n=1)
-    guess = f"; did you mean `{close[0]}`?" if close else ""
-    return SpecError(f"unknown field `{name}` {where}{guess}; known: {', '.join(known)}")
+    bare = name.rpartition(".")[2]
+    meant = guess(bare, known) or _elsewhere(bare)
+    return SpecError(f"unknown field `{name}` {where}{meant}; known: {', '.join(known)}")
+
+
+def _elsewhere(name: str) -> str:
+    """Which rows have the field, where others were chosen."""
+    owners = {
+        kind: [row for row, entry in registry.items() if name in (p.name for p in entry.params)]
+        for kind, registry in REGISTRIES.items()
+    }
+    told = [f"{kind} {', '.join(rows)}" for kind, rows in owners.items() if rows]
+    return f"; it is a field of {' and of '.join(told)}" if told else ""

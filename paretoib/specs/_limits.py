@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveFloat, field_validator
 
-from paretoib.documents import Document
+from paretoib.documents import Document, shown
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -31,7 +31,7 @@ class Prune(Document):
     @classmethod
     def _rising(cls, rungs: tuple[float, ...]) -> tuple[float, ...]:
         if any(low >= high for low, high in pairwise(rungs)):
-            raise ValueError(f"should rise; found {list(rungs)}")
+            raise ValueError(f"should rise; found {shown(list(rungs))}")
         return rungs
 
 

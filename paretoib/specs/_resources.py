@@ -1,8 +1,10 @@
 """What a pack of trials is placed with. It changes no result, so no trial knows of it."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from paretoib.documents import Document
+
+LEAST_SHARE = 0.0001  # of a GPU that Ray counts
 
 
 class Resources(Document):
@@ -19,3 +21,10 @@ class Resources(Document):
         "GPUs",
     )
     cpus: int | None = Field(None, ge=1, le=1024, description="cores, and threads on a CPU")
+
+    @field_validator("gpus")
+    @classmethod
+    def _counted(cls, gpus: float | None) -> float | None:
+        if gpus and gpus < LEAST_SHARE:
+            raise ValueError(f"should be 0, or {LEAST_SHARE} or more; found {gpus}")
+        return gpus

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, create_model
 
 from paretoib.data import DATASETS
-from paretoib.documents import Document, plain_errors
+from paretoib.documents import Document, plain_errors, shown
 from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
@@ -82,9 +82,11 @@ def parse_section(kind: str, value: Any) -> Any:
     if isinstance(value, str):
         value = {"name": value}
     if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
-        raise SpecError(f"{kind}: should be a name or a mapping with a `name`; found {value!r}")
+        raise SpecError(
+            f"{kind}: should be a name or a mapping with a `name`; found {shown(value)}"
+        )
     model = section_model(kind, value["name"])
-    with plain_errors(f"{kind}."):
+    with plain_errors(model, f"{kind}."):
         return model.model_validate(dict(value))
 
 

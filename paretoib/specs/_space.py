@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from paretoib.documents import Document
+from paretoib.documents import Document, shown
 from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES
 from paretoib.registry import Param
@@ -56,7 +56,8 @@ def parse_space(value: Any) -> Range | Choices:
         return tuple(parsed)
     if isinstance(parsed, Range):
         return parsed
-    raise ValueError(f"should be a range such as `1e-5:1`, or a list of values; found {value!r}")
+    rule = "should be a range such as `1e-5:1`, or a list of values"
+    raise ValueError(f"{rule}; found {shown(value)}")
 
 
 def default_space(template: TrialSpec, *, starts: bool = False) -> dict[str, Range | Choices]:

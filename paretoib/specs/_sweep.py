@@ -1,6 +1,7 @@
 """A sweep, fully written out: what the flags, a YAML file and a REST body all become."""
 
 import math
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -14,19 +15,22 @@ from pydantic import (
     model_validator,
 )
 
-from paretoib.documents import Document
+from paretoib.documents import Document, shown
 from paretoib.specs._assemble import assembled, full_names
 from paretoib.specs._axes import parse_axis
 from paretoib.specs._checks import check_layers, check_method, check_search
 from paretoib.specs._defaults import default_grid, filled_in
 from paretoib.specs._limits import Budget, Plateau, Prune
 from paretoib.specs._methods import METHODS, SEARCHES
+from paretoib.specs._misplaced import check_places
 from paretoib.specs._resources import Resources
 from paretoib.specs._sections import REGISTRIES, Section, parse_section
 from paretoib.specs._space import Choices, Range, default_space, parse_space
 from paretoib.specs._trial import Training, TrialSpec, check_combination
 
 MOST_TRIALS = 100_000
+# Control characters, ends of lines and what turns the direction of text: names are shown to others.
+UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 Measure = Literal["rate", "lost", "error", "cost"]
 Bits = Annotated[float, Field(gt=0, le=1e6)]  # so that their product is a number too
 
@@ -46,7 +50,7 @@ class SweepSpec(Document):
     """
 
     schema_version: Literal[1] = Field(1, alias="schema")
-    name: str = Field("", max_length=200, pattern=r"^[^\n\r\t]*$")
+    name: str = Field("", max_length=200, json_schema_extra={"pattern": rf"^[^{UNPRINTABLE}]*$"})
     method: str
     data: SerializeAsAny[Section]
     model: SerializeAsAny[Section]
@@ -73,13 +77,22 @@ class SweepSpec(Document):
     @classmethod
     def _name_sections(cls, document: Any) -> Any:
         if not isinstance(document, Mapping):
-            raise ValueError(f"should be a mapping of fields; found {document!r}")
-        return filled_in(document)
+            raise ValueError(f"should be a mapping of fields; found {shown(document)}")
+        filled = filled_in(document)
+        check_places(filled, {*cls.model_fields, "schema"})
+        return filled
 
     @field_validator(*REGISTRIES, mode="before")
     @classmethod
     def _parse(cls, value: Any, info: Any) -> Any:
         return parse_section(info.field_name, value)
+
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, name: str) -> str:
+        if re.search(f"[{UNPRINTABLE}]", name) or name.isspace():
+            raise ValueError(f"should be of printable characters; found {shown(name)}")
+        return name
 
     @model_validator(mode="after")
     def _fill(self) -> Self:
@@ -87,16 +100,17 @@ class SweepSpec(Document):
         for field in ("seeds", "objectives"):
             values = getattr(self, field)
             if len(set(values)) < len(values):
-                raise ValueError(f"{field}: should differ; found {list(values)}")
+                raise ValueError(f"{field}: should differ; found {shown(list(values))}")
         check_combination(self.data, self.model, self.objective, self.weighting)
         grid, space = self._resolved("grid", self.grid), self._resolved("space", self.space)
         if both := grid.keys() & space.keys():
             raise ValueError(f"space: should not have fields of `grid`; found {sorted(both)}")
         if self.search == "grid":
             if space:
+                others = ", ".join(name for name in SEARCHES if name != "grid")
                 raise ValueError(
-                    "space: search `grid` takes axes, as `grid`; "
-                    f"found ranges of {', '.join(space)}"
+                    "space: search `grid` takes axes, in `grid`, such as LOW:HIGH:COUNT; ranges "
+                    f"go with search {others}; found ranges of {', '.join(space)}"
                 )
             if not grid:
                 grid = default_grid(self.template, self._trials_a_seed)
@@ -156,9 +170,7 @@ class SweepSpec(Document):
         )
 
     def _resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        full = full_names(self.template, fields)
-        if len(full) < len(fields):
-            raise ValueError(f"{kind}: should name each field once; found {list(fields)}")
+        full = full_names(self.template, fields, kind)
         if "seed" in full:
             raise ValueError(f"{kind}.seed: seeds are given as `seeds`, not in `{kind}`")
         return full
@@ -186,7 +198,8 @@ class SweepSpec(Document):
         field = place.partition(".")[2]
         axis = tuple(self.template.with_fields({field: v}).get(field) for v in values)
         if not axis or len(set(axis)) < len(axis):
-            raise ValueError(f"{place}: should be one or more different values; found {axis}")
+            found = shown(axis)
+            raise ValueError(f"{place}: should be one or more different values; found {found}")
         return axis
 
     def _range(self, field: str, values: Range | Choices) -> Range | Choices:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, SerializeAsAny, field_validator, model_va
 from pydantic.config import JsonDict
 
 from paretoib.data import DATASETS
-from paretoib.documents import Document
+from paretoib.documents import Document, shown
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs._errors import unknown_field
@@ -100,10 +100,11 @@ class TrialSpec(Document):
         greedy = OBJECTIVES[self.objective.name].greedy
         return MODELS[self.model.name].layers_of(self.model.params) if greedy else 1
 
-    def resolve(self, field: str) -> str:
+    def resolve(self, field: str, beside: Iterable[str] = ()) -> str:
         """The full name `section.field` of a field given by either name; `SpecError` if none.
 
-        The bare name is enough wherever one section alone has it.
+        The bare name is enough wherever one section alone has it. What the caller takes `beside`
+        the trial's fields is named in the error.
         """
         if field == "seed":
             return field
@@ -115,8 +116,11 @@ class TrialSpec(Document):
             return matches[0]
         if matches:
             raise unknown_field(field, sorted(matches), "is in several sections: name one")
-        shown = sorted({name for _, name in self._fields()} | {"seed"})
-        raise unknown_field(field, shown, f"of {self._described()}")
+        names = sorted({name for _, name in self._fields()} | {"seed", *beside})
+        where = f"of {self._described()}"
+        if field in ("beta", "weighting.beta") and WEIGHTINGS[self.weighting.name].losses[1] > 1:
+            where += f", where weighting `{self.weighting.name}` sets the weights itself"
+        raise unknown_field(field, names, where)
 
     def get(self, field: str) -> Any:
         """The value of a field, by its full or bare name."""
@@ -183,7 +187,7 @@ def check_combination(
     if (weights := chosen.get("task_weights")) and len(weights) != max(1, len(tasks)):
         raise ValueError(
             f"weighting.task_weights: should be {max(1, len(tasks))}, one a task; "
-            f"found {list(weights)}"
+            f"found {shown(list(weights))}"
         )
     if chosen.get("gradient") == "latent" and MODELS[model.name].layers_of(model.params) > 1:
         raise ValueError(

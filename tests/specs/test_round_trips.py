@@ -31,7 +31,7 @@ FIELDS = st.fixed_dictionaries(
 DOCUMENTS = st.fixed_dictionaries(
     {"method": st.sampled_from(["vib", "vib_squared", "mib", "mgda"])},
     optional={
-        "name": st.text(st.characters(exclude_categories=["C"]), max_size=20),
+        "name": st.text(st.characters(exclude_categories=["C", "Z"]), max_size=20),
         "seeds": st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=3, unique=True),
         "grid": st.dictionaries(
             st.sampled_from(["prior_width", "training.learning_rate"]),

@@ -76,7 +76,7 @@ TEXT = "a range should be LOW:HIGH or log:LOW:HIGH, lin:LOW:HIGH or int:LOW:HIGH
         ({"beta": "1:inf"}, "space.beta: high: should be a finite number; found inf"),
         ({"beta": "nan:1"}, "space.beta: low: should be a finite number; found nan"),
         ({"beta": 3}, "space.beta: should be a range such as `1e-5:1`, or a list of values; fou"),
-        ({"beta": {"low": 1}}, "space.beta: high: Field required"),
+        ({"beta": {"low": 1}}, "space.beta: high: should be given"),
         ({"beta": {"low": 1, "high": 2, "scale": "x"}}, "scale: should be 'log' or 'lin'; found"),
         ({"beta": {"low": 1, "high": 2, "step": 1}}, "space.beta: step: unknown field; found"),
         ({"beta": []}, "space.weighting.beta: should be one or more different values; found ()"),
@@ -86,7 +86,7 @@ TEXT = "a range should be LOW:HIGH or log:LOW:HIGH, lin:LOW:HIGH or int:LOW:HIGH
         ({"latent": "2.5:4"}, "model.latent: should be a valid integer"),
         ({"latent": "int:2.5:4"}, "a range of whole numbers should have whole ends; found"),
         ({"latent": "2,many"}, "model.latent: should be a valid integer"),
-        ({"hidden": "2:4"}, "model.hidden: should be a valid tuple; found 2.0"),
+        ({"hidden": "2:4"}, "model.hidden: should be a list such as [2.0]; found 2.0"),
         ({"mu": "1:2"}, "unknown field `mu` of vib + linear on digits"),
         ({"seed": "int:0:9"}, "space.seed: seeds are given as `seeds`, not in `space`"),
         ({"beta": "1:2", "weighting.beta": "1:2"}, "space: should name each field once; found"),
@@ -183,9 +183,11 @@ def test_what_is_given_takes_the_place_of_the_default() -> None:
 
 
 def test_a_grid_has_axes_and_no_space() -> None:
-    """A range has no number of values."""
+    """A range has no number of values; the error names an axis, and the searches of ranges."""
     said = refusal(search="grid", space={"beta": "1:2"})
-    assert "space: search `grid` takes axes, as `grid`; found ranges of weighting.beta" in said
+    assert "space: search `grid` takes axes, in `grid`, such as LOW:HIGH:COUNT; ranges go" in said
+    assert "with search random, adaptive, optuna-tpe" in said
+    assert said.endswith("; found ranges of weighting.beta")
 
 
 def test_adaptive_by_beta_varies_nothing_else() -> None:
