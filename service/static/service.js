@@ -241,8 +241,20 @@ function watching(article) {
       }
     });
   }
-  if (article.dataset.status !== "running") return;
+  if (article.dataset.status === "running") follow(article, id, () => { due ??= setTimeout(redraw, 1000); });
+}
+
+// Events as they come. A browser gives up after any answer but 200, so it is asked to begin anew.
+
+function follow(article, id, redraw, pause = 2000) {
   const events = new EventSource(`/sweeps/${id}/events`);
+  const lost = (isLost) => { $("#connection").hidden = !isLost; };
+  events.addEventListener("open", () => { lost(false); pause = 2000; });
+  events.addEventListener("error", () => {
+    lost(true);
+    if (events.readyState !== EventSource.CLOSED) return;
+    setTimeout(() => follow(article, id, redraw, Math.min(2 * pause, 30000)), pause);
+  });
   events.addEventListener("progress", ({ data }) => {
     const { trials, hypervolume } = JSON.parse(data);
     const ended = trials.finished + trials.stopped + trials.failed;
@@ -250,7 +262,7 @@ function watching(article) {
     $("#progress .count").textContent = `${ended} / ${trials.total}`;
     $("#lost").textContent = `${trials.stopped}, ${trials.failed}`;
     if (hypervolume !== null) $("#hypervolume").textContent = Number(hypervolume.toPrecision(5));
-    if (ended) due ??= setTimeout(redraw, 1000);
+    if (ended) redraw();
   });
   events.addEventListener("end", ({ data }) => {
     events.close();

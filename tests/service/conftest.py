@@ -17,6 +17,7 @@ from paretoib.tracking._mlflow import MLflowTracker
 from .made_up import RULER, alive, make, records_of, tracker_of
 from .ray_head import Cluster, ray_head
 from .serving import SECRETS, Served, serving
+from .visiting import LAPTOP, Visit
 
 
 @pytest.fixture(scope="session")
@@ -127,3 +128,17 @@ def remotely(
         return ended
 
     return do
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
+    """`visit(address)` opens a page as a person would."""
+    visits: list[Visit] = []
+
+    def begin(address: str, viewport: dict[str, int] = LAPTOP) -> Visit:
+        visits.append(Visit(browser, address, viewport))
+        return visits[-1]
+
+    yield begin
+    for each in visits:
+        each.context.close()

@@ -1,52 +1,12 @@
 """What a person sees and does, in a real browser."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-# Plotly brings a style sheet for maps along, which the pages' policy does not let in.
-MAPS = "style-src-elem"
-
-
-class Visit:
-    """A person's browser: one page, all that it asked for, and what went wrong in it."""
-
-    def __init__(self, browser: Any, address: str, viewport: dict[str, int]) -> None:
-        self.context = browser.new_context(viewport=viewport, base_url=address)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(90_000)
-        self.asked: list[str] = []
-        self.wrong: list[str] = []
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("console", self._console)
-
-    def sign_in(self, secret: str) -> None:
-        self.page.goto("/")
-        self.page.fill("input[name=token]", secret)
-        self.page.click("text=Sign in >> nth=-1")
-        self.page.wait_for_selector("#compare")
-        self.wrong.clear()  # The first answer was 401, as it should be.
-
-    def _console(self, message: Any) -> None:
-        if message.type == "error" and MAPS not in message.text:
-            self.wrong.append(message.text)
-
-
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
-    visits: list[Visit] = []
-
-    def begin(address: str, viewport: dict[str, int] = LAPTOP) -> Visit:
-        visits.append(Visit(browser, address, viewport))
-        return visits[-1]
-
-    yield begin
-    for each in visits:
-        each.context.close()
 
 
 def test_nothing_but_a_sign_in_is_shown_to_a_stranger(filled: Any, visit: Any) -> None:
