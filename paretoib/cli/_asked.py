@@ -138,12 +138,25 @@ def assembled(
     """A config's sweep with flags, single fields, axes and ranges over it."""
     from paretoib.specs import SweepSpec
 
-    document = _document(config)
-    if grid or flags.get("seeds"):
-        # What the file's own axes and seeds came to says nothing of others.
+    # What the file has by default alone, a flag that exchanges its reason takes with it.
+    document = SweepSpec.chosen(_document(config))
+    if seeds := flags.get("seeds"):
+        _count_again(document, len(seeds))
+    if grid:
+        # What the file's own axes came to says nothing of others.
         document.pop("trials", None)
     document |= {key: value for key, value in flags.items() if value is not None}
     return SweepSpec.assemble(document, settings, grid, space)
+
+
+def _count_again(document: dict[str, Any], seeds: int) -> None:
+    """Give a file's sweep that trains each setting for every seed the trials of so many seeds."""
+    from paretoib.specs import SEARCHES, SweepSpec
+
+    if "trials" in document:
+        before = SweepSpec.from_document(document)
+        if SEARCHES[before.search].every_seed:
+            document["trials"] = before.trials // len(before.seeds) * seeds
 
 
 def _document(config: Path | None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from paretoib.documents import Document, shown
 from paretoib.specs._assemble import assembled, full_names
 from paretoib.specs._axes import parse_axis
 from paretoib.specs._checks import check_layers, check_method, check_search
+from paretoib.specs._chosen import chosen
 from paretoib.specs._defaults import default_grid, filled_in
 from paretoib.specs._limits import Budget, Plateau, Prune
 from paretoib.specs._methods import METHODS, SEARCHES
@@ -150,6 +151,15 @@ class SweepSpec(Document):
     def by_beta(self) -> bool:
         """Whether `adaptive` places β, and not starts and settings."""
         return self.search == "adaptive" and isinstance(self.space.get("weighting.beta"), Range)
+
+    @classmethod
+    def chosen(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The document without what follows from the rest of it: it fills in to the same sweep.
+
+        Where its method, data set, model or search are exchanged, what is left takes the defaults
+        of the new ones.
+        """
+        return chosen(lambda part: cls.from_document(part).document, document)
 
     @classmethod
     def assemble(
