@@ -106,7 +106,11 @@ class Runner:
         return self._library.store.row(sweep_id)
 
     def cancel(self, row: Row) -> Row:
-        """Ask a running sweep to end; what had ended is kept. `ProblemError` where none runs."""
+        """Ask a running sweep to end; what had ended is kept.
+
+        Raises `ProblemError` where none runs, and `ClusterError` where one that has not begun
+        cannot be taken from Ray: it would begin all the same.
+        """
         sweep_id, store = row.sweep.id, self._library.store
         found = store.row(sweep_id)
         if found.sweep.status != "running":
@@ -115,7 +119,10 @@ class Runner:
             )
         # Its writer hears of it wherever it is; Ray, of one that waits, or is deaf.
         store.cancel(sweep_id)
-        if not self._stop(sweep_id) and found.silent:
+        stopped = self._stop(sweep_id)
+        if stopped is None and not found.begun:
+            raise ClusterError(f"sweep {sweep_id[:8]} waits, and Ray cannot be told to end it")
+        if not stopped and found.silent:
             self._interrupt(sweep_id)
         self._hurry_until = time.monotonic() + HURRY
         return store.row(sweep_id)

@@ -267,3 +267,23 @@ def test_sweeps_that_nobody_runs_are_called_interrupted(
         assert client.get("/metrics").text.count('paretoib_sweeps{status="running"} 2.0') == 1
         with library.alive(fresh_store, gone.id):
             ended(client, gone.id, "running")
+
+
+def test_a_cancel_that_would_be_lost_is_not_accepted(
+    fresh_store: Path, serve: Callable[..., Any], library: Any
+) -> None:
+    """One that waits in a Ray that is away would begin all the same; a writer hears of it."""
+    from service._store import Store
+
+    store = Store(f"sqlite:///{fresh_store}/mlflow.db")
+    waits, begun = (store.make(SweepSpec.from_document({**SMALL, "name": n}), None) for n in "ab")
+    writer = library.tracker_of(fresh_store)
+    time.sleep(1)  # A sign of life is told in whole seconds.
+    writer.begin(begun, library.ruler)
+    with serve(fresh_store) as served, served.client() as client:
+        refused = client.delete(f"/sweeps/{waits}")
+        assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (503, True)
+        assert refused.json()["type"] == "urn:paretoib:problem:cluster-unavailable"
+        assert sweep_of(client, waits)["status"] == "running"
+        assert client.delete(f"/sweeps/{begun}").status_code == 202
+    assert writer.beat(begun) is True
