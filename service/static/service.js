@@ -102,6 +102,10 @@ function submitting(form) {
 
 // The list: while a sweep runs it is rendered anew every two seconds.
 
+const twin = (one, within) =>
+  $$("a, input", within).find((other) => other.name === one.name
+    && (one.name ? other.value === one.value : one.href && other.href === one.href));
+
 function listing(form) {
   const update = () => {
     const sides = new Set($$("input:checked", form).map((box) => box.name));
@@ -118,10 +122,13 @@ function listing(form) {
     const fresh = $("#sweeps", page);
     if (!fresh) return location.reload();
     for (const box of $$("input:checked", form)) {
-      const same = $(`input[name=${box.name}][value="${box.value}"]`, fresh);
+      const same = twin(box, fresh);
       if (same) same.checked = true;
     }
-    if (!form.contains(document.activeElement)) $("#sweeps").replaceWith(fresh);
+    const focused = document.activeElement;
+    $("#sweeps").replaceWith(fresh);
+    twin(focused, fresh)?.focus({ preventScroll: true });
+    update();
   };
   const again = async () => {
     // A service that is away or full may answer the next time.

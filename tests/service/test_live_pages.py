@@ -55,3 +55,35 @@ def test_a_page_that_was_refused_its_events_asks_again(
         page.wait_for_selector("#progress .count:text('2 / 4')")
         with served.client() as client:
             assert "paretoib_event_streams 1.0" in client.get("/metrics").text
+
+
+def test_the_list_goes_on_while_sweeps_are_chosen_from_it(
+    growing: Any, fresh_store: Path, make_sweep: Any, serve: Callable[..., Any], visit: Any
+) -> None:
+    """What is ticked stays so, and the keyboard stays where it was: on a box, or on a link."""
+    _, end_trial = growing
+    left, right = (make_sweep(fresh_store, 4, name=name).id for name in ("left", "right"))
+    with serve(fresh_store) as served:
+        person = visit(served.address)
+        person.sign_in(served.secret)
+        page = person.page
+        focused = "document.activeElement"
+
+        def ended(count: int) -> None:
+            end_trial()
+            page.wait_for_selector(f"tr:has-text('growing') .count:text('{count} / 4')")
+
+        page.click(f"input[name=linear][value='{left}']")
+        ended(1)
+        assert page.is_checked(f"input[name=linear][value='{left}']")
+        assert page.evaluate(f"[{focused}.name, {focused}.value]") == ["linear", left]
+        assert page.is_disabled("#compare button.primary")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        page.click(f"input[name=adaptive][value='{right}']")
+        ended(2)
+        assert page.is_enabled("#compare button.primary")
+        page.focus("text=growing")
+        ended(3)
+        assert page.evaluate(f"{focused}.textContent") == "growing"
+        assert person.wrong == []
