@@ -134,7 +134,7 @@ def page_of_problem(request: Request, problem: ProblemError) -> Response:
         {**problem.headers, "Content-Security-Policy": allowed},
         style=style,
         problem=problem,
-        wrong=request.url.path == "/login",
+        wrong=request.scope["path"] == "/login",
     )
 
 
