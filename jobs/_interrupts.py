@@ -8,10 +8,18 @@ from typing import Any
 
 
 @contextmanager
-def interrupts_held() -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM instead of raising them; yields those caught so far."""
+def interrupts_held(then: Callable[[], object] = lambda: None) -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM instead of raising them; yields those caught so far.
+
+    `then` is called after each, in the middle of whatever the main thread does.
+    """
     caught: list[int] = []
-    with _handled(lambda number, _: caught.append(number), signal.SIGINT, signal.SIGTERM):
+
+    def catch(number: int, _: object) -> None:
+        caught.append(number)
+        then()
+
+    with _handled(catch, signal.SIGINT, signal.SIGTERM):
         yield caught
 
 

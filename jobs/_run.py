@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from jobs._interrupts import interrupts_held
 from jobs._watch import watched
@@ -110,9 +111,10 @@ class Run:
             # After the last trial a request has interrupted nothing.
             self.status = "interrupted" if self.cancelled and not self.whole else self._outcome()
         finally:
-            # Closing takes a moment; a further Ctrl-C must not cost the front. Of a sweep that
-            # another process has taken over, the store refuses it.
-            with interrupts_held():
+            # Closing takes a moment; a further Ctrl-C must not cost the front, and only ends the
+            # wait for a store that is away. Of a sweep that another process has taken over, the
+            # store refuses it.
+            with interrupts_held(partial(self.store.hurry, self.info.id)):
                 self._close()
                 self._report()
 

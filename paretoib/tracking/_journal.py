@@ -78,7 +78,8 @@ class JournalTracker(JournalReader):
     store, in order, and tries again for as long as that is away; a journal that an earlier process
     left behind is written first. What the store refuses for good is raised, as `StoreError`, by
     the next `add` (which has kept its trials all the same), `update`, `flush` or `close`. The last
-    two raise it too when the store stays away for `patience` seconds without taking anything.
+    two raise it too when the store stays away for `patience` seconds without taking anything, or
+    from `hurry` on is away at all; while they wait for it the log says so.
 
     A sweep is open, and closed to all other processes on this machine, from the first of these
     calls or `begin` until `close`.
@@ -118,6 +119,10 @@ class JournalTracker(JournalReader):
 
     def flush(self, sweep_id: str) -> None:
         self._open(sweep_id).drain(self.patience)
+
+    def hurry(self, sweep_id: str) -> None:
+        if writer := self._writers.get(sweep_id):
+            writer.hurried = True
 
     def close(
         self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]

@@ -1,5 +1,6 @@
 """The thread that empties a sweep's journal into its store."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -8,8 +9,11 @@ from paretoib.errors import StoreAwayError, StoreError, TakenOverError
 from paretoib.tracking._journal_file import JournalFile
 from paretoib.tracking._tracker import Ended, Tracker
 
+_log = logging.getLogger(__name__)
+
 _TOGETHER = 64  # trials
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds between two tries while the store is away
+_QUIET = 2.0  # seconds that a store may be away before whoever waits for it is told
 
 
 class Writer:
@@ -30,6 +34,7 @@ class Writer:
         self._refused: Exception | None = None
         self._progress = 0.0
         self._stopping = False
+        self.hurried = False  # whether to wait no longer for a store that is away
         self._thread = threading.Thread(target=self._run, name="paretoib-journal", daemon=True)
         self._thread.start()
 
@@ -49,14 +54,20 @@ class Writer:
 
     def drain(self, patience: float) -> None:
         """Wait until all is done; `StoreError` after `patience` seconds in which nothing was."""
+        told = False
         with self._changed:
             self._progress = time.monotonic()
             while self._busy():
                 self._check()
-                left = self._progress + patience - time.monotonic()
-                if left <= 0:
+                waited = time.monotonic() - self._progress
+                if waited >= patience or (self._away and self.hurried):
                     raise self._unwritten(self._away)
-                self._changed.wait(left)
+                if self._away and waited > _QUIET and not told:
+                    told = True
+                    wait = "waiting for MLflow, %g s at most or until Ctrl-C: %s"
+                    _log.warning(wait, patience, self._away)
+                # Not for long, as nothing wakes it when it is hurried.
+                self._changed.wait(min(patience - waited, 0.1))
             self._check()
 
     def stop(self) -> None:

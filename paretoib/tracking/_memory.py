@@ -87,6 +87,9 @@ class MemoryTracker:
     def flush(self, sweep_id: str) -> None:
         self._get(sweep_id)
 
+    def hurry(self, sweep_id: str) -> None:
+        """Nothing is ever waited for."""
+
     def close(
         self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
     ) -> None:

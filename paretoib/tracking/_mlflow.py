@@ -130,6 +130,9 @@ class MLflowTracker(MLflowReader):
     def flush(self, sweep_id: str) -> None:
         self._run(sweep_id)
 
+    def hurry(self, sweep_id: str) -> None:
+        """Nothing is waited for beyond one request."""
+
     @plainly
     def close(
         self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]

@@ -113,6 +113,12 @@ class Tracker(Reader, Protocol):
     def flush(self, sweep_id: str) -> None:
         """Wait until what was added can be seen by every reader."""
 
+    def hurry(self, sweep_id: str) -> None:
+        """Whoever waits, or will, for a store that is away shall wait no longer.
+
+        For a handler of signals, which may interrupt any other method.
+        """
+
     def close(
         self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
     ) -> None:

@@ -1,0 +1,56 @@
+"""A sweep that ends while its store is away."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from jobs._run import Run
+from jobs._worker import failed_record
+from paretoib.errors import StoreAwayError, StoreError
+from paretoib.records import Reference
+from paretoib.search import driver
+from paretoib.specs import SweepSpec
+from paretoib.tracking import JournalTracker, MemoryTracker, Ruler
+
+RULER = Ruler(Reference(rate_bits=10.0, lost_bits=3.0), 3.0)
+
+
+class Away(MemoryTracker):
+    """A store that a server had, which has gone."""
+
+    def add(self, *_: object) -> None:
+        raise StoreAwayError("connection refused")
+
+    close = add
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_further_interrupt_ends_the_wait_for_it(
+    sent: signal.Signals, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The user is told what is waited for, and in the end where the trials are."""
+    store = Away()
+    spec = SweepSpec.from_document({"method": "vib", "grid": {"beta": [0.1, 0.2]}})
+    tracker = JournalTracker(store, tmp_path)
+    run = Run(spec, tracker.create(spec), tracker, RULER, driver(spec), lambda _: None)
+
+    def interrupted_twice() -> None:
+        run.begin()
+        with run.closing():
+            run.add([failed_record(run.driver.ask(1)[0], "as it were")])
+            threading.Timer(4, os.kill, (os.getpid(), sent)).start()
+            raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(StoreError, match="1 ended trial waits in"):
+        interrupted_twice()
+    assert 3 < time.monotonic() - began < 15
+    assert caplog.messages == [
+        "waiting for MLflow, 300 s at most or until Ctrl-C: connection refused"
+    ]
+    assert run.status == "interrupted"
+    assert len(tracker.records(run.info.id)) == 1

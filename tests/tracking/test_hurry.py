@@ -1,0 +1,54 @@
+"""What becomes of a sweep's end for someone who waits no longer."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from paretoib.errors import StoreAwayError, StoreError
+from paretoib.records import Reference, TrialRecord
+from paretoib.specs import SweepSpec
+from paretoib.tracking import Ended, JournalTracker, Ruler
+
+from .moody import Moody
+
+RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
+
+
+@pytest.mark.parametrize("moment", ["before", "meanwhile"])
+def test_a_store_that_is_away_is_waited_for_no_longer(
+    tmp_path: Path, spec: SweepSpec, record: Callable[..., TrialRecord], moment: str
+) -> None:
+    """Whenever someone says so; what the store has not is in the journal."""
+    store = Moody()
+    journal = JournalTracker(store, tmp_path, patience=60)
+    sweep = journal.create(spec)
+    journal.begin(sweep.id, RULER)
+    store.mood = StoreAwayError("no route to host")
+    journal.add(sweep.id, [Ended(record(0), 1.0)])
+    began = time.monotonic()
+    if moment == "before":
+        journal.hurry(sweep.id)
+    else:
+        threading.Timer(0.5, journal.hurry, [sweep.id]).start()
+    with pytest.raises(StoreError, match="no route to host; 1 ended trial waits in"):
+        journal.close(sweep.id, "finished", None, [])
+    assert time.monotonic() - began < 10
+    assert len(JournalTracker(store, tmp_path).records(sweep.id)) == 1
+
+
+def test_a_store_that_answers_gets_all_the_same(
+    tmp_path: Path, spec: SweepSpec, record: Callable[..., TrialRecord]
+) -> None:
+    """Its trials and its end, however impatient someone is."""
+    store = Moody()
+    journal = JournalTracker(store, tmp_path, patience=60)
+    sweep = journal.create(spec)
+    journal.begin(sweep.id, RULER)
+    journal.hurry(sweep.id)
+    journal.add(sweep.id, [Ended(record(0), 1.0)])
+    journal.close(sweep.id, "finished", None, [])
+    assert len(store.records(sweep.id)) == 1
+    assert store.find(sweep.id).status == "finished"
