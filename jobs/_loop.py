@@ -1,162 +1,47 @@
 """The loop of a sweep: a driver proposes, Tune places packs on workers, records come back."""
 
-import json
 import logging
 import tempfile
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 from ray import tune
-from ray.tune.search import Searcher
+from ray.tune.experiment import Trial
 
 from jobs._cluster import Workers
-from jobs._interrupts import interrupts_held
+from jobs._packs import RETRIES, Ended, OnRecords, Packs, Planner, Unwritten
 from jobs._rungs import rungs_board
-from jobs._worker import failed_record, train_pack
-from paretoib.records import TrialRecord
+from jobs._worker import train_pack
+from paretoib.errors import ClusterError
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec, TrialSpec
-
-Planner = Callable[[Sequence[TrialSpec]], list[list[TrialSpec]]]
-OnRecords = Callable[[Sequence[TrialRecord]], None]
-Ended = Callable[[], bool]
 
 # A lost worker is no error of the sweep's: its trials are tried again, or recorded as failed.
 logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
-RETRIES = 3  # of a pack whose worker was lost
 ASKED = 256  # trials asked for at a time, for each worker: enough to fill the largest pack
 
 
-class _Unwritten(BaseException):
-    """A record could not be written; `error` says why.
+class _Starts(tune.Callback):
+    """Tells the packs when Tune has started a worker for one."""
 
-    Tune takes an `Exception` here for a failure of the trial, and would train it again.
-    """
+    def __init__(self, packs: Packs) -> None:
+        self._packs = packs
 
-    def __init__(self, error: Exception) -> None:
-        super().__init__(error)
-        self.error = error
-
-
-@dataclass
-class _Attempt:
-    """A pack, the workers that it has cost so far, and when the present one was given it."""
-
-    trials: list[TrialSpec]
-    lost: int = 0
-    placed: float = field(default_factory=time.monotonic)
-
-
-class Packs(Searcher):
-    """Gives Tune a pack of trials at a time and takes their records back.
-
-    Tune's "trial" is an attempt at one of our packs; its id names it while it is in flight. The
-    packs of `first` come before those that are planned. None is placed once `ended` says so; what
-    is in flight then may end.
-    """
-
-    def __init__(
+    def on_trial_start(
         self,
-        driver: Driver,
-        plan: Planner,
-        on_records: OnRecords,
-        *,
-        ended: Ended,
-        first: Iterable[list[TrialSpec]],
-        batches: Iterator[int],
-        trial_seconds: float | None,
-        common: dict[str, Any],
+        iteration: int,  # noqa: ARG002
+        trials: list[Trial],  # noqa: ARG002
+        trial: Trial,
+        **_: Any,
     ) -> None:
-        super().__init__()
-        self._driver = driver
-        self._plan = plan
-        self._on_records = on_records
-        self._ended = ended
-        self._batches = batches
-        self._trial_seconds = trial_seconds
-        self._common = common
-        self._queue = deque(_Attempt(pack) for pack in first)
-        self._in_flight: dict[str, _Attempt] = {}
-
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
-        """The next pack; None while the driver waits for records."""
-        if self._ended():
-            return None if self._in_flight else Searcher.FINISHED
-        if not self._queue:
-            packs = self._plan(self._driver.ask(next(self._batches)))
-            self._queue.extend(_Attempt(pack) for pack in packs)
-        if not self._queue:
-            # A pack in flight may yet come back, to be split.
-            return None if self._in_flight else Searcher.FINISHED
-        attempt = self._in_flight[trial_id] = self._queue.popleft()
-        attempt.placed = time.monotonic()
-        # As text: Tune copies and flattens what it is given, several times.
-        documents = json.dumps([spec.document for spec in attempt.trials])
-        return {**self._common, "trials": documents}
-
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
-        """An attempt has ended: with records, refused by its worker, or with that lost."""
-        attempt = self._in_flight.pop(trial_id)
-        found = result if result and not error else {}
-        texts, refused = found.get("records"), found.get("refused")
-        if refused is not None:
-            records = [failed_record(spec, refused) for spec in attempt.trials]
-        elif texts is None:
-            records = self._lost(attempt)
-        else:
-            records = [TrialRecord.from_json(text) for text in texts]
-            # Tune holds on to every result until the sweep has ended.
-            texts.clear()
-        with interrupts_held() as caught:
-            self._take(records)
-        if caught:
-            raise KeyboardInterrupt
-
-    def _lost(self, attempt: _Attempt) -> list[TrialRecord]:
-        """Try a pack again whose worker was lost, as long as there is hope; else its record."""
-        attempt.lost += 1
-        limit, trials = self._trial_seconds, attempt.trials
-        hung = limit is not None and time.monotonic() - attempt.placed > limit * len(trials)
-        if not hung and attempt.lost <= RETRIES:
-            self._queue.appendleft(attempt)
-            return []
-        if len(trials) > 1:
-            # One of its trials may be to blame, so each now gets a worker of its own.
-            self._queue.extend(_Attempt([spec]) for spec in trials)
-            return []
-        reason = f"its worker was lost {attempt.lost} times"
-        if hung:
-            reason = f"took longer than {limit:g} s, and its worker had to be ended"
-        return [failed_record(trials[0], reason)]
-
-    def _take(self, records: Sequence[TrialRecord]) -> None:
-        if not records:
-            return
-        try:
-            self._on_records(records)
-        except Exception as error:
-            raise _Unwritten(error) from error
-        for record in records:
-            # A search may look at the validation split alone.
-            self._driver.tell(record.model_copy(update={"test": None}))
+        self._packs.started(trial.trial_id)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its searcher for a restoration that is never asked for."""
+        """Nothing, as of the packs."""
         return {}
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: a sweep is resumed from MLflow's records, not from Tune's files."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing, likewise."""
 
 
 def run_packs(
@@ -174,8 +59,9 @@ def run_packs(
     """Run a driver's trials until it or `ended` says that all is done.
 
     `on_records` is called with the records of each pack, one pack at a time; what it raises is
-    raised. `folder` holds the data sets, `checkpoints` the states of packs that take long; `saved`
-    are the trials, by their keys, of those that have one.
+    raised, and `ClusterError` where workers cannot begin. `folder` holds the data sets,
+    `checkpoints` the states of packs that take long; `saved` are the trials, by their keys, of
+    those that have one.
     """
     resumed, others = _resumed(driver, saved)
     with (
@@ -211,13 +97,21 @@ def run_packs(
             # Tune wants a folder for its own state; nothing of it is kept. Attempts are counted
             # here: Tune does not tell a pack that hangs from one that lost its worker.
             run_config=tune.RunConfig(
-                storage_path=scratch, failure_config=tune.FailureConfig(max_failures=0), verbose=0
+                storage_path=scratch,
+                failure_config=tune.FailureConfig(max_failures=0),
+                callbacks=[_Starts(searcher)],
+                verbose=0,
             ),
         )
         try:
             tuner.fit()
-        except _Unwritten as unwritten:
+        except Unwritten as unwritten:
             raise unwritten.error from None
+        if searcher.refusal and not ended():
+            raise ClusterError(
+                f"workers should be able to begin; {RETRIES + 1} in a row could not: "
+                f"{searcher.refusal}"
+            )
 
 
 def _resumed(

@@ -25,7 +25,7 @@ def train_pack(config: dict[str, Any]) -> None:
     """Tune's trainable: trains the trials of `config` and reports their records.
 
     Where this worker cannot begin, as a package or the board of the rungs is not there, it reports
-    why as `refused`: another attempt would end likewise.
+    why as `refused`: that is not the trials' fault, and another worker may be able to.
     """
     from ray import tune
 

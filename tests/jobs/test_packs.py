@@ -10,7 +10,8 @@ import pytest
 from ray.tune.search import Searcher
 
 from jobs._cluster import Workers
-from jobs._loop import RETRIES, Packs, _batches, _resumed, _Unwritten
+from jobs._loop import _batches, _resumed
+from jobs._packs import RETRIES, Packs, Unwritten
 from jobs._worker import failed_record, run_pack
 from paretoib.errors import OutOfMemoryError, StoreError
 from paretoib.records import TrialRecord
@@ -32,15 +33,16 @@ def sweep() -> SweepSpec:
 
 def loop(
     *,
+    size: int = TRIALS,
     ended: Callable[[], bool] = lambda: False,
     trial_seconds: float | None = None,
     on_records: Callable[[Sequence[TrialRecord]], None] | None = None,
 ) -> Run:
-    """A loop over one pack of all trials, and the records that it has passed on."""
+    """A loop over one pack of all trials, or smaller ones; the records that it has passed on."""
     taken: list[TrialRecord] = []
     packs = Packs(
         driver(sweep()),
-        lambda trials: [list(trials)] if trials else [],
+        lambda trials: [list(trials[i : i + size]) for i in range(0, len(trials), size)],
         on_records or taken.extend,
         ended=ended,
         first=[],
@@ -52,8 +54,9 @@ def loop(
 
 
 def asked(packs: Packs, attempt: str) -> list[TrialSpec]:
-    """The trials of the next attempt."""
+    """The trials of the next attempt, which begins at once."""
     config = packs.suggest(attempt)
+    packs.started(attempt)
     assert isinstance(config, dict)
     return [TrialSpec.from_document(document) for document in json.loads(config["trials"])]
 
@@ -126,6 +129,51 @@ def test_a_pack_that_hangs_is_not_tried_again_whole() -> None:
     assert taken[-1].reason == "took longer than 0.01 s, and its worker had to be ended"
 
 
+def test_a_pack_that_waited_for_room_did_not_hang() -> None:
+    """Its time is that with a worker: lost at once, it is tried again as any other."""
+    packs, taken = loop(trial_seconds=0.01)
+    packs.suggest("waits")
+    time.sleep(0.05)
+    packs.started("waits")
+    packs.on_trial_complete("waits", error=True)
+    assert len(asked(packs, "again")) == TRIALS
+    packs.suggest("waits")
+    packs.on_trial_complete("again", error=True)
+    packs.suggest("waits")
+    time.sleep(0.05)
+    packs.on_trial_complete("waits", error=True)
+    assert len(asked(packs, "and again")) == TRIALS, "lost before it had begun"
+    assert taken == []
+
+
+def test_a_worker_that_cannot_begin_costs_no_trial() -> None:
+    """Its packs go to the others, and after some nothing is placed until one of those is done."""
+    packs, taken = loop(size=1)
+    good = asked(packs, "good")
+    for attempt in range(1 + RETRIES):
+        assert len(asked(packs, f"bad-{attempt}")) == 1
+        packs.on_trial_complete(f"bad-{attempt}", {"refused": "no such package"})
+    assert packs.suggest("bad") is None
+    packs.on_trial_complete("good", ok(good))
+    for attempt in range(TRIALS - 1):
+        pack = asked(packs, f"good-{attempt}")
+        packs.on_trial_complete(f"good-{attempt}", ok(pack))
+    assert packs.suggest("end") == Searcher.FINISHED
+    assert packs.refusal is None
+    assert [record.status for record in taken] == ["finished"] * TRIALS
+
+
+def test_where_no_worker_can_begin_the_loop_ends() -> None:
+    """With the reason, and without a record of what was never tried."""
+    packs, taken = loop(size=1)
+    for attempt in range(1 + RETRIES):
+        assert packs.refusal is None
+        asked(packs, f"bad-{attempt}")
+        packs.on_trial_complete(f"bad-{attempt}", {"refused": "no such package"})
+    assert packs.suggest("end") == Searcher.FINISHED
+    assert (packs.refusal, taken) == ("no such package", [])
+
+
 def test_a_sweep_that_has_ended_places_nothing_more() -> None:
     """What is in flight may end and is kept; then the loop is over, whatever still waits."""
     over = False
@@ -146,7 +194,7 @@ def test_a_store_that_fails_ends_the_loop() -> None:
 
     packs, _ = loop(on_records=refuse)
     pack = asked(packs, "first")
-    with pytest.raises(_Unwritten) as raised:
+    with pytest.raises(Unwritten) as raised:
         packs.on_trial_complete("first", ok(pack))
     assert "disk full" in str(raised.value.error)
     assert not isinstance(raised.value, Exception)

@@ -2,7 +2,7 @@
 
 Of the trials of 1 epoch the one with the lower β kills its worker every time; those of 2 epochs do
 the first time; of those of 3 epochs, which share a pack, the one with the lower β raises; of those
-of 4 epochs it hangs. Those of 5 epochs come to a worker on which their model is not installed.
+of 4 epochs it hangs. Those of 5 epochs come to workers on which their model is not installed.
 `train_pack` here is pickled by value into Ray's workers, so that the accidents happen where they
 would.
 """
@@ -59,9 +59,10 @@ def main() -> None:
     """Run the sweep; its front, what was noted on each pack, and where Ray listened."""
     from jobs import _cluster
     from jobs.sweep import run_sweep
+    from paretoib.errors import ClusterError
     from paretoib.settings import settings
     from paretoib.specs import SweepSpec
-    from paretoib.tracking import MemoryTracker
+    from paretoib.tracking import MemoryTracker, read_front
 
     notes, epochs = sys.argv[1], [int(number) for number in sys.argv[2:]]
     with _cluster.ray_instance(settings()):
@@ -86,9 +87,17 @@ def main() -> None:
                 "trial_seconds": 2 if 4 in epochs else None,
             }
         )
-        front = run_sweep(spec, store=MemoryTracker)
+        store = MemoryTracker()
+        error = None
+        try:
+            run_sweep(spec, store=lambda: store)
+        except ClusterError as raised:
+            error = str(raised)
+        (sweep,) = store.sweeps()
+        front = read_front(store, sweep)
     noted = {path.name: path.read_text() for path in Path(notes).iterdir()}
-    print(json.dumps({"front": json.loads(front.to_json()), "notes": noted, "address": address}))
+    found = {"front": front.document, "notes": noted, "address": address, "error": error}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":
