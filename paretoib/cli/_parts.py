@@ -110,6 +110,9 @@ def _environment(
         "PARETOIB_SERVICE_PORT": addresses["service"].rpartition(":")[2],
         "PARETOIB_SERVICE_AUTH": str(auth).lower(),
         "PARETOIB_SERVICE_RAY_JOBS": addresses["ray"],
+        # Those of a `.env` where we happen to be are for another service.
+        "PARETOIB_SERVICE_ALLOWED_HOSTS": f"{HOST},localhost,[::1]",
+        "PARETOIB_SERVICE_MLFLOW_PAGES": addresses["mlflow"],
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_USAGE_STATS_ENABLED": "0",
