@@ -4,7 +4,7 @@ from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from paretoib.errors import ParetoIBError
@@ -33,7 +33,13 @@ class Settings(BaseSettings):
     ray_address: str = Field(
         default="", description="a Ray cluster to join; empty: start one on loopback"
     )
-    workers: int = Field(default=0, ge=0, description="worker processes; 0: one a CPU (or a GPU)")
+    # What stands for the default is not to be given.
+    workers: int = Field(
+        default=0,
+        ge=1,
+        validate_default=False,
+        description="worker processes; by default one a CPU (or a GPU)",
+    )
     device: str = Field(
         default="", description="torch device of the workers; empty: CUDA where there is"
     )
@@ -45,6 +51,13 @@ class Settings(BaseSettings):
         default=60, ge=0, description="seconds to wait for a service that is away or has no room"
     )
 
+    @field_validator("store", "data", "checkpoints", "journal")
+    @classmethod
+    def _folder(cls, path: Path | None) -> Path | None:
+        if path is not None and path.is_file():
+            raise ValueError("should be a folder, not a file")
+        return path
+
 
 @cache
 def settings() -> Settings:
@@ -54,8 +67,8 @@ def settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = "PARETOIB_" + ".".join(str(part) for part in first["loc"]).upper()
-        rule = first["msg"].removeprefix("Input ")
-        raise ParetoIBError(f"setting {name}: {rule}; found {first['input']!r}") from error
+        rule = first["msg"].removeprefix("Input ").removeprefix("Value error, ")
+        raise ParetoIBError(f"setting {name}: {rule}; found {str(first['input'])!r}") from error
 
 
 def is_loopback(host: str) -> bool:

@@ -6,13 +6,15 @@ Nothing heavy is imported here: `paretoib --help` answers at once.
 import gc
 import os
 import sys
+import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import paretoib
 from paretoib.cli import _catalogue, _read, _running, _serve, _sweep
+from paretoib.documents import rule
 from paretoib.errors import ParetoIBError
 
 app = typer.Typer(
@@ -71,19 +73,30 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ParetoIBError as error:
-        if debug:
-            raise
-        return _say(f"error: {error}", 2)
+        return _fail(str(error), 2, debug=debug)
     except typer.Abort:
         return _say("interrupted", 130)
     except Exception as error:
         # What the parser finds wrong is known by its method; typer does not export the class.
         if hasattr(error, "format_message"):
-            return _say(f"error: {error.format_message()}", 2)
-        if debug:
-            raise
+            return _say(f"error: {_misused(error)}", 2)
         text = " ".join(f"{type(error).__name__}: {error}".split())
-        return _say(f"error: {text} (--debug shows where)", 1)
+        return _fail(f"{text} (--debug shows where)", 1, debug=debug)
+
+
+def _misused(error: Any) -> str:
+    """What the parser finds wrong; of a value that does not fit its flag the rule and the value."""
+    from pydantic import ValidationError
+
+    if isinstance(cause := error.__cause__, ValidationError):
+        return f"{error.param.opts[0]}: {rule(cause)}"
+    return str(error.format_message())
+
+
+def _fail(text: str, code: int, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    return _say(f"error: {text}", code)
 
 
 def _say(line: str, code: int) -> int:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paretoib.cli import _render
+from paretoib.cli._settings import pairs, settings
+from paretoib.documents import load_yaml, shown
 from paretoib.errors import SpecError
 
 if TYPE_CHECKING:
@@ -36,9 +38,10 @@ def asked(
     config: Config = None,
     search: Annotated[str | None, typer.Option(help="One of `paretoib searches`.")] = None,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Trials in all, over all seeds.")
+        int | None,
+        typer.Option(min=1, help="Trials in all: a multiple of the seeds (of mib 3 by default)."),
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Such as 0,1,2.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Such as 0,1,2. Default: the method's.")] = None,
     epochs: Epochs = None,
     set_: Set = None,
     grid: Annotated[
@@ -92,7 +95,7 @@ def asked(
         "search": search,
         "trials": trials,
         "name": name,
-        "seeds": None if seeds is None else seeds.split(","),
+        "seeds": None if seeds is None else _seeds(seeds),
         "objectives": None if objectives is None else objectives.split(","),
         "population": population,
         "trial_seconds": trial_seconds,
@@ -100,8 +103,10 @@ def asked(
         "prune": {} if prune else None,
         "plateau": None if stop_on_plateau is None else _plateau(stop_on_plateau),
     }
-    axes, ranges = _pairs(grid, "--grid"), _pairs(space, "--space")
-    return assembled(config, flags, settings(set_, epochs), axes, ranges)
+    axes, ranges = pairs(grid, "--grid"), pairs(space, "--space")
+    spec = assembled(config, flags, settings(set_, epochs), axes, ranges)
+    _check_effect(spec, flags)
+    return spec
 
 
 def with_flags(command: Callable[..., int]) -> Callable[..., int]:
@@ -165,15 +170,37 @@ def _document(config: Path | None) -> dict[str, Any]:
     import yaml
 
     try:
-        document = yaml.safe_load(config.read_text(encoding="utf-8"))
+        document = load_yaml(config.read_text(encoding="utf-8"))
     except OSError as error:
         raise SpecError(f"--config {config}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = " ".join(str(error).split())
         raise SpecError(f"--config {config}: should be YAML; found {line}") from error
     if not isinstance(document, dict):
-        raise SpecError(f"--config {config}: should be a mapping of fields; found {document!r}")
+        raise SpecError(
+            f"--config {config}: should be a mapping of fields; found {shown(document)}"
+        )
     return document
+
+
+def _check_effect(spec: "SweepSpec", flags: dict[str, Any]) -> None:
+    """Refuse flags that the sweep's search has no use for."""
+    from paretoib.specs import SEARCHES
+
+    learns = SEARCHES[spec.search].learns
+    for flag, used in (("objectives", learns), ("population", learns or spec.by_beta)):
+        if flags[flag] and not used:
+            raise SpecError(
+                f"--{flag}: should go with a search that uses it, such as --search optuna-tpe; "
+                f"found search `{spec.search}`"
+            )
+
+
+def _seeds(text: str) -> list[str]:
+    seeds = text.split(",")
+    if not all(seed.strip().isdecimal() for seed in seeds):
+        raise SpecError(f"--seeds: should be whole numbers and commas, as 0,1,2; found `{text}`")
+    return seeds
 
 
 def _given(**limits: float | None) -> dict[str, float] | None:
@@ -185,23 +212,3 @@ def _plateau(text: str) -> dict[str, str]:
     if not colon:
         raise SpecError(f"--stop-on-plateau: should be PERCENT:TRIALS, as 1:20; found `{text}`")
     return {"percent": percent, "trials": trials}
-
-
-def settings(pairs: list[str] | None, epochs: int | None) -> dict[str, Any]:
-    """The single fields that `--set` and `--epochs` set."""
-    from paretoib.specs import parse_value
-
-    settings = {field: parse_value(text) for field, text in _pairs(pairs, "--set").items()}
-    return settings if epochs is None else settings | {"training.epochs": epochs}
-
-
-def _pairs(pairs: list[str] | None, option: str) -> dict[str, str]:
-    parsed: dict[str, str] = {}
-    for pair in pairs or ():
-        field, equals, value = pair.partition("=")
-        if not equals or not field:
-            raise SpecError(f"{option}: should be FIELD=VALUE; found `{pair}`")
-        if field in parsed:
-            raise SpecError(f"{option}: `{field}` should be given once; found it twice")
-        parsed[field] = value
-    return parsed

@@ -34,6 +34,7 @@ def front(
     server: Server = None,
 ) -> None:
     """Show a sweep's front."""
+    _check_files(html=html, png=png, plane=plane)
     found = _fronts([sweep], server)[0]
     if html or png or plane:
         from paretoib.fronts import front_html, front_png, plane_png
@@ -60,6 +61,7 @@ def compare(
     """Compare the fronts of some sweeps with those of others."""
     from paretoib.fronts import compare as compare_fronts
 
+    _check_files(html=html, png=png)
     fronts = _fronts([*sweeps, *against], server)
     comparison = compare_fronts(fronts[: len(sweeps)], fronts[len(sweeps) :])
     if html or png:
@@ -132,6 +134,19 @@ def _fronts(references: Sequence[str], server: str | None) -> "list[Front]":
             raise ParetoIBError(f"a sweep should be named once; found `{info.name}` twice")
         found[info.id] = info
     return [place.front(info) for info in found.values()]
+
+
+def _check_files(**files: Path | None) -> None:
+    """Refuse two files of one path, and names that promise something else than they hold."""
+    given = {option: path for option, path in files.items() if path is not None}
+    for option, path in given.items():
+        # One without a suffix may be a pipe.
+        fitting = ("", ".html", ".htm") if option == "html" else ("", ".png")
+        if path.suffix.lower() not in fitting:
+            raise ParetoIBError(f"--{option}: should end in {fitting[1]}; found `{path}`")
+    if len({path.absolute() for path in given.values()}) < len(given):
+        options = " and ".join(f"--{option}" for option in given)
+        raise ParetoIBError(f"{options}: should be different files; found `{path}` twice")
 
 
 def _write(path: Path | None, content: Callable[[], bytes]) -> None:

@@ -15,11 +15,11 @@ from paretoib.cli._asked import (
     Name,
     Set,
     assembled,
-    settings,
     with_flags,
 )
 from paretoib.cli._place import AsJSON, Server, at, command
 from paretoib.cli._running import shown
+from paretoib.cli._settings import settings
 
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec

@@ -45,9 +45,11 @@ def refused(ended: Any, *parts: str) -> bool:
         (["--set", "mu=1", "--set", "mu=2"], ["--set", "`mu`", "twice"]),
         (["--dataset", "gaussian", "--model", "resnet18"], ["resnet18", "image", "gaussian"]),
         (["--method", "imb_greedy", "--epochs", "1"], ["epochs", "the 2 layers", "found 1"]),
-        (["--trials", "0"], ["--trials", "1"]),
-        (["--trials", "many"], ["--trials", "integer"]),
-        (["--seeds", ""], ["seeds", "integer", "''"]),
+        (["--trials", "0"], ["--trials", "greater than or equal to 1", "'0'"]),
+        (["--trials", "many"], ["--trials", "valid integer; found 'many'"]),
+        (["--epochs", "2.5"], ["--epochs: should be a valid integer; found '2.5'"]),
+        (["--seeds", ""], ["--seeds", "whole numbers", "``"]),
+        (["--seeds", "0-3"], ["--seeds", "as 0,1,2", "`0-3`"]),
         (["--seeds", "1,1"], ["seeds", "differ", "1, 1"]),
         (["--epochs", "0"], ["epochs", "greater than or equal to 1", "0"]),
         (["--methd", "vib"], ["--methd", "--method"]),
@@ -198,8 +200,10 @@ def test_a_trial_that_cannot_be_trained_is_no_fault_of_the_command(
 
 
 def test_a_traceback_is_shown_on_request_alone(run: Run, tmp_path: Path) -> None:
-    """`--debug`, anywhere on the line, lets the error through."""
-    from paretoib.errors import SpecError
-
-    with pytest.raises(SpecError):
-        run(tmp_path, "sweep", "--method", "foo", "--debug")
+    """`--debug`, anywhere on the line, shows where; the line and the code stay."""
+    plain = run(tmp_path, "sweep", "--method", "foo")
+    for line in (("sweep", "--method", "foo", "--debug"), ("--debug", "sweep", "--method", "foo")):
+        ended = run(tmp_path, *line)
+        assert ended.code == plain.code == 2
+        assert ended.err.startswith("Traceback (most recent call last):")
+        assert ended.err.endswith(plain.err)

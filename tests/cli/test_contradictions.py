@@ -1,0 +1,107 @@
+"""Flags that contradict each other, or that nothing would heed: refused in one line, code 2."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+VIB = ("--method", "vib")
+TPE = ("--search", "optuna-tpe")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--epochs", "3", "--set", "epochs=4"],
+            "--epochs: should be given once; found --set epochs",
+        ),
+        (["--epochs", "3", "--set", "training.epochs=4"], "found --set training.epochs too"),
+        ([*VIB, "--set", "beta=0.3", "--grid", "beta=1,2"], "weighting.beta: should be set, or be"),
+        (
+            [*VIB, "--population", "5"],
+            "--population: should go with a search that uses it, such as",
+        ),
+        (["--population", "5"], "found search `adaptive`"),
+        ([*VIB, "--objectives", "rate,lost"], "--objectives: should go with a search that uses it"),
+        ([*VIB, "--prune", "--epochs", "1"], "prune: should have 2 epochs or more"),
+        (["--set", "budget.seconds=3"], "found `budget.seconds`: use --budget-seconds"),
+        (["--set", "trials=3"], "--set: should be a field of trials; found `trials`: use --trials"),
+        (["--set", "prune.keep=0.4"], "found `prune.keep`: use --config"),
+    ],
+)
+def test_a_sweep_that_contradicts_itself_is_refused(
+    run: Run, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    """No side of it is taken silently."""
+    ended = run(tmp_path, "sweep", "--dry-run", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [*TPE, "--population", "5", "--objectives", "rate,lost"],
+        ["--search", "adaptive", "--population", "5"],
+        ["--prune", "--epochs", "2"],
+        ["--set", "resources.gpus=0", "--set", "data=gaussian"],
+    ],
+)
+def test_what_is_heeded_is_taken(run: Run, tmp_path: Path, arguments: list[str]) -> None:
+    """By the searches that use it."""
+    assert run(tmp_path, "sweep", "--dry-run", *VIB, *arguments).code == 0
+
+
+def test_a_config_with_a_key_twice_is_refused(run: Run, tmp_path: Path) -> None:
+    """The first of them would be lost."""
+    config = tmp_path / "sweep.yaml"
+    config.write_text("method: vib\nmethod: mib\n")
+    ended = run(tmp_path, "sweep", "--dry-run", "--config", str(config))
+    assert (ended.code, ended.out) == (2, "")
+    assert "should be YAML; found the key `method` 2 times" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (["--png", "a.png", "--plane", "a.png"], "should be different files; found `a.png` twice"),
+        (["--png", "a.png", "--plane", "./a.png"], "should be different files"),
+        (["--png", "a.jpg"], "--png: should end in .png; found `a.jpg`"),
+        (["--plane", "a.svg"], "--plane: should end in .png; found `a.svg`"),
+        (["--html", "a.png"], "--html: should end in .html; found `a.png`"),
+    ],
+)
+def test_a_file_is_what_its_name_says(
+    run: Run, tmp_path: Path, files: list[str], said: str
+) -> None:
+    """A picture does not take another's place, and no JPEG holds a PNG; said before any work."""
+    ended = run(tmp_path, "front", "nosuch", *files)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("PARETOIB_WORKERS", "0", "should be greater than or equal to 1; found '0'"),
+        ("PARETOIB_DATA", __file__, "should be a folder, not a file; found"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(
+    run: Run, tmp_path: Path, setting: str, value: str, said: str
+) -> None:
+    """By every command, before it does anything."""
+    ended = run(tmp_path, "list", **{setting: value})
+    assert (ended.code, ended.out) == (2, "")
+    assert f"setting {setting}: {said}" in ended.err
+
+
+def test_a_store_that_is_a_file_is_not_an_empty_one(run: Run) -> None:
+    """`list` says so."""
+    ended = run(Path(__file__), "list")
+    assert (ended.code, ended.out) == (2, "")
+    assert "setting PARETOIB_STORE: should be a folder, not a file" in ended.err
