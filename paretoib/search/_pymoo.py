@@ -73,7 +73,13 @@ class NSGA2(PymooDriver):
 
 
 class NSGA3(PymooDriver):
-    """NSGA-III (Deb and Jain 2014)."""
+    """NSGA-III (Deb and Jain 2014).
+
+    A generation has at least as many trials as there are directions, of which each axis has one.
+    """
+
+    def generation_size(self, spec: SweepSpec) -> int:
+        return max(spec.population, direction_count(len(spec.objectives), spec.population))
 
     def algorithm(self, **options: Any) -> Algorithm:
         return nsga3.NSGA3(self.directions(self.size), pop_size=self.size, **options)

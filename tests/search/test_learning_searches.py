@@ -134,19 +134,20 @@ def test_it_begins_with_an_even_spread(search: str) -> None:
 
 
 def test_a_sweep_prints_nothing_of_its_librarys() -> None:
-    """Neither logs, nor hints, nor warnings, in a process of its own."""
+    """Neither logs, nor hints, nor warnings, in a process of its own; however few a generation."""
     program = """
 import sys
+from itertools import product
 from paretoib.records import TrialRecord
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
 
 metrics = dict.fromkeys(("rate_lower_bits", "rate_se_bits"))
 metrics |= dict.fromkeys(("relevance_bits", "relevance_se_bits", "cross_entropy_bits"), 0.0)
-metrics |= {"examples": 9, "ceiling_bits": 2.0}
-for search in sys.argv[1:]:
-    document = {"method": "vib", "search": search, "trials": 4, "population": 2}
-    of = driver(SweepSpec.from_document(document))
+metrics |= {"examples": 9, "ceiling_bits": 2.0, "accuracy": 0.5}
+for search, more in product(sys.argv[1:], ([], ["error", "cost"])):
+    document = {"method": "vib", "search": search, "trials": 10, "population": 2}
+    of = driver(SweepSpec.from_document(document | {"objectives": ["rate", "lost", *more]}))
     while not of.done:
         for trial in of.ask(9):
             bits = {"rate_bits": 1 / trial.get("beta"), "lost_bits": trial.get("beta")}
