@@ -64,7 +64,7 @@ def named_sweep(sweep: Reference, library: Reading) -> Row:
 
 def sweep_by_id(sweep: SweepId, library: Reading) -> Row:
     """The sweep with the id that a path has; `NotFoundError` where there is none."""
-    return library.row(sweep)
+    return library.by_id(sweep)
 
 
 Named = Annotated[Row, Depends(named_sweep)]
@@ -77,7 +77,8 @@ def send(
     """What was rendered; 304 where the client has the very same."""
     headers = {"ETag": rendered.etag, "Vary": "Accept", **(headers or {})}
     asked = request.headers.get("if-none-match", "")
-    if asked and rendered.etag in [tag.strip().removeprefix("W/") for tag in asked.split(",")]:
+    known = {tag.strip().removeprefix("W/") for tag in asked.split(",")}
+    if known & {rendered.etag, "*"}:
         return Response(status_code=304, headers=headers)
     return Response(rendered.content, media_type=rendered.media_type, headers=headers)
 

@@ -68,6 +68,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # It takes a while, for which whoever asks first would keep all others waiting.
+    await to_thread.run_sync(app.openapi)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_keep_true, app.state.runner)
         yield

@@ -70,7 +70,7 @@ async def events(
         while True:
             began, took = time.monotonic(), 0.0
             try:
-                row = await to_thread.run_sync(library.row, row.sweep.id)
+                row = await to_thread.run_sync(library.by_id, row.sweep.id)
                 if shown is None or row.version != shown.version:
                     told = await to_thread.run_sync(_told, library, row, last)
                     took = time.monotonic() - began

@@ -107,18 +107,18 @@ class Guard:
         if path in SESSION and not reading:
             return ""
         token = self._token(request)
-        needed = "read" if reading else "write"
-        if needed not in token.scopes:
-            found = "+".join(token.scopes)
-            raise ProblemError(
-                403, "scope", f"the token should have scope {needed}; `{token.name}` has {found}"
-            )
         if wait := self._rate.wait(token.name):
             raise ProblemError(
                 429,
                 "too-many-requests",
                 f"a token has {self._settings.requests_per_minute} requests a minute",
                 {"Retry-After": str(math.ceil(wait))},
+            )
+        needed = "read" if reading else "write"
+        if needed not in token.scopes:
+            found = "+".join(token.scopes)
+            raise ProblemError(
+                403, "scope", f"the token should have scope {needed}; `{token.name}` has {found}"
             )
         return token.name
 

@@ -38,12 +38,14 @@ class Readiness(BaseModel):
     ray: State
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Whether the process is there", responses=documented(400))
 async def healthz() -> Health:
     """Needs no token and asks nobody."""
     return Health()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     response_model=Readiness,

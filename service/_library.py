@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
@@ -109,9 +110,15 @@ class Library:
 
     def row(self, reference: str) -> Row:
         """The sweep with this id, name (of several: the latest), or unique id prefix."""
-        if not _ID.fullmatch(reference):
-            reference = pick(reference, [row.sweep for row in self.rows()]).id
-        return self._row.get((reference, *self._now()), lambda: self.store.row(reference))
+        if _ID.fullmatch(reference):
+            # A name may look like an id.
+            with suppress(NotFoundError):
+                return self.by_id(reference)
+        return self.by_id(pick(reference, [row.sweep for row in self.rows()]).id)
+
+    def by_id(self, sweep_id: str) -> Row:
+        """The sweep with this id."""
+        return self._row.get((sweep_id, *self._now()), lambda: self.store.row(sweep_id))
 
     def snapshot(self, row: Row) -> Snapshot:
         """The sweep's ended trials."""

@@ -54,9 +54,10 @@ class Metrics:
             self._streams.set(self.streams)
 
     def request(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count one; requests that no route took are one row, as anything may be asked for."""
-        route = getattr(scope.get("route"), "path", "unmatched")
-        method = scope["method"] if route != "unmatched" else "any"
+        """Count one; of what no route takes neither path nor method is told: it may be anything."""
+        taken = scope.get("route")
+        route = getattr(taken, "path", "unmatched")
+        method = scope["method"] if scope["method"] in getattr(taken, "methods", ()) else "any"
         self._requests.labels(method, route, str(status or 499)).inc()
         self._seconds.labels(method, route).observe(seconds)
 

@@ -72,6 +72,18 @@ def test_a_sweep_is_found_by_id_prefix_and_name(client: httpx.Client, filled: An
     assert found == {info.id}
 
 
+def test_a_name_that_looks_like_an_id_is_found(
+    fresh_store: Path, make_sweep: Callable[..., SweepInfo], serve: Callable[..., Any]
+) -> None:
+    """To look at; what changes a sweep takes its id alone."""
+    name = "f" * 32
+    made = make_sweep(fresh_store, 0, name=name).id
+    with serve(fresh_store) as served, served.client() as client:
+        assert client.get(f"/sweeps/{name}").json()["id"] == made
+        assert names(client, sweep=name) == [name]
+        assert client.delete(f"/sweeps/{name}").status_code == 404
+
+
 def test_trials_come_in_the_order_in_which_they_ended(client: httpx.Client, filled: Any) -> None:
     """In pages of the library's records, without their histories; each for itself with it."""
     path = f"/sweeps/{filled.sweeps['a grid of β'].id}/trials"
@@ -127,6 +139,7 @@ def test_what_has_not_changed_is_not_sent_again(client: httpx.Client) -> None:
     assert other.status_code == 200
     assert other.headers["etag"] != tag
     assert client.get(path, headers={"If-None-Match": '"stale"'}).content == first.content
+    assert client.get(path, headers={"If-None-Match": "*"}).status_code == 304
     assert first.headers["cache-control"] == "private, no-cache"
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from service import ServiceSettings, create_app
 
-OPEN = {("GET", "/healthz"), ("GET", "/readyz")}
+OPEN = {(method, path) for method in ("GET", "HEAD") for path in ("/healthz", "/readyz")}
 SESSION = {("POST", "/login"), ("POST", "/logout")}
 """One takes a token itself, in its body; the other forgets one, and says nothing."""
 
@@ -181,6 +181,9 @@ def test_a_token_has_so_many_requests_a_minute(
         assert client.get("/healthz").status_code == 200
         with served.client("reader") as other:
             assert other.get("/methods").status_code == 200
+            # What its scope does not reach counts as well.
+            codes = [other.post("/sweeps", json={}).status_code for _ in range(6)]
+            assert codes == [403] * 4 + [429] * 2
 
 
 def test_without_tokens_it_answers_this_machine_alone(
