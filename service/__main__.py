@@ -14,7 +14,8 @@ def main() -> int:
     match sys.argv[1:]:
         case []:
             return _serve()
-        case ["token", name, *scopes] if len(scopes) < 2:
+        # A name that looks like an option is a question for help.
+        case ["token", name, *scopes] if len(scopes) < 2 and not name.startswith("-"):
             return _token(name, scopes[0] if scopes else "read+write")
     print(_USAGE, file=sys.stderr)
     return 2

@@ -98,6 +98,18 @@ def test_no_token_is_made_that_the_settings_would_refuse(
     assert err.endswith(f"found {words[0]}:{words[1] if len(words) > 1 else 'read+write'}\n")
 
 
+@pytest.mark.parametrize("words", [("--help",), ("-h",), ("--scopes", "read")])
+def test_an_option_is_no_name(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No token is made of it; it is said what to write."""
+    monkeypatch.setattr(sys, "argv", ["service", "token", *words])
+    assert main() == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("usage: python -m service | python -m service token NAME")
+
+
 def test_a_token_that_is_made_can_be_used(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
