@@ -68,15 +68,16 @@ def test_a_trial_that_raises_costs_its_pack_nothing(accidents: dict[str, Any]) -
 
 def test_a_pack_that_no_worker_can_begin_ends_the_sweep(tmp_path: Path) -> None:
     """After some attempts, with the true reason; its trials are left to a resume."""
-    accidents = accidents_of(tmp_path, 2, 5)
+    accidents = accidents_of(tmp_path, 5, 6)
     # As many again once the other pack, which some worker could begin, is done.
     assert 4 <= len(accidents["notes"]["attempts-5"]) <= 8
     said = accidents["error"]
-    assert said.startswith("workers should be able to begin; 4 in a row could not: unknown model:")
-    assert said.endswith("found `mlp`")
+    assert said.startswith("workers should be able to begin; 4 in a row could not: ")
+    assert "mlp" in said
     front = accidents["front"]
     assert front["sweep"]["status"] == "failed"
-    assert (betas_of(front, 2), front["failed"]) == ({0.1, 0.01}, [])
+    assert [point["params"]["weighting.beta"] for point in front["points"]] == [0.1, 0.01]
+    assert front["failed"] == []
 
 
 def test_every_worker_keeps_to_its_core(accidents: dict[str, Any]) -> None:

@@ -3,8 +3,8 @@
 Of the trials of 1 epoch the one with the lower β kills its worker every time; those of 2 epochs do
 the first time; of those of 3 epochs, which share a pack, the one with the lower β raises; of those
 of 4 epochs it hangs. Those of 5 epochs come to workers on which their model is not installed.
-`train_pack` here is pickled by value into Ray's workers, so that the accidents happen where they
-would.
+Those of 6 epochs have none. `train_pack` here is pickled by value into Ray's workers, so that the
+accidents happen where they would.
 """
 
 import json
