@@ -117,10 +117,10 @@ def _join(address: str) -> None:
 
 def _check_answers(address: str) -> None:
     """Refuse at once a cluster that is down: Ray would try for minutes."""
-    place = urlsplit(address if "//" in address else f"//{address}")
+    parts = urlsplit(address if "//" in address else f"//{address}")
     try:
-        if place.hostname and place.port:
-            socket.create_connection((place.hostname, place.port), timeout=10).close()
+        if parts.hostname and parts.port:
+            socket.create_connection((parts.hostname, parts.port), timeout=10).close()
     except (OSError, ValueError) as error:
         raise _cannot_join(address, error) from error
 

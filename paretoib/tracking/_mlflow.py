@@ -25,7 +25,7 @@ from paretoib.tracking import _layout as layout
 from paretoib.tracking import _presence as presence
 from paretoib.tracking._find import check_same_ruler, one_writer, taken_over
 from paretoib.tracking._mlflow_reading import MLflowReader, info_of, plainly
-from paretoib.tracking._progress import Progress
+from paretoib.tracking._steps import Steps
 from paretoib.tracking._store import (
     artifact_root,
     is_server,
@@ -53,7 +53,7 @@ class _Writing:
 
     experiment_id: str
     spec: dict[str, Any]
-    progress: Progress
+    steps: Steps
     next_order: int
 
 
@@ -115,11 +115,11 @@ class MLflowTracker(MLflowReader):
         # Put back when all trials are wholly there: after a failure the sweep is taken up anew.
         sweep = self._writing.pop(sweep_id, None) or self._take_up(sweep_id)
         for one in ended:
-            if one.record.trial not in sweep.progress:
+            if one.record.trial not in sweep.steps:
                 self._add_run(sweep_id, sweep, one.record)
-                sweep.progress.add(one.record.trial, one.record.status)
+                sweep.steps.add(one.record.trial, one.record.status)
                 sweep.next_order += 1
-        self._log(sweep_id, metrics=list(sweep.progress.points(ended)))
+        self._log(sweep_id, metrics=list(sweep.steps.points(ended)))
         self._writing[sweep_id] = sweep
 
     @plainly
@@ -192,7 +192,7 @@ class MLflowTracker(MLflowReader):
         return _Writing(
             experiment_id=experiment_id,
             spec=layout.spec_of(run.data.tags),
-            progress=Progress((outline for _, outline in ended), run.data.metrics),
+            steps=Steps((outline for _, outline in ended), run.data.metrics),
             next_order=ended[-1][0] + 1 if ended else 0,
         )
 

@@ -8,7 +8,7 @@ _KINDS = {"finished": "finished", "stopped": "stopped"}
 _COUNTS = [f"trials_{kind}" for kind in ("finished", "stopped", "failed")]
 
 
-class Progress:
+class Steps:
     """A sweep's ended trials in their order, by key, and how many of them are drawn."""
 
     def __init__(self, ended: Iterable[tuple[str, str]], metrics: Mapping[str, float]) -> None:
