@@ -19,7 +19,8 @@ Server = Annotated[
         "empty: this machine.",
     ),
 ]
-Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help="Id, unique prefix of one, or name.")]
+NAMING = "Id, unique prefix of one, or name (of several the newest)."
+Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help=NAMING)]
 AsJSON = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, no more.")]
 
 
@@ -79,6 +80,17 @@ def at(server: str | None) -> Place:
     from paretoib.cli._local import Local
 
     return Local()
+
+
+def sought(place: Place, reference: str) -> "SweepInfo":
+    """The sweep that is meant; on stderr a note, where it is the newest of several of a name."""
+    info = place.find(reference)
+    if reference == info.name:
+        same = sum(sweep.name == reference for sweep in place.sweeps())
+        if same > 1:
+            took = f"took the newest, {info.id[:8]}"
+            typer.echo(f"`{reference}` names {same} sweeps: {took}", err=True)
+    return info
 
 
 def command(words: str, server: str | None) -> str:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paretoib.cli import _render, _tables
-from paretoib.cli._place import AsJSON, Server, Sweep, at
+from paretoib.cli._place import NAMING, AsJSON, Server, Sweep, at, sought
 from paretoib.errors import ParetoIBError, StoreError
 
 if TYPE_CHECKING:
     from paretoib.records import Front, SweepInfo
 
-Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP...", help="Ids, prefixes, names.")]
+Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP...", help=NAMING)]
 Page = Annotated[Path | None, typer.Option("--html", help="Also write the interactive page here.")]
 Image = Annotated[Path | None, typer.Option("--png", help="Also write the picture here.")]
 Plane = Annotated[
@@ -51,7 +51,7 @@ def front(
 def compare(
     sweeps: Sweeps,
     against: Annotated[
-        list[str], typer.Option(metavar="SWEEP...", help="The other side's sweeps.")
+        list[str], typer.Option(metavar="SWEEP...", help="The other side's sweeps, likewise.")
     ],
     as_json: AsJSON = False,
     html: Page = None,
@@ -83,7 +83,7 @@ def list_(as_json: AsJSON = False, server: Server = None) -> None:
 def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
     """Show a sweep's specification and how it stands."""
     place = at(server)
-    info = place.find(sweep)
+    info = sought(place, sweep)
     _render.sweep(place.progress(info), place.address(info), as_json)
 
 
@@ -129,7 +129,7 @@ def _fronts(references: Sequence[str], server: str | None) -> "list[Front]":
     place = at(server)
     found: dict[str, SweepInfo] = {}
     for reference in references:
-        info = place.find(reference)
+        info = sought(place, reference)
         if info.id in found:
             raise ParetoIBError(f"a sweep should be named once; found `{info.name}` twice")
         found[info.id] = info

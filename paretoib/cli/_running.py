@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paretoib.cli import _render, _tables
-from paretoib.cli._place import AsJSON, Place, Server, Sweep, at, command
+from paretoib.cli._place import AsJSON, Place, Server, Sweep, at, command, sought
 
 if TYPE_CHECKING:
     from paretoib.records import Front, SweepInfo
@@ -21,13 +21,13 @@ POLL = 0.5  # seconds
 def watch(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
     """Watch a sweep that another process or a service runs, then show its front."""
     place = at(server)
-    return shown(place, partial(place.watch, place.find(sweep)), as_json, server)
+    return shown(place, partial(place.watch, sought(place, sweep)), as_json, server)
 
 
 def resume(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
     """Go on with a sweep that was interrupted; what it has is not run again."""
     place = at(server)
-    return shown(place, partial(place.resume, place.find(sweep)), as_json, server)
+    return shown(place, partial(place.resume, sought(place, sweep)), as_json, server)
 
 
 def cancel(
@@ -39,7 +39,7 @@ def cancel(
 ) -> int:
     """End a running sweep, wherever it runs; what it has is kept, and `resume` goes on with it."""
     place = at(server)
-    info = place.find(sweep)
+    info = sought(place, sweep)
     if info.status != "running":
         _render.say(f"{info.name} does not run: it is {info.status}")
         return 0
@@ -82,7 +82,7 @@ def shown(
         typer.echo(front.to_json(indent=2))
     else:
         _tables.front(front)
-        _say_where(front.sweep, place, server)
+        _say_where(front, place, server)
     status, ended = front.sweep.status, len(front.points) + len(front.failed)
     trials = front.sweep.spec["trials"]
     if status == "interrupted":
@@ -107,9 +107,13 @@ def _left(info: "SweepInfo", server: str | None) -> str:
     )
 
 
-def _say_where(swept: "SweepInfo", place: Place, server: str | None) -> None:
+def _say_where(front: "Front", place: Place, server: str | None) -> None:
+    swept = front.sweep
     name = swept.id[:8]
     _render.say(f"\nlook:     {place.address(swept)}")
+    if not front.points:
+        _render.say(f"sweep:    {command(f'show {name}', server)}")
+        return
     _render.say(f"again:    {command(f'front {name}', server)}")
     others = [s for s in place.sweeps() if _comparable(s, swept)]
     if others:

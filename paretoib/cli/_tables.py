@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from paretoib.records import Comparison, Front, Point
+    from paretoib.records import Comparison, ComparisonSide, Front, Point
 
 Columns = dict[str, list[str]]
 
@@ -18,7 +18,8 @@ def front(front: "Front") -> None:
     """A front as a table: the points on it, then how many are not."""
     swept = front.sweep
     say = console()
-    say.print(f"{swept.name}: {swept.method} on {swept.dataset}, {swept.status}", style="bold")
+    head = f"{swept.name} ({swept.id[:8]}): {swept.method} on {swept.dataset}, {swept.status}"
+    say.print(head, style="bold")
     if any(p.on_front for p in front.points):
         _points(front, say)
     elif front.points:
@@ -57,12 +58,18 @@ def comparison(comparison: "Comparison") -> None:
         ("trials", str(cost.left.trials), str(cost.right.trials), ""),
         ("training, s", f"{cost.left.seconds:.1f}", f"{cost.right.seconds:.1f}", ""),
     ]
-    sides = table("", left.label, right.label, "better")
+    sides = table("", _headed(left), _headed(right), "better")
     for row in cells:
         sides.add_row(*row)
     say = console()
     say.print(sides)
     say.print(comparison.verdict)
+
+
+def _headed(side: "ComparisonSide") -> str:
+    """What a side is called, over the id of its sweep or how many it has."""
+    which = side.sweeps[0].id[:8] if len(side.sweeps) == 1 else f"{len(side.sweeps)} sweeps"
+    return side.label if which in side.label else f"{side.label}\n{which}"
 
 
 def table(*names: str) -> "Table":

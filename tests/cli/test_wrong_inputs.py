@@ -189,14 +189,20 @@ def test_a_comparison_needs_two_sides(swept: Swept, run: Run) -> None:
 def test_a_trial_that_cannot_be_trained_is_no_fault_of_the_command(
     run: Run, tmp_path: Path
 ) -> None:
-    """It is recorded as failed with its reason; without any usable trial the exit code is 1."""
-    bf16 = ("--set", "precision=bf16", "--name", "failed", "--json")
-    ended = run(tmp_path, "train", "--method", "vib", *bf16, PARETOIB_DEVICE="cpu")
+    """It is recorded with its reason; without any usable trial the exit code is 1."""
+    wild = ("--set", "optimiser=sgd", "--set", "learning_rate=10", "--set", "beta=1000")
+    small = ("--set", "hidden=[8]", "--epochs", "2", "--name", "wild", "--json")
+    ended = run(tmp_path, "train", "--method", "vib", *wild, *small)
     assert ended.code == 1
-    assert ended.document["status"] == "failed"
-    assert "bf16 needs a CUDA device" in ended.document["reason"]
-    assert run(tmp_path, "front", "failed").code == 0
-    assert "bf16 needs a CUDA device" in run(tmp_path, "front", "failed").out
+    assert ended.document["status"] == "diverged"
+    assert "loss not finite" in ended.document["reason"]
+    assert run(tmp_path, "front", "wild").code == 0
+    assert "loss not finite" in run(tmp_path, "front", "wild").out
+    # Such a sweep has no front to look at or compare.
+    hints = run(tmp_path, "watch", "wild").err
+    assert "paretoib show" in hints
+    assert "paretoib front" not in hints
+    assert "paretoib compare" not in hints
 
 
 def test_a_traceback_is_shown_on_request_alone(run: Run, tmp_path: Path) -> None:
