@@ -144,7 +144,13 @@ const DARK = { "#30343B": "#dfe3e8", "#E6E8EB": "#2c3239", "#0072B2": "#56a8dd",
 
 async function draw(place) {
   const answer = await fetch(place.dataset.figure);
-  if (!answer.ok) return null;
+  if (!answer.ok) {
+    // Said where there is no picture yet; a former one stays. A proxy's answer has no words of ours.
+    const problem = await answer.json().catch(() => ({}));
+    const empty = $(".empty", place);
+    if (empty) empty.textContent = problem.detail ?? `no picture: HTTP ${answer.status}`;
+    return null;
+  }
   let text = await answer.text();
   if (matchMedia("(prefers-color-scheme: dark)").matches) {
     for (const [light, dark] of Object.entries(DARK)) text = text.replaceAll(light, dark);

@@ -1,6 +1,8 @@
 """What a person sees and does, in a real browser."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,31 @@ def test_sweeps_are_chosen_from_the_list_and_compared(filled: Any, visit: Any) -
     assert all(point["trial"][:12] in text for point in gaps)
     assert page.locator(".legendtext", has_text="vib, hull").count() == 1
     assert person.wrong == []
+
+
+def test_sweeps_of_one_name_are_told_apart_in_the_list(filled: Any, visit: Any) -> None:
+    """By the beginning of their ids, which every command takes."""
+    person = visit(filled.served.address)
+    person.sign_in(filled.served.secret)
+    for info in filled.sweeps.values():
+        row = person.page.locator("tr", has_text=info.name)
+        assert info.id[:8] in row.inner_text()
+
+
+def test_what_keeps_a_front_from_being_drawn_is_told(
+    fresh_store: Path, make_sweep: Any, serve: Any, visit: Any
+) -> None:
+    """In the place of the picture: trials have ended, but one is not to be read."""
+    sweep = make_sweep(fresh_store, 3).id
+    with closing(sqlite3.connect(fresh_store / "mlflow.db")) as database, database:
+        database.execute("UPDATE tags SET value = '{}' WHERE key = 'mlflow.paretoib.record'")
+    with serve(fresh_store) as served, served.client() as client:
+        told = client.get(f"/sweeps/{sweep}/front").json()["detail"]
+        person = visit(served.address)
+        person.sign_in(served.secret)
+        person.page.goto(f"/sweeps/{sweep}")
+        person.page.wait_for_selector(f"#plot >> text={told[:30]}")
+        assert "No trial has ended yet." not in person.page.inner_text("main")
 
 
 def test_a_name_is_text_whatever_it_says(
