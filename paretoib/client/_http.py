@@ -14,8 +14,8 @@ from paretoib.settings import is_loopback, settings
 
 PROBLEM = "application/problem+json"
 _AGAIN = 5.0  # seconds to wait where nobody says how many
-# The service itself waits for Ray for half a minute.
-_TIMEOUT = httpx.Timeout(60, connect=10)
+# The service itself waits for its turn with Ray, and then for Ray, half a minute each.
+_TIMEOUT = httpx.Timeout(90, connect=10)
 # It says something every quarter of a minute, at least that it is there.
 _STREAM_TIMEOUT = httpx.Timeout(45, connect=10)
 

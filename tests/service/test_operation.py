@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import anyio
 import httpx
 import pytest
+
+from service import ServiceSettings, create_app
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
@@ -25,3 +28,15 @@ def test_no_client_makes_rows_of_the_metrics(client: httpx.Client) -> None:
     assert 'method="any",route="unmatched",status="404"' in counted
     assert "BREW" not in counted
     assert "tea" not in counted
+
+
+def test_the_contract_is_made_before_the_first_request() -> None:
+    """Whoever asks for it first keeps nobody waiting."""
+    app = create_app(ServiceSettings(auth=False))
+
+    async def is_made() -> bool:
+        # While the turn is taken no store is opened.
+        async with app.state.runner.turn, app.router.lifespan_context(app):
+            return app.openapi_schema is not None
+
+    assert anyio.run(is_made)
