@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 from jobs._interrupts import interrupts_held
@@ -46,7 +46,7 @@ class Run:
         self._hypervolume = 0.0
         # What limits go by: as a search, they see the validation split alone.
         self._validated = GrowingFront(ruler.reference)
-        self._progress: list[float] = []
+        self._grown: list[float] = []  # its hypervolumes
         self._ended: str | None = None
         self._started = self._written = time.monotonic()
         self._writing = 0.0
@@ -60,7 +60,8 @@ class Run:
                 self.driver.tell(record.model_copy(update={"test": None}))
         except BaseException:
             # What the store has stays as it is, for the next to take up.
-            self.store.close(self.info.id, "interrupted", None, ())
+            with self._interrupts_hurry():
+                self.store.close(self.info.id, "interrupted", None, ())
             raise
 
     def add(self, records: Sequence[TrialRecord]) -> None:
@@ -111,19 +112,22 @@ class Run:
             # After the last trial a request has interrupted nothing.
             self.status = "interrupted" if self.cancelled and not self.whole else self._outcome()
         finally:
-            # Closing takes a moment; a further Ctrl-C must not cost the front, and only ends the
-            # wait for a store that is away. Of a sweep that another process has taken over, the
-            # store refuses it.
-            with interrupts_held(partial(self.store.hurry, self.info.id)):
+            # Closing takes a moment; a further Ctrl-C must not cost the front. Of a sweep that
+            # another process has taken over, the store refuses it.
+            with self._interrupts_hurry():
                 self._close()
                 self._report()
+
+    def _interrupts_hurry(self) -> AbstractContextManager[object]:
+        """Within it Ctrl-C ends nothing but the wait for a store that is away."""
+        return interrupts_held(partial(self.store.hurry, self.info.id))
 
     def _remember(self, ended: Ended) -> None:
         record = ended.record.model_copy(update={"history": {}})
         self.records.append(record)
         self._hypervolume = ended.hypervolume
         seen = record.model_copy(update={"test": record.validation})
-        self._progress.append(self._validated.add(seen))
+        self._grown.append(self._validated.add(seen))
 
     def _end(self, refused: Exception | None) -> None:
         self.cancelled, self._refused = True, refused
@@ -138,7 +142,7 @@ class Run:
             if spent > budget.device_seconds:
                 return f"its trials have trained {budget.device_seconds:g} s"
         if plateau is not None and len(self.records) > plateau.trials:
-            before, now = self._progress[-1 - plateau.trials], self._progress[-1]
+            before, now = self._grown[-1 - plateau.trials], self._grown[-1]
             # From nothing it has yet to grow.
             if 0 < now <= before * (1 + plateau.percent / 100):
                 return (

@@ -35,9 +35,10 @@ def run_sweep(
     """Run a sweep to its end and return its front; `front.sweep.status` says how it ended.
 
     `sweep_id` names a sweep that the store has already; the trials that it has are not run again.
-    An interrupt (Ctrl-C) ends the sweep as `interrupted`, with everything that had finished kept;
-    before the sweep has been written it is raised as the `KeyboardInterrupt` that it is.
-    Raises `DataError`, `StoreError`, `SpecError`, `ClusterError`, each before a sweep is made.
+    An interrupt (Ctrl-C, SIGTERM) ends the sweep as `interrupted`, with everything that had
+    finished kept; before the sweep has been written it is raised as the `KeyboardInterrupt` that it
+    is. Raises `DataError`, `StoreError`, `SpecError`, `ClusterError`, each before a sweep is made,
+    and `ClusterError` too where no worker can begin a pack.
     """
     from jobs._cluster import load_ray, ray_instance
 
