@@ -120,7 +120,9 @@ def _methods() -> dict[str, dict[str, Any]]:
     return {
         name: {
             **method.described,
-            "fields": _fields(OBJECTIVES[method.objective], WEIGHTINGS[method.weighting]),
+            "fields": method.own_defaults(
+                _fields(OBJECTIVES[method.objective], WEIGHTINGS[method.weighting])
+            ),
         }
         for name, method in METHODS.items()
     }

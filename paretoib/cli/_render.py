@@ -10,7 +10,7 @@ from paretoib.cli._tables import console, field_value, number, table
 
 if TYPE_CHECKING:
     from paretoib.records import Metrics, Progress, SweepInfo, TrialRecord
-    from paretoib.specs import SweepSpec
+    from paretoib.specs import Choices, Range, SweepSpec
 
 
 def record(record: "TrialRecord") -> None:
@@ -84,20 +84,49 @@ def spec(spec: "SweepSpec", as_json: bool) -> None:
     typer.echo(spec.to_json() if as_json else spec.to_yaml().rstrip())
 
 
-def catalogue(rows: Mapping[str, Mapping[str, Any]]) -> None:
-    """A registry's rows with their fields."""
-    from rich.table import Table
-
-    out = console()
+def catalogue(rows: Mapping[str, Mapping[str, Any]], *, fields: bool) -> None:
+    """A registry's rows, with their fields if asked for."""
     for name, row in rows.items():
         source = f" ({row['paper']})" if row["paper"] else ""
-        out.print(f"{name}: {row['summary']}{source}", style="bold")
-        fields = Table.grid(padding=(0, 2))
-        for field, described in row["fields"].items():
-            default = field_value(described["default"])
-            fields.add_row(f"  {field}", default, described["description"])
-        if row["fields"]:
-            out.print(fields, style="dim")
+        console().print(f"{name}: {row['summary']}{source}", style="bold" if fields else None)
+        if fields:
+            _fields({n: (f["default"], f["description"]) for n, f in row["fields"].items()})
+
+
+def method(spec: "SweepSpec") -> None:
+    """What a method's sweep is by default, with every field that `--set` takes."""
+    out = console()
+    seeds = ", ".join(map(str, spec.seeds))
+    out.print(f"search {spec.search}: {spec.trials} trials, over seeds {seeds}")
+    for name, values in spec.varied.items():
+        out.print(f"varies {name}: {_varied(values)}")
+    for kind in ("objective", "weighting", "training", "model", "data"):
+        section = getattr(spec, kind)
+        out.print(f"{kind} {getattr(section, 'name', '')}".rstrip(), style="bold")
+        described = type(section).model_fields
+        _fields(
+            {
+                n: (getattr(section, n), f.description or "")
+                for n, f in described.items()
+                if n != "name"
+            }
+        )
+
+
+def _varied(values: "Range | Choices") -> str:
+    if isinstance(values, tuple):
+        return ", ".join(map(field_value, values))
+    return f"{values.low:g} to {values.high:g} ({values.scale})"
+
+
+def _fields(fields: Mapping[str, tuple[Any, str]]) -> None:
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    for name, (default, description) in fields.items():
+        grid.add_row(f"  {name}", field_value(default), description)
+    if fields:
+        console().print(grid)
 
 
 def say(line: str) -> None:

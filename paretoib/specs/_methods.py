@@ -43,6 +43,15 @@ class Method:
             "search": self.search,
         }
 
+    def own_defaults(self, fields: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        """A catalogue's fields of its objective and weighting, with the defaults that it sets."""
+        own = {
+            field.partition(".")[2]: value
+            for field, value in self.settings.items()
+            if field.startswith(("objective.", "weighting."))
+        }
+        return {n: {**row, "default": own.get(n, row["default"])} for n, row in fields.items()}
+
 
 def _scalarised(name: str) -> Method:
     entry = OBJECTIVES[name]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 Swept = tuple[Any, Any, Any]  # the store, and how its sweeps `linear` and `adaptive` ended
@@ -187,19 +186,6 @@ def test_flags_go_over_the_config(run: Run, tmp_path: Path) -> None:
     assert document["training"]["epochs"] == 3
     assert document["training"]["learning_rate"] == 0.01
     assert document["name"] == "mine"
-
-
-@pytest.mark.parametrize("command", ["methods", "datasets", "models"])
-def test_catalogues_name_every_entry_with_its_fields(
-    run: Run, tmp_path: Path, command: str
-) -> None:
-    """In words and as JSON."""
-    document = run(tmp_path, command, "--json").document
-    shown = run(tmp_path, command).out
-    assert document["schema"] == 1
-    for name, row in document[command].items():
-        assert f"{name}: " in shown
-        assert all(f"  {field} " in shown for field in row["fields"])
 
 
 def test_help_and_version_answer(run: Run, tmp_path: Path) -> None:
