@@ -30,6 +30,20 @@ def test_a_sweeps_writer_hears_that_it_is_to_end(reopen: Open) -> None:
     assert not again.beat(sweep.id)
 
 
+def test_a_store_that_answers_gets_all_from_a_writer_in_a_hurry(reopen: Open) -> None:
+    """Its trials and its end, as ever."""
+    tracker = reopen()
+    sweep = tracker.create(spec())
+    tracker.begin(sweep.id, RULER)
+    tracker.hurry(sweep.id)
+    tracker.add(sweep.id, ended(record(0.1)))
+    tracker.flush(sweep.id)
+    tracker.close(sweep.id, "finished", None, [])
+    again = reopen()
+    assert len(again.records(sweep.id)) == 1
+    assert again.find(sweep.id).status == "finished"
+
+
 def test_a_writer_that_gives_no_sign_of_life_is_gone(
     reopen: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

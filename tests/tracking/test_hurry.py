@@ -37,18 +37,3 @@ def test_a_store_that_is_away_is_waited_for_no_longer(
         journal.close(sweep.id, "finished", None, [])
     assert time.monotonic() - began < 10
     assert len(JournalTracker(store, tmp_path).records(sweep.id)) == 1
-
-
-def test_a_store_that_answers_gets_all_the_same(
-    tmp_path: Path, spec: SweepSpec, record: Callable[..., TrialRecord]
-) -> None:
-    """Its trials and its end, however impatient someone is."""
-    store = Moody()
-    journal = JournalTracker(store, tmp_path, patience=60)
-    sweep = journal.create(spec)
-    journal.begin(sweep.id, RULER)
-    journal.hurry(sweep.id)
-    journal.add(sweep.id, [Ended(record(0), 1.0)])
-    journal.close(sweep.id, "finished", None, [])
-    assert len(store.records(sweep.id)) == 1
-    assert store.find(sweep.id).status == "finished"
