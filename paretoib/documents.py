@@ -32,7 +32,8 @@ class Document(BaseModel):
             if not _has_switch(value):
                 continue
             field = cls.model_fields.get(name)
-            if field and not _takes_switch(field.annotation):
+            kind = field.annotation if field else None
+            if _has(kind, int, float) and not _has(kind, bool, Any):
                 found = {"field": name, "found": shown(value)}
                 raise PydanticCustomError(
                     _SWITCH, "should not be true or false; found {found}", found
@@ -135,6 +136,8 @@ def rule(error: ValidationError) -> str:
     text = _SURPLUS.sub("", _SUBJECT.sub("", first["msg"]))
     if kind == "missing":
         text = "should be given"
+    if kind in ("dict_type", "model_type"):
+        text = "should be a mapping"
     if kind == "tuple_type":
         scalar = isinstance(value, int | float | str)
         text = f"should be a list such as [{shown(value)}]" if scalar else "should be a list"
@@ -179,8 +182,9 @@ def _fields(model: Any, place: Iterable[int | str]) -> list[str]:
     return [f.alias or name for name, f in getattr(model, "model_fields", {}).items()]
 
 
-def _takes_switch(kind: Any) -> bool:
-    return kind in (bool, Any) or any(map(_takes_switch, get_args(kind)))
+def _has(kind: Any, *kinds: Any) -> bool:
+    """Whether a type is one of these, or made of one."""
+    return kind in kinds or any(_has(part, *kinds) for part in get_args(kind))
 
 
 def _has_switch(value: Any) -> bool:

@@ -156,7 +156,7 @@ def test_a_sections_name_exchanges_the_section() -> None:
         ({}, {"seed": 3}, {}, "seed: should be set as seeds of the sweep; found 3"),
         ({}, {"nope": 3}, {}, "unknown field `nope`"),
         ({}, {}, {"nope": "3"}, "unknown field `nope`"),
-        ({"grid": 3}, {}, {"mu": "1,2"}, "grid: should be a valid dictionary; found 3"),
+        ({"grid": 3}, {}, {"mu": "1,2"}, "grid: should be a mapping; found 3"),
         ({"grid": {3: [1]}}, {}, {"mu": "1,2"}, "unknown field `3`"),
     ],
 )

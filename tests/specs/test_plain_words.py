@@ -125,6 +125,12 @@ def test_true_is_no_number(document: Any, field: str) -> None:
     assert refusal(document).startswith(f"{field}: should not be true or false; found ")
 
 
+def test_a_section_is_not_switched_on() -> None:
+    """It is a mapping, if an empty one."""
+    for section in ("prune", "plateau", "training", "budget"):
+        assert refusal({section: True}) == f"{section}: should be a mapping; found True"
+
+
 def test_switches_stay_switches() -> None:
     """True and false where they are meant, also as an axis."""
     document = {"method": "mib", "weighting": {"name": "mib", "smooth": False}}

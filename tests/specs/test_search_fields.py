@@ -48,7 +48,7 @@ def test_a_search_that_needs_no_seeds_has_one() -> None:
         ({"budget": {"seconds": 0}}, "budget.seconds: should be greater than 0; found 0"),
         ({"budget": {"device_seconds": -1}}, "budget.device_seconds: should be greater than 0"),
         ({"budget": {"trials": 3}}, "budget.trials: unknown field; found value 3"),
-        ({"budget": 3}, "budget: should be a valid dictionary"),
+        ({"budget": 3}, "budget: should be a mapping"),
         ({"prune": {"rungs": []}}, "prune.rungs: should have at least 1 item"),
         ({"prune": {"rungs": [0.5, 0.5]}}, "prune.rungs: should rise; found [0.5, 0.5]"),
         ({"prune": {"rungs": [1]}}, "prune.rungs.0: should be less than 1; found 1"),

@@ -91,7 +91,7 @@ TEXT = "a range should be LOW:HIGH or log:LOW:HIGH, lin:LOW:HIGH or int:LOW:HIGH
         ({"seed": "int:0:9"}, "space.seed: seeds are given as `seeds`, not in `space`"),
         ({"beta": "1:2", "weighting.beta": "1:2"}, "space: should name each field once; found"),
         ({"data.name": ["gaussian"]}, "unknown field `data.name`"),
-        ("beta", "space: should be a valid dictionary; found 'beta'"),
+        ("beta", "space: should be a mapping; found 'beta'"),
     ],
 )
 def test_spaces_that_are_refused(space: Any, message: str) -> None:
