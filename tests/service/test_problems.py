@@ -66,7 +66,7 @@ def test_an_error_says_the_rule_and_what_was_found(
         ({"method": "imb_greedy", "training": {"epochs": 1}}, "at least the 2 layers"),
         ({"method": "vib", "grid": {"nosuch": [1, 2]}}, "unknown field `nosuch`"),
         ({"method": "vib", "grid": {"beta": "high:low"}}, "a range should be"),
-        ({"method": "vib", "name": "a\nb"}, "name: should match pattern"),
+        ({"method": "vib", "name": "a\nb"}, "name: should be of printable characters"),
         ({"method": None}, "unknown method"),
         ({"method": ["vib"]}, "unknown method"),
         ({"seeds": "all"}, "seeds"),
