@@ -14,7 +14,6 @@ import typer
 
 import paretoib
 from paretoib.cli import _catalogue, _read, _running, _serve, _sweep
-from paretoib.documents import rule
 from paretoib.errors import ParetoIBError
 
 app = typer.Typer(
@@ -87,6 +86,8 @@ def _run(arguments: list[str], *, debug: bool) -> int:
 def _misused(error: Any) -> str:
     """What the parser finds wrong; of a value that does not fit its flag the rule and the value."""
     from pydantic import ValidationError
+
+    from paretoib.documents import rule
 
     if isinstance(cause := error.__cause__, ValidationError):
         return f"{error.param.opts[0]}: {rule(cause)}"

@@ -10,7 +10,6 @@ import typer
 
 from paretoib.cli import _render
 from paretoib.cli._settings import pairs, settings
-from paretoib.documents import load_yaml, shown
 from paretoib.errors import SpecError
 
 if TYPE_CHECKING:
@@ -168,6 +167,8 @@ def _document(config: Path | None) -> dict[str, Any]:
     if config is None:
         return {}
     import yaml
+
+    from paretoib.documents import load_yaml, shown
 
     try:
         document = load_yaml(config.read_text(encoding="utf-8"))

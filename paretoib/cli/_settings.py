@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from paretoib.documents import cut
 from paretoib.errors import SpecError
 
 # Fields of a sweep, which no trial has, and the flags that set them.
@@ -51,7 +50,7 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str]:
     for pair in given or ():
         field, equals, value = pair.partition("=")
         if not equals or not field:
-            raise SpecError(f"{option}: should be FIELD=VALUE; found `{cut(pair)}`")
+            raise SpecError(f"{option}: should be FIELD=VALUE; found `{pair}`")
         if field in parsed:
             raise SpecError(f"{option}: `{field}` should be given once; found it twice")
         parsed[field] = value

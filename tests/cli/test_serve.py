@@ -255,8 +255,11 @@ def test_the_parts_know_nothing_of_another_service(monkeypatch: pytest.MonkeyPat
 def test_what_cannot_be_is_said_in_one_line(tmp_path: Path) -> None:
     """A store that is no folder, and a port that was asked for and that another has."""
     (tmp_path / "file").touch()
-    refused = f"error: cannot write {tmp_path}/file/serve.json: File exists\n"
+    rule = "should be a folder, not a file"
+    refused = f"error: setting PARETOIB_STORE: {rule}; found '{tmp_path}/file'\n"
     assert ended(begin(tmp_path / "file")) == (2, "", refused)
+    refused = f"error: cannot write {tmp_path}/file/below/serve.json: Not a directory\n"
+    assert ended(begin(tmp_path / "file" / "below")) == (2, "", refused)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
