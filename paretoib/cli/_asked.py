@@ -38,7 +38,9 @@ def asked(
     search: Annotated[str | None, typer.Option(help="One of `paretoib searches`.")] = None,
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="Trials in all: a multiple of the seeds (of mib 3 by default)."),
+        typer.Option(
+            min=1, help="Trials in all; by grid or adaptive a multiple of the seeds, 3 of mib."
+        ),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Such as 0,1,2. Default: the method's.")] = None,
     epochs: Epochs = None,
