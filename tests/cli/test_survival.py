@@ -195,7 +195,7 @@ def test_trials_that_lag_behind_are_stopped(store: Any, run: Run) -> None:
 
 def test_a_search_that_learns_ends_at_a_plateau(store: Any) -> None:
     """No generation is placed after it, and the reason is told."""
-    search = ("--search", "pymoo-nsga2", "--trials", "16", "--population", "4", "--epochs", "2")
+    search = ("--search", "pymoo-nsga2", "--trials", "16", "--population", "4", "--epochs", "30")
     limit = ("--stop-on-plateau", "100:1")
     ended = store.ended(store.start("sweep", *TINY, *search, *limit))
     assert ended.code == 0
