@@ -47,3 +47,7 @@ class ServiceError(ParetoIBError):
 
 class ServiceAwayError(ServiceError):
     """The service does not answer at the moment; the same request may succeed later."""
+
+
+class ServiceFaultError(ServiceAwayError):
+    """A fault of the service's own, with nothing wrong in what it was asked."""

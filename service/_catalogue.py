@@ -53,7 +53,9 @@ def method_rows() -> Rows:
     return {
         name: {
             **method.described,
-            "fields": fields("objective", method.objective) | fields("weighting", method.weighting),
+            "fields": method.own_defaults(
+                fields("objective", method.objective) | fields("weighting", method.weighting)
+            ),
         }
         for name, method in METHODS.items()
     }

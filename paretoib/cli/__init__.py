@@ -14,7 +14,7 @@ import typer
 
 import paretoib
 from paretoib.cli import _catalogue, _read, _running, _serve, _sweep
-from paretoib.errors import ParetoIBError
+from paretoib.errors import ParetoIBError, ServiceFaultError
 
 app = typer.Typer(
     help="Pareto fronts of information-bottleneck objectives, measured with one ruler.",
@@ -71,6 +71,8 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         # The reader of our output has gone (`| head`): nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except ServiceFaultError as error:
+        return _fail(str(error), 1, debug=debug)
     except ParetoIBError as error:
         return _fail(str(error), 2, debug=debug)
     except typer.Abort:

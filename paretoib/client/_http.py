@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from paretoib.errors import NotFoundError, ServiceAwayError, ServiceError
+from paretoib.errors import NotFoundError, ServiceAwayError, ServiceError, ServiceFaultError
 from paretoib.settings import is_loopback, settings
 
 PROBLEM = "application/problem+json"
@@ -103,7 +103,9 @@ class Http:
         if answer.status_code == 429:
             after = answer.headers.get("retry-after", "")
             raise _LaterError(said, float(after) if after.isdecimal() else _AGAIN)
-        raise (ServiceAwayError if answer.status_code >= 500 else ServiceError)(said)
+        if answer.status_code == 500:
+            raise ServiceFaultError(said)
+        raise (ServiceAwayError if answer.status_code > 500 else ServiceError)(said)
 
     def _foreign(self, answer: httpx.Response) -> ServiceError:
         """The error for an answer that is none of our service's; of a proxy's, it may come back."""

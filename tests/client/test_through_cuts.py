@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from paretoib import cli
 from paretoib.client import Client, _events, _http
 from paretoib.client._events import Event, events, parsed
 from paretoib.client._http import Http
@@ -211,6 +212,20 @@ def test_another_kind_of_server_is_told_from_ours(
         Client(scripted.address).sweeps()
     assert scripted.address in str(refused.value)
     assert len(scripted.asked) == 1
+
+
+def test_a_fault_of_the_services_own_is_none_of_the_callers(
+    server: Callable[..., Scripted], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1, and 2 for what the caller has got wrong."""
+    fault = Answer('{"detail": "its log says more"}', status=500, kind=PROBLEM)
+    refusal = Answer('{"detail": "no such thing"}', status=422, kind=PROBLEM)
+    for answer, code in ((fault, 1), (refusal, 2)):
+        with pytest.raises(SystemExit) as end:
+            cli.main(["list", "--server", server(answer).address])
+        assert end.value.code == code
+        said = json.loads(answer.body)["detail"]
+        assert capfd.readouterr().err == f"error: {said}\n"
 
 
 def test_a_resumed_sweep_is_followed_to_its_end(server: Callable[..., Scripted]) -> None:
