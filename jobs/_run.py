@@ -11,7 +11,7 @@ from paretoib.fronts import GrowingFront
 from paretoib.records import Front, Progress, Status, SweepInfo, TrialRecord
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, Picture, Ruler, Tracker, front_of
+from paretoib.tracking import Ended, File, Ruler, Tracker, front_of
 
 FRONT_EVERY = 10.0  # seconds between two writings of the front while trials end
 FRONT_SHARE = 0.02  # of the sweep's time, at most, that goes into writing it
@@ -163,8 +163,8 @@ class Run:
                 from paretoib.fronts import front_html, front_png
 
                 pictures = [
-                    Picture("front.html", front_html(front).encode()),
-                    Picture("front.png", front_png(front)),
+                    File("front.html", front_html(front).encode()),
+                    File("front.png", front_png(front)),
                 ]
         finally:
             self.store.close(self.info.id, self.status, front, pictures)

@@ -26,7 +26,7 @@ class StoreAwayError(StoreError):
 
 
 class TakenOverError(StoreError):
-    """Another process writes the sweep, which it took over while this one gave no sign of life."""
+    """Another process writes the sweep, which it has taken over."""
 
 
 class ComparisonError(ParetoIBError):

@@ -106,6 +106,8 @@ def _environment(
     own = {
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
         "PARETOIB_TRACKING_URI": store,
+        # As whoever works on the store without its server has it.
+        "PARETOIB_JOURNAL": str((settings().journal or settings().store / "journal").absolute()),
         "PARETOIB_SERVICE_HOST": HOST,
         "PARETOIB_SERVICE_PORT": addresses["service"].rpartition(":")[2],
         "PARETOIB_SERVICE_AUTH": str(auth).lower(),

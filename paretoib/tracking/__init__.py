@@ -9,7 +9,7 @@ from paretoib.tracking._journal import JournalReader, JournalTracker
 from paretoib.tracking._memory import MemoryTracker
 from paretoib.tracking._presence import GONE
 from paretoib.tracking._read import front_of, read_front
-from paretoib.tracking._tracker import BEAT_EVERY, Ended, History, Picture, Reader, Ruler, Tracker
+from paretoib.tracking._tracker import BEAT_EVERY, Ended, File, History, Reader, Ruler, Tracker
 from paretoib.tracking._ui import PORT, UI, ui
 
 __all__ = [
@@ -18,10 +18,10 @@ __all__ = [
     "PORT",
     "UI",
     "Ended",
+    "File",
     "History",
     "JournalTracker",
     "MemoryTracker",
-    "Picture",
     "Reader",
     "Ruler",
     "StoreAwayError",

@@ -11,7 +11,7 @@ from paretoib.records import Front, Status, SweepInfo, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking._journal_file import JournalFile, read
 from paretoib.tracking._journal_writer import Writer
-from paretoib.tracking._tracker import Ended, History, Picture, Reader, Ruler, Tracker
+from paretoib.tracking._tracker import Ended, File, History, Reader, Ruler, Tracker
 
 PATIENCE = 300.0  # seconds
 
@@ -125,7 +125,7 @@ class JournalTracker(JournalReader):
             writer.hurried = True
 
     def close(
-        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
+        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[File]
     ) -> None:
         writer = self._open(sweep_id)
         try:

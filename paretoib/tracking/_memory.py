@@ -9,7 +9,7 @@ from paretoib.records import Front, Status, SweepInfo, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _presence as presence
 from paretoib.tracking._find import check_same_ruler, no_trial, not_found, pick, taken_over
-from paretoib.tracking._tracker import Ended, History, Picture, Ruler
+from paretoib.tracking._tracker import Ended, File, History, Ruler
 
 
 @dataclass
@@ -21,7 +21,7 @@ class _Sweep:
     signs: dict[str, str] = field(default_factory=dict)
     ended: dict[str, Ended] = field(default_factory=dict)
     front: Front | None = None
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[File, ...] = ()
 
 
 class MemoryTracker:
@@ -91,7 +91,7 @@ class MemoryTracker:
         """Nothing is ever waited for."""
 
     def close(
-        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
+        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[File]
     ) -> None:
         sweep = self._held(sweep_id)
         sweep.front, sweep.pictures = front or sweep.front, tuple(pictures)

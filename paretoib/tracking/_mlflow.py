@@ -33,7 +33,7 @@ from paretoib.tracking._store import (
     ready,
     write_files,
 )
-from paretoib.tracking._tracker import Ended, Picture, Ruler
+from paretoib.tracking._tracker import Ended, File, Ruler
 from paretoib.tracking._view import note, view
 
 _RUN_STATUS: dict[Status, str] = {
@@ -82,7 +82,7 @@ class MLflowTracker(MLflowReader):
         )
         for key, value in view(spec, sweep_id, run.info.start_time).items():
             self._client.set_experiment_tag(experiment_id, key, value)
-        self._write(run, [Picture("spec.json", spec.to_json().encode())])
+        self._write(run, [File("spec.json", spec.to_json().encode())])
         return info_of(run)
 
     @plainly
@@ -135,7 +135,7 @@ class MLflowTracker(MLflowReader):
 
     @plainly
     def close(
-        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
+        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[File]
     ) -> None:
         files = [*([_document(front)] if front else []), *pictures]
         self._write(self._run_held(sweep_id), files)
@@ -211,7 +211,7 @@ class MLflowTracker(MLflowReader):
         params = {name: str(value) for name, value in layout.fields(record.spec).items()}
         self._log(run.info.run_id, params=params, metrics=layout.trial_metrics(record))
         history = json.dumps({name: list(values) for name, values in record.history.items()})
-        self._write(run, [Picture(layout.HISTORY, history.encode())])
+        self._write(run, [File(layout.HISTORY, history.encode())])
         self._client.set_terminated(run.info.run_id, _TRIAL_STATUS.get(record.status, "FAILED"))
 
     def _log(
@@ -231,7 +231,7 @@ class MLflowTracker(MLflowReader):
             synchronous=True,
         )
 
-    def _write(self, run: Run, files: Sequence[Picture]) -> None:
+    def _write(self, run: Run, files: Sequence[File]) -> None:
         if folder := local_folder(run.info.artifact_uri):
             write_files(folder, files)
             return
@@ -245,8 +245,8 @@ def _outline(run: Run) -> tuple[str, str]:
     return layout.trial_of(run.data.tags), _TRIAL_ENDED.get(run.info.status, "failed")
 
 
-def _document(front: Front) -> Picture:
-    return Picture("front.json", front.to_json(indent=2).encode())
+def _document(front: Front) -> File:
+    return File("front.json", front.to_json(indent=2).encode())
 
 
 @cache

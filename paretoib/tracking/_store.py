@@ -21,7 +21,7 @@ from urllib.request import url2pathname
 
 from paretoib.errors import NotFoundError, StoreAwayError, StoreError
 from paretoib.settings import settings
-from paretoib.tracking._tracker import Picture
+from paretoib.tracking._tracker import File
 
 _SQLITE = "sqlite:///"
 
@@ -123,7 +123,7 @@ def local_folder(artifact_uri: str) -> Path | None:
     return Path(url2pathname(urlsplit(artifact_uri).path))
 
 
-def write_files(folder: Path, files: Sequence[Picture]) -> None:
+def write_files(folder: Path, files: Sequence[File]) -> None:
     """Put files into a folder; a reader sees each whole, or as it was before."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:

@@ -29,8 +29,8 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture of a front as a file: `front.html`, `front.png`."""
+class File:
+    """A file of a sweep or a trial, such as `front.html`."""
 
     name: str
     content: bytes
@@ -120,6 +120,6 @@ class Tracker(Reader, Protocol):
         """
 
     def close(
-        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
+        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[File]
     ) -> None:
         """The sweep has ended: its status, and where there are trials its front and pictures."""

@@ -211,6 +211,8 @@ def test_what_a_kill_left_is_ended_by_the_next(tmp_path: Path) -> None:
             wait_for(lambda: second.ask(f"{where}/resume", body={})[0] == 202)
             wait_for(lambda: second.ask(where)[1]["status"] == "finished")
             assert len(second.ask(f"{where}/front")[1]["points"]) == 2
+    # Where a plain `paretoib resume` on the store looks for what MLflow does not have yet.
+    assert (tmp_path / "store" / "journal").is_dir()
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from paretoib.errors import NotFoundError, StoreError
 from paretoib.fronts import build_front
 from paretoib.records import Reference, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Picture, Ruler, Tracker, read_front
+from paretoib.tracking import File, Ruler, Tracker, read_front
 
 from .made_up import RULER, ended, record, spec
 
@@ -136,7 +136,7 @@ def test_a_closed_sweep_has_its_status_and_can_be_taken_up_again(reopen: Open, s
         sweep, tracker.records(sweep.id), reference=RULER.reference, label_entropy_bits=3.32
     )
     tracker.update(sweep.id, front)
-    tracker.close(sweep.id, status, front, [Picture("front.png", b"\x89PNG")])
+    tracker.close(sweep.id, status, front, [File("front.png", b"\x89PNG")])
     assert reopen().find(sweep.id).status == status
     reopen().begin(sweep.id, RULER)
     assert reopen().find(sweep.id).status == "running"

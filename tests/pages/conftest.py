@@ -13,7 +13,7 @@ import pytest
 from paretoib.records import Front
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, Picture, Ruler, front_of, ui
+from paretoib.tracking import Ended, File, Ruler, front_of, ui
 from paretoib.tracking._mlflow import MLflowTracker
 from paretoib.training._run import run_trials
 
@@ -36,8 +36,8 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]:
         store.add(info.id, [Ended(record, 1.0)])
     front = front_of(info.model_copy(update={"status": "finished"}), records, ruler)
     pictures = [
-        Picture("front.html", front_html(front).encode()),
-        Picture("front.png", front_png(front)),
+        File("front.html", front_html(front).encode()),
+        File("front.png", front_png(front)),
     ]
     store.close(info.id, "finished", front, pictures)
     return folder, front

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from paretoib.records import Front, Status
-from paretoib.tracking import Ended, MemoryTracker, Picture
+from paretoib.tracking import Ended, File, MemoryTracker
 
 
 class Moody(MemoryTracker):
@@ -32,7 +32,7 @@ class Moody(MemoryTracker):
         super().update(sweep_id, front)
 
     def close(
-        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[Picture]
+        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[File]
     ) -> None:
         self._heard(status)
         super().close(sweep_id, status, front, pictures)

@@ -11,7 +11,7 @@ from paretoib.errors import NotFoundError
 from paretoib.fronts import build_front
 from paretoib.records import Front, Reference, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, Picture, Ruler
+from paretoib.tracking import Ended, File, Ruler
 from paretoib.tracking._layout import spec_of, sweep_tags
 from paretoib.tracking._mlflow import MLflowTracker
 
@@ -56,7 +56,7 @@ def test_the_front_and_its_pictures_lie_with_the_sweep(
     folder = store / "artifacts" / "paretoib-digits" / sweep.id / "artifacts"
     assert Front.from_json((folder / "front.json").read_text()) == front
     ended = front.model_copy(update={"hypervolume": 7.0})
-    pictures = [Picture("front.html", "<p>β".encode()), Picture("front.png", b"\x89PNG")]
+    pictures = [File("front.html", "<p>β".encode()), File("front.png", b"\x89PNG")]
     tracker.close(sweep.id, "interrupted", ended, pictures)
     assert {f.path for f in client.list_artifacts(sweep.id)} == {
         "spec.json",
@@ -75,7 +75,7 @@ def test_artefacts_go_where_the_experiment_keeps_them(
     """An experiment that was made otherwise has a place of its own, which MLflow knows."""
     client.create_experiment("paretoib-digits", artifact_location=str(tmp_path / "elsewhere"))
     sweep = tracker.create(spec)
-    tracker.close(sweep.id, "finished", None, [Picture("front.png", b"\x89PNG")])
+    tracker.close(sweep.id, "finished", None, [File("front.png", b"\x89PNG")])
     kept = tmp_path / "elsewhere" / sweep.id / "artifacts"
     assert {file.name for file in kept.iterdir()} == {"spec.json", "front.png"}
 

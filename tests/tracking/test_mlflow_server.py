@@ -16,10 +16,10 @@ import pytest
 from paretoib.records import Reference, SweepInfo, TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, Picture, Ruler, ui
+from paretoib.tracking import Ended, File, Ruler, ui
 from paretoib.tracking._mlflow import MLflowTracker
 
-PICTURE = Picture("front.html", b"<!doctype html><p>a front</p>")
+PICTURE = File("front.html", b"<!doctype html><p>a front</p>")
 
 
 @dataclass(frozen=True)
