@@ -3,21 +3,19 @@
 import hashlib
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 
+from paretoib.cli._ports import HOST, free_ports
 from paretoib.cli._served import MARK, State
 from paretoib.errors import ParetoIBError
 from paretoib.settings import settings
 from paretoib.tracking import PORT, ui
 
-HOST = "127.0.0.1"
 PATIENCE = 180.0  # seconds until everything answers
 _SCOPES = {"read": "read", "write": "read+write"}
 # What would lead a part to another cluster or service than those that are started here.
@@ -29,7 +27,7 @@ _ASTRAY = {
 
 def check_port(port: int | None) -> None:
     """`ParetoIBError` for a port that someone has asked for, and another has."""
-    if port and _free_ports(port) != [port]:
+    if port and free_ports(port) != [port]:
         raise ParetoIBError(f"--port should be a free one; {port} is taken")
 
 
@@ -47,10 +45,10 @@ class Parts:
         The service gets hashes of the tokens alone, and none where the environment has some for it
         (`PARETOIB_SERVICE_TOKENS`). Raises `ParetoIBError` for one that ends or does not answer.
         """
-        mlflow, dashboard, *ray = _free_ports(PORT, 8265, 0, 0, 0)
+        mlflow, dashboard, *ray = free_ports(PORT, 8265, 0, 0, 0)
         pages = ui(mlflow)
         addresses = {
-            "service": f"http://{HOST}:{port or _free_ports(8000)[0]}",
+            "service": f"http://{HOST}:{port or free_ports(8000)[0]}",
             "mlflow": pages.address,
             "ray": f"http://{HOST}:{dashboard}",
         }
@@ -158,22 +156,6 @@ def _ray(scratch: str, dashboard: int, gcs: int, client: int, agent: int) -> tup
 
 def _tokens() -> dict[str, str]:
     return {name: f"paretoib_{secrets.token_urlsafe(32)}" for name in _SCOPES}
-
-
-def _free_ports(*preferred: int) -> list[int]:
-    """These ports, or free ones in the place of those that are taken."""
-    with ExitStack() as open_at_once:
-        return [_bound(open_at_once.enter_context(socket.socket()), port) for port in preferred]
-
-
-def _bound(probe: socket.socket, port: int) -> int:
-    try:
-        # As servers do: a port that one has just left is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((HOST, port))
-    except OSError:
-        probe.bind((HOST, 0))
-    return int(probe.getsockname()[1])
 
 
 def _answers(address: str) -> bool:

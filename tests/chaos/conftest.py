@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from paretoib.cli._ports import free_ports
+
 BIN = Path(sys.executable).parent
 PATIENCE = 240  # seconds
 
@@ -23,7 +25,7 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ray_port, self.mlflow_port = _free_port(), _free_port()
+        self.ray_port, self.mlflow_port = free_ports(0, 0)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {
             **os.environ,
@@ -136,12 +138,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield made
     finally:
         made.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _running() -> Iterator[tuple[int, str]]:

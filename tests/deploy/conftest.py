@@ -6,12 +6,10 @@ policy says; and one that is killed goes with all that it has made.
 """
 
 import os
-import random
 import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +26,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
+from paretoib.cli._ports import free_ports
 from paretoib.cli._served import MARK, Family, State
 
 ROOT = Path(__file__).parents[2]
@@ -92,21 +91,14 @@ def filled(example: dict[str, str | None], required: set[str]) -> dict[str, str]
     return {name: value or "" for name, value in example.items()} | words
 
 
-def free_port() -> int:
-    """One that nobody has: below what is given to clients, above what Ray gives its workers."""
-    while True:
-        port = random.randint(20_000, 32_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
 @dataclass(frozen=True)
 class Host:
     """What containers have in common: a folder for their volumes, and the ports of all parts."""
 
     folder: Path
-    ports: dict[str, int] = field(default_factory=lambda: {port: free_port() for port in _PORTS})
+    ports: dict[str, int] = field(
+        default_factory=lambda: dict(zip(_PORTS, free_ports(*[0] * len(_PORTS)), strict=True))
+    )
 
     def container(self, name: str, part: Mapping[str, Any]) -> "Container":
         """One of a part, by its own name."""
@@ -150,7 +142,7 @@ class Container:
         self.starts = 0
         self._lock = RLock()
         self.folder = folder = host.folder
-        self._ports = {**host.ports, _AGENT: free_port()}
+        self._ports = {**host.ports, _AGENT: free_ports(0)[0]}
         self._mounts = dict(volume.split(":")[::-1] for volume in part.get("volumes", []))
         self._command = [self._translated(word) for word in part["command"]]
         self._check = [self._translated(word) for word in part["healthcheck"]["test"][1:]]

@@ -2,14 +2,15 @@
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from paretoib.cli._ports import free_ports
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Cluster:
 @contextmanager
 def ray_head(store: Path) -> Iterator[Cluster]:
     """Ray as an administrator starts it for the service: on loopback, with a token."""
-    gcs, dashboard, agent, agent_grpc, client, metrics = free_ports(6)
+    gcs, dashboard, agent, agent_grpc, client, metrics = free_ports(0, 0, 0, 0, 0, 0)
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     programs = Path(sys.executable).parent
     options = {
@@ -69,11 +70,3 @@ def ray_head(store: Path) -> Iterator[Cluster]:
         head.terminate()
         head.wait(60)
         reading.join(5)
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for free in sockets:
-            free.bind(("127.0.0.1", 0))
-        return [int(free.getsockname()[1]) for free in sockets]

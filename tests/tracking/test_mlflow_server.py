@@ -1,7 +1,6 @@
 """Over HTTP: MLflow's pages on the embedded store, and that server as the store."""
 
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from paretoib.cli._ports import free_ports
 from paretoib.records import Reference, SweepInfo, TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
@@ -41,7 +41,7 @@ def served(
     sweep = tracker.create(spec)
     tracker.close(sweep.id, "finished", None, [PICTURE])
     with configured(store=str(store)):
-        pages = ui(free_port())
+        pages = ui(free_ports(0)[0])
     assert pages.environment is not None
     process = subprocess.Popen(
         pages.command,
@@ -66,12 +66,6 @@ def configured(**values: str) -> Iterator[None]:
         settings.cache_clear()
         yield
     settings.cache_clear()
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def wait_for(process: subprocess.Popen[bytes], address: str) -> None:
