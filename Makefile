@@ -13,7 +13,7 @@ sweep: $(VENV)/.installed
 	$(RUN)/paretoib sweep --method mib $(ARGS)
 
 test: $(VENV)/.installed-test
-	$(RUN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(ARGS)
+	$(RUN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(VENV)/.installed-test
 	$(RUN)/python -m pytest -m slow $(ARGS)
