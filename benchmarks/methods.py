@@ -38,7 +38,7 @@ PANELS = {
 
 def fronts(args: argparse.Namespace) -> Iterator[Front]:
     """The front of every method's sweep, which is run where it has not been."""
-    from jobs._cluster import load_ray, ray_instance
+    from jobs.cluster import load_ray, ray_instance
     from jobs.sweep import run_sweep
     from paretoib.tracking import read_front, tracker
 

@@ -80,7 +80,7 @@ def stored(sweep_id: str) -> dict[str, object]:
     """What MLflow has of the sweep, read as any of its users would."""
     from mlflow.tracking import MlflowClient
 
-    from paretoib.tracking._store import tracking_uri
+    from paretoib.tracking._mlflow.location import tracking_uri
 
     client = MlflowClient(tracking_uri())
     parent = client.get_run(sweep_id)

@@ -45,7 +45,7 @@ class Jobs:
         """
         if not _SWEEP.fullmatch(sweep_id):
             raise ClusterError(f"a sweep's id should be 32 hexadecimal digits; found `{sweep_id}`")
-        with self._plainly("submit"):
+        with self._as_cluster_error("submit"):
             jobs = self._of_sweeps().get(sweep_id, {})
             if any(jobs.values()):
                 raise ClusterError(f"a sweep should have one job at a time; {sweep_id[:8]} runs")
@@ -57,7 +57,7 @@ class Jobs:
 
     def stop(self, sweep_id: str) -> bool:
         """Ask the active job of a sweep to end; whether there was one."""
-        with self._plainly("stop"):
+        with self._as_cluster_error("stop"):
             active = [job for job, runs in self._of_sweeps().get(sweep_id, {}).items() if runs]
             for job in active:
                 self._client.stop_job(job)
@@ -65,12 +65,12 @@ class Jobs:
 
     def states(self) -> dict[str, bool]:
         """By sweep, of all that the cluster had a job of: whether one waits or runs."""
-        with self._plainly("list"):
+        with self._as_cluster_error("list"):
             return {sweep: any(jobs.values()) for sweep, jobs in self._of_sweeps().items()}
 
     def error(self, sweep_id: str) -> str | None:
         """The line in which the last job of a sweep said why it could not go on, if it did."""
-        with self._plainly("list"):
+        with self._as_cluster_error("list"):
             found = [
                 (job.start_time or 0, job) for sweep, job in self._listed() if sweep == sweep_id
             ]
@@ -107,7 +107,7 @@ class Jobs:
         return Client(self._address, headers=headers)
 
     @contextmanager
-    def _plainly(self, what: str) -> Iterator[None]:
+    def _as_cluster_error(self, what: str) -> Iterator[None]:
         try:
             yield
         except ClusterError:

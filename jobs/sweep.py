@@ -11,9 +11,9 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
-from jobs._interrupts import interrupts_held
-from jobs._run import OnProgress, Run
+from jobs.sweep_run import OnProgress, Run
 from paretoib.errors import ParetoIBError, SpecError
+from paretoib.interrupts import interrupts_held
 from paretoib.records import Front, Progress, Reference, TrialRecord
 from paretoib.search import driver as new_driver
 from paretoib.settings import settings
@@ -40,14 +40,14 @@ def run_sweep(
     is. Raises `DataError`, `StoreError`, `SpecError`, `ClusterError`, each before a sweep is made,
     and `ClusterError` too where no worker can begin a pack.
     """
-    from jobs._cluster import load_ray, ray_instance
+    from jobs.cluster import load_ray, ray_instance
 
     # Two imports at once take turns; so Ray's comes first, and its processes start while this one
     # loads torch, the data and the store.
     load_ray(settings())
     preparing = _in_background(lambda: _prepare(spec, store))
     with ray_instance(settings(), spec.resources) as workers:
-        from jobs._loop import run_packs
+        from jobs.tune import run_packs
 
         opened, shape, ruler = preparing.result()
         from paretoib.training import plan_packs, saved_packs
@@ -106,7 +106,7 @@ def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRe
     opened, _, ruler = _prepare(spec, store)
     import torch
 
-    from jobs._worker import run_pack
+    from jobs.worker import run_pack
     from paretoib.training import run_trials
 
     device = settings().device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -162,7 +162,7 @@ def _checkpoints(run: Run) -> Iterator[Path]:
     folder = (settings().checkpoints or settings().store / "checkpoints") / run.info.id
     yield folder
     if not run.cancelled:
-        # Packs remove their own; one whose worker was lost and that was then split cannot.
+        # PackSearcher remove their own; one whose worker was lost and that was then split cannot.
         shutil.rmtree(folder, ignore_errors=True)
 
 

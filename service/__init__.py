@@ -4,7 +4,7 @@
 trials are MLflow's, jobs are Ray's.
 """
 
-from service._app import create_app
-from service._settings import ServiceSettings, Token
+from service.app import create_app
+from service.settings import ServiceSettings, Token
 
 __all__ = ["ServiceSettings", "Token", "create_app"]

@@ -3,8 +3,8 @@
 import sys
 
 from paretoib.errors import ParetoIBError
-from service._settings import parsed_token
-from service._tokens import new_token
+from service.auth import new_token
+from service.settings import parsed_token
 
 _USAGE = "usage: python -m service | python -m service token NAME [read|write|read+write]"
 
@@ -24,8 +24,8 @@ def main() -> int:
 def _serve() -> int:
     import uvicorn
 
-    from service._app import create_app
-    from service._settings import service_settings
+    from service.app import create_app
+    from service.settings import service_settings
 
     try:
         settings = service_settings()

@@ -45,10 +45,10 @@ def loaded_by(code: str) -> set[str]:
         ("import paretoib.search", HEAVY),
         ("import paretoib.tracking", HEAVY),
         ("import paretoib.cli", HEAVY),
-        ("import paretoib.client", (*HEAVY, "numpy")),
+        ("import paretoib.backends", (*HEAVY, "numpy")),
         ("import jobs.sweep", HEAVY),
         ("import paretoib.training._run", ("ray", "mlflow", "typer", "rich")),
-        ("import jobs._worker", ("mlflow", "typer", "rich", "plotly", "matplotlib")),
+        ("import jobs.worker", ("mlflow", "typer", "rich", "plotly", "matplotlib")),
     ],
 )
 def test_a_door_loads_no_more_than_it_needs(door: str, closed_to: tuple[str, ...]) -> None:

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import typer
 
 import paretoib
-from paretoib.cli import _catalogue, _read, _running, _serve, _sweep
+from paretoib.cli import _catalogue, _follow, _inspect, _run
+from paretoib.cli.serve import command
 from paretoib.errors import ParetoIBError, ServiceFaultError
 
 app = typer.Typer(
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (_sweep, _running, _read, _serve, _catalogue):
+for _module in (_run, _follow, _inspect, command, _catalogue):
     for _command in _module.COMMANDS:
         app.command(_command.__name__.rstrip("_"))(_command)
 
@@ -50,14 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The console script: run, print errors as one plain line, exit with the right code."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in given
-    given = _read.spread_against([a for a in given if a != "--debug"])
-    code = _run(given, debug=debug)
+    given = _inspect.spread_against([a for a in given if a != "--debug"])
+    code = _execute(given, debug=debug)
     # What torch, Ray and MLflow have made would be collected for seconds, only to be given back.
     gc.freeze()
     sys.exit(code)
 
 
-def _run(arguments: list[str], *, debug: bool) -> int:
+def _execute(arguments: list[str], *, debug: bool) -> int:
     command = typer.main.get_command(app)
     try:
         # Not `app()`, which turns Ctrl-C into an exit code that commands may return as well.

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from paretoib.cli import _render
-from paretoib.cli._place import AsJSON, Server, at, command
+from paretoib.cli._options import AsJSON, Server, at, command
 
 Name = Annotated[
     str | None, typer.Argument(metavar="[NAME]", help="Show this one, with all its fields.")

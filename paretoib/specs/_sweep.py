@@ -16,7 +16,6 @@ from pydantic import (
 )
 
 from paretoib.documents import Document, shown
-from paretoib.specs._assemble import assembled, full_names
 from paretoib.specs._axes import parse_axis
 from paretoib.specs._checks import check_layers, check_method, check_search
 from paretoib.specs._chosen import chosen
@@ -24,6 +23,7 @@ from paretoib.specs._defaults import default_grid, filled_in
 from paretoib.specs._limits import Budget, Plateau, Prune
 from paretoib.specs._methods import METHODS, SEARCHES
 from paretoib.specs._misplaced import check_places
+from paretoib.specs._overrides import assembled, full_names
 from paretoib.specs._resources import Resources
 from paretoib.specs._sections import REGISTRIES, Section, parse_section
 from paretoib.specs._space import Choices, Range, default_space, parse_space

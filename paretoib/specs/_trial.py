@@ -13,8 +13,8 @@ from paretoib.data import DATASETS
 from paretoib.documents import Document, shown
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
-from paretoib.specs._errors import unknown_field
 from paretoib.specs._sections import REGISTRIES, Section, is_per_trial, parse_section
+from paretoib.specs._unknown_fields import unknown_field
 from paretoib.weighting import WEIGHTINGS
 
 _PER_TRIAL: JsonDict = {"per_trial": True}

@@ -4,20 +4,28 @@ MLflow is loaded when a store is opened, not when this package is imported.
 """
 
 from paretoib.errors import NotFoundError, StoreAwayError
-from paretoib.tracking import _quiet  # noqa: F401  (before anything can load MLflow)
-from paretoib.tracking._journal import JournalReader, JournalTracker
+from paretoib.tracking._front import front_of, read_front
+from paretoib.tracking._heartbeat import STALE_SECONDS
+from paretoib.tracking._journal.tracker import JournalReader, JournalTracker
 from paretoib.tracking._memory import MemoryTracker
-from paretoib.tracking._presence import GONE
-from paretoib.tracking._read import front_of, read_front
-from paretoib.tracking._tracker import BEAT_EVERY, Ended, File, History, Reader, Ruler, Tracker
-from paretoib.tracking._ui import PORT, UI, ui
+from paretoib.tracking._mlflow import environment as _quiet  # noqa: F401  (before anything can load MLflow)
+from paretoib.tracking._mlflow.ui import PORT, UI, ui
+from paretoib.tracking._tracker import (
+    HEARTBEAT_SECONDS,
+    EndedTrial,
+    File,
+    History,
+    Reader,
+    Ruler,
+    Tracker,
+)
 
 __all__ = [
-    "BEAT_EVERY",
-    "GONE",
+    "HEARTBEAT_SECONDS",
     "PORT",
+    "STALE_SECONDS",
     "UI",
-    "Ended",
+    "EndedTrial",
     "File",
     "History",
     "JournalTracker",
@@ -39,8 +47,8 @@ def tracker() -> Tracker:
 
     `StoreError` where it cannot be.
     """
-    from paretoib.tracking._mlflow import MLflowTracker
-    from paretoib.tracking._store import journal_folder
+    from paretoib.tracking._mlflow.location import journal_folder
+    from paretoib.tracking._mlflow.tracker import MLflowTracker
 
     store = MLflowTracker()
     return JournalTracker(store, journal_folder(store.uri))
@@ -51,8 +59,8 @@ def reader() -> Reader:
 
     `StoreError` where it cannot be read.
     """
-    from paretoib.tracking._mlflow_reading import MLflowReader
-    from paretoib.tracking._store import journal_folder
+    from paretoib.tracking._mlflow.location import journal_folder
+    from paretoib.tracking._mlflow.reader import MLflowReader
 
     try:
         store = MLflowReader()

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 from paretoib.records import Front, Status, SweepInfo, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import _presence as presence
-from paretoib.tracking._find import check_same_ruler, no_trial, not_found, pick, taken_over
-from paretoib.tracking._tracker import Ended, File, History, Ruler
+from paretoib.tracking import _heartbeat as presence
+from paretoib.tracking._lookup import check_same_ruler, no_trial, not_found, pick, taken_over
+from paretoib.tracking._tracker import EndedTrial, File, History, Ruler
 
 
 @dataclass
@@ -19,7 +19,7 @@ class _Sweep:
     cancelled: bool = False
     created: float = field(default_factory=time.time)
     signs: dict[str, str] = field(default_factory=dict)
-    ended: dict[str, Ended] = field(default_factory=dict)
+    ended: dict[str, EndedTrial] = field(default_factory=dict)
     front: Front | None = None
     pictures: tuple[File, ...] = ()
 
@@ -54,7 +54,7 @@ class MemoryTracker:
         sweep.ruler, sweep.cancelled, sweep.signs = ruler, False, presence.alive()
         sweep.info = sweep.info.model_copy(update={"status": "running"})
 
-    def beat(self, sweep_id: str) -> bool:
+    def heartbeat(self, sweep_id: str) -> bool:
         sweep = self._held(sweep_id)
         sweep.signs = presence.alive()
         return sweep.cancelled
@@ -69,7 +69,7 @@ class MemoryTracker:
     def ruler(self, sweep_id: str) -> Ruler | None:
         return self._get(sweep_id).ruler
 
-    def add(self, sweep_id: str, ended: Sequence[Ended]) -> None:
+    def add(self, sweep_id: str, ended: Sequence[EndedTrial]) -> None:
         held = self._held(sweep_id).ended
         for one in ended:
             held.setdefault(one.record.trial, one)
@@ -87,7 +87,7 @@ class MemoryTracker:
     def flush(self, sweep_id: str) -> None:
         self._get(sweep_id)
 
-    def hurry(self, sweep_id: str) -> None:
+    def stop_waiting(self, sweep_id: str) -> None:
         """Nothing is ever waited for."""
 
     def close(
@@ -115,7 +115,7 @@ class MemoryTracker:
             raise taken_over(sweep_id, other)
         return sweep
 
-    def _ended(self, sweep_id: str, trial: str) -> Ended:
+    def _ended(self, sweep_id: str, trial: str) -> EndedTrial:
         ended = self._get(sweep_id).ended
         if trial not in ended:
             raise no_trial(sweep_id, trial)

@@ -7,7 +7,7 @@ from typing import Protocol
 from paretoib.records import Front, Reference, Status, SweepInfo, TrialRecord
 from paretoib.specs import SweepSpec
 
-BEAT_EVERY = 5.0  # seconds between two signs of life of a sweep's writer
+HEARTBEAT_SECONDS = 5.0  # seconds between two signs of life of a sweep's writer
 
 History = Mapping[str, tuple[float | None, ...]]
 
@@ -21,7 +21,7 @@ class Ruler:
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedTrial:
     """A trial that ended, and its sweep's hypervolume after it (bits²)."""
 
     record: TrialRecord
@@ -98,13 +98,13 @@ class Tracker(Reader, Protocol):
         Another ruler than before is an error (`StoreError`), and so is another writer at work.
         """
 
-    def beat(self, sweep_id: str) -> bool:
+    def heartbeat(self, sweep_id: str) -> bool:
         """The sweep's writer is alive; whether someone has asked it, since `begin`, to end."""
 
     def cancel(self, sweep_id: str) -> None:
         """Ask the sweep's writer, wherever it is, to end it."""
 
-    def add(self, sweep_id: str, ended: Sequence[Ended]) -> None:
+    def add(self, sweep_id: str, ended: Sequence[EndedTrial]) -> None:
         """The ended trials of a pack, in order. A key that is there stays once."""
 
     def update(self, sweep_id: str, front: Front) -> None:
@@ -113,7 +113,7 @@ class Tracker(Reader, Protocol):
     def flush(self, sweep_id: str) -> None:
         """Wait until what was added can be seen by every reader."""
 
-    def hurry(self, sweep_id: str) -> None:
+    def stop_waiting(self, sweep_id: str) -> None:
         """Whoever waits, or will, for a store that is away shall wait no longer.
 
         For a handler of signals, which may interrupt any other method.

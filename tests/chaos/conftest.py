@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from paretoib.cli._ports import free_ports
+from paretoib.cli.serve.ports import free_ports
 
 BIN = Path(sys.executable).parent
 PATIENCE = 240  # seconds

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from paretoib.records import SweepInfo, TrialRecord
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 WaitFor = Callable[[Callable[[], object]], None]
 Run = Callable[..., Any]

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from paretoib.cli import _parts, _serve
-from paretoib.cli._served import Family, State, end
+from paretoib.cli.serve import command, supervisor
+from paretoib.cli.serve.state_file import ProcessTree, State, end
 from paretoib.settings import settings
 
 PATIENCE = 240  # seconds; Ray takes long to start on a busy machine
@@ -94,7 +94,7 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
 def processes(state: State) -> dict[int, bytes]:
     """What works for it: command lines by process."""
     found = {}
-    for process in Family(state).alive():
+    for process in ProcessTree(state).alive():
         try:
             found[process.pid] = Path(f"/proc/{process.pid}/cmdline").read_bytes()
         except OSError:
@@ -141,8 +141,8 @@ def test_nobody_is_told_the_tokens(serving: Serving) -> None:
     secrets = [token.encode() for token in serving.document["tokens"].values()]
     files = [path for path in serving.store.rglob("*") if path.is_file()]
     seen = [path.read_bytes() for path in files]
-    for pid, command in processes(serving.state).items():
-        seen += [command, Path(f"/proc/{pid}/environ").read_bytes()]
+    for pid, line in processes(serving.state).items():
+        seen += [line, Path(f"/proc/{pid}/environ").read_bytes()]
     assert len(seen) > 10
     assert not any(secret in text for secret in secrets for text in seen)
     assert (serving.store / "serve.json").stat().st_mode & 0o777 == 0o600
@@ -234,11 +234,11 @@ def test_when_one_part_ends_all_do(tmp_path: Path) -> None:
 def test_the_tokens_come_with_what_to_do_with_them(capsys: pytest.CaptureFixture[str]) -> None:
     """A command line that goes to this very service; without new tokens there is none to set."""
     address = {"service": "http://127.0.0.1:8001"}
-    _serve._show(address, {"read": "paretoib_r", "write": "paretoib_w"}, as_json=False)
+    command._show(address, {"read": "paretoib_r", "write": "paretoib_w"}, as_json=False)
     out = capsys.readouterr().out
     assert "PARETOIB_TOKEN" in out.splitlines()[-2]
     assert out.splitlines()[-1] == "paretoib sweep --server http://127.0.0.1:8001"
-    _serve._show(address, {}, as_json=False)
+    command._show(address, {}, as_json=False)
     assert capsys.readouterr().out == "service  http://127.0.0.1:8001\n"
 
 
@@ -248,7 +248,7 @@ def test_the_parts_know_nothing_of_another_service(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PARETOIB_TOKEN", "another's")
     settings.cache_clear()
     addresses = dict.fromkeys(("service", "mlflow", "ray"), "http://127.0.0.1:1")
-    environment = _parts._environment(addresses, addresses["mlflow"], True, {})
+    environment = supervisor._environment(addresses, addresses["mlflow"], True, {})
     settings.cache_clear()
     assert {"PARETOIB_SERVER", "PARETOIB_TOKEN"}.isdisjoint(environment)
     assert "PARETOIB_STORE" in environment

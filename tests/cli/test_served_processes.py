@@ -11,8 +11,8 @@ from threading import Timer
 
 import pytest
 
-from paretoib.cli import _served
-from paretoib.cli._served import MARK, Claim, State, claimed, end
+from paretoib.cli.serve import state_file
+from paretoib.cli.serve.state_file import MARK, Claim, State, claimed, end
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -104,7 +104,7 @@ def test_what_does_not_end_is_killed(
     state: State, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After its time; and so is what it leaves behind."""
-    monkeypatch.setattr(_served, "_PATIENCE", {"service": 0.2, "job": 0.2, "ray": 0.2})
+    monkeypatch.setattr(state_file, "_PATIENCE", {"service": 0.2, "job": 0.2, "ray": 0.2})
     deaf = start(state, "ray", "trap '' TERM; sleep 60 & echo $!; wait; wait")
     child = int(said(deaf))
     leaving = start(state, "service", "sleep 60 & echo $!; exit")
@@ -131,7 +131,7 @@ def test_others_are_left_alone(state: State, start: Start) -> None:
 HOLD = """
 import dataclasses, sys, time
 from pathlib import Path
-from paretoib.cli._served import State, claimed
+from paretoib.cli.serve.state_file import State, claimed
 with claimed(Path(sys.argv[1])) as claim:
     state = State("0123456789abcdef", 7, sys.argv[2])
     claim.write(state)

@@ -13,9 +13,9 @@ import pytest
 from paretoib.records import SweepInfo, TrialRecord
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
-from paretoib.tracking import _presence as presence
+from paretoib.tracking import _heartbeat as presence
 from paretoib.tracking import reader
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 WaitFor = Callable[[Callable[[], object]], None]
 Run = Callable[..., Any]
@@ -28,13 +28,13 @@ SAVING = """
 import time
 from functools import partial
 from pathlib import Path
-from jobs import _loop
+from jobs import tune
 from paretoib.cli import main
 
 notes = Path({folder!r})
 
 def train_pack(config):
-    import jobs._worker
+    import jobs.worker
     from paretoib.training import _run
 
     train_epoch = _run.Pack.train_epoch
@@ -52,11 +52,11 @@ def train_pack(config):
     _run.Pack.train_epoch = noted
     _run.run_trials = partial(run_trials, every=0)
     try:
-        jobs._worker.train_pack(config)
+        jobs.worker.train_pack(config)
     finally:
         _run.Pack.train_epoch, _run.run_trials = train_epoch, run_trials
 
-_loop.train_pack = train_pack
+tune.train_pack = train_pack
 main()
 """
 
@@ -171,7 +171,7 @@ def test_a_sweep_that_another_process_took_over_ends(
     assert store.left() == []
     info, records = stored(store)  # type: ignore[misc]
     assert (info.status, len(records)) == ("running", 1)
-    assert not tracker.beat(info.id)
+    assert not tracker.heartbeat(info.id)
 
 
 def test_trials_that_lag_behind_are_stopped(store: Any, run: Run) -> None:

@@ -154,7 +154,7 @@ def test_a_prefix_of_several_sweeps_is_refused(
 ) -> None:
     """Each is shown, with its name."""
     from paretoib.specs import SweepSpec
-    from paretoib.tracking._mlflow import MLflowTracker
+    from paretoib.tracking._mlflow.tracker import MLflowTracker
 
     tracker = MLflowTracker(f"sqlite:///{tmp_path}/mlflow.db")
     ids = [UUID("abcdef" + "0" * 26), UUID("abcdef" + "1" * 26)]

@@ -28,7 +28,7 @@ Open = Callable[[], Tracker]
 @pytest.fixture(scope="module")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite store with MLflow's tables and nothing in them."""
-    from paretoib.tracking._mlflow import MLflowTracker
+    from paretoib.tracking._mlflow.tracker import MLflowTracker
 
     folder = tmp_path_factory.mktemp("empty")
     MLflowTracker(f"sqlite:///{folder}/mlflow.db")
@@ -83,7 +83,7 @@ def opened(
     request: pytest.FixtureRequest, empty_store: Path, tmp_path: Path
 ) -> Iterator[Callable[[str], Tracker]]:
     """Opens a store by its kind, each time as another process would find it."""
-    from paretoib.tracking._mlflow import MLflowTracker
+    from paretoib.tracking._mlflow.tracker import MLflowTracker
 
     held = MemoryTracker()
     folder = tmp_path / "store with a space"

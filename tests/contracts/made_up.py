@@ -2,7 +2,7 @@
 
 from paretoib.records import Metrics, Reference, TrialRecord
 from paretoib.specs import SweepSpec, TrialSpec
-from paretoib.tracking import Ended, Ruler
+from paretoib.tracking import EndedTrial, Ruler
 
 RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
 
@@ -46,5 +46,5 @@ def record(beta: float, *, status: str = "finished", reason: str | None = None) 
     )
 
 
-def ended(*records: TrialRecord, hypervolume: float = 1.0) -> list[Ended]:
-    return [Ended(one, hypervolume) for one in records]
+def ended(*records: TrialRecord, hypervolume: float = 1.0) -> list[EndedTrial]:
+    return [EndedTrial(one, hypervolume) for one in records]

@@ -9,7 +9,7 @@ import pytest
 from paretoib.errors import NotFoundError, TakenOverError
 from paretoib.fronts import build_front
 from paretoib.records import TrialRecord
-from paretoib.tracking import BEAT_EVERY, JournalTracker, Tracker
+from paretoib.tracking import HEARTBEAT_SECONDS, JournalTracker, Tracker
 
 from .made_up import RULER, ended, record, spec
 
@@ -21,13 +21,13 @@ def test_a_sweeps_writer_hears_that_it_is_to_end(reopen: Open) -> None:
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.begin(sweep.id, RULER)
-    assert not tracker.beat(sweep.id)
+    assert not tracker.heartbeat(sweep.id)
     tracker.cancel(sweep.id)
-    assert tracker.beat(sweep.id)
+    assert tracker.heartbeat(sweep.id)
     tracker.close(sweep.id, "interrupted", None, [])
     again = reopen()
     again.begin(sweep.id, RULER)
-    assert not again.beat(sweep.id)
+    assert not again.heartbeat(sweep.id)
 
 
 def test_a_store_that_answers_gets_all_from_a_writer_in_a_hurry(reopen: Open) -> None:
@@ -35,7 +35,7 @@ def test_a_store_that_answers_gets_all_from_a_writer_in_a_hurry(reopen: Open) ->
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.begin(sweep.id, RULER)
-    tracker.hurry(sweep.id)
+    tracker.stop_waiting(sweep.id)
     tracker.add(sweep.id, ended(record(0.1)))
     tracker.flush(sweep.id)
     tracker.close(sweep.id, "finished", None, [])
@@ -51,19 +51,19 @@ def test_a_writer_that_gives_no_sign_of_life_is_gone(
     clock, tracker = time.time(), reopen()
     sweep = tracker.create(spec())
     monkeypatch.setattr(time, "time", lambda: clock)
-    clock += 2 * BEAT_EVERY
+    clock += 2 * HEARTBEAT_SECONDS
     assert tracker.alive(sweep.id)
-    clock += 3 * BEAT_EVERY
+    clock += 3 * HEARTBEAT_SECONDS
     assert not tracker.alive(sweep.id)
     tracker.begin(sweep.id, RULER)
-    clock += 2 * BEAT_EVERY
+    clock += 2 * HEARTBEAT_SECONDS
     assert tracker.alive(sweep.id)
-    clock += 3 * BEAT_EVERY
+    clock += 3 * HEARTBEAT_SECONDS
     # A journal's lock tells of one that is deaf, on this machine.
     assert tracker.alive(sweep.id) == isinstance(tracker, JournalTracker)
     again = reopen()
     assert not again.alive(sweep.id)
-    again.beat(sweep.id)
+    again.heartbeat(sweep.id)
     assert again.alive(sweep.id)
     with pytest.raises(NotFoundError):
         tracker.alive("0" * 32)
@@ -83,7 +83,7 @@ def test_a_writer_that_was_taken_over_writes_no_more(
 
     on("one").begin(sweep.id, RULER)
     add("one", record(0.1))
-    clock += 10 * BEAT_EVERY  # as on a machine that was suspended
+    clock += 10 * HEARTBEAT_SECONDS  # as on a machine that was suspended
     on("other").begin(sweep.id, RULER)
     add("other", record(0.2))
     front = build_front(sweep, [], reference=RULER.reference, label_entropy_bits=3.32)
@@ -94,7 +94,7 @@ def test_a_writer_that_was_taken_over_writes_no_more(
         for write in (
             lambda: add("one", record(0.3)),
             lambda: (one.update(sweep.id, front), one.flush(sweep.id)),
-            lambda: one.beat(sweep.id),
+            lambda: one.heartbeat(sweep.id),
             lambda: one.close(sweep.id, "failed", front, []),
         ):
             with pytest.raises(TakenOverError, match=told) as caught:
@@ -103,7 +103,7 @@ def test_a_writer_that_was_taken_over_writes_no_more(
 
     refused()
     assert on("other").find(sweep.id).status == "running"
-    on("other").beat(sweep.id)
+    on("other").heartbeat(sweep.id)
     on("other").close(sweep.id, "finished", None, [])
     refused()
     assert on("third").find(sweep.id).status == "finished"

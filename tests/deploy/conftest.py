@@ -26,8 +26,8 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from paretoib.cli._ports import free_ports
-from paretoib.cli._served import MARK, Family, State
+from paretoib.cli.serve.ports import free_ports
+from paretoib.cli.serve.state_file import MARK, ProcessTree, State
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -184,7 +184,7 @@ class Container:
 
     def kill(self) -> None:
         """SIGKILL to all of it."""
-        family = Family(self._state)
+        family = ProcessTree(self._state)
         with self._lock:
             while alive := family.alive():
                 for process in alive:
@@ -203,7 +203,7 @@ class Container:
 
     def pids(self) -> set[int]:
         """Its processes."""
-        return {process.pid for process in Family(self._state).alive()}
+        return {process.pid for process in ProcessTree(self._state).alive()}
 
     def _translated(self, text: str) -> str:
         text = _PART.sub("127.0.0.1", text).replace("0.0.0.0", "127.0.0.1")

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from service._settings import ServiceSettings
+from service.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[2]
 PINNED = re.compile(r"[\w/.-]+:\d+(\.\d+)+[\w.-]*")

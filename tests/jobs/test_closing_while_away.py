@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs._run import Run
-from jobs._worker import failed_record
+from jobs.sweep_run import Run
+from jobs.worker import failed_record
 from paretoib.errors import StoreAwayError, StoreError
 from paretoib.records import Reference
 from paretoib.search import driver

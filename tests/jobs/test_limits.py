@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs._run import Run
-from jobs._worker import failed_record
+from jobs.sweep_run import Run
+from jobs.worker import failed_record
 from paretoib.errors import StoreError
 from paretoib.records import Metrics, Progress, Reference, TrialRecord
 from paretoib.search import driver
@@ -152,7 +152,7 @@ def test_why_it_ended_is_told(run: Make) -> None:
 
 def test_a_request_ends_it(run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks the store: the sweep is interrupted at once, and keeps what it has."""
-    monkeypatch.setattr("jobs._watch.BEAT_EVERY", 0.05)
+    monkeypatch.setattr("jobs.heartbeat.HEARTBEAT_SECONDS", 0.05)
     going = run()
     with going.closing():
         end(going, 5.0)
@@ -168,7 +168,7 @@ def test_a_request_after_the_last_trial_interrupts_nothing(
     run: Make, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     """However it comes, the sweep has finished."""
-    monkeypatch.setattr("jobs._watch.BEAT_EVERY", 0.05)
+    monkeypatch.setattr("jobs.heartbeat.HEARTBEAT_SECONDS", 0.05)
     going = run()
     with going.closing():
         end(going, *[5.0] * 10)

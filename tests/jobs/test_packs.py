@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from ray.tune.search import Searcher
 
-from jobs._cluster import Workers
-from jobs._loop import _batches, _resumed
-from jobs._packs import RETRIES, Packs, Unwritten
-from jobs._worker import failed_record, run_pack
+from jobs.cluster import Workers
+from jobs.searcher import RETRIES, PackSearcher, Unwritten
+from jobs.tune import _batches, _resumed
+from jobs.worker import failed_record, run_pack
 from paretoib.errors import OutOfMemoryError, StoreError
 from paretoib.records import TrialRecord
 from paretoib.search import driver
 from paretoib.specs import SweepSpec, TrialSpec
 
 TRIALS = 4
-Run = tuple[Packs, list[TrialRecord]]
+Run = tuple[PackSearcher, list[TrialRecord]]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def loop(
 ) -> Run:
     """A loop over one pack of all trials, or smaller ones; the records that it has passed on."""
     taken: list[TrialRecord] = []
-    packs = Packs(
+    packs = PackSearcher(
         driver(sweep()),
         lambda trials: [list(trials[i : i + size]) for i in range(0, len(trials), size)],
         on_records or taken.extend,
@@ -53,7 +53,7 @@ def loop(
     return packs, taken
 
 
-def asked(packs: Packs, attempt: str) -> list[TrialSpec]:
+def asked(packs: PackSearcher, attempt: str) -> list[TrialSpec]:
     """The trials of the next attempt, which begins at once."""
     config = packs.suggest(attempt)
     packs.started(attempt)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from jobs import _cluster
-from jobs._cluster import Workers, place
+from jobs import cluster
+from jobs.cluster import Workers, place
 from paretoib.errors import ClusterError
 from paretoib.settings import Settings
 from paretoib.specs import Resources
@@ -86,11 +86,11 @@ def test_a_cluster_that_starts_is_waited_for(
     A second passes between two looks.
     """
     slept: list[float] = []
-    monkeypatch.setattr(_cluster, "_alive", lambda: looks[min(len(slept), len(looks) - 1)])
-    monkeypatch.setattr(_cluster.time, "sleep", slept.append)
-    monkeypatch.setattr(_cluster.time, "monotonic", lambda: float(len(slept)))
-    assert _cluster.nodes() == found
-    assert len(slept) <= _cluster.JOINING
+    monkeypatch.setattr(cluster, "_alive", lambda: looks[min(len(slept), len(looks) - 1)])
+    monkeypatch.setattr(cluster.time, "sleep", slept.append)
+    monkeypatch.setattr(cluster.time, "monotonic", lambda: float(len(slept)))
+    assert cluster.nodes() == found
+    assert len(slept) <= cluster.JOINING
 
 
 def test_ray_gives_packs_what_the_sweep_wants() -> None:

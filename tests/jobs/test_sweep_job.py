@@ -13,8 +13,8 @@ import pytest
 from paretoib.records import Reference
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, Ruler
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking import EndedTrial, Ruler
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 from paretoib.training import run_trials
 
 PATIENCE = 240  # seconds
@@ -62,7 +62,7 @@ def test_a_sweep_is_taken_up_where_it_stood(cluster: dict[str, str], tmp_path: P
     (long, short) = driver(spec).ask(2)
     (trained,) = run_trials([short], device="cpu")
     given = trained.model_copy(update={"trial": long.key, "spec": long.document})
-    tracker.add(sweep.id, [Ended(given, 0.0)])
+    tracker.add(sweep.id, [EndedTrial(given, 0.0)])
     tracker.close(sweep.id, "interrupted", None, [])
 
     def job() -> "subprocess.CompletedProcess[str]":

@@ -7,7 +7,7 @@ import pytest
 from jobs.sweep import run_sweep
 from paretoib.errors import StoreError
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, MemoryTracker
+from paretoib.tracking import EndedTrial, MemoryTracker
 
 
 class Full(MemoryTracker):
@@ -17,7 +17,7 @@ class Full(MemoryTracker):
         super().__init__()
         self.given: list[list[str]] = []
 
-    def add(self, sweep_id: str, ended: Sequence[Ended]) -> None:
+    def add(self, sweep_id: str, ended: Sequence[EndedTrial]) -> None:
         self.given.append([one.record.trial for one in ended])
         if len(self.given) == 2:
             raise StoreError("no space left")

@@ -29,7 +29,7 @@ def train_pack(config: dict[str, Any]) -> None:
 
     import torch
 
-    import jobs._worker
+    import jobs.worker
     from paretoib.models import MODELS
     from paretoib.training import _run
 
@@ -49,7 +49,7 @@ def train_pack(config: dict[str, Any]) -> None:
     if epochs == 5:
         del MODELS["mlp"]
     try:
-        jobs._worker.train_pack(config)
+        jobs.worker.train_pack(config)
     finally:
         _run.run_trials = run_trials
         MODELS["mlp"] = model
@@ -57,7 +57,7 @@ def train_pack(config: dict[str, Any]) -> None:
 
 def main() -> None:
     """Run the sweep; its front, what was noted on each pack, and where Ray listened."""
-    from jobs import _cluster
+    from jobs import cluster
     from jobs.sweep import run_sweep
     from paretoib.errors import ClusterError
     from paretoib.settings import settings
@@ -65,20 +65,20 @@ def main() -> None:
     from paretoib.tracking import MemoryTracker, read_front
 
     notes, epochs = sys.argv[1], [int(number) for number in sys.argv[2:]]
-    with _cluster.ray_instance(settings()):
+    with cluster.ray_instance(settings()):
         # The sweep joins the Ray that is there.
         import ray
 
-        from jobs import _loop
+        from jobs import tune
 
         address = ray.nodes()[0]["NodeManagerAddress"]
 
         def unlucky(config: dict[str, Any]) -> None:
             train_pack({**config, "notes": notes})
 
-        _loop.train_pack = unlucky
+        tune.train_pack = unlucky
         # All at once, the first too: those with the same epochs share a pack.
-        _loop._batches = lambda _: repeat(_loop.ASKED)
+        tune._batches = lambda _: repeat(tune.ASKED)
         spec = SweepSpec.from_document(
             {
                 "method": "vib",

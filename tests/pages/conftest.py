@@ -13,8 +13,8 @@ import pytest
 from paretoib.records import Front
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, File, Ruler, front_of, ui
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking import EndedTrial, File, Ruler, front_of, ui
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 from paretoib.training._run import run_trials
 
 
@@ -33,7 +33,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]:
     store.begin(info.id, ruler)
     records = run_trials(driver(spec).ask(8), device="cpu")
     for record in records:
-        store.add(info.id, [Ended(record, 1.0)])
+        store.add(info.id, [EndedTrial(record, 1.0)])
     front = front_of(info.model_copy(update={"status": "finished"}), records, ruler)
     pictures = [
         File("front.html", front_html(front).encode()),

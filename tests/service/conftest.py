@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from paretoib.records import SweepInfo
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 from .made_up import RULER, alive, make, records_of, tracker_of
 from .ray_head import Cluster, ray_head

@@ -8,8 +8,8 @@ from typing import Any
 
 from paretoib.records import Metrics, Reference, Status, SweepInfo, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import BEAT_EVERY, Ended, Ruler, front_of
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking import HEARTBEAT_SECONDS, EndedTrial, Ruler, front_of
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 LABELS = 3.3  # bits
 RULER = Ruler(Reference(rate_bits=33.0, lost_bits=LABELS), LABELS)
@@ -72,7 +72,7 @@ def make(
     if ended:
         store.begin(info.id, RULER)
         records = records_of(spec, ended, shift)
-        store.add(info.id, [Ended(record, 60.0 + i) for i, record in enumerate(records)])
+        store.add(info.id, [EndedTrial(record, 60.0 + i) for i, record in enumerate(records)])
     if status != "running":
         front = front_of(info, records, RULER) if ended else None
         store.close(info.id, status, front, [])
@@ -86,8 +86,8 @@ def alive(folder: Path, sweep_id: str) -> Iterator[None]:
 
     def beat() -> None:
         while True:
-            store.beat(sweep_id)
-            if over.wait(BEAT_EVERY):
+            store.heartbeat(sweep_id)
+            if over.wait(HEARTBEAT_SECONDS):
                 return
 
     writer = Thread(target=beat)

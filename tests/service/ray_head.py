@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from paretoib.cli._ports import free_ports
+from paretoib.cli.serve.ports import free_ports
 
 
 @dataclass(frozen=True)

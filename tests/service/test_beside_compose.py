@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from paretoib.cli._parts import _environment
+from paretoib.cli.serve.supervisor import _environment
 
 PARTS = ("service", "mlflow", "ray")
 EXAMPLE = Path(__file__).parents[2] / ".env.example"

@@ -7,7 +7,7 @@ import pytest
 
 from paretoib.errors import StoreAwayError
 from paretoib.specs import SweepSpec
-from service._store import Store
+from service.store import Store
 
 
 class Cut(Store):

@@ -14,9 +14,9 @@ import pytest
 
 from jobs.submission import Jobs
 from service import ServiceSettings
-from service._library import Library
-from service._problems import ProblemError
-from service._runner import Runner
+from service.controller import SweepController
+from service.problems import ProblemError
+from service.queries import SweepQueries
 
 MANY = 45  # more than a service has threads
 
@@ -94,9 +94,9 @@ def test_a_request_waits_for_its_turn_no_longer_than_it_should(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What has begun meanwhile ends as it would have."""
-    monkeypatch.setattr("service._runner.PATIENCE", 0.3)
+    monkeypatch.setattr("service.controller.PATIENCE", 0.3)
     settings = ServiceSettings(auth=False)
-    runner = Runner(Library(None), Jobs(settings.ray_jobs), settings)
+    runner = SweepController(SweepQueries(None), Jobs(settings.ray_jobs), settings)
     said: list[Any] = []
 
     async def call(name: str) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from service import _library
-from service._kept import Kept
+from service import queries
+from service.cache import SingleFlightCache
 
 
 def test_a_value_is_made_once_however_many_ask_at_a_time() -> None:
     """The others wait for the first; another key does not wait for it."""
-    kept: Kept[int] = Kept(10)
+    kept: SingleFlightCache[int] = SingleFlightCache(10)
     made = []
     go = threading.Event()
 
@@ -33,7 +33,7 @@ def test_a_value_is_made_once_however_many_ask_at_a_time() -> None:
 
 def test_what_could_not_be_made_is_tried_again() -> None:
     """Everyone who waited is told why; the next one makes it."""
-    kept: Kept[int] = Kept(10)
+    kept: SingleFlightCache[int] = SingleFlightCache(10)
 
     def fail() -> int:
         time.sleep(0.05)
@@ -48,7 +48,7 @@ def test_what_could_not_be_made_is_tried_again() -> None:
 
 def test_the_least_lately_used_goes_when_there_is_no_room() -> None:
     """By weight; what is used stays, and the newest is kept even if it is too large."""
-    kept: Kept[str] = Kept(10, len)
+    kept: SingleFlightCache[str] = SingleFlightCache(10, len)
     made = []
 
     def value(key: str, length: int) -> str:
@@ -77,8 +77,8 @@ def test_snapshots_are_kept_by_their_trials_not_their_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of a sweep that grows the old versions go; many small ones stay, also such without trials."""
-    monkeypatch.setattr(_library, "_RECORDS", 100)
-    library = _library.Library("")
+    monkeypatch.setattr(queries, "_RECORDS", 100)
+    library = queries.SweepQueries("")
     read = []
 
     def look(version: int, trials: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended
+from paretoib.tracking import EndedTrial
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def growing(fresh_store: Path, library: Any) -> Iterator[Any]:
     store.begin(info.id, library.ruler)
     records = iter(library.records_of(spec, 4))
     with library.alive(fresh_store, info.id):
-        yield info.id, lambda: store.add(info.id, [Ended(next(records), 60.0)])
+        yield info.id, lambda: store.add(info.id, [EndedTrial(next(records), 60.0)])
 
 
 @contextmanager

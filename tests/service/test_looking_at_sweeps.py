@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from paretoib.records import Front, SweepInfo, TrialRecord
-from service._store import Store
+from service.store import Store
 
 
 def names(client: httpx.Client, **query: Any) -> list[str]:

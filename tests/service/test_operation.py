@@ -36,7 +36,7 @@ def test_the_contract_is_made_before_the_first_request() -> None:
 
     async def is_made() -> bool:
         # While the turn is taken no store is opened.
-        async with app.state.runner.turn, app.router.lifespan_context(app):
+        async with app.state.controller.turn, app.router.lifespan_context(app):
             return app.openapi_schema is not None
 
     assert anyio.run(is_made)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended
+from paretoib.tracking import EndedTrial
 
 Run = Callable[..., Any]
 Do = Callable[..., Any]
@@ -60,9 +60,9 @@ def test_a_sweep_is_watched_to_its_end(
                 (here, there), ("", served.address), screens, strict=True
             )
         ]
-        store.add(info.id, [Ended(record, 60.0) for record in records[:5]])
+        store.add(info.id, [EndedTrial(record, 60.0) for record in records[:5]])
         wait_for(lambda: all("5/12 · 1 failed" in screen.text for screen in screens))
-        store.add(info.id, [Ended(record, 60.0) for record in records[5:]])
+        store.add(info.id, [EndedTrial(record, 60.0) for record in records[5:]])
         store.close(info.id, "finished", None, [])
         first, second = (here.ended(process) for process in watching)
     assert (first.code, second.code) == (0, 0)

@@ -136,7 +136,7 @@ def test_a_request_that_was_cut_off_is_finished_by_its_repetition(
     serve_cluster: Callable[..., Any], cluster: Any
 ) -> None:
     """Wherever between the writing of the sweep and the handing over to Ray it was cut off."""
-    from service._store import Store
+    from service.store import Store
 
     store = Store(f"sqlite:///{cluster.store}/mlflow.db")
     document = {**SMALL, "name": "cut off"}
@@ -227,7 +227,7 @@ def test_sweeps_that_nobody_runs_are_called_interrupted(
 
     What runs elsewhere is left alone, and, as Ray does not answer, what may yet come to its turn.
     """
-    from service._store import Store
+    from service.store import Store
 
     lost, gone, runs = (make_sweep(fresh_store, 3, name=n, status="running") for n in "abc")
     waits = make_sweep(fresh_store, 0, name="d", status="running")
@@ -273,7 +273,7 @@ def test_a_cancel_that_would_be_lost_is_not_accepted(
     fresh_store: Path, serve: Callable[..., Any], library: Any
 ) -> None:
     """One that waits in a Ray that is away would begin all the same; a writer hears of it."""
-    from service._store import Store
+    from service.store import Store
 
     store = Store(f"sqlite:///{fresh_store}/mlflow.db")
     waits, begun = (store.make(SweepSpec.from_document({**SMALL, "name": n}), None) for n in "ab")
@@ -286,4 +286,4 @@ def test_a_cancel_that_would_be_lost_is_not_accepted(
         assert refused.json()["type"] == "urn:paretoib:problem:cluster-unavailable"
         assert sweep_of(client, waits)["status"] == "running"
         assert client.delete(f"/sweeps/{begun}").status_code == 202
-    assert writer.beat(begun) is True
+    assert writer.heartbeat(begun) is True

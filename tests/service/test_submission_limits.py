@@ -7,8 +7,8 @@ import pytest
 
 from paretoib.errors import SpecError
 from service import ServiceSettings
-from service._limits import check_limits, limited_spec
-from service._problems import ProblemError
+from service.limits import check_limits, limited_spec
+from service.problems import ProblemError
 
 LIMITS = ServiceSettings(auth=False, max_trials=100, max_epochs=200, max_axis=50)
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from paretoib.errors import ParetoIBError
 from service import Token
 from service.__main__ import main
-from service._settings import ServiceSettings, service_settings
-from service._tokens import Rate, digest, new_token, owner
+from service.auth import RateLimiter, digest, new_token, owner
+from service.settings import ServiceSettings, service_settings
 
 
 def test_a_token_is_known_by_its_hash_alone() -> None:
@@ -27,7 +27,7 @@ def test_a_token_is_known_by_its_hash_alone() -> None:
 def test_a_rate_lets_a_minutes_worth_in_at_once_and_then_as_much_as_refills() -> None:
     """The time that it says to wait is the time after which one more is let in."""
     now = [0.0]
-    rate = Rate(60, clock=lambda: now[0])
+    rate = RateLimiter(60, clock=lambda: now[0])
     assert [rate.wait("a") for _ in range(60)] == [0.0] * 60
     wait = rate.wait("a")
     assert wait == pytest.approx(1.0)
@@ -41,7 +41,7 @@ def test_a_rate_lets_a_minutes_worth_in_at_once_and_then_as_much_as_refills() ->
 def test_no_pattern_of_requests_beats_the_rate(pauses: list[float]) -> None:
     """In any time t at most a minute's worth and t more are let in."""
     now = [0.0]
-    rate = Rate(30, clock=lambda: now[0])
+    rate = RateLimiter(30, clock=lambda: now[0])
     let_in = 0
     for pause in pauses:
         now[0] += pause

@@ -12,7 +12,7 @@ from httpx_sse import ServerSentEvent, connect_sse
 
 from paretoib.fronts import nondominated
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended
+from paretoib.tracking import EndedTrial
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def keys(events: list[ServerSentEvent]) -> list[str]:
 
 
 def write(store: Any, sweep_id: str, records: list[Any]) -> None:
-    store.add(sweep_id, [Ended(record, 60.0) for record in records])
+    store.add(sweep_id, [EndedTrial(record, 60.0) for record in records])
 
 
 def test_points_are_told_as_they_enter_the_front_and_then_the_end(running: Any) -> None:
@@ -152,7 +152,7 @@ def test_only_so_many_streams_are_open_at_a_time(running: Any) -> None:
     with served.client() as client:
         with ExitStack() as streams:
             sources = [streams.enter_context(connect_sse(client, "GET", path)) for _ in range(3)]
-            # Kept, as a stream is closed when nobody reads on.
+            # SingleFlightCache, as a stream is closed when nobody reads on.
             events = [source.iter_sse() for source in sources]
             assert [len(told(each, "progress")) for each in events] == [1, 1, 1]
             refused = client.get(path)

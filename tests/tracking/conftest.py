@@ -15,7 +15,7 @@ SERIES, EPOCHS = 12, 50
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with MLflow's tables and nothing in them."""
-    from paretoib.tracking._mlflow import MLflowTracker
+    from paretoib.tracking._mlflow.tracker import MLflowTracker
 
     folder = tmp_path_factory.mktemp("empty")
     MLflowTracker(f"sqlite:///{folder}/mlflow.db")
@@ -35,7 +35,7 @@ def uri(store: Path) -> str:
 
 @pytest.fixture
 def tracker(uri: str) -> Any:
-    from paretoib.tracking._mlflow import MLflowTracker
+    from paretoib.tracking._mlflow.tracker import MLflowTracker
 
     return MLflowTracker(uri)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from paretoib.records import Front, Status
-from paretoib.tracking import Ended, File, MemoryTracker
+from paretoib.tracking import EndedTrial, File, MemoryTracker
 
 
 class Moody(MemoryTracker):
@@ -21,7 +21,7 @@ class Moody(MemoryTracker):
             raise self.mood
         self.calls.append(what)
 
-    def add(self, sweep_id: str, ended: Sequence[Ended]) -> None:
+    def add(self, sweep_id: str, ended: Sequence[EndedTrial]) -> None:
         # Only after the first of them, as a server may fall over in the middle of a pack.
         super().add(sweep_id, ended[:1])
         self._heard([one.record.trial for one in ended])

@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from paretoib.errors import StoreError
 from paretoib.tracking import StoreAwayError
-from paretoib.tracking._failures import passes, reason
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking._mlflow.retryable import passes, reason
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 SWEEP = "0" * 32
 

@@ -10,7 +10,7 @@ import pytest
 from paretoib.errors import StoreAwayError, StoreError
 from paretoib.records import Reference, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, JournalTracker, Ruler
+from paretoib.tracking import EndedTrial, JournalTracker, Ruler
 
 from .moody import Moody
 
@@ -27,12 +27,12 @@ def test_a_store_that_is_away_is_waited_for_no_longer(
     sweep = journal.create(spec)
     journal.begin(sweep.id, RULER)
     store.mood = StoreAwayError("no route to host")
-    journal.add(sweep.id, [Ended(record(0), 1.0)])
+    journal.add(sweep.id, [EndedTrial(record(0), 1.0)])
     began = time.monotonic()
     if moment == "before":
-        journal.hurry(sweep.id)
+        journal.stop_waiting(sweep.id)
     else:
-        threading.Timer(0.5, journal.hurry, [sweep.id]).start()
+        threading.Timer(0.5, journal.stop_waiting, [sweep.id]).start()
     with pytest.raises(StoreError, match="no route to host; 1 ended trial waits in"):
         journal.close(sweep.id, "finished", None, [])
     assert time.monotonic() - began < 10

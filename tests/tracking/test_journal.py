@@ -13,7 +13,7 @@ from paretoib.fronts import build_front
 from paretoib.records import Reference, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import (
-    Ended,
+    EndedTrial,
     JournalTracker,
     MemoryTracker,
     Ruler,
@@ -49,12 +49,14 @@ def journal(store: Moody, sweep_id: str, folder: Path) -> Iterator[JournalTracke
 
 
 @pytest.fixture
-def packs(record: Callable[..., TrialRecord]) -> list[list[Ended]]:
+def packs(record: Callable[..., TrialRecord]) -> list[list[EndedTrial]]:
     """Five packs of three trials, with hypervolumes as they are computed."""
-    return [[Ended(record(3 * i + j), np.float64(i + j / 3)) for j in range(3)] for i in range(5)]
+    return [
+        [EndedTrial(record(3 * i + j), np.float64(i + j / 3)) for j in range(3)] for i in range(5)
+    ]
 
 
-def keys(packs: Sequence[Sequence[Ended]]) -> list[str]:
+def keys(packs: Sequence[Sequence[EndedTrial]]) -> list[str]:
     return [one.record.trial for pack in packs for one in pack]
 
 
@@ -70,7 +72,7 @@ def until(reached: Callable[[], bool]) -> None:
 
 
 def test_nothing_waits_for_a_store_that_is_away(
-    journal: JournalTracker, store: Moody, sweep_id: str, packs: list[list[Ended]]
+    journal: JournalTracker, store: Moody, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
     """`add` and `update` return, every trial is among the records, and all is written later."""
     store.mood = StoreAwayError("connection refused")
@@ -89,7 +91,11 @@ def test_nothing_waits_for_a_store_that_is_away(
 
 
 def test_what_is_written_piles_up_nowhere(
-    journal: JournalTracker, store: Moody, sweep_id: str, folder: Path, packs: list[list[Ended]]
+    journal: JournalTracker,
+    store: Moody,
+    sweep_id: str,
+    folder: Path,
+    packs: list[list[EndedTrial]],
 ) -> None:
     """The file is empty once the store has all of it, and the next pack goes the same way."""
     for count, pack in enumerate(packs, 1):
@@ -100,7 +106,7 @@ def test_what_is_written_piles_up_nowhere(
 
 
 def test_what_waits_is_written_in_its_order_before_the_end(
-    journal: JournalTracker, store: Moody, sweep_id: str, packs: list[list[Ended]]
+    journal: JournalTracker, store: Moody, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
     """Trials, then the latest front alone, and the status last of all."""
     store.mood = StoreAwayError("connection refused")
@@ -119,7 +125,7 @@ def test_what_waits_is_written_in_its_order_before_the_end(
 
 
 def test_an_ended_sweep_leaves_nothing_behind(
-    journal: JournalTracker, sweep_id: str, folder: Path, packs: list[list[Ended]]
+    journal: JournalTracker, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
 ) -> None:
     """No file, no thread; and the sweep can be taken up again."""
     journal.add(sweep_id, packs[0])
@@ -139,7 +145,7 @@ def test_a_refusal_is_told_and_costs_no_trial(
     store: Moody,
     sweep_id: str,
     folder: Path,
-    packs: list[list[Ended]],
+    packs: list[list[EndedTrial]],
     mood: Exception,
 ) -> None:
     """By the next call whatever it is, with where the trials lie; another process writes them."""
@@ -176,7 +182,11 @@ def test_a_refusal_is_told_and_costs_no_trial(
 
 
 def test_a_sweep_that_is_another_process_s_keeps_its_journal(
-    journal: JournalTracker, store: Moody, sweep_id: str, folder: Path, packs: list[list[Ended]]
+    journal: JournalTracker,
+    store: Moody,
+    sweep_id: str,
+    folder: Path,
+    packs: list[list[EndedTrial]],
 ) -> None:
     """What was not written stays on the disk and is said to; nobody is told to resume it now."""
     store.mood = TakenOverError("written by process 7 on other")
@@ -189,7 +199,7 @@ def test_a_sweep_that_is_another_process_s_keeps_its_journal(
 
 
 def test_patience_has_an_end(
-    store: Moody, sweep_id: str, folder: Path, packs: list[list[Ended]]
+    store: Moody, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
 ) -> None:
     """A store that stays away keeps the sweep from being called finished; a resume finds all."""
     journal = JournalTracker(store, folder, patience=0.3)
@@ -211,7 +221,7 @@ def test_patience_has_an_end(
 
 
 def test_a_sweep_that_could_not_be_written_whole_is_called_interrupted(
-    journal: JournalTracker, store: Moody, sweep_id: str, packs: list[list[Ended]]
+    journal: JournalTracker, store: Moody, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
     """Where its status can be set at all: so whoever looks knows that it is to be resumed."""
     store.mood = StoreError("a tag is too long")
@@ -224,14 +234,14 @@ def test_a_sweep_that_could_not_be_written_whole_is_called_interrupted(
 
 
 def test_patience_lasts_as_long_as_the_store_takes_trials(
-    store: Moody, sweep_id: str, folder: Path, packs: list[list[Ended]]
+    store: Moody, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
 ) -> None:
     """A store that is slow is not away."""
     journal = JournalTracker(store, folder, patience=0.5)
     journal.begin(sweep_id, RULER)
     add = store.add
 
-    def slowly(sweep_id: str, ended: Sequence[Ended]) -> None:
+    def slowly(sweep_id: str, ended: Sequence[EndedTrial]) -> None:
         time.sleep(0.3)
         add(sweep_id, ended)
 
@@ -254,7 +264,7 @@ def test_a_sweep_that_cannot_be_begun_is_left_to_others(
 
 
 def test_a_journal_that_cannot_be_written_says_so_at_once(
-    store: Moody, sweep_id: str, packs: list[list[Ended]]
+    store: Moody, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
     """A folder that cannot be made; /proc takes no new one from anybody, root included."""
     journal = JournalTracker(store, Path("/proc/paretoib"))
@@ -264,7 +274,11 @@ def test_a_journal_that_cannot_be_written_says_so_at_once(
 
 
 def test_a_sweep_has_one_writer_at_a_time(
-    journal: JournalTracker, store: Moody, sweep_id: str, folder: Path, packs: list[list[Ended]]
+    journal: JournalTracker,
+    store: Moody,
+    sweep_id: str,
+    folder: Path,
+    packs: list[list[EndedTrial]],
 ) -> None:
     """A second one is refused with who the first is, and others may still look on."""
     journal.add(sweep_id, packs[0])

@@ -19,17 +19,17 @@ import pytest
 
 from paretoib.errors import StoreError
 from paretoib.records import TrialRecord
-from paretoib.tracking import Ended
-from paretoib.tracking._journal_file import JournalFile, read
+from paretoib.tracking import EndedTrial
+from paretoib.tracking._journal.file import JournalFile, read
 
 FORK = multiprocessing.get_context("fork")
 
 
-def ended(place: int) -> Ended:
+def ended(place: int) -> EndedTrial:
     """A trial that can be told from all others; two of three are large."""
     history = {"loss": (place / 3,) * (2000 if place % 3 else 1)}
     record = TrialRecord(trial=str(place), spec={}, status="failed", history=history)
-    return Ended(record, place / 7)
+    return EndedTrial(record, place / 7)
 
 
 def write(path: Path, place: int, end: int, told: int) -> None:
@@ -79,7 +79,7 @@ def test_of_a_torn_line_nothing_is_read(tmp_path: Path, record: Callable[..., Tr
     """Wherever it is cut: what is before it stays, and what is added after it is read."""
     path = tmp_path / "sweep.jsonl"
     first, second, third = (
-        Ended(record(i).model_copy(update={"history": {"loss": (0.1, None)}}), i / 3)
+        EndedTrial(record(i).model_copy(update={"history": {"loss": (0.1, None)}}), i / 3)
         for i in range(3)
     )
     journal = JournalFile(path)
@@ -108,7 +108,7 @@ def test_of_a_line_with_a_wrong_byte_nothing_is_read(
     """A disk that has changed a digit has not changed a result."""
     path = tmp_path / "sweep.jsonl"
     journal = JournalFile(path)
-    one, other = Ended(record(0), 1.0), Ended(record(1), 1.0)
+    one, other = EndedTrial(record(0), 1.0), EndedTrial(record(1), 1.0)
     journal.append([one, other])
     journal.close()
     changed = path.read_bytes().replace(b'"seed":2', b'"seed":3', 1)
@@ -197,13 +197,13 @@ def test_a_journal_keeps_no_process_alive(tmp_path: Path) -> None:
         "import sys; from pathlib import Path\n"
         "from paretoib.records import TrialRecord\n"
         "from paretoib.specs import SweepSpec\n"
-        "from paretoib.tracking import Ended, JournalTracker, MemoryTracker, StoreAwayError\n"
+        "from paretoib.tracking import EndedTrial, JournalTracker, MemoryTracker, StoreAwayError\n"
         "class Away(MemoryTracker):\n"
         "    def add(self, sweep_id, ended): raise StoreAwayError('away')\n"
         "tracker = JournalTracker(Away(), Path(sys.argv[1]))\n"
         "sweep = tracker.create(SweepSpec.from_document({'method': 'vib'}))\n"
         "record = TrialRecord(trial='a', spec={}, status='failed')\n"
-        "tracker.add(sweep.id, [Ended(record, 0.0)])\n"
+        "tracker.add(sweep.id, [EndedTrial(record, 0.0)])\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program, tmp_path], capture_output=True, timeout=60, check=False

@@ -19,8 +19,8 @@ from mlflow.tracking.client import MlflowClient
 from paretoib.errors import StoreError
 from paretoib.records import Reference, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, JournalTracker, Ruler
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking import EndedTrial, JournalTracker, Ruler
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +73,7 @@ def server(store: Path) -> Iterator[Server]:
     server.kill()
 
 
-def check(store: Path, sweep_id: str, packs: list[list[Ended]]) -> None:
+def check(store: Path, sweep_id: str, packs: list[list[EndedTrial]]) -> None:
     """The store has every trial once, whole, in order, each drawn once; nothing is cut off."""
     client = MlflowClient(f"sqlite:///{store}/mlflow.db")
     tracker = MLflowTracker(f"sqlite:///{store}/mlflow.db")
@@ -98,7 +98,7 @@ def test_a_sweep_goes_on_while_its_server_is_away(
     record: Callable[..., TrialRecord],
 ) -> None:
     """SIGKILL in the middle of a pack, twice: `add` never waits, and all is there in the end."""
-    packs = [[Ended(record(8 * i + j), i + j / 8) for j in range(8)] for i in range(6)]
+    packs = [[EndedTrial(record(8 * i + j), i + j / 8) for j in range(8)] for i in range(6)]
     moments = random.Random(0)
     tracker = JournalTracker(MLflowTracker(server.address), tmp_path / "journal", patience=120)
     sweep = tracker.create(spec)
@@ -128,7 +128,7 @@ def test_what_a_job_could_not_write_the_next_one_does(
     record: Callable[..., TrialRecord],
 ) -> None:
     """The server stays away until the job is over; its trials come first, and none twice."""
-    packs = [[Ended(record(4 * i + j), i + j / 4) for j in range(4)] for i in range(3)]
+    packs = [[EndedTrial(record(4 * i + j), i + j / 4) for j in range(4)] for i in range(3)]
     tracker = JournalTracker(MLflowTracker(server.address), tmp_path / "journal", patience=60)
     sweep = tracker.create(spec)
     tracker.begin(sweep.id, RULER)

@@ -11,9 +11,9 @@ from paretoib.errors import NotFoundError
 from paretoib.fronts import build_front
 from paretoib.records import Front, Reference, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, File, Ruler
-from paretoib.tracking._layout import spec_of, sweep_tags
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking import EndedTrial, File, Ruler
+from paretoib.tracking._mlflow.layout import spec_of, sweep_tags
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 REFERENCE = Reference(rate_bits=33.2, lost_bits=3.32)
 
@@ -48,7 +48,7 @@ def test_the_front_and_its_pictures_lie_with_the_sweep(
 ) -> None:
     """`front.json` from the first update on, the pictures when the sweep has ended."""
     sweep = tracker.create(spec)
-    tracker.add(sweep.id, [Ended(record(0), 1.0)])
+    tracker.add(sweep.id, [EndedTrial(record(0), 1.0)])
     front = build_front(
         sweep, tracker.records(sweep.id), reference=REFERENCE, label_entropy_bits=3.32
     )

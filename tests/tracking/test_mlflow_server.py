@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from paretoib.cli._ports import free_ports
+from paretoib.cli.serve.ports import free_ports
 from paretoib.records import Reference, SweepInfo, TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, File, Ruler, ui
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking import EndedTrial, File, Ruler, ui
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 PICTURE = File("front.html", b"<!doctype html><p>a front</p>")
 
@@ -114,7 +114,7 @@ def test_a_sweep_goes_to_a_tracking_server_and_back(
     tracker.begin(sweep.id, ruler)
     added = [record(0), record(1, status="failed")]
     for one in added:
-        tracker.add(sweep.id, [Ended(one, 1.0)])
+        tracker.add(sweep.id, [EndedTrial(one, 1.0)])
     tracker.close(sweep.id, "finished", None, [PICTURE])
     reader = MLflowTracker(served.address)
     assert reader.find(sweep.id[:8]).status == "finished"

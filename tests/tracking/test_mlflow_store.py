@@ -19,10 +19,10 @@ from paretoib.errors import StoreError
 from paretoib.records import Reference, TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
-from paretoib.tracking import BEAT_EVERY, Ended, Ruler
-from paretoib.tracking import _presence as presence
+from paretoib.tracking import HEARTBEAT_SECONDS, EndedTrial, Ruler
+from paretoib.tracking import _heartbeat as presence
 from paretoib.tracking import tracker as configured_tracker
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 FORK = multiprocessing.get_context("fork")
 
@@ -39,7 +39,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_trials_alone(
     def write(sweep_id: str, told: int) -> None:
         tracker = MLflowTracker(uri)
         for one in records:
-            tracker.add(sweep_id, [Ended(one, 1.0)])
+            tracker.add(sweep_id, [EndedTrial(one, 1.0)])
             os.write(told, b".")
 
     def check(sweep_id: str) -> int:
@@ -78,7 +78,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_trials_alone(
     def finish() -> int:
         tracker = MLflowTracker(uri)
         for one in records:
-            tracker.add(sweep_id, [Ended(one, 1.0)])
+            tracker.add(sweep_id, [EndedTrial(one, 1.0)])
         client = MlflowClient(uri)
         children = client.search_runs(
             [client.get_run(sweep_id).info.experiment_id],
@@ -147,9 +147,9 @@ def test_a_writer_on_another_machine_keeps_others_off(
         clock += 10
         with pytest.raises(StoreError, match=refused):
             on("other").begin(sweep.id, ruler)
-        on("one").beat(sweep.id)
+        on("one").heartbeat(sweep.id)
     on("one").begin(sweep.id, ruler)
-    clock += 10 * BEAT_EVERY
+    clock += 10 * HEARTBEAT_SECONDS
     on("other").begin(sweep.id, ruler)
     on("other").close(sweep.id, "interrupted", None, [])
     on("one").begin(sweep.id, ruler)
@@ -173,7 +173,7 @@ def test_a_sweep_that_waits_in_a_clusters_queue_is_not_lost(
         clock += 86_400
         assert tracker.alive(sweep.id)
         tracker.begin(sweep.id, Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32))
-        clock += 10 * BEAT_EVERY
+        clock += 10 * HEARTBEAT_SECONDS
         assert not tracker.alive(sweep.id)
         tracker._log(sweep.id, tags=presence.submitted())
 

@@ -11,8 +11,8 @@ from mlflow.tracking.client import MlflowClient
 
 from paretoib.records import Reference, TaskMetrics, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, Ruler, StoreAwayError
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking import EndedTrial, Ruler, StoreAwayError
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 REFERENCE = Reference(rate_bits=33.2, lost_bits=3.32)
 
@@ -31,7 +31,7 @@ def test_a_trial_is_a_child_run_named_by_what_varies(
 ) -> None:
     """Parameters by their names, final measurements on both splits, what is None left out."""
     sweep = tracker.create(spec)
-    tracker.add(sweep.id, [Ended(record(4), 1.0)])
+    tracker.add(sweep.id, [EndedTrial(record(4), 1.0)])
     (run,) = trials(client, sweep.id)
     assert run.info.run_name == "β=0.005 seed 2"
     assert run.info.status == "FINISHED"
@@ -58,7 +58,7 @@ def test_each_task_of_several_has_its_metrics(
     several = plain.test.model_copy(update={"tasks": {"left": task}})
     ended = plain.model_copy(update={"test": several, "validation": several})
     sweep = tracker.create(spec)
-    tracker.add(sweep.id, [Ended(ended, 1.0)])
+    tracker.add(sweep.id, [EndedTrial(ended, 1.0)])
     (run,) = trials(client, sweep.id)
     for prefix in ("", "validation/"):
         found = {k: run.data.metrics[f"{prefix}left/{k}"] for k in ("relevance_bits", "accuracy")}
@@ -72,7 +72,7 @@ def test_adaptive_trials_are_named_by_their_settings(
 ) -> None:
     """μ and sqrted always, others where they differ from the sweep's."""
     sweep = tracker.create(SweepSpec.from_document({"method": "mib"}))
-    tracker.add(sweep.id, [Ended(record(0, weighting={"name": "mib"}, epochs=20), 1.0)])
+    tracker.add(sweep.id, [EndedTrial(record(0, weighting={"name": "mib"}, epochs=20), 1.0)])
     (run,) = trials(client, sweep.id)
     assert run.info.run_name == "μ=0.2 sqrted=1 epochs=20 seed 2"
 
@@ -86,7 +86,7 @@ def test_a_long_history_is_drawn_thinned_and_kept_whole(
     """At most 8 steps from the first epoch to the last as metrics, all of it in an artefact."""
     sweep = tracker.create(spec)
     added = record(1)
-    tracker.add(sweep.id, [Ended(added, 1.0)])
+    tracker.add(sweep.id, [EndedTrial(added, 1.0)])
     (run,) = trials(client, sweep.id)
     drawn = client.get_metric_history(run.info.run_id, "history/series 3")
     steps = [point.step for point in drawn]
@@ -107,7 +107,7 @@ def test_a_short_history_is_drawn_whole_but_for_what_was_not_finite(
     """An epoch without a number leaves a gap, not a made-up value."""
     sweep = tracker.create(spec)
     short = record(1).model_copy(update={"history": {"loss": (3.0, None, 1.0)}})
-    tracker.add(sweep.id, [Ended(short, 1.0)])
+    tracker.add(sweep.id, [EndedTrial(short, 1.0)])
     (run,) = trials(client, sweep.id)
     drawn = client.get_metric_history(run.info.run_id, "history/loss")
     assert [(p.step, p.value) for p in drawn] == [(1, 3.0), (3, 1.0)]
@@ -121,7 +121,7 @@ def test_a_diverged_trial_is_a_failed_run_with_its_reason(
 ) -> None:
     """The reason is a tag that MLflow shows; the record's own tags it does not show."""
     sweep = tracker.create(spec)
-    tracker.add(sweep.id, [Ended(record(1, status="diverged"), 0.0)])
+    tracker.add(sweep.id, [EndedTrial(record(1, status="diverged"), 0.0)])
     (run,) = trials(client, sweep.id)
     assert run.info.status == "FAILED"
     shown = {k: v for k, v in run.data.tags.items() if not k.startswith("mlflow.")}
@@ -137,9 +137,9 @@ def test_progress_is_drawn_trial_by_trial(
 ) -> None:
     """Hypervolume has a step an ended trial, also when another process goes on."""
     sweep = tracker.create(spec)
-    tracker.add(sweep.id, [Ended(record(0), 1.0)])
-    tracker.add(sweep.id, [Ended(record(1, status="diverged"), 1.0)])
-    MLflowTracker(uri).add(sweep.id, [Ended(record(2), 4.0)])
+    tracker.add(sweep.id, [EndedTrial(record(0), 1.0)])
+    tracker.add(sweep.id, [EndedTrial(record(1, status="diverged"), 1.0)])
+    MLflowTracker(uri).add(sweep.id, [EndedTrial(record(2), 4.0)])
     points = client.get_metric_history(sweep.id, "hypervolume")
     assert [(p.step, p.value) for p in points] == [(1, 1.0), (2, 1.0), (3, 4.0)]
     metrics = client.get_run(sweep.id).data.metrics
@@ -154,8 +154,10 @@ def test_a_stopped_trial_is_neither_finished_nor_failed(
 ) -> None:
     """Its run was ended, and is counted by itself, also when another process goes on."""
     sweep = tracker.create(spec)
-    tracker.add(sweep.id, [Ended(record(0), 1.0), Ended(record(1, status="stopped"), 1.0)])
-    MLflowTracker(tracker.uri).add(sweep.id, [Ended(record(2, status="stopped"), 1.0)])
+    tracker.add(
+        sweep.id, [EndedTrial(record(0), 1.0), EndedTrial(record(1, status="stopped"), 1.0)]
+    )
+    MLflowTracker(tracker.uri).add(sweep.id, [EndedTrial(record(2, status="stopped"), 1.0)])
     assert [run.info.status for run in trials(client, sweep.id)].count("KILLED") == 2
     metrics = client.get_run(sweep.id).data.metrics
     counts = {name: value for name, value in metrics.items() if name.startswith("trials_")}
@@ -172,9 +174,9 @@ def test_progress_has_no_gap_where_a_writer_was_cut_off(
     cut_off_after: int,
 ) -> None:
     """A pack that is offered again is drawn where it was not: every trial once, in its place."""
-    pack = [Ended(record(place), place + 0.5) for place in range(3)]
+    pack = [EndedTrial(record(place), place + 0.5) for place in range(3)]
     sweep = tracker.create(spec)
-    tracker.add(sweep.id, [Ended(record(9), 0.25)])
+    tracker.add(sweep.id, [EndedTrial(record(9), 0.25)])
     log, made = tracker._log, 0
 
     def cut_off(run_id: str, **what: Any) -> None:
@@ -192,7 +194,7 @@ def test_progress_has_no_gap_where_a_writer_was_cut_off(
     next_writer.begin(sweep.id, Ruler(REFERENCE, 3.32))
     assert {run.info.status for run in trials(client, sweep.id)} == {"FINISHED"}
     next_writer.add(sweep.id, pack)
-    MLflowTracker(uri).add(sweep.id, [Ended(record(9), 0.25), *pack])
+    MLflowTracker(uri).add(sweep.id, [EndedTrial(record(9), 0.25), *pack])
     points = client.get_metric_history(sweep.id, "hypervolume")
     assert [(p.step, p.value) for p in points] == [(1, 0.25), (2, 0.5), (3, 1.5), (4, 2.5)]
     assert [run.info.status for run in trials(client, sweep.id)] == ["FINISHED"] * 4

@@ -16,11 +16,11 @@ from paretoib.errors import NotFoundError, StoreError
 from paretoib.records import TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
-from paretoib.tracking import Ended, reader, tracker
-from paretoib.tracking._journal_file import JournalFile
-from paretoib.tracking._mlflow import MLflowTracker
-from paretoib.tracking._mlflow_reading import MLflowReader
-from paretoib.tracking._store import journal_folder
+from paretoib.tracking import EndedTrial, reader, tracker
+from paretoib.tracking._journal.file import JournalFile
+from paretoib.tracking._mlflow.location import journal_folder
+from paretoib.tracking._mlflow.reader import MLflowReader
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 FORK = multiprocessing.get_context("fork")
 
@@ -68,7 +68,7 @@ def test_a_reader_sees_what_is_being_written(
     """All that a store has, while a writer has it open."""
     writing = tracker()
     sweep = writing.create(spec)
-    writing.add(sweep.id, [Ended(record(0), 1.0)])
+    writing.add(sweep.id, [EndedTrial(record(0), 1.0)])
     writing.flush(sweep.id)
     look = reader()
     assert look.find(sweep.id[:8]) == sweep
@@ -85,7 +85,7 @@ def test_a_reader_sees_what_waits_to_be_written(
     """Trials that are in the journal alone, with their histories, and each once."""
     sweep = tracker().create(spec)
     journal = JournalFile(configured / "journal" / f"{sweep.id}.jsonl")
-    journal.append([Ended(record(0), 1.0)])
+    journal.append([EndedTrial(record(0), 1.0)])
     journal.close()
     look = reader()
     assert [r.trial for r in look.records(sweep.id)] == [record(0).trial]
@@ -137,7 +137,7 @@ def test_a_folder_that_may_only_be_read_can_be(
     def write(written: Any, end: Any) -> None:
         tracker = MLflowTracker(uri)
         sweep = tracker.create(spec)
-        tracker.add(sweep.id, [Ended(record(0), 1.0)])
+        tracker.add(sweep.id, [EndedTrial(record(0), 1.0)])
         written.set()
         end.wait(60)
 

@@ -14,8 +14,8 @@ from paretoib.errors import StoreError
 from paretoib.records import Reference
 from paretoib.specs import SweepSpec
 from paretoib.tracking import JournalTracker, Ruler
-from paretoib.tracking import _presence as presence
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking import _heartbeat as presence
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
 WRITER = """
@@ -23,7 +23,7 @@ import sys, time
 from pathlib import Path
 from paretoib.records import Reference
 from paretoib.tracking import JournalTracker, Ruler
-from paretoib.tracking._mlflow import MLflowTracker
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 uri, sweep, journal = sys.argv[1:]
 ruler = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
 JournalTracker(MLflowTracker(uri), Path(journal)).begin(sweep, ruler)

@@ -1,0 +1,1 @@
+"""`paretoib serve`: MLflow, Ray and the service on this machine."""

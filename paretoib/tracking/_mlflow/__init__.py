@@ -1,0 +1,1 @@
+"""The MLflow adapter; no other package imports MLflow."""

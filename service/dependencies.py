@@ -1,0 +1,88 @@
+"""What routes have in common: what they read from, and how an answer is sent."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+from starlette.responses import Response
+
+from paretoib.documents import Document
+from service.controller import SweepController
+from service.queries import SweepQueries
+from service.rendering import Rendered
+from service.schemas import Row
+from service.settings import ServiceSettings
+
+SweepReference = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=200,
+        description="A sweep's id, the first 4 or more characters of one, or its name.",
+        examples=["vib-digits"],
+    ),
+]
+SweepId = Annotated[
+    str,
+    Path(
+        pattern="^[0-9a-f]{32}$",
+        description="A sweep's id.",
+        examples=["0d1e2f3a4b5c6d7e8f90a1b2c3d4e5f6"],
+    ),
+]
+Offset = Annotated[int, Query(ge=0, le=10_000_000, description="How many to leave out.")]
+
+
+# Not plain functions: each of those would wait for a thread.
+async def settings_of(request: Request) -> ServiceSettings:
+    """The service's settings."""
+    settings: ServiceSettings = request.app.state.settings
+    return settings
+
+
+async def queries_of(request: Request) -> SweepQueries:
+    """What the service reads with."""
+    queries: SweepQueries = request.app.state.queries
+    return queries
+
+
+async def controller_of(request: Request) -> SweepController:
+    """What the service runs sweeps with."""
+    controller: SweepController = request.app.state.controller
+    return controller
+
+
+Settings = Annotated[ServiceSettings, Depends(settings_of)]
+Reading = Annotated[SweepQueries, Depends(queries_of)]
+Running = Annotated[SweepController, Depends(controller_of)]
+
+
+def named_sweep(sweep: SweepReference, queries: Reading) -> Row:
+    """The sweep that a path names; `NotFoundError` where none or several fit."""
+    return queries.row(sweep)
+
+
+def sweep_by_id(sweep: SweepId, queries: Reading) -> Row:
+    """The sweep with the id that a path has; `NotFoundError` where there is none."""
+    return queries.by_id(sweep)
+
+
+Named = Annotated[Row, Depends(named_sweep)]
+ById = Annotated[Row, Depends(sweep_by_id)]
+
+
+def send(
+    request: Request, rendered: Rendered, headers: Mapping[str, str] | None = None
+) -> Response:
+    """What was rendered; 304 where the client has the very same."""
+    headers = {"ETag": rendered.etag, "Vary": "Accept", **(headers or {})}
+    asked = request.headers.get("if-none-match", "")
+    known = {tag.strip().removeprefix("W/") for tag in asked.split(",")}
+    if known & {rendered.etag, "*"}:
+        return Response(status_code=304, headers=headers)
+    return Response(rendered.content, media_type=rendered.media_type, headers=headers)
+
+
+def send_document(request: Request, document: Document) -> Response:
+    """A document as JSON, likewise."""
+    return send(request, Rendered(document.to_json().encode(), "application/json"))

@@ -1,0 +1,88 @@
+"""Examples of answers, for OpenAPI; made by the queries, so that they are of its form."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from paretoib.fronts import build_front, compare
+from paretoib.records import Front, Metrics, Reference, TrialRecord
+from paretoib.specs import SweepSpec
+from service.schemas import Counts, Sweep, Sweeps, Trial, Trials
+
+_NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def add_examples(schema: dict[str, Any]) -> None:
+    """Put an example beside the schema of each successful answer."""
+    linear, adaptive = _sweep("vib", "a" * 32), _sweep("mib", "b" * 32)
+    records = _records(linear)
+    fronts = [_front(sweep) for sweep in (linear, adaptive)]
+    listed = {"total": 1, "offset": 0, "limit": 50}
+    history = {"history": {"train/prediction": (1.2, 0.4)}}
+    documents = {
+        ("/sweeps", "post", "202"): linear,
+        ("/sweeps", "get", "200"): Sweeps(sweeps=(linear,), **listed),
+        ("/sweeps/{sweep}", "get", "200"): linear,
+        ("/sweeps/{sweep}", "delete", "202"): linear,
+        ("/sweeps/{sweep}/resume", "post", "202"): linear,
+        ("/sweeps/{sweep}/trials", "get", "200"): Trials(trials=tuple(records[:1]), **listed),
+        ("/sweeps/{sweep}/trials/{trial}", "get", "200"): Trial(
+            **{**dict(records[0]), **history}, address=None
+        ),
+        ("/sweeps/{sweep}/front", "get", "200"): fronts[0],
+        ("/compare", "get", "200"): compare(fronts[:1], fronts[1:]),
+    }
+    for (path, method, status), document in documents.items():
+        content = schema["paths"][path][method]["responses"][status]["content"]
+        content["application/json"]["example"] = document.document
+
+
+def _sweep(method: str, sweep_id: str) -> Sweep:
+    spec = SweepSpec.from_document({"method": method, "seeds": [0], "trials": 2})
+    return Sweep(
+        id=sweep_id,
+        name=spec.name,
+        method=method,
+        dataset=spec.data.name,
+        status="finished",
+        spec=spec.document,
+        started=_NOON,
+        ended=_NOON.replace(minute=1),
+        trials=Counts(total=2, finished=2, stopped=0, failed=0),
+        hypervolume=101.5,
+    )
+
+
+def _records(sweep: Sweep) -> list[TrialRecord]:
+    template = SweepSpec.from_document(sweep.spec).template
+    found = []
+    for place, (rate, lost) in enumerate(((0.4, 2.9), (3.5, 0.2))):
+        trial = template.with_fields({"seed": place})
+        metrics = Metrics(
+            examples=360,
+            rate_bits=rate,
+            rate_lower_bits=0.9 * rate,
+            rate_se_bits=0.01,
+            relevance_bits=3.3 - lost,
+            relevance_se_bits=0.02,
+            ceiling_bits=3.3,
+            lost_bits=lost,
+            cross_entropy_bits=lost,
+            accuracy=0.9,
+        )
+        found.append(
+            TrialRecord(
+                trial=trial.key,
+                spec=trial.document,
+                status="finished",
+                validation=metrics,
+                test=metrics,
+                seconds=1.5,
+                device="cpu",
+            )
+        )
+    return found
+
+
+def _front(sweep: Sweep) -> Front:
+    corner = Reference(rate_bits=33.0, lost_bits=3.3)
+    return build_front(sweep.info, _records(sweep), reference=corner, label_entropy_bits=3.3)

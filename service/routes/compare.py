@@ -1,0 +1,49 @@
+"""`GET /compare`: linear fronts against adaptive ones, or any against any."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from paretoib.records import Comparison
+from service.dependencies import Reading, send
+from service.middleware import SELF_CONTAINED
+from service.pages import comparison_page, wants_page
+from service.problems import documented
+from service.rendering import FIGURE
+
+router = APIRouter(tags=["fronts"], responses=documented(400, 401, 403, 404, 422, 429, 500, 503))
+
+Side = Annotated[
+    list[Annotated[str, Query(min_length=1, max_length=200)]],
+    Query(
+        min_length=1,
+        max_length=20,
+        description="A sweep's id, the first 4 or more characters of one, or its name; several "
+        "are pooled.",
+    ),
+]
+
+
+@router.get(
+    "/compare",
+    response_model=Comparison,
+    responses={200: {"content": {"text/html": {}, "image/png": {}, FIGURE: {}}}},
+    summary="Compare fronts",
+)
+def compare(
+    request: Request,
+    queries: Reading,
+    linear: Side,
+    adaptive: Side,
+    format: Annotated[
+        Literal["json", "html", "png", "figure"],
+        Query(description="`figure`: plotly's JSON of the picture in `html`."),
+    ] = "json",
+) -> Response:
+    """As JSON, that of `compare --json`; with `Accept: text/html` the page."""
+    left, right = ([queries.row(name) for name in side] for side in (linear, adaptive))
+    if wants_page(request) and "format" not in request.query_params:
+        return comparison_page(request, left, right, queries)
+    headers = {"Content-Security-Policy": SELF_CONTAINED} if format == "html" else {}
+    return send(request, queries.rendered_comparison(left, right, format), headers)

@@ -1,0 +1,207 @@
+"""`/sweeps`: submit, list, look at, take up, cancel."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
+from starlette.responses import Response
+
+from paretoib.records import Front, Status
+from paretoib.specs import SweepSpec
+from service.dependencies import (
+    ById,
+    Named,
+    Offset,
+    Reading,
+    Running,
+    Settings,
+    send,
+    send_document,
+)
+from service.limits import limited_spec
+from service.middleware import SELF_CONTAINED
+from service.pages import sweep_page, wants_page
+from service.problems import documented
+from service.rendering import FIGURE
+from service.schemas import Row, Sweep, Sweeps, Trial, Trials
+
+router = APIRouter(
+    prefix="/sweeps", tags=["sweeps"], responses=documented(400, 401, 403, 429, 500, 503)
+)
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Any text of the client's own. Sent again with the same sweep, it makes no "
+        "second one.",
+    ),
+]
+TrialKey = Annotated[
+    str, Path(pattern="^[0-9a-f]{12,64}$", description="A trial's key.", examples=["0d1e2f3a4b5c"])
+]
+Form = Literal["json", "csv", "html", "png", "figure"]
+EXAMPLES: Any = {
+    "a grid of β": {"value": {"method": "vib", "data": "digits", "trials": 16}},
+    "adaptive weights": {"value": {"method": "mib", "data": "digits", "seeds": [0, 1, 2]}},
+    "a small one": {
+        "value": {
+            "method": "vib",
+            "name": "first",
+            "model": {"name": "mlp", "hidden": [64], "latent": 8},
+            "training": {"epochs": 10},
+            "grid": {"beta": "1e-4:1:8"},
+        }
+    },
+}
+
+
+def described(
+    document: Annotated[dict[str, Any], Body(openapi_examples=EXAMPLES)], settings: Settings
+) -> SweepSpec:
+    """The sweep that a body describes, within the service's limits."""
+    return limited_spec(document, settings)
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=Sweep,
+    responses=documented(413, 422),
+    summary="Submit a sweep",
+)
+async def submit(
+    request: Request,
+    spec: Annotated[SweepSpec, Depends(described)],
+    controller: Running,
+    key: Key = None,
+) -> Response:
+    """Writes the sweep and hands it to Ray; what is left out takes the method's defaults.
+
+    `Location` is where it can be looked at from then on.
+    """
+    return _accepted(await controller.in_turn(controller.submit, spec, request.state.client, key))
+
+
+@router.get("", response_model=Sweeps, responses=documented(404, 422), summary="List sweeps")
+def sweeps(
+    request: Request,
+    queries: Reading,
+    method: Annotated[str | None, Query(max_length=200)] = None,
+    dataset: Annotated[str | None, Query(max_length=200)] = None,
+    status: Status | None = None,
+    name: Annotated[str | None, Query(max_length=200, description="or a part of one")] = None,
+    sweep: Annotated[
+        str | None,
+        Query(max_length=200, description="the one with this id, unique prefix of one, or name"),
+    ] = None,
+    offset: Offset = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """Newest first. `?sweep=` finds any name, also one with a slash, which no path can hold."""
+    found = queries.listed(name, method, dataset, status, sweep)
+    page = tuple(found[offset : offset + limit])
+    listed = Sweeps(sweeps=page, total=len(found), offset=offset, limit=limit)
+    return send_document(request, listed)
+
+
+@router.get(
+    "/{sweep}",
+    response_model=Sweep,
+    responses={200: {"content": {"text/html": {}}}, **documented(404, 422)},
+    summary="How a sweep stands",
+)
+def sweep(request: Request, row: Named, queries: Reading) -> Response:
+    """As JSON; with `Accept: text/html` its page."""
+    if wants_page(request):
+        return sweep_page(request, row, queries)
+    return send_document(request, row.sweep)
+
+
+@router.post(
+    "/{sweep}/resume",
+    status_code=202,
+    response_model=Sweep,
+    responses=documented(404, 409, 413, 422),
+    summary="Go on with a sweep",
+)
+async def resume(row: ById, controller: Running) -> Response:
+    """Of one that was interrupted or failed: what has ended is not run again."""
+    return _accepted(await controller.in_turn(controller.resume, row))
+
+
+@router.delete(
+    "/{sweep}",
+    status_code=202,
+    response_model=Sweep,
+    responses=documented(404, 409, 413, 422),
+    summary="Cancel a sweep",
+)
+async def cancel(row: ById, controller: Running) -> Response:
+    """It ends within a minute, as interrupted; trials that have ended stay, and it can resume."""
+    return _accepted(await controller.in_turn(controller.cancel, row))
+
+
+@router.get(
+    "/{sweep}/trials",
+    response_model=Trials,
+    responses=documented(404, 422),
+    summary="A sweep's trials",
+)
+def trials(
+    request: Request,
+    row: Named,
+    queries: Reading,
+    offset: Offset = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """In the order in which they ended."""
+    records = queries.snapshot(row).records
+    page = records[offset : offset + limit]
+    return send_document(
+        request, Trials(trials=page, total=len(records), offset=offset, limit=limit)
+    )
+
+
+@router.get(
+    "/{sweep}/trials/{trial}",
+    response_model=Trial,
+    responses=documented(404, 422),
+    summary="One trial, with its history",
+)
+def trial(request: Request, row: Named, queries: Reading, trial: TrialKey) -> Response:
+    """By its key, or the first 12 digits of it, which the pictures show."""
+    return send_document(request, queries.trial(row, trial))
+
+
+@router.get(
+    "/{sweep}/front",
+    response_model=Front,
+    responses={
+        200: {"content": {"text/csv": {}, "text/html": {}, "image/png": {}, FIGURE: {}}},
+        **documented(404, 422),
+    },
+    summary="A sweep's front",
+)
+def front(
+    request: Request,
+    row: Named,
+    queries: Reading,
+    format: Annotated[
+        Form, Query(description="`figure`: plotly's JSON of the picture in `html`.")
+    ] = "json",
+) -> Response:
+    """The trials that have ended, and the front among them; `json` is that of `front --json`."""
+    headers = {"Content-Security-Policy": SELF_CONTAINED} if format == "html" else {}
+    return send(request, queries.front(row, format), headers)
+
+
+def _accepted(row: Row) -> Response:
+    return Response(
+        row.sweep.to_json(),
+        status_code=202,
+        media_type="application/json",
+        headers={"Location": f"/sweeps/{row.sweep.id}"},
+    )
