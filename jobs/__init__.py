@@ -1,1 +1,1 @@
-"""What runs on the Ray cluster."""
+"""The job that runs a sweep on Ray, and what runs on Ray's workers."""

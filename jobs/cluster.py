@@ -1,4 +1,4 @@
-"""A Ray instance: one of our own on loopback, or a cluster that is there."""
+"""Start Ray on loopback, or join an existing cluster, and divide it into workers."""
 
 import os
 import secrets
@@ -16,8 +16,8 @@ from paretoib.interrupts import interrupts_held, termination_interrupts
 from paretoib.settings import Settings
 from paretoib.specs import Resources
 
-# Results live in MLflow alone: Tune's own log files, tables and reports home are switched off, and
-# what Ray prints of a lost worker, on stdout, among them: such a trial's record says why it failed.
+# Results are in MLflow alone, so Tune's log files, tables and telemetry are off. Ray would also
+# print every lost worker on stdout; the record of a failed trial has the reason.
 _QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -27,21 +27,20 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
-
-# What keeps a Ray of our own on loopback, whatever address it is given; meant for other systems,
-# where Ray runs on one machine alone.
+# Keep a Ray that we start on loopback, whatever its address. Ray has the variable for systems on
+# which it runs on one machine alone.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
-# Ray says on the terminal what our own messages say better.
+# Our own messages replace what Ray prints on the terminal.
 _SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 
-JOINING = 60.0  # seconds that a cluster whose nodes are still starting is waited for
-SETTLING = 5.0  # seconds in which no further node has joined it
+JOIN_TIMEOUT = 60.0  # seconds to wait for the nodes of a starting cluster
+SETTLE_SECONDS = 5.0  # a cluster is complete when no node has joined for this long
 
 
 @dataclass(frozen=True)
 class Workers:
-    """What packs are placed on: how many at a time, and what each of them is given."""
+    """The number of packs that run at a time, and the resources and device of each."""
 
     count: int
     cpus: int
@@ -50,15 +49,15 @@ class Workers:
 
     @property
     def resources(self) -> dict[str, float]:
-        """A pack's share, as Tune wants it."""
+        """The resources of a pack, in Tune's form."""
         return {"cpu": self.cpus, **({"gpu": self.gpus} if self.gpus else {})}
 
 
 def load_ray(settings: Settings) -> None:
-    """Import Ray, as quiet as it can be, and kept to loopback unless it joins a cluster."""
+    """Import Ray without its log output, and on loopback unless it joins a cluster."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    # Read when Ray is imported; a program that did so before has made its own choice.
+    # Ray reads these when it is imported; a program that has imported it made its own choice.
     if not settings.ray_address and "ray" not in sys.modules:
         for name, value in _LOOPBACK.items():
             os.environ.setdefault(name, value)
@@ -68,38 +67,38 @@ def load_ray(settings: Settings) -> None:
 
 @contextmanager
 def ray_instance(settings: Settings, wanted: Resources | None = None) -> Iterator[Workers]:
-    """Join the cluster of the settings, or start Ray on loopback with a token of its own.
+    """Join the cluster of the settings, or start Ray on loopback with a new token.
 
-    Where the program is connected to Ray already, that connection is used, and kept. Raises
-    `ClusterError` for a cluster that cannot be joined, or that has no room for a pack with the
-    resources that are wanted.
+    If the program is connected to Ray already, that connection is used and stays open. Raises
+    `ClusterError` for a cluster that cannot be joined, or whose nodes are all too small for a pack
+    with the `wanted` resources.
     """
     wanted = wanted or Resources()
     load_ray(settings)
     import ray
 
     if ray.is_initialized():
-        yield place(nodes(), settings, wanted)
+        yield workers_on(nodes(), settings, wanted)
         return
     try:
         if settings.ray_address:
             _join(settings.ray_address)
         else:
             _start()
-        # Set after Ray's own handler for SIGTERM, which ends the program on the spot.
+        # After Ray has set its SIGTERM handler, which would end the program at once.
         with termination_interrupts():
-            yield place(nodes(), settings, wanted)
+            yield workers_on(nodes(), settings, wanted)
     finally:
         with interrupts_held():
             ray.shutdown()
 
 
 def _start() -> None:
-    """Ray on loopback. Interrupted half-way, it would leave its processes behind for a while."""
+    """Start Ray on loopback. An interrupt waits, as half a start would leave processes behind."""
     import ray
 
     with interrupts_held() as caught:
-        # Without "local", Ray would join any cluster that it finds on this machine.
+        # Without "local", Ray joins any cluster that it finds on this machine.
         ray.init(address="local", include_dashboard=False, **_SILENT)
     if caught:
         raise KeyboardInterrupt
@@ -116,7 +115,7 @@ def _join(address: str) -> None:
 
 
 def _check_answers(address: str) -> None:
-    """Refuse at once a cluster that is down: Ray would try for minutes."""
+    """Refuse a cluster that is down at once: Ray would retry for minutes."""
     parts = urlsplit(address if "//" in address else f"//{address}")
     try:
         if parts.hostname and parts.port:
@@ -130,15 +129,19 @@ def _cannot_join(address: str, error: Exception) -> ClusterError:
     return ClusterError(f"cannot join the Ray cluster at {address}: {reason}")
 
 
-def place(nodes: Sequence[Mapping[str, float]], settings: Settings, wanted: Resources) -> Workers:
-    """How many packs at a time, and what each is given, on nodes with these resources of Ray's.
+def workers_on(
+    nodes: Sequence[Mapping[str, float]], settings: Settings, wanted: Resources
+) -> Workers:
+    """The workers on nodes with these Ray resources.
 
-    Raises `ClusterError` where no node has room for one: Ray would wait for such a node for ever.
+    Raises `ClusterError` where no node is large enough for one: Ray would wait for ever.
     """
     gpus = wanted.gpus
     if gpus is None:
-        # A device of the settings goes before what is there, unless a spec says more.
-        on_cpus = settings.device.startswith("cpu") or not any(_of(n, "GPU") >= 1 for n in nodes)
+        # A CPU in the settings wins over the nodes' GPUs; the spec's `gpus` wins over both.
+        on_cpus = settings.device.startswith("cpu") or not any(
+            _amount(n, "GPU") >= 1 for n in nodes
+        )
         gpus = 0.0 if on_cpus else 1.0
     device = settings.device or ("cuda" if gpus else "cpu")
     if wanted.gpus == 0 and device.startswith("cuda"):
@@ -157,22 +160,22 @@ def place(nodes: Sequence[Mapping[str, float]], settings: Settings, wanted: Reso
 
 
 def nodes() -> list[dict[str, float]]:
-    """The resources of every node that may train.
+    """The resources of every node.
 
-    A cluster that has none yet is starting: its first is waited for, and those that follow it.
+    A cluster without a node that can train is starting; wait for its nodes.
     """
-    found = _alive()
-    if _can_train(found):
-        return found
+    alive = _alive()
+    if _can_train(alive):
+        return alive
     began = changed = time.monotonic()
-    while (now := time.monotonic()) - began < JOINING:
+    while (now := time.monotonic()) - began < JOIN_TIMEOUT:
         time.sleep(1)
-        before, found = found, _alive()
-        if found != before:
+        before, alive = alive, _alive()
+        if alive != before:
             changed = now
-        if _can_train(found) and now - changed >= SETTLING:
+        if _can_train(alive) and now - changed >= SETTLE_SECONDS:
             break
-    return found
+    return alive
 
 
 def _alive() -> list[dict[str, float]]:
@@ -182,25 +185,25 @@ def _alive() -> list[dict[str, float]]:
 
 
 def _can_train(nodes: Sequence[Mapping[str, float]]) -> bool:
-    return any(_of(node, "CPU") for node in nodes)
+    return any(_amount(node, "CPU") for node in nodes)
 
 
 def _room(node: Mapping[str, float], gpus: float, cpus: int) -> int:
-    """PackSearcher that fit on a node at a time. Ray gives no pack parts of two GPUs."""
-    by_cpus = int(_of(node, "CPU") // cpus)
-    return min(by_cpus, int(_of(node, "GPU")) * int(1 / gpus + 1e-9)) if gpus else by_cpus
+    """The number of packs that fit on a node. Ray does not give a pack parts of two GPUs."""
+    by_cpus = int(_amount(node, "CPU") // cpus)
+    return min(by_cpus, int(_amount(node, "GPU")) * int(1 / gpus + 1e-9)) if gpus else by_cpus
 
 
 def _even_share(nodes: Sequence[Mapping[str, float]], workers: int) -> int:
-    """Cores of a worker: fewer workers than cores have several threads each, on one node."""
-    cores = [int(_of(node, "CPU")) for node in nodes]
+    """The cores of a worker: with fewer workers than cores, each has several, on one node."""
+    cores = [int(_amount(node, "CPU")) for node in nodes]
     return max(1, min(sum(cores) // (workers or max(1, sum(cores))), max(cores, default=1)))
 
 
-def _of(node: Mapping[str, float], resource: str) -> float:
+def _amount(node: Mapping[str, float], resource: str) -> float:
     return node.get(resource, 0.0)
 
 
 def _described(node: Mapping[str, float]) -> str:
-    gpus = _of(node, "GPU")
-    return f"{_of(node, 'CPU'):g} CPU" + (f" and {gpus:g} GPU" if gpus else "")
+    gpus = _amount(node, "GPU")
+    return f"{_amount(node, 'CPU'):g} CPU" + (f" and {gpus:g} GPU" if gpus else "")

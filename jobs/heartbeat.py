@@ -1,4 +1,4 @@
-"""A sign of life from a running sweep, and an ear for the request to end it."""
+"""The heartbeat thread of a running sweep; it also polls for cancellation."""
 
 import _thread
 import signal
@@ -14,39 +14,39 @@ from paretoib.tracking import HEARTBEAT_SECONDS, StoreAwayError, Tracker
 def heartbeat_thread(
     store: Tracker, sweep_id: str, on_end: Callable[[Exception | None], None]
 ) -> Iterator[None]:
-    """Tell the store every few seconds that the sweep is alive; end it when someone asks.
+    """Send heartbeats while the sweep runs; end the sweep when it is to be cancelled.
 
-    It ends, too, when the store refuses the sign of life for good, as it does where another
-    process has taken the sweep over; `on_end` is called with that error. In the main thread either
-    comes as a `KeyboardInterrupt`, as SIGTERM does meanwhile, so that packs which take hours end
-    too.
+    The sweep also ends when the store refuses a heartbeat for good, for example because another
+    process has taken the sweep over. `on_end` is called with that error, or with None for a
+    cancellation. Then the main thread gets a `KeyboardInterrupt`, as it does for SIGTERM, so that
+    packs which take hours end at once.
     """
     over = threading.Event()
     in_main = threading.current_thread() is threading.main_thread()
 
-    def watch() -> None:
+    def send_heartbeats() -> None:
         while not over.wait(HEARTBEAT_SECONDS):
             refused: Exception | None = None
             try:
                 if not store.heartbeat(sweep_id):
                     continue
             except StoreAwayError:
-                continue  # Records wait for it likewise.
+                continue  # The journal waits for the store too.
             except Exception as error:
                 refused = error
             if not over.is_set():
                 on_end(refused)
                 if in_main:
-                    # As SIGTERM, for in the background of a script Ctrl-C is ignored.
+                    # Not SIGINT: a script's background jobs ignore it.
                     _thread.interrupt_main(signal.SIGTERM)
             return
 
-    thread = threading.Thread(target=watch, daemon=True)
+    thread = threading.Thread(target=send_heartbeats, daemon=True)
     thread.start()
     with termination_interrupts():
         try:
             yield
         finally:
             over.set()
-            # Not for ever: the store may keep it waiting, and it looks at `over` again after that.
+            # With a timeout: the thread may be waiting for a store that hangs.
             thread.join(timeout=5)

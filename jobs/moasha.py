@@ -1,8 +1,8 @@
-"""Early stopping across workers: what every trial of a sweep had reached at the rungs.
+"""Pruning across workers: MOASHA, multi-objective asynchronous successive halving.
 
-MOASHA: Schmucker, Donini, Zafar, Salinas, Archambeau: Multi-Objective Asynchronous Successive
-Halving, 2021. A trial is ranked among all that have come to the same rung so far, on whichever
-worker, when it comes there itself; so what is stopped depends on the order of arrival.
+Schmucker, Donini, Zafar, Salinas, Archambeau: Multi-Objective Asynchronous Successive Halving,
+2021. When a trial reaches a rung, it is ranked among all trials of the sweep that have reached the
+rung so far, on any worker. Which trials are stopped therefore depends on the order of arrival.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,50 +17,50 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from paretoib.fronts import dominated_layers
 from paretoib.specs import Prune
 
-Reached = Mapping[str, tuple[float, float] | None]
+Measured = Mapping[str, tuple[float, float] | None]
 
 
-class _Board:
-    """The actor: one a sweep. What each trial has reached, (rate, lost) in bits, at each rung."""
+class _RungBoard:
+    """The actor, one for each sweep: the (rate, lost) bits of every trial at every rung."""
 
     def __init__(self, prune: dict[str, Any]) -> None:
         self._prune = Prune.model_validate(prune)
-        self._known: dict[float, dict[str, tuple[float, float] | None]] = {}
+        self._measured: dict[float, dict[str, tuple[float, float] | None]] = {}
 
     def shares(self) -> tuple[float, ...]:
         return self._prune.rungs
 
-    def report(self, rung: float, reached: Reached) -> set[str]:
-        known = self._known.setdefault(rung, {})
-        known.update(reached)
-        return dominated_layers(known, keep=self._prune.keep) & set(reached)
+    def report(self, rung: float, measured: Measured) -> set[str]:
+        at_rung = self._measured.setdefault(rung, {})
+        at_rung.update(measured)
+        return dominated_layers(at_rung, keep=self._prune.keep) & set(measured)
 
 
 @dataclass(frozen=True)
 class Rungs:
-    """A worker's end: `shares` of the epochs at which to report, and what is then to stop."""
+    """A worker's client of the actor; a rung is at each of `shares` of the epochs."""
 
     board: Any
     shares: tuple[float, ...]
 
-    def report(self, rung: float, reached: Reached) -> set[str]:
-        """The keys of those of `reached` that are to stop."""
-        stopped: set[str] = ray.get(self.board.report.remote(rung, dict(reached)))
+    def report(self, rung: float, measured: Measured) -> set[str]:
+        """Report the trials that reached a rung; the keys of those to stop."""
+        stopped: set[str] = ray.get(self.board.report.remote(rung, dict(measured)))
         return stopped
 
 
 @contextmanager
 def rungs_board(prune: Prune | None) -> Iterator[str | None]:
-    """The name that workers `join` by; None where nothing is pruned."""
+    """Start the actor of a sweep; yields the name for `join`, None without pruning."""
     if prune is None:
         yield None
         return
     name = f"paretoib-rungs-{uuid4().hex}"
-    # Beside the workers, as it has nothing to do but compare; with the job, as their nodes may go.
+    # On the job's node, as workers' nodes may leave; without a CPU, as it only compares.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    # One that was lost starts anew, and knows those that come to a rung from then on.
+    # After a crash the actor restarts empty and ranks the trials that report from then on.
     board: Any = (
-        ray.remote(num_cpus=0)(_Board)
+        ray.remote(num_cpus=0)(_RungBoard)
         .options(name=name, scheduling_strategy=here, max_restarts=-1, max_task_retries=-1)
         .remote(prune.document)
     )
@@ -71,6 +71,6 @@ def rungs_board(prune: Prune | None) -> Iterator[str | None]:
 
 
 def join(name: str) -> Rungs:
-    """The board of a sweep, from one of its workers."""
+    """The client of a sweep's actor, for one of its workers."""
     board = ray.get_actor(name)
     return Rungs(board, tuple(ray.get(board.shares.remote())))

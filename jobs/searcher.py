@@ -1,4 +1,4 @@
-"""The packs of a sweep as Tune's searcher hands them out and takes their records back."""
+"""The searcher that gives Ray Tune the packs of a sweep and takes their records."""
 
 import json
 import math
@@ -20,13 +20,13 @@ Planner = Callable[[Sequence[TrialSpec]], list[list[TrialSpec]]]
 OnRecords = Callable[[Sequence[TrialRecord]], None]
 ShouldStop = Callable[[], bool]
 
-RETRIES = 3  # of a pack whose worker was lost, and after a worker that could not begin
+RETRIES = 3  # of a pack whose worker was lost; also of starts by workers that cannot begin
 
 
 class Unwritten(BaseException):
-    """A record could not be written; `error` says why.
+    """A record could not be written because of `error`.
 
-    Tune takes an `Exception` here for a failure of the trial, and would train it again.
+    A `BaseException`: Tune treats an `Exception` as a failure of the trial and trains it again.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -36,7 +36,7 @@ class Unwritten(BaseException):
 
 @dataclass
 class _Attempt:
-    """A pack, the workers that it has cost so far, and when the present one has started."""
+    """A pack, the number of workers that it has lost, and when its present worker started."""
 
     trials: list[TrialSpec]
     lost: int = 0
@@ -44,15 +44,16 @@ class _Attempt:
 
 
 class PackSearcher(Searcher):
-    """Gives Tune a pack of trials at a time and takes their records back.
+    """Gives Tune one pack of trials at a time, and takes their records.
 
-    Tune's "trial" is an attempt at one of our packs; its id names it while it is in flight. The
-    packs of `first` come before those that are planned. None is placed once `ended` says so; what
-    is in flight then may end.
+    A "trial" of Tune is one attempt to train a pack; `trial_id` identifies it while it is in
+    flight. The packs of `first` are placed first, then those that `plan` makes of the driver's
+    trials. Once `should_stop` returns True no more packs are placed, and those in flight finish.
 
-    Workers that cannot begin cost no trial, only time: their packs go to others. After so many in a
-    row that none is worth a try, nothing is placed until a pack in flight has been trained; where
-    there is none, the loop ends and `refusal` says why.
+    A worker may be unable to begin, for example where a package is missing. No trial fails then:
+    its pack goes to another worker. After too many such workers in a row, nothing is placed until
+    a pack in flight has been trained. If none is in flight, the loop ends and `refusal` has the
+    reason.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class PackSearcher(Searcher):
         plan: Planner,
         on_records: OnRecords,
         *,
-        ended: ShouldStop,
+        should_stop: ShouldStop,
         first: Iterable[list[TrialSpec]],
         batches: Iterator[int],
         trial_seconds: float | None,
@@ -71,7 +72,7 @@ class PackSearcher(Searcher):
         self._driver = driver
         self._plan = plan
         self._on_records = on_records
-        self._ended = ended
+        self._should_stop = should_stop
         self._batches = batches
         self._trial_seconds = trial_seconds
         self._common = common
@@ -81,54 +82,54 @@ class PackSearcher(Searcher):
 
     @property
     def refusal(self) -> str | None:
-        """Why the last of too many workers could not begin."""
+        """Why the last worker could not begin, once too many in a row could not."""
         return self._refusals[-1] if len(self._refusals) > RETRIES else None
 
     def started(self, trial_id: str) -> None:
-        """An attempt has its worker; until then it waits for room."""
+        """Note that an attempt has its worker; before that, it waits for resources."""
         self._in_flight[trial_id].started = time.monotonic()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
-        """The next pack; None while the driver waits for records."""
-        if self._ended() or self.refusal:
+        """The next pack; None while the driver waits for records of packs in flight."""
+        if self._should_stop() or self.refusal:
             return None if self._in_flight else Searcher.FINISHED
         if not self._queue:
             packs = self._plan(self._driver.ask(next(self._batches)))
             self._queue.extend(_Attempt(pack) for pack in packs)
         if not self._queue:
-            # A pack in flight may yet come back, to be split.
+            # A pack in flight may still be split and placed again.
             return None if self._in_flight else Searcher.FINISHED
         attempt = self._in_flight[trial_id] = self._queue.popleft()
         attempt.started = math.inf
-        # As text: Tune copies and flattens what it is given, several times.
+        # As JSON text: Tune copies and flattens its configurations several times.
         documents = json.dumps([spec.document for spec in attempt.trials])
         return {**self._common, "trials": documents}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """An attempt has ended: with records, refused by its worker, or with that lost."""
+        """Handle an attempt that ended with records, with a refusal, or with its worker lost."""
         attempt = self._in_flight.pop(trial_id)
-        found = result if result and not error else {}
-        texts, refused = found.get("records"), found.get("refused")
+        reported = result if result and not error else {}
+        texts, refused = reported.get("records"), reported.get("refused")
         records: list[TrialRecord] = []
         if refused is not None:
             self._refusals.append(refused)
             self._queue.append(attempt)
         elif texts is None:
-            records = self._lost(attempt)
+            records = self._handle_lost_worker(attempt)
         else:
             self._refusals.clear()
             records = [TrialRecord.from_json(text) for text in texts]
-            # Tune holds on to every result until the sweep has ended.
+            # Tune keeps every result in memory until the sweep ends.
             texts.clear()
         with interrupts_held() as caught:
-            self._take(records)
+            self._write(records)
         if caught:
             raise KeyboardInterrupt
 
-    def _lost(self, attempt: _Attempt) -> list[TrialRecord]:
-        """Try a pack again whose worker was lost, as long as there is hope; else its record."""
+    def _handle_lost_worker(self, attempt: _Attempt) -> list[TrialRecord]:
+        """Retry or split a pack whose worker was lost; the record of a trial that is given up."""
         attempt.lost += 1
         limit, trials = self._trial_seconds, attempt.trials
         hung = limit is not None and time.monotonic() - attempt.started > limit * len(trials)
@@ -136,7 +137,7 @@ class PackSearcher(Searcher):
             self._queue.appendleft(attempt)
             return []
         if len(trials) > 1:
-            # One of its trials may be to blame, so each now gets a worker of its own.
+            # One of the trials may have caused it, so each gets its own worker now.
             self._queue.extend(_Attempt([spec]) for spec in trials)
             return []
         reason = f"its worker was lost {attempt.lost} times"
@@ -144,7 +145,7 @@ class PackSearcher(Searcher):
             reason = f"took longer than {limit:g} s, and its worker had to be ended"
         return [failed_record(trials[0], reason)]
 
-    def _take(self, records: Sequence[TrialRecord]) -> None:
+    def _write(self, records: Sequence[TrialRecord]) -> None:
         if not records:
             return
         try:
@@ -152,15 +153,15 @@ class PackSearcher(Searcher):
         except Exception as error:
             raise Unwritten(error) from error
         for record in records:
-            # A search may look at the validation split alone.
+            # Searches see the validation split alone.
             self._driver.tell(record.model_copy(update={"test": None}))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its searcher for a restoration that is never asked for."""
+        """Nothing: Tune pickles its searcher for a restore that never happens."""
         return {}
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: a sweep is resumed from MLflow's records, not from Tune's files."""
+        """Do nothing: a sweep is resumed from the records in MLflow, not from Tune's files."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing, likewise."""
+        """Do nothing, for the same reason."""

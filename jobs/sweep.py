@@ -1,4 +1,4 @@
-"""The job that runs one sweep: what `paretoib sweep` calls, and `python -m jobs.sweep ID`."""
+"""Run a sweep: `paretoib sweep` calls `run_sweep`, a Ray job runs `python -m jobs.sweep ID`."""
 
 import math
 import shutil
@@ -11,16 +11,14 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
-from jobs.sweep_run import OnProgress, Run
-from paretoib.errors import ParetoIBError, SpecError
+from jobs.sweep_run import SweepRun, described
+from paretoib.errors import NotFoundError, ParetoIBError, SpecError, StoreError
 from paretoib.interrupts import interrupts_held
-from paretoib.records import Front, Progress, Reference, TrialRecord
+from paretoib.records import Front, OnProgress, Reference, TrialRecord
 from paretoib.search import driver as new_driver
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec, TrialSpec
 from paretoib.tracking import Ruler, Tracker, tracker
-
-__all__ = ["OnProgress", "Progress", "resume_sweep", "run_sweep", "train"]
 
 T = TypeVar("T")
 
@@ -32,51 +30,53 @@ def run_sweep(
     sweep_id: str | None = None,
     on_progress: OnProgress = lambda _: None,
 ) -> Front:
-    """Run a sweep to its end and return its front; `front.sweep.status` says how it ended.
+    """Run a sweep to its end and return its front; `front.sweep.status` tells how it ended.
 
-    `sweep_id` names a sweep that the store has already; the trials that it has are not run again.
-    An interrupt (Ctrl-C, SIGTERM) ends the sweep as `interrupted`, with everything that had
-    finished kept; before the sweep has been written it is raised as the `KeyboardInterrupt` that it
-    is. Raises `DataError`, `StoreError`, `SpecError`, `ClusterError`, each before a sweep is made,
-    and `ClusterError` too where no worker can begin a pack.
+    `sweep_id` names a sweep that the store holds already; its ended trials are not run again.
+    An interrupt (Ctrl-C, SIGTERM) ends the sweep as `interrupted` and keeps every ended trial.
+    Before the sweep is written, an interrupt is raised as `KeyboardInterrupt`.
+
+    Raises:
+        DataError, StoreError, SpecError, ClusterError: before the sweep is written.
+        ClusterError: also when no worker can begin a pack.
     """
     from jobs.cluster import load_ray, ray_instance
 
-    # Two imports at once take turns; so Ray's comes first, and its processes start while this one
-    # loads torch, the data and the store.
+    # Ray is imported first, and its processes start while the thread imports torch, loads the data
+    # and opens the store. Two imports at once would only take turns.
     load_ray(settings())
     preparing = _in_background(lambda: _prepare(spec, store))
     with ray_instance(settings(), spec.resources) as workers:
         from jobs.tune import run_packs
 
-        opened, shape, ruler = preparing.result()
+        opened, input_shape, ruler = preparing.result()
         from paretoib.training import plan_packs, saved_packs
 
         def plan(trials: Sequence[TrialSpec]) -> list[list[TrialSpec]]:
             return plan_packs(
                 trials,
-                shape,
+                input_shape,
                 workers=workers.count,
                 device=workers.device,
                 share=workers.gpus or 1.0,
             )
 
-        def work(run: Run, checkpoints: Path) -> None:
-            known = {record.trial for record in run.records}
+        def work(run: SweepRun, checkpoints: Path) -> None:
+            ended = {record.trial for record in run.records}
             run_packs(
                 spec,
                 run.driver,
                 plan,
                 run.add,
                 workers,
-                ended=run.ended,
-                saved=[pack for pack in saved_packs(checkpoints) if known.isdisjoint(pack)],
+                should_stop=run.should_stop,
+                saved=[pack for pack in saved_packs(checkpoints) if ended.isdisjoint(pack)],
                 folder=settings().data,
                 checkpoints=checkpoints,
             )
 
-        run = _swept(spec, opened, ruler, workers.device, work, sweep_id, on_progress)
-    return run.front(run.status)
+        run = _run(spec, opened, ruler, workers.device, work, sweep_id, on_progress)
+    return run.front()
 
 
 def resume_sweep(
@@ -85,19 +85,19 @@ def resume_sweep(
     store: Callable[[], Tracker] = tracker,
     on_progress: OnProgress = lambda _: None,
 ) -> Front:
-    """Go on with a sweep of the store: the trials that it has are not run again.
+    """Resume a sweep of the store; its ended trials are not run again.
 
-    Raises `NotFoundError`, `StoreError` while another job runs the sweep, and what `run_sweep`
-    raises.
+    Raises what `run_sweep` raises, `NotFoundError`, and `StoreError` while another process writes
+    the sweep.
     """
     opened = store()
-    info = opened.find(reference)
-    spec = SweepSpec.from_document(info.spec)
-    return run_sweep(spec, store=lambda: opened, sweep_id=info.id, on_progress=on_progress)
+    state = opened.find(reference)
+    spec = SweepSpec.from_document(state.spec)
+    return run_sweep(spec, store=lambda: opened, sweep_id=state.id, on_progress=on_progress)
 
 
 def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRecord:
-    """Train the one trial of a sweep in this process, without Ray; its record, with history.
+    """Train the one trial of a sweep in this process, without Ray; its record with the history.
 
     Raises what `run_sweep` raises, and `SpecError` for a sweep of several trials.
     """
@@ -110,67 +110,66 @@ def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRe
     from paretoib.training import run_trials
 
     device = settings().device or ("cuda" if torch.cuda.is_available() else "cpu")
-    ended: list[TrialRecord] = []
+    records: list[TrialRecord] = []
 
-    def work(run: Run, checkpoints: Path) -> None:
-        alone = partial(
+    def work(run: SweepRun, checkpoints: Path) -> None:
+        train_here = partial(
             run_trials,
             device=device,
             folder=settings().data,
             checkpoints=checkpoints,
             limit_seconds=spec.trial_seconds,
         )
-        ended.extend(run_pack(run.driver.ask(1), alone))
-        run.add(ended)
+        records.extend(run_pack(run.driver.ask(1), train_here))
+        run.add(records)
 
-    if _swept(spec, opened, ruler, device, work).status == "interrupted":
+    if _run(spec, opened, ruler, device, work).status == "interrupted":
         raise KeyboardInterrupt
-    return ended[0]
+    return records[0]
 
 
-def _swept(
+def _run(
     spec: SweepSpec,
     store: Tracker,
     ruler: Ruler,
     device: str,
-    work: Callable[[Run, Path], None],
+    work: Callable[[SweepRun, Path], None],
     sweep_id: str | None = None,
     on_progress: OnProgress = lambda _: None,
-) -> Run:
-    """Do the work of a sweep, a new one or one that the store has, which is then closed.
+) -> SweepRun:
+    """Do the work of a sweep, new or stored, and close it however the work ends.
 
-    Refuses before it is made what cannot be trained on the device; from its first line in the store
-    on it is closed however it ends.
+    A spec that the device cannot train is refused before the sweep is written.
     """
     _check_device(spec, device)
     with interrupts_held() as caught:
-        info = store.find(sweep_id) if sweep_id else store.create(spec)
-        held = store.ruler(info.id) or ruler
-        run = Run(spec, info, store, held, new_driver(spec), on_progress)
+        state = store.state(sweep_id) if sweep_id else store.create(spec)
+        stored_ruler = store.ruler(state.id) or ruler
+        run = SweepRun(spec, state, store, stored_ruler, new_driver(spec), on_progress)
         run.begin()
     with run.closing():
         if caught:
             raise KeyboardInterrupt
-        with _checkpoints(run) as checkpoints:
+        with _checkpoint_folder(run) as checkpoints:
             work(run, checkpoints)
     return run
 
 
 @contextmanager
-def _checkpoints(run: Run) -> Iterator[Path]:
-    """The folder for the states of a sweep's packs; kept for a resume where not all have ended."""
-    folder = (settings().checkpoints or settings().store / "checkpoints") / run.info.id
+def _checkpoint_folder(run: SweepRun) -> Iterator[Path]:
+    """The folder for the checkpoints of a sweep's packs; a cancelled sweep's are kept."""
+    folder = (settings().checkpoints or settings().store / "checkpoints") / run.id
     yield folder
     if not run.cancelled:
-        # PackSearcher remove their own; one whose worker was lost and that was then split cannot.
+        # Packs delete their own checkpoints, except one that was split after its worker was lost.
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prepare(
     spec: SweepSpec, store: Callable[[], Tracker]
 ) -> tuple[Tracker, tuple[int, ...], Ruler]:
-    """The store, the shape of an input, and the ruler, from the data themselves."""
-    new_driver(spec)  # which may refuse it
+    """Open the store and load the data: the store, the shape of an input, and the ruler."""
+    new_driver(spec)  # may refuse the spec
     opened = store()
     from paretoib.data._load import load_dataset
 
@@ -181,7 +180,7 @@ def _prepare(
 
 
 def _check_device(spec: SweepSpec, device: str) -> None:
-    """Refuse before the first trial what no worker could train on."""
+    """Refuse a spec that this device cannot train."""
     import torch
 
     try:
@@ -196,7 +195,7 @@ def _check_device(spec: SweepSpec, device: str) -> None:
 
 
 def _in_background(function: Callable[[], T]) -> Future[T]:
-    """Call a function in a thread that does not keep the program from ending."""
+    """Call a function in a daemon thread, which does not keep the program from ending."""
     future: Future[T] = Future()
 
     def call() -> None:
@@ -210,18 +209,36 @@ def _in_background(function: Callable[[], T]) -> Future[T]:
 
 
 def main() -> int:
-    """Run the sweep whose id is the only argument; the exit code, as `paretoib sweep` has it."""
+    """Run the sweep whose id is the only argument; the exit codes are those of `paretoib sweep`.
+
+    An error before the sweep begins is stored as the sweep's reason, for everyone who reads it.
+    """
     if len(sys.argv) != 2:
         print("usage: python -m jobs.sweep SWEEP_ID", file=sys.stderr)
         return 2
+    sweep_id = sys.argv[1]
     try:
-        front = resume_sweep(sys.argv[1])
+        front = resume_sweep(sweep_id)
     except ParetoIBError as error:
         print(f"error: {error}", file=sys.stderr)
+        _store_reason(sweep_id, error)
         return 2
+    except Exception as error:
+        _store_reason(sweep_id, error)
+        raise
     except KeyboardInterrupt:
         return 130
     return {"finished": 0, "interrupted": 130}.get(front.sweep.status, 1)
+
+
+def _store_reason(sweep_id: str, error: Exception) -> None:
+    # There is no such sweep; or the store refuses writes, or the sweep has another writer.
+    if isinstance(error, NotFoundError | StoreError):
+        return
+    try:
+        tracker().explain(sweep_id, described(error))
+    except ParetoIBError as unwritten:
+        print(f"error: the reason could not be stored: {unwritten}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,152 +1,157 @@
-"""A sweep while it runs: what is written of it, and when it has had enough."""
+"""A running sweep: writes its trials and front, and decides when it has reached a limit."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 from jobs.heartbeat import heartbeat_thread
+from paretoib.errors import ParetoIBError
 from paretoib.fronts import GrowingFront
 from paretoib.interrupts import interrupts_held
-from paretoib.records import Front, Progress, Status, SweepInfo, TrialRecord
+from paretoib.records import Front, OnProgress, Status, SweepState, TrialRecord
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec
-from paretoib.tracking import EndedTrial, File, Ruler, Tracker, front_of
+from paretoib.tracking import EndedTrial, File, Ruler, Tracker, front_of, with_trials
 
-FRONT_EVERY = 10.0  # seconds between two writings of the front while trials end
-FRONT_SHARE = 0.02  # of the sweep's time, at most, that goes into writing it
-
-
-OnProgress = Callable[[Progress], None]
+FRONT_SECONDS = 10.0  # between two updates of the stored front, at least
+FRONT_SHARE = 0.02  # of the sweep's time, at most, is spent on updating the stored front
 
 
-class Run:
-    """The only writer of a sweep's trials."""
+class SweepRun:
+    """The one writer of a sweep."""
 
     def __init__(
         self,
         spec: SweepSpec,
-        info: SweepInfo,
+        state: SweepState,
         store: Tracker,
         ruler: Ruler,
         driver: Driver,
         on_progress: OnProgress,
     ) -> None:
         self.spec = spec
-        self.info = info
+        self.id = state.id
         self.store = store
         self.ruler = ruler
         self.status: Status = "running"
-        self.cancelled = False  # by Ctrl-C or request, or as the store refused its beat
-        self._refused: Exception | None = None
+        self.cancelled = False  # by Ctrl-C, by request, or because the store refused a heartbeat
         self.driver = driver
         self.records: list[TrialRecord] = []
+        self._state = state
+        self._refused: Exception | None = None
         self._on_progress = on_progress
-        self._growing = GrowingFront(ruler.reference)
+        self._front = GrowingFront(ruler.reference)
         self._hypervolume = 0.0
-        # What limits go by: as a search, they see the validation split alone.
-        self._validated = GrowingFront(ruler.reference)
-        self._grown: list[float] = []  # its hypervolumes
-        self._ended: str | None = None
-        self._started = self._written = time.monotonic()
-        self._writing = 0.0
+        # Limits, like searches, see the validation split alone.
+        self._validation_front = GrowingFront(ruler.reference)
+        self._validation_hypervolumes: list[float] = []
+        self._limit_reached: str | None = None
+        self._started = self._front_updated = time.monotonic()
+        self._update_seconds = 0.0
 
     def begin(self) -> None:
-        """Take the sweep up: the trials that the store has count, and the driver is told them."""
-        self.store.begin(self.info.id, self.ruler)
+        """Begin the sweep; a resumed sweep's trials count, and the driver is told of them."""
+        self.store.begin(self.id, self.ruler)
         try:
-            for record in self.store.records(self.info.id):
-                self._remember(EndedTrial(record, self._growing.add(record)))
+            for record in self.store.records(self.id):
+                self._remember(EndedTrial(record, self._front.add(record)))
                 self.driver.tell(record.model_copy(update={"test": None}))
         except BaseException:
-            # What the store has stays as it is, for the next to take up.
-            with self._interrupts_hurry():
-                self.store.close(self.info.id, "interrupted", None, ())
+            # The stored trials stay as they are; the sweep can be resumed.
+            with self._interrupts_stop_waiting():
+                self.store.close(self.id, "interrupted", None, ())
             raise
 
     def add(self, records: Sequence[TrialRecord]) -> None:
-        """Write the trials of a pack that ended, and now and then the front."""
-        ended = [EndedTrial(record, self._growing.add(record)) for record in records]
-        self.store.add(self.info.id, ended)
-        for one in ended:
-            self._remember(one)
+        """Write the trials of a pack that ended, and from time to time the front."""
+        trials = [EndedTrial(record, self._front.add(record)) for record in records]
+        self.store.add(self.id, trials)
+        for trial in trials:
+            self._remember(trial)
         now = time.monotonic()
-        if now - self._written > max(FRONT_EVERY, self._writing / FRONT_SHARE):
-            self.store.update(self.info.id, self.front("running"))
-            self._written = time.monotonic()
-            self._writing = self._written - now
+        if now - self._front_updated > max(FRONT_SECONDS, self._update_seconds / FRONT_SHARE):
+            self.store.update(self.id, self.front())
+            self._front_updated = time.monotonic()
+            self._update_seconds = self._front_updated - now
         self._report()
 
-    def front(self, status: Status) -> Front:
+    def front(self) -> Front:
         """The front of all trials so far."""
-        info = self.info.model_copy(update={"status": status})
-        return front_of(info, self.records, self.ruler)
+        return front_of(self._current_state().info, self.records, self.ruler)
 
-    def ended(self) -> bool:
-        """Whether no further trial is to be started, by a limit of the spec or by request."""
+    def should_stop(self) -> bool:
+        """Whether to start no further trial: the sweep is cancelled or has reached a limit."""
         if self.cancelled:
             return True
-        self._ended = self._ended or self._limit()
-        return self._ended is not None
+        self._limit_reached = self._limit_reached or self._find_limit()
+        return self._limit_reached is not None
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether all trials have ended."""
         return len(self.records) >= self.spec.trials
 
     @contextmanager
     def closing(self) -> Iterator[None]:
-        """However a begun sweep ends, its store says so and holds its front and pictures."""
-        self.status = "failed"
+        """Close the sweep in the store when the block ends, however it ends."""
+        outcome: Status = "failed"
+        failure: str | None = None
         try:
             try:
                 self._report()
-                with heartbeat_thread(self.store, self.info.id, self._end):
+                with heartbeat_thread(self.store, self.id, self._end):
                     yield
             except KeyboardInterrupt:
                 self.cancelled = True
             if self._refused:
                 raise self._refused
             if not self.cancelled:
-                self._ended = self._ended or self.driver.shortfall
-            # After the last trial a request has interrupted nothing.
-            self.status = "interrupted" if self.cancelled and not self.whole else self._outcome()
+                self._limit_reached = self._limit_reached or self.driver.shortfall
+            # A cancellation after the last trial has interrupted nothing.
+            interrupted = self.cancelled and not self.complete
+            outcome = "interrupted" if interrupted else self._outcome()
+        except Exception as error:
+            failure = described(error)
+            raise
         finally:
-            # Closing takes a moment; a further Ctrl-C must not cost the front. Of a sweep that
-            # another process has taken over, the store refuses it.
-            with self._interrupts_hurry():
-                self._close()
+            # Closing takes a moment, and a second Ctrl-C must not cost the front. The store refuses
+            # to close a sweep that another process has taken over.
+            with self._interrupts_stop_waiting():
+                self.status = outcome
+                self._close(failure)
                 self._report()
 
-    def _interrupts_hurry(self) -> AbstractContextManager[object]:
-        """Within it Ctrl-C ends nothing but the wait for a store that is away."""
-        return interrupts_held(partial(self.store.stop_waiting, self.info.id))
+    def _interrupts_stop_waiting(self) -> AbstractContextManager[object]:
+        """Within this block, Ctrl-C only ends the wait for a store that is away."""
+        return interrupts_held(partial(self.store.stop_waiting, self.id))
 
-    def _remember(self, ended: EndedTrial) -> None:
-        record = ended.record.model_copy(update={"history": {}})
+    def _remember(self, trial: EndedTrial) -> None:
+        record = trial.record.model_copy(update={"history": {}})
         self.records.append(record)
-        self._hypervolume = ended.hypervolume
-        seen = record.model_copy(update={"test": record.validation})
-        self._grown.append(self._validated.add(seen))
+        self._hypervolume = trial.hypervolume
+        validated = record.model_copy(update={"test": record.validation})
+        self._validation_hypervolumes.append(self._validation_front.add(validated))
 
     def _end(self, refused: Exception | None) -> None:
         self.cancelled, self._refused = True, refused
 
-    def _limit(self) -> str | None:
-        """The first limit of the spec that has been reached, in words."""
+    def _find_limit(self) -> str | None:
+        """The first limit of the spec that the sweep has reached, in words."""
         budget, plateau = self.spec.budget, self.spec.plateau
         if budget.seconds is not None and time.monotonic() - self._started > budget.seconds:
-            return f"its {budget.seconds:g} s are over"
+            return f"the budget of {budget.seconds:g} s is spent"
         if budget.device_seconds is not None:
             spent = sum(record.seconds for record in self.records)
             if spent > budget.device_seconds:
-                return f"its trials have trained {budget.device_seconds:g} s"
+                return f"the budget of {budget.device_seconds:g} s of training is spent"
         if plateau is not None and len(self.records) > plateau.trials:
-            before, now = self._grown[-1 - plateau.trials], self._grown[-1]
-            # From nothing it has yet to grow.
+            before = self._validation_hypervolumes[-1 - plateau.trials]
+            now = self._validation_hypervolumes[-1]
+            # A hypervolume of 0 is no plateau: no trial has been measured yet.
             if 0 < now <= before * (1 + plateau.percent / 100):
                 return (
-                    f"its hypervolume grew by no more than {plateau.percent:g} % "
+                    f"the hypervolume grew by no more than {plateau.percent:g} % "
                     f"in {plateau.trials} trials"
                 )
         return None
@@ -155,10 +160,11 @@ class Run:
         finished = any(record.status == "finished" for record in self.records)
         return "finished" if finished else "failed"
 
-    def _close(self) -> None:
+    def _close(self, failure: str | None) -> None:
         front, pictures = None, []
+        reason = failure or self._reason()
         try:
-            front = self.front(self.status)
+            front = self.front()
             if any(point.rate_bits is not None for point in front.points):
                 from paretoib.fronts import front_html, front_png
 
@@ -167,9 +173,22 @@ class Run:
                     File("front.png", front_png(front)),
                 ]
         finally:
-            self.store.close(self.info.id, self.status, front, pictures)
+            self.store.close(self.id, self.status, front, pictures, reason)
 
     def _report(self) -> None:
-        # What has run whole was ended by nothing.
-        ended = None if self.whole else self._ended
-        self._on_progress(Progress.of(self.info, self.records, self._hypervolume, ended))
+        self._on_progress(self._current_state())
+
+    def _current_state(self) -> SweepState:
+        """The sweep's state, as this writer knows it before the store does."""
+        state = with_trials(self._state, self.records, self._hypervolume)
+        return state.model_copy(update={"status": self.status, "reason": self._reason()})
+
+    def _reason(self) -> str | None:
+        """The limit that ended the sweep; None once all trials have ended."""
+        return None if self.complete else self._limit_reached
+
+
+def described(error: Exception) -> str:
+    """The error in one line; with its type where paretoib did not raise it on purpose."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ParetoIBError) else f"{type(error).__name__}: {text}"

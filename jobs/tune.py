@@ -1,4 +1,4 @@
-"""The loop of a sweep: a driver proposes, Tune places packs on workers, records come back."""
+"""The main loop of a sweep: Ray Tune places the packs of a `PackSearcher` on workers."""
 
 import logging
 import tempfile
@@ -18,17 +18,17 @@ from paretoib.errors import ClusterError
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec, TrialSpec
 
-# A lost worker is no error of the sweep's: its trials are tried again, or recorded as failed.
+# Tune logs every lost worker as an error; the searcher retries its pack or records a failed trial.
 logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
-ASKED = 256  # trials asked for at a time, for each worker: enough to fill the largest pack
+BATCH = 256  # trials requested from the driver for each worker: enough for the largest pack
 
 
-class _Starts(tune.Callback):
-    """Tells the packs when Tune has started a worker for one."""
+class _StartTimes(tune.Callback):
+    """Tells the searcher when Tune has started a worker for a pack."""
 
-    def __init__(self, packs: PackSearcher) -> None:
-        self._packs = packs
+    def __init__(self, searcher: PackSearcher) -> None:
+        self._searcher = searcher
 
     def on_trial_start(
         self,
@@ -37,10 +37,10 @@ class _Starts(tune.Callback):
         trial: Trial,
         **_: Any,
     ) -> None:
-        self._packs.started(trial.trial_id)
+        self._searcher.started(trial.trial_id)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing, as of the packs."""
+        """Nothing: Tune pickles its callbacks for a restore that never happens."""
         return {}
 
 
@@ -51,19 +51,19 @@ def run_packs(
     on_records: OnRecords,
     workers: Workers,
     *,
-    ended: ShouldStop,
+    should_stop: ShouldStop,
     saved: Sequence[Sequence[str]],
     folder: Path,
     checkpoints: Path,
 ) -> None:
-    """Run a driver's trials until it or `ended` says that all is done.
+    """Run the driver's trials until it has no more, or until `should_stop` returns True.
 
-    `on_records` is called with the records of each pack, one pack at a time; what it raises is
-    raised, and `ClusterError` where workers cannot begin. `folder` holds the data sets,
-    `checkpoints` the states of packs that take long; `saved` are the trials, by their keys, of
-    those that have one.
+    `on_records` is called with the records of each pack, one pack at a time; its exceptions are
+    raised here. `folder` holds the data sets and `checkpoints` the checkpoints. `saved` lists, for
+    each pack with a checkpoint, the keys of its trials. Raises `ClusterError` where workers cannot
+    begin.
     """
-    resumed, others = _resumed(driver, saved)
+    resumed, others = _packs_to_resume(driver, saved)
     with (
         rungs_board(spec.prune) as board,
         tempfile.TemporaryDirectory(prefix="paretoib-tune-") as scratch,
@@ -72,7 +72,7 @@ def run_packs(
             driver,
             plan,
             on_records,
-            ended=ended,
+            should_stop=should_stop,
             first=[*resumed, *plan(others)],
             batches=_batches(workers),
             trial_seconds=spec.trial_seconds,
@@ -94,12 +94,12 @@ def run_packs(
                 max_concurrent_trials=workers.count,
                 reuse_actors=True,
             ),
-            # Tune wants a folder for its own state; nothing of it is kept. Attempts are counted
-            # here: Tune does not tell a pack that hangs from one that lost its worker.
+            # Tune needs a folder for its state, which is deleted afterwards. The searcher counts
+            # retries: Tune cannot tell a pack that hangs from one that lost its worker.
             run_config=tune.RunConfig(
                 storage_path=scratch,
                 failure_config=tune.FailureConfig(max_failures=0),
-                callbacks=[_Starts(searcher)],
+                callbacks=[_StartTimes(searcher)],
                 verbose=0,
             ),
         )
@@ -107,38 +107,39 @@ def run_packs(
             tuner.fit()
         except Unwritten as unwritten:
             raise unwritten.error from None
-        if searcher.refusal and not ended():
+        if searcher.refusal and not should_stop():
             raise ClusterError(
                 f"workers should be able to begin; {RETRIES + 1} in a row could not: "
                 f"{searcher.refusal}"
             )
 
 
-def _resumed(
+def _packs_to_resume(
     driver: Driver, saved: Sequence[Sequence[str]]
 ) -> tuple[list[list[TrialSpec]], list[TrialSpec]]:
-    """The packs as they were saved, to go on from there, and what else the driver proposed by then.
+    """The packs that have a checkpoint, and the other trials that the driver proposed meanwhile.
 
-    Of two packs with a trial in common the first is taken, and none whose trials are not proposed.
+    The driver is asked until it has proposed all their trials, or has no more. A pack is left out
+    if the driver does not propose all its trials, or an earlier pack has one of them.
     """
-    asked: dict[str, TrialSpec] = {}
+    proposed: dict[str, TrialSpec] = {}
     wanted = {key for pack in saved for key in pack}
-    while wanted - asked.keys() and (more := driver.ask(ASKED)):
-        asked.update((trial.key, trial) for trial in more)
+    while wanted - proposed.keys() and (trials := driver.ask(BATCH)):
+        proposed.update((trial.key, trial) for trial in trials)
     packs = [
-        [asked.pop(key) for key in dict.fromkeys(pack)]
+        [proposed.pop(key) for key in dict.fromkeys(pack)]
         for pack in saved
-        if asked.keys() >= set(pack)
+        if proposed.keys() >= set(pack)
     ]
-    return packs, list(asked.values())
+    return packs, list(proposed.values())
 
 
 def _batches(workers: Workers) -> Iterator[int]:
-    """How many trials the driver is asked for, each time.
+    """How many trials each request to the driver asks for.
 
-    At first one for each worker, so that a sweep soon has points to show, or errors; but not on
-    GPUs, where a single trial takes as long as a pack.
+    The first request asks for one trial a worker, so that points or errors appear early. On GPUs it
+    asks for a full batch, as a single trial takes as long there as a pack.
     """
-    full = ASKED * workers.count
+    full = BATCH * workers.count
     first = full if workers.device.startswith("cuda") else workers.count
     return chain([first], repeat(full))

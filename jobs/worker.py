@@ -1,4 +1,4 @@
-"""What runs on a worker: one pack of trials, whatever happens to it."""
+"""Train a pack of trials on a Ray worker."""
 
 import json
 import os
@@ -16,21 +16,21 @@ from paretoib.errors import OutOfMemoryError, ParetoIBError
 from paretoib.records import TrialRecord
 from paretoib.specs import TrialSpec
 
-GRACE = 30.0  # seconds beyond a pack's time limit until its process is taken to hang
+GRACE_SECONDS = 30.0  # beyond a pack's time limit, until its process is killed
 
 RunPack = Callable[[Sequence[TrialSpec]], list[TrialRecord]]
 
 
 def train_pack(config: dict[str, Any]) -> None:
-    """Tune's trainable: trains the trials of `config` and reports their records.
+    """Tune's trainable: train the trials of `config` and report their records.
 
-    Where this worker cannot begin, as a package or the board of the rungs is not there, it reports
-    why as `refused`: that is not the trials' fault, and another worker may be able to.
+    If this worker cannot begin (a package is missing, say), it reports the reason as `refused`. The
+    trials do not fail then: another worker may be able to train them.
     """
     from ray import tune
 
     try:
-        specs, train = _prepared(config)
+        specs, train = _prepare(config)
     except Exception as error:
         tune.report({"refused": _reason(error)})
         return
@@ -38,22 +38,22 @@ def train_pack(config: dict[str, Any]) -> None:
     tune.report({"records": [record.to_json() for record in records]})
 
 
-def _prepared(config: Mapping[str, Any]) -> tuple[list[TrialSpec], RunPack]:
-    """The trials of `config`, and what trains them here."""
+def _prepare(config: Mapping[str, Any]) -> tuple[list[TrialSpec], RunPack]:
+    """The trials of `config`, and the function that trains them here."""
     import torch
 
     from paretoib.training import run_trials
 
     torch.set_num_threads(max(1, config["threads"]))
     if 0 < config["share"] < 1 and config["device"].startswith("cuda"):
-        # Beyond it the pack is halved, rather than those that it shares the GPU with.
+        # A pack beyond its share is halved; the packs beside it on the GPU are not affected.
         torch.cuda.set_per_process_memory_fraction(config["share"])
     specs = [TrialSpec.from_document(document) for document in json.loads(config["trials"])]
     limit = config["limit_seconds"]
     rungs = join(config["rungs"]) if config["rungs"] else None
 
     def train(trials: Sequence[TrialSpec]) -> list[TrialRecord]:
-        with _ended_if_it_hangs(None if limit is None else limit * len(trials)):
+        with _killed_if_hanging(None if limit is None else limit * len(trials)):
             return run_trials(
                 trials,
                 device=config["device"],
@@ -67,38 +67,38 @@ def _prepared(config: Mapping[str, Any]) -> tuple[list[TrialSpec], RunPack]:
 
 
 def run_pack(specs: Sequence[TrialSpec], train: RunPack) -> list[TrialRecord]:
-    """`train`, but a trial that raises is a failed record and costs the others nothing."""
+    """Train the trials; one that raises becomes a failed record, and the others are trained."""
     try:
         return train(specs)
     except OutOfMemoryError as error:
-        # What is too much at once may fit in halves.
+        # Each half may fit.
         reason, parts = _reason(error), 2
     except Exception as error:
-        # One of them is to blame; the others deserve their results.
+        # One trial raised; each is trained alone, so that the others have their results.
         reason, parts = _reason(error), len(specs)
     if len(specs) == 1:
         return [failed_record(specs[0], reason)]
-    # Not within `except`: the error holds on to the pack's memory.
+    # Outside of `except`: the exception keeps the pack's memory alive.
     cuts = [round(i * len(specs) / parts) for i in range(parts + 1)]
     return [record for start, end in pairwise(cuts) for record in run_pack(specs[start:end], train)]
 
 
 def failed_record(spec: TrialSpec, reason: str) -> TrialRecord:
-    """The record of a trial that gave no result."""
+    """The record of a failed trial."""
     return TrialRecord(trial=spec.key, spec=spec.document, status="failed", reason=reason)
 
 
 @contextmanager
-def _ended_if_it_hangs(seconds: float | None) -> Iterator[None]:
-    """End this process when a pack does not come back long after its time is over.
+def _killed_if_hanging(seconds: float | None) -> Iterator[None]:
+    """Kill this process if a pack has not returned well after its time limit.
 
-    `run_trials` itself keeps the limit between two steps; only the process can be ended where a
-    step never returns. The job then sees a lost worker.
+    `run_trials` checks the limit between two steps. A step that never returns can only be ended
+    with its process; the job then sees a lost worker.
     """
     if seconds is None:
         yield
         return
-    timer = Timer(seconds + GRACE, os.kill, (os.getpid(), signal.SIGKILL))
+    timer = Timer(seconds + GRACE_SECONDS, os.kill, (os.getpid(), signal.SIGKILL))
     timer.daemon = True
     timer.start()
     try:
@@ -114,7 +114,7 @@ def _rung_options(rungs: Rungs | None) -> Mapping[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    """One line: what went wrong, and unless we raised it ourselves, where."""
+    """The error in one line; with its place in the code unless paretoib raised it on purpose."""
     text = " ".join(str(error).split())[:300]
     if isinstance(error, ParetoIBError):
         return text

@@ -11,23 +11,40 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from paretoib.records import Comparison, Front
+    from paretoib.backends import Backend, SweepReference
+    from paretoib.records import Comparison, Front, SweepState
     from paretoib.specs import SweepSpec
 
+    Side = SweepReference | Front | Sequence[SweepReference | Front]
+
 __version__ = version("paretoib")
-__all__ = ["compare", "front", "resume", "sweep"]
+__all__ = ["compare", "connect", "front", "list", "resume", "sweep"]
+
+
+def connect(server: str | None = None) -> "Backend":
+    """The sweeps of a service at this URL, or of this machine: list, submit, run, watch, compare.
+
+    None stands for the URL in `PARETOIB_SERVER`, an empty URL for this machine; the token is that
+    in `PARETOIB_TOKEN`. The functions of this module act on this machine.
+
+    Raises:
+        ServiceError: the URL or the token cannot be used.
+    """
+    from paretoib.backends import connect
+
+    return connect(server)
 
 
 def sweep(spec: "SweepSpec | Mapping[str, Any]") -> "Front":
-    """Run a sweep on this machine, or the cluster of the settings, and return its front.
+    """Run a sweep on this machine, or on the cluster of the settings, and return its front.
 
-    `spec` is a `SweepSpec` or a document for one, as `paretoib sweep --config` takes it.
+    `spec` is a `SweepSpec`, or a document for one as `paretoib sweep --config` reads it.
 
     Raises:
-        SpecError: the spec is none, or cannot be run.
-        DataError: its data set cannot be had.
+        SpecError: the spec is invalid.
+        DataError: its data set cannot be loaded.
         StoreError: the store cannot be written.
-        ClusterError: the cluster cannot be joined, or has no room.
+        ClusterError: the cluster cannot be joined, or its nodes are too small.
     """
     from jobs.sweep import run_sweep
     from paretoib.specs import SweepSpec
@@ -36,32 +53,36 @@ def sweep(spec: "SweepSpec | Mapping[str, Any]") -> "Front":
 
 
 def resume(sweep: str) -> "Front":
-    """Go on with an interrupted sweep of the store, and return its front; raises as `sweep` does.
+    """Resume an interrupted sweep of the store and return its front; raises as `sweep` does.
 
-    `sweep` is an id, a unique prefix of one, or a name (of several: the latest).
+    `sweep` is an id, a unique prefix of an id, or a name (the newest of several).
     """
     from jobs.sweep import resume_sweep
 
     return resume_sweep(sweep)
 
 
+def list() -> "Sequence[SweepState]":
+    """The state of every sweep in the store, newest first.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    return connect("").list()
+
+
 def front(sweep: str) -> "Front":
-    """The front of a sweep in the store as it is now, named as for `resume`.
+    """The current front of a sweep in the store, named as for `resume`.
 
     Raises:
         NotFoundError: there is no such sweep, or none of its trials has ended.
         StoreError: the store cannot be read.
     """
-    from paretoib.tracking import read_front, reader
-
-    store = reader()
-    return read_front(store, store.find(sweep))
+    return connect("").front(sweep)
 
 
-def compare(
-    left: "str | Front | Sequence[str | Front]", right: "str | Front | Sequence[str | Front]"
-) -> "Comparison":
-    """Both sides' fronts on one ruler; a side is a sweep, by name or front, or several, pooled.
+def compare(left: "Side", right: "Side") -> "Comparison":
+    """Compare two sides on one ruler; a side is a sweep (by name or front), or several, pooled.
 
     Raises:
         ComparisonError: a side has no finite rate, or the sweeps are on different data.
@@ -69,11 +90,12 @@ def compare(
     """
     from paretoib import fronts
 
-    return fronts.compare(_side(left), _side(right))
+    return fronts.compare(_fronts(left), _fronts(right))
 
 
-def _side(sweeps: "str | Front | Sequence[str | Front]") -> "list[Front]":
-    from paretoib.records import Front
+def _fronts(side: "Side") -> "Sequence[Front]":
+    from paretoib.records import Front, SweepInfo
 
-    several = [sweeps] if isinstance(sweeps, str | Front) else sweeps
-    return [front(one) if isinstance(one, str) else one for one in several]
+    sweeps = [side] if isinstance(side, str | Front | SweepInfo) else side
+    backend = connect("")
+    return [sweep if isinstance(sweep, Front) else backend.front(sweep) for sweep in sweeps]

@@ -1,14 +1,15 @@
-"""What a sweep leaves behind: frozen results, JSON and YAML in and out. All information is in bits.
+"""Results of trials and sweeps: frozen documents in JSON and YAML. Information is in bits.
 
 Documents carry their `schema` number. A number that does not exist (the rate of a noiseless
 encoder) is None, never NaN or infinity.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from paretoib.documents import Document
 
@@ -82,7 +83,10 @@ class Reference(Document):
 
 
 class SweepInfo(Document):
-    """A sweep as the store knows it; `spec` is its SweepSpec's JSON."""
+    """A sweep's identity and status; `spec` is its SweepSpec as JSON.
+
+    `reason` says why the sweep was interrupted, failed, or ended before its last trial.
+    """
 
     id: str
     name: str
@@ -90,47 +94,73 @@ class SweepInfo(Document):
     dataset: str
     status: Status
     spec: Mapping[str, Any]
+    reason: str | None = None
 
 
-class Progress(Document):
-    """How a sweep stands: trials in all, and finished, stopped early and failed so far.
+class TrialCounts(Document):
+    """How many trials a sweep has in total, and how many ended with each status.
 
-    `hypervolume` is in bits²; `ended` says why a sweep ends before its last trial, where that is
-    known.
+    `failed` includes diverged trials.
     """
 
-    sweep: SweepInfo
-    trials: int
-    finished: int
-    stopped: int
-    failed: int
-    hypervolume: float
-    ended: str | None = None
+    total: int
+    finished: int = 0
+    stopped: int = 0
+    failed: int = 0
 
     @classmethod
-    def of(
-        cls,
-        sweep: SweepInfo,
-        records: Sequence[TrialRecord],
-        hypervolume: float,
-        ended: str | None = None,
-    ) -> Self:
-        """That of a sweep with these ended trials."""
-        counts = Counter(record.status for record in records)
+    def of(cls, total: int, records: Iterable[TrialRecord]) -> Self:
+        """Count the records of ended trials."""
+        by_status = Counter(record.status for record in records)
         return cls(
-            sweep=sweep,
-            trials=sweep.spec["trials"],
-            finished=counts["finished"],
-            stopped=counts["stopped"],
-            failed=counts["failed"] + counts["diverged"],
-            hypervolume=hypervolume,
-            ended=ended,
+            total=total,
+            finished=by_status["finished"],
+            stopped=by_status["stopped"],
+            failed=by_status["failed"] + by_status["diverged"],
         )
 
     @property
-    def over(self) -> int:
-        """The trials that have ended, however."""
+    def ended(self) -> int:
+        """The number of ended trials, whatever their status."""
         return self.finished + self.stopped + self.failed
+
+
+class SweepState(SweepInfo):
+    """The state of a sweep: the one record that Python, CLI, service and pages show.
+
+    `paretoib.tracking` computes it. `hypervolume` is in bits², None before the first trial has
+    ended. `submitted` is when a service last handed the sweep to Ray, `heartbeat` the writer's last
+    heartbeat. `mlflow_url` is the sweep's page in MLflow's UI, None where users cannot reach it.
+    """
+
+    trials: TrialCounts
+    hypervolume: float | None = None
+    started: datetime
+    ended: datetime | None = None
+    submitted: datetime | None = None
+    heartbeat: datetime | None = None
+    cancel_requested: bool = False
+    mlflow_url: str | None = None
+
+    @property
+    def info(self) -> SweepInfo:
+        """The part that documents of fronts and comparisons hold."""
+        return SweepInfo(**{name: getattr(self, name) for name in SweepInfo.model_fields})
+
+    @property
+    def begun(self) -> bool:
+        """Whether the sweep has had a writer since it was last submitted, if it ever was."""
+        if self.heartbeat is None:
+            return False
+        return self.submitted is None or self.heartbeat >= self.submitted
+
+    @property
+    def stale(self) -> bool:
+        """Whether the sweep is interrupted because its heartbeat stopped: nobody has closed it."""
+        return self.status == "interrupted" and self.ended is None
+
+
+OnProgress = Callable[[SweepState], None]
 
 
 class Cost(Document):
@@ -195,6 +225,12 @@ class Front(Document):
     points: tuple[Point, ...]
     failed: tuple[FailedTrial, ...] = ()
     exact: ExactCurve | None = None
+
+    @field_validator("sweep", mode="before")
+    @classmethod
+    def _without_state(cls, sweep: Any) -> Any:
+        # Heartbeat, counts and times of a state would be out of date in a document.
+        return sweep.info if isinstance(sweep, SweepState) else sweep
 
     def __str__(self) -> str:
         on_front = sum(point.on_front for point in self.points)

@@ -82,7 +82,7 @@ async def _keep_true(controller: SweepController) -> None:
     while True:
         try:
             await to_thread.run_sync(
-                controller.reconcile, abandon_on_cancel=True, limiter=controller.turn
+                controller.reconcile, abandon_on_cancel=True, limiter=controller.limiter
             )
         except ParetoIBError as error:
             _log.warning("%s", error)

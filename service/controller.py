@@ -1,4 +1,4 @@
-"""Sends sweeps to Ray, and keeps what MLflow says of them true."""
+"""The controller of sweeps: submits them to Ray, and reconciles MLflow with Ray's jobs."""
 
 import hashlib
 import logging
@@ -15,19 +15,19 @@ from anyio import to_thread
 
 from jobs.submission import Jobs
 from paretoib.errors import ClusterError, NotFoundError
+from paretoib.records import SweepState
 from paretoib.specs import SweepSpec
-from paretoib.tracking import read_front
+from paretoib.tracking import STALE_SECONDS, read_front
 from service.cache import SingleFlightCache
 from service.limits import check_limits
 from service.problems import ProblemError
 from service.queries import SweepQueries
-from service.schemas import Row
 from service.settings import ServiceSettings
 
-HURRY = 60.0  # seconds after a change in which Ray is asked every second
-STARTING = 5.0  # seconds in which Ray may not know yet of a job that it has been given
-AWAY = 5.0  # seconds for which Ray is not asked again when it has not answered
-PATIENCE = 30.0  # seconds for which a request waits for its turn
+WATCH_SECONDS = 60.0  # after a change, Ray is asked every second for this long
+START_SECONDS = 5.0  # Ray may not list a new job before this long
+BACKOFF_SECONDS = 5.0  # Ray is not asked again before this long after it has not answered
+QUEUE_TIMEOUT = 30.0  # seconds for which a request waits for earlier ones
 
 P = ParamSpec("P")
 
@@ -35,169 +35,174 @@ _log = logging.getLogger("paretoib.service")
 
 
 class SweepController:
-    """Submits, cancels and takes up sweeps, each `in_turn`; `reconcile` is called now and then.
+    """Submits, cancels and resumes sweeps one at a time (`queued`), and reconciles them with Ray.
 
-    Nothing of it lasts: which sweeps there are, and for which request each was made, is MLflow's
-    to know, and which of them run is Ray's.
+    The controller stores nothing. MLflow holds the sweeps and the requests for which they were
+    created; Ray knows which sweeps have a running job.
     """
 
     def __init__(self, queries: SweepQueries, jobs: Jobs, settings: ServiceSettings) -> None:
         self._queries = queries
         self._jobs = jobs
         self._settings = settings
-        # One call at a time, and no thread of the routes' own: they are free while Ray hangs.
-        self.turn = anyio.CapacityLimiter(1)
+        # A limiter of its own: when Ray hangs, the threads of the routes stay free.
+        self.limiter = anyio.CapacityLimiter(1)
         self._checks: SingleFlightCache[dict[str, bool]] = SingleFlightCache(2)
-        self._hurry_until = 0.0
-        self._away_until = 0.0
+        self._watch_until = 0.0
+        self._backoff_until = 0.0
 
-    async def in_turn(self, call: Callable[P, Row], *args: P.args, **kwargs: P.kwargs) -> Row:
-        """What a method of this object gives; `ProblemError` where its turn does not come."""
-        with anyio.move_on_after(PATIENCE):
-            # The waiting alone is cut short: what has begun goes on to its end.
-            return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self.turn)
+    async def queued(
+        self, call: Callable[P, SweepState], *args: P.args, **kwargs: P.kwargs
+    ) -> SweepState:
+        """The result of a call that waits for earlier calls; `ProblemError` after a timeout."""
+        with anyio.move_on_after(QUEUE_TIMEOUT):
+            # The timeout ends the wait alone: a call that has begun runs to its end.
+            return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self.limiter)
         raise ProblemError(
             503,
             "busy",
-            f"requests before this one have waited for MLflow or Ray for {PATIENCE:g} s",
-            {"Retry-After": f"{AWAY:g}"},
+            f"timed out after {QUEUE_TIMEOUT:g} s behind earlier requests to MLflow or Ray; "
+            "retry later",
+            {"Retry-After": f"{BACKOFF_SECONDS:g}"},
         )
 
-    def submit(self, spec: SweepSpec, client: str, key: str | None) -> Row:
-        """A sweep for this spec; with a `key` that the client has used before, the one of then.
+    def submit(self, spec: SweepSpec, client: str, key: str | None) -> SweepState:
+        """Create a sweep and submit it to Ray.
 
-        Raises `ProblemError` for a key that was used with another sweep and while too many run,
-        `StoreError`, `ClusterError`.
+        Repeating a request with the same client, key and spec returns the sweep of the first
+        request. Raises `ProblemError` for a key that was used with another spec and while too many
+        sweeps run, `StoreError`, `ClusterError`.
         """
         store = self._queries.store
         request = key and hashlib.sha256(f"{client}\n{key}".encode()).hexdigest()
-        if request and (held := store.requested(request)):
-            if held.sweep.spec != spec.document:
+        if request and (existing := store.requested(request)):
+            if existing.spec != spec.document:
                 raise ProblemError(
                     422, "key-reused", "an Idempotency-Key should be new for another sweep"
                 )
-            due = held.alive is None and not held.cancelled
-            if due and held.sweep.id not in (jobs := self._states()):
-                # Ray did not take it, or the service was killed before it had handed it over.
+            never_ran = existing.heartbeat is None and not existing.cancel_requested
+            if never_ran and existing.id not in (jobs := self._active_jobs()):
+                # Ray refused it, or the service was killed before it could submit it.
                 self._check_room(jobs)
-                self._start(held.sweep.id)
-            return store.row(held.sweep.id)
-        self._check_room(self._states())
-        sweep_id = store.make(spec, request)
+                self._start(existing.id)
+            return store.state(existing.id)
+        self._check_room(self._active_jobs())
+        sweep_id = store.create_submitted(spec, request).id
         self._start(sweep_id)
-        return store.row(sweep_id)
+        return store.state(sweep_id)
 
-    def resume(self, row: Row) -> Row:
-        """Go on with a sweep that was interrupted or failed; `ProblemError` for any other."""
-        sweep_id = row.sweep.id
-        found = self._queries.store.row(sweep_id)
-        if found.sweep.status not in ("interrupted", "failed"):
+    def resume(self, sweep: SweepState) -> SweepState:
+        """Resume an interrupted or failed sweep; `ProblemError` for any other."""
+        current = self._queries.store.state(sweep.id)
+        if current.status not in ("interrupted", "failed"):
             raise ProblemError(
                 409,
                 "not-resumable",
-                f"a sweep should be interrupted or failed; found {found.sweep.status}",
+                f"a sweep should be interrupted or failed; found {current.status}",
             )
-        check_limits(SweepSpec.from_document(found.sweep.spec), self._settings)
-        jobs = self._states()
+        check_limits(SweepSpec.from_document(current.spec), self._settings)
+        jobs = self._active_jobs()
         self._check_room(jobs)
-        if jobs.get(sweep_id):
+        if jobs.get(sweep.id):
             raise ProblemError(409, "still-ending", "the sweep's last job is still ending")
-        self._start(sweep_id)
-        return self._queries.store.row(sweep_id)
+        self._start(sweep.id)
+        return self._queries.store.state(sweep.id)
 
-    def cancel(self, row: Row) -> Row:
-        """Ask a running sweep to end; what had ended is kept.
+    def cancel(self, sweep: SweepState) -> SweepState:
+        """Request a running sweep to end; its ended trials are kept.
 
-        Raises `ProblemError` where none runs, and `ClusterError` where one that has not begun
-        cannot be taken from Ray: it would begin all the same.
+        Raises `ProblemError` if the sweep does not run. Raises `ClusterError` if it has not begun
+        and Ray cannot be told to drop its job, which would begin later all the same.
         """
-        sweep_id, store = row.sweep.id, self._queries.store
-        found = store.row(sweep_id)
-        if found.sweep.status != "running":
+        store = self._queries.store
+        current = store.state(sweep.id)
+        stale_job = current.stale and current.submitted is not None
+        if current.status != "running" and not stale_job:
             raise ProblemError(
-                409, "not-running", f"a sweep should be running; found {found.sweep.status}"
+                409, "not-running", f"a sweep should be running; found {current.status}"
             )
-        # Its writer hears of it wherever it is; Ray, of one that waits, or is deaf.
-        store.cancel(sweep_id)
-        stopped = self._stop(sweep_id)
-        if stopped is None and not found.begun:
-            raise ClusterError(f"sweep {sweep_id[:8]} waits, and Ray cannot be told to end it")
-        if not stopped and found.silent:
-            self._interrupt(sweep_id)
-        self._hurry_until = time.monotonic() + HURRY
-        return store.row(sweep_id)
+        # A running job polls this request in MLflow. Stopping the Ray job also covers jobs that
+        # are pending or hang.
+        store.cancel(sweep.id)
+        stopped = self._stop_job(sweep.id)
+        if stopped is None and not current.begun:
+            raise ClusterError(f"sweep {sweep.id[:8]} waits, and Ray cannot be told to end it")
+        if not stopped and _is_lost(current, {}):
+            self._close_as_interrupted(sweep.id, current.reason)
+        self._watch_until = time.monotonic() + WATCH_SECONDS
+        return store.state(sweep.id)
 
     def check(self) -> None:
         """`ClusterError` unless Ray answers."""
-        self._checks.get(time.monotonic() // 1.0, self._states)
+        self._checks.get(time.monotonic() // 1.0, self._active_jobs)
 
     @property
     def pause(self) -> float:
         """Seconds until `reconcile` should be called again."""
-        hurrying = time.monotonic() < self._hurry_until
-        return min(self._settings.reconcile_seconds, 1.0 if hurrying else math.inf)
+        watching = time.monotonic() < self._watch_until
+        return min(self._settings.reconcile_seconds, 1.0 if watching else math.inf)
 
     def reconcile(self) -> None:
-        """What MLflow calls running and nobody runs was interrupted, and is called so.
+        """Close submitted sweeps that MLflow lists as running although no job runs them.
 
-        Of sweeps that the service submitted; others only look so (`Store`).
+        Sweeps that were started elsewhere are left alone: Ray knows nothing of them.
         """
-        # Ray is asked first: a job that it says has ended has written its last by then.
-        jobs = self._known_states()
-        for row in self._queries.store.running():
-            if _is_lost(row, jobs):
-                reason = self._reason(row.sweep.id) if row.sweep.id in (jobs or ()) else None
-                said = reason or "it is run by nobody"
-                _log.warning("sweep %s is interrupted: %s", row.sweep.id, said)
-                self._interrupt(row.sweep.id, reason)
+        # Ray first: a job that Ray lists as ended has already written its last.
+        jobs = self._active_jobs_or_none()
+        for state in self._queries.store.unclosed():
+            if _is_lost(state, jobs):
+                reason = state.reason or "its job ended before the sweep began"
+                _log.warning("sweep %s is closed as interrupted: %s", state.id, reason)
+                self._close_as_interrupted(state.id, reason)
 
     def _start(self, sweep_id: str) -> None:
-        self._queries.store.submitted(sweep_id)
-        self._queries.changed()
-        self._hurry_until = time.monotonic() + HURRY
+        self._queries.store.mark_submitted(sweep_id)
+        self._queries.invalidate()
+        self._watch_until = time.monotonic() + WATCH_SECONDS
         try:
             with self._ray() as jobs:
                 jobs.submit(sweep_id)
         except ClusterError:
-            self._interrupt(sweep_id)
+            self._close_as_interrupted(sweep_id, "the sweep could not be submitted to Ray")
             raise
 
     def _check_room(self, jobs: Mapping[str, bool]) -> None:
-        """`ProblemError` where as many sweeps run as may."""
+        """`ProblemError` while as many sweeps run as the settings allow."""
         if sum(jobs.values()) >= self._settings.max_running:
             raise ProblemError(
                 429,
                 "too-many-sweeps",
-                f"{self._settings.max_running} sweeps run, as many as may at a time",
+                f"{self._settings.max_running} sweeps run, the most that may at a time; "
+                "retry later",
                 {"Retry-After": "30"},
             )
 
     @contextmanager
     def _ray(self) -> Iterator[Jobs]:
-        """Ray's jobs; for a while after it has not answered `ClusterError` at once."""
-        if time.monotonic() < self._away_until:
-            raise ClusterError(f"Ray has not answered in the last {AWAY:g} s")
+        """Ray's jobs; `ClusterError` at once for a while after Ray has not answered."""
+        if time.monotonic() < self._backoff_until:
+            raise ClusterError(f"Ray has not answered in the last {BACKOFF_SECONDS:g} s")
         try:
             yield self._jobs
         except ClusterError:
-            self._away_until = time.monotonic() + AWAY
+            self._backoff_until = time.monotonic() + BACKOFF_SECONDS
             raise
 
-    def _states(self) -> dict[str, bool]:
-        """By sweep, of all that Ray had a job of: whether one waits or runs."""
+    def _active_jobs(self) -> dict[str, bool]:
+        """For each sweep that Ray has had a job of: whether a job is pending or running."""
         with self._ray() as jobs:
             return jobs.states()
 
-    def _known_states(self) -> dict[str, bool] | None:
-        """Those; None where Ray does not answer."""
+    def _active_jobs_or_none(self) -> dict[str, bool] | None:
+        """The same; None if Ray does not answer."""
         try:
-            return self._states()
+            return self._active_jobs()
         except ClusterError as error:
             _log.warning("%s", error)
             return None
 
-    def _stop(self, sweep_id: str) -> bool | None:
-        """Whether Ray has a job of it, which now ends; None where Ray does not answer."""
+    def _stop_job(self, sweep_id: str) -> bool | None:
+        """Whether Ray had an active job of the sweep to stop; None if Ray does not answer."""
         try:
             with self._ray() as jobs:
                 return jobs.stop(sweep_id)
@@ -205,42 +210,33 @@ class SweepController:
             _log.warning("%s", error)
             return None
 
-    def _reason(self, sweep_id: str) -> str | None:
-        """What the sweep's last job said of its end, if Ray still has it."""
-        try:
-            with self._ray() as jobs:
-                return jobs.error(sweep_id)
-        except ClusterError as error:
-            _log.warning("%s", error)
-            return None
-
-    def _interrupt(self, sweep_id: str, reason: str | None = None) -> None:
-        """Close a sweep as its job would have."""
+    def _close_as_interrupted(self, sweep_id: str, reason: str | None) -> None:
+        """Close a sweep that has no job, with the front of its trials."""
         store = self._queries.store
-        if reason:
-            store.explain(sweep_id, reason)
         try:
-            front = read_front(store, store.row(sweep_id).sweep.info)
+            front = read_front(store, store.state(sweep_id))
         except NotFoundError:
             front = None
         if front:
-            info = front.sweep.model_copy(update={"status": "interrupted"})
+            info = front.sweep.model_copy(update={"status": "interrupted", "reason": reason})
             front = front.model_copy(update={"sweep": info})
-        store.close(sweep_id, "interrupted", front, [])
-        self._queries.changed()
+        store.close(sweep_id, "interrupted", front, [], reason)
+        self._queries.invalidate()
 
 
-def _is_lost(row: Row, jobs: Mapping[str, bool] | None) -> bool:
-    """Whether a sweep that was submitted is run neither by Ray nor, by its signs, by anyone else.
+def _is_lost(state: SweepState, jobs: Mapping[str, bool] | None) -> bool:
+    """Whether a submitted sweep has no job in Ray and no writer that sends heartbeats.
 
-    While Ray does not answer (None), one that has not begun may still come to its turn. One whose
-    job ended before it began needs no patience: there was no writer to go silent.
+    `jobs` is None while Ray does not answer: a sweep that has not begun may still begin then. If
+    its job ended before the sweep began, there is no heartbeat to wait for.
     """
-    if row.submitted is None:
+    if state.submitted is None:
         return False
     if jobs is None:
-        return row.begun and row.silent
-    if jobs.get(row.sweep.id):
+        return state.stale
+    if jobs.get(state.id):
         return False
-    waited = (datetime.now(UTC) - row.submitted).total_seconds() > STARTING
-    return row.silent or (row.sweep.id in jobs and not row.begun and waited)
+    if state.begun:
+        return state.stale
+    waited = (datetime.now(UTC) - state.submitted).total_seconds()
+    return waited > (START_SECONDS if state.id in jobs else STALE_SECONDS)

@@ -7,10 +7,10 @@ from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from paretoib.documents import Document
+from paretoib.records import SweepState
 from service.controller import SweepController
 from service.queries import SweepQueries
 from service.rendering import Rendered
-from service.schemas import Row
 from service.settings import ServiceSettings
 
 SweepReference = Annotated[
@@ -57,18 +57,18 @@ Reading = Annotated[SweepQueries, Depends(queries_of)]
 Running = Annotated[SweepController, Depends(controller_of)]
 
 
-def named_sweep(sweep: SweepReference, queries: Reading) -> Row:
+def named_sweep(sweep: SweepReference, queries: Reading) -> SweepState:
     """The sweep that a path names; `NotFoundError` where none or several fit."""
-    return queries.row(sweep)
+    return queries.find(sweep)
 
 
-def sweep_by_id(sweep: SweepId, queries: Reading) -> Row:
+def sweep_by_id(sweep: SweepId, queries: Reading) -> SweepState:
     """The sweep with the id that a path has; `NotFoundError` where there is none."""
-    return queries.by_id(sweep)
+    return queries.state(sweep)
 
 
-Named = Annotated[Row, Depends(named_sweep)]
-ById = Annotated[Row, Depends(sweep_by_id)]
+Named = Annotated[SweepState, Depends(named_sweep)]
+ById = Annotated[SweepState, Depends(sweep_by_id)]
 
 
 def send(

@@ -4,9 +4,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from paretoib.fronts import build_front, compare
-from paretoib.records import Front, Metrics, Reference, TrialRecord
+from paretoib.records import (
+    Front,
+    Metrics,
+    Reference,
+    SweepState,
+    TrialCounts,
+    TrialRecord,
+)
 from paretoib.specs import SweepSpec
-from service.schemas import Counts, Sweep, Sweeps, Trial, Trials
+from service.schemas import Sweeps, Trial, Trials
 
 _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -36,9 +43,9 @@ def add_examples(schema: dict[str, Any]) -> None:
         content["application/json"]["example"] = document.document
 
 
-def _sweep(method: str, sweep_id: str) -> Sweep:
+def _sweep(method: str, sweep_id: str) -> SweepState:
     spec = SweepSpec.from_document({"method": method, "seeds": [0], "trials": 2})
-    return Sweep(
+    return SweepState(
         id=sweep_id,
         name=spec.name,
         method=method,
@@ -47,12 +54,12 @@ def _sweep(method: str, sweep_id: str) -> Sweep:
         spec=spec.document,
         started=_NOON,
         ended=_NOON.replace(minute=1),
-        trials=Counts(total=2, finished=2, stopped=0, failed=0),
+        trials=TrialCounts(total=2, finished=2),
         hypervolume=101.5,
     )
 
 
-def _records(sweep: Sweep) -> list[TrialRecord]:
+def _records(sweep: SweepState) -> list[TrialRecord]:
     template = SweepSpec.from_document(sweep.spec).template
     found = []
     for place, (rate, lost) in enumerate(((0.4, 2.9), (3.5, 0.2))):
@@ -83,6 +90,6 @@ def _records(sweep: Sweep) -> list[TrialRecord]:
     return found
 
 
-def _front(sweep: Sweep) -> Front:
+def _front(sweep: SweepState) -> Front:
     corner = Reference(rate_bits=33.0, lost_bits=3.3)
     return build_front(sweep.info, _records(sweep), reference=corner, label_entropy_bits=3.3)

@@ -17,7 +17,7 @@ from paretoib.data import DATASETS
 from paretoib.fronts import both_sides, indicator_lines
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
-from paretoib.records import Status
+from paretoib.records import Status, SweepState
 from paretoib.specs import METHODS, SEARCHES, Training
 from paretoib.weighting import WEIGHTINGS
 from service import words
@@ -27,7 +27,7 @@ from service.problems import ProblemError
 from service.queries import SweepQueries
 from service.routes.catalogue import method_rows, rows, sweep_schema
 from service.routes.static import FILES, file, plotly_script
-from service.schemas import Row, Sweeps
+from service.schemas import Sweeps
 
 router = APIRouter(include_in_schema=False)
 
@@ -53,7 +53,7 @@ def index(
 ) -> Response:
     """The sweeps, and a form to submit one."""
     filters = {"name": name, "method": method, "dataset": dataset, "status": status}
-    found = queries.listed(**{field: value or None for field, value in filters.items()})
+    found = queries.filtered(**{field: value or None for field, value in filters.items()})
     page = Sweeps(
         sweeps=tuple(found[offset : offset + _A_PAGE]),
         total=len(found),
@@ -78,14 +78,13 @@ def index(
     )
 
 
-def sweep_page(request: Request, row: Row, queries: SweepQueries) -> Response:
+def sweep_page(request: Request, sweep: SweepState, queries: SweepQueries) -> Response:
     """A sweep: how it stands, its front, its trials, and what it can be compared with."""
-    sweep = row.sweep
     sides = ("linear", "adaptive")
     adaptive = "beta" not in sweep.spec["weighting"]
     others = [
         other
-        for other in queries.listed(dataset=sweep.dataset)
+        for other in queries.filtered(dataset=sweep.dataset)
         if other.id != sweep.id
         and other.trials.finished
         and other.spec["data"] == sweep.spec["data"]
@@ -94,9 +93,9 @@ def sweep_page(request: Request, row: Row, queries: SweepQueries) -> Response:
         request,
         "sweep.html",
         sweep=sweep,
-        ended=sweep.trials.finished + sweep.trials.stopped + sweep.trials.failed,
+        ended=sweep.trials.ended,
         spec=yaml.safe_dump(dict(sweep.spec), sort_keys=False, allow_unicode=True),
-        mlflow=queries.link(row),
+        mlflow=sweep.mlflow_url,
         # Those of another method come first: they are what there is to compare with.
         others=sorted(others, key=lambda other: other.method == sweep.method),
         side=sides[adaptive],
@@ -105,11 +104,11 @@ def sweep_page(request: Request, row: Row, queries: SweepQueries) -> Response:
 
 
 def comparison_page(
-    request: Request, left: Sequence[Row], right: Sequence[Row], queries: SweepQueries
+    request: Request, left: Sequence[SweepState], right: Sequence[SweepState], queries: SweepQueries
 ) -> Response:
     """Both fronts on one plane, the indicators, the verdict."""
     comparison = queries.comparison(left, right)
-    named = [("linear", row.sweep.id) for row in left] + [("adaptive", r.sweep.id) for r in right]
+    named = [("linear", s.id) for s in left] + [("adaptive", s.id) for s in right]
     return _page(
         request,
         "compare.html",

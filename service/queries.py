@@ -1,4 +1,4 @@
-"""What the service reads, and keeps as long as nothing of it has changed."""
+"""The service's queries: sweeps, trials, fronts and comparisons, each cached until it changes."""
 
 import re
 import time
@@ -11,178 +11,184 @@ from typing import TYPE_CHECKING, Any
 
 from paretoib.errors import NotFoundError, ParetoIBError
 from paretoib.fronts import compare
-from paretoib.records import Comparison, Front, TrialRecord
-from paretoib.tracking import Ruler, front_of
-from paretoib.tracking._lookup import pick
-from paretoib.tracking._mlflow.location import is_server, shown
+from paretoib.records import Comparison, Front, SweepState, TrialRecord
+from paretoib.tracking import (
+    Reader,
+    Ruler,
+    find_sweep,
+    front_of,
+    no_front,
+    submission_tracker,
+    ui,
+    with_journals,
+)
 from service.cache import SingleFlightCache
 from service.rendering import Rendered, render_comparison, render_front
-from service.schemas import Row, Sweep, Trial
+from service.schemas import Trial
 
 if TYPE_CHECKING:
-    from service.store import Store
+    from paretoib.tracking import SubmissionTracker
 
-FRESH = 1.0  # seconds for which a list of sweeps, or how one stands, is not asked for again
+FRESH_SECONDS = 1.0  # a list of sweeps, or the state of one, is read again after this long
 _ID = re.compile(r"[0-9a-f]{32}")
-_RECORDS = 20_000  # kept in memory, at some 8 kB each
+_RECORDS = 20_000  # kept in memory, at about 8 kB each
 _BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A sweep and its ended trials, without their histories, as the store had them."""
+    """A sweep and its ended trials, without their histories, at one moment."""
 
-    row: Row
+    state: SweepState
     records: tuple[TrialRecord, ...]
     ruler: Ruler | None
 
     @cached_property
     def front(self) -> Front:
         """The front; `NotFoundError` before the first trial has ended."""
-        sweep = self.row.sweep
         if self.ruler is None or not self.records:
-            raise NotFoundError(f"sweep `{sweep.name}` ({sweep.id[:8]}) has no ended trial yet")
-        return front_of(sweep.info, self.records, self.ruler)
+            raise no_front(self.state)
+        return front_of(self.state.info, self.records, self.ruler)
 
 
 class SweepQueries:
-    """Sweeps, fronts and comparisons. All of it blocks: it is for threads.
+    """Reads sweeps, fronts and comparisons. Every method blocks, so routes call it from threads.
 
-    How a sweep stands is asked of the store once a second at most; its trials are read, and
-    fronts and comparisons computed, when that has changed.
+    The state of a sweep is read at most once a second. Its trials are read, and its fronts and
+    comparisons computed, when the state has changed.
     """
 
-    def __init__(self, pages: str | None) -> None:
-        self._pages = pages
+    def __init__(self, mlflow_url: str | None) -> None:
+        self._mlflow_url = mlflow_url
         self._lock = Lock()
-        self._store: Store | None = None
-        self._written = 0
+        self._store: SubmissionTracker | None = None
+        self._writes = 0
         self._checks: SingleFlightCache[None] = SingleFlightCache(2)
-        self._rows: SingleFlightCache[list[Row]] = SingleFlightCache(2)
-        self._row: SingleFlightCache[Row] = SingleFlightCache(256)
-        self._snapshots: SingleFlightCache[Snapshot] = SingleFlightCache(
+        self._lists: SingleFlightCache[list[SweepState]] = SingleFlightCache(2)
+        self._states: SingleFlightCache[SweepState] = SingleFlightCache(256)
+        self._snapshots = SingleFlightCache[Snapshot](
             _RECORDS, lambda snapshot: 1 + len(snapshot.records)
         )
         self._comparisons: SingleFlightCache[Comparison] = SingleFlightCache(
             _RECORDS, lambda comparison: 1 + len(comparison.points)
         )
-        self._rendered: SingleFlightCache[Rendered] = SingleFlightCache(
-            _BYTES, lambda rendered: len(rendered.content)
-        )
+        self._rendered = SingleFlightCache[Rendered](_BYTES, lambda rendered: len(rendered.content))
 
     @property
-    def store(self) -> "Store":
-        """The store, opened when it is first needed; `StoreError` while it cannot be."""
+    def store(self) -> "SubmissionTracker":
+        """The store to write to, opened on first use; `StoreError` while it cannot be opened."""
         with self._lock:
             if self._store is None:
-                from service.store import Store
-
-                self._store = Store()
+                # Without an MLflow server there is no UI that people could reach.
+                no_ui = self._mlflow_url is None and ui().command
+                self._store = submission_tracker("" if no_ui else self._mlflow_url)
             return self._store
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return with_journals(self.store)
 
     def check(self) -> None:
         """`StoreError` unless the store answers."""
-        self._checks.get(self._now(), lambda: self.store.check())
+        self._checks.get(self._version(), lambda: self.store.check())
 
-    def changed(self) -> None:
-        """The service has written something: what was read before is old."""
-        self._written += 1
+    def invalidate(self) -> None:
+        """Forget cached states, after the service has written to the store."""
+        self._writes += 1
 
-    def rows(self) -> list[Row]:
+    def sweeps(self) -> list[SweepState]:
         """All sweeps, newest first."""
-        return self._rows.get(self._now(), lambda: self.store.rows())
+        return self._lists.get(self._version(), lambda: self._reader.sweeps())
 
-    def listed(
+    def filtered(
         self,
         name: str | None = None,
         method: str | None = None,
         dataset: str | None = None,
         status: str | None = None,
         reference: str | None = None,
-    ) -> list[Sweep]:
-        """The sweeps that fit, newest first; of the name a part is enough.
+    ) -> list[SweepState]:
+        """The sweeps that match all filters, newest first; `name` matches a part of the name.
 
-        With a `reference`, as `row` takes it, no other than that; `NotFoundError` without it.
+        With a `reference` (as for `find`) only that sweep; `NotFoundError` if there is none.
         """
-        wanted = {"method": method, "dataset": dataset, "status": status}
+        filters = {"method": method, "dataset": dataset, "status": status}
         return [
-            row.sweep
-            for row in (self.rows() if reference is None else [self.row(reference)])
-            if all(value in (None, getattr(row.sweep, field)) for field, value in wanted.items())
-            and (name or "").lower() in row.sweep.name.lower()
+            state
+            for state in (self.sweeps() if reference is None else [self.find(reference)])
+            if all(value in (None, getattr(state, field)) for field, value in filters.items())
+            and (name or "").lower() in state.name.lower()
         ]
 
-    def row(self, reference: str) -> Row:
-        """The sweep with this id, name (of several: the latest), or unique id prefix."""
+    def find(self, reference: str) -> SweepState:
+        """The sweep with this id, name (the newest of several), or unique id prefix."""
         if _ID.fullmatch(reference):
             # A name may look like an id.
             with suppress(NotFoundError):
-                return self.by_id(reference)
-        return self.by_id(pick(reference, [row.sweep for row in self.rows()]).id)
+                return self.state(reference)
+        return self.state(find_sweep(reference, self.sweeps()).id)
 
-    def by_id(self, sweep_id: str) -> Row:
+    def state(self, sweep_id: str) -> SweepState:
         """The sweep with this id."""
-        return self._row.get((sweep_id, *self._now()), lambda: self.store.row(sweep_id))
+        key = (sweep_id, *self._version())
+        return self._states.get(key, lambda: self._reader.state(sweep_id))
 
-    def snapshot(self, row: Row) -> Snapshot:
-        """The sweep's ended trials."""
-        return self._snapshots.get(row.version, lambda: self._read(row))
+    def snapshot(self, state: SweepState) -> Snapshot:
+        """The sweep with its ended trials."""
+        return self._snapshots.get(version(state), lambda: self._read(state))
 
-    def trial(self, row: Row, trial: str) -> Trial:
-        """An ended trial by its key, or the beginning of it, with its history."""
-        for record in self.snapshot(row).records:
+    def trial(self, state: SweepState, trial: str) -> Trial:
+        """An ended trial with its history, by its key or the beginning of the key."""
+        for record in self.snapshot(state).records:
             if record.trial.startswith(trial):
-                history = self.store.histories(row.sweep.id, record.trial)
-                address = self._link(self.store.run_address(row.sweep.id, record.trial))
-                return Trial(**{**dict(record), "history": history}, address=address)
-        raise NotFoundError(f"no trial `{trial}` in sweep {row.sweep.id[:8]} has ended")
+                history = self._reader.history(state.id, record.trial)
+                url = self._reader.trial_url(state.id, record.trial)
+                return Trial(**{**dict(record), "history": history}, address=url)
+        raise NotFoundError(f"no trial `{trial}` in sweep {state.id[:8]} has ended")
 
-    def link(self, row: Row) -> str | None:
-        """The sweep's place in MLflow's pages, where people reach them."""
-        return self._link(self.store.address(row.sweep.id))
+    def front(self, state: SweepState, form: str) -> Rendered:
+        """The sweep's front as a document or picture; `form` is a key of `rendering.FRONTS`."""
+        key = (version(state), form)
+        return self._rendered.get(key, lambda: render_front(self.snapshot(state).front, form))
 
-    def front(self, row: Row, form: str) -> Rendered:
-        """The sweep's front as a document or picture, `form` being one of `FRONTS`."""
-        key = (row.version, form)
-        return self._rendered.get(key, lambda: render_front(self.snapshot(row).front, form))
-
-    def comparison(self, left: Sequence[Row], right: Sequence[Row]) -> Comparison:
-        """Both sides' fronts, compared; `ComparisonError` where no ruler measures them all."""
+    def comparison(self, left: Sequence[SweepState], right: Sequence[SweepState]) -> Comparison:
+        """Compare the fronts of both sides; `ComparisonError` if no common ruler measures them."""
         both = (*left, *right)
-        for row in both:
-            if sum(row.sweep.id == other.sweep.id for other in both) > 1:
-                raise ParetoIBError(f"a sweep should be named once; `{row.sweep.name}` is twice")
+        for state in both:
+            if sum(state.id == other.id for other in both) > 1:
+                raise ParetoIBError(f"a sweep should be named once; `{state.name}` is twice")
 
-        def fronts(rows: Sequence[Row]) -> list[Front]:
-            return [self.snapshot(row).front for row in rows]
+        def fronts(states: Sequence[SweepState]) -> list[Front]:
+            return [self.snapshot(state).front for state in states]
 
         return self._comparisons.get(
             _versions(left, right), lambda: compare(fronts(left), fronts(right))
         )
 
-    def rendered_comparison(self, left: Sequence[Row], right: Sequence[Row], form: str) -> Rendered:
-        """The comparison as a document or picture, `form` being one of `COMPARISONS`."""
+    def rendered_comparison(
+        self, left: Sequence[SweepState], right: Sequence[SweepState], form: str
+    ) -> Rendered:
+        """The comparison as a document or picture; `form` is a key of `rendering.COMPARISONS`."""
         return self._rendered.get(
             (*_versions(left, right), form),
             lambda: render_comparison(self.comparison(left, right), form),
         )
 
-    def _read(self, row: Row) -> Snapshot:
-        store = self.store
-        ruler = store.ruler(row.sweep.id)
-        return Snapshot(row, tuple(store.records(row.sweep.id)) if ruler else (), ruler)
+    def _read(self, state: SweepState) -> Snapshot:
+        ruler = self._reader.ruler(state.id)
+        records = tuple(self._reader.records(state.id)) if ruler else ()
+        return Snapshot(state, records, ruler)
 
-    def _link(self, address: str) -> str | None:
-        base = self._pages
-        if base is None:
-            # Without the password that the store's own address may have.
-            base = shown(self.store.uri) if is_server(self.store.uri) else ""
-        place = address.partition("#/")[2]
-        return f"{base.rstrip('/')}/#/{place}" if base else None
-
-    def _now(self) -> tuple[Any, ...]:
-        return (self._written, time.monotonic() // FRESH)
+    def _version(self) -> tuple[Any, ...]:
+        """The cache key of everything that is read again after a second or a write."""
+        return (self._writes, time.monotonic() // FRESH_SECONDS)
 
 
-def _versions(left: Sequence[Row], right: Sequence[Row]) -> tuple[Any, ...]:
-    return tuple(row.version for row in left), tuple(row.version for row in right)
+def version(state: SweepState) -> tuple[Any, ...]:
+    """Equal for two states of a sweep between which no trial ended and no status changed."""
+    counts = (state.trials.finished, state.trials.stopped, state.trials.failed)
+    return (state.id, state.status, state.ended, state.reason, *counts)
+
+
+def _versions(left: Sequence[SweepState], right: Sequence[SweepState]) -> tuple[Any, ...]:
+    return tuple(map(version, left)), tuple(map(version, right))

@@ -1,8 +1,28 @@
-"""Sweeps on a remote service, over HTTP.
+"""Where sweeps run and are stored: this machine or a service, behind one `Backend` protocol.
 
-Loads neither torch nor Ray nor MLflow: what it needs are records, settings and httpx.
+Importing this package loads neither torch nor Ray nor MLflow.
 """
 
+from paretoib.backends._base import Backend, SweepReference
 from paretoib.backends._remote import RemoteBackend
 
-__all__ = ["RemoteBackend"]
+__all__ = ["Backend", "RemoteBackend", "SweepReference", "connect"]
+
+
+def connect(server: str | None = None) -> Backend:
+    """The backend for a service at this URL, or for this machine.
+
+    None stands for the URL of the settings (`PARETOIB_SERVER`); an empty URL stands for this
+    machine. The token for a service is that of the settings (`PARETOIB_TOKEN`).
+
+    Raises:
+        ServiceError: the URL or the token cannot be used.
+    """
+    from paretoib.settings import settings
+
+    url = settings().server if server is None else server
+    if url:
+        return RemoteBackend(url)
+    from paretoib.backends._local import LocalBackend
+
+    return LocalBackend()

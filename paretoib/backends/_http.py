@@ -1,4 +1,4 @@
-"""Requests to a service, and what its refusals mean."""
+"""Requests to a service: retries, timeouts, and the errors of its answers."""
 
 import re
 import time
@@ -13,69 +13,73 @@ from paretoib.errors import NotFoundError, ServiceAwayError, ServiceError, Servi
 from paretoib.settings import is_loopback, settings
 
 PROBLEM = "application/problem+json"
-_AGAIN = 5.0  # seconds to wait where nobody says how many
-# The service itself waits for its turn with Ray, and then for Ray, half a minute each.
+_RETRY_SECONDS = 5.0  # to wait without a Retry-After header
+# The service may wait 30 s for earlier requests, and then 30 s for Ray.
 _TIMEOUT = httpx.Timeout(90, connect=10)
-# It says something every quarter of a minute, at least that it is there.
+# The service sends a keep-alive comment every 15 s.
 _STREAM_TIMEOUT = httpx.Timeout(45, connect=10)
 
 
-class _LaterError(ServiceAwayError):
-    """The request may be sent again after a pause (s); `cut`: if it does no harm twice."""
+class _RetryError(ServiceAwayError):
+    """The request may be retried after `pause` seconds.
 
-    def __init__(self, said: str, pause: float, *, cut: bool = False) -> None:
-        super().__init__(said)
+    `cut`: the answer was cut off, so the request may have been carried out; only an idempotent
+    request may be retried.
+    """
+
+    def __init__(self, message: str, pause: float, *, cut: bool = False) -> None:
+        super().__init__(message)
         self.pause = pause
         self.cut = cut
 
 
 class Http:
-    """A service at an address, asked with the token of the settings.
+    """An HTTP client of the service at a URL, with the token of the settings.
 
-    Raises `ServiceError` in one plain line, and of it `ServiceAwayError` where the same request
-    may succeed later; `NotFoundError` where the service has not got what was asked for. For as
-    long as the settings' patience lasts, a service that has no room (429) is asked again when it
-    says, and one that was cut off while it answered is asked again where that does no harm.
+    Raises `ServiceError`, or `ServiceAwayError` where the same request may succeed later, and
+    `NotFoundError` for HTTP 404. For `patience` seconds (a setting) it retries a request that the
+    service has no room for (429), after the time that the service names, and an idempotent request
+    whose answer was cut off.
     """
 
-    def __init__(self, address: str) -> None:
-        self.address = address.rstrip("/")
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
         self.patience = settings().server_patience
         self._token = settings().token.get_secret_value().strip()
-        host = _checked_host(self.address, self._token)
+        host = _checked_host(self.url, self._token)
         headers = {"Accept": f"application/json, {PROBLEM}"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         self._client = httpx.Client(
-            base_url=self.address,
+            base_url=self.url,
             headers=headers,
             timeout=_TIMEOUT,
-            # No proxy leads back to this machine.
+            # A proxy cannot reach this machine's loopback.
             trust_env=not is_loopback(host),
         )
 
-    def ask(self, method: str, path: str, **request: Any) -> Any:
-        """The JSON of an answer; the keywords are httpx's."""
-        harmless = method == "GET" or "Idempotency-Key" in request.get("headers", {})
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON of the answer; `options` are httpx's."""
+        idempotent = method == "GET" or "Idempotency-Key" in options.get("headers", {})
         deadline = time.monotonic() + self.patience
         while True:
             try:
                 with self._as_service_error():
-                    answer = self._client.request(method, path, **request)
+                    answer = self._client.request(method, path, **options)
                 self._check(answer)
                 break
-            except _LaterError as later:
-                if time.monotonic() + later.pause > deadline or (later.cut and not harmless):
+            except _RetryError as retry:
+                if time.monotonic() + retry.pause > deadline or (retry.cut and not idempotent):
                     raise
-                time.sleep(later.pause)
+                time.sleep(retry.pause)
         try:
             return answer.json()
         except ValueError as error:
-            raise self._foreign(answer) from error
+            raise self._not_our_service(answer) from error
 
     @contextmanager
     def lines(self, path: str, headers: dict[str, str]) -> Iterator[Iterator[str]]:
-        """The lines of an answer as they come."""
+        """The lines of a streamed answer, as they arrive."""
         headers = {"Accept": "text/event-stream", **headers}
         with (
             self._as_service_error(),
@@ -88,31 +92,31 @@ class Http:
 
     def _check(self, answer: httpx.Response) -> None:
         if answer.status_code == 401:
-            known = "does not know the token of" if self._token else "asks for a token: set"
-            raise ServiceError(f"{self.address} {known} PARETOIB_TOKEN")
+            rule = "does not accept the token in" if self._token else "needs a token: set"
+            raise ServiceError(f"{self.url} {rule} PARETOIB_TOKEN")
         if answer.is_success:
             return
         if answer.headers.get("content-type", "").partition(";")[0] != PROBLEM:
-            raise self._foreign(answer)
+            raise self._not_our_service(answer)
         try:
-            said = str(answer.json()["detail"])
+            detail = str(answer.json()["detail"])
         except (ValueError, KeyError, TypeError) as error:
-            raise self._foreign(answer) from error
+            raise self._not_our_service(answer) from error
         if answer.status_code == 404:
-            raise NotFoundError(said)
+            raise NotFoundError(detail)
         if answer.status_code == 429:
             after = answer.headers.get("retry-after", "")
-            raise _LaterError(said, float(after) if after.isdecimal() else _AGAIN)
+            raise _RetryError(detail, float(after) if after.isdecimal() else _RETRY_SECONDS)
         if answer.status_code == 500:
-            raise ServiceFaultError(said)
-        raise (ServiceAwayError if answer.status_code > 500 else ServiceError)(said)
+            raise ServiceFaultError(detail)
+        raise (ServiceAwayError if answer.status_code > 500 else ServiceError)(detail)
 
-    def _foreign(self, answer: httpx.Response) -> ServiceError:
-        """The error for an answer that is none of our service's; of a proxy's, it may come back."""
+    def _not_our_service(self, answer: httpx.Response) -> ServiceError:
+        """The error for an answer that no paretoib service sends, such as a proxy's error page."""
         kind = answer.headers.get("content-type", "no content type")
         away = answer.status_code in (429, 502, 503, 504)
         return (ServiceAwayError if away else ServiceError)(
-            f"{self.address} should be a paretoib service; it answered HTTP "
+            f"{self.url} should be a paretoib service; it answered HTTP "
             f"{answer.status_code}, {kind}"
         )
 
@@ -122,32 +126,32 @@ class Http:
             yield
         except httpx.TransportError as error:
             reason = re.sub(r"^\[\w+ -?\d+\] ", "", str(error)) or type(error).__name__
-            said = f"no answer from {self.address}: {reason}"
+            message = f"no answer from {self.url}: {reason}"
             if isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
-                raise _LaterError(said, _AGAIN, cut=True) from error
-            raise ServiceAwayError(said) from error
+                raise _RetryError(message, _RETRY_SECONDS, cut=True) from error
+            raise ServiceAwayError(message) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ServiceError(f"{self.address}: {error}") from error
+            raise ServiceError(f"{self.url}: {error}") from error
 
 
-def _checked_host(address: str, token: str) -> str:
-    """The host of a service's address; `ServiceError` for one that is not to be used."""
-    shown = re.sub(r"//[^@/]*@", "//", address)
+def _checked_host(url: str, token: str) -> str:
+    """The host in a service's URL; `ServiceError` for a URL or token that cannot be used."""
+    masked = re.sub(r"//[^@/]*@", "//", url)
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         host, parts = "", urlsplit("")
     plain = not (parts.query or parts.fragment or "@" in parts.netloc)
     if parts.scheme not in ("http", "https") or not host or not plain:
         raise ServiceError(
-            f"--server (PARETOIB_SERVER) should be http(s)://HOST[:PORT]; found `{shown}`"
+            f"--server (PARETOIB_SERVER) should be http(s)://HOST[:PORT]; found `{masked}`"
         )
     if not (token.isascii() and token.isprintable()):
         raise ServiceError("PARETOIB_TOKEN should have printable ASCII characters; found others")
     if token and parts.scheme == "http" and not is_loopback(host):
         raise ServiceError(
-            f"a token should not go over a network in the clear: {shown} should be https://, or a "
+            f"a token should not go over a network in the clear: {masked} should be https://, or a "
             f"tunnel on this machine (ssh -L 8000:localhost:8000 {host}), http://localhost:8000"
         )
     return host

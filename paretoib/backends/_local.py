@@ -1,115 +1,122 @@
-"""The store on this machine. Sweeps that are begun here run in this process."""
+"""The backend for this machine: the store of the settings, and Ray in this process."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from paretoib.errors import ServiceError
-from paretoib.records import Front, Progress, SweepInfo
+from paretoib.backends._base import Backend, SweepReference, ignore_progress
+from paretoib.errors import NotFoundError, ParetoIBError
+from paretoib.records import Front, OnProgress, SweepState
 from paretoib.registry import Entry
-from paretoib.tracking import STALE_SECONDS, Reader, front_of, read_front, reader
+from paretoib.tracking import Reader, read_front, reader, tracker, ui
 
 if TYPE_CHECKING:
-    from paretoib.cli._options import OnProgress
     from paretoib.specs import SweepSpec
 
-POLL = 1.0  # seconds between two looks at a sweep that another process runs
+POLL_SECONDS = 1.0  # between two reads of a sweep that another process runs, at least
+_submitted: list["subprocess.Popen[bytes]"] = []  # kept, so that ended jobs are reaped
 
 
-class LocalBackend:
-    """The store that the settings name; nothing of it is changed but by what runs in it."""
+class LocalBackend(Backend):
+    """The sweeps in the configured store; `run` and `resume` run them in this process."""
 
     @cached_property
     def _store(self) -> Reader:
         return reader()
 
-    def find(self, reference: str) -> SweepInfo:
-        return self._seen(self._store.find(reference))
+    def find(self, sweep: SweepReference) -> SweepState:
+        return self._store.find(sweep) if isinstance(sweep, str) else self._store.state(sweep.id)
 
-    def sweeps(self) -> list[SweepInfo]:
-        return [self._seen(info) for info in self._store.sweeps()]
+    def list(self) -> Sequence[SweepState]:
+        return self._store.sweeps()
 
-    def progress(self, info: SweepInfo) -> Progress:
-        return self._look(info)[0]
+    def front(self, sweep: SweepReference) -> Front:
+        return read_front(self._store, self.find(sweep))
 
-    def front(self, info: SweepInfo) -> Front:
-        return read_front(self._store, info)
+    def history(self, sweep: SweepReference, trial: str) -> Mapping[str, Sequence[float | None]]:
+        return self._store.history(self._id(sweep), trial)
 
-    def history(self, info: SweepInfo, trial: str) -> Mapping[str, Sequence[float | None]]:
-        return self._store.histories(info.id, trial)
+    def page(self, sweep: SweepState) -> str:
+        url = sweep.mlflow_url or ""
+        return f"paretoib ui, then {url}" if ui().command else url
 
-    def address(self, info: SweepInfo) -> str:
-        return self._store.address(info.id)
-
-    def catalogue(self, what: str) -> Mapping[str, Mapping[str, Any]]:
+    def catalogue(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
         from paretoib.data import DATASETS
         from paretoib.models import MODELS
         from paretoib.specs import SEARCHES
 
-        if what == "methods":
+        if kind == "methods":
             return _methods()
-        if what == "searches":
+        if kind == "searches":
             return {
                 n: {"summary": s.summary, "paper": "", "fields": {}} for n, s in SEARCHES.items()
             }
-        registry: Mapping[str, Entry] = DATASETS if what == "datasets" else MODELS
+        registry: Mapping[str, Entry] = DATASETS if kind == "datasets" else MODELS
         return {
             name: {"summary": entry.summary, "paper": entry.paper, "fields": _fields(entry)}
             for name, entry in registry.items()
         }
 
-    def submit(self, spec: "SweepSpec") -> SweepInfo:
-        raise ServiceError(
-            f"`{spec.name}` should be submitted to a service, by --server URL or PARETOIB_SERVER; "
-            "found neither. `paretoib serve` starts one; `paretoib sweep` runs it in this process"
-        )
+    def submit(self, spec: "SweepSpec") -> SweepState:
+        """Run the sweep in a process of its own; returns once that has begun.
 
-    def run(self, spec: "SweepSpec", *, on_progress: "OnProgress") -> Front:
+        `ParetoIBError` with the reason if the process ends before the sweep begins.
+        """
+        store = tracker()
+        sweep_id = store.create(spec).id
+        job = subprocess.Popen(
+            # -P: a `jobs.py` in the working directory is not imported.
+            [sys.executable, "-P", "-m", "jobs.sweep", sweep_id],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        _submitted.append(job)
+        while not (state := store.state(sweep_id)).begun:
+            if job.poll() is not None and not (state := store.state(sweep_id)).begun:
+                reason = state.reason or f"its process ended with exit code {job.returncode}"
+                store.close(sweep_id, "failed", None, [], reason)
+                raise ParetoIBError(f"sweep {sweep_id[:8]} could not begin: {reason}")
+            time.sleep(0.1)
+        return state
+
+    def run(self, spec: "SweepSpec", *, on_progress: OnProgress = ignore_progress) -> Front | None:
         from jobs.sweep import run_sweep
 
         return run_sweep(spec, on_progress=on_progress)
 
-    def resume(self, info: SweepInfo, *, on_progress: "OnProgress") -> Front:
+    def resume(
+        self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
+    ) -> Front | None:
         from jobs.sweep import resume_sweep
 
-        return resume_sweep(info.id, on_progress=on_progress)
+        return resume_sweep(self._id(sweep), on_progress=on_progress)
 
-    def watch(self, info: SweepInfo, *, on_progress: "OnProgress") -> Front | None:
+    def watch(
+        self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
+    ) -> Front | None:
+        sweep_id = self._id(sweep)
         while True:
             began = time.monotonic()
-            now, front = self._look(info)
-            on_progress(now)
-            if now.sweep.status != "running" or now.ended:
-                return front
-            # A sweep of thousands of trials takes a while to read.
-            time.sleep(max(POLL, 4 * (time.monotonic() - began)))
+            state = self._store.state(sweep_id)
+            on_progress(state)
+            if state.status != "running":
+                with suppress(NotFoundError):
+                    return read_front(self._store, state)
+                return None
+            # Reading a large store takes a while; do not spend all time on it.
+            time.sleep(max(POLL_SECONDS, 4 * (time.monotonic() - began)))
 
-    def cancel(self, info: SweepInfo) -> None:
-        from paretoib.tracking import tracker
+    def cancel(self, sweep: SweepReference) -> None:
+        tracker().cancel(self._id(sweep))
 
-        tracker().cancel(info.id)
-
-    def _look(self, info: SweepInfo) -> tuple[Progress, Front | None]:
-        # Its status first: of one that has ended, all trials are then there.
-        found = self._store.find(info.id)
-        info, ended = self._seen(found), None
-        if found.status == "running" and info.status == "interrupted":
-            again = f"paretoib resume {info.id[:8]}"
-            ended = f"no sign of life for {STALE_SECONDS:g} s; `{again}` goes on with it"
-        ruler = self._store.ruler(info.id)
-        records = self._store.records(info.id) if ruler else []
-        front = front_of(info, records, ruler) if ruler and records else None
-        return Progress.of(info, records, front.hypervolume if front else 0.0, ended), front
-
-    def _seen(self, info: SweepInfo) -> SweepInfo:
-        """The sweep as it stands: one whose writer is gone was interrupted, with none to say so."""
-        if info.status != "running" or self._store.alive(info.id):
-            return info
-        # Its writer may have closed it in between.
-        again = self._store.find(info.id)
-        gone = {"status": "interrupted"}
-        return again.model_copy(update=gone) if again.status == "running" else again
+    def _id(self, sweep: SweepReference) -> str:
+        return self.find(sweep).id if isinstance(sweep, str) else sweep.id
 
 
 def _methods() -> dict[str, dict[str, Any]]:

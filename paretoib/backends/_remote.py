@@ -1,142 +1,121 @@
-"""What can be done with sweeps on a service: each call is a request or two."""
+"""The backend for a service, over HTTP: each operation is one request or two."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
+from paretoib.backends._base import Backend, SweepReference, ignore_progress
 from paretoib.backends._http import Http
 from paretoib.backends._sse import events
 from paretoib.documents import Document
 from paretoib.errors import NotFoundError, ServiceError, SpecError
-from paretoib.records import Front, Progress, SweepInfo
+from paretoib.records import Front, OnProgress, SweepState
 
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
-_PAGE = 200  # sweeps asked for at a time, the most that there are
+_PAGE = 200  # sweeps a request, the most that the service returns
 
 D = TypeVar("D", bound=Document)
-OnProgress = Callable[[Progress], None]
 
 
-class RemoteBackend:
-    """The sweeps of a service at `address`, asked with the token of the settings.
+class RemoteBackend(Backend):
+    """The sweeps of the service at a URL, requested with the token of the settings.
 
-    Raises `ServiceError` in one plain line for a service that cannot be reached or that refuses,
-    and for an address that is none; `NotFoundError` for a sweep that is not there.
+    Raises `ServiceError` for a URL that cannot be used, and for a service that cannot be reached or
+    that refuses a request.
     """
 
-    def __init__(self, address: str) -> None:
-        self._http = Http(address)
+    def __init__(self, url: str) -> None:
+        self._http = Http(url)
 
-    def find(self, reference: str) -> SweepInfo:
-        """The sweep with this id, name (of several: the latest), or unique id prefix."""
-        found = self._http.ask("GET", "/sweeps", params={"sweep": reference})
-        return self._info(found["sweeps"][0])
+    def find(self, sweep: SweepReference) -> SweepState:
+        if not isinstance(sweep, str):
+            return self._state(self._http.request("GET", f"/sweeps/{sweep.id}"))
+        answer = self._http.request("GET", "/sweeps", params={"sweep": sweep})
+        return self._state(answer["sweeps"][0])
 
-    def sweeps(self) -> list[SweepInfo]:
-        """All sweeps, newest first."""
-        found: dict[str, SweepInfo] = {}
+    def list(self) -> Sequence[SweepState]:
+        states: dict[str, SweepState] = {}
         offset, total = 0, 1
         while offset < total:
             page = {"offset": offset, "limit": _PAGE}
-            answer = self._http.ask("GET", "/sweeps", params=page)
-            # One that came meanwhile has moved the others on, so that some come twice.
-            found |= {sweep["id"]: self._info(sweep) for sweep in answer["sweeps"]}
+            answer = self._http.request("GET", "/sweeps", params=page)
+            # A sweep that is submitted meanwhile shifts the pages, so that some sweeps come twice.
+            states |= {sweep["id"]: self._state(sweep) for sweep in answer["sweeps"]}
             offset, total = offset + _PAGE, answer["total"]
-        return list(found.values())
+        return [*states.values()]
 
-    def progress(self, info: SweepInfo) -> Progress:
-        """How a sweep stands."""
-        return self._progress(self._http.ask("GET", f"/sweeps/{info.id}"))
+    def front(self, sweep: SweepReference) -> Front:
+        return self._parse(Front, self._http.request("GET", f"/sweeps/{self._id(sweep)}/front"))
 
-    def front(self, info: SweepInfo) -> Front:
-        """A sweep's front as it is now; `NotFoundError` before its first trial has ended."""
-        return self._read(Front, self._http.ask("GET", f"/sweeps/{info.id}/front"))
-
-    def history(self, info: SweepInfo, trial: str) -> Mapping[str, Sequence[float | None]]:
-        """One ended trial's history, by its key: a value an epoch under each name."""
-        found = self._http.ask("GET", f"/sweeps/{info.id}/trials/{trial}")
-        history: Mapping[str, Sequence[float | None]] = found["history"]
+    def history(self, sweep: SweepReference, trial: str) -> Mapping[str, Sequence[float | None]]:
+        answer = self._http.request("GET", f"/sweeps/{self._id(sweep)}/trials/{trial}")
+        history: Mapping[str, Sequence[float | None]] = answer["history"]
         return history
 
-    def address(self, info: SweepInfo) -> str:
-        """The service's own page of a sweep."""
-        return f"{self._http.address}/sweeps/{info.id}"
+    def page(self, sweep: SweepState) -> str:
+        return f"{self._http.url}/sweeps/{sweep.id}"
 
-    def catalogue(self, what: str) -> Mapping[str, Mapping[str, Any]]:
-        """What there is of `methods`, `datasets`, `models` or `searches`, each with its fields."""
-        rows = self._http.ask("GET", f"/{what}")[what]
+    def catalogue(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
+        rows = self._http.request("GET", f"/{kind}")[kind]
         return {name: {**row, "fields": _fields(row["fields"])} for name, row in rows.items()}
 
-    def submit(self, spec: "SweepSpec") -> SweepInfo:
-        """A new sweep, which runs from now on."""
-        return self._submitted(spec).sweep
-
-    def run(self, spec: "SweepSpec", *, on_progress: OnProgress) -> Front | None:
-        """Submit a sweep, and `watch` it."""
-        now = self._submitted(spec)
-        on_progress(now)
-        return self.watch(now.sweep, on_progress=on_progress)
-
-    def resume(self, info: SweepInfo, *, on_progress: OnProgress) -> Front | None:
-        """Let the service go on with a sweep, and `watch` it."""
-        now = self._progress(self._http.ask("POST", f"/sweeps/{info.id}/resume"))
-        on_progress(now)
-        return self.watch(now.sweep, on_progress=on_progress)
-
-    def watch(self, info: SweepInfo, *, on_progress: OnProgress) -> Front | None:
-        """Follow a sweep to its end; its front, or None where no trial had ended.
-
-        A connection that is cut is made anew. `ServiceAwayError` when the service stays away.
-        """
-        for event in events(self._http, f"/sweeps/{info.id}/events"):
-            if event.name == "progress":
-                on_progress(self._progress({**info.document, **event.data}))
-            elif event.name == "end":
-                # Which says, too, why it ended.
-                on_progress(self.progress(info))
-        with suppress(NotFoundError):
-            return self.front(info)
-        return None
-
-    def cancel(self, info: SweepInfo) -> None:
-        """Ask a running sweep to end."""
-        self._http.ask("DELETE", f"/sweeps/{info.id}")
-
-    def _submitted(self, spec: "SweepSpec") -> Progress:
-        # However often it is sent, with the same key the sweep is made once.
+    def submit(self, spec: "SweepSpec") -> SweepState:
+        # With one key, a request that is sent again creates no second sweep.
         key = {"Idempotency-Key": uuid4().hex}
         try:
-            answer = self._http.ask("POST", "/sweeps", json=spec.document, headers=key)
+            answer = self._http.request("POST", "/sweeps", json=spec.document, headers=key)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 "interrupted: `paretoib list` shows whether the sweep was submitted"
             ) from None
-        return self._progress(answer)
+        return self._state(answer)
 
-    def _progress(self, sweep: Mapping[str, Any]) -> Progress:
-        counts = sweep["trials"]
-        return Progress(
-            sweep=self._info(sweep),
-            trials=counts["total"],
-            finished=counts["finished"],
-            stopped=counts["stopped"],
-            failed=counts["failed"],
-            hypervolume=sweep["hypervolume"] or 0.0,
-            ended=sweep.get("reason"),
-        )
+    def run(self, spec: "SweepSpec", *, on_progress: OnProgress = ignore_progress) -> Front | None:
+        state = self.submit(spec)
+        on_progress(state)
+        return self.watch(state, on_progress=on_progress)
 
-    def _info(self, sweep: Mapping[str, Any]) -> SweepInfo:
-        return self._read(SweepInfo, {name: sweep[name] for name in SweepInfo.model_fields})
+    def resume(
+        self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
+    ) -> Front | None:
+        state = self._state(self._http.request("POST", f"/sweeps/{self._id(sweep)}/resume"))
+        on_progress(state)
+        return self.watch(state, on_progress=on_progress)
 
-    def _read(self, kind: type[D], document: Mapping[str, Any]) -> D:
+    def watch(
+        self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
+    ) -> Front | None:
+        """Follow a sweep; reconnects after a cut, `ServiceAwayError` if the service stays away."""
+        state = sweep if isinstance(sweep, SweepState) else self.find(sweep)
+        for event in events(self._http, f"/sweeps/{state.id}/events"):
+            if event.name == "progress":
+                state = self._state({**state.document, **event.data})
+                on_progress(state)
+            elif event.name == "end":
+                # Read once more, for the reason.
+                on_progress(self.find(state))
+        with suppress(NotFoundError):
+            return self.front(state)
+        return None
+
+    def cancel(self, sweep: SweepReference) -> None:
+        self._http.request("DELETE", f"/sweeps/{self._id(sweep)}")
+
+    def _id(self, sweep: SweepReference) -> str:
+        return self.find(sweep).id if isinstance(sweep, str) else sweep.id
+
+    def _state(self, document: Mapping[str, Any]) -> SweepState:
+        return self._parse(SweepState, document)
+
+    def _parse(self, kind: type[D], document: Mapping[str, Any]) -> D:
         try:
             return kind.from_document(document)
         except SpecError as error:
             raise ServiceError(
-                f"{self._http.address} should run the same version of paretoib; it sent {error}"
+                f"{self._http.url} should run the same version of paretoib; it sent {error}"
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""Server-sent events of a service, through cuts of the connection."""
+"""A client of server-sent events that reconnects after a cut."""
 
 import json
 import time
@@ -9,12 +9,12 @@ from typing import Any
 from paretoib.backends._http import Http
 from paretoib.errors import ServiceAwayError
 
-AGAIN = 2.0  # seconds until one who was cut off comes again
+RECONNECT_SECONDS = 2.0  # to wait before reconnecting
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event; `data` is what its JSON says."""
+    """One event; `data` is its JSON, parsed."""
 
     name: str
     id: str
@@ -22,41 +22,41 @@ class Event:
 
 
 def events(http: Http, path: str) -> Iterator[Event]:
-    """The events of a stream until its `end`.
+    """The events of a stream, up to and including its `end` event.
 
-    After a cut they go on where they were (`Last-Event-ID`). Raises `ServiceAwayError` when
-    nothing has been heard of the service for as long as its patience lasts.
+    After a cut the stream continues behind the last event (`Last-Event-ID`). Raises
+    `ServiceAwayError` when the service has sent nothing for `http.patience` seconds.
     """
     last = ""
-    heard = time.monotonic()
+    last_received = time.monotonic()
     while True:
         try:
             with http.lines(path, {"Last-Event-ID": last} if last else {}) as lines:
-                for event in parsed(lines):
-                    heard = time.monotonic()
+                for event in parse(lines):
+                    last_received = time.monotonic()
                     if event is None:
                         continue
                     last = event.id
                     yield event
                     if event.name == "end":
                         return
-            error = ServiceAwayError(f"{http.address} ended the stream of events")
+            error = ServiceAwayError(f"{http.url} ended the stream of events")
         except ServiceAwayError as away:
             error = away
-        if time.monotonic() - heard > http.patience:
+        if time.monotonic() - last_received > http.patience:
             raise ServiceAwayError(f"gave up after {http.patience:g} s: {error}") from error
-        time.sleep(AGAIN)
+        time.sleep(RECONNECT_SECONDS)
 
 
-def parsed(lines: Iterable[str]) -> Iterator[Event | None]:
-    """The events of a stream's lines (WHATWG HTML, 9.2.6); None for a sign of life."""
+def parse(lines: Iterable[str]) -> Iterator[Event | None]:
+    """The events in a stream's lines (WHATWG HTML, 9.2.6); None for a keep-alive comment."""
     fields: dict[str, str] = {}
     for line in lines:
         if line:
             name, _, value = line.partition(":")
             value = value.removeprefix(" ")
-            held = f"{fields['data']}\n" if name == "data" and "data" in fields else ""
-            fields[name] = held + value
+            before = f"{fields['data']}\n" if name == "data" and "data" in fields else ""
+            fields[name] = before + value
         elif "data" in fields:
             name, id_ = fields.get("event", "message"), fields.get("id", "")
             yield Event(name, id_, json.loads(fields["data"]))

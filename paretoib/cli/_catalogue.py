@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from paretoib.backends import connect
 from paretoib.cli import _render
-from paretoib.cli._options import AsJSON, Server, at, command
+from paretoib.cli._options import AsJSON, Server, command_line
 
 Name = Annotated[
     str | None, typer.Argument(metavar="[NAME]", help="Show this one, with all its fields.")
@@ -41,7 +42,7 @@ def _show(what: str, name: str | None, as_json: bool, server: str | None) -> Non
     from paretoib.registry import lookup
 
     kind = "searches" if what == "search" else f"{what}s"
-    rows = at(server).catalogue(kind)
+    rows = connect(server).catalogue(kind)
     if name:
         rows = {name: lookup(rows, name, what)}
     if as_json:
@@ -49,7 +50,7 @@ def _show(what: str, name: str | None, as_json: bool, server: str | None) -> Non
         return
     _render.catalogue(rows, fields=name is not None and what != "method")
     if not name and any(row["fields"] for row in rows.values()):
-        _render.say(f"fields:   {command(f'{kind} NAME', server)}")
+        _render.message(f"fields:   {command_line(f'{kind} NAME', server)}")
 
 
 COMMANDS = (methods, datasets, models, searches)

@@ -1,4 +1,4 @@
-"""Sweeps that run, and their fronts when they have ended: `paretoib watch`, `resume`, `cancel`."""
+"""`paretoib watch`, `resume` and `cancel`: commands that follow a running sweep to its end."""
 
 import json
 import time
@@ -9,25 +9,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paretoib.backends import connect
 from paretoib.cli import _render, _tables
-from paretoib.cli._options import AsJSON, Backend, Server, Sweep, at, command, sought
+from paretoib.cli._options import AsJSON, Server, Sweep, command_line, find_sweep
 
 if TYPE_CHECKING:
-    from paretoib.records import Front, SweepInfo
+    from paretoib.backends import Backend
+    from paretoib.records import Front, SweepInfo, SweepState
 
-POLL = 0.5  # seconds
+POLL_SECONDS = 0.5
 
 
 def watch(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
-    """Watch a sweep that another process or a service runs, then show its front."""
-    place = at(server)
-    return shown(place, partial(place.watch, sought(place, sweep)), as_json, server)
+    """Follow a sweep that runs in another process or on a service, then show its front."""
+    backend = connect(server)
+    return follow(backend, partial(backend.watch, find_sweep(backend, sweep)), as_json, server)
 
 
 def resume(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
-    """Go on with a sweep that was interrupted; what it has is not run again."""
-    place = at(server)
-    return shown(place, partial(place.resume, sought(place, sweep)), as_json, server)
+    """Resume an interrupted sweep; its ended trials are not run again."""
+    backend = connect(server)
+    return follow(backend, partial(backend.resume, find_sweep(backend, sweep)), as_json, server)
 
 
 def cancel(
@@ -37,107 +39,115 @@ def cancel(
     ] = 60.0,
     server: Server = None,
 ) -> int:
-    """End a running sweep, wherever it runs; what it has is kept, and `resume` goes on with it."""
-    place = at(server)
-    info = sought(place, sweep)
-    if info.status != "running":
-        _render.say(f"{info.name} does not run: it is {info.status}")
+    """Cancel a running sweep, wherever it runs; its trials are kept, and `resume` continues it."""
+    backend = connect(server)
+    state = find_sweep(backend, sweep)
+    if state.status != "running":
+        _render.message(f"{state.name} is not running: it is {state.status}")
         return 0
-    place.cancel(info)
+    backend.cancel(state)
     began = time.monotonic()
     deadline = began + wait
-    while (now := place.progress(info)).sweep.status == "running":
-        if now.ended:
-            _render.say(f"{info.name} is running: {now.ended}")
-            return 1
+    while (state := backend.find(state)).status == "running":
         if time.monotonic() > deadline:
-            _render.say(f"{info.name} was asked to end, and still runs after {wait:g} s")
+            _render.message(f"{state.name} was asked to end, and still runs after {wait:g} s")
             return 1
-        time.sleep(max(POLL, time.monotonic() - began))
+        time.sleep(max(POLL_SECONDS, time.monotonic() - began))
         began = time.monotonic()
-    _render.say(f"{info.name} is {now.sweep.status}: {now.over} of {now.trials} trials are kept")
+    trials = state.trials
+    _render.message(
+        f"{state.name} is {state.status}: {trials.ended} of {trials.total} trials are kept"
+    )
     return 0
 
 
-def shown(
-    place: Backend, run: "Callable[..., Front | None]", as_json: bool, server: str | None
+def follow(
+    backend: "Backend", run: "Callable[..., Front | None]", as_json: bool, server: str | None
 ) -> int:
-    """Follow a sweep with a progress bar, then show its front; the command's exit code."""
+    """Show a progress bar while the sweep runs, then its front; returns the exit code."""
     from paretoib.cli._progress import progress_bar
 
     with progress_bar() as bar:
         try:
             front = run(on_progress=bar.show)
         except KeyboardInterrupt:
-            if bar.now is None:
+            if bar.state is None:
                 raise
-            # One that ran in this process would have ended, with its front.
-            raise KeyboardInterrupt(_left(bar.now.sweep, server)) from None
+            # The sweep runs elsewhere: one in this process would have ended and returned its front.
+            raise KeyboardInterrupt(_still_running(bar.state, server)) from None
+    state = bar.state
     if front is None:
-        assert bar.now is not None
-        why = bar.now.ended or "no trial of it had ended"
-        _render.say(f"{bar.now.sweep.name} is {bar.now.sweep.status}: {why}")
-        return 130 if bar.now.sweep.status == "interrupted" else 1
+        assert state is not None
+        reason = state.reason or "no trial of it had ended"
+        _render.message(f"{state.name} is {state.status}: {reason}")
+        return 130 if state.status == "interrupted" else 1
     if as_json:
         typer.echo(front.to_json(indent=2))
     else:
         _tables.front(front)
-        _say_where(front, place, server)
-    status, ended = front.sweep.status, len(front.points) + len(front.failed)
-    trials = front.sweep.spec["trials"]
-    if status == "interrupted":
-        _render.say(f"interrupted: {ended} of {trials} trials had ended and are kept")
-        if bar.now and bar.now.ended:
-            _render.say(f"because:  {bar.now.ended}")
-        _render.say(f"go on:    {command(f'resume {front.sweep.id[:8]}', server)}")
+        _suggest_commands(front, state, backend, server)
+    return _report_end(front, state.reason if state else front.sweep.reason, server)
+
+
+def _report_end(front: "Front", reason: str | None, server: str | None) -> int:
+    """Say how the sweep ended and why; the exit code."""
+    sweep, ended = front.sweep, len(front.points) + len(front.failed)
+    trials = sweep.spec["trials"]
+    if sweep.status == "interrupted":
+        _render.message(f"interrupted: {ended} of {trials} trials had ended and are kept")
+        if reason:
+            _render.message(f"because:  {reason}")
+        _render.message(f"resume:   {command_line(f'resume {sweep.id[:8]}', server)}")
         return 130
-    if bar.now and bar.now.ended:
-        stands = "running" if status == "running" else "ended"
-        _render.say(f"{stands} after {ended} of {trials} trials: {bar.now.ended}")
+    if reason:
+        _render.message(f"{sweep.status} after {ended} of {trials} trials: {reason}")
     elif ended < trials:
-        _render.say(f"{status} after {ended} of {trials} trials")
-    return 0 if front.points and status not in ("failed", "running") else 1
+        _render.message(f"{sweep.status} after {ended} of {trials} trials")
+    return 0 if front.points and sweep.status not in ("failed", "running") else 1
 
 
-def _left(info: "SweepInfo", server: str | None) -> str:
+def _still_running(sweep: "SweepInfo", server: str | None) -> str:
     return (
-        f"{info.name} runs on\n"
-        f"watch:    {command(f'watch {info.id[:8]}', server)}\n"
-        f"cancel:   {command(f'cancel {info.id[:8]}', server)}"
+        f"{sweep.name} is still running\n"
+        f"watch:    {command_line(f'watch {sweep.id[:8]}', server)}\n"
+        f"cancel:   {command_line(f'cancel {sweep.id[:8]}', server)}"
     )
 
 
-def _say_where(front: "Front", place: Backend, server: str | None) -> None:
-    swept = front.sweep
-    name = swept.id[:8]
-    _render.say(f"\nlook:     {place.address(swept)}")
+def _suggest_commands(
+    front: "Front", state: "SweepState | None", backend: "Backend", server: str | None
+) -> None:
+    """Print where to look at the sweep, and what to compare it with."""
+    sweep = front.sweep
+    name = sweep.id[:8]
+    _render.message(f"\nlook:     {backend.page(state or backend.find(sweep))}")
     if not front.points:
-        _render.say(f"sweep:    {command(f'show {name}', server)}")
+        _render.message(f"sweep:    {command_line(f'show {name}', server)}")
         return
-    _render.say(f"again:    {command(f'front {name}', server)}")
-    others = [s for s in place.sweeps() if _comparable(s, swept)]
+    _render.message(f"again:    {command_line(f'front {name}', server)}")
+    others = [other for other in backend.list() if _comparable(other, sweep)]
     if others:
-        against = f"compare {name} --against {others[0].id[:8]}"
-        _render.say(f"compare:  {command(against, server)}")
+        words = f"compare {name} --against {others[0].id[:8]}"
+        _render.message(f"compare:  {command_line(words, server)}")
         return
-    other = "vib" if swept.method != "vib" else "mib"
-    usual = place.catalogue("datasets")[swept.dataset]["fields"]
+    method = "vib" if sweep.method != "vib" else "mib"
+    fields = backend.catalogue("datasets")[sweep.dataset]["fields"]
     data = " ".join(
         f"--set {quote(f'{field}={json.dumps(value)}')}"
-        for field, value in swept.spec["data"].items()
-        # As JSON, in which a tuple is a list.
-        if field in usual and json.dumps(value) != json.dumps(usual[field]["default"])
+        for field, value in sweep.spec["data"].items()
+        # Compared as JSON, in which a tuple is a list.
+        if field in fields and json.dumps(value) != json.dumps(fields[field]["default"])
     )
-    options = f"sweep --method {other} --dataset {swept.dataset} {data}".rstrip()
-    against = f"compare {name} --against {other}-{swept.dataset}"
-    _render.say(f"compare:  {command(options, server)}, then")
-    _render.say(f"          {command(against, server)}")
+    words = f"sweep --method {method} --dataset {sweep.dataset} {data}".rstrip()
+    against = f"compare {name} --against {method}-{sweep.dataset}"
+    _render.message(f"compare:  {command_line(words, server)}, then")
+    _render.message(f"          {command_line(against, server)}")
 
 
-def _comparable(other: "SweepInfo", swept: "SweepInfo") -> bool:
+def _comparable(other: "SweepInfo", sweep: "SweepInfo") -> bool:
     """Whether a finished sweep of several trials is on the same data by another method."""
-    same = other.spec["data"] == swept.spec["data"] and other.method != swept.method
-    return same and other.status == "finished" and other.spec["trials"] > 1
+    same_data = other.spec["data"] == sweep.spec["data"] and other.method != sweep.method
+    return same_data and other.status == "finished" and other.spec["trials"] > 1
 
 
 COMMANDS = (watch, resume, cancel)

@@ -1,26 +1,24 @@
-"""The commands that look at sweeps: front, compare, list, show, ui."""
+"""`paretoib front`, `compare`, `list`, `show` and `ui`: commands that only read sweeps."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from paretoib.backends import connect
 from paretoib.cli import _render, _tables
-from paretoib.cli._options import NAMING, AsJSON, Server, Sweep, at, sought
+from paretoib.cli._options import SWEEP_HELP, AsJSON, Server, Sweep, find_sweep
 from paretoib.errors import ParetoIBError, StoreError
 
-if TYPE_CHECKING:
-    from paretoib.records import Front, SweepInfo
-
-Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP...", help=NAMING)]
+Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP...", help=SWEEP_HELP)]
 Page = Annotated[Path | None, typer.Option("--html", help="Also write the interactive page here.")]
 Image = Annotated[Path | None, typer.Option("--png", help="Also write the picture here.")]
 Plane = Annotated[
     Path | None,
     typer.Option(
-        "--plane", help="Also write a picture (PNG) of the information plane along training here."
+        "--plane", help="Also write a PNG of the information plane along training to this file."
     ),
 ]
 
@@ -35,23 +33,27 @@ def front(
 ) -> None:
     """Show a sweep's front."""
     _check_files(html=html, png=png, plane=plane)
-    found = _fronts([sweep], server)[0]
+    backend = connect(server)
+    current = backend.front(find_sweep(backend, sweep))
     if html or png or plane:
         from paretoib.fronts import front_html, front_png, plane_png
 
-        _write(html, lambda: front_html(found).encode())
-        _write(png, lambda: front_png(found))
-        _write(plane, lambda: plane_png(found, partial(at(server).history, found.sweep)))
+        _write(html, lambda: front_html(current).encode())
+        _write(png, lambda: front_png(current))
+        _write(plane, lambda: plane_png(current, partial(backend.history, current.sweep)))
     if as_json:
-        typer.echo(found.to_json(indent=2))
+        typer.echo(current.to_json(indent=2))
     else:
-        _tables.front(found)
+        _tables.front(current)
 
 
 def compare(
     sweeps: Sweeps,
     against: Annotated[
-        list[str], typer.Option(metavar="SWEEP...", help="The other side's sweeps, likewise.")
+        list[str],
+        typer.Option(
+            metavar="SWEEP...", help="The sweeps of the other side, named in the same way."
+        ),
     ],
     as_json: AsJSON = False,
     html: Page = None,
@@ -59,11 +61,10 @@ def compare(
     server: Server = None,
 ) -> None:
     """Compare the fronts of some sweeps with those of others."""
-    from paretoib.fronts import compare as compare_fronts
-
     _check_files(html=html, png=png)
-    fronts = _fronts([*sweeps, *against], server)
-    comparison = compare_fronts(fronts[: len(sweeps)], fronts[len(sweeps) :])
+    backend = connect(server)
+    left, right = ([find_sweep(backend, name) for name in side] for side in (sweeps, against))
+    comparison = backend.compare(left, right)
     if html or png:
         from paretoib.fronts import comparison_html, comparison_png
 
@@ -77,20 +78,20 @@ def compare(
 
 def list_(as_json: AsJSON = False, server: Server = None) -> None:
     """List the sweeps, newest first."""
-    _render.sweeps(at(server).sweeps(), as_json)
+    _render.sweeps(connect(server).list(), as_json)
 
 
 def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
-    """Show a sweep's specification and how it stands."""
-    place = at(server)
-    info = sought(place, sweep)
-    _render.sweep(place.progress(info), place.address(info), as_json)
+    """Show the state of a sweep and its spec."""
+    backend = connect(server)
+    state = find_sweep(backend, sweep)
+    _render.sweep(state, backend.page(state), as_json)
 
 
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on loopback.")] = 5000,
 ) -> int:
-    """Serve the MLflow pages of the store until Ctrl-C."""
+    """Serve MLflow's UI of the store until Ctrl-C."""
     import subprocess
 
     from paretoib.interrupts import termination_interrupts
@@ -100,7 +101,7 @@ def ui(
     typer.echo(f"MLflow: {pages.address}", err=True)
     if not pages.command:
         return 0
-    # In a session of its own: Ctrl-C would make it end with a page of tracebacks.
+    # In a separate session: at Ctrl-C, MLflow would print pages of tracebacks.
     with (
         termination_interrupts(),
         subprocess.Popen(pages.command, env=pages.environment, start_new_session=True) as server,
@@ -113,7 +114,7 @@ def ui(
 
 
 def spread_against(arguments: Sequence[str]) -> list[str]:
-    """`--against A B` as `--against A --against B`, which is what the parser knows."""
+    """`--against A B` as `--against A --against B`: typer options take one value each."""
     spread: list[str] = []
     against = False
     for argument in arguments:
@@ -125,22 +126,11 @@ def spread_against(arguments: Sequence[str]) -> list[str]:
     return spread if arguments[:1] == ["compare"] and "--against" in arguments else list(arguments)
 
 
-def _fronts(references: Sequence[str], server: str | None) -> "list[Front]":
-    place = at(server)
-    found: dict[str, SweepInfo] = {}
-    for reference in references:
-        info = sought(place, reference)
-        if info.id in found:
-            raise ParetoIBError(f"a sweep should be named once; found `{info.name}` twice")
-        found[info.id] = info
-    return [place.front(info) for info in found.values()]
-
-
 def _check_files(**files: Path | None) -> None:
-    """Refuse two files of one path, and names that promise something else than they hold."""
+    """Refuse two files with one path, and files whose suffix does not fit their content."""
     given = {option: path for option, path in files.items() if path is not None}
     for option, path in given.items():
-        # One without a suffix may be a pipe.
+        # No suffix is fine: the path may be a pipe.
         fitting = ("", ".html", ".htm") if option == "html" else ("", ".png")
         if path.suffix.lower() not in fitting:
             raise ParetoIBError(f"--{option}: should end in {fitting[1]}; found `{path}`")

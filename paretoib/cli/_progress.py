@@ -9,18 +9,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 if TYPE_CHECKING:
-    from paretoib.records import Progress as SweepProgress
+    from paretoib.records import SweepState
 
 _LONGEST_NAME = 18
 
 
 @contextmanager
 def progress_bar() -> Iterator["Bar"]:
-    """Whose `show` is to be called with each progress of the sweep; the bar goes when it ends."""
+    """A bar whose `show` takes each new state of the sweep; it disappears when the block ends."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[now]}"),
+        TextColumn("{task.fields[text]}"),
     )
     console = Console(stderr=True)
     with Progress(
@@ -30,40 +30,43 @@ def progress_bar() -> Iterator["Bar"]:
 
 
 class Bar:
-    """The bar of one sweep; `now` is how that stood when it was last shown."""
+    """The bar of one sweep; `state` is the state that it shows."""
 
     def __init__(self, progress: Progress) -> None:
-        self.now: SweepProgress | None = None
+        self.state: SweepState | None = None
         self._progress = progress
-        # Without a total the bar only moves, as it should while Ray starts.
-        self._task = progress.add_task("starting", total=None, now="")
+        # Without a total, the bar pulses while Ray starts.
+        self._task = progress.add_task("starting", total=None, text="")
         self._remaining = Remaining()
 
-    def show(self, now: "SweepProgress") -> None:
-        """Move on."""
-        self.now = now
-        ended = now.over
-        stopped = f"{now.stopped} stopped · " if now.stopped else ""
-        name = now.sweep.name
+    def show(self, state: "SweepState") -> None:
+        """Show a new state of the sweep."""
+        self.state = state
+        trials, name = state.trials, state.name
+        stopped = f"{trials.stopped} stopped · " if trials.stopped else ""
+        hypervolume = state.hypervolume or 0.0
         self._progress.update(
             self._task,
             description=name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
-            total=now.trials,
-            completed=ended,
-            now=f"{ended}/{now.trials} · {stopped}{now.failed} failed · "
-            f"hypervolume {now.hypervolume:.2f}{self._remaining.after(ended, now.trials)}",
+            total=trials.total,
+            completed=trials.ended,
+            text=f"{trials.ended}/{trials.total} · {stopped}{trials.failed} failed · "
+            f"hypervolume {hypervolume:.2f}{self._remaining.after(trials.ended, trials.total)}",
         )
 
 
 class Remaining:
-    """The time that is left, by the pace so far; nothing before a first trial has ended."""
+    """Estimates the remaining time from the pace of the whole run so far."""
 
     def __init__(self) -> None:
-        # Over the whole run, as trials end in packs, many at a time.
+        # Not from the last trials: trials end in packs, many at a time.
         self._first: tuple[float, int] | None = None
 
     def after(self, ended: int, trials: int) -> str:
-        """The estimate with `ended` of `trials`, those of a sweep taken up again among them."""
+        """The estimate after `ended` of `trials`; empty before the first trial has ended.
+
+        Trials that had ended before the first call, in a resumed sweep, do not count for the pace.
+        """
         if self._first is None:
             self._first = time.monotonic(), ended
         since, before = self._first

@@ -1,4 +1,4 @@
-"""What the command line prints besides fronts: one trial, the sweeps, a spec, a catalogue."""
+"""Print trials, sweeps, specs and catalogues; `_tables` prints fronts and comparisons."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,12 +9,12 @@ import typer
 from paretoib.cli._tables import console, field_value, number, table
 
 if TYPE_CHECKING:
-    from paretoib.records import Metrics, Progress, SweepInfo, TrialRecord
+    from paretoib.records import Metrics, SweepState, TrialRecord
     from paretoib.specs import Choices, Range, SweepSpec
 
 
 def record(record: "TrialRecord") -> None:
-    """One trial's metrics on both splits, and those of each task of several."""
+    """A trial's metrics on both splits; with several tasks, also those of each task."""
     out = console()
     out.print(f"trial {record.trial}: {record.status}, {record.seconds:.1f} s on {record.device}")
     if record.reason:
@@ -29,7 +29,7 @@ def record(record: "TrialRecord") -> None:
 
 
 def _numbers(metrics: "Metrics") -> Iterator[tuple[str, float | None]]:
-    """A split's numbers by their names in words, and then those of each task."""
+    """The metrics of a split with readable names, followed by those of each task."""
     for name, value in metrics:
         if name != "tasks":
             yield name.replace("_", " "), value
@@ -38,54 +38,57 @@ def _numbers(metrics: "Metrics") -> Iterator[tuple[str, float | None]]:
             yield f"{task}: {name.replace('_', ' ')}", value
 
 
-def sweeps(infos: "Sequence[SweepInfo]", as_json: bool) -> None:
-    """All sweeps."""
+def sweeps(states: "Sequence[SweepState]", as_json: bool) -> None:
+    """A table of sweeps."""
     if as_json:
-        _print_json({"schema": 1, "sweeps": [info.model_dump(mode="json") for info in infos]})
+        _print_json({"schema": 1, "sweeps": [state.document for state in states]})
         return
-    if not infos:
-        say("no sweeps yet: `paretoib sweep` makes one")
+    if not states:
+        message("no sweeps yet: `paretoib sweep` creates one")
         return
-    listed = table("id", "name", "method", "data set", "status")
-    for column in listed.columns:
+    rows = table("id", "name", "method", "data set", "status", "trials", "started")
+    for column in rows.columns:
         column.justify = "left"
-    for info in infos:
-        listed.add_row(info.id[:8], info.name, info.method, info.dataset, info.status)
-    console().print(listed)
+    for state in states:
+        trials = f"{state.trials.ended}/{state.trials.total}"
+        started = f"{state.started.astimezone():%Y-%m-%d %H:%M}"
+        row = (state.id[:8], state.name, state.method, state.dataset, state.status, trials, started)
+        rows.add_row(*row)
+    console().print(rows)
 
 
-def sweep(now: "Progress", address: str, as_json: bool) -> None:
-    """One sweep: how it stands, its spec, where to look."""
-    info = now.sweep
+def sweep(state: "SweepState", page: str, as_json: bool) -> None:
+    """The state of a sweep, its page and its spec."""
     if as_json:
-        trials = {"finished": now.finished, "stopped": now.stopped, "failed": now.failed}
-        _print_json({"schema": 1, "sweep": info.document, "trials": trials, "address": address})
+        _print_json({"schema": 1, "sweep": state.document, "address": page})
         return
     import yaml
 
-    typer.echo(f"{info.name} ({info.id}): {info.status}")
-    stopped = f", {now.stopped} stopped early" if now.stopped else ""
-    typer.echo(f"{now.finished} trials finished{stopped}, {now.failed} failed")
-    typer.echo(f"look: {address}\n")
-    typer.echo(yaml.safe_dump(dict(info.spec), sort_keys=False, allow_unicode=True).rstrip())
+    trials = state.trials
+    because = f" ({state.reason})" if state.reason else ""
+    stopped = f", {trials.stopped} stopped early" if trials.stopped else ""
+    typer.echo(f"{state.name} ({state.id}): {state.status}{because}")
+    typer.echo(f"{trials.finished} trials finished{stopped}, {trials.failed} failed")
+    typer.echo(f"look: {page}\n")
+    typer.echo(yaml.safe_dump(dict(state.spec), sort_keys=False, allow_unicode=True).rstrip())
 
 
-def submitted(info: "SweepInfo", address: str, as_json: bool) -> None:
-    """A sweep that a service runs from now on: its id, and where to look."""
+def submitted(state: "SweepState", page: str, as_json: bool) -> None:
+    """The id of a sweep that was submitted, and its page."""
     if as_json:
-        _print_json({"schema": 1, "sweep": info.document, "address": address})
+        _print_json({"schema": 1, "sweep": state.document, "address": page})
         return
-    typer.echo(info.id)
-    say(f"look:     {address}")
+    typer.echo(state.id)
+    message(f"look:     {page}")
 
 
 def spec(spec: "SweepSpec", as_json: bool) -> None:
-    """A filled-in sweep, as `--config` reads it."""
+    """A spec with every default filled in, as `--config` reads it."""
     typer.echo(spec.to_json() if as_json else spec.to_yaml().rstrip())
 
 
 def catalogue(rows: Mapping[str, Mapping[str, Any]], *, fields: bool) -> None:
-    """A registry's rows, with their fields if asked for."""
+    """The entries of a registry, each with its fields if `fields` is set."""
     for name, row in rows.items():
         source = f" ({row['paper']})" if row["paper"] else ""
         console().print(f"{name}: {row['summary']}{source}", style="bold" if fields else None)
@@ -94,7 +97,7 @@ def catalogue(rows: Mapping[str, Mapping[str, Any]], *, fields: bool) -> None:
 
 
 def method(spec: "SweepSpec") -> None:
-    """What a method's sweep is by default, with every field that `--set` takes."""
+    """The default sweep of a method, with every field that `--set` takes."""
     out = console()
     seeds = ", ".join(map(str, spec.seeds))
     out.print(f"search {spec.search}: {spec.trials} trials, over seeds {seeds}")
@@ -129,8 +132,8 @@ def _fields(fields: Mapping[str, tuple[Any, str]]) -> None:
         console().print(grid)
 
 
-def say(line: str) -> None:
-    """A line for people, kept off stdout."""
+def message(line: str) -> None:
+    """A line on stderr: stdout is for results."""
     typer.echo(line, err=True)
 
 

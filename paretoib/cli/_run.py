@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paretoib.backends import connect
 from paretoib.cli import _render
 from paretoib.cli._fields import settings
-from paretoib.cli._follow import shown
-from paretoib.cli._options import AsJSON, Server, at, command
+from paretoib.cli._follow import follow
+from paretoib.cli._options import AsJSON, Server, command_line
 from paretoib.cli._sweep_options import (
     Config,
     Dataset,
@@ -28,18 +29,18 @@ if TYPE_CHECKING:
 @with_flags
 def sweep(spec: "SweepSpec", as_json: AsJSON = False, server: Server = None) -> int:
     """Run a sweep and show its front."""
-    place = at(server)
-    return shown(place, partial(place.run, spec), as_json, server)
+    backend = connect(server)
+    return follow(backend, partial(backend.run, spec), as_json, server)
 
 
 @with_flags
 def submit(spec: "SweepSpec", as_json: AsJSON = False, server: Server = None) -> int:
-    """Have a service run a sweep, and return at once."""
-    place = at(server)
-    info = place.submit(spec)
-    _render.submitted(info, place.address(info), as_json)
+    """Start a sweep on a service, or in the background of this machine, and return."""
+    backend = connect(server)
+    state = backend.submit(spec)
+    _render.submitted(state, backend.page(state), as_json)
     if not as_json:
-        _render.say(f"watch:    {command(f'watch {info.id[:8]}', server)}")
+        _render.message(f"watch:    {command_line(f'watch {state.id[:8]}', server)}")
     return 0
 
 

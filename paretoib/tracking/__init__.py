@@ -1,15 +1,19 @@
-"""What is written of a sweep, and where: `tracker()` is the configured store.
+"""The store of sweeps: `tracker()` opens the configured one to write, `reader()` to read.
 
-MLflow is loaded when a store is opened, not when this package is imported.
+MLflow is imported when a store is opened, not when this package is imported.
 """
 
+from typing import TYPE_CHECKING
+
 from paretoib.errors import NotFoundError, StoreAwayError
-from paretoib.tracking._front import front_of, read_front
+from paretoib.tracking._front import front_of, no_front, read_front
 from paretoib.tracking._heartbeat import STALE_SECONDS
 from paretoib.tracking._journal.tracker import JournalReader, JournalTracker
+from paretoib.tracking._lookup import find_sweep
 from paretoib.tracking._memory import MemoryTracker
-from paretoib.tracking._mlflow import environment as _quiet  # noqa: F401  (before anything can load MLflow)
+from paretoib.tracking._mlflow import environment  # noqa: F401  (before MLflow is imported)
 from paretoib.tracking._mlflow.ui import PORT, UI, ui
+from paretoib.tracking._state import with_trials
 from paretoib.tracking._tracker import (
     HEARTBEAT_SECONDS,
     EndedTrial,
@@ -20,6 +24,9 @@ from paretoib.tracking._tracker import (
     Tracker,
 )
 
+if TYPE_CHECKING:
+    from paretoib.tracking._mlflow.submissions import SubmissionTracker as SubmissionTracker
+
 __all__ = [
     "HEARTBEAT_SECONDS",
     "PORT",
@@ -28,24 +35,30 @@ __all__ = [
     "EndedTrial",
     "File",
     "History",
+    "JournalReader",
     "JournalTracker",
     "MemoryTracker",
     "Reader",
     "Ruler",
     "StoreAwayError",
     "Tracker",
+    "find_sweep",
     "front_of",
+    "no_front",
     "read_front",
     "reader",
+    "submission_tracker",
     "tracker",
     "ui",
+    "with_journals",
+    "with_trials",
 ]
 
 
 def tracker() -> Tracker:
-    """The store that the settings name, opened to be written, through a journal.
+    """The configured store, opened to write through a journal.
 
-    `StoreError` where it cannot be.
+    `StoreError` where it cannot be opened.
     """
     from paretoib.tracking._mlflow.location import journal_folder
     from paretoib.tracking._mlflow.tracker import MLflowTracker
@@ -55,7 +68,7 @@ def tracker() -> Tracker:
 
 
 def reader() -> Reader:
-    """The store that the settings name, to look at: nothing is made, and none yet is an empty one.
+    """The configured store, opened to read. Nothing is created; a missing SQLite store is empty.
 
     `StoreError` where it cannot be read.
     """
@@ -66,4 +79,22 @@ def reader() -> Reader:
         store = MLflowReader()
     except NotFoundError:
         return MemoryTracker()
+    return JournalReader(store, journal_folder(store.uri))
+
+
+def submission_tracker(ui_url: str | None = None) -> "SubmissionTracker":
+    """The configured store, opened by a service that submits sweeps to a cluster.
+
+    `ui_url` is where people reach MLflow's UI, for links; "" for no links. `StoreError` where the
+    store cannot be opened.
+    """
+    from paretoib.tracking._mlflow.submissions import SubmissionTracker
+
+    return SubmissionTracker(ui_url=ui_url)
+
+
+def with_journals(store: "SubmissionTracker") -> Reader:
+    """The same store to read, with the trials in journals on this machine."""
+    from paretoib.tracking._mlflow.location import journal_folder
+
     return JournalReader(store, journal_folder(store.uri))

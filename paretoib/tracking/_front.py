@@ -1,15 +1,15 @@
-"""Reads a sweep back: its front, from the trials that the store holds."""
+"""The front of a sweep, built from the trials that the store holds."""
 
 from collections.abc import Sequence
 
 from paretoib.errors import NotFoundError
 from paretoib.fronts import build_front, exact_curve
-from paretoib.records import Front, SweepInfo, TrialRecord
+from paretoib.records import Front, SweepInfo, SweepState, TrialRecord
 from paretoib.tracking._tracker import Reader, Ruler
 
 
 def front_of(info: SweepInfo, records: Sequence[TrialRecord], ruler: Ruler) -> Front:
-    """The front of a sweep's trials, with the exact curve of its data where that is known."""
+    """The front of these trials, with the exact curve of the sweep's data where it is known."""
     return build_front(
         info,
         records,
@@ -21,10 +21,15 @@ def front_of(info: SweepInfo, records: Sequence[TrialRecord], ruler: Ruler) -> F
     )
 
 
-def read_front(tracker: Reader, info: SweepInfo) -> Front:
-    """The front of a sweep as the store has it now; `NotFoundError` before a trial has ended."""
-    ruler = tracker.ruler(info.id)
-    records = tracker.records(info.id) if ruler else []
+def read_front(reader: Reader, state: SweepState) -> Front:
+    """The current front of a sweep; `NotFoundError` before its first trial has ended."""
+    ruler = reader.ruler(state.id)
+    records = reader.records(state.id) if ruler else []
     if ruler is None or not records:
-        raise NotFoundError(f"sweep `{info.name}` ({info.id[:8]}) has no ended trial yet")
-    return front_of(info, records, ruler)
+        raise no_front(state)
+    return front_of(state.info, records, ruler)
+
+
+def no_front(state: SweepInfo) -> NotFoundError:
+    """The error for the front of a sweep without an ended trial."""
+    return NotFoundError(f"sweep `{state.name}` ({state.id[:8]}) has no ended trial yet")

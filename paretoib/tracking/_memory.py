@@ -1,122 +1,145 @@
-"""A tracker that forgets: for tests, and for sweeps that nobody needs to see again."""
+"""A tracker in memory: for tests, and for sweeps that need not outlive the process."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import uuid4
 
-from paretoib.records import Front, Status, SweepInfo, TrialRecord
+from paretoib.records import Front, Status, SweepState, TrialCounts, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import _heartbeat as presence
-from paretoib.tracking._lookup import check_same_ruler, no_trial, not_found, pick, taken_over
+from paretoib.tracking import _heartbeat
+from paretoib.tracking._lookup import (
+    check_same_ruler,
+    find_sweep,
+    sweep_not_found,
+    taken_over,
+    trial_not_found,
+)
+from paretoib.tracking._state import from_timestamp, with_stale_rule, with_trials
 from paretoib.tracking._tracker import EndedTrial, File, History, Ruler
 
 
 @dataclass
 class _Sweep:
-    info: SweepInfo
+    state: SweepState
     ruler: Ruler | None = None
-    cancelled: bool = False
-    created: float = field(default_factory=time.time)
-    signs: dict[str, str] = field(default_factory=dict)
-    ended: dict[str, EndedTrial] = field(default_factory=dict)
+    heartbeat: dict[str, str] = field(default_factory=dict)
+    trials: dict[str, EndedTrial] = field(default_factory=dict)
     front: Front | None = None
     pictures: tuple[File, ...] = ()
 
 
 class MemoryTracker:
-    """Keeps sweeps in this process alone."""
+    """Holds sweeps in this process alone."""
 
     def __init__(self) -> None:
         self._sweeps: dict[str, _Sweep] = {}
 
-    def create(self, spec: SweepSpec) -> SweepInfo:
-        info = SweepInfo(
+    def create(self, spec: SweepSpec) -> SweepState:
+        state = SweepState(
             id=uuid4().hex,
             name=spec.name,
             method=spec.method,
             dataset=spec.data.name,
             status="running",
             spec=spec.document,
+            trials=TrialCounts(total=spec.trials),
+            started=datetime.now(UTC),
         )
-        self._sweeps[info.id] = _Sweep(info)
-        return info
+        self._sweeps[state.id] = _Sweep(state)
+        return state
 
-    def find(self, reference: str) -> SweepInfo:
-        return pick(reference, self.sweeps())
+    def find(self, reference: str) -> SweepState:
+        return find_sweep(reference, self.sweeps())
 
-    def sweeps(self) -> list[SweepInfo]:
-        return [sweep.info for sweep in reversed(self._sweeps.values())]
+    def state(self, sweep_id: str) -> SweepState:
+        sweep = self._get(sweep_id)
+        last = _heartbeat.last_heartbeat(sweep.heartbeat)
+        heartbeat = from_timestamp(last) if last else None
+        state = sweep.state.model_copy(update={"heartbeat": heartbeat})
+        if sweep.trials:
+            trials = list(sweep.trials.values())
+            state = with_trials(state, [t.record for t in trials], trials[-1].hypervolume)
+        return with_stale_rule(state)
+
+    def sweeps(self) -> list[SweepState]:
+        return [self.state(sweep_id) for sweep_id in reversed(self._sweeps)]
 
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         sweep = self._get(sweep_id)
         check_same_ruler(sweep.ruler or ruler, ruler)
-        sweep.ruler, sweep.cancelled, sweep.signs = ruler, False, presence.alive()
-        sweep.info = sweep.info.model_copy(update={"status": "running"})
+        sweep.ruler, sweep.heartbeat = ruler, _heartbeat.heartbeat_tag()
+        self._change(sweep, status="running", ended=None, reason=None, cancel_requested=False)
 
     def heartbeat(self, sweep_id: str) -> bool:
-        sweep = self._held(sweep_id)
-        sweep.signs = presence.alive()
-        return sweep.cancelled
+        sweep = self._get_written(sweep_id)
+        sweep.heartbeat = _heartbeat.heartbeat_tag()
+        return sweep.state.cancel_requested
 
     def cancel(self, sweep_id: str) -> None:
-        self._get(sweep_id).cancelled = True
-
-    def alive(self, sweep_id: str) -> bool:
-        sweep = self._get(sweep_id)
-        return not presence.silent(presence.last_sign(sweep.signs) or sweep.created)
+        self._change(self._get(sweep_id), cancel_requested=True)
 
     def ruler(self, sweep_id: str) -> Ruler | None:
         return self._get(sweep_id).ruler
 
-    def add(self, sweep_id: str, ended: Sequence[EndedTrial]) -> None:
-        held = self._held(sweep_id).ended
-        for one in ended:
-            held.setdefault(one.record.trial, one)
+    def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
+        stored = self._get_written(sweep_id).trials
+        for trial in trials:
+            stored.setdefault(trial.record.trial, trial)
 
     def records(self, sweep_id: str) -> list[TrialRecord]:
-        ended = self._get(sweep_id).ended.values()
-        return [one.record.model_copy(update={"history": {}}) for one in ended]
+        trials = self._get(sweep_id).trials.values()
+        return [trial.record.model_copy(update={"history": {}}) for trial in trials]
 
-    def histories(self, sweep_id: str, trial: str) -> History:
-        return self._ended(sweep_id, trial).record.history
+    def history(self, sweep_id: str, trial: str) -> History:
+        return self._trial(sweep_id, trial).record.history
+
+    def trial_url(self, sweep_id: str, trial: str) -> str | None:
+        self._trial(sweep_id, trial)
+        return None
 
     def update(self, sweep_id: str, front: Front) -> None:
-        self._held(sweep_id).front = front
+        self._get_written(sweep_id).front = front
 
     def flush(self, sweep_id: str) -> None:
         self._get(sweep_id)
 
     def stop_waiting(self, sweep_id: str) -> None:
-        """Nothing is ever waited for."""
+        """Nothing waits."""
+
+    def explain(self, sweep_id: str, reason: str) -> None:
+        self._change(self._get_written(sweep_id), reason=reason)
 
     def close(
-        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[File]
+        self,
+        sweep_id: str,
+        status: Status,
+        front: Front | None,
+        pictures: Sequence[File],
+        reason: str | None = None,
     ) -> None:
-        sweep = self._held(sweep_id)
+        sweep = self._get_written(sweep_id)
         sweep.front, sweep.pictures = front or sweep.front, tuple(pictures)
-        sweep.info = sweep.info.model_copy(update={"status": status})
+        reason = reason or sweep.state.reason
+        self._change(sweep, status=status, ended=datetime.now(UTC), reason=reason)
 
-    def address(self, sweep_id: str) -> str:
-        return f"sweep {self._get(sweep_id).info.id}, in memory"
-
-    def run_address(self, sweep_id: str, trial: str) -> str:
-        return f"trial {self._ended(sweep_id, trial).record.trial} of {self.address(sweep_id)}"
+    def _change(self, sweep: _Sweep, **fields: object) -> None:
+        sweep.state = sweep.state.model_copy(update=fields)
 
     def _get(self, sweep_id: str) -> _Sweep:
         if sweep_id not in self._sweeps:
-            raise not_found(sweep_id)
+            raise sweep_not_found(sweep_id)
         return self._sweeps[sweep_id]
 
-    def _held(self, sweep_id: str) -> _Sweep:
-        """The sweep, to be written."""
+    def _get_written(self, sweep_id: str) -> _Sweep:
+        """The sweep, to be written by this process."""
         sweep = self._get(sweep_id)
-        if other := presence.successor(sweep.signs):
+        if other := _heartbeat.successor(sweep.heartbeat):
             raise taken_over(sweep_id, other)
         return sweep
 
-    def _ended(self, sweep_id: str, trial: str) -> EndedTrial:
-        ended = self._get(sweep_id).ended
-        if trial not in ended:
-            raise no_trial(sweep_id, trial)
-        return ended[trial]
+    def _trial(self, sweep_id: str, trial: str) -> EndedTrial:
+        trials = self._get(sweep_id).trials
+        if trial not in trials:
+            raise trial_not_found(sweep_id, trial)
+        return trials[trial]

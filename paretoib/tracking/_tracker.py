@@ -1,20 +1,21 @@
-"""What is written of a sweep, whatever it is written to."""
+"""The protocols of stores: `Reader` to read sweeps and trials, `Tracker` to write them too."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from paretoib.records import Front, Reference, Status, SweepInfo, TrialRecord
+from paretoib.records import Front, Reference, Status, SweepState, TrialRecord
 from paretoib.specs import SweepSpec
 
-HEARTBEAT_SECONDS = 5.0  # seconds between two signs of life of a sweep's writer
+HEARTBEAT_SECONDS = 5.0  # between two heartbeats of a sweep's writer
 
 History = Mapping[str, tuple[float | None, ...]]
+Tags = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Ruler:
-    """What a sweep's hypervolumes are measured with; fixed when its first trial is placed."""
+    """What the hypervolumes of a sweep are measured with; fixed when the sweep begins."""
 
     reference: Reference
     label_entropy_bits: float
@@ -22,7 +23,7 @@ class Ruler:
 
 @dataclass(frozen=True)
 class EndedTrial:
-    """A trial that ended, and its sweep's hypervolume after it (bits²)."""
+    """An ended trial, and the sweep's hypervolume after it (bits²)."""
 
     record: TrialRecord
     hypervolume: float
@@ -37,89 +38,91 @@ class File:
 
 
 class Reader(Protocol):
-    """A store of sweeps and their trials, to look at.
+    """A store of sweeps and their trials, read-only.
 
-    `NotFoundError` for a sweep that is not there, `StoreError` for a store that cannot be read,
-    both in one plain line, and of the latter `StoreAwayError` where the same call may succeed
-    later. `records` returns each trial once, in the order in which they were added.
+    An implementation raises `NotFoundError` for a sweep that the store does not hold and
+    `StoreError` for a store that cannot be read, each with one line of text. A `StoreError` is a
+    `StoreAwayError` where the same call may succeed later. `records` returns each trial once, in
+    the order in which trials were added.
     """
 
-    def find(self, reference: str) -> SweepInfo:
-        """The sweep with this id, name (of several: the latest), or unique id prefix.
+    def find(self, reference: str) -> SweepState:
+        """The sweep with this id, name (the newest of several), or unique id prefix.
 
         A prefix has 4 characters or more.
         """
 
-    def sweeps(self) -> list[SweepInfo]:
+    def state(self, sweep_id: str) -> SweepState:
+        """The sweep with this id."""
+
+    def sweeps(self) -> list[SweepState]:
         """All sweeps, newest first."""
 
-    def alive(self, sweep_id: str) -> bool:
-        """False where the sweep's writer has given no sign of life for a while.
-
-        Its first is due a while after the sweep was made, unless a cluster was given it since.
-        """
-
     def ruler(self, sweep_id: str) -> Ruler | None:
-        """The ruler, or None while the sweep has not begun."""
+        """The ruler; None before the sweep has begun."""
 
     def records(self, sweep_id: str) -> list[TrialRecord]:
         """The ended trials, without their histories."""
 
-    def histories(self, sweep_id: str, trial: str) -> History:
-        """One trial's history, whole; empty where it ended before it had one.
+    def history(self, sweep_id: str, trial: str) -> History:
+        """The whole history of one trial; empty for a trial that ended before its first epoch.
 
         `NotFoundError` for a trial that has not ended in this sweep.
         """
 
-    def address(self, sweep_id: str) -> str:
-        """Where a person looks at the sweep: a line to print."""
-
-    def run_address(self, sweep_id: str, trial: str) -> str:
-        """Where a person looks at one ended trial: a line; `NotFoundError` as for `histories`."""
+    def trial_url(self, sweep_id: str, trial: str) -> str | None:
+        """The page of one ended trial, as `SweepState.mlflow_url`; raises as `history` does."""
 
 
 class Tracker(Reader, Protocol):
     """A store of sweeps and their trials, to write.
 
-    An implementer guarantees, beside what a `Reader` does: what a method has written before it
-    returns survives the process; a trial is either wholly there or not there; what cannot be
-    written is a `StoreError`. A sweep has one writer at a time; readers may look on from anywhere.
-    A process that gave no sign of life for a while may find, when it goes on, that another has
-    begun its sweep: then `beat`, and whatever would write, is a `TakenOverError`, and writes
-    nothing.
+    Beside what a `Reader` guarantees, an implementation guarantees: what a method has written when
+    it returns survives the process; a trial is there as a whole or not at all; `StoreError` for
+    what cannot be written. A sweep has one writer at a time; any number of processes may read it.
+    After a pause, a writer may find that another process has begun its sweep. `heartbeat` and
+    every method that writes then raise `TakenOverError` and write nothing.
     """
 
-    def create(self, spec: SweepSpec) -> SweepInfo:
-        """A new sweep, running."""
+    def create(self, spec: SweepSpec) -> SweepState:
+        """Create a sweep with status running."""
 
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
-        """Fix the ruler; the sweep is running, also one that had ended and is taken up again.
+        """Fix the ruler and set the status to running, also for a sweep that had ended.
 
-        Another ruler than before is an error (`StoreError`), and so is another writer at work.
+        `StoreError` for a ruler other than before, and while another writer is at work.
         """
 
     def heartbeat(self, sweep_id: str) -> bool:
-        """The sweep's writer is alive; whether someone has asked it, since `begin`, to end."""
+        """Write a heartbeat; whether someone has requested to cancel the sweep since `begin`."""
 
     def cancel(self, sweep_id: str) -> None:
-        """Ask the sweep's writer, wherever it is, to end it."""
+        """Request the sweep's writer to end, wherever it runs."""
 
-    def add(self, sweep_id: str, ended: Sequence[EndedTrial]) -> None:
-        """The ended trials of a pack, in order. A key that is there stays once."""
+    def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
+        """Add the ended trials of a pack, in order. A key that the store holds is not added."""
 
     def update(self, sweep_id: str, front: Front) -> None:
-        """The front so far."""
+        """Replace the front of a running sweep."""
 
     def flush(self, sweep_id: str) -> None:
-        """Wait until what was added can be seen by every reader."""
+        """Wait until every reader sees the trials that were added."""
 
     def stop_waiting(self, sweep_id: str) -> None:
-        """Whoever waits, or will, for a store that is away shall wait no longer.
+        """End every present and later wait for a store that is away.
 
-        For a handler of signals, which may interrupt any other method.
+        Signal handlers call it, so it may interrupt any other method.
         """
 
+    def explain(self, sweep_id: str, reason: str) -> None:
+        """Store why the sweep ended; `begin` removes the reason."""
+
     def close(
-        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[File]
+        self,
+        sweep_id: str,
+        status: Status,
+        front: Front | None,
+        pictures: Sequence[File],
+        reason: str | None = None,
     ) -> None:
-        """The sweep has ended: its status, and where there are trials its front and pictures."""
+        """End the sweep: write its status, its reason, and the front and pictures if it has any."""

@@ -42,7 +42,7 @@ def compare(
     ] = "json",
 ) -> Response:
     """As JSON, that of `compare --json`; with `Accept: text/html` the page."""
-    left, right = ([queries.row(name) for name in side] for side in (linear, adaptive))
+    left, right = ([queries.find(name) for name in side] for side in (linear, adaptive))
     if wants_page(request) and "format" not in request.query_params:
         return comparison_page(request, left, right, queries)
     headers = {"Content-Security-Policy": SELF_CONTAINED} if format == "html" else {}

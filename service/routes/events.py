@@ -1,8 +1,8 @@
-"""`GET /sweeps/{sweep}/events`: a sweep as it runs, as server-sent events.
+"""`GET /sweeps/{sweep}/events`: the progress of a sweep as server-sent events.
 
-Events are a function of the sweep's trials in the order in which they ended, and an event's id is
-the number of trials that have been told of. So one who comes back with `Last-Event-ID` is told of
-those after it, by whichever service, whenever.
+The events are a function of the sweep's trials in the order in which they ended. An event's id is
+the number of trials that the stream has covered, so a client that reconnects with `Last-Event-ID`
+gets the events after it, from any instance of the service.
 """
 
 import json
@@ -18,30 +18,30 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from paretoib.errors import StoreError
+from paretoib.records import SweepState
 from service.dependencies import Named, Reading, Settings
 from service.metrics import Metrics
 from service.problems import ProblemError, documented
-from service.queries import Snapshot, SweepQueries
-from service.schemas import Row
+from service.queries import Snapshot, SweepQueries, version
 
 router = APIRouter(
     prefix="/sweeps", tags=["sweeps"], responses=documented(400, 401, 403, 429, 500, 503)
 )
 
-POLL = 1.0  # seconds between two looks at the store, at least
-RETRY = 2000  # milliseconds until one who was cut off should come again
+POLL_SECONDS = 1.0  # between two reads of the store, at least
+RETRY_MILLISECONDS = 2000  # after which a client that was cut off reconnects
 
 _log = logging.getLogger("paretoib.service")
 
 
 async def free_stream(request: Request, settings: Settings) -> Metrics:
-    """Where open streams are counted; `ProblemError` while there are as many as may be."""
+    """The metrics that count open streams; `ProblemError` while the most that may be are open."""
     metrics: Metrics = request.app.state.metrics
     if metrics.streams >= settings.max_streams:
         raise ProblemError(
             429,
             "too-many-streams",
-            f"{settings.max_streams} event streams are open, as many as may at a time",
+            f"{settings.max_streams} event streams are open, the most that may be; retry later",
             {"Retry-After": "10"},
         )
     return metrics
@@ -54,65 +54,63 @@ async def free_stream(request: Request, settings: Settings) -> Metrics:
     summary="Watch a sweep",
 )
 async def events(
-    row: Named,
+    state: Named,
     queries: Reading,
     metrics: Annotated[Metrics, Depends(free_stream)],
     last: Annotated[
-        int, Header(alias="Last-Event-ID", ge=0, le=10**9, description="to go on after it")
+        int, Header(alias="Last-Event-ID", ge=0, le=10**9, description="continue after this event")
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
-    """`progress`: status, trials and hypervolume, when they change. `point`: a trial that was on
-    the front when it ended. `end`: the sweep runs no more, for what `reason` if its job has said
-    so, and the stream is over.
+    """Events: `progress` when status, trials or hypervolume change; `point` for a trial that was
+    on the front when it ended; `end`, with the `reason` if there is one, when the sweep has ended.
     """
     with metrics.stream():
-        shown: Row | None = None
+        sent: SweepState | None = None
         while True:
             began, took = time.monotonic(), 0.0
             try:
-                row = await to_thread.run_sync(queries.by_id, row.sweep.id)
-                if shown is None or row.version != shown.version:
-                    told = await to_thread.run_sync(_told, queries, row, last)
+                state = await to_thread.run_sync(queries.state, state.id)
+                if sent is None or version(state) != version(sent):
+                    events = await to_thread.run_sync(_events_after, queries, state, last)
                     took = time.monotonic() - began
-                    for event in told:
+                    for event in events:
                         yield event
-                    last, shown = int(told[-1].id or 0), row
-                if row.sweep.status != "running":
-                    said = {"reason": row.sweep.reason} if row.sweep.reason else {}
-                    yield _event("end", last, {"status": row.sweep.status, **said})
+                    last, sent = int(events[-1].id or 0), state
+                if state.status != "running":
+                    reason = {"reason": state.reason} if state.reason else {}
+                    yield _event("end", last, {"status": state.status, **reason})
                     return
             except StoreError as error:
                 _log.warning("%s", error)
             # A sweep of thousands of trials takes a while to read.
-            await anyio.sleep(max(POLL, 4 * took))
+            await anyio.sleep(max(POLL_SECONDS, 4 * took))
 
 
-def _told(queries: SweepQueries, row: Row, last: int) -> list[ServerSentEvent]:
-    """What one who knows the first `last` trials is told, the whole of the progress last."""
-    snapshot = queries.snapshot(row)
-    sweep = row.sweep
-    standing = {
-        "status": sweep.status,
-        "trials": sweep.trials.document,
-        "hypervolume": sweep.hypervolume,
+def _events_after(queries: SweepQueries, state: SweepState, last: int) -> list[ServerSentEvent]:
+    """The events for a client that has those of the first `last` trials; progress comes last."""
+    snapshot = queries.snapshot(state)
+    fields = {
+        "status": state.status,
+        "trials": state.trials.document,
+        "hypervolume": state.hypervolume,
     }
-    progress = _event("progress", len(snapshot.records), standing)
-    progress.retry = RETRY
+    progress = _event("progress", len(snapshot.records), fields)
+    progress.retry = RETRY_MILLISECONDS
     return [*_points(snapshot, last), progress]
 
 
 def _points(snapshot: Snapshot, last: int) -> Iterator[ServerSentEvent]:
-    """The trials after the first `last` that nothing before them dominates or equals."""
+    """The trials after the first `last` that no earlier trial dominates or equals."""
     if len(snapshot.records) <= last:
         return
     finite = [p for p in snapshot.front.points if p.rate_bits is not None]
     ended = sorted(finite, key=lambda point: point.order)
     plane = np.array([(p.rate_bits, p.lost_bits) for p in ended], dtype=float).reshape(-1, 2)
-    for place, point in enumerate(ended):
-        behind = np.all(plane[:place] <= plane[place], axis=1).any()
-        if point.order >= last and not behind:
+    for index, point in enumerate(ended):
+        dominated = np.all(plane[:index] <= plane[index], axis=1).any()
+        if point.order >= last and not dominated:
             yield _event("point", point.order + 1, point.document)
 
 
-def _event(name: str, told: int, data: object) -> ServerSentEvent:
-    return ServerSentEvent(event=name, id=str(told), raw_data=json.dumps(data))
+def _event(name: str, trials: int, data: object) -> ServerSentEvent:
+    return ServerSentEvent(event=name, id=str(trials), raw_data=json.dumps(data))

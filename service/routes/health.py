@@ -79,8 +79,8 @@ async def prometheus(request: Request, queries: Reading) -> Response:
     metrics: Metrics = request.app.state.metrics
     # While the store is away, its sweeps are as they were.
     with suppress(StoreError, TimeoutError):
-        rows = await _answer(queries.rows)
-        metrics.sweeps(Counter(row.sweep.status for row in rows))
+        sweeps = await _answer(queries.sweeps)
+        metrics.sweeps(Counter(state.status for state in sweeps))
     return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
 from starlette.responses import Response
 
-from paretoib.records import Front, Status
+from paretoib.records import Front, Status, SweepState
 from paretoib.specs import SweepSpec
 from service.dependencies import (
     ById,
@@ -22,7 +22,7 @@ from service.middleware import SELF_CONTAINED
 from service.pages import sweep_page, wants_page
 from service.problems import documented
 from service.rendering import FIGURE
-from service.schemas import Row, Sweep, Sweeps, Trial, Trials
+from service.schemas import Sweeps, Trial, Trials
 
 router = APIRouter(
     prefix="/sweeps", tags=["sweeps"], responses=documented(400, 401, 403, 429, 500, 503)
@@ -68,7 +68,7 @@ def described(
 @router.post(
     "",
     status_code=202,
-    response_model=Sweep,
+    response_model=SweepState,
     responses=documented(413, 422),
     summary="Submit a sweep",
 )
@@ -82,7 +82,7 @@ async def submit(
 
     `Location` is where it can be looked at from then on.
     """
-    return _accepted(await controller.in_turn(controller.submit, spec, request.state.client, key))
+    return _accepted(await controller.queued(controller.submit, spec, request.state.client, key))
 
 
 @router.get("", response_model=Sweeps, responses=documented(404, 422), summary="List sweeps")
@@ -101,7 +101,7 @@ def sweeps(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """Newest first. `?sweep=` finds any name, also one with a slash, which no path can hold."""
-    found = queries.listed(name, method, dataset, status, sweep)
+    found = queries.filtered(name, method, dataset, status, sweep)
     page = tuple(found[offset : offset + limit])
     listed = Sweeps(sweeps=page, total=len(found), offset=offset, limit=limit)
     return send_document(request, listed)
@@ -109,39 +109,39 @@ def sweeps(
 
 @router.get(
     "/{sweep}",
-    response_model=Sweep,
+    response_model=SweepState,
     responses={200: {"content": {"text/html": {}}}, **documented(404, 422)},
     summary="How a sweep stands",
 )
-def sweep(request: Request, row: Named, queries: Reading) -> Response:
+def sweep(request: Request, state: Named, queries: Reading) -> Response:
     """As JSON; with `Accept: text/html` its page."""
     if wants_page(request):
-        return sweep_page(request, row, queries)
-    return send_document(request, row.sweep)
+        return sweep_page(request, state, queries)
+    return send_document(request, state)
 
 
 @router.post(
     "/{sweep}/resume",
     status_code=202,
-    response_model=Sweep,
+    response_model=SweepState,
     responses=documented(404, 409, 413, 422),
     summary="Go on with a sweep",
 )
-async def resume(row: ById, controller: Running) -> Response:
+async def resume(state: ById, controller: Running) -> Response:
     """Of one that was interrupted or failed: what has ended is not run again."""
-    return _accepted(await controller.in_turn(controller.resume, row))
+    return _accepted(await controller.queued(controller.resume, state))
 
 
 @router.delete(
     "/{sweep}",
     status_code=202,
-    response_model=Sweep,
+    response_model=SweepState,
     responses=documented(404, 409, 413, 422),
     summary="Cancel a sweep",
 )
-async def cancel(row: ById, controller: Running) -> Response:
+async def cancel(state: ById, controller: Running) -> Response:
     """It ends within a minute, as interrupted; trials that have ended stay, and it can resume."""
-    return _accepted(await controller.in_turn(controller.cancel, row))
+    return _accepted(await controller.queued(controller.cancel, state))
 
 
 @router.get(
@@ -152,13 +152,13 @@ async def cancel(row: ById, controller: Running) -> Response:
 )
 def trials(
     request: Request,
-    row: Named,
+    state: Named,
     queries: Reading,
     offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """In the order in which they ended."""
-    records = queries.snapshot(row).records
+    records = queries.snapshot(state).records
     page = records[offset : offset + limit]
     return send_document(
         request, Trials(trials=page, total=len(records), offset=offset, limit=limit)
@@ -171,9 +171,9 @@ def trials(
     responses=documented(404, 422),
     summary="One trial, with its history",
 )
-def trial(request: Request, row: Named, queries: Reading, trial: TrialKey) -> Response:
+def trial(request: Request, state: Named, queries: Reading, trial: TrialKey) -> Response:
     """By its key, or the first 12 digits of it, which the pictures show."""
-    return send_document(request, queries.trial(row, trial))
+    return send_document(request, queries.trial(state, trial))
 
 
 @router.get(
@@ -187,7 +187,7 @@ def trial(request: Request, row: Named, queries: Reading, trial: TrialKey) -> Re
 )
 def front(
     request: Request,
-    row: Named,
+    state: Named,
     queries: Reading,
     format: Annotated[
         Form, Query(description="`figure`: plotly's JSON of the picture in `html`.")
@@ -195,13 +195,13 @@ def front(
 ) -> Response:
     """The trials that have ended, and the front among them; `json` is that of `front --json`."""
     headers = {"Content-Security-Policy": SELF_CONTAINED} if format == "html" else {}
-    return send(request, queries.front(row, format), headers)
+    return send(request, queries.front(state, format), headers)
 
 
-def _accepted(row: Row) -> Response:
+def _accepted(state: SweepState) -> Response:
     return Response(
-        row.sweep.to_json(),
+        state.to_json(),
         status_code=202,
         media_type="application/json",
-        headers={"Location": f"/sweeps/{row.sweep.id}"},
+        headers={"Location": f"/sweeps/{state.id}"},
     )

@@ -1,14 +1,23 @@
 """Which addresses a token is sent to."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from paretoib.backends import RemoteBackend
 from paretoib.errors import ServiceError
-from paretoib.records import SweepInfo
+from paretoib.records import SweepState, TrialCounts
 from paretoib.settings import settings
 
-INFO = SweepInfo(
-    id="0" * 32, name="", method="vib", dataset="digits", status="running", spec={"trials": 2}
+INFO = SweepState(
+    id="0" * 32,
+    name="",
+    method="vib",
+    dataset="digits",
+    status="running",
+    spec={"trials": 2},
+    trials=TrialCounts(total=2),
+    started=datetime(2026, 1, 1, tzinfo=UTC),
 )
 
 
@@ -46,6 +55,6 @@ def test_a_token_goes_to_this_machine_or_encrypted(
     """Those addresses are taken, with a path before the service's own too."""
     monkeypatch.setenv("PARETOIB_TOKEN", "t")
     settings.cache_clear()
-    page = RemoteBackend(f"{address}/below/").address(INFO)
+    page = RemoteBackend(f"{address}/below/").page(INFO)
     settings.cache_clear()
     assert page == f"{address}/below/sweeps/{INFO.id}"

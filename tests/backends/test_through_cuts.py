@@ -14,9 +14,9 @@ import pytest
 from paretoib import cli
 from paretoib.backends import RemoteBackend, _http, _sse
 from paretoib.backends._http import Http
-from paretoib.backends._sse import Event, events, parsed
+from paretoib.backends._sse import Event, events, parse
 from paretoib.errors import NotFoundError, ServiceAwayError, ServiceError
-from paretoib.records import Progress, SweepInfo
+from paretoib.records import SweepInfo, SweepState
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
 
@@ -29,7 +29,7 @@ INFO = {
     "spec": {"trials": 2},
 }
 TRIALS = {"total": 2, "finished": 0, "stopped": 0, "failed": 0}
-SWEEP = {**INFO, "trials": TRIALS, "hypervolume": None, "started": "…", "ended": None}
+SWEEP = {**INFO, "trials": TRIALS, "hypervolume": None, "started": "2026-01-01T12:00:00Z"}
 PROBLEM = "application/problem+json"
 
 
@@ -56,8 +56,8 @@ class Scripted:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Scripted]]:
     """`server(*answers)`; nobody waits for long between two requests."""
-    monkeypatch.setattr(_sse, "AGAIN", 0.05)
-    monkeypatch.setattr(_http, "_AGAIN", 0.05)
+    monkeypatch.setattr(_sse, "RECONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(_http, "_RETRY_SECONDS", 0.05)
     monkeypatch.setenv("PARETOIB_SERVER_PATIENCE", "3")
     settings.cache_clear()
     running: list[ThreadingHTTPServer] = []
@@ -153,7 +153,7 @@ def test_a_refusal_ends_the_watching_at_once(server: Callable[..., Scripted]) ->
 def test_data_over_several_lines_are_one_event() -> None:
     """As the standard has it: joined by newlines, one leading space less, comments left out."""
     lines = ["data: {", ": ping", 'data:  "a": 1}', "event: x", "id: 7", "", ": ping", ""]
-    assert list(parsed(lines)) == [Event("x", "7", {"a": 1}), None]
+    assert list(parse(lines)) == [Event("x", "7", {"a": 1}), None]
 
 
 def test_a_full_service_is_asked_again_when_it_says(server: Callable[..., Scripted]) -> None:
@@ -180,7 +180,7 @@ def test_a_service_that_stays_full_says_so(server: Callable[..., Scripted]) -> N
     )
     scripted = server(full)
     with pytest.raises(ServiceError, match=r"^8 sweeps run$"):
-        RemoteBackend(scripted.address).sweeps()
+        RemoteBackend(scripted.address).list()
     assert len(scripted.asked) == 2
 
 
@@ -209,7 +209,7 @@ def test_another_kind_of_server_is_told_from_ours(
     """A web page, a redirect (which a token does not follow), another version."""
     scripted = server(answer)
     with pytest.raises(ServiceError, match=re.escape(said)) as refused:
-        RemoteBackend(scripted.address).sweeps()
+        RemoteBackend(scripted.address).list()
     assert scripted.address in str(refused.value)
     assert len(scripted.asked) == 1
 
@@ -237,11 +237,11 @@ def test_a_resumed_sweep_is_followed_to_its_end(server: Callable[..., Scripted])
         Answer(json.dumps({**SWEEP, "status": "interrupted", "reason": "no such data"})),
         Answer(json.dumps({"detail": "no ended trial"}), status=404, kind=PROBLEM),
     )
-    seen: list[Progress] = []
+    seen: list[SweepState] = []
     info = SweepInfo.from_document(INFO)
     assert RemoteBackend(scripted.address).resume(info, on_progress=seen.append) is None
-    assert [now.sweep.status for now in seen] == ["running", "interrupted", "interrupted"]
-    assert [now.ended for now in seen] == [None, None, "no such data"]
+    assert [state.status for state in seen] == ["running", "interrupted", "interrupted"]
+    assert [state.reason for state in seen] == [None, None, "no such data"]
     path = f"/sweeps/{INFO['id']}"
     asked = [f"POST {path}/resume", f"GET {path}/events", f"GET {path}", f"GET {path}/front"]
     assert [line for line, _ in scripted.asked] == asked

@@ -13,8 +13,7 @@ import pytest
 from paretoib.records import SweepInfo, TrialRecord
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
-from paretoib.tracking import _heartbeat as presence
-from paretoib.tracking import reader
+from paretoib.tracking import _heartbeat, reader
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 WaitFor = Callable[[Callable[[], object]], None]
@@ -159,8 +158,8 @@ def test_a_sweep_that_another_process_took_over_ends(
     wait_for(lambda: (found := stored(store)) and found[1])
     tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
     (info,) = tracker.sweeps()
-    # As after a silence.
-    monkeypatch.setattr(presence, "silent", lambda *_: True)
+    # As if the heartbeats had stopped long ago.
+    monkeypatch.setattr(_heartbeat, "is_stale", lambda *_: True)
     tracker.begin(info.id, tracker.ruler(info.id))
 
     ended = store.ended(process)

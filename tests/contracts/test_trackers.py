@@ -6,7 +6,7 @@ import pytest
 
 from paretoib.errors import NotFoundError, StoreError
 from paretoib.fronts import build_front
-from paretoib.records import Reference, TrialRecord
+from paretoib.records import Reference, TrialCounts, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import File, Ruler, Tracker, read_front
 
@@ -58,7 +58,7 @@ def test_a_sweep_is_found_by_unique_prefix_and_by_name(tracker: Tracker) -> None
 def test_what_is_not_there_is_not_found(tracker: Tracker, reference: str) -> None:
     """The error repeats what was looked for, and says how to see what there is."""
     tracker.create(spec(name="same"))
-    for look in ("find", "records", "ruler", "address", "flush", "beat", "cancel"):
+    for look in ("find", "state", "records", "ruler", "flush", "heartbeat", "cancel"):
         with pytest.raises(NotFoundError, match="paretoib list") as caught:
             getattr(tracker, look)(reference)
         assert f"`{reference}`" in str(caught.value)
@@ -150,11 +150,56 @@ def test_a_sweep_can_end_without_a_trial(tracker: Tracker) -> None:
     assert tracker.find(sweep.id).status == "interrupted"
 
 
-def test_a_sweep_has_an_address(tracker: Tracker) -> None:
-    """One line that names the sweep."""
+def test_a_sweep_has_a_page(tracker: Tracker, request: pytest.FixtureRequest) -> None:
+    """The URL names the sweep; a store in memory has none."""
+    url = tracker.create(spec()).mlflow_url
+    if "memory" in request.node.name:
+        assert url is None
+        return
+    assert url is not None
+    assert tracker.sweeps()[0].id in url
+    assert url.startswith("http")
+    assert "\n" not in url
+
+
+def test_the_state_counts_trials_by_status(reopen: Open) -> None:
+    """Before the first trial, while the sweep runs, and after it, for every reader."""
+    tracker = reopen()
     sweep = tracker.create(spec())
-    assert sweep.id in tracker.address(sweep.id)
-    assert "\n" not in tracker.address(sweep.id)
+    assert (sweep.trials.ended, sweep.hypervolume, sweep.heartbeat) == (0, None, None)
+    tracker.begin(sweep.id, RULER)
+    statuses = ("finished", "stopped", "diverged", "failed", "finished")
+    records = [record((1 + i) / 10, status=status) for i, status in enumerate(statuses)]
+    tracker.add(sweep.id, ended(*records[:1], hypervolume=1.5))
+    tracker.add(sweep.id, ended(*records[1:], hypervolume=2.5))
+    tracker.flush(sweep.id)
+    state = tracker.state(sweep.id)
+    counts = TrialCounts(total=sweep.spec["trials"], finished=2, stopped=1, failed=2)
+    assert (state.status, state.trials, state.hypervolume) == ("running", counts, 2.5)
+    assert state.heartbeat is not None
+    assert state.ended is None
+    assert state.started == sweep.started
+    tracker.close(sweep.id, "finished", None, [])
+    closed = reopen().state(sweep.id)
+    assert (closed.status, closed.trials, closed.hypervolume) == ("finished", counts, 2.5)
+    assert closed.ended is not None
+    assert closed.ended >= closed.started.replace(microsecond=0)
+    assert reopen().sweeps() == [closed] == [reopen().find(sweep.name)]
+
+
+def test_the_reason_is_stored_until_the_sweep_begins_again(reopen: Open) -> None:
+    """By `close`, and by `explain` before a sweep has begun; `begin` removes it."""
+    tracker = reopen()
+    sweep = tracker.create(spec())
+    tracker.explain(sweep.id, "no node has room")
+    tracker.close(sweep.id, "interrupted", None, [])
+    assert reopen().state(sweep.id).reason == "no node has room"
+    tracker = reopen()
+    tracker.begin(sweep.id, RULER)
+    assert tracker.state(sweep.id).reason is None
+    tracker.close(sweep.id, "failed", None, [], "the disk is full")
+    assert reopen().find(sweep.id[:8]).reason == "the disk is full"
+    assert reopen().sweeps()[0].info.reason == "the disk is full"
 
 
 def test_a_trials_history_comes_back_whole(reopen: Open) -> None:
@@ -167,11 +212,11 @@ def test_a_trials_history_comes_back_whole(reopen: Open) -> None:
     none = record(0.2, status="failed", reason="lost").model_copy(update={"history": {}})
     tracker.add(sweep.id, ended(long, none))
     for look in (tracker, reopen()):
-        assert look.histories(sweep.id, long.trial) == long.history
-        assert look.histories(sweep.id, none.trial) == {}
+        assert look.history(sweep.id, long.trial) == long.history
+        assert look.history(sweep.id, none.trial) == {}
     tracker = reopen()
     tracker.flush(sweep.id)
-    assert tracker.histories(sweep.id, long.trial) == long.history
+    assert tracker.history(sweep.id, long.trial) == long.history
 
 
 def test_a_trial_that_has_not_ended_is_not_found(tracker: Tracker) -> None:
@@ -179,7 +224,7 @@ def test_a_trial_that_has_not_ended_is_not_found(tracker: Tracker) -> None:
     sweep, other = tracker.create(spec()), tracker.create(spec())
     tracker.add(other.id, ended(record(0.1)))
     tracker.flush(other.id)
-    for look in (tracker.histories, tracker.run_address):
+    for look in (tracker.history, tracker.trial_url):
         for trial in (record(0.1).trial, "it's", "../spec.json", ""):
             with pytest.raises(NotFoundError, match="should be the key") as caught:
                 look(sweep.id, trial)
@@ -188,14 +233,17 @@ def test_a_trial_that_has_not_ended_is_not_found(tracker: Tracker) -> None:
             look("no-such-sweep", record(0.1).trial)
 
 
-def test_a_trial_has_an_address_of_its_own(tracker: Tracker) -> None:
-    """One line, another for each trial and for the sweep."""
+def test_a_trial_has_a_page(tracker: Tracker, request: pytest.FixtureRequest) -> None:
+    """Another URL for each trial and for the sweep; a store in memory has none."""
     sweep = tracker.create(spec())
     tracker.add(sweep.id, ended(record(0.1), record(0.2)))
     tracker.flush(sweep.id)
-    trials = [tracker.run_address(sweep.id, record(beta).trial) for beta in (0.1, 0.2)]
-    assert len({*trials, tracker.address(sweep.id)}) == 3
-    assert not any("\n" in address for address in trials)
+    trials = [tracker.trial_url(sweep.id, record(beta).trial) for beta in (0.1, 0.2)]
+    if "memory" in request.node.name:
+        assert trials == [None, None]
+        return
+    assert len({*trials, tracker.state(sweep.id).mlflow_url}) == 3
+    assert all(url and url.startswith("http") and "\n" not in url for url in trials)
 
 
 def test_a_running_sweep_has_a_front(reopen: Open) -> None:

@@ -44,29 +44,37 @@ def test_a_store_that_answers_gets_all_from_a_writer_in_a_hurry(reopen: Open) ->
     assert again.find(sweep.id).status == "finished"
 
 
-def test_a_writer_that_gives_no_sign_of_life_is_gone(
-    reopen: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After a few beats without one, also without the first; no longer once it beats again."""
+def is_stale(tracker: Tracker, sweep_id: str) -> bool:
+    """Whether the sweep counts as interrupted, by the same record in every method."""
+    state = tracker.state(sweep_id)
+    assert tracker.find(sweep_id) == state
+    assert state in tracker.sweeps()
+    assert state.stale == (state.status == "interrupted")
+    assert state.reason == ("no heartbeat for 20 s or more" if state.stale else None)
+    return state.stale
+
+
+def test_a_writer_without_heartbeats_is_gone(reopen: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a few missing heartbeats, the first among them, until the next heartbeat."""
     clock, tracker = time.time(), reopen()
     sweep = tracker.create(spec())
     monkeypatch.setattr(time, "time", lambda: clock)
     clock += 2 * HEARTBEAT_SECONDS
-    assert tracker.alive(sweep.id)
+    assert tracker.state(sweep.id).status == "running"
     clock += 3 * HEARTBEAT_SECONDS
-    assert not tracker.alive(sweep.id)
+    assert is_stale(tracker, sweep.id)
     tracker.begin(sweep.id, RULER)
     clock += 2 * HEARTBEAT_SECONDS
-    assert tracker.alive(sweep.id)
+    assert tracker.state(sweep.id).status == "running"
     clock += 3 * HEARTBEAT_SECONDS
-    # A journal's lock tells of one that is deaf, on this machine.
-    assert tracker.alive(sweep.id) == isinstance(tracker, JournalTracker)
+    # The lock of a journal shows, on this machine, that a writer without heartbeats lives.
+    assert is_stale(tracker, sweep.id) != isinstance(tracker, JournalTracker)
     again = reopen()
-    assert not again.alive(sweep.id)
+    assert is_stale(again, sweep.id)
     again.heartbeat(sweep.id)
-    assert again.alive(sweep.id)
+    assert again.state(sweep.id).status == "running"
     with pytest.raises(NotFoundError):
-        tracker.alive("0" * 32)
+        tracker.state("0" * 32)
 
 
 def test_a_writer_that_was_taken_over_writes_no_more(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.sweep_run import Run
+from jobs.sweep_run import SweepRun
 from jobs.worker import failed_record
 from paretoib.errors import StoreAwayError, StoreError
 from paretoib.records import Reference
@@ -20,7 +20,7 @@ RULER = Ruler(Reference(rate_bits=10.0, lost_bits=3.0), 3.0)
 
 
 class Away(MemoryTracker):
-    """A store that a server had, which has gone."""
+    """A store that goes away after the sweep has begun."""
 
     def add(self, *_: object) -> None:
         raise StoreAwayError("connection refused")
@@ -32,16 +32,16 @@ class Away(MemoryTracker):
 def test_a_further_interrupt_ends_the_wait_for_it(
     sent: signal.Signals, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The user is told what is waited for, and in the end where the trials are."""
+    """The log says what it waits for; the error at the end says where the trials are."""
     store = Away()
     spec = SweepSpec.from_document({"method": "vib", "grid": {"beta": [0.1, 0.2]}})
     tracker = JournalTracker(store, tmp_path)
-    run = Run(spec, tracker.create(spec), tracker, RULER, driver(spec), lambda _: None)
+    run = SweepRun(spec, tracker.create(spec), tracker, RULER, driver(spec), lambda _: None)
 
     def interrupted_twice() -> None:
         run.begin()
         with run.closing():
-            run.add([failed_record(run.driver.ask(1)[0], "as it were")])
+            run.add([failed_record(run.driver.ask(1)[0], "an example")])
             threading.Timer(4, os.kill, (os.getpid(), sent)).start()
             raise KeyboardInterrupt
 
@@ -53,4 +53,4 @@ def test_a_further_interrupt_ends_the_wait_for_it(
         "waiting for MLflow, 300 s at most or until Ctrl-C: connection refused"
     ]
     assert run.status == "interrupted"
-    assert len(tracker.records(run.info.id)) == 1
+    assert len(tracker.records(run.id)) == 1

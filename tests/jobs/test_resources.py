@@ -1,4 +1,4 @@
-"""What packs are placed with: GPUs or parts of them, cores, CPUs alone."""
+"""The resources of packs: GPUs or shares of them, cores, CPUs alone."""
 
 import json
 import os
@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from jobs import cluster
-from jobs.cluster import Workers, place
+from jobs.cluster import Workers, workers_on
 from paretoib.errors import ClusterError
 from paretoib.settings import Settings
 from paretoib.specs import Resources
 
-HEAD = {"memory": 1e9}  # which runs no trials
+HEAD = {"memory": 1e9}  # a node that trains nothing
 SMALL = {"CPU": 4.0}
 GPUS = {"CPU": 8.0, "GPU": 2.0}
 
@@ -49,8 +49,8 @@ def test_packs_are_placed_by_what_is_there_and_what_is_wanted(
     settings: dict[str, Any],
     placed: Workers,
 ) -> None:
-    """As many at a time as there is room for on every node; a share each; a device."""
-    assert place(nodes, Settings(**settings), Resources(**wanted)) == placed
+    """As many packs at a time as fit on the nodes, with a share and a device each."""
+    assert workers_on(nodes, Settings(**settings), Resources(**wanted)) == placed
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_packs_are_placed_by_what_is_there_and_what_is_wanted(
 def test_what_no_node_has_is_refused(
     nodes: list[dict[str, float]], wanted: dict[str, Any], settings: dict[str, Any], said: str
 ) -> None:
-    """At once and in one line, where Ray would wait without end."""
+    """At once and in one line; Ray would wait for ever."""
     with pytest.raises(ClusterError, match=said):
-        place(nodes, Settings(**settings), Resources(**wanted))
+        workers_on(nodes, Settings(**settings), Resources(**wanted))
 
 
 @pytest.mark.parametrize(
@@ -81,23 +81,23 @@ def test_what_no_node_has_is_refused(
 def test_a_cluster_that_starts_is_waited_for(
     looks: list[Any], found: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until no further node joins it, and in vain not for ever; one that is there is used at once.
+    """Until no more nodes join, but not for ever; a cluster that is up is used at once.
 
-    A second passes between two looks.
+    `looks` are the nodes that are alive after each second.
     """
     slept: list[float] = []
     monkeypatch.setattr(cluster, "_alive", lambda: looks[min(len(slept), len(looks) - 1)])
     monkeypatch.setattr(cluster.time, "sleep", slept.append)
     monkeypatch.setattr(cluster.time, "monotonic", lambda: float(len(slept)))
     assert cluster.nodes() == found
-    assert len(slept) <= cluster.JOINING
+    assert len(slept) <= cluster.JOIN_TIMEOUT
 
 
 def test_ray_gives_packs_what_the_sweep_wants() -> None:
-    """On a real Ray with one GPU, if by its word alone: a half each, none, more than there is."""
+    """On a real Ray that claims one GPU: half a GPU each, none, and more than there is."""
     wanted: list[dict[str, Any]] = [{"gpus": 0.5}, {"gpus": 0, "cpus": 2}, {"cpus": 3}]
     ended = subprocess.run(
-        [sys.executable, Path(__file__).with_name("placed.py"), json.dumps(wanted)],
+        [sys.executable, Path(__file__).with_name("sweeps_with_resources.py"), json.dumps(wanted)],
         env={**os.environ, "PARETOIB_DEVICE": "cpu", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"},
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""`python -m jobs.sweep ID`: a sweep that the store has, on a cluster that is there."""
+"""`python -m jobs.sweep ID`: runs a sweep of the store on an existing cluster."""
 
 import os
 import secrets
@@ -23,7 +23,7 @@ LABELS = 3.310773249917404  # bits: H(Y) of the digits' test split
 
 @pytest.fixture
 def cluster() -> Iterator[dict[str, str]]:
-    """Ray as an administrator starts it, on loopback with a token; the environment to join it."""
+    """A Ray head on loopback with a token; yields the environment to join it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -47,7 +47,7 @@ def cluster() -> Iterator[dict[str, str]]:
 
 
 def test_a_sweep_is_taken_up_where_it_stood(cluster: dict[str, str], tmp_path: Path) -> None:
-    """What it has is not run again, what it lacks is; a second time there is nothing to run."""
+    """Only the missing trials run; a second time there is nothing to run."""
     tracker = MLflowTracker(f"sqlite:///{tmp_path}/mlflow.db")
     spec = SweepSpec.from_document(
         {
@@ -58,7 +58,7 @@ def test_a_sweep_is_taken_up_where_it_stood(cluster: dict[str, str], tmp_path: P
     )
     sweep = tracker.create(spec)
     tracker.begin(sweep.id, Ruler(Reference(rate_bits=10 * LABELS, lost_bits=LABELS), LABELS))
-    # The store has the one that would take hours, from a training that was shorter.
+    # The stored record of the trial that would take hours comes from a short training.
     (long, short) = driver(spec).ask(2)
     (trained,) = run_trials([short], device="cpu")
     given = trained.model_copy(update={"trial": long.key, "spec": long.document})
@@ -98,7 +98,7 @@ def test_a_job_without_a_sweep_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """In one line, with code 2."""
+    """In one line, with exit code 2."""
     from jobs.sweep import main
     from paretoib.settings import settings
 

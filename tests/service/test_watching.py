@@ -152,7 +152,7 @@ def test_only_so_many_streams_are_open_at_a_time(running: Any) -> None:
     with served.client() as client:
         with ExitStack() as streams:
             sources = [streams.enter_context(connect_sse(client, "GET", path)) for _ in range(3)]
-            # SingleFlightCache, as a stream is closed when nobody reads on.
+            # Kept, as a stream is closed when nobody reads on.
             events = [source.iter_sse() for source in sources]
             assert [len(told(each, "progress")) for each in events] == [1, 1, 1]
             refused = client.get(path)

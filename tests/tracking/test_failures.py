@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from paretoib.errors import StoreError
 from paretoib.tracking import StoreAwayError
-from paretoib.tracking._mlflow.retryable import passes, reason
+from paretoib.tracking._mlflow.retryable import is_retryable, reason
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 SWEEP = "0" * 32
@@ -172,7 +172,7 @@ def test_of_a_database_only_a_lock_passes(
     wrapped = RuntimeError("what a library makes of it")
     wrapped.__cause__ = caught.value
     for server in (False, True):
-        assert passes(wrapped, server=server) is away
+        assert is_retryable(wrapped, server=server) is away
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_of_a_database_server_what_it_refuses_does_not_pass(
     driver = type("Error", (Exception,), {attribute: state})("server closed the connection\nagain")
     error = MlflowException("…", TEMPORARILY_UNAVAILABLE)
     error.__cause__ = OperationalError("…", {}, driver)
-    assert passes(error, server=False) is away
+    assert is_retryable(error, server=False) is away
     assert reason(error) == "server closed the connection"
 
 
@@ -198,8 +198,8 @@ def test_a_connection_that_a_database_has_broken_off_passes() -> None:
     """Whatever the driver calls it."""
     broken = DBAPIError("…", {}, Exception("already closed"), connection_invalidated=True)
     other = DBAPIError("…", {}, Exception("something else"))
-    assert passes(broken, server=False)
-    assert not passes(other, server=False)
+    assert is_retryable(broken, server=False)
+    assert not is_retryable(other, server=False)
 
 
 @pytest.mark.parametrize(
@@ -217,4 +217,4 @@ def test_a_connection_that_a_database_has_broken_off_passes() -> None:
 )
 def test_of_the_systems_errors_the_networks_pass(error: Exception, away: bool) -> None:
     """Disk and rights do not, and what nobody has thought of does not either."""
-    assert passes(error, server=False) is away
+    assert is_retryable(error, server=False) is away

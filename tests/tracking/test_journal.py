@@ -20,18 +20,18 @@ from paretoib.tracking import (
     StoreAwayError,
 )
 
-from .moody import Moody
+from .flaky_store import FlakyStore
 
 RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
 
 
 @pytest.fixture
-def store() -> Moody:
-    return Moody()
+def store() -> FlakyStore:
+    return FlakyStore()
 
 
 @pytest.fixture
-def sweep_id(store: Moody, spec: SweepSpec) -> str:
+def sweep_id(store: FlakyStore, spec: SweepSpec) -> str:
     return store.create(spec).id
 
 
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def journal(store: Moody, sweep_id: str, folder: Path) -> Iterator[JournalTracker]:
+def journal(store: FlakyStore, sweep_id: str, folder: Path) -> Iterator[JournalTracker]:
     tracker = JournalTracker(store, folder, patience=20)
     tracker.begin(sweep_id, RULER)
     yield tracker
@@ -72,27 +72,27 @@ def until(reached: Callable[[], bool]) -> None:
 
 
 def test_nothing_waits_for_a_store_that_is_away(
-    journal: JournalTracker, store: Moody, sweep_id: str, packs: list[list[EndedTrial]]
+    journal: JournalTracker, store: FlakyStore, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
     """`add` and `update` return, every trial is among the records, and all is written later."""
-    store.mood = StoreAwayError("connection refused")
+    store.failure = StoreAwayError("connection refused")
     begun = time.monotonic()
     for pack in packs:
         journal.add(sweep_id, pack)
     assert time.monotonic() - begun < 2
     assert trials(journal, sweep_id) == keys(packs)
-    assert journal.histories(sweep_id, keys(packs)[-1]) == packs[-1][-1].record.history
+    assert journal.history(sweep_id, keys(packs)[-1]) == packs[-1][-1].record.history
     until(lambda: store.tries > 3)
     assert not store.calls
-    store.mood = None
+    store.failure = None
     journal.flush(sweep_id)
     assert trials(store, sweep_id) == trials(journal, sweep_id) == keys(packs)
-    assert list(store._sweeps[sweep_id].ended.values()) == [one for pack in packs for one in pack]
+    assert list(store._sweeps[sweep_id].trials.values()) == [one for pack in packs for one in pack]
 
 
 def test_what_is_written_piles_up_nowhere(
     journal: JournalTracker,
-    store: Moody,
+    store: FlakyStore,
     sweep_id: str,
     folder: Path,
     packs: list[list[EndedTrial]],
@@ -106,10 +106,10 @@ def test_what_is_written_piles_up_nowhere(
 
 
 def test_what_waits_is_written_in_its_order_before_the_end(
-    journal: JournalTracker, store: Moody, sweep_id: str, packs: list[list[EndedTrial]]
+    journal: JournalTracker, store: FlakyStore, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
     """Trials, then the latest front alone, and the status last of all."""
-    store.mood = StoreAwayError("connection refused")
+    store.failure = StoreAwayError("connection refused")
     front = build_front(
         store.find(sweep_id), [], reference=RULER.reference, label_entropy_bits=3.32
     )
@@ -118,7 +118,7 @@ def test_what_waits_is_written_in_its_order_before_the_end(
         journal.add(sweep_id, pack)
         journal.update(sweep_id, front)
     journal.update(sweep_id, latest)
-    threading.Timer(0.3, lambda: setattr(store, "mood", None)).start()
+    threading.Timer(0.3, lambda: setattr(store, "failure", None)).start()
     journal.close(sweep_id, "finished", None, [])
     assert store.calls == [keys(packs[:2]), latest, "finished"]
     assert store.find(sweep_id).status == "finished"
@@ -139,17 +139,17 @@ def test_an_ended_sweep_leaves_nothing_behind(
     assert trials(journal, sweep_id) == keys(packs[:2])
 
 
-@pytest.mark.parametrize("mood", [StoreError("disk full"), ValueError("a fault\nof two lines")])
+@pytest.mark.parametrize("failure", [StoreError("disk full"), ValueError("a fault\nof two lines")])
 def test_a_refusal_is_told_and_costs_no_trial(
     journal: JournalTracker,
-    store: Moody,
+    store: FlakyStore,
     sweep_id: str,
     folder: Path,
     packs: list[list[EndedTrial]],
-    mood: Exception,
+    failure: Exception,
 ) -> None:
     """By the next call whatever it is, with where the trials lie; another process writes them."""
-    store.mood = mood
+    store.failure = failure
     journal.add(sweep_id, packs[0])
     until(lambda: store.tries == 1)
     until(lambda: "paretoib-journal" not in {thread.name for thread in threading.enumerate()})
@@ -165,13 +165,13 @@ def test_a_refusal_is_told_and_costs_no_trial(
         with pytest.raises(StoreError, match="6 ended trials wait in") as caught:
             call()
         message = str(caught.value)
-        assert str(mood).partition("\n")[0] in message
+        assert str(failure).partition("\n")[0] in message
         assert str(folder / f"{sweep_id}.jsonl") in message
         assert f"`paretoib resume {sweep_id[:8]}` writes them" in message
         assert "\n" not in message
     assert store.tries == 2, "what is refused for good is not tried again, but for the status"
 
-    store.mood = None
+    store.failure = None
     again = JournalTracker(store, folder)
     again.begin(sweep_id, RULER)
     again.add(sweep_id, packs[2])
@@ -183,13 +183,13 @@ def test_a_refusal_is_told_and_costs_no_trial(
 
 def test_a_sweep_that_is_another_process_s_keeps_its_journal(
     journal: JournalTracker,
-    store: Moody,
+    store: FlakyStore,
     sweep_id: str,
     folder: Path,
     packs: list[list[EndedTrial]],
 ) -> None:
     """What was not written stays on the disk and is said to; nobody is told to resume it now."""
-    store.mood = TakenOverError("written by process 7 on other")
+    store.failure = TakenOverError("written by process 7 on other")
     journal.add(sweep_id, packs[0])
     with pytest.raises(TakenOverError, match="on other; 3 ended trials wait in") as caught:
         journal.close(sweep_id, "finished", None, [])
@@ -199,12 +199,12 @@ def test_a_sweep_that_is_another_process_s_keeps_its_journal(
 
 
 def test_patience_has_an_end(
-    store: Moody, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
+    store: FlakyStore, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
 ) -> None:
     """A store that stays away keeps the sweep from being called finished; a resume finds all."""
     journal = JournalTracker(store, folder, patience=0.3)
     journal.begin(sweep_id, RULER)
-    store.mood = StoreAwayError("no route to host")
+    store.failure = StoreAwayError("no route to host")
     journal.add(sweep_id, packs[0][:1])
     with pytest.raises(StoreError, match="no route to host; 1 ended trial waits in"):
         journal.flush(sweep_id)
@@ -212,7 +212,7 @@ def test_patience_has_an_end(
         journal.close(sweep_id, "finished", None, [])
     assert "paretoib-journal" not in {thread.name for thread in threading.enumerate()}
     assert store.find(sweep_id).status == "running"
-    store.mood = None
+    store.failure = None
     again = JournalTracker(store, folder)
     again.begin(sweep_id, RULER)
     again.flush(sweep_id)
@@ -221,20 +221,20 @@ def test_patience_has_an_end(
 
 
 def test_a_sweep_that_could_not_be_written_whole_is_called_interrupted(
-    journal: JournalTracker, store: Moody, sweep_id: str, packs: list[list[EndedTrial]]
+    journal: JournalTracker, store: FlakyStore, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
     """Where its status can be set at all: so whoever looks knows that it is to be resumed."""
-    store.mood = StoreError("a tag is too long")
+    store.failure = StoreError("a tag is too long")
     journal.add(sweep_id, packs[0])
     until(lambda: store.tries == 1)
-    store.mood = None
+    store.failure = None
     with pytest.raises(StoreError, match="a tag is too long"):
         journal.close(sweep_id, "finished", None, [])
     assert store.find(sweep_id).status == "interrupted"
 
 
 def test_patience_lasts_as_long_as_the_store_takes_trials(
-    store: Moody, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
+    store: FlakyStore, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
 ) -> None:
     """A store that is slow is not away."""
     journal = JournalTracker(store, folder, patience=0.5)
@@ -254,7 +254,7 @@ def test_patience_lasts_as_long_as_the_store_takes_trials(
 
 
 def test_a_sweep_that_cannot_be_begun_is_left_to_others(
-    store: Moody, sweep_id: str, folder: Path, journal: JournalTracker
+    store: FlakyStore, sweep_id: str, folder: Path, journal: JournalTracker
 ) -> None:
     """A refused ruler locks nobody out."""
     journal.release(sweep_id)
@@ -264,7 +264,7 @@ def test_a_sweep_that_cannot_be_begun_is_left_to_others(
 
 
 def test_a_journal_that_cannot_be_written_says_so_at_once(
-    store: Moody, sweep_id: str, packs: list[list[EndedTrial]]
+    store: FlakyStore, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
     """A folder that cannot be made; /proc takes no new one from anybody, root included."""
     journal = JournalTracker(store, Path("/proc/paretoib"))
@@ -275,7 +275,7 @@ def test_a_journal_that_cannot_be_written_says_so_at_once(
 
 def test_a_sweep_has_one_writer_at_a_time(
     journal: JournalTracker,
-    store: Moody,
+    store: FlakyStore,
     sweep_id: str,
     folder: Path,
     packs: list[list[EndedTrial]],

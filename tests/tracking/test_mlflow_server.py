@@ -120,5 +120,7 @@ def test_a_sweep_goes_to_a_tracking_server_and_back(
     assert reader.find(sweep.id[:8]).status == "finished"
     assert reader.ruler(sweep.id) == ruler
     assert [r.trial for r in reader.records(sweep.id)] == [r.trial for r in added]
-    assert reader.address(sweep.id).startswith(f"{served.address}/#/experiments/")
+    url = reader.state(sweep.id).mlflow_url
+    assert url is not None
+    assert url.startswith(f"{served.address}/#/experiments/")
     assert capfd.readouterr() == ("", "")

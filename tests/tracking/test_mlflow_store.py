@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 from mlflow.tracking.client import MlflowClient
 
+from paretoib.backends._local import LocalBackend
 from paretoib.errors import StoreError
 from paretoib.records import Reference, TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
-from paretoib.tracking import HEARTBEAT_SECONDS, EndedTrial, Ruler
-from paretoib.tracking import _heartbeat as presence
+from paretoib.tracking import HEARTBEAT_SECONDS, EndedTrial, Ruler, _heartbeat
 from paretoib.tracking import tracker as configured_tracker
+from paretoib.tracking._mlflow.submissions import SubmissionTracker
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 FORK = multiprocessing.get_context("fork")
@@ -142,7 +143,7 @@ def test_a_writer_on_another_machine_keeps_others_off(
 
     sweep = on("one").create(spec)
     on("one").begin(sweep.id, ruler)
-    refused = rf"one writer at a time; found process {os.getpid()} on one, alive 10 s ago"
+    refused = rf"one writer at a time; found process {os.getpid()} on one, last heartbeat 10 s ago"
     for _ in range(3):
         clock += 10
         with pytest.raises(StoreError, match=refused):
@@ -158,8 +159,8 @@ def test_a_writer_on_another_machine_keeps_others_off(
 def test_a_sweep_that_waits_in_a_clusters_queue_is_not_lost(
     store: Path, spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long, also where it had begun before it was handed over again; then it must beat."""
-    tracker, clock = MLflowTracker(f"sqlite:///{store}/mlflow.db"), time.time()
+    """It is running however long it waits, also when submitted again; then it needs heartbeats."""
+    tracker, clock = SubmissionTracker(f"sqlite:///{store}/mlflow.db"), time.time()
     monkeypatch.setattr(time, "time", lambda: clock)
 
     class Clock(datetime):
@@ -167,30 +168,31 @@ def test_a_sweep_that_waits_in_a_clusters_queue_is_not_lost(
         def now(cls, tz: tzinfo | None = None) -> datetime:
             return datetime.fromtimestamp(clock, tz)
 
-    monkeypatch.setattr(presence, "datetime", Clock)
-    sweep = tracker.create(spec, presence.submitted())
+    monkeypatch.setattr(_heartbeat, "datetime", Clock)
+    sweep = tracker.create_submitted(spec, None)
     for _ in range(2):
         clock += 86_400
-        assert tracker.alive(sweep.id)
+        assert tracker.state(sweep.id).status == "running"
         tracker.begin(sweep.id, Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32))
         clock += 10 * HEARTBEAT_SECONDS
-        assert not tracker.alive(sweep.id)
-        tracker._log(sweep.id, tags=presence.submitted())
+        assert tracker.state(sweep.id).status == "interrupted"
+        tracker.mark_submitted(sweep.id)
 
 
 def test_the_embedded_store_is_in_the_settings_folder(
     store: Path, monkeypatch: pytest.MonkeyPatch, spec: SweepSpec
 ) -> None:
-    """Database and artefacts, and the address says how to get to see them."""
+    """Its database and artifacts; the sweep's link is that of `paretoib ui`."""
     monkeypatch.setenv("PARETOIB_STORE", str(store))
     settings.cache_clear()
     try:
         tracker = configured_tracker()
         sweep = tracker.create(spec)
         assert list((store / "artifacts").glob(f"*/{sweep.id}/artifacts/spec.json"))
-        address = tracker.address(sweep.id)
-        assert address.startswith("paretoib ui, then http://127.0.0.1:5000/#/experiments/")
-        assert f"/runs/{sweep.id}?" in address
+        assert sweep.mlflow_url is not None
+        assert sweep.mlflow_url.startswith("http://127.0.0.1:5000/#/experiments/")
+        assert f"/runs/{sweep.id}?" in sweep.mlflow_url
+        assert LocalBackend().page(sweep) == f"paretoib ui, then {sweep.mlflow_url}"
     finally:
         settings.cache_clear()
 

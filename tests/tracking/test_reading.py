@@ -16,7 +16,7 @@ from paretoib.errors import NotFoundError, StoreError
 from paretoib.records import TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
-from paretoib.tracking import EndedTrial, reader, tracker
+from paretoib.tracking import EndedTrial, _heartbeat, reader, tracker
 from paretoib.tracking._journal.file import JournalFile
 from paretoib.tracking._mlflow.location import journal_folder
 from paretoib.tracking._mlflow.reader import MLflowReader
@@ -71,16 +71,20 @@ def test_a_reader_sees_what_is_being_written(
     writing.add(sweep.id, [EndedTrial(record(0), 1.0)])
     writing.flush(sweep.id)
     look = reader()
-    assert look.find(sweep.id[:8]) == sweep
-    assert look.histories(sweep.id, record(0).trial) == record(0).history
+    assert look.find(sweep.id[:8]).info == sweep.info
+    assert look.find(sweep.id).trials.finished == 1
+    assert look.history(sweep.id, record(0).trial) == record(0).history
     assert [r.trial for r in look.records(sweep.id)] == [record(0).trial]
-    assert look.run_address(sweep.id, record(0).trial) != look.address(sweep.id)
+    assert look.trial_url(sweep.id, record(0).trial) not in (None, sweep.mlflow_url)
     assert (configured / "journal").is_dir()
     writing.close(sweep.id, "finished", None, [])
 
 
 def test_a_reader_sees_what_waits_to_be_written(
-    configured: Path, spec: SweepSpec, record: Callable[..., TrialRecord]
+    configured: Path,
+    spec: SweepSpec,
+    record: Callable[..., TrialRecord],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Trials that are in the journal alone, with their histories, and each once."""
     sweep = tracker().create(spec)
@@ -89,7 +93,12 @@ def test_a_reader_sees_what_waits_to_be_written(
     journal.close()
     look = reader()
     assert [r.trial for r in look.records(sweep.id)] == [record(0).trial]
-    assert look.histories(sweep.id, record(0).trial) == record(0).history
+    assert look.history(sweep.id, record(0).trial) == record(0).history
+    # The writer is gone, and the trial that waits counts.
+    monkeypatch.setattr(_heartbeat, "STALE_SECONDS", -1)
+    state = look.state(sweep.id)
+    assert (state.status, state.trials.finished, state.hypervolume) == ("interrupted", 1, 1.0)
+    assert look.sweeps() == [state]
 
 
 def read_only(folder: Path) -> None:

@@ -13,8 +13,7 @@ import pytest
 from paretoib.errors import StoreError
 from paretoib.records import Reference
 from paretoib.specs import SweepSpec
-from paretoib.tracking import JournalTracker, Ruler
-from paretoib.tracking import _heartbeat as presence
+from paretoib.tracking import JournalTracker, Ruler, _heartbeat
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
@@ -67,7 +66,7 @@ def test_another_process_with_its_number_is_not_taken_for_it(
     writer: "subprocess.Popen[str]", tracker: MLflowTracker, sweep: str
 ) -> None:
     """Numbers come around again, and a writer of long ago had none but its number."""
-    (tag,) = (name for name in presence.alive() if name.endswith("writer"))
+    (tag,) = (name for name in _heartbeat.heartbeat_tag() if name.endswith("writer"))
     signed = json.loads(tracker._run(sweep).data.tags[tag])
     assert signed["process"] == writer.pid
     for before in (signed["started"] - 1, None):

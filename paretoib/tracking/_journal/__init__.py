@@ -1,1 +1,1 @@
-"""The journal: a sweep's trials on local disk until the store has them."""
+"""The journal: a file on local disk that holds a sweep's ended trials until the store has them."""

@@ -1,8 +1,8 @@
-"""Ended trials of one sweep on this machine's disk, until the store has them.
+"""The file of a journal, and its lock.
 
-A line a trial: the CRC-32 of what follows, then JSON. What a kill or a full disk has torn is
-recognised by its checksum and skipped. An append starts on a new line, so that what was torn
-before it tears nothing else.
+Each line is one trial: the CRC-32 of the rest of the line, then JSON. A line that a kill or a full
+disk has cut fails its checksum and is skipped. Every append starts on a new line, so a cut line
+damages no other.
 """
 
 import fcntl
@@ -22,32 +22,31 @@ from paretoib.records import TrialRecord
 from paretoib.tracking._lookup import one_writer
 from paretoib.tracking._tracker import EndedTrial
 
-# Seconds in which whoever looks whether a journal is locked has let go of the lock.
-LOOKING = 0.5
+LOCK_TIMEOUT = 0.5  # seconds; a reader that tests the lock holds it for a moment
 
 
 class JournalFile:
-    """The journal of a sweep, open in one process at a time; `waiting` trials are in it.
+    """The journal of a sweep, open in one process at a time; it holds `waiting` trials.
 
-    The lock is the kernel's, on a file of its own: it goes with the process, however that ends.
-    Raises `StoreError` where the file cannot be written, and where another process has it open.
+    The kernel holds the lock, on a separate file, so it is released however the process ends.
+    Raises `StoreError` where the file cannot be written, and where another process has locked it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(path.with_suffix(".lock"), path.stem)
+            self._lock = _lock(path.with_suffix(".lock"), path.stem)
             self._file = path.open("ab", buffering=0)
             _sync_folder(path.parent)
         except OSError as error:
-            raise self._failure(error) from error
+            raise self._store_error(error) from error
         self._start, self._end = 0, self._file.tell()
         self.waiting = sum(1 for _ in _lines(path, 0, self._end))
 
-    def append(self, ended: Sequence[EndedTrial]) -> None:
-        """Add trials; they are on the disk when this returns, or else none of them is there."""
-        rest = memoryview(b"".join([b"\n", *map(_line, ended)]))
+    def append(self, trials: Sequence[EndedTrial]) -> None:
+        """Add trials; when this returns all of them are on the disk, when it raises none is."""
+        rest = memoryview(b"".join([b"\n", *map(_encode, trials)]))
         size = len(rest)
         try:
             while rest:
@@ -56,70 +55,56 @@ class JournalFile:
         except OSError as error:
             with suppress(OSError):
                 self._file.truncate(self._end)
-            raise self._failure(error) from error
+            raise self._store_error(error) from error
         self._end += size
-        self.waiting += len(ended)
+        self.waiting += len(trials)
 
     def next(self, count: int) -> tuple[list[EndedTrial], int]:
-        """The next trials that wait, `count` at most, and the place after them."""
+        """The next `count` trials or fewer, and the offset in the file after them."""
         lines = list(islice(_lines(self.path, self._start, self._end), count))
-        return [_ended(line, self.path) for line, _ in lines], lines[-1][1]
+        return [_decode(line, self.path) for line, _ in lines], lines[-1][1]
 
-    def written(self, count: int, place: int) -> None:
-        """The store has `count` more trials, those up to this place."""
-        self._start = place
+    def written(self, count: int, offset: int) -> None:
+        """The store holds `count` more trials, those up to this offset."""
+        self._start = offset
         self.waiting -= count
         if not self.waiting:
-            # Were this lost, the trials would be offered again, and the store knows them.
+            # No sync: trials that come back after a crash are in the store, which skips them.
             self._file.truncate(0)
             self._start = self._end = 0
 
     def close(self) -> None:
-        """Let other processes have it; without a trial in it, it is removed."""
+        """Unlock the journal, and remove it if it holds no trial."""
         if not self.waiting:
             self.path.unlink(missing_ok=True)
-        # As long as it is locked, so that nobody locks a file that is about to go.
+        # While it is locked, so that no other process locks a file that is being removed.
         self.path.with_suffix(".lock").unlink(missing_ok=True)
         self._file.close()
         self._lock.close()
 
-    def _failure(self, error: OSError) -> StoreError:
+    def _store_error(self, error: OSError) -> StoreError:
         return StoreError(f"cannot write the journal {self.path}: {error.strerror or error}")
 
 
 def read(path: Path) -> Iterator[EndedTrial]:
-    """All trials of a journal, also of one that another process has open, or that is not there."""
+    """The trials of a journal, also while another process has it open; none without a file."""
     try:
         for line, _ in _lines(path, 0, None):
-            yield _ended(line, path)
+            yield _decode(line, path)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         raise StoreError(f"cannot read the journal {path}: {error.strerror}") from error
 
 
-def _line(ended: EndedTrial) -> bytes:
-    hypervolume = json.dumps(float(ended.hypervolume))
-    record = ended.record.model_dump_json(by_alias=True)
+def _encode(trial: EndedTrial) -> bytes:
+    hypervolume = json.dumps(float(trial.hypervolume))
+    record = trial.record.model_dump_json(by_alias=True)
     text = f'{{"hypervolume": {hypervolume}, "record": {record}}}'.encode()
     return b"%08x %s\n" % (crc32(text), text)
 
 
-def _lines(path: Path, start: int, end: int | None) -> Iterator[tuple[bytes, int]]:
-    """The JSON of each whole line, and where the line ends."""
-    with path.open("rb") as file:
-        file.seek(start)
-        place = start
-        for line in file:
-            place += len(line)
-            if end is not None and place > end:
-                return
-            checksum, _, text = line.rstrip(b"\n").partition(b" ")
-            if checksum == b"%08x" % crc32(text):
-                yield text, place
-
-
-def _ended(text: bytes, path: Path) -> EndedTrial:
+def _decode(text: bytes, path: Path) -> EndedTrial:
     document = json.loads(text)
     try:
         return EndedTrial(TrialRecord.from_document(document["record"]), document["hypervolume"])
@@ -127,8 +112,23 @@ def _ended(text: bytes, path: Path) -> EndedTrial:
         raise StoreError(f"the journal {path} has a trial of another version: {error}") from error
 
 
-def _locked(path: Path, sweep_id: str) -> IO[str]:
-    deadline = time.monotonic() + LOOKING
+def _lines(path: Path, start: int, end: int | None) -> Iterator[tuple[bytes, int]]:
+    """The JSON of each undamaged line, and the offset after the line."""
+    with path.open("rb") as file:
+        file.seek(start)
+        offset = start
+        for line in file:
+            offset += len(line)
+            if end is not None and offset > end:
+                return
+            checksum, _, text = line.rstrip(b"\n").partition(b" ")
+            if checksum == b"%08x" % crc32(text):
+                yield text, offset
+
+
+def _lock(path: Path, sweep_id: str) -> IO[str]:
+    """Lock a file, or raise the `StoreError` that names the process which holds the lock."""
+    deadline = time.monotonic() + LOCK_TIMEOUT
     while True:
         lock = path.open("a+")
         try:
@@ -142,7 +142,7 @@ def _locked(path: Path, sweep_id: str) -> IO[str]:
             holder = lock.read() or "another process"
             lock.close()
             raise one_writer(sweep_id, holder) from None
-        # Its last holder may have removed it just before it could be locked.
+        # The last holder may have removed the file between its opening here and the lock.
         if path.exists() and os.path.samestat(path.stat(), os.fstat(lock.fileno())):
             lock.truncate(0)
             lock.write(f"process {os.getpid()} on {socket.gethostname()}")
@@ -152,7 +152,7 @@ def _locked(path: Path, sweep_id: str) -> IO[str]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """See to it that a new file's name, too, is on the disk."""
+    """Sync a folder to disk: a new file's name is part of the folder."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""A tracker that nothing keeps waiting: trials go to a journal, and from there to a store."""
+"""A tracker that writes trials to a journal first, and from there to a store."""
 
 import fcntl
 from collections.abc import Iterator, Sequence
@@ -7,56 +7,67 @@ from functools import partial
 from pathlib import Path
 
 from paretoib.errors import StoreError
-from paretoib.records import Front, Status, SweepInfo, TrialRecord
+from paretoib.records import Front, Status, SweepState, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking._journal.file import JournalFile, read
 from paretoib.tracking._journal.writer import Writer
+from paretoib.tracking._state import with_trials, without_stale_rule
 from paretoib.tracking._tracker import EndedTrial, File, History, Reader, Ruler, Tracker
 
 PATIENCE = 300.0  # seconds
+_UNWRITTEN = "the store did not take the end of the sweep"
 
 
 class JournalReader:
-    """A store to look at, with the trials that wait for it in journals of `folder`."""
+    """A store, together with the trials in the journals of `folder` that it does not hold yet."""
 
     def __init__(self, store: Reader, folder: Path) -> None:
         self._store = store
         self._folder = folder
 
-    def find(self, reference: str) -> SweepInfo:
-        return self._store.find(reference)
+    def find(self, reference: str) -> SweepState:
+        return self._with_journal(self._store.find(reference))
 
-    def sweeps(self) -> list[SweepInfo]:
-        return self._store.sweeps()
+    def state(self, sweep_id: str) -> SweepState:
+        return self._with_journal(self._store.state(sweep_id))
 
-    def alive(self, sweep_id: str) -> bool:
-        # One that closes a sweep beats no more; its lock goes when its process does.
-        return self._store.alive(sweep_id) or self._held(sweep_id)
+    def sweeps(self) -> list[SweepState]:
+        return [self._with_journal(state) for state in self._store.sweeps()]
 
     def ruler(self, sweep_id: str) -> Ruler | None:
         return self._store.ruler(sweep_id)
 
     def records(self, sweep_id: str) -> list[TrialRecord]:
-        # First what waits: a trial goes from there to the store, never back.
-        waiting = [one.record.model_copy(update={"history": {}}) for one in self._read(sweep_id)]
-        held = self._store.records(sweep_id)
-        return list({record.trial: record for record in (*held, *waiting)}.values())
+        # The journal is read first: a trial moves from there to the store, never back.
+        waiting = [t.record.model_copy(update={"history": {}}) for t in self._read(sweep_id)]
+        stored = self._store.records(sweep_id)
+        return list({record.trial: record for record in (*stored, *waiting)}.values())
 
-    def histories(self, sweep_id: str, trial: str) -> History:
-        waiting = (one.record for one in self._read(sweep_id) if one.record.trial == trial)
-        found = next(waiting, None)
-        return found.history if found else self._store.histories(sweep_id, trial)
+    def history(self, sweep_id: str, trial: str) -> History:
+        waiting = (t.record for t in self._read(sweep_id) if t.record.trial == trial)
+        record = next(waiting, None)
+        return record.history if record else self._store.history(sweep_id, trial)
 
-    def address(self, sweep_id: str) -> str:
-        return self._store.address(sweep_id)
+    def trial_url(self, sweep_id: str, trial: str) -> str | None:
+        return self._store.trial_url(sweep_id, trial)
 
-    def run_address(self, sweep_id: str, trial: str) -> str:
-        return self._store.run_address(sweep_id, trial)
+    def _with_journal(self, state: SweepState) -> SweepState:
+        """The state, with the trials that wait and with the lock taken into account."""
+        if state.stale:
+            # A writer that closes its sweep sends no heartbeats, but holds the lock.
+            if self._is_locked(state.id):
+                return without_stale_rule(state)
+            # It may have closed the sweep and released the lock since the state was read.
+            state = self._store.state(state.id)
+        # The writer of a running sweep is about to empty the journal.
+        if state.status != "running" and (waiting := list(self._read(state.id))):
+            return with_trials(state, self.records(state.id), waiting[-1].hypervolume)
+        return state
 
     def _read(self, sweep_id: str) -> Iterator[EndedTrial]:
         return read(self._path(sweep_id))
 
-    def _held(self, sweep_id: str) -> bool:
+    def _is_locked(self, sweep_id: str) -> bool:
         """Whether a process on this machine has the journal open."""
         try:
             with self._path(sweep_id).with_suffix(".lock").open() as lock:
@@ -72,17 +83,17 @@ class JournalReader:
 
 
 class JournalTracker(JournalReader):
-    """Keeps what a sweep's writer adds in a file of `folder` and writes it to `store` from there.
+    """Writes trials to a journal in `folder` first, and from there to `store`.
 
-    `add` returns when the trials are safe on this machine's disk. One thread writes them to the
-    store, in order, and tries again for as long as that is away; a journal that an earlier process
-    left behind is written first. What the store refuses for good is raised, as `StoreError`, by
-    the next `add` (which has kept its trials all the same), `update`, `flush` or `close`. The last
-    two raise it too when the store stays away for `patience` seconds without taking anything, or
-    from `hurry` on is away at all; while they wait for it the log says so.
+    `add` returns when the trials are on this machine's disk. A thread writes them to the store, in
+    order, and retries while the store is away; trials that an earlier process left in the journal
+    are written first. A `StoreError` by which the store refuses a trial for good is raised by the
+    next `add` (which has put its trials into the journal all the same), `update`, `flush` or
+    `close`. `flush` and `close` also raise it when the store has stayed away for `patience`
+    seconds, or is away after `stop_waiting`; while they wait, they log a warning.
 
-    A sweep is open, and closed to all other processes on this machine, from the first of these
-    calls or `begin` until `close`.
+    A sweep is locked against all other processes on this machine from the first of these calls, or
+    from `begin`, until `close`.
     """
 
     def __init__(self, store: Tracker, folder: Path, *, patience: float = PATIENCE) -> None:
@@ -91,14 +102,15 @@ class JournalTracker(JournalReader):
         self._store: Tracker = store
         self._writers: dict[str, Writer] = {}
 
-    def create(self, spec: SweepSpec) -> SweepInfo:
+    def create(self, spec: SweepSpec) -> SweepState:
         return self._store.create(spec)
 
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         self.release(sweep_id)
         journal = self._lock(sweep_id)
         try:
-            # Before anything is written, as it removes what an earlier process was cut off at.
+            # Before the journal's trials are written: it removes half-written trials of an earlier
+            # process.
             self._store.begin(sweep_id, ruler)
         except BaseException:
             journal.close()
@@ -111,8 +123,8 @@ class JournalTracker(JournalReader):
     def cancel(self, sweep_id: str) -> None:
         self._store.cancel(sweep_id)
 
-    def add(self, sweep_id: str, ended: Sequence[EndedTrial]) -> None:
-        self._open(sweep_id).add(ended)
+    def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
+        self._open(sweep_id).add(trials)
 
     def update(self, sweep_id: str, front: Front) -> None:
         self._open(sweep_id).afterwards(partial(self._store.update, sweep_id, front))
@@ -124,26 +136,35 @@ class JournalTracker(JournalReader):
         if writer := self._writers.get(sweep_id):
             writer.waiting_stopped = True
 
+    def explain(self, sweep_id: str, reason: str) -> None:
+        self._store.explain(sweep_id, reason)
+
     def close(
-        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[File]
+        self,
+        sweep_id: str,
+        status: Status,
+        front: Front | None,
+        pictures: Sequence[File],
+        reason: str | None = None,
     ) -> None:
         writer = self._open(sweep_id)
         try:
             writer.drain(self.patience)
-            writer.afterwards(partial(self._store.close, sweep_id, status, front, pictures))
+            close = partial(self._store.close, sweep_id, status, front, pictures, reason)
+            writer.afterwards(close)
             writer.drain(self.patience)
         except StoreError:
             writer.stop()
-            # Whoever looks should see a sweep to be resumed, unless another process has done so
-            # and the store refuses this too; why is told in any case.
+            # Readers should see a sweep that can be resumed. The store may refuse this too, for
+            # example when another process has resumed the sweep; the first error is raised anyway.
             with suppress(Exception):
-                self._store.close(sweep_id, "interrupted", None, ())
+                self._store.close(sweep_id, "interrupted", None, (), _UNWRITTEN)
             raise
         finally:
             self.release(sweep_id)
 
     def release(self, sweep_id: str) -> None:
-        """Write no more of a sweep, and let others; what waits stays in the journal."""
+        """Stop writing a sweep and unlock it; trials that wait stay in the journal."""
         if writer := self._writers.pop(sweep_id, None):
             writer.close()
 
@@ -153,5 +174,5 @@ class JournalTracker(JournalReader):
         return self._writers[sweep_id]
 
     def _lock(self, sweep_id: str) -> JournalFile:
-        self._store.ruler(sweep_id)  # which knows whether there is such a sweep
+        self._store.ruler(sweep_id)  # `NotFoundError` where there is no such sweep
         return JournalFile(self._path(sweep_id))

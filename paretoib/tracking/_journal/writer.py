@@ -1,4 +1,4 @@
-"""The thread that empties a sweep's journal into its store."""
+"""The thread that writes a sweep's journal to its store."""
 
 import logging
 import threading
@@ -11,74 +11,79 @@ from paretoib.tracking._tracker import EndedTrial, Tracker
 
 _log = logging.getLogger(__name__)
 
-_TOGETHER = 64  # trials
+_BATCH = 64  # trials
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds between two tries while the store is away
-_QUIET = 2.0  # seconds that a store may be away before whoever waits for it is told
+_WARN_AFTER = 2.0  # seconds for which `drain` waits for a store that is away before it warns
 
 
 class Writer:
-    """Writes one sweep's trials, in order, for as long as it takes, and then what else is asked.
+    """Writes one sweep's trials to the store in order, then makes the last call of `afterwards`.
 
-    The thread ends when it is stopped, and when the store refuses something for good, which every
-    method then raises. It does not keep the process from ending: the journal is on the disk.
+    The thread retries while the store is away. It ends when it is stopped, or when the store
+    refuses a call for good; every method then raises that error. It is a daemon thread: the trials
+    are in the journal, so the process may end at any time.
     """
 
     def __init__(self, store: Tracker, sweep_id: str, journal: JournalFile) -> None:
         self._store = store
         self._sweep_id = sweep_id
         self._journal = journal
-        # Guards all that follows, and the journal's ends; not held while the store is at work.
+        # Guards the fields below and the journal; not held during calls of the store.
         self._changed = threading.Condition()
         self._afterwards: Callable[[], None] | None = None
         self._away: Exception | None = None
         self._refused: Exception | None = None
-        self._progress = 0.0
+        self._last_progress = 0.0
         self._stopping = False
-        self.waiting_stopped = False  # whether to wait no longer for a store that is away
+        self.waiting_stopped = False
         self._thread = threading.Thread(target=self._run, name="paretoib-journal", daemon=True)
         self._thread.start()
 
-    def add(self, ended: Sequence[EndedTrial]) -> None:
-        """Keep trials safe, and have them written."""
+    def add(self, trials: Sequence[EndedTrial]) -> None:
+        """Append trials to the journal; the thread writes them to the store."""
         with self._changed:
-            self._journal.append(ended)
+            self._journal.append(trials)
             self._changed.notify_all()
-            self._check()
+            self._raise_if_refused()
 
     def afterwards(self, call: Callable[[], None]) -> None:
-        """Call this once all trials are written; it takes the place of one that still waits."""
+        """Make this call once all trials are written; it replaces a call that still waits."""
         with self._changed:
-            self._check()
+            self._raise_if_refused()
             self._afterwards = call
             self._changed.notify_all()
 
     def drain(self, patience: float) -> None:
-        """Wait until all is done; `StoreError` after `patience` seconds in which nothing was."""
-        told = False
+        """Wait until the store has everything.
+
+        `StoreError` after `patience` seconds without progress, and while the store is away once
+        `waiting_stopped` is set.
+        """
+        warned = False
         with self._changed:
-            self._progress = time.monotonic()
+            self._last_progress = time.monotonic()
             while self._busy():
-                self._check()
-                waited = time.monotonic() - self._progress
+                self._raise_if_refused()
+                waited = time.monotonic() - self._last_progress
                 if waited >= patience or (self._away and self.waiting_stopped):
                     raise self._unwritten(self._away)
-                if self._away and waited > _QUIET and not told:
-                    told = True
-                    wait = "waiting for MLflow, %g s at most or until Ctrl-C: %s"
-                    _log.warning(wait, patience, self._away)
-                # Not for long, as nothing wakes it when it is waiting_stopped.
+                if self._away and waited > _WARN_AFTER and not warned:
+                    warned = True
+                    message = "waiting for MLflow, %g s at most or until Ctrl-C: %s"
+                    _log.warning(message, patience, self._away)
+                # Poll: a signal handler sets `waiting_stopped` and cannot notify.
                 self._changed.wait(min(patience - waited, 0.1))
-            self._check()
+            self._raise_if_refused()
 
     def stop(self) -> None:
-        """End the thread, after what it is just writing."""
+        """End the thread after its present call of the store."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
         self._thread.join()
 
     def close(self) -> None:
-        """Stop, and let go of the journal."""
+        """End the thread and close the journal."""
         self.stop()
         self._journal.close()
 
@@ -100,7 +105,7 @@ class Writer:
                 pause = _FIRST_PAUSE
 
     def _wait(self, ready: Callable[[], bool], seconds: float | None = None) -> bool:
-        """Wait until something is ready or time is up; whether to go on at all."""
+        """Wait until `ready` or for `seconds`; False once the thread is to stop."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or ready(), seconds)
             return not self._stopping
@@ -110,29 +115,30 @@ class Writer:
 
     def _write(self) -> None:
         if self._journal.waiting:
-            ended, place = self._journal.next(_TOGETHER)
-            self._store.add(self._sweep_id, ended)
+            trials, offset = self._journal.next(_BATCH)
+            self._store.add(self._sweep_id, trials)
             with self._changed:
-                self._journal.written(len(ended), place)
-                self._advance()
+                self._journal.written(len(trials), offset)
+                self._note_progress()
         elif call := self._afterwards:
             call()
             with self._changed:
                 if self._afterwards is call:
                     self._afterwards = None
-                self._advance()
+                self._note_progress()
 
-    def _advance(self) -> None:
-        self._progress = time.monotonic()
+    def _note_progress(self) -> None:
+        self._last_progress = time.monotonic()
         self._away = None
         self._changed.notify_all()
 
-    def _check(self) -> None:
+    def _raise_if_refused(self) -> None:
         if self._refused:
             raise self._unwritten(self._refused) from self._refused
 
     def _unwritten(self, error: Exception | None) -> StoreError:
-        why = "the store takes nothing"
+        """The error for a sweep that is not written whole: why, and what waits where."""
+        why = "the store does not answer"
         if error:
             kind = "" if isinstance(error, StoreError) else f"{type(error).__name__}: "
             why = kind + " ".join(str(error).split())

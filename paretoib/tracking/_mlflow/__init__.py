@@ -1,1 +1,1 @@
-"""The MLflow adapter; no other package imports MLflow."""
+"""The MLflow adapter. It is imported when a store is opened; no other package imports MLflow."""

@@ -1,7 +1,8 @@
-"""MLflow's manners, set before it is loaded; what a user has set in the environment stays.
+"""MLflow's environment variables and log levels, set before MLflow is imported.
 
-It sends nothing home, prints nothing (stdout belongs to `--json`), and does not try a server
-again by itself: that is the journal's to do, and what is tried twice may be written twice.
+Values that the user has set win. MLflow sends no telemetry and prints nothing, as stdout is for
+`--json`. It does not retry requests: the journal does, and a request that is sent twice may be
+written twice.
 """
 
 import logging
@@ -16,7 +17,7 @@ _ENVIRONMENT = {
 _LEVELS = {
     "mlflow": logging.WARNING,
     "alembic": logging.WARNING,
-    # Would print each database error with its traceback, and raise it too.
+    # It logs the traceback of every database error that it also raises.
     "mlflow.store.db.utils": logging.CRITICAL,
 }
 
@@ -24,7 +25,7 @@ for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
 
 
-def quieten() -> None:
-    """Silence MLflow's loggers, which it sets up when it is loaded."""
+def set_log_levels() -> None:
+    """Silence MLflow's loggers, which MLflow sets up when it is imported."""
     for name, level in _LEVELS.items():
         logging.getLogger(name).setLevel(level)

@@ -1,7 +1,7 @@
-"""What of a sweep stands where in MLflow: names, parameters, metrics.
+"""How sweeps and trials map to MLflow runs: names, tags, params and metrics.
 
-Tags whose names start with "mlflow." are not shown in MLflow's pages; what only the program
-reads is kept under such names.
+MLflow's UI hides tags whose names begin with "mlflow.", so the tags that only this program reads
+have such names.
 """
 
 import json
@@ -12,9 +12,7 @@ from typing import Any
 
 from paretoib.records import Reference, TrialRecord
 from paretoib.specs import SweepSpec, short_name
-from paretoib.tracking._tracker import Ruler
-
-Tags = Mapping[str, str]
+from paretoib.tracking._tracker import Ruler, Tags
 
 _KIND = "mlflow.paretoib.kind"
 _SPEC = "mlflow.paretoib.spec"
@@ -23,6 +21,8 @@ _RECORD = "mlflow.paretoib.record"
 _ORDER = "mlflow.paretoib.order"
 _TRIAL = "mlflow.paretoib.trial"
 HISTORY = "history.json"
+REASON = "reason"  # visible in MLflow's UI
+LONGEST_REASON = 500  # characters
 SWEEPS = f"tags.`{_KIND}` = 'sweep'"
 
 _HISTORY_STEPS = 8
@@ -36,17 +36,17 @@ _FINAL = (
     "cross_entropy_bits",
 )
 _OF_TASK = ("relevance_bits", "lost_bits", "accuracy")
-# What tells trials apart even where it happens not to vary.
-TELLING = ("weighting.beta", "weighting.mu", "weighting.sqrted")
+# Fields that appear in a trial's name even where they do not vary.
+NAMED_FIELDS = ("weighting.beta", "weighting.mu", "weighting.sqrted")
 
 
 def experiment_name(dataset: str) -> str:
-    """An experiment a data set: fronts compare only within one."""
+    """The experiment of a data set: fronts of one data set can be compared."""
     return f"paretoib-{dataset}"
 
 
 def sweep_tags(spec: SweepSpec) -> dict[str, str]:
-    """What a sweep's run is made with."""
+    """The tags of a new sweep's run."""
     return {_KIND: "sweep", **_as_tags(_SPEC, json.dumps(spec.document))}
 
 
@@ -56,7 +56,7 @@ def is_sweep(tags: Tags) -> bool:
 
 
 def spec_of(tags: Tags) -> dict[str, Any]:
-    """The sweep's spec."""
+    """The sweep's spec as JSON."""
     document: dict[str, Any] = json.loads(_from_tags(_SPEC, tags))
     return document
 
@@ -68,7 +68,7 @@ def ruler_tag(ruler: Ruler) -> dict[str, str]:
 
 
 def ruler_of(tags: Tags) -> Ruler | None:
-    """The sweep's ruler, once it is fixed."""
+    """The sweep's ruler; None before the sweep has begun."""
     if _RULER not in tags:
         return None
     document = json.loads(tags[_RULER])
@@ -76,12 +76,12 @@ def ruler_of(tags: Tags) -> Ruler | None:
 
 
 def trial_tags(sweep_id: str, record: TrialRecord, order: int) -> dict[str, str]:
-    """What a trial's run is made with: the record but for its history, so that one search reads it.
+    """The tags of a trial's run: its record without the history, so that one search reads all.
 
-    `order` is the trial's place among those of the sweep.
+    `order` is the trial's position among the ended trials of the sweep.
     """
     bare = record.model_copy(update={"history": {}})
-    reason = {"reason": record.reason[:500]} if record.reason else {}
+    reason = {REASON: record.reason[:LONGEST_REASON]} if record.reason else {}
     return {
         "mlflow.parentRunId": sweep_id,
         _KIND: "trial",
@@ -93,7 +93,7 @@ def trial_tags(sweep_id: str, record: TrialRecord, order: int) -> dict[str, str]
 
 
 def is_trial(tags: Tags) -> bool:
-    """Whether a run is a trial: a person may have put runs of another kind under a sweep."""
+    """Whether a run is a trial. Users may add child runs of their own to a sweep's run."""
     return tags.get(_KIND) == "trial"
 
 
@@ -108,23 +108,23 @@ def trial_of(tags: Tags) -> str:
 
 
 def ended_trials(sweep_id: str, trial: str = "") -> str:
-    """The condition that finds the runs of a sweep's ended trials, or of the one with this key."""
+    """The filter for the runs of a sweep's ended trials, or of the ended trial with this key."""
     key = f" AND tags.`{_TRIAL}` = '{trial}'" if trial else ""
     return f"{_of_sweep(sweep_id)} AND attributes.status != 'RUNNING'{key}"
 
 
 def running_trials(sweep_id: str) -> str:
-    """The condition that finds the runs of a sweep's trials that are being written."""
+    """The filter for the runs of trials that are being written."""
     return f"{_of_sweep(sweep_id)} AND attributes.status = 'RUNNING'"
 
 
 def order_of(tags: Tags) -> int:
-    """The trial's place among those of its sweep."""
+    """The trial's position among the ended trials of its sweep."""
     return int(tags[_ORDER])
 
 
 def fields(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The leaves of a trial's or a sweep's spec: `weighting.beta`, and `weighting` for its name."""
+    """The fields of a trial's or sweep's spec: `weighting.beta`, and `weighting` for its name."""
     leaves: dict[str, Any] = {}
     for kind in ("data", "model", "objective", "weighting", "training"):
         for name, value in spec.get(kind, {}).items():
@@ -135,20 +135,20 @@ def fields(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def trial_name(spec: Mapping[str, Any], sweep: Mapping[str, Any]) -> str:
-    """What tells a trial from the others of its sweep: `β=0.001 seed 0`."""
+    """A trial's name: the fields in which it differs from its sweep, such as `β=0.001 seed 0`."""
     common, own = fields(sweep), fields(spec)
     varying = [f for f, v in own.items() if f in sweep["grid"] or common.get(f, v) != v]
-    told = dict.fromkeys([*(f for f in TELLING if f in own), *varying])
-    parts = [f"{short_name(f)}={_text(own[f])}" for f in told]
+    named = dict.fromkeys([*(f for f in NAMED_FIELDS if f in own), *varying])
+    parts = [f"{short_name(f)}={_text(own[f])}" for f in named]
     return " ".join([*parts, f"seed {own.get('seed', 0)}"])
 
 
 def trial_metrics(record: TrialRecord) -> list[tuple[str, float, int]]:
-    """(name, value, step) of everything that a trial measured.
+    """(name, value, step) of every measurement of a trial.
 
-    Long histories are thinned to 8 steps, evenly from the first epoch to the last (steps count
-    from 1): each value costs MLflow a tenth of a millisecond. The whole is in `history.json`.
-    The final measurements have six digits, which fit a column; the record has them all.
+    A history is thinned to 8 steps, spaced evenly from the first epoch (step 1) to the last: each
+    value costs MLflow 0.1 ms. `history.json` has the whole history. Final measurements are rounded
+    to six digits, which fit a column; the record has all digits.
     """
     found: list[tuple[str, float | None, int]] = []
     for prefix, metrics in (("", record.test), ("validation/", record.validation)):
@@ -164,7 +164,7 @@ def trial_metrics(record: TrialRecord) -> list[tuple[str, float, int]]:
 
 
 def sweep_params(spec: SweepSpec) -> dict[str, str]:
-    """The sweep in a few words, for MLflow's list of parameters."""
+    """The MLflow params of a sweep."""
     axes = {f"grid.{field}": _axis(values) for field, values in spec.grid.items()}
     named = {kind: getattr(spec, kind).name for kind in ("model", "objective", "weighting")}
     return {
@@ -180,7 +180,7 @@ def sweep_params(spec: SweepSpec) -> dict[str, str]:
 
 
 def ruler_params(ruler: Ruler) -> dict[str, str]:
-    """The ruler among the sweep's parameters."""
+    """The MLflow params of a ruler."""
     return {
         "reference_rate_bits": _text(ruler.reference.rate_bits),
         "reference_lost_bits": _text(ruler.reference.lost_bits),
@@ -193,7 +193,7 @@ def _of_sweep(sweep_id: str) -> str:
 
 
 def _as_tags(name: str, text: str) -> dict[str, str]:
-    """A document of any length as tags: `name`, `name.1`, ...; a database may cut a long one."""
+    """A text of any length as tags `name`, `name.1`, ...: databases limit a tag's length."""
     parts = [text[i : i + _TAG_LENGTH] for i in range(0, len(text), _TAG_LENGTH)]
     return {f"{name}.{i}" if i else name: part for i, part in enumerate(parts)}
 

@@ -1,7 +1,7 @@
-"""Where the store is, and whether it can be used; found out without MLflow.
+"""The location of the store, and checks that it can be used, made without MLflow.
 
-MLflow itself would try for a minute or more before it gave up on a folder that cannot be written
-or on a server that is down.
+MLflow would retry for a minute or more before it gives up on a read-only folder or a server that is
+down.
 """
 
 import fcntl
@@ -27,34 +27,34 @@ _SQLITE = "sqlite:///"
 
 
 def tracking_uri() -> str:
-    """The configured MLflow address; by default the SQLite database in the store's folder."""
+    """The configured address of MLflow; by default the SQLite database in the store's folder."""
     return settings().tracking_uri or f"{_SQLITE}{settings().store.absolute() / 'mlflow.db'}"
 
 
 def artifact_root(uri: str) -> Path:
-    """The folder of artefacts, for a store that is a database and not a server.
+    """The folder of artifacts, for a store that is a database and not a server.
 
-    They lie beside an SQLite file, and for any other database in the store's folder.
+    It is beside an SQLite file; for any other database it is in the store's folder.
     """
-    beside = Path(uri.removeprefix(_SQLITE)).parent if uri.startswith(_SQLITE) else settings().store
-    return beside.absolute() / "artifacts"
+    folder = Path(uri.removeprefix(_SQLITE)).parent if uri.startswith(_SQLITE) else settings().store
+    return folder.absolute() / "artifacts"
 
 
 def is_server(uri: str) -> bool:
-    """Whether an MLflow server answers at this address, and keeps the artefacts too."""
+    """Whether the address is that of an MLflow server, which stores the artifacts too."""
     return uri.startswith(("http://", "https://"))
 
 
-def shown(uri: str) -> str:
-    """The address as it may be printed: without user and password."""
+def masked(uri: str) -> str:
+    """The address without user and password, as it may be printed."""
     return re.sub(r"//[^@/]*@", "//", uri).removeprefix(_SQLITE)
 
 
 def journal_folder(uri: str) -> Path:
-    """Where the journals of a store's sweeps lie, on this machine.
+    """The folder on this machine for the journals of a store's sweeps.
 
-    As the settings say, or beside an SQLite file; for any other store in the folder where the
-    system keeps a user's state, so that it does not matter from where a sweep is resumed.
+    The folder of the settings, or else beside an SQLite file; for any other store the folder for
+    the user's state, so that a sweep can be resumed from any working directory.
     """
     if configured := settings().journal:
         return configured.absolute()
@@ -64,15 +64,15 @@ def journal_folder(uri: str) -> Path:
         state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     except RuntimeError as error:
         raise StoreError("without a home directory PARETOIB_JOURNAL should be a folder") from error
-    return Path(state, "paretoib", "journal", sha256(shown(uri).encode()).hexdigest()[:16])
+    return Path(state, "paretoib", "journal", sha256(masked(uri).encode()).hexdigest()[:16])
 
 
 @contextmanager
-def ready(uri: str) -> Iterator[str]:
-    """Check that the store can be written, and hold others off while it is opened; its address.
+def writable(uri: str) -> Iterator[str]:
+    """Check that the store can be written, and lock it while it is opened; yields its address.
 
-    A new SQLite file gets its tables when it is opened, and two processes must not both make
-    them. Raises `StoreError` in one plain line.
+    MLflow creates the tables of a new SQLite file when it opens the file; two processes must not
+    both create them. Raises `StoreError`.
     """
     if not uri.startswith(_SQLITE):
         with readable(uri):
@@ -92,9 +92,9 @@ def ready(uri: str) -> Iterator[str]:
 
 @contextmanager
 def readable(uri: str) -> Iterator[str]:
-    """Check that the store can be read, and wait while it is being made; its address.
+    """Check that the store can be read, and wait while it is created; yields its address.
 
-    Nothing is written. Raises `StoreError`, and `NotFoundError` where no SQLite store is yet.
+    Nothing is written. Raises `StoreError`, and `NotFoundError` where there is no SQLite file yet.
     """
     if is_server(uri):
         _check_answers(uri)
@@ -117,14 +117,14 @@ def readable(uri: str) -> Iterator[str]:
 
 
 def local_folder(artifact_uri: str) -> Path | None:
-    """The folder of a run's artefacts, where it is one of this machine's."""
+    """The folder of a run's artifacts if it is on this machine."""
     if not artifact_uri.startswith("file://"):
         return None
     return Path(url2pathname(urlsplit(artifact_uri).path))
 
 
 def write_files(folder: Path, files: Sequence[File]) -> None:
-    """Put files into a folder; a reader sees each whole, or as it was before."""
+    """Write files atomically: a reader sees the old or the new content, never a part."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:
         unfinished = folder / f".{file.name}.part"
@@ -137,10 +137,11 @@ def _is_writable(path: Path) -> bool:
 
 
 def _read_only(path: Path) -> str:
-    """The address of a database beside which SQLite can make no files of its own.
+    """The address of a database in a folder where SQLite cannot create its journal files.
 
-    Where a writer has made them they are used; where there are none, nobody is writing. The
-    driver is named because MLflow would take the plain form for a path, and make its folders.
+    With a write-ahead log beside it, the database is opened read-only. Without one no process
+    writes, and the database is opened as immutable. The address names the driver: MLflow would
+    take the plain form for a path and create its folders.
     """
     beside = path.with_name(f"{path.name}-wal").exists()
     return f"sqlite+pysqlite:///{path.as_uri()}?{'mode=ro' if beside else 'immutable=1'}&uri=true"
@@ -149,7 +150,7 @@ def _read_only(path: Path) -> str:
 def _check_writable(path: Path) -> None:
     try:
         with closing(sqlite3.connect(path, timeout=20)) as database:
-            # Kept in the file: readers do not wait for the writer, and a commit syncs once.
+            # A write-ahead log: readers do not wait for the writer, and a commit syncs once.
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
@@ -158,11 +159,11 @@ def _check_writable(path: Path) -> None:
 
 def _check_answers(uri: str) -> None:
     try:
-        urllib.request.urlopen(shown(uri), timeout=10).close()
+        urllib.request.urlopen(masked(uri), timeout=10).close()
     except urllib.error.HTTPError:
-        pass  # An answer, if not to this question.
+        pass  # The server answers, if only with an error.
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
-        # MLflow has its own settings for certificates.
+        # MLflow has settings of its own for certificates, so it judges them.
         if not isinstance(reason, ssl.SSLError):
-            raise StoreAwayError(f"no MLflow server answers at {shown(uri)}: {reason}") from error
+            raise StoreAwayError(f"no MLflow server answers at {masked(uri)}: {reason}") from error

@@ -1,11 +1,12 @@
-"""Sweeps and trials in MLflow, to look at: a sweep is a parent run, a trial a child run."""
+"""Read sweeps and trials from MLflow: a sweep is a parent run, a trial a child run."""
 
 import gc
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -15,24 +16,25 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking.client import MlflowClient
 
 from paretoib.errors import NotFoundError, StoreAwayError, StoreError
-from paretoib.records import Status, SweepInfo, TrialRecord
-from paretoib.tracking import _heartbeat as presence
-from paretoib.tracking._lookup import no_trial, not_found, pick
+from paretoib.records import Status, SweepState, TrialCounts, TrialRecord
+from paretoib.tracking import _heartbeat
+from paretoib.tracking._lookup import find_sweep, sweep_not_found, trial_not_found
 from paretoib.tracking._mlflow import layout
-from paretoib.tracking._mlflow.environment import quieten
+from paretoib.tracking._mlflow.environment import set_log_levels
 from paretoib.tracking._mlflow.location import (
     is_server,
     local_folder,
+    masked,
     readable,
-    shown,
     tracking_uri,
 )
-from paretoib.tracking._mlflow.retryable import passes, reason
-from paretoib.tracking._mlflow.ui import PORT
+from paretoib.tracking._mlflow.retryable import is_retryable, reason
+from paretoib.tracking._mlflow.ui import ui_address
 from paretoib.tracking._mlflow.view import page
+from paretoib.tracking._state import from_timestamp, with_stale_rule
 from paretoib.tracking._tracker import History, Ruler
 
-quieten()
+set_log_levels()
 
 _STATUS: dict[str, Status] = {
     "RUNNING": "running",
@@ -40,8 +42,11 @@ _STATUS: dict[str, Status] = {
     "KILLED": "interrupted",
     "FAILED": "failed",
 }
-_PAGE = 500  # runs read at a time
-FAILURES = (MlflowException, OSError)  # of a store, as MLflow and the file system raise them
+_PAGE = 500  # runs a request
+_FAILURES = (
+    MlflowException,
+    OSError,
+)  # what a call of the store may raise
 
 A = ParamSpec("A")
 R = TypeVar("R")
@@ -51,45 +56,49 @@ S = TypeVar("S", bound="MLflowReader")
 def as_store_error(
     method: Callable[Concatenate[S, A], R],
 ) -> Callable[Concatenate[S, A], R]:
-    """Turn what MLflow and the file system raise into a `StoreError` of one line."""
+    """Turn the errors of MLflow and the file system into a `StoreError` of one line."""
 
     @wraps(method)
     def call(self: S, /, *args: A.args, **kwargs: A.kwargs) -> R:
         try:
             return method(self, *args, **kwargs)
-        except FAILURES as error:
-            raise self._failure("cannot use", error) from error
+        except _FAILURES as error:
+            raise self._store_error("cannot use", error) from error
 
     return call
 
 
 class MLflowReader:
-    """Sweeps in an MLflow store that is there, by default the configured one; changes nothing."""
+    """The sweeps of an existing MLflow store, by default the configured one; read-only.
 
-    def __init__(self, uri: str | None = None) -> None:
+    `ui_url` is where people reach MLflow's UI, for links: by default the address of the MLflow
+    server, or where `paretoib ui` serves the UI. Without one ("") there are no links.
+    """
+
+    def __init__(self, uri: str | None = None, ui_url: str | None = None) -> None:
         self.uri = uri or tracking_uri()
+        self._ui_url = (ui_address(self.uri) if ui_url is None else ui_url).rstrip("/")
+        self._away_at: datetime | None = None  # the last time that the store did not answer
         with self._opened() as address:
             try:
                 self._client = MlflowClient(address, address)
-            except Exception as error:  # MLflow, SQLAlchemy, Alembic, a driver: each has its own
-                raise self._failure("cannot open", error) from error
+            except Exception as error:  # of MLflow, SQLAlchemy, Alembic or a database driver
+                raise self._store_error("cannot open", error) from error
 
     @as_store_error
-    def find(self, reference: str) -> SweepInfo:
+    def find(self, reference: str) -> SweepState:
         if re.fullmatch("[0-9a-f]{32}", reference):
             with suppress(NotFoundError):
-                return info_of(self._run(reference))
-        return pick(reference, self.sweeps())
+                return self._state(self._run(reference))
+        return find_sweep(reference, self.sweeps())
 
     @as_store_error
-    def sweeps(self) -> list[SweepInfo]:
-        return [info_of(run) for run in self._sweeps()]
+    def state(self, sweep_id: str) -> SweepState:
+        return self._state(self._run(sweep_id))
 
     @as_store_error
-    def alive(self, sweep_id: str) -> bool:
-        run = self._run(sweep_id)
-        sign = presence.last_sign(run.data.tags) or run.info.start_time / 1000
-        return presence.waits(run.data.tags) or not presence.silent(sign)
+    def sweeps(self) -> list[SweepState]:
+        return [self._state(run) for run in self._sweeps()]
 
     @as_store_error
     def ruler(self, sweep_id: str) -> Ruler | None:
@@ -102,50 +111,72 @@ class MLflowReader:
         return list({record.trial: record for _, record in ended}.values())
 
     @as_store_error
-    def histories(self, sweep_id: str, trial: str) -> History:
+    def history(self, sweep_id: str, trial: str) -> History:
         run = self._trial(sweep_id, trial)
         with tempfile.TemporaryDirectory() as scratch:
-            path = local_folder(run.info.artifact_uri)
-            if path is None:
+            folder = local_folder(run.info.artifact_uri)
+            if folder is None:
                 self._client.download_artifacts(run.info.run_id, layout.HISTORY, scratch)
-            document = json.loads(((path or Path(scratch)) / layout.HISTORY).read_bytes())
+            document = json.loads(((folder or Path(scratch)) / layout.HISTORY).read_bytes())
         return {name: tuple(values) for name, values in document.items()}
 
     @as_store_error
-    def address(self, sweep_id: str) -> str:
-        return self._page(self._run(sweep_id))
-
-    @as_store_error
-    def run_address(self, sweep_id: str, trial: str) -> str:
-        return self._page(self._trial(sweep_id, trial))
+    def trial_url(self, sweep_id: str, trial: str) -> str | None:
+        return self._url(self._trial(sweep_id, trial))
 
     def _opened(self) -> AbstractContextManager[str]:
-        """Where MLflow finds the store, ready to be opened."""
+        """Check the store before it is opened; yields the address for MLflow."""
         return readable(self.uri)
 
-    def _failure(self, what: str, error: Exception) -> StoreError:
-        kind = StoreAwayError if passes(error, server=is_server(self.uri)) else StoreError
-        return kind(f"{what} the store {shown(self.uri)}: {reason(error)}")
+    def _store_error(self, what: str, error: Exception) -> StoreError:
+        away = is_retryable(error, server=is_server(self.uri))
+        if away:
+            self._away_at = datetime.now(UTC)
+        kind = StoreAwayError if away else StoreError
+        return kind(f"{what} the store {masked(self.uri)}: {reason(error)}")
 
-    def _page(self, run: Run) -> str:
-        place = page(run.info.experiment_id, run.info.run_id)
-        if is_server(self.uri):
-            return f"{shown(self.uri).rstrip('/')}/{place}"
-        return f"paretoib ui, then http://127.0.0.1:{PORT}/{place}"
+    def _state(self, run: Run) -> SweepState:
+        """The state of a sweep from its run."""
+        spec, tags, metrics = layout.spec_of(run.data.tags), run.data.tags, run.data.metrics
+        status = _STATUS[run.info.status]
+        heartbeat = _heartbeat.last_heartbeat(tags)
+        ended = run.info.end_time if status != "running" else None
+        state = SweepState(
+            id=run.info.run_id,
+            name=run.info.run_name,
+            method=spec["method"],
+            dataset=spec["data"]["name"],
+            status=status,
+            spec=spec,
+            reason=tags.get(layout.REASON) or None,
+            trials=_counts(spec["trials"], metrics),
+            hypervolume=metrics.get("hypervolume"),
+            started=from_timestamp(run.info.start_time / 1000),
+            ended=from_timestamp(ended / 1000) if ended else None,
+            submitted=_heartbeat.submitted_at(tags),
+            heartbeat=from_timestamp(heartbeat) if heartbeat else None,
+            cancel_requested=_heartbeat.is_cancel_requested(tags),
+            mlflow_url=self._url(run),
+        )
+        return with_stale_rule(state, self._away_at)
+
+    def _url(self, run: Run) -> str | None:
+        path = page(run.info.experiment_id, run.info.run_id)
+        return f"{self._ui_url}/{path}" if self._ui_url else None
 
     def _run(self, sweep_id: str) -> Run:
         try:
             run = self._client.get_run(sweep_id)
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise not_found(sweep_id) from error
+                raise sweep_not_found(sweep_id) from error
             raise
         if run.info.lifecycle_stage != "active" or not layout.is_sweep(run.data.tags):
-            raise not_found(sweep_id)
+            raise sweep_not_found(sweep_id)
         return run
 
     def _sweeps(self, condition: str = layout.SWEEPS) -> Iterator[Run]:
-        """The runs of sweeps, newest first."""
+        """The runs of sweeps that meet a filter, newest first."""
         pattern = layout.experiment_name("%")
         experiments = self._client.search_experiments(filter_string=f"name LIKE '{pattern}'")
         if ids := [experiment.experiment_id for experiment in experiments]:
@@ -157,51 +188,47 @@ class MLflowReader:
             condition = layout.ended_trials(sweep_id, trial)
             for run in self._search([experiment_id], condition):
                 return run
-        raise no_trial(sweep_id, trial)
+        raise trial_not_found(sweep_id, trial)
 
     def _search(self, experiment_ids: list[str], condition: str) -> Iterator[Run]:
         token = None
         while True:
-            with _collector_paused():
-                found = self._client.search_runs(
+            with _garbage_collector_paused():
+                runs = self._client.search_runs(
                     experiment_ids, condition, max_results=_PAGE, page_token=token
                 )
-            yield from found
-            if not (token := found.token):
+            yield from runs
+            if not (token := runs.token):
                 return
 
     def _ended(
         self, experiment_id: str, sweep_id: str, read: Callable[[Run], R]
     ) -> list[tuple[int, R]]:
-        """What `read` makes of each ended trial, with the trial's place and in their order."""
+        """For each ended trial, in order: its position, and the result of `read` on its run."""
         runs = self._search([experiment_id], layout.ended_trials(sweep_id))
-        found = [
+        trials = [
             (layout.order_of(run.data.tags), read(run))
             for run in runs
             if layout.is_trial(run.data.tags)
         ]
-        return sorted(found, key=lambda pair: pair[0])
+        return sorted(trials, key=lambda pair: pair[0])
 
 
-def info_of(run: Run) -> SweepInfo:
-    spec = layout.spec_of(run.data.tags)
-    return SweepInfo(
-        id=run.info.run_id,
-        name=run.info.run_name,
-        method=spec["method"],
-        dataset=spec["data"]["name"],
-        status=_STATUS[run.info.status],
-        spec=spec,
-    )
+def _counts(total: int, metrics: Mapping[str, float]) -> TrialCounts:
+    by_status = {
+        status: int(metrics.get(f"trials_{status}", 0))
+        for status in ("finished", "stopped", "failed")
+    }
+    return TrialCounts(total=total, **by_status)
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
-    """MLflow makes dozens of objects of a run: looking for cycles among them costs twice that."""
-    running = gc.isenabled()
+def _garbage_collector_paused() -> Iterator[None]:
+    """MLflow creates dozens of objects for each run; collecting among them costs twice as much."""
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if running:
+        if enabled:
             gc.enable()

@@ -1,12 +1,12 @@
-"""What a store's failure means: whether to try again, or to tell the person at once.
+"""Whether a failed call of the store is worth a retry, and the failure in one line.
 
-Passes by itself, so that the same call is worth trying again: a server that is gone or cannot be
-reached (refused, reset, timed out, no route, no name), that answers "not now" (HTTP 408, 429 and
-5xx), a database that another connection holds, or that has broken the connection off.
-Does not: disk full, read-only, no permission, a damaged or foreign schema, what a server refuses
-(other 4xx), a certificate; nothing changes there until someone acts. Of an MLflow server, what is
-neither is taken for the former, as it may be its database's trouble; of anything else for the
-latter: better to stop early than to try for ever.
+Retryable: a server that cannot be reached (refused, reset, timed out, no route, no name) or that
+answers "not now" (HTTP 408, 429, 5xx), a database that another connection has locked, and a
+connection that the database has closed.
+Not retryable: a full disk, a read-only file, a missing permission, a damaged or foreign schema, a
+request that the server refuses (other 4xx), a bad certificate. They last until someone acts.
+Any other failure is retryable if it comes from an MLflow server, as the server's database may be
+the cause, and otherwise not: it is better to stop early than to retry for ever.
 """
 
 import errno
@@ -23,17 +23,17 @@ _NETWORK = {
     errno.EHOSTUNREACH,
     errno.EAGAIN,
 }
-_HELD = ("SQLITE_BUSY", "SQLITE_LOCKED")
-# Of databases with a server, by SQLSTATE: access refused, no such thing, disk full, read-only.
+_LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
+# SQLSTATE of database servers: access refused, no such object, disk full, read-only.
 _REFUSED = ("28", "42", "3D", "53100", "25006")
-_TELLING = (ConnectionError, TimeoutError, sqlite3.Error)
+_SELF_EXPLAINING = (ConnectionError, TimeoutError, sqlite3.Error)
 
 
-def passes(error: Exception, *, server: bool) -> bool:
-    """Whether a failure may pass by itself; `server`: of an MLflow server, not of a database."""
+def is_retryable(error: Exception, *, server: bool) -> bool:
+    """Whether the same call may succeed later; `server`: the store is an MLflow server."""
     for cause in _causes(error):
         if isinstance(cause, sqlite3.Error):
-            return getattr(cause, "sqlite_errorname", "").startswith(_HELD)
+            return getattr(cause, "sqlite_errorname", "").startswith(_LOCKED)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return False
         if isinstance(cause, (ConnectionError, TimeoutError, socket.gaierror)):
@@ -42,37 +42,37 @@ def passes(error: Exception, *, server: bool) -> bool:
             return cause.errno in _NETWORK
         if state := _sqlstate(cause):
             return not state.startswith(_REFUSED)
-        # SQLAlchemy's word for a connection that the database has broken off.
+        # SQLAlchemy's attribute for a connection that the database has closed.
         if getattr(cause, "connection_invalidated", False):
             return True
-    # MLflow's own error, by its HTTP status: the server's word, or 500 for "not now" and for none.
+    # MLflow's exception has the server's HTTP status, and 500 where no status came.
     if server:
         return bool(getattr(error, "get_http_status_code", lambda: 0)() >= 500)
-    # MLflow says so of what a database calls an operational error: a connection that broke.
+    # MLflow's code for a database's "operational error", such as a broken connection.
     return getattr(error, "error_code", "") == "TEMPORARILY_UNAVAILABLE"
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, in one line, without user and password of an address."""
-    said: object = error
+    """The failure in one line, without the user and password of an address."""
+    message: object = error
     for cause in _causes(error):
-        # Of a network's or a database's error the innermost words say most.
+        # The innermost message of a network's or database's error says most.
         if isinstance(cause, OSError) and cause.strerror:
-            said = f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror
-        elif isinstance(cause, _TELLING):
-            said = cause
-        elif driver := getattr(cause, "orig", None):
-            said = driver
+            message = f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror
+        elif isinstance(cause, _SELF_EXPLAINING):
+            message = cause
+        elif driver_error := getattr(cause, "orig", None):
+            message = driver_error
         elif type(cause).__module__ == "urllib3.exceptions":
-            said = cause.args[-1]
-    line = str(said).strip().partition("\n")[0]
+            message = cause.args[-1]
+    line = str(message).strip().partition("\n")[0]
     return re.sub(r"//[^@/\s]*@", "//", line)
 
 
 def _sqlstate(error: BaseException) -> str | None:
-    """Of SQLAlchemy's errors, as the database's driver has it, whichever that is."""
-    driver = getattr(error, "orig", None)
-    return getattr(driver, "sqlstate", None) or getattr(driver, "pgcode", None)
+    """The SQLSTATE of an SQLAlchemy error, whichever driver it comes from."""
+    driver_error = getattr(error, "orig", None)
+    return getattr(driver_error, "sqlstate", None) or getattr(driver_error, "pgcode", None)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

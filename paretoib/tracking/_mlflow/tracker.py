@@ -1,8 +1,8 @@
-"""Sweeps and trials in MLflow, to write.
+"""Write sweeps and trials to MLflow.
 
-A trial's run is made RUNNING and gets its final status last, so that one call makes it there for
-readers; a run that is still RUNNING when the sweep's next writer comes, or when the present one
-tries again, was cut off and is removed.
+A trial's run is created as RUNNING and gets its final status last, so that readers see it whole or
+not at all. A run that is still RUNNING when the sweep's next writer begins, or when this writer
+retries, was left half-written and is deleted.
 """
 
 import json
@@ -19,19 +19,19 @@ from typing import Any
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
-from paretoib.records import Front, Status, SweepInfo, TrialRecord
+from paretoib.records import Front, Status, SweepState, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import _heartbeat as presence
+from paretoib.tracking import _heartbeat
 from paretoib.tracking._lookup import check_same_ruler, one_writer, taken_over
 from paretoib.tracking._mlflow import layout
 from paretoib.tracking._mlflow.location import (
     artifact_root,
     is_server,
     local_folder,
-    ready,
+    writable,
     write_files,
 )
-from paretoib.tracking._mlflow.reader import MLflowReader, as_store_error, info_of
+from paretoib.tracking._mlflow.reader import MLflowReader, as_store_error
 from paretoib.tracking._mlflow.steps import Steps
 from paretoib.tracking._mlflow.view import note, view
 from paretoib.tracking._tracker import EndedTrial, File, Ruler
@@ -42,14 +42,14 @@ _RUN_STATUS: dict[Status, str] = {
     "interrupted": "KILLED",
     "failed": "FAILED",
 }
-# Of a trial; any other status is a failure.
+# The status of a trial's run; any other trial status is FAILED.
 _TRIAL_STATUS = {"finished": "FINISHED", "stopped": "KILLED"}
 _TRIAL_ENDED = {run_status: status for status, run_status in _TRIAL_STATUS.items()}
 
 
 @dataclass
 class _Writing:
-    """What the writer of a sweep knows of it, so that adding a trial reads nothing."""
+    """The writer's cache of a sweep, so that adding a trial reads nothing from the store."""
 
     experiment_id: str
     spec: dict[str, Any]
@@ -58,136 +58,153 @@ class _Writing:
 
 
 class MLflowTracker(MLflowReader):
-    """Sweeps in an MLflow store, by default the configured one; a new SQLite store is made.
+    """The sweeps of an MLflow store, by default the configured one; SQLite files are created.
 
-    A server keeps the artefacts too; for a database they lie in a folder (`artifact_root`).
+    An MLflow server stores the artifacts too; for a database they are in a folder
+    (`artifact_root`).
     """
 
-    def __init__(self, uri: str | None = None) -> None:
-        super().__init__(uri)
+    def __init__(self, uri: str | None = None, ui_url: str | None = None) -> None:
+        super().__init__(uri, ui_url)
         self._writing: dict[str, _Writing] = {}
-        # Of the sweeps that this process has begun: when it last gave a sign of life.
-        self._signs: dict[str, float] = {}
+        # The last heartbeat of each sweep that this process has begun.
+        self._heartbeats: dict[str, float] = {}
 
     @as_store_error
-    def create(self, spec: SweepSpec, marks: Mapping[str, str] | None = None) -> SweepInfo:
-        """A new sweep, running; `marks` are tags that it has from the first moment."""
+    def create(self, spec: SweepSpec) -> SweepState:
+        return self._create(spec)
+
+    def _create(self, spec: SweepSpec, more_tags: Mapping[str, str] | None = None) -> SweepState:
+        """Create a sweep, whose run has these further tags from the start."""
         experiment_id = self._experiment(spec.data.name)
-        tags = {**layout.sweep_tags(spec), **_source(), **(marks or {})}
+        tags = {**layout.sweep_tags(spec), **_source(), **(more_tags or {})}
         run = self._client.create_run(experiment_id, run_name=spec.name, tags=tags)
         sweep_id = run.info.run_id
-        described = note(spec, experiment_id, sweep_id)
+        description = note(spec, experiment_id, sweep_id)
         self._log(
-            sweep_id, params=layout.sweep_params(spec), tags={"mlflow.note.content": described}
+            sweep_id, params=layout.sweep_params(spec), tags={"mlflow.note.content": description}
         )
         for key, value in view(spec, sweep_id, run.info.start_time).items():
             self._client.set_experiment_tag(experiment_id, key, value)
         self._write(run, [File("spec.json", spec.to_json().encode())])
-        return info_of(run)
+        return self._state(run)
 
     @as_store_error
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         run = self._run(sweep_id)
-        if run.info.status == "RUNNING" and (other := presence.other_writer(run.data.tags)):
+        if run.info.status == "RUNNING" and (other := _heartbeat.other_writer(run.data.tags)):
             raise one_writer(sweep_id, other)
         check_same_ruler(layout.ruler_of(run.data.tags) or ruler, ruler)
-        self._remove_cut_off(run.info.experiment_id, sweep_id)
-        tags = {**layout.ruler_tag(ruler), **presence.NOT_CANCELLED}
-        self._sign(sweep_id, params=layout.ruler_params(ruler), tags=tags)
+        self._delete_half_written(run.info.experiment_id, sweep_id)
+        not_ended = {**_heartbeat.CANCEL_NOT_REQUESTED, layout.REASON: ""}
+        tags = {**layout.ruler_tag(ruler), **not_ended}
+        self._send_heartbeat(sweep_id, params=layout.ruler_params(ruler), tags=tags)
         if run.info.status != "RUNNING":
             self._client.update_run(sweep_id, status="RUNNING")
 
     @as_store_error
     def heartbeat(self, sweep_id: str) -> bool:
         run = self._run(sweep_id)
-        self._check_held(run)
-        self._sign(sweep_id)
-        return presence.is_cancelled(run.data.tags)
+        self._check_not_taken_over(run)
+        self._send_heartbeat(sweep_id)
+        return _heartbeat.is_cancel_requested(run.data.tags)
 
     @as_store_error
     def cancel(self, sweep_id: str) -> None:
-        self._log(self._run(sweep_id).info.run_id, tags=presence.CANCELLED)
+        self._log(self._run(sweep_id).info.run_id, tags=_heartbeat.CANCEL_REQUESTED)
 
     @as_store_error
-    def add(self, sweep_id: str, ended: Sequence[EndedTrial]) -> None:
-        if presence.silent(self._signs.get(sweep_id), presence.STALE_SECONDS / 2):
-            self.heartbeat(sweep_id)  # which may have been taken over
-        # Put back when all trials are wholly there: after a failure the sweep is taken up anew.
-        sweep = self._writing.pop(sweep_id, None) or self._take_up(sweep_id)
-        for one in ended:
-            if one.record.trial not in sweep.steps:
-                self._add_run(sweep_id, sweep, one.record)
-                sweep.steps.add(one.record.trial, one.record.status)
+    def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
+        if _heartbeat.is_stale(self._heartbeats.get(sweep_id), _heartbeat.STALE_SECONDS / 2):
+            self.heartbeat(sweep_id)  # raises if another process has taken the sweep over
+        # After a failure the cache may be wrong: it is stored again only when all is written.
+        sweep = self._writing.pop(sweep_id, None) or self._read_for_writing(sweep_id)
+        for trial in trials:
+            if trial.record.trial not in sweep.steps:
+                self._add_run(sweep_id, sweep, trial.record)
+                sweep.steps.add(trial.record.trial, trial.record.status)
                 sweep.next_order += 1
-        self._log(sweep_id, metrics=list(sweep.steps.points(ended)))
+        self._log(sweep_id, metrics=list(sweep.steps.points(trials)))
         self._writing[sweep_id] = sweep
 
     @as_store_error
     def update(self, sweep_id: str, front: Front) -> None:
-        self._write(self._run_held(sweep_id), [_document(front)])
+        self._write(self._run_to_write(sweep_id), [_document(front)])
 
     @as_store_error
     def flush(self, sweep_id: str) -> None:
         self._run(sweep_id)
 
     def stop_waiting(self, sweep_id: str) -> None:
-        """Nothing is waited for beyond one request."""
+        """No call waits for longer than one request."""
+
+    @as_store_error
+    def explain(self, sweep_id: str, reason: str) -> None:
+        self._run_to_write(sweep_id)
+        self._log(sweep_id, tags={layout.REASON: reason[: layout.LONGEST_REASON]})
 
     @as_store_error
     def close(
-        self, sweep_id: str, status: Status, front: Front | None, pictures: Sequence[File]
+        self,
+        sweep_id: str,
+        status: Status,
+        front: Front | None,
+        pictures: Sequence[File],
+        reason: str | None = None,
     ) -> None:
         files = [*([_document(front)] if front else []), *pictures]
-        self._write(self._run_held(sweep_id), files)
+        self._write(self._run_to_write(sweep_id), files)
+        if reason:
+            self._log(sweep_id, tags={layout.REASON: reason[: layout.LONGEST_REASON]})
         self._client.set_terminated(sweep_id, _RUN_STATUS[status])
-        self._signs.pop(sweep_id, None)
+        self._heartbeats.pop(sweep_id, None)
 
     def _opened(self) -> AbstractContextManager[str]:
-        return ready(self.uri)
+        return writable(self.uri)
 
     def _experiment(self, dataset: str) -> str:
         name = layout.experiment_name(dataset)
         if found := self._client.get_experiment_by_name(name):
             return found.experiment_id
-        place = None if is_server(self.uri) else (artifact_root(self.uri) / name).as_uri()
+        folder = None if is_server(self.uri) else (artifact_root(self.uri) / name).as_uri()
         try:
-            # Without the tag MLflow asks whether the experiment is about language models.
+            # Without this tag, MLflow asks whether the experiment is about language models.
             kind = {"mlflow.experimentKind": "custom_model_development"}
-            return self._client.create_experiment(name, artifact_location=place, tags=kind)
+            return self._client.create_experiment(name, artifact_location=folder, tags=kind)
         except MlflowException:
-            # Another process may have made it since.
+            # Another process may have created it since.
             if found := self._client.get_experiment_by_name(name):
                 return found.experiment_id
             raise
 
-    def _run_held(self, sweep_id: str) -> Run:
-        """The sweep's run, to be written; one that this process has begun it must still have."""
+    def _run_to_write(self, sweep_id: str) -> Run:
+        """The sweep's run; `TakenOverError` if this process has begun it and lost it since."""
         run = self._run(sweep_id)
-        if sweep_id in self._signs:
-            self._check_held(run)
+        if sweep_id in self._heartbeats:
+            self._check_not_taken_over(run)
         return run
 
-    def _check_held(self, run: Run) -> None:
-        if other := presence.successor(run.data.tags):
-            # So that `add` looks, too, however short the silence was.
-            self._signs[run.info.run_id] = 0.0
+    def _check_not_taken_over(self, run: Run) -> None:
+        if other := _heartbeat.successor(run.data.tags):
+            # Make the next `add` check too, however recent the last heartbeat is.
+            self._heartbeats[run.info.run_id] = 0.0
             raise taken_over(run.info.run_id, other)
 
-    def _sign(
+    def _send_heartbeat(
         self,
         sweep_id: str,
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Give a sign of life, and log this with it."""
-        now = time.time()  # before the store takes its time
-        self._log(sweep_id, params=params, tags={**(tags or {}), **presence.alive()})
-        self._signs[sweep_id] = now
+        """Write a heartbeat, together with these params and tags."""
+        now = time.time()  # before the request, which may take a while
+        self._log(sweep_id, params=params, tags={**(tags or {}), **_heartbeat.heartbeat_tag()})
+        self._heartbeats[sweep_id] = now
 
-    def _take_up(self, sweep_id: str) -> _Writing:
+    def _read_for_writing(self, sweep_id: str) -> _Writing:
         run = self._run(sweep_id)
         experiment_id = run.info.experiment_id
-        self._remove_cut_off(experiment_id, sweep_id)
+        self._delete_half_written(experiment_id, sweep_id)
         ended = self._ended(experiment_id, sweep_id, _outline)
         return _Writing(
             experiment_id=experiment_id,
@@ -196,7 +213,7 @@ class MLflowTracker(MLflowReader):
             next_order=ended[-1][0] + 1 if ended else 0,
         )
 
-    def _remove_cut_off(self, experiment_id: str, sweep_id: str) -> None:
+    def _delete_half_written(self, experiment_id: str, sweep_id: str) -> None:
         for run in list(self._search([experiment_id], layout.running_trials(sweep_id))):
             if layout.is_trial(run.data.tags):
                 self._client.delete_run(run.info.run_id)
@@ -252,7 +269,7 @@ def _document(front: Front) -> File:
 @cache
 def _source() -> dict[str, str]:
     tags = {"mlflow.source.name": "paretoib"}
-    # Not every account has a name: a container may run under any number.
+    # A container may run under a user id without a name.
     with suppress(KeyError, OSError):
         tags["mlflow.user"] = getuser()
     return tags

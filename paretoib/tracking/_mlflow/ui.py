@@ -1,21 +1,22 @@
-"""How to look at the store: MLflow's own pages."""
+"""MLflow's UI over the store: its address, and the command that serves it."""
 
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from paretoib.tracking._mlflow.location import artifact_root, is_server, shown, tracking_uri
+from paretoib.tracking._mlflow.location import artifact_root, is_server, masked, tracking_uri
 
 PORT = 5000
 
 
 @dataclass(frozen=True)
 class UI:
-    """MLflow's pages: their address, and what serves them there.
+    """MLflow's UI: its address for people, and the command that serves it there.
 
-    `command` is empty where the configured server does so already; `environment` is a whole one.
-    `uri` is for programs: it may hold the password that `address` has not.
+    `command` is empty where the configured MLflow server serves the UI already. `environment` is
+    the complete environment of the command. `uri` is for programs: it may contain the password
+    that `address` leaves out.
     """
 
     address: str
@@ -25,19 +26,19 @@ class UI:
 
 
 def ui(port: int = PORT, uri: str | None = None) -> UI:
-    """The pages over a store, the configured one unless `uri` is given: on loopback."""
+    """MLflow's UI on loopback over a store, by default the configured one."""
     uri = uri or tracking_uri()
     if is_server(uri):
-        return UI(shown(uri).rstrip("/"), uri)
-    names = ("127.0.0.1", "localhost")
+        return UI(masked(uri).rstrip("/"), uri)
+    hosts = ("127.0.0.1", "localhost")
     options = {
         "--host": "127.0.0.1",
         "--port": str(port),
         "--workers": "1",
-        "--allowed-hosts": ",".join(f"{name}:{port}" for name in names),
+        "--allowed-hosts": ",".join(f"{host}:{port}" for host in hosts),
     }
     environment = {
-        # Not on the command line, which every user of the machine may read: it can hold a password.
+        # Not on the command line, which every user of the machine may read: it may have a password.
         "MLFLOW_BACKEND_STORE_URI": uri,
         "MLFLOW_DEFAULT_ARTIFACT_ROOT": artifact_root(uri).as_uri(),
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -52,3 +53,8 @@ def ui(port: int = PORT, uri: str | None = None) -> UI:
         ),
         environment={**os.environ, **environment},
     )
+
+
+def ui_address(uri: str) -> str:
+    """The address of MLflow's UI for this store: the server's, or that of `paretoib ui`."""
+    return masked(uri).rstrip("/") if is_server(uri) else f"http://127.0.0.1:{PORT}"

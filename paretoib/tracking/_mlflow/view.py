@@ -1,20 +1,20 @@
-"""How a sweep is found and seen in MLflow's pages: addresses, its description, a saved view."""
+"""A sweep in MLflow's UI: URLs, the description of its run, and a saved view of its trials."""
 
 import json
 from urllib.parse import urlencode
 
 from paretoib.specs import SweepSpec
-from paretoib.tracking._mlflow.layout import TELLING, fields
+from paretoib.tracking._mlflow.layout import NAMED_FIELDS, fields
 
 _ADAPTIVE = ("model.initial_scale", "training.epochs")
 _METRICS = ("rate_bits", "relevance_bits", "lost_bits", "accuracy")
 
 
 def page(experiment_id: str, run: str = "", **query: str) -> str:
-    """The address of an experiment's runs, or of one run's page, after that of MLflow's pages."""
-    # Without it MLflow frames its pages for work on language models.
-    asked = urlencode({"workflowType": "machine_learning", **query})
-    return f"#/experiments/{experiment_id}/runs{'/' if run else ''}{run}?{asked}"
+    """The path of an experiment's runs, or of one run's page, below MLflow's address."""
+    # Without this parameter, MLflow shows its pages for work on language models.
+    parameters = urlencode({"workflowType": "machine_learning", **query})
+    return f"#/experiments/{experiment_id}/runs{'/' if run else ''}{run}?{parameters}"
 
 
 def note(spec: SweepSpec, experiment_id: str, sweep_id: str) -> str:
@@ -29,8 +29,8 @@ def note(spec: SweepSpec, experiment_id: str, sweep_id: str) -> str:
 
 
 def view(spec: SweepSpec, sweep_id: str, created_ms: int) -> dict[str, str]:
-    """The experiment's tag with a saved view: the sweep's trials, relevance against rate."""
-    present = [f for f in TELLING if f in fields(spec.document)]
+    """The experiment tag that saves a view: the sweep's trials and a chart of relevance by rate."""
+    present = [f for f in NAMED_FIELDS if f in fields(spec.document)]
     adaptive = _ADAPTIVE if spec.search == "adaptive" else ()
     params = dict.fromkeys([*present, *spec.grid, *adaptive, "seed"])
     section = {
@@ -55,7 +55,7 @@ def view(spec: SweepSpec, sweep_id: str, created_ms: int) -> dict[str, str]:
     }
     state = {
         "searchFilter": f"tags.`mlflow.parentRunId` = '{sweep_id}'",
-        # Any order but that of creation: then trials are rows, not folded into their sweep.
+        # Ordered by creation, MLflow would fold the trials into their sweep's row.
         "orderByKey": "metrics.`rate_bits`",
         "orderByAsc": True,
         "selectedColumns": [

@@ -1,10 +1,10 @@
-"""A sweep whose workers have accidents; run as a program, it prints what became of the trials.
+"""A program that runs a sweep whose workers fail, and prints the results.
 
-Of the trials of 1 epoch the one with the lower β kills its worker every time; those of 2 epochs do
-the first time; of those of 3 epochs, which share a pack, the one with the lower β raises; of those
-of 4 epochs it hangs. Those of 5 epochs come to workers on which their model is not installed.
-Those of 6 epochs have none. `train_pack` here is pickled by value into Ray's workers, so that the
-accidents happen where they would.
+The number of epochs chooses the failure of a pack of two trials. With 1, the trial with the lower β
+kills its worker every time; with 2, the pack kills its worker the first time; with 3, the trial
+with the lower β raises; with 4, it hangs; with 5, the model is not installed on the workers; with
+6, nothing fails. Ray pickles this module's `train_pack` by value, so the failures happen on the
+workers.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any
 
 
 def train_pack(config: dict[str, Any]) -> None:
-    """The real one, with accidents."""
+    """`jobs.worker.train_pack` with failures."""
     trials = json.loads(config["trials"])
     epochs = trials[0]["training"]["epochs"]
     attempts = Path(config["notes"]) / f"attempts-{epochs}"
@@ -56,7 +56,7 @@ def train_pack(config: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Run the sweep; its front, what was noted on each pack, and where Ray listened."""
+    """Run the sweep; print its front, the notes on each pack, and the address of Ray."""
     from jobs import cluster
     from jobs.sweep import run_sweep
     from paretoib.errors import ClusterError
@@ -66,19 +66,19 @@ def main() -> None:
 
     notes, epochs = sys.argv[1], [int(number) for number in sys.argv[2:]]
     with cluster.ray_instance(settings()):
-        # The sweep joins the Ray that is there.
+        # `run_sweep` uses the Ray that is running.
         import ray
 
         from jobs import tune
 
         address = ray.nodes()[0]["NodeManagerAddress"]
 
-        def unlucky(config: dict[str, Any]) -> None:
+        def train_with_failures(config: dict[str, Any]) -> None:
             train_pack({**config, "notes": notes})
 
-        tune.train_pack = unlucky
-        # All at once, the first too: those with the same epochs share a pack.
-        tune._batches = lambda _: repeat(tune.ASKED)
+        tune.train_pack = train_with_failures
+        # One large first batch, so that trials with the same epochs share a pack.
+        tune._batches = lambda _: repeat(tune.BATCH)
         spec = SweepSpec.from_document(
             {
                 "method": "vib",
@@ -95,9 +95,9 @@ def main() -> None:
             error = str(raised)
         (sweep,) = store.sweeps()
         front = read_front(store, sweep)
-    noted = {path.name: path.read_text() for path in Path(notes).iterdir()}
-    found = {"front": front.document, "notes": noted, "address": address, "error": error}
-    print(json.dumps(found))
+    notes_of_packs = {path.name: path.read_text() for path in Path(notes).iterdir()}
+    results = {"front": front.document, "notes": notes_of_packs, "address": address, "error": error}
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Sweeps on a Ray that says it has a GPU, each with other resources; what they were placed with.
+"""A program that runs sweeps with different resources, and prints what Ray gave their packs.
 
-Torch is told to work on the CPU, as the GPU is Ray's word alone.
+Ray is started as if it had a GPU; PARETOIB_DEVICE makes torch train on the CPU.
 """
 
 import json
@@ -15,10 +15,10 @@ from paretoib.tracking import MemoryTracker
 
 
 def main() -> None:
-    """Print, for each of the resources that are given as JSON, what became of them."""
+    """For each of the resources in the JSON argument, print bundles and devices, or the error."""
     ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
-    said = []
-    known: set[str] = set()
+    results = []
+    seen: set[str] = set()
     for resources in json.loads(sys.argv[1]):
         spec = SweepSpec.from_document(
             {
@@ -33,14 +33,14 @@ def main() -> None:
         try:
             front = run_sweep(spec, store=lambda store=store: store)
         except ClusterError as error:
-            said.append(str(error))
+            results.append(str(error))
             continue
         groups = ray.util.placement_group_table()
-        bundles = [groups[name]["bundles"] for name in groups.keys() - known]
-        known |= groups.keys()
+        bundles = [groups[name]["bundles"] for name in groups.keys() - seen]
+        seen |= groups.keys()
         records = store.records(front.sweep.id)
-        said.append({"bundles": bundles, "devices": [record.device for record in records]})
-    print(json.dumps(said))
+        results.append({"bundles": bundles, "devices": [record.device for record in records]})
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from paretoib.records import Reference, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial, JournalTracker, Ruler
 
-from .moody import Moody
+from .flaky_store import FlakyStore
 
 RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
 
@@ -22,11 +22,11 @@ def test_a_store_that_is_away_is_waited_for_no_longer(
     tmp_path: Path, spec: SweepSpec, record: Callable[..., TrialRecord], moment: str
 ) -> None:
     """Whenever someone says so; what the store has not is in the journal."""
-    store = Moody()
+    store = FlakyStore()
     journal = JournalTracker(store, tmp_path, patience=60)
     sweep = journal.create(spec)
     journal.begin(sweep.id, RULER)
-    store.mood = StoreAwayError("no route to host")
+    store.failure = StoreAwayError("no route to host")
     journal.add(sweep.id, [EndedTrial(record(0), 1.0)])
     began = time.monotonic()
     if moment == "before":

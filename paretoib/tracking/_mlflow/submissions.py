@@ -1,0 +1,51 @@
+"""The sweeps that a service submits to a cluster: idempotency keys and times of submission."""
+
+from paretoib.records import SweepState
+from paretoib.specs import SweepSpec
+from paretoib.tracking import _heartbeat
+from paretoib.tracking._mlflow.layout import REASON, SWEEPS
+from paretoib.tracking._mlflow.reader import as_store_error
+from paretoib.tracking._mlflow.tracker import MLflowTracker
+
+_REQUEST = "mlflow.paretoib.request"
+
+
+class SubmissionTracker(MLflowTracker):
+    """An MLflow store that also records which sweeps were submitted, when, and by which request."""
+
+    @as_store_error
+    def check(self) -> None:
+        """`StoreError` unless MLflow answers."""
+        self._client.search_experiments(max_results=1)
+
+    @as_store_error
+    def unclosed(self) -> list[SweepState]:
+        """The sweeps that no writer has closed; stale ones are among them."""
+        running = f"{SWEEPS} AND attributes.status = 'RUNNING'"
+        return [self._state(run) for run in self._sweeps(running)]
+
+    @as_store_error
+    def requested(self, request: str) -> SweepState | None:
+        """The sweep that was created for a request (hexadecimal digits); None if there is none."""
+        condition = f"{SWEEPS} AND tags.`{_REQUEST}` = '{request}'"
+        return next((self._state(run) for run in self._sweeps(condition)), None)
+
+    @as_store_error
+    def create_submitted(self, spec: SweepSpec, request: str | None) -> SweepState:
+        """Create a sweep that is about to be submitted for this request.
+
+        Its run has both tags from the start. If the service is killed before it has submitted the
+        sweep, a repeated request and the reconciliation with Ray find it all the same.
+        """
+        request_tag = {_REQUEST: request} if request else {}
+        return self._create(spec, _submission_tags() | request_tag)
+
+    @as_store_error
+    def mark_submitted(self, sweep_id: str) -> None:
+        """Set the time of submission to now and the status to running."""
+        self._log(sweep_id, tags=_submission_tags())
+        self._client.update_run(sweep_id, status="RUNNING")
+
+
+def _submission_tags() -> dict[str, str]:
+    return {**_heartbeat.submitted_tag(), **_heartbeat.CANCEL_NOT_REQUESTED, REASON: ""}

@@ -1,0 +1,46 @@
+"""The state of a sweep, and the one rule for a writer that is gone.
+
+A running sweep counts as interrupted when its heartbeat is stale, in every reader. Two sweeps are
+exempt: one that waits for its turn on a cluster, and one whose journal a process on this machine
+holds locked (a writer that closes its sweep sends no heartbeats).
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from paretoib.records import SweepState, TrialCounts, TrialRecord
+from paretoib.tracking import _heartbeat
+
+
+def with_stale_rule(state: SweepState, store_away: datetime | None = None) -> SweepState:
+    """The state, interrupted where the sweep's heartbeat is stale.
+
+    `store_away` is when the store last did not answer: no writer could send a heartbeat then.
+    """
+    waits_for_cluster = state.submitted is not None and not state.begun
+    if state.status != "running" or waits_for_cluster:
+        return state
+    signs = (state.started, state.submitted, state.heartbeat, store_away)
+    last = max(sign for sign in signs if sign is not None)
+    if not _heartbeat.is_stale(last.timestamp()):
+        return state
+    reason = state.reason or f"no heartbeat for {_heartbeat.STALE_SECONDS:g} s or more"
+    return state.model_copy(update={"status": "interrupted", "reason": reason})
+
+
+def without_stale_rule(state: SweepState) -> SweepState:
+    """The state of a stale sweep whose writer is known to live."""
+    return state.model_copy(update={"status": "running", "reason": None})
+
+
+def with_trials(
+    state: SweepState, records: Sequence[TrialRecord], hypervolume: float | None
+) -> SweepState:
+    """The state with the counts of these ended trials and their hypervolume (bits²)."""
+    counts = TrialCounts.of(state.trials.total, records)
+    return state.model_copy(update={"trials": counts, "hypervolume": hypervolume})
+
+
+def from_timestamp(seconds: float) -> datetime:
+    """A time in UTC from seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, tz=UTC)
