@@ -173,12 +173,17 @@ def _within(place: tuple[int | str, ...], whole: tuple[int | str, ...]) -> bool:
     return len(place) > len(whole) and place[: len(whole)] == whole
 
 
+def nested_model(model: Any, field: int | str) -> type[BaseModel] | None:
+    """The model of a field that holds a document; None for any other field."""
+    info = getattr(model, "model_fields", {}).get(field)
+    kinds = (info.annotation, *get_args(info.annotation)) if info else ()
+    return next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
+
+
 def _fields(model: Any, place: Iterable[int | str]) -> list[str]:
     """The fields of what a place in a model holds; none where that is no document."""
     for part in place:
-        field = getattr(model, "model_fields", {}).get(part)
-        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
-        model = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
+        model = nested_model(model, part)
     return [f.alias or name for name, f in getattr(model, "model_fields", {}).items()]
 
 

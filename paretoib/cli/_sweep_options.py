@@ -142,17 +142,17 @@ def assembled(
     space: dict[str, str] | None = None,
 ) -> "SweepSpec":
     """A config's sweep with flags, single fields, axes and ranges over it."""
-    from paretoib.specs import SweepSpec
+    from paretoib.specs import with_overrides, without_defaults
 
     # What the file has by default alone, a flag that exchanges its reason takes with it.
-    document = SweepSpec.chosen(_document(config))
+    document = without_defaults(_document(config))
     if seeds := flags.get("seeds"):
         _count_again(document, len(seeds))
     if grid:
         # What the file's own axes came to says nothing of others.
         document.pop("trials", None)
     document |= {key: value for key, value in flags.items() if value is not None}
-    return SweepSpec.assemble(document, settings, grid, space)
+    return with_overrides(document, settings, grid, space)
 
 
 def _count_again(document: dict[str, Any], seeds: int) -> None:

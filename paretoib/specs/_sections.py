@@ -26,6 +26,15 @@ REGISTRIES: dict[str, Mapping[str, Entry]] = {
     "weighting": WEIGHTINGS,
 }
 WHAT = {"data": "dataset", "model": "model", "objective": "objective", "weighting": "weighting"}
+# Where there is little room: tables, pictures, names of trials.
+_SHORT = {
+    "weighting.beta": "β",
+    "weighting.mu": "μ",
+    "objective.prior_width": "σ",
+    "training.learning_rate": "lr",
+    "model.initial_scale": "init",
+    "model.initial_noise": "noise",
+}
 
 
 class Section(Document):
@@ -94,3 +103,8 @@ def is_per_trial(model: type[BaseModel], field: str) -> bool:
     """Whether a field may differ between the trials of one pack."""
     extra = model.model_fields[field].json_schema_extra
     return isinstance(extra, dict) and bool(extra.get("per_trial"))
+
+
+def short_name(field: str) -> str:
+    """`weighting.beta` as β; a field without a short name by the last part of its own."""
+    return _SHORT.get(field, field.rpartition(".")[2])

@@ -15,19 +15,18 @@ from pydantic import (
     model_validator,
 )
 
+from paretoib.data import DATASETS
 from paretoib.documents import Document, shown
+from paretoib.models import MODELS, MOST_PATHS
+from paretoib.objectives import OBJECTIVES
 from paretoib.specs._axes import parse_axis
-from paretoib.specs._checks import check_layers, check_method, check_search
-from paretoib.specs._chosen import chosen
 from paretoib.specs._defaults import default_grid, filled_in
-from paretoib.specs._limits import Budget, Plateau, Prune
+from paretoib.specs._limits import Budget, Plateau, Prune, Resources
 from paretoib.specs._methods import METHODS, SEARCHES
-from paretoib.specs._misplaced import check_places
-from paretoib.specs._overrides import assembled, full_names
-from paretoib.specs._resources import Resources
 from paretoib.specs._sections import REGISTRIES, Section, parse_section
 from paretoib.specs._space import Choices, Range, default_space, parse_space
 from paretoib.specs._trial import Training, TrialSpec, check_combination
+from paretoib.specs._unknown_fields import check_misplaced
 
 MOST_TRIALS = 100_000
 # Control characters, ends of lines and what turns the direction of text: names are shown to others.
@@ -80,7 +79,7 @@ class SweepSpec(Document):
         if not isinstance(document, Mapping):
             raise ValueError(f"should be a mapping of fields; found {shown(document)}")
         filled = filled_in(document)
-        check_places(filled, {*cls.model_fields, "schema"})
+        check_misplaced(filled, cls)
         return filled
 
     @field_validator(*REGISTRIES, mode="before")
@@ -97,7 +96,7 @@ class SweepSpec(Document):
 
     @model_validator(mode="after")
     def _fill(self) -> Self:
-        check_method(self)
+        self._check_method()
         for field in ("seeds", "objectives"):
             values = getattr(self, field)
             if len(set(values)) < len(values):
@@ -126,8 +125,8 @@ class SweepSpec(Document):
         object.__setattr__(self, "trials", self._count(grid))
         object.__setattr__(self, "population", self._generation())
         object.__setattr__(self, "name", self.name or f"{self.method}-{self.data.name}")
-        check_layers(self)
-        check_search(self)
+        self._check_layers()
+        self._check_search()
         return self
 
     @cached_property
@@ -152,35 +151,8 @@ class SweepSpec(Document):
         """Whether `adaptive` places β, and not starts and settings."""
         return self.search == "adaptive" and isinstance(self.space.get("weighting.beta"), Range)
 
-    @classmethod
-    def chosen(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """The document without what follows from the rest of it: it fills in to the same sweep.
-
-        Where its method, data set, model or search are exchanged, what is left takes the defaults
-        of the new ones.
-        """
-        return chosen(lambda part: cls.from_document(part).document, document)
-
-    @classmethod
-    def assemble(
-        cls,
-        document: Mapping[str, Any],
-        settings: Mapping[str, Any] | None = None,
-        grid: Mapping[str, Any] | None = None,
-        space: Mapping[str, Any] | None = None,
-    ) -> "SweepSpec":
-        """A document with single fields set over it, each by its full or bare name.
-
-        A section's name (`objective=vib_squared`) exchanges the section; fields then set belong
-        to the new one. What is set here, no search varies by itself: neither the default grid of
-        β nor the default space, which has shorter training than `epochs` all the same.
-        """
-        return cls.from_document(
-            assembled(cls.from_document, document, settings or {}, grid or {}, space or {})
-        )
-
     def _resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        full = full_names(self.template, fields, kind)
+        full = self.template.full_names(fields, kind)
         if "seed" in full:
             raise ValueError(f"{kind}.seed: seeds are given as `seeds`, not in `{kind}`")
         return full
@@ -242,3 +214,85 @@ class SweepSpec(Document):
         if self.search == "adaptive":
             default *= len(self.seeds) if self.by_beta else 0
         return self.population or default
+
+    def _check_method(self) -> None:
+        """Refuse sections that the method does not stand for."""
+        method = METHODS[self.method]
+        # Adaptive weights can balance any objective; a scalarised method is both its parts.
+        fixed = ("weighting",) if method.search == "adaptive" else ("objective", "weighting")
+        for kind in fixed:
+            if getattr(self, kind).name != getattr(method, kind):
+                raise ValueError(
+                    f"method `{self.method}` stands for {kind} `{getattr(method, kind)}`; "
+                    f"found `{getattr(self, kind).name}`"
+                )
+        tasks = DATASETS[self.data.name].tasks_of(self.data.params)
+        if method.one_task and tasks:
+            raise ValueError(
+                f"method `{self.method}` learns one task; data set `{self.data.name}` has "
+                f"{len(tasks)} ({', '.join(tasks)}): choose one as `task`"
+            )
+
+    def _check_layers(self) -> None:
+        """Refuse too few epochs for greedy layers, and too many samples of the last layer.
+
+        Where fields vary, the worst of their values count: one trial may have all of them.
+        """
+        row, model = OBJECTIVES[self.objective.name], MODELS[self.model.name]
+        layers = model.layers_of(self.model.params)
+        if model.sigmoid:
+            layers = max(model.layers_of({"hidden": held}) for held in self._values("model.hidden"))
+        epochs = int(min(self._values("training.epochs")))
+        if row.greedy and epochs < layers:
+            raise ValueError(
+                f"training.epochs: should be at least the {layers} layers, which objective "
+                f"`{self.objective.name}` trains one after another; found {epochs}"
+            )
+        if "draws" not in self.objective.params:
+            return
+        draws = int(max(self._values("objective.draws")))
+        if draws**layers > MOST_PATHS:
+            raise ValueError(
+                f"objective.draws: should be few enough that draws^layers is at most {MOST_PATHS}; "
+                f"found {draws}^{layers}"
+            )
+
+    def _values(self, field: str) -> tuple[Any, ...]:
+        """The values that a field may have in the sweep; of a range its ends."""
+        varied = self.varied.get(field, (self.template.get(field),))
+        return (varied.low, varied.high) if isinstance(varied, Range) else varied
+
+    def _check_search(self) -> None:
+        """Refuse what the search cannot vary or learn from."""
+        if self.by_beta and len(self.varied) > 1:
+            others = ", ".join(field for field in self.varied if field != "weighting.beta")
+            raise ValueError(
+                f"search: adaptive varies β alone; found {others} too: give β values in `grid` "
+                "to spread settings, or search otherwise"
+            )
+        if self.prune and max(self._values("training.epochs")) < 2:
+            raise ValueError("prune: should have 2 epochs or more to compare trials at; found 1")
+        betas = self.varied.get("weighting.beta", ())
+        if not self.template.weighs_compression and (isinstance(betas, Range) or len(betas) > 1):
+            raise ValueError(
+                f"weighting.beta: should not vary, as objective `{self.objective.name}` has no "
+                "loss that it weighs"
+            )
+        if not SEARCHES[self.search].learns:
+            return
+        if self.population < 2:
+            raise ValueError(
+                f"population: should be 2 or more for search `{self.search}`; "
+                f"found {self.population}"
+            )
+        if "error" in self.objectives and DATASETS[self.data.name].continuous:
+            raise ValueError(
+                f"objectives: should be without error, as Y of data set `{self.data.name}` is "
+                f"continuous; found {', '.join(self.objectives)}"
+            )
+        noise = OBJECTIVES[self.objective.name].noise_of(self.objective.params)
+        if "rate" in self.objectives and noise == "none":
+            raise ValueError(
+                f"objectives: should be without rate, as objective `{self.objective.name}` has no "
+                f"noise and so no finite one; found {', '.join(self.objectives)}"
+            )

@@ -11,6 +11,7 @@ from pydantic.config import JsonDict
 
 from paretoib.data import DATASETS
 from paretoib.documents import Document, shown
+from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs._sections import REGISTRIES, Section, is_per_trial, parse_section
@@ -121,6 +122,18 @@ class TrialSpec(Document):
         if field in ("beta", "weighting.beta") and WEIGHTINGS[self.weighting.name].losses[1] > 1:
             where += f", where weighting `{self.weighting.name}` sets the weights itself"
         raise unknown_field(field, names, where)
+
+    def full_names(
+        self, fields: Mapping[Any, Any], what: str, beside: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        """The same fields under their full names; `SpecError` for one that the trial has not.
+
+        `what` the fields are for, and what may stand `beside` them, are named in errors.
+        """
+        full = {self.resolve(str(name), beside): value for name, value in fields.items()}
+        if len(full) < len(fields):
+            raise SpecError(f"{what}: should name each field once; found {shown(list(fields))}")
+        return full
 
     def get(self, field: str) -> Any:
         """The value of a field, by its full or bare name."""
