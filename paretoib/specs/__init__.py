@@ -3,7 +3,7 @@
 from paretoib.specs._axes import parse_axis, parse_range, parse_value
 from paretoib.specs._limits import Budget, Plateau, Prune, Resources
 from paretoib.specs._methods import ADAPTIVE_FIELDS, METHODS, SEARCHES, Method, Search
-from paretoib.specs._overrides import with_overrides, without_defaults
+from paretoib.specs._overrides import with_overrides, with_seed_count, without_defaults
 from paretoib.specs._sections import Section, section_model, short_name
 from paretoib.specs._space import Choices, Range, default_space
 from paretoib.specs._sweep import SweepSpec
@@ -32,5 +32,6 @@ __all__ = [
     "section_model",
     "short_name",
     "with_overrides",
+    "with_seed_count",
     "without_defaults",
 ]

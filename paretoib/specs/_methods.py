@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from paretoib.data import DATASETS
+from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES
+from paretoib.specs._sections import Section
 
 
 @dataclass(frozen=True)
@@ -200,3 +203,21 @@ SEARCHES: dict[str, Search] = {
 # Where a min-norm method starts and how it weighs: what searches vary for it, beside the seed and
 # shorter training than `epochs`.
 ADAPTIVE_FIELDS = ("initial_scale", "initial_noise")
+
+
+def check_method(name: str, data: Section, objective: Section, weighting: Section) -> None:
+    """Refuse sections that a method does not stand for; raises `SpecError`."""
+    method = METHODS[name]
+    # Adaptive weights can balance any objective; a scalarised method is both its parts.
+    fixed = [("weighting", weighting.name, method.weighting)]
+    if method.search != "adaptive":
+        fixed.insert(0, ("objective", objective.name, method.objective))
+    for kind, found, own in fixed:
+        if found != own:
+            raise SpecError(f"method `{name}` stands for {kind} `{own}`; found `{found}`")
+    tasks = DATASETS[data.name].tasks_of(data.params)
+    if method.one_task and tasks:
+        raise SpecError(
+            f"method `{name}` learns one task; data set `{data.name}` has {len(tasks)} "
+            f"({', '.join(tasks)}): choose one as `task`"
+        )

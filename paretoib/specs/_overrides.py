@@ -5,7 +5,16 @@ from typing import Any
 
 from paretoib.documents import shown
 from paretoib.errors import SpecError
+from paretoib.specs._defaults import (
+    Counts,
+    SearchDefaults,
+    fill_in,
+    fill_sections,
+    template_of,
+    trials_per_seed,
+)
 from paretoib.specs._limits import Resources
+from paretoib.specs._methods import SEARCHES
 from paretoib.specs._sections import REGISTRIES
 from paretoib.specs._sweep import SweepSpec
 
@@ -40,10 +49,11 @@ def with_overrides(
     for field in [f for f in fields if f.startswith("resources.")]:
         held = filled.get("resources") or {}
         filled["resources"] = {**held, field.partition(".")[2]: fields.pop(field)}
-    # An axis may belong to a section that the document has not got, so names come first.
-    apart = ("grid", "space", "trials")
-    sweep = SweepSpec.from_document({k: v for k, v in filled.items() if k not in apart})
-    template, varied = sweep.template, sweep.varied
+    if not (fields or grid or space):
+        return SweepSpec.from_document(filled)
+    named = fill_sections(filled)
+    template = template_of(named)
+    varied = SearchDefaults(named["method"], named["search"], template).varied
     own = (*REGISTRIES, *(f"resources.{name}" for name in Resources.model_fields))
     fields = template.full_names(fields, "fields", own)
     for field, value in fields.items():
@@ -77,7 +87,7 @@ def without_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
     kept, base = dict(document), {key: document[key] for key in _GIVEN if key in document}
     for row in _ROWS:
         try:
-            default = SweepSpec.from_document(base).document
+            default = fill_in(base)
         except SpecError:
             break
         for key in kept.keys() & set(row):
@@ -89,6 +99,21 @@ def without_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
             else:
                 kept[key] = base[key] = own
     return kept
+
+
+def with_seed_count(document: Mapping[str, Any], seeds: int) -> dict[str, Any]:
+    """The document with its trials counted for so many seeds.
+
+    Only a search that trains each setting for every seed has its trials counted anew. Raises
+    `SpecError` for trials that are no multiple of the document's own seeds.
+    """
+    if "trials" not in document:
+        return dict(document)
+    filled = fill_sections(document)
+    if not SEARCHES[filled["search"]].every_seed:
+        return dict(document)
+    counts = Counts.of(filled)
+    return {**document, "trials": trials_per_seed(counts.trials, len(counts.seeds)) * seeds}
 
 
 def _fields(section: Any) -> Any:

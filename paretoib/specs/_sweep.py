@@ -1,6 +1,5 @@
 """A sweep, fully written out: what the flags, a YAML file and a REST body all become."""
 
-import math
 import re
 from collections.abc import Mapping
 from functools import cached_property
@@ -20,15 +19,14 @@ from paretoib.documents import Document, shown
 from paretoib.models import MODELS, MOST_PATHS
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs._axes import parse_axis
-from paretoib.specs._defaults import default_grid, filled_in
+from paretoib.specs._defaults import SearchDefaults, Seeds, Trials, fill_sections, is_by_beta
 from paretoib.specs._limits import Budget, Plateau, Prune, Resources
-from paretoib.specs._methods import METHODS, SEARCHES
+from paretoib.specs._methods import SEARCHES, check_method
 from paretoib.specs._sections import REGISTRIES, Section, parse_section
-from paretoib.specs._space import Choices, Range, default_space, parse_space
+from paretoib.specs._space import Choices, Range, parse_space
 from paretoib.specs._trial import Training, TrialSpec, check_combination
 from paretoib.specs._unknown_fields import check_misplaced
 
-MOST_TRIALS = 100_000
 # Control characters, ends of lines and what turns the direction of text: names are shown to others.
 UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 Measure = Literal["rate", "lost", "error", "cost"]
@@ -58,8 +56,8 @@ class SweepSpec(Document):
     weighting: SerializeAsAny[Section]
     training: Training = Training()
     search: str
-    trials: int = Field(0, ge=0, le=MOST_TRIALS, description="0: as many as method and grid say")
-    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
+    trials: Trials = Field(0, description="0: as many as method and grid say")
+    seeds: Seeds
     grid: dict[str, Annotated[tuple[Any, ...], BeforeValidator(parse_axis)]] = Field({})
     space: dict[str, Annotated[Range | Choices, BeforeValidator(parse_space)]] = Field({})
     objectives: tuple[Measure, ...] = Field(("rate", "lost"), min_length=2)
@@ -78,7 +76,7 @@ class SweepSpec(Document):
     def _name_sections(cls, document: Any) -> Any:
         if not isinstance(document, Mapping):
             raise ValueError(f"should be a mapping of fields; found {shown(document)}")
-        filled = filled_in(document)
+        filled = fill_sections(document)
         check_misplaced(filled, cls)
         return filled
 
@@ -96,12 +94,13 @@ class SweepSpec(Document):
 
     @model_validator(mode="after")
     def _fill(self) -> Self:
-        self._check_method()
+        check_method(self.method, self.data, self.objective, self.weighting)
         for field in ("seeds", "objectives"):
             values = getattr(self, field)
             if len(set(values)) < len(values):
                 raise ValueError(f"{field}: should differ; found {shown(list(values))}")
         check_combination(self.data, self.model, self.objective, self.weighting)
+        defaults, seeds = self._defaults, len(self.seeds)
         grid, space = self._resolved("grid", self.grid), self._resolved("space", self.space)
         if both := grid.keys() & space.keys():
             raise ValueError(f"space: should not have fields of `grid`; found {sorted(both)}")
@@ -112,18 +111,19 @@ class SweepSpec(Document):
                     "space: search `grid` takes axes, in `grid`, such as LOW:HIGH:COUNT; ranges "
                     f"go with search {others}; found ranges of {', '.join(space)}"
                 )
-            if not grid:
-                grid = default_grid(self.template, self._trials_a_seed)
+            grid = grid or defaults.grid(self.trials, seeds)
         else:
-            defaults = self._default_space({**grid, **space})
-            space = {field: r for field, r in defaults.items() if field not in grid} | space
+            added = defaults.space({**grid, **space})
+            space = {field: r for field, r in added.items() if field not in grid} | space
         # The model is frozen for its users; this fills in the defaults that need other fields.
         grid = {field: self._axis(f"grid.{field}", values) for field, values in grid.items()}
         object.__setattr__(self, "grid", grid)
         space = {field: self._range(field, values) for field, values in space.items()}
         object.__setattr__(self, "space", space)
-        object.__setattr__(self, "trials", self._count(grid))
-        object.__setattr__(self, "population", self._generation())
+        trials = defaults.trials(self.trials, seeds, grid, by_beta=self.by_beta)
+        object.__setattr__(self, "trials", trials)
+        population = self.population or defaults.population(seeds, by_beta=self.by_beta)
+        object.__setattr__(self, "population", population)
         object.__setattr__(self, "name", self.name or f"{self.method}-{self.data.name}")
         self._check_layers()
         self._check_search()
@@ -141,40 +141,25 @@ class SweepSpec(Document):
         )
 
     @property
+    def _defaults(self) -> SearchDefaults:
+        return SearchDefaults(self.method, self.search, self.template)
+
+    @property
     def varied(self) -> dict[str, Range | Choices]:
         """All that a search may vary: `space`, and the values of `grid`; defaults come first."""
         both = {**self.grid, **self.space}
-        return {f: both[f] for f in {**self._default_space(both), **both} if f in both}
+        return {f: both[f] for f in {**self._defaults.space(both), **both} if f in both}
 
     @property
     def by_beta(self) -> bool:
         """Whether `adaptive` places β, and not starts and settings."""
-        return self.search == "adaptive" and isinstance(self.space.get("weighting.beta"), Range)
+        return is_by_beta(self.search, self.space)
 
     def _resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         full = self.template.full_names(fields, kind)
         if "seed" in full:
             raise ValueError(f"{kind}.seed: seeds are given as `seeds`, not in `{kind}`")
         return full
-
-    def _default_space(self, given: Mapping[str, Range | Choices]) -> dict[str, Range | Choices]:
-        # Where β has values to choose from, `adaptive` spreads starts over them.
-        chosen = not isinstance(given.get("weighting.beta"), Range | None)
-        space = default_space(self.template, starts=chosen and self.search == "adaptive")
-        # What the method stands for is its own.
-        return {f: r for f, r in space.items() if f not in METHODS[self.method].settings}
-
-    def _trials_a_seed(self) -> int:
-        if self.trials % len(self.seeds):
-            raise ValueError(
-                f"trials: should be a multiple of the number of seeds ({len(self.seeds)}), "
-                f"so that each has the same settings; found {self.trials}"
-            )
-        return self.trials // len(self.seeds) or self._default_trials()
-
-    def _default_trials(self) -> int:
-        row = SEARCHES[self.search]
-        return METHODS[self.method].trials if row.every_seed and not self.by_beta else row.trials
 
     def _axis(self, place: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
         field = place.partition(".")[2]
@@ -192,46 +177,6 @@ class SweepSpec(Document):
             raise ValueError(f"space.{field}: should be choices, as it is no number; found {ends}")
         whole = values.whole or any(isinstance(end, int) for end in ends)
         return values.model_copy(update={"whole": whole})
-
-    def _count(self, grid: Mapping[str, tuple[Any, ...]]) -> int:
-        if not SEARCHES[self.search].every_seed:
-            return self.trials or self._default_trials()
-        if self.search != "grid":
-            return self._trials_a_seed() * len(self.seeds)
-        size = math.prod(len(values) for values in grid.values()) * len(self.seeds)
-        if size > MOST_TRIALS:
-            raise ValueError(f"grid: should have at most {MOST_TRIALS} trials; found {size}")
-        if self.trials not in (0, size):
-            axes = " × ".join(str(len(values)) for values in grid.values()) or "1"
-            raise ValueError(
-                f"trials: should be {size}, the grid ({axes}) times the seeds "
-                f"({len(self.seeds)}), or left out; found {self.trials}"
-            )
-        return size
-
-    def _generation(self) -> int:
-        default = SEARCHES[self.search].population
-        if self.search == "adaptive":
-            default *= len(self.seeds) if self.by_beta else 0
-        return self.population or default
-
-    def _check_method(self) -> None:
-        """Refuse sections that the method does not stand for."""
-        method = METHODS[self.method]
-        # Adaptive weights can balance any objective; a scalarised method is both its parts.
-        fixed = ("weighting",) if method.search == "adaptive" else ("objective", "weighting")
-        for kind in fixed:
-            if getattr(self, kind).name != getattr(method, kind):
-                raise ValueError(
-                    f"method `{self.method}` stands for {kind} `{getattr(method, kind)}`; "
-                    f"found `{getattr(self, kind).name}`"
-                )
-        tasks = DATASETS[self.data.name].tasks_of(self.data.params)
-        if method.one_task and tasks:
-            raise ValueError(
-                f"method `{self.method}` learns one task; data set `{self.data.name}` has "
-                f"{len(tasks)} ({', '.join(tasks)}): choose one as `task`"
-            )
 
     def _check_layers(self) -> None:
         """Refuse too few epochs for greedy layers, and too many samples of the last layer.
