@@ -160,7 +160,7 @@ def _document(config: Path | None) -> dict[str, Any]:
         return {}
     import yaml
 
-    from paretoib.documents import load_yaml, shown
+    from paretoib.documents import load_yaml, preview
 
     try:
         document = load_yaml(config.read_text(encoding="utf-8"))
@@ -171,7 +171,7 @@ def _document(config: Path | None) -> dict[str, Any]:
         raise SpecError(f"--config {config}: should be YAML; found {line}") from error
     if not isinstance(document, dict):
         raise SpecError(
-            f"--config {config}: should be a mapping of fields; found {shown(document)}"
+            f"--config {config}: should be a mapping of fields; found {preview(document)}"
         )
     return document
 

@@ -54,7 +54,11 @@ def fill_sections(document: Mapping[str, Any]) -> dict[str, Any]:
     rate = MODELS[parse_section("model", filled["model"]).name].learning_rate
     filled.setdefault("weighting", method.weighting)
     filled.setdefault("training", {})
-    for field, value in {**row.settings, **entry.settings, **method.settings}.items():
+    for field, value in {
+        **row.field_defaults,
+        **entry.field_defaults,
+        **method.field_defaults,
+    }.items():
         section, _, name = field.partition(".")
         held = filled[section]
         if isinstance(held, str):
@@ -166,7 +170,7 @@ class SearchDefaults:
         chosen = not isinstance(varied.get("weighting.beta"), Range | None)
         space = default_space(self.template, starts=chosen and self.search == "adaptive")
         # A method's own defaults, such as the switches of an ablation, are not varied.
-        return {f: r for f, r in space.items() if f not in METHODS[self.method].settings}
+        return {f: r for f, r in space.items() if f not in METHODS[self.method].field_defaults}
 
     def trials(
         self, trials: int, seeds: int, grid: Mapping[str, Axis], *, by_beta: bool = False

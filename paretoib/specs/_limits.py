@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveFloat, field_validator
 
-from paretoib.documents import Document, shown
+from paretoib.documents import Document, preview
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 LEAST_SHARE = 0.0001  # of a GPU that Ray counts
@@ -32,7 +32,7 @@ class Prune(Document):
     @classmethod
     def _rising(cls, rungs: tuple[float, ...]) -> tuple[float, ...]:
         if any(low >= high for low, high in pairwise(rungs)):
-            raise ValueError(f"should rise; found {shown(list(rungs))}")
+            raise ValueError(f"should rise; found {preview(list(rungs))}")
         return rungs
 
 

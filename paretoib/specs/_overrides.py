@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from paretoib.documents import shown
+from paretoib.documents import preview
 from paretoib.errors import SpecError
 from paretoib.specs._defaults import (
     Counts,
@@ -59,7 +59,7 @@ def with_overrides(
     for field, value in fields.items():
         section, _, name = field.partition(".")
         if not name:
-            raise SpecError(f"{field}: should be set as seeds of the sweep; found {shown(value)}")
+            raise SpecError(f"{field}: should be set as seeds of the sweep; found {preview(value)}")
         held = filled.get(section, template.document[section])
         filled[section] = {**({"name": held} if isinstance(held, str) else held), name: value}
     # What is set is no longer varied; of epochs it is the longest training that is set.

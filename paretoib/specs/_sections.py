@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, create_model
 
 from paretoib.data import DATASETS
-from paretoib.documents import Document, plain_errors, shown
+from paretoib.documents import Document, plain_errors, preview
 from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
@@ -92,7 +92,7 @@ def parse_section(kind: str, value: Any) -> Any:
         value = {"name": value}
     if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
         raise SpecError(
-            f"{kind}: should be a name or a mapping with a `name`; found {shown(value)}"
+            f"{kind}: should be a name or a mapping with a `name`; found {preview(value)}"
         )
     model = section_model(kind, value["name"])
     with plain_errors(model, f"{kind}."):

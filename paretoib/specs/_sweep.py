@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from paretoib.data import DATASETS
-from paretoib.documents import Document, shown
+from paretoib.documents import Document, preview
 from paretoib.models import MODELS, MOST_PATHS
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs._axes import parse_axis
@@ -75,7 +75,7 @@ class SweepSpec(Document):
     @classmethod
     def _name_sections(cls, document: Any) -> Any:
         if not isinstance(document, Mapping):
-            raise ValueError(f"should be a mapping of fields; found {shown(document)}")
+            raise ValueError(f"should be a mapping of fields; found {preview(document)}")
         filled = fill_sections(document)
         check_misplaced(filled, cls)
         return filled
@@ -89,7 +89,7 @@ class SweepSpec(Document):
     @classmethod
     def _printable(cls, name: str) -> str:
         if re.search(f"[{UNPRINTABLE}]", name) or name.isspace():
-            raise ValueError(f"should be of printable characters; found {shown(name)}")
+            raise ValueError(f"should be of printable characters; found {preview(name)}")
         return name
 
     @model_validator(mode="after")
@@ -98,7 +98,7 @@ class SweepSpec(Document):
         for field in ("seeds", "objectives"):
             values = getattr(self, field)
             if len(set(values)) < len(values):
-                raise ValueError(f"{field}: should differ; found {shown(list(values))}")
+                raise ValueError(f"{field}: should differ; found {preview(list(values))}")
         check_combination(self.data, self.model, self.objective, self.weighting)
         defaults, seeds = self._defaults, len(self.seeds)
         grid, space = self._resolved("grid", self.grid), self._resolved("space", self.space)
@@ -165,7 +165,7 @@ class SweepSpec(Document):
         field = place.partition(".")[2]
         axis = tuple(self.template.with_fields({field: v}).get(field) for v in values)
         if not axis or len(set(axis)) < len(axis):
-            found = shown(axis)
+            found = preview(axis)
             raise ValueError(f"{place}: should be one or more different values; found {found}")
         return axis
 

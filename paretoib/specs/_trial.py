@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, SerializeAsAny, field_validator, model_va
 from pydantic.config import JsonDict
 
 from paretoib.data import DATASETS
-from paretoib.documents import Document, shown
+from paretoib.documents import Document, preview
 from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
@@ -132,7 +132,7 @@ class TrialSpec(Document):
         """
         full = {self.resolve(str(name), beside): value for name, value in fields.items()}
         if len(full) < len(fields):
-            raise SpecError(f"{what}: should name each field once; found {shown(list(fields))}")
+            raise SpecError(f"{what}: should name each field once; found {preview(list(fields))}")
         return full
 
     def get(self, field: str) -> Any:
@@ -200,7 +200,7 @@ def check_combination(
     if (weights := chosen.get("task_weights")) and len(weights) != max(1, len(tasks)):
         raise ValueError(
             f"weighting.task_weights: should be {max(1, len(tasks))}, one a task; "
-            f"found {shown(list(weights))}"
+            f"found {preview(list(weights))}"
         )
     if chosen.get("gradient") == "latent" and MODELS[model.name].layers_of(model.params) > 1:
         raise ValueError(

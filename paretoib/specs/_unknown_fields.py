@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from paretoib.documents import Document, guess, nested_model, shown
+from paretoib.documents import Document, guess, nested_model, preview
 from paretoib.errors import SpecError
 from paretoib.specs._sections import REGISTRIES, parse_section
 
@@ -27,7 +27,7 @@ def check_misplaced(document: Mapping[str, Any], model: type[Document]) -> None:
         for section, fields in _sections(document, model).items():
             if name in fields.model_fields:
                 raise SpecError(
-                    f"{name}: unknown field; found value {shown(document[name])}; "
+                    f"{name}: unknown field; found value {preview(document[name])}; "
                     f"did you mean `{section}.{name}`?"
                 )
 
