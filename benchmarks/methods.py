@@ -20,7 +20,7 @@ from paretoib.errors import NotFoundError, SpecError
 from paretoib.fronts import hypervolume, nondominated
 from paretoib.records import Front, Point
 from paretoib.settings import settings
-from paretoib.specs import METHODS, SweepSpec, parse_value
+from paretoib.specs import METHODS, SweepSpec, parse_value, with_overrides
 
 LEAST_RATE = 0.1  # bits, where the picture begins
 PANELS = {
@@ -70,10 +70,10 @@ def sweep_of(method: str, args: argparse.Namespace) -> SweepSpec:
     fields = {name: parse_value(text) for name, text in given.items()} | {"epochs": args.epochs}
     document = {"method": method, "data": args.data, "seeds": list(range(args.seeds))}
     document["name"] = f"methods-{method}-{args.data}"
-    spec = SweepSpec.assemble(document, fields)
+    spec = with_overrides(document, fields)
     if spec.trials == args.seeds:  # nothing is varied but the seed
         return spec
-    return SweepSpec.assemble(document | {"trials": args.trials * args.seeds}, fields)
+    return with_overrides(document | {"trials": args.trials * args.seeds}, fields)
 
 
 def of_seed(front: Front, seed: int) -> list[Point]:

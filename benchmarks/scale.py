@@ -39,7 +39,7 @@ def main() -> None:
 def measure(trials: int) -> dict[str, object]:
     """Seconds, memory and what the store has, of one sweep."""
     from jobs.sweep import Progress, run_sweep
-    from paretoib.specs import SweepSpec
+    from paretoib.specs import with_overrides
 
     # (seconds, trials ended, MiB) as the sweep goes
     course: list[tuple[float, int, float]] = []
@@ -54,7 +54,7 @@ def measure(trials: int) -> dict[str, object]:
         "seeds": list(range(SEEDS)),
         "grid": {"beta": f"1e-5:1:{trials // SEEDS}"},
     }
-    front = run_sweep(SweepSpec.assemble(document, TINY), on_progress=look)
+    front = run_sweep(with_overrides(document, TINY), on_progress=look)
     seconds = time.monotonic() - started
     workers, cores = int(os.environ.get("PARETOIB_WORKERS", 0)), os.cpu_count() or 1
     trained = front.cost.seconds / (workers or cores)

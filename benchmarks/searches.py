@@ -26,7 +26,7 @@ from paretoib.data._load import load_dataset
 from paretoib.fronts import GrowingFront, hypervolume, nondominated
 from paretoib.records import Reference, TrialRecord
 from paretoib.search import DRIVERS, driver
-from paretoib.specs import SweepSpec
+from paretoib.specs import SweepSpec, with_overrides
 
 # β, how noisy z is at the start, and the step size: what one would let a search vary.
 SPACE = {
@@ -81,7 +81,7 @@ def one_budget(search: str, trials: int, epochs: int, seed: int) -> dict[str, An
         document["trials"] = trials
     else:
         document |= {"trials": trials, "space": SPACE}
-    spec = SweepSpec.assemble(document, {**SMALL, "epochs": epochs})
+    spec = with_overrides(document, {**SMALL, "epochs": epochs})
     records, proposing = train(spec)
     growing = GrowingFront(reference("digits"))
     volumes = [growing.add(record) for record in records]
@@ -96,7 +96,7 @@ def one_gap(dataset: str, search: str, trials: int, epochs: int, seed: int) -> d
     else:
         document["trials"] = trials
     settings = {"epochs": epochs} if dataset == "gaussian" else {**SMALL, "epochs": epochs}
-    records, _ = train(SweepSpec.assemble(document, settings))
+    records, _ = train(with_overrides(document, settings))
     points = [(r.test.rate_bits, r.test.lost_bits) for r in records if r.test is not None]
     return {
         "dataset": dataset, "search": search, "trials": trials, "seed": seed, "points": points,

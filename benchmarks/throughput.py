@@ -27,7 +27,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from paretoib.data._dataset import Dataset, Split
-from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.specs import TrialSpec, with_overrides
 from paretoib.training._pack import Pack
 
 STRETCH, STRETCHES = 20, 15  # steps, and stretches of each contestant
@@ -89,7 +89,7 @@ def large_trial(method: str, **settings: object) -> TrialSpec:
     """784–1024–1024–512, batch 100."""
     document = {"method": method, "data": "mnist"}
     fixed = {"hidden": [1024, 1024], "latent": 256, "batch_size": BATCH}
-    return SweepSpec.assemble(document, fixed | settings).template
+    return with_overrides(document, fixed | settings).template
 
 
 def stretch_ms(step: Stepper, device: torch.device) -> float:

@@ -34,7 +34,7 @@ class Document(BaseModel):
             field = cls.model_fields.get(name)
             kind = field.annotation if field else None
             if _has(kind, int, float) and not _has(kind, bool, Any):
-                found = {"field": name, "found": shown(value)}
+                found = {"field": name, "found": preview(value)}
                 raise PydanticCustomError(
                     _SWITCH, "should not be true or false; found {found}", found
                 )
@@ -113,7 +113,7 @@ _SURPLUS = re.compile(
 _LONGEST = 100  # characters of a value that is shown
 
 
-def shown(value: object) -> str:
+def preview(value: object) -> str:
     """A value as errors show it: its beginning, where it is long."""
     return cut(repr(value))
 
@@ -140,9 +140,9 @@ def rule(error: ValidationError) -> str:
         text = "should be a mapping"
     if kind == "tuple_type":
         scalar = isinstance(value, int | float | str)
-        text = f"should be a list such as [{shown(value)}]" if scalar else "should be a list"
+        text = f"should be a list such as [{preview(value)}]" if scalar else "should be a list"
     said = kind in ("missing", "value_error", _SWITCH)
-    return f"{text}{more}" if said else f"{text}; found {shown(value)}{more}"
+    return f"{text}{more}" if said else f"{text}; found {preview(value)}{more}"
 
 
 def _message(error: ValidationError, model: type[Document]) -> str:
@@ -152,7 +152,7 @@ def _message(error: ValidationError, model: type[Document]) -> str:
     if first["type"] == "extra_forbidden":
         *outer, name = first["loc"]
         meant = guess(str(name), _fields(model, outer))
-        return f"{place}: unknown field; found value {shown(first['input'])}{meant}"
+        return f"{place}: unknown field; found value {preview(first['input'])}{meant}"
     return f"{place}: {rule(error)}" if place else rule(error)
 
 
@@ -173,12 +173,17 @@ def _within(place: tuple[int | str, ...], whole: tuple[int | str, ...]) -> bool:
     return len(place) > len(whole) and place[: len(whole)] == whole
 
 
+def nested_model(model: Any, field: int | str) -> type[BaseModel] | None:
+    """The model of a field that holds a document; None for any other field."""
+    info = getattr(model, "model_fields", {}).get(field)
+    kinds = (info.annotation, *get_args(info.annotation)) if info else ()
+    return next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
+
+
 def _fields(model: Any, place: Iterable[int | str]) -> list[str]:
     """The fields of what a place in a model holds; none where that is no document."""
     for part in place:
-        field = getattr(model, "model_fields", {}).get(part)
-        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
-        model = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
+        model = nested_model(model, part)
     return [f.alias or name for name, f in getattr(model, "model_fields", {}).items()]
 
 

@@ -142,27 +142,17 @@ def assembled(
     space: dict[str, str] | None = None,
 ) -> "SweepSpec":
     """A config's sweep with flags, single fields, axes and ranges over it."""
-    from paretoib.specs import SweepSpec
+    from paretoib.specs import with_overrides, with_seed_count, without_defaults
 
     # What the file has by default alone, a flag that exchanges its reason takes with it.
-    document = SweepSpec.chosen(_document(config))
+    document = without_defaults(_document(config))
     if seeds := flags.get("seeds"):
-        _count_again(document, len(seeds))
+        document = with_seed_count(document, len(seeds))
     if grid:
         # What the file's own axes came to says nothing of others.
         document.pop("trials", None)
     document |= {key: value for key, value in flags.items() if value is not None}
-    return SweepSpec.assemble(document, settings, grid, space)
-
-
-def _count_again(document: dict[str, Any], seeds: int) -> None:
-    """Give a file's sweep that trains each setting for every seed the trials of so many seeds."""
-    from paretoib.specs import SEARCHES, SweepSpec
-
-    if "trials" in document:
-        before = SweepSpec.from_document(document)
-        if SEARCHES[before.search].every_seed:
-            document["trials"] = before.trials // len(before.seeds) * seeds
+    return with_overrides(document, settings, grid, space)
 
 
 def _document(config: Path | None) -> dict[str, Any]:
@@ -170,7 +160,7 @@ def _document(config: Path | None) -> dict[str, Any]:
         return {}
     import yaml
 
-    from paretoib.documents import load_yaml, shown
+    from paretoib.documents import load_yaml, preview
 
     try:
         document = load_yaml(config.read_text(encoding="utf-8"))
@@ -181,7 +171,7 @@ def _document(config: Path | None) -> dict[str, Any]:
         raise SpecError(f"--config {config}: should be YAML; found {line}") from error
     if not isinstance(document, dict):
         raise SpecError(
-            f"--config {config}: should be a mapping of fields; found {shown(document)}"
+            f"--config {config}: should be a mapping of fields; found {preview(document)}"
         )
     return document
 

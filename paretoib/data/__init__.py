@@ -24,8 +24,8 @@ class DatasetEntry(Entry):
     "module:name" that gives the exact IB curve from the data set's parameters and the reported
     relevance ceiling in bits (see `ExactCurve`), `DETERMINISTIC` where Y is a function of X.
     `tasks` names the parts of a Y that has several: then the parameter `task` says which of them
-    there are. `continuous` says that Y has no classes. `settings` are defaults of other sections'
-    fields, by their full names, for those that have them.
+    there are. `continuous` says that Y has no classes. `field_defaults` are defaults of other
+    sections' fields, by their full names, for those that have them.
     """
 
     kind: Literal["image", "vector"] = "image"
@@ -33,7 +33,7 @@ class DatasetEntry(Entry):
     exact: str = ""
     tasks: tuple[str, ...] = ()
     continuous: bool = False
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    field_defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def tasks_of(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The tasks with these parameters; none where Y is one."""
@@ -146,7 +146,7 @@ _OWN: dict[str, DatasetEntry] = {
         "Zhang et al. 2014; mtvib section 5",
         model="mtvib_cnn",
         tasks=_FACES,
-        settings={"model.kernel": 5, "model.stride": 2},  # mtvib table 2
+        field_defaults={"model.kernel": 5, "model.stride": 2},  # mtvib table 2
         params=(
             Param(
                 "task",

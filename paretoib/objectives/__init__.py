@@ -34,16 +34,16 @@ class ObjectiveEntry(Entry):
     `learned` width for each input and dimension, one learned `scale` for all, the fixed width that
     has `zero_entropy`, that of `bernoulli` bits or of `categorical` codes, or `none` (then the rate
     is infinite). `betas` are the ends of the grid of β that a linear sweep takes by default.
-    `settings` are defaults of other sections' fields, by their full names. `classes` says that Y
-    has to have them, `several_tasks` that it may be several labels, `model` what is trained by
-    default, where that is not the data set's, and `greedy` that a network's binary layers are
+    `field_defaults` are defaults of other sections' fields, by their full names. `classes` says
+    that Y has to have them, `several_tasks` that it may be several labels, `model` what is trained
+    by default, where that is not the data set's, and `greedy` that a network's binary layers are
     trained one after another.
     """
 
     losses: tuple[str, ...] = ("prediction", "compression")
     noise: Noise = "learned"
     betas: tuple[float, float] = (1e-4, 1.0)
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    field_defaults: Mapping[str, Any] = field(default_factory=dict)
     classes: bool = False
     several_tasks: bool = True
     model: str = ""
@@ -109,7 +109,7 @@ _OWN: dict[str, ObjectiveEntry] = {
         "Kolchinsky's bound on I(X;Z) over the batch, one noise width for all; at most log N",
         "Kolchinsky et al. 2019; mib eq. 37, corrected",
         betas=(1e-2, 1.0),
-        settings=_NOISY_START,
+        field_defaults=_NOISY_START,
         noise="scale",
     ),
     "nib_squared": ObjectiveEntry(
@@ -117,7 +117,7 @@ _OWN: dict[str, ObjectiveEntry] = {
         "the square of nib's bound in bits",
         "Rodríguez Gálvez et al. 2020; mib eq. 39, corrected",
         betas=(1e-3, 1.0),
-        settings=_NOISY_START,
+        field_defaults=_NOISY_START,
         noise="scale",
     ),
     "vim": ObjectiveEntry(
@@ -125,7 +125,7 @@ _OWN: dict[str, ObjectiveEntry] = {
         "MMD²(z, N(0, σ²I)): holds the codes as a whole to the prior",
         "Crescimanna and Graham, eq. 18",
         betas=(0.1, 1e3),
-        settings=_NOISY_START,
+        field_defaults=_NOISY_START,
         params=(
             PRIOR_WIDTH,
             Param(
@@ -189,7 +189,7 @@ _OWN: dict[str, ObjectiveEntry] = {
         betas=(1e-5, 0.02),
         # A hundred categories and a decoder with a hidden layer as in uib section 7.1; Adam's usual
         # rate leaves the softmax where it began for most of a short training.
-        settings={
+        field_defaults={
             "model.latent": 100,
             "model.decoder": (256,),
             "training.learning_rate": 0.01,

@@ -1,11 +1,10 @@
 """What is asked for: one trial (`TrialSpec`), a sweep of them (`SweepSpec`)."""
 
 from paretoib.specs._axes import parse_axis, parse_range, parse_value
-from paretoib.specs._limits import Budget, Plateau, Prune
+from paretoib.specs._limits import Budget, Plateau, Prune, Resources
 from paretoib.specs._methods import ADAPTIVE_FIELDS, METHODS, SEARCHES, Method, Search
-from paretoib.specs._names import short_name
-from paretoib.specs._resources import Resources
-from paretoib.specs._sections import Section, section_model
+from paretoib.specs._overrides import with_overrides, with_seed_count, without_defaults
+from paretoib.specs._sections import Section, section_model, short_name
 from paretoib.specs._space import Choices, Range, default_space
 from paretoib.specs._sweep import SweepSpec
 from paretoib.specs._trial import Training, TrialSpec
@@ -32,4 +31,7 @@ __all__ = [
     "parse_value",
     "section_model",
     "short_name",
+    "with_overrides",
+    "with_seed_count",
+    "without_defaults",
 ]

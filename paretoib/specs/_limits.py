@@ -1,13 +1,14 @@
-"""When a sweep, or a trial of it, ends before its time. All of it is off by default."""
+"""Limits of a sweep: budgets, pruning, an early end, and the resources of a pack."""
 
 from itertools import pairwise
 from typing import Annotated
 
 from pydantic import Field, PositiveFloat, field_validator
 
-from paretoib.documents import Document, shown
+from paretoib.documents import Document, preview
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+LEAST_SHARE = 0.0001  # of a GPU that Ray counts
 
 
 class Budget(Document):
@@ -31,7 +32,7 @@ class Prune(Document):
     @classmethod
     def _rising(cls, rungs: tuple[float, ...]) -> tuple[float, ...]:
         if any(low >= high for low, high in pairwise(rungs)):
-            raise ValueError(f"should rise; found {shown(list(rungs))}")
+            raise ValueError(f"should rise; found {preview(list(rungs))}")
         return rungs
 
 
@@ -40,3 +41,26 @@ class Plateau(Document):
 
     percent: float = Field(1.0, gt=0, le=100)
     trials: int = Field(20, ge=1, le=100_000)
+
+
+class Resources(Document):
+    """A pack's share of the cluster. What is left out is as the cluster has it.
+
+    By default a pack has a GPU and a core where there are GPUs, and otherwise a worker's cores.
+    """
+
+    gpus: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="of a GPU: 0.25 lets four packs share one; 0: CPUs alone, also where there are "
+        "GPUs",
+    )
+    cpus: int | None = Field(None, ge=1, le=1024, description="cores, and threads on a CPU")
+
+    @field_validator("gpus")
+    @classmethod
+    def _counted(cls, gpus: float | None) -> float | None:
+        if gpus and gpus < LEAST_SHARE:
+            raise ValueError(f"should be 0, or {LEAST_SHARE} or more; found {gpus}")
+        return gpus

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from paretoib.data import DATASETS
+from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES
+from paretoib.specs._sections import Section
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,7 @@ class Method:
 
     `search` proposes the trials: by default `trials` settings for each of `seeds`. They train
     `task_model` on data sets of several tasks, and else `model`; where it names none that of the
-    objective, or the data set's. `data`, models and the `settings` of fields, by their full names,
+    objective, or the data set's. `data`, models and `field_defaults`, by full names,
     are those of its paper. With `one_task` the data should have one.
     """
 
@@ -27,7 +30,7 @@ class Method:
     data: str = "digits"
     model: str = ""
     task_model: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    field_defaults: Mapping[str, Any] = field(default_factory=dict)
     one_task: bool = False
 
     @property
@@ -47,7 +50,7 @@ class Method:
         """A catalogue's fields of its objective and weighting, with the defaults that it sets."""
         own = {
             field.partition(".")[2]: value
-            for field, value in self.settings.items()
+            for field, value in self.field_defaults.items()
             if field.startswith(("objective.", "weighting."))
         }
         return {n: {**row, "default": own.get(n, row["default"])} for n, row in fields.items()}
@@ -73,7 +76,7 @@ def _mtvib(summary: str, *, stochastic: bool, weighting: str, grid: int, **more:
         "mtvib section 5",
         data="multi_mnist",
         task_model="mtvib_cnn" if stochastic else "small_alexnet",
-        settings={"training.batch_size": 200, "training.learning_rate": 1e-4},
+        field_defaults={"training.batch_size": 200, "training.learning_rate": 1e-4},
         **more,
     )
 
@@ -91,8 +94,10 @@ _MIB = Method(
 
 def _ablated(what: str, **switches: Any) -> Method:
     """MIB with some of its parts off (mib figure 5); what is off, no search varies."""
-    settings = {f"weighting.{name}": value for name, value in switches.items()}
-    return replace(_MIB, summary=f"mib without {what}", paper="mib figure 5", settings=settings)
+    field_defaults = {f"weighting.{name}": value for name, value in switches.items()}
+    return replace(
+        _MIB, summary=f"mib without {what}", paper="mib figure 5", field_defaults=field_defaults
+    )
 
 
 METHODS: dict[str, Method] = {
@@ -200,3 +205,21 @@ SEARCHES: dict[str, Search] = {
 # Where a min-norm method starts and how it weighs: what searches vary for it, beside the seed and
 # shorter training than `epochs`.
 ADAPTIVE_FIELDS = ("initial_scale", "initial_noise")
+
+
+def check_method(name: str, data: Section, objective: Section, weighting: Section) -> None:
+    """Refuse sections that a method does not stand for; raises `SpecError`."""
+    method = METHODS[name]
+    # Adaptive weights can balance any objective; a scalarised method is both its parts.
+    fixed = [("weighting", weighting.name, method.weighting)]
+    if method.search != "adaptive":
+        fixed.insert(0, ("objective", objective.name, method.objective))
+    for kind, found, own in fixed:
+        if found != own:
+            raise SpecError(f"method `{name}` stands for {kind} `{own}`; found `{found}`")
+    tasks = DATASETS[data.name].tasks_of(data.params)
+    if method.one_task and tasks:
+        raise SpecError(
+            f"method `{name}` learns one task; data set `{data.name}` has {len(tasks)} "
+            f"({', '.join(tasks)}): choose one as `task`"
+        )

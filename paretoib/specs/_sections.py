@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, create_model
 
 from paretoib.data import DATASETS
-from paretoib.documents import Document, plain_errors, shown
+from paretoib.documents import Document, plain_errors, preview
 from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
@@ -26,6 +26,15 @@ REGISTRIES: dict[str, Mapping[str, Entry]] = {
     "weighting": WEIGHTINGS,
 }
 WHAT = {"data": "dataset", "model": "model", "objective": "objective", "weighting": "weighting"}
+# Where there is little room: tables, pictures, names of trials.
+_SHORT = {
+    "weighting.beta": "β",
+    "weighting.mu": "μ",
+    "objective.prior_width": "σ",
+    "training.learning_rate": "lr",
+    "model.initial_scale": "init",
+    "model.initial_noise": "noise",
+}
 
 
 class Section(Document):
@@ -83,7 +92,7 @@ def parse_section(kind: str, value: Any) -> Any:
         value = {"name": value}
     if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
         raise SpecError(
-            f"{kind}: should be a name or a mapping with a `name`; found {shown(value)}"
+            f"{kind}: should be a name or a mapping with a `name`; found {preview(value)}"
         )
     model = section_model(kind, value["name"])
     with plain_errors(model, f"{kind}."):
@@ -94,3 +103,8 @@ def is_per_trial(model: type[BaseModel], field: str) -> bool:
     """Whether a field may differ between the trials of one pack."""
     extra = model.model_fields[field].json_schema_extra
     return isinstance(extra, dict) and bool(extra.get("per_trial"))
+
+
+def short_name(field: str) -> str:
+    """`weighting.beta` as β; a field without a short name by the last part of its own."""
+    return _SHORT.get(field, field.rpartition(".")[2])

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from paretoib.documents import Document, shown
+from paretoib.documents import Document, preview
 from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES
 from paretoib.registry import Param
@@ -57,7 +57,7 @@ def parse_space(value: Any) -> Range | Choices:
     if isinstance(parsed, Range):
         return parsed
     rule = "should be a range such as `1e-5:1`, or a list of values"
-    raise ValueError(f"{rule}; found {shown(value)}")
+    raise ValueError(f"{rule}; found {preview(value)}")
 
 
 def default_space(template: TrialSpec, *, starts: bool = False) -> dict[str, Range | Choices]:

@@ -1,6 +1,5 @@
 """A sweep, fully written out: what the flags, a YAML file and a REST body all become."""
 
-import math
 import re
 from collections.abc import Mapping
 from functools import cached_property
@@ -15,21 +14,19 @@ from pydantic import (
     model_validator,
 )
 
-from paretoib.documents import Document, shown
+from paretoib.data import DATASETS
+from paretoib.documents import Document, preview
+from paretoib.models import MODELS, MOST_PATHS
+from paretoib.objectives import OBJECTIVES
 from paretoib.specs._axes import parse_axis
-from paretoib.specs._checks import check_layers, check_method, check_search
-from paretoib.specs._chosen import chosen
-from paretoib.specs._defaults import default_grid, filled_in
-from paretoib.specs._limits import Budget, Plateau, Prune
-from paretoib.specs._methods import METHODS, SEARCHES
-from paretoib.specs._misplaced import check_places
-from paretoib.specs._overrides import assembled, full_names
-from paretoib.specs._resources import Resources
+from paretoib.specs._defaults import SearchDefaults, Seeds, Trials, fill_sections, is_by_beta
+from paretoib.specs._limits import Budget, Plateau, Prune, Resources
+from paretoib.specs._methods import SEARCHES, check_method
 from paretoib.specs._sections import REGISTRIES, Section, parse_section
-from paretoib.specs._space import Choices, Range, default_space, parse_space
+from paretoib.specs._space import Choices, Range, parse_space
 from paretoib.specs._trial import Training, TrialSpec, check_combination
+from paretoib.specs._unknown_fields import check_misplaced
 
-MOST_TRIALS = 100_000
 # Control characters, ends of lines and what turns the direction of text: names are shown to others.
 UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 Measure = Literal["rate", "lost", "error", "cost"]
@@ -59,8 +56,8 @@ class SweepSpec(Document):
     weighting: SerializeAsAny[Section]
     training: Training = Training()
     search: str
-    trials: int = Field(0, ge=0, le=MOST_TRIALS, description="0: as many as method and grid say")
-    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
+    trials: Trials = Field(0, description="0: as many as method and grid say")
+    seeds: Seeds
     grid: dict[str, Annotated[tuple[Any, ...], BeforeValidator(parse_axis)]] = Field({})
     space: dict[str, Annotated[Range | Choices, BeforeValidator(parse_space)]] = Field({})
     objectives: tuple[Measure, ...] = Field(("rate", "lost"), min_length=2)
@@ -78,9 +75,9 @@ class SweepSpec(Document):
     @classmethod
     def _name_sections(cls, document: Any) -> Any:
         if not isinstance(document, Mapping):
-            raise ValueError(f"should be a mapping of fields; found {shown(document)}")
-        filled = filled_in(document)
-        check_places(filled, {*cls.model_fields, "schema"})
+            raise ValueError(f"should be a mapping of fields; found {preview(document)}")
+        filled = fill_sections(document)
+        check_misplaced(filled, cls)
         return filled
 
     @field_validator(*REGISTRIES, mode="before")
@@ -92,17 +89,18 @@ class SweepSpec(Document):
     @classmethod
     def _printable(cls, name: str) -> str:
         if re.search(f"[{UNPRINTABLE}]", name) or name.isspace():
-            raise ValueError(f"should be of printable characters; found {shown(name)}")
+            raise ValueError(f"should be of printable characters; found {preview(name)}")
         return name
 
     @model_validator(mode="after")
     def _fill(self) -> Self:
-        check_method(self)
+        check_method(self.method, self.data, self.objective, self.weighting)
         for field in ("seeds", "objectives"):
             values = getattr(self, field)
             if len(set(values)) < len(values):
-                raise ValueError(f"{field}: should differ; found {shown(list(values))}")
+                raise ValueError(f"{field}: should differ; found {preview(list(values))}")
         check_combination(self.data, self.model, self.objective, self.weighting)
+        defaults, seeds = self._defaults, len(self.seeds)
         grid, space = self._resolved("grid", self.grid), self._resolved("space", self.space)
         if both := grid.keys() & space.keys():
             raise ValueError(f"space: should not have fields of `grid`; found {sorted(both)}")
@@ -113,21 +111,22 @@ class SweepSpec(Document):
                     "space: search `grid` takes axes, in `grid`, such as LOW:HIGH:COUNT; ranges "
                     f"go with search {others}; found ranges of {', '.join(space)}"
                 )
-            if not grid:
-                grid = default_grid(self.template, self._trials_a_seed)
+            grid = grid or defaults.grid(self.trials, seeds)
         else:
-            defaults = self._default_space({**grid, **space})
-            space = {field: r for field, r in defaults.items() if field not in grid} | space
+            added = defaults.space({**grid, **space})
+            space = {field: r for field, r in added.items() if field not in grid} | space
         # The model is frozen for its users; this fills in the defaults that need other fields.
         grid = {field: self._axis(f"grid.{field}", values) for field, values in grid.items()}
         object.__setattr__(self, "grid", grid)
         space = {field: self._range(field, values) for field, values in space.items()}
         object.__setattr__(self, "space", space)
-        object.__setattr__(self, "trials", self._count(grid))
-        object.__setattr__(self, "population", self._generation())
+        trials = defaults.trials(self.trials, seeds, grid, by_beta=self.by_beta)
+        object.__setattr__(self, "trials", trials)
+        population = self.population or defaults.population(seeds, by_beta=self.by_beta)
+        object.__setattr__(self, "population", population)
         object.__setattr__(self, "name", self.name or f"{self.method}-{self.data.name}")
-        check_layers(self)
-        check_search(self)
+        self._check_layers()
+        self._check_search()
         return self
 
     @cached_property
@@ -142,73 +141,31 @@ class SweepSpec(Document):
         )
 
     @property
+    def _defaults(self) -> SearchDefaults:
+        return SearchDefaults(self.method, self.search, self.template)
+
+    @property
     def varied(self) -> dict[str, Range | Choices]:
         """All that a search may vary: `space`, and the values of `grid`; defaults come first."""
         both = {**self.grid, **self.space}
-        return {f: both[f] for f in {**self._default_space(both), **both} if f in both}
+        return {f: both[f] for f in {**self._defaults.space(both), **both} if f in both}
 
     @property
     def by_beta(self) -> bool:
         """Whether `adaptive` places β, and not starts and settings."""
-        return self.search == "adaptive" and isinstance(self.space.get("weighting.beta"), Range)
-
-    @classmethod
-    def chosen(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """The document without what follows from the rest of it: it fills in to the same sweep.
-
-        Where its method, data set, model or search are exchanged, what is left takes the defaults
-        of the new ones.
-        """
-        return chosen(lambda part: cls.from_document(part).document, document)
-
-    @classmethod
-    def assemble(
-        cls,
-        document: Mapping[str, Any],
-        settings: Mapping[str, Any] | None = None,
-        grid: Mapping[str, Any] | None = None,
-        space: Mapping[str, Any] | None = None,
-    ) -> "SweepSpec":
-        """A document with single fields set over it, each by its full or bare name.
-
-        A section's name (`objective=vib_squared`) exchanges the section; fields then set belong
-        to the new one. What is set here, no search varies by itself: neither the default grid of
-        β nor the default space, which has shorter training than `epochs` all the same.
-        """
-        return cls.from_document(
-            assembled(cls.from_document, document, settings or {}, grid or {}, space or {})
-        )
+        return is_by_beta(self.search, self.space)
 
     def _resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        full = full_names(self.template, fields, kind)
+        full = self.template.full_names(fields, kind)
         if "seed" in full:
             raise ValueError(f"{kind}.seed: seeds are given as `seeds`, not in `{kind}`")
         return full
-
-    def _default_space(self, given: Mapping[str, Range | Choices]) -> dict[str, Range | Choices]:
-        # Where β has values to choose from, `adaptive` spreads starts over them.
-        chosen = not isinstance(given.get("weighting.beta"), Range | None)
-        space = default_space(self.template, starts=chosen and self.search == "adaptive")
-        # What the method stands for is its own.
-        return {f: r for f, r in space.items() if f not in METHODS[self.method].settings}
-
-    def _trials_a_seed(self) -> int:
-        if self.trials % len(self.seeds):
-            raise ValueError(
-                f"trials: should be a multiple of the number of seeds ({len(self.seeds)}), "
-                f"so that each has the same settings; found {self.trials}"
-            )
-        return self.trials // len(self.seeds) or self._default_trials()
-
-    def _default_trials(self) -> int:
-        row = SEARCHES[self.search]
-        return METHODS[self.method].trials if row.every_seed and not self.by_beta else row.trials
 
     def _axis(self, place: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
         field = place.partition(".")[2]
         axis = tuple(self.template.with_fields({field: v}).get(field) for v in values)
         if not axis or len(set(axis)) < len(axis):
-            found = shown(axis)
+            found = preview(axis)
             raise ValueError(f"{place}: should be one or more different values; found {found}")
         return axis
 
@@ -221,24 +178,66 @@ class SweepSpec(Document):
         whole = values.whole or any(isinstance(end, int) for end in ends)
         return values.model_copy(update={"whole": whole})
 
-    def _count(self, grid: Mapping[str, tuple[Any, ...]]) -> int:
-        if not SEARCHES[self.search].every_seed:
-            return self.trials or self._default_trials()
-        if self.search != "grid":
-            return self._trials_a_seed() * len(self.seeds)
-        size = math.prod(len(values) for values in grid.values()) * len(self.seeds)
-        if size > MOST_TRIALS:
-            raise ValueError(f"grid: should have at most {MOST_TRIALS} trials; found {size}")
-        if self.trials not in (0, size):
-            axes = " × ".join(str(len(values)) for values in grid.values()) or "1"
-            raise ValueError(
-                f"trials: should be {size}, the grid ({axes}) times the seeds "
-                f"({len(self.seeds)}), or left out; found {self.trials}"
-            )
-        return size
+    def _check_layers(self) -> None:
+        """Refuse too few epochs for greedy layers, and too many samples of the last layer.
 
-    def _generation(self) -> int:
-        default = SEARCHES[self.search].population
-        if self.search == "adaptive":
-            default *= len(self.seeds) if self.by_beta else 0
-        return self.population or default
+        Where fields vary, the worst of their values count: one trial may have all of them.
+        """
+        row, model = OBJECTIVES[self.objective.name], MODELS[self.model.name]
+        layers = model.layers_of(self.model.params)
+        if model.sigmoid:
+            layers = max(model.layers_of({"hidden": held}) for held in self._values("model.hidden"))
+        epochs = int(min(self._values("training.epochs")))
+        if row.greedy and epochs < layers:
+            raise ValueError(
+                f"training.epochs: should be at least the {layers} layers, which objective "
+                f"`{self.objective.name}` trains one after another; found {epochs}"
+            )
+        if "draws" not in self.objective.params:
+            return
+        draws = int(max(self._values("objective.draws")))
+        if draws**layers > MOST_PATHS:
+            raise ValueError(
+                f"objective.draws: should be few enough that draws^layers is at most {MOST_PATHS}; "
+                f"found {draws}^{layers}"
+            )
+
+    def _values(self, field: str) -> tuple[Any, ...]:
+        """The values that a field may have in the sweep; of a range its ends."""
+        varied = self.varied.get(field, (self.template.get(field),))
+        return (varied.low, varied.high) if isinstance(varied, Range) else varied
+
+    def _check_search(self) -> None:
+        """Refuse what the search cannot vary or learn from."""
+        if self.by_beta and len(self.varied) > 1:
+            others = ", ".join(field for field in self.varied if field != "weighting.beta")
+            raise ValueError(
+                f"search: adaptive varies β alone; found {others} too: give β values in `grid` "
+                "to spread settings, or search otherwise"
+            )
+        if self.prune and max(self._values("training.epochs")) < 2:
+            raise ValueError("prune: should have 2 epochs or more to compare trials at; found 1")
+        betas = self.varied.get("weighting.beta", ())
+        if not self.template.weighs_compression and (isinstance(betas, Range) or len(betas) > 1):
+            raise ValueError(
+                f"weighting.beta: should not vary, as objective `{self.objective.name}` has no "
+                "loss that it weighs"
+            )
+        if not SEARCHES[self.search].learns:
+            return
+        if self.population < 2:
+            raise ValueError(
+                f"population: should be 2 or more for search `{self.search}`; "
+                f"found {self.population}"
+            )
+        if "error" in self.objectives and DATASETS[self.data.name].continuous:
+            raise ValueError(
+                f"objectives: should be without error, as Y of data set `{self.data.name}` is "
+                f"continuous; found {', '.join(self.objectives)}"
+            )
+        noise = OBJECTIVES[self.objective.name].noise_of(self.objective.params)
+        if "rate" in self.objectives and noise == "none":
+            raise ValueError(
+                f"objectives: should be without rate, as objective `{self.objective.name}` has no "
+                f"noise and so no finite one; found {', '.join(self.objectives)}"
+            )

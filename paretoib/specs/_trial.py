@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field, SerializeAsAny, field_validator, model_va
 from pydantic.config import JsonDict
 
 from paretoib.data import DATASETS
-from paretoib.documents import Document, shown
+from paretoib.documents import Document, preview
+from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs._sections import REGISTRIES, Section, is_per_trial, parse_section
@@ -122,6 +123,18 @@ class TrialSpec(Document):
             where += f", where weighting `{self.weighting.name}` sets the weights itself"
         raise unknown_field(field, names, where)
 
+    def full_names(
+        self, fields: Mapping[Any, Any], what: str, beside: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        """The same fields under their full names; `SpecError` for one that the trial has not.
+
+        `what` the fields are for, and what may stand `beside` them, are named in errors.
+        """
+        full = {self.resolve(str(name), beside): value for name, value in fields.items()}
+        if len(full) < len(fields):
+            raise SpecError(f"{what}: should name each field once; found {preview(list(fields))}")
+        return full
+
     def get(self, field: str) -> Any:
         """The value of a field, by its full or bare name."""
         section, _, name = self.resolve(field).partition(".")
@@ -187,7 +200,7 @@ def check_combination(
     if (weights := chosen.get("task_weights")) and len(weights) != max(1, len(tasks)):
         raise ValueError(
             f"weighting.task_weights: should be {max(1, len(tasks))}, one a task; "
-            f"found {shown(list(weights))}"
+            f"found {preview(list(weights))}"
         )
     if chosen.get("gradient") == "latent" and MODELS[model.name].layers_of(model.params) > 1:
         raise ValueError(

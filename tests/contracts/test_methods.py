@@ -8,7 +8,7 @@ import pytest
 
 from paretoib.objectives import OBJECTIVES
 from paretoib.search import driver
-from paretoib.specs import METHODS, SweepSpec, TrialSpec
+from paretoib.specs import METHODS, SweepSpec, TrialSpec, with_overrides
 from paretoib.training._run import run_trials
 
 
@@ -24,7 +24,7 @@ def sweep(method: str, data: str, **fields: Any) -> SweepSpec:
     if "draws" in SweepSpec.from_document({"method": method}).objective.params:
         small["draws"] = 2
     document = {"method": method, "data": data if tasks else "digits", "model": model}
-    return SweepSpec.assemble(document, small)
+    return with_overrides(document, small)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -64,7 +64,7 @@ def test_mib_weighs_any_compression_and_every_task(
         "model": "mlp",
     }
     small = {"latent": 4, "hidden": [32], "epochs": 20, "batch_size": 50, "learning_rate": 5e-3}
-    template = SweepSpec.assemble(document, {**small, "initial_noise": 0.3}).template
+    template = with_overrides(document, {**small, "initial_noise": 0.3}).template
     (record,) = run_trials([template], device="cpu")
     losses = OBJECTIVES[objective].losses_of(template.tasks)
     assert len(losses) == (3 if tasks else 2)

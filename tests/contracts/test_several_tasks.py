@@ -10,7 +10,7 @@ import torch
 from paretoib.data._load import load_dataset
 from paretoib.objectives import OBJECTIVES
 from paretoib.records import Metrics, TaskMetrics, TrialRecord
-from paretoib.specs import METHODS, SweepSpec, TrialSpec
+from paretoib.specs import METHODS, TrialSpec, with_overrides
 from paretoib.training._pack import Pack
 from paretoib.training._run import run_trials
 from paretoib.weighting import WEIGHTINGS
@@ -45,7 +45,7 @@ def trial(two_tasks: str) -> Trial:
         small |= {"initial_scale": 8.0} if model == "sigmoid" else {"initial_noise": 0.5}
         sections = {k: fields.pop(k) for k in ("objective", "weighting") if k in fields}
         document = {"method": method, "data": two_tasks, "model": model}
-        template = SweepSpec.assemble(document, small).template
+        template = with_overrides(document, small).template
         whole = {**template.document, **sections, "seed": seed}
         return TrialSpec.from_document(whole).with_fields(fields)
 

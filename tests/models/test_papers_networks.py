@@ -9,7 +9,7 @@ from torch import nn
 from paretoib.models._layers import Dropout
 from paretoib.models._model import Model, build_model
 from paretoib.objectives import OBJECTIVES
-from paretoib.specs import SweepSpec
+from paretoib.specs import with_overrides
 
 KINDS: dict[type[nn.Module], str] = {
     nn.BatchNorm1d: "bn",
@@ -44,7 +44,7 @@ def layers(module: nn.Module, x: torch.Tensor) -> list[str]:
 
 def build(document: dict[str, Any], fields: dict[str, Any], shape: tuple[int, ...]) -> Model:
     """The model of a sweep's trials, ten classes a task."""
-    spec = SweepSpec.assemble(document, fields).template
+    spec = with_overrides(document, fields).template
     torch.manual_seed(0)
     return build_model(
         spec.model.name,

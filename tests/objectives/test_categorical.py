@@ -21,7 +21,7 @@ from paretoib.objectives._categorical import (
     decoder_uncertainty,
     joint_probabilities,
 )
-from paretoib.specs import SweepSpec, TrialSpec, section_model
+from paretoib.specs import TrialSpec, section_model, with_overrides
 from paretoib.training._pack import Pack
 from paretoib.training._run import run_trials
 
@@ -117,7 +117,7 @@ def test_sure_codes_have_the_entropies_of_labels() -> None:
 
 def trial(**fields: Any) -> TrialSpec:
     small = {"latent": 8, "hidden": [32], "epochs": 6, "learning_rate": 0.01, "beta": 1e-3}
-    return SweepSpec.assemble({"method": "categorical"}, small | fields).template
+    return with_overrides({"method": "categorical"}, small | fields).template
 
 
 def test_the_decoder_is_a_network_from_one_hot_codes() -> None:
@@ -218,7 +218,7 @@ def test_with_the_optimal_decoder_the_gap_closes() -> None:
 
 def test_on_complete_data_the_rate_is_exact() -> None:
     """One number for both ends; the history has I(Z;Y) beside it."""
-    template = SweepSpec.assemble(
+    template = with_overrides(
         {"method": "categorical", "data": "binary12"}, {"epochs": 2, "latent": 5}
     ).template
     (record,) = run_trials([template], device="cpu")

@@ -24,7 +24,7 @@ from paretoib.objectives._imb import (
     compression,
     conditional_relevance,
 )
-from paretoib.specs import SweepSpec, TrialSpec, section_model
+from paretoib.specs import SweepSpec, TrialSpec, section_model, with_overrides
 from paretoib.training._pack import Pack
 
 Draw = Callable[..., Tensor]
@@ -225,7 +225,7 @@ def test_det_is_a_network_of_sigmoids(draw: Draw) -> None:
 
 def greedy(epochs: int, seed: int = 0) -> TrialSpec:
     small = {"hidden": [6, 5], "latent": 4, "draws": 2, "subset": 0.1, "epochs": epochs}
-    template = SweepSpec.assemble({"method": "imb_greedy"}, small).template
+    template = with_overrides({"method": "imb_greedy"}, small).template
     return template.with_fields({"seed": seed, "learning_rate": 0.01})
 
 

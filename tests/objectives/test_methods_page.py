@@ -10,7 +10,7 @@ from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
 from paretoib.registry import Entry
-from paretoib.specs import METHODS, SweepSpec, TrialSpec
+from paretoib.specs import METHODS, TrialSpec, with_overrides
 from paretoib.weighting import WEIGHTINGS
 
 ROOT = Path(__file__).parents[2]
@@ -118,7 +118,7 @@ def test_the_papers_sizes_are_settings() -> None:
             name = fields.pop("model")
             widths = {k: v.strip("[]").split(",") if "[" in v else v for k, v in fields.items()}
             method = "det" if MODELS[name].sigmoid else "mib"
-            sweep = SweepSpec.assemble({"method": method, "data": "mnist", "model": name}, widths)
+            sweep = with_overrides({"method": method, "data": "mnist", "model": name}, widths)
             assert sweep.model.name == name
             found += 1
     assert found == 11

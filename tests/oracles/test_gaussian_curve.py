@@ -13,7 +13,7 @@ from paretoib.data._exact import ExactIB, GaussianIB, gaussian, gaussian_ib
 from paretoib.data._gaussian import covariances
 from paretoib.fronts import hypervolume
 from paretoib.records import Metrics
-from paretoib.specs import SweepSpec
+from paretoib.specs import with_overrides
 from paretoib.training._run import run_trials
 
 Array = NDArray[np.float64]
@@ -35,7 +35,7 @@ BETAS = ODDS / (1 + ODDS)
 @pytest.fixture(scope="module")
 def trained() -> list[Metrics]:
     """What the ruler says of every β's trial, on the test split."""
-    template = SweepSpec.assemble({"method": "vib", "data": "gaussian"}, SETTINGS).template
+    template = with_overrides({"method": "vib", "data": "gaussian"}, SETTINGS).template
     specs = [template.with_fields({"beta": float(beta)}) for beta in BETAS]
     records = run_trials(specs, device="cpu")
     return [record.test for record in records if record.test is not None]

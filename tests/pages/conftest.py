@@ -12,7 +12,7 @@ import pytest
 
 from paretoib.records import Front
 from paretoib.search import driver
-from paretoib.specs import SweepSpec
+from paretoib.specs import with_overrides
 from paretoib.tracking import EndedTrial, File, Ruler, front_of, ui
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 from paretoib.training._run import run_trials
@@ -27,7 +27,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]:
     folder = tmp_path_factory.mktemp("store")
     store = MLflowTracker(f"sqlite:///{folder / 'mlflow.db'}")
     small = {"hidden": [32], "latent": 8, "epochs": 6}
-    spec = SweepSpec.assemble({"method": "vib", "name": "a grid of β", "trials": 8}, small)
+    spec = with_overrides({"method": "vib", "name": "a grid of β", "trials": 8}, small)
     info = store.create(spec)
     ruler = Ruler(Reference(rate_bits=33.0, lost_bits=3.3), 3.3)
     store.begin(info.id, ruler)

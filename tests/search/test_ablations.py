@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from paretoib.search import driver
-from paretoib.specs import SEARCHES, SweepSpec
+from paretoib.specs import SEARCHES, SweepSpec, with_overrides
 
 
 @pytest.mark.parametrize(
@@ -39,5 +39,5 @@ def test_an_ablation_is_mib_with_a_switch() -> None:
         for d in (document, {"method": "mib_no_smooth"})
     )
     assert by_hand.template == named.template
-    back = SweepSpec.assemble({"method": "mib_no_smooth"}, {"smooth": True})
+    back = with_overrides({"method": "mib_no_smooth"}, {"smooth": True})
     assert back.weighting["smooth"]

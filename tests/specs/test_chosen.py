@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from paretoib.specs import METHODS, SEARCHES, SweepSpec
+from paretoib.specs import METHODS, SEARCHES, SweepSpec, without_defaults
 
 ALWAYS = {"schema", "method", "data", "objectives", "budget", "prune", "plateau", "resources"}
 ALWAYS |= {"trial_seconds", "reference"}
@@ -41,7 +41,7 @@ OWN: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def test_what_was_chosen_is_left(asked: dict[str, Any], own: dict[str, Any]) -> None:
     """And it fills in to the sweep that it was."""
     spec = SweepSpec.from_document(asked)
-    left = SweepSpec.chosen(spec.document)
+    left = without_defaults(spec.document)
     assert SweepSpec.from_document(left) == spec
     found = {key: value for key, value in left.items() if key not in ALWAYS}
     assert found == own
@@ -53,7 +53,7 @@ def test_no_default_is_left(method: str) -> None:
     for search in (METHODS[method].search, "random"):
         document = {"method": method, "search": search}
         spec = SweepSpec.from_document(document)
-        left = SweepSpec.chosen(spec.document)
+        left = without_defaults(spec.document)
         assert SweepSpec.from_document(left) == spec
         assert left.keys() - ALWAYS == ({"search"} if search != METHODS[method].search else set())
 
@@ -78,7 +78,7 @@ def test_what_is_exchanged_takes_its_defaults_with_it(
 ) -> None:
     """A written-out sweep with a part exchanged is the sweep that was never written out."""
     written = SweepSpec.from_document(before).document
-    assert SweepSpec.from_document(SweepSpec.chosen(written) | after) == SweepSpec.from_document(
+    assert SweepSpec.from_document(without_defaults(written) | after) == SweepSpec.from_document(
         before | after
     )
 
@@ -86,4 +86,4 @@ def test_what_is_exchanged_takes_its_defaults_with_it(
 def test_what_cannot_be_filled_in_is_left_as_it_is() -> None:
     """Whoever reads it says what is wrong."""
     for document in ({"method": "nope", "name": "a"}, {"data": 3}, {"method": "vib", "model": [3]}):
-        assert SweepSpec.chosen(document) == document
+        assert without_defaults(document) == document

@@ -11,7 +11,14 @@ from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES, ObjectiveEntry
 from paretoib.registry import Param
 from paretoib.search import driver
-from paretoib.specs import SweepSpec, TrialSpec, parse_axis, parse_value, short_name
+from paretoib.specs import (
+    SweepSpec,
+    TrialSpec,
+    parse_axis,
+    parse_value,
+    short_name,
+    with_overrides,
+)
 from paretoib.weighting import WEIGHTINGS
 
 VIB = SweepSpec.from_document({"method": "vib"}).template
@@ -122,7 +129,7 @@ def test_changes_are_validated_anew() -> None:
 
 def test_settings_go_over_a_document() -> None:
     """Single fields by either name, in sections that the document has or has not; axes last."""
-    spec = SweepSpec.assemble(
+    spec = with_overrides(
         {"method": "vib", "model": {"name": "mlp", "latent": 7}, "grid": {"beta": [1, 2]}},
         {"hidden": [9], "training.epochs": 3},
         {"prior_width": "1,2"},
@@ -136,13 +143,13 @@ def test_settings_go_over_a_document() -> None:
 @pytest.mark.parametrize("flag", ["beta", "weighting.beta"])
 def test_an_axis_goes_over_the_documents_own(held: str, flag: str) -> None:
     """Whichever of its names each side uses."""
-    spec = SweepSpec.assemble({"method": "vib", "grid": {held: [1, 2]}}, grid={flag: "3,4,5"})
+    spec = with_overrides({"method": "vib", "grid": {held: [1, 2]}}, grid={flag: "3,4,5"})
     assert spec.grid == {"weighting.beta": (3.0, 4.0, 5.0)}
 
 
 def test_a_sections_name_exchanges_the_section() -> None:
     """Fields set with it belong to the new section."""
-    spec = SweepSpec.assemble(
+    spec = with_overrides(
         {"method": "mib", "objective": {"name": "vib", "prior_width": 3}},
         {"objective": "vib_squared", "prior_width": 2, "model": "linear"},
     )
@@ -165,14 +172,14 @@ def test_settings_that_do_not_fit_are_refused(
 ) -> None:
     """As from_document refuses, in one line."""
     with pytest.raises(SpecError) as caught:
-        SweepSpec.assemble(document, settings, grid)
+        with_overrides(document, settings, grid)
     assert message in str(caught.value)
 
 
 def test_a_setting_by_hand_is_not_varied_by_an_adaptive_search() -> None:
     """`--set mu=0.5` holds for every trial; `epochs` is the longest training, not the only one."""
     document = {"method": "mib", "seeds": [0], "trials": 12}
-    spec = SweepSpec.assemble(document, {"mu": 0.5, "latent": 4, "epochs": 40})
+    spec = with_overrides(document, {"mu": 0.5, "latent": 4, "epochs": 40})
     trials = driver(spec).ask(spec.trials)
     assert {t.get("mu") for t in trials} == {0.5}
     assert {t.get("epochs") for t in trials} == {10, 20, 40}
@@ -181,16 +188,16 @@ def test_a_setting_by_hand_is_not_varied_by_an_adaptive_search() -> None:
 
 def test_a_beta_set_by_hand_takes_the_place_of_the_default_grid() -> None:
     """`--set beta=0.01` is one trial a seed, not a grid that ignores it."""
-    spec = SweepSpec.assemble({"method": "vib", "seeds": [0, 1]}, {"beta": "0.01"})
+    spec = with_overrides({"method": "vib", "seeds": [0, 1]}, {"beta": "0.01"})
     assert [t.get("beta") for t in driver(spec).ask(100)] == [0.01, 0.01]
 
 
 def test_resources_are_the_sweeps_own() -> None:
     """Set by flags over what a file has; no trial, and so no key of one, knows of them."""
     document = {"method": "vib", "resources": {"cpus": 2}}
-    sweep = SweepSpec.assemble(document, {"resources.gpus": 0.25, "epochs": 3})
+    sweep = with_overrides(document, {"resources.gpus": 0.25, "epochs": 3})
     assert sweep.document["resources"] == {"gpus": 0.25, "cpus": 2}
-    plain = SweepSpec.assemble({"method": "vib"}, {"epochs": 3})
+    plain = with_overrides({"method": "vib"}, {"epochs": 3})
     assert plain.document["resources"] == {"gpus": None, "cpus": None}
     keys = [[trial.key for trial in driver(spec).ask(99)] for spec in (sweep, plain)]
     assert keys[0] == keys[1]
@@ -207,7 +214,7 @@ def test_resources_are_the_sweeps_own() -> None:
 def test_resources_that_cannot_be_are_refused(field: str, value: Any, said: str) -> None:
     """In one line with the field, the rule and the value."""
     with pytest.raises(SpecError, match=said):
-        SweepSpec.assemble({"method": "vib"}, {field: value})
+        with_overrides({"method": "vib"}, {field: value})
 
 
 @pytest.mark.parametrize("weighting", [n for n, row in WEIGHTINGS.items() if row.losses[1] > 1])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from paretoib.errors import SpecError
-from paretoib.specs import SweepSpec
+from paretoib.specs import SweepSpec, with_overrides
 
 from .refusing import refusal
 
@@ -41,11 +41,11 @@ def test_a_field_that_is_nowhere_comes_with_no_guess(document: Any) -> None:
 
 
 @pytest.mark.parametrize("field", ["beta", "weighting.beta"])
-@pytest.mark.parametrize("kind", ["settings", "grid", "space"])
+@pytest.mark.parametrize("kind", ["fields", "grid", "space"])
 def test_min_norm_weights_leave_no_beta_to_give(field: str, kind: str) -> None:
     """And no likeness of other names leads astray; what has a β is named."""
     with pytest.raises(SpecError) as caught:
-        SweepSpec.assemble({"method": "mib"}, **{kind: {field: "1,2"}})
+        with_overrides({"method": "mib"}, **{kind: {field: "1,2"}})
     said = str(caught.value)
     assert f"unknown field `{field}` of vib + mib on digits, where weighting `mib` sets" in said
     assert "it is a field of weighting linear, uncertainty, task_weights; known" in said
@@ -55,13 +55,13 @@ def test_min_norm_weights_leave_no_beta_to_give(field: str, kind: str) -> None:
 def test_full_names_are_guessed_at_as_bare_ones_are() -> None:
     """By their last part."""
     with pytest.raises(SpecError, match=r"`weighting.betta` of .*; did you mean `beta`"):
-        SweepSpec.assemble({"method": "vib"}, {"weighting.betta": 1})
+        with_overrides({"method": "vib"}, {"weighting.betta": 1})
 
 
 def test_what_can_be_set_beside_the_trials_fields_is_known() -> None:
     """Sections, by their names, and resources."""
     with pytest.raises(SpecError) as caught:
-        SweepSpec.assemble({"method": "vib"}, {"resources_gpus": 1})
+        with_overrides({"method": "vib"}, {"resources_gpus": 1})
     known = str(caught.value).partition("known: ")[2].split(", ")
     assert {"beta", "data", "model", "objective", "resources.gpus", "seed"} <= set(known)
     assert "did you mean `resources.gpus`" in str(caught.value)
@@ -180,13 +180,13 @@ def test_a_field_is_set_or_varied_and_set_once() -> None:
         with pytest.raises(
             SpecError, match=r"weighting.beta: should be set, or be varied; found both"
         ):
-            SweepSpec.assemble(
+            with_overrides(
                 {"method": "vib", "search": "random"},
                 {"beta": 1},
                 **{kind: {"weighting.beta": "1,2"}},
             )
-    with pytest.raises(SpecError, match="settings: should name each field once; found"):
-        SweepSpec.assemble({}, {"epochs": 3, "training.epochs": 4})
+    with pytest.raises(SpecError, match="fields: should name each field once; found"):
+        with_overrides({}, {"epochs": 3, "training.epochs": 4})
 
 
 def test_one_epoch_has_no_rung_to_prune_at() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from paretoib.data import DATASETS
 from paretoib.objectives import OBJECTIVES
-from paretoib.specs import METHODS, SweepSpec, TrialSpec
+from paretoib.specs import METHODS, SweepSpec, TrialSpec, with_overrides
 
 POSITIVE = st.floats(1e-6, 10, allow_nan=False)
 FIELDS = st.fixed_dictionaries(
@@ -46,7 +46,7 @@ DOCUMENTS = st.fixed_dictionaries(
 @given(DOCUMENTS, FIELDS)
 def test_json_and_yaml_say_all_of_a_sweep(document: dict[str, Any], fields: dict[str, Any]) -> None:
     """Read back, the spec is equal; written again, the text is the same."""
-    spec = SweepSpec.assemble(document, fields)
+    spec = with_overrides(document, fields)
     for written, read in ((spec.to_json(), json.loads), (spec.to_yaml(), yaml.safe_load)):
         back = SweepSpec.from_document(read(written))
         assert back == spec
@@ -58,7 +58,7 @@ def test_json_and_yaml_say_all_of_a_sweep(document: dict[str, Any], fields: dict
 @given(DOCUMENTS, FIELDS)
 def test_a_trials_document_says_all_of_it(document: dict[str, Any], fields: dict[str, Any]) -> None:
     """Through JSON text and back the trial is equal and keeps its key."""
-    trial = SweepSpec.assemble(document, fields).template
+    trial = with_overrides(document, fields).template
     back = TrialSpec.model_validate(json.loads(json.dumps(trial.document)))
     assert back == trial
     assert (back.key, back.pack_key) == (trial.key, trial.pack_key)

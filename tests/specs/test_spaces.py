@@ -16,6 +16,7 @@ from paretoib.specs import (
     SweepSpec,
     default_space,
     parse_range,
+    with_overrides,
 )
 from paretoib.weighting import WEIGHTINGS, WeightingEntry
 
@@ -208,7 +209,7 @@ def test_ranges_go_over_a_document() -> None:
         "grid": {"beta": [1]},
         "space": {"latent": [3]},
     }
-    spec = SweepSpec.assemble(document, space={"weighting.beta": "1:2", "model.latent": "int:2:8"})
+    spec = with_overrides(document, space={"weighting.beta": "1:2", "model.latent": "int:2:8"})
     assert spec.grid == {}
     assert spec.space == {
         "weighting.beta": Range(low=1, high=2),
@@ -219,12 +220,12 @@ def test_ranges_go_over_a_document() -> None:
 def test_a_setting_by_hand_is_not_searched() -> None:
     """Also where the document, with all its defaults written out, has a range for it."""
     filled = sweep(method="mib").document
-    spec = SweepSpec.assemble(filled, {"mu": 0.5, "epochs": 40, "latent": 4})
+    spec = with_overrides(filled, {"mu": 0.5, "epochs": 40, "latent": 4})
     assert spec.varied["weighting.mu"] == (0.5,)
     assert spec.varied["training.epochs"] == (10, 20, 40)
     assert "model.latent" not in spec.varied
     assert {t.get("mu") for t in driver(spec).ask(100)} == {0.5}
-    adaptive = SweepSpec.assemble({"method": "vib", "search": "adaptive"}, {"beta": 0.01})
+    adaptive = with_overrides({"method": "vib", "search": "adaptive"}, {"beta": 0.01})
     assert {t.get("beta") for t in driver(adaptive).ask(100)} == {0.01}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from paretoib.errors import SpecError
 from paretoib.search import driver
-from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.specs import SweepSpec, TrialSpec, with_overrides
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_method_is_the_papers_system(method: str, parts: tuple[str, ...], tria
 def test_what_is_given_goes_over_the_papers_settings() -> None:
     """A document's fields and flags; the rest stays the paper's."""
     document = {"method": "mtvib", "data": "mtfl", "training": {"epochs": 3, "batch_size": 8}}
-    spec = SweepSpec.assemble(document, {"learning_rate": 0.01})
+    spec = with_overrides(document, {"learning_rate": 0.01})
     assert (spec.training.epochs, spec.training.batch_size) == (3, 8)
     assert spec.training.learning_rate == 0.01
     assert spec.template.tasks == ("gender", "smile", "glasses", "pose")
@@ -47,7 +47,7 @@ def test_large_images_have_the_convolutions_of_table_2() -> None:
     for method in ("mtvib", "uwl", "vib"):
         spec = SweepSpec.from_document({"method": method, "data": "mtfl"})
         assert (spec.model["kernel"], spec.model["stride"]) == (5, 2)
-    assert SweepSpec.assemble({"method": "stl", "data": "mtfl"}, {"kernel": 3}).model["kernel"] == 3
+    assert with_overrides({"method": "stl", "data": "mtfl"}, {"kernel": 3}).model["kernel"] == 3
     plain = SweepSpec.from_document({"method": "vib", "data": "mtfl", "model": "resnet18"})
     assert "kernel" not in plain.model.params
 
@@ -56,9 +56,9 @@ def test_a_method_of_one_task_takes_the_first_or_the_one_named() -> None:
     """And refuses all of them at once."""
     for settings, task in (({}, "left"), ({"task": "right"}, "right")):
         document = {"method": "stl", "data": "multi_fashion"}
-        assert SweepSpec.assemble(document, settings).data["task"] == task
+        assert with_overrides(document, settings).data["task"] == task
     with pytest.raises(SpecError, match=r"`stl` learns one task; .* has 2 \(left, right\)"):
-        SweepSpec.assemble({"method": "stl", "data": "multi_mnist"}, {"task": "all"})
+        with_overrides({"method": "stl", "data": "multi_mnist"}, {"task": "all"})
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_the_grid_of_weights_lies_evenly(data: str, count: int, ends: tuple[Any,
 
 def test_a_grid_of_weights_can_be_given() -> None:
     """As lists; trials of one length fit into one pack."""
-    spec = SweepSpec.assemble({"method": "gs"}, grid={"task_weights": "[1, 9], [1, 1], [9, 1]"})
+    spec = with_overrides({"method": "gs"}, grid={"task_weights": "[1, 9], [1, 1], [9, 1]"})
     trials = driver(spec).ask(9)
     assert [t.get("task_weights") for t in trials] == [(1, 9), (1, 1), (9, 1)]
     assert len({t.pack_key for t in trials}) == 1
@@ -108,7 +108,7 @@ def test_what_makes_no_sense_of_several_tasks_is_refused(change: dict[str, Any],
 
 def test_beta_is_not_varied_where_it_weighs_nothing() -> None:
     """One value by hand is the trial's; several would be one trial by several names."""
-    assert SweepSpec.assemble({"method": "uwl"}, {"beta": 0.1}).trials == 3
+    assert with_overrides({"method": "uwl"}, {"beta": 0.1}).trials == 3
     for field in ({"grid": {"beta": [0.1, 1]}}, {"search": "random", "space": {"beta": "0.1:1"}}):
         with pytest.raises(SpecError, match="beta: should not vary, as objective `deterministic`"):
             SweepSpec.from_document({"method": "uwl", **field})

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from paretoib.data._load import load_dataset
 from paretoib.models import MODELS, ModelEntry
-from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.specs import TrialSpec, with_overrides
 from paretoib.training._batches import Batch
 from paretoib.training._pack import Pack
 
@@ -31,7 +31,7 @@ def trial() -> Trial:
         sections: dict[str, Any] = {k: fields.pop(k) for k in ("model", "objective") if k in fields}
         document: dict[str, Any] = {"method": method, "data": data, **sections}
         seed = fields.pop("seed", 0)
-        template = SweepSpec.assemble(document, small | fields).template
+        template = with_overrides(document, small | fields).template
         return template.with_fields({"seed": seed})
 
     return make

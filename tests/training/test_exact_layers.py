@@ -8,7 +8,7 @@ import torch
 from torch.distributions import Bernoulli
 
 from paretoib.data._load import load_dataset
-from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.specs import TrialSpec, with_overrides
 from paretoib.training._pack import Pack
 from paretoib.training._run import run_trials
 
@@ -18,7 +18,7 @@ def trial(method: str = "imb_joint", **fields: Any) -> TrialSpec:
     small = {"hidden": [5], "latent": 3, "draws": 2, "epochs": 3, "initial_scale": 6.0}
     seed = fields.pop("seed", 0)
     document = {"method": method, "data": "binary12"}
-    return SweepSpec.assemble(document, small | fields).template.with_fields({"seed": seed})
+    return with_overrides(document, small | fields).template.with_fields({"seed": seed})
 
 
 def mutual(joint: np.ndarray) -> float:
@@ -83,8 +83,6 @@ def test_only_what_is_exact_is_called_so(fields: dict[str, Any], rows: int) -> N
     document = {k: changed.pop(k) for k in ("method", "data") if k in changed}
     if "data" in document:
         del small["train_share"]
-    spec = SweepSpec.assemble(
-        {"method": "imb_joint", "data": "binary12"} | document, small | changed
-    )
+    spec = with_overrides({"method": "imb_joint", "data": "binary12"} | document, small | changed)
     (record,) = run_trials([spec.template], device="cpu")
     assert len([name for name in record.history if name.startswith("layer_")]) == rows

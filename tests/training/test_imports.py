@@ -5,11 +5,11 @@ import sys
 
 SCRIPT = """
 import sys
-from paretoib.specs import SweepSpec
+from paretoib.specs import with_overrides
 from paretoib.training import run_trials
 for method, fields in [("vib", {}), ("mib", {"clip_norm": 1.0}), ("mib", {"gradient": "latent"})]:
     document = {"method": method, "data": "digits"}
-    first = SweepSpec.assemble(document, {"epochs": 1, "hidden": [16], **fields}).template
+    first = with_overrides(document, {"epochs": 1, "hidden": [16], **fields}).template
     specs = [first, first.with_fields({"seed": 1, "learning_rate": 1e-2})]
     for trials in (specs, specs[:1]):
         assert all(record.status == "finished" for record in run_trials(trials, device="cpu"))

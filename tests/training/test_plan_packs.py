@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.specs import TrialSpec, with_overrides
 from paretoib.training._plan import capacity, plan_packs
 
 Trial = Callable[..., TrialSpec]
@@ -28,7 +28,7 @@ def test_every_trial_is_in_one_pack_that_can_train_it(
     counts: list[int], workers: int, device: str
 ) -> None:
     """Whatever the trials: each once, with its own kind, within capacity, longest packs first."""
-    base = SweepSpec.assemble({"method": "vib"}, {"hidden": [16], "latent": 4}).template
+    base = with_overrides({"method": "vib"}, {"hidden": [16], "latent": 4}).template
     trials = [
         base.with_fields({"epochs": epochs, "seed": seed})
         for epochs, count in zip((2, 10, 50), counts, strict=True)

@@ -1,0 +1,43 @@
+"""Counts validations of `SweepSpec`; as a program, those of two small sweeps from start to end."""
+
+import json
+import sys
+from typing import Any
+
+import paretoib
+from paretoib import cli
+from paretoib.specs import SweepSpec
+
+SMALL = {"name": "mlp", "hidden": [4], "latent": 2}
+
+
+class CountingValidator:
+    """The validator that pydantic calls for `SweepSpec`, with a count of its calls."""
+
+    def __init__(self) -> None:
+        self.validator: Any = SweepSpec.__pydantic_validator__
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("validate_"):
+            self.calls += 1
+        return getattr(self.validator, name)
+
+
+def main() -> None:
+    """Run a sweep from flags and one from a document; print both counts as JSON."""
+    counter = CountingValidator()
+    SweepSpec.__pydantic_validator__ = counter  # type: ignore[assignment]
+    flags = ("--method", "vib", "--trials", "2", "--epochs", "1", "--set", "hidden=[4]", "--json")
+    try:
+        cli.main(["sweep", *flags])
+    except SystemExit as end:
+        if end.code:
+            raise
+    from_flags, counter.calls = counter.calls, 0
+    paretoib.sweep({"method": "vib", "trials": 2, "training": {"epochs": 1}, "model": SMALL})
+    print(json.dumps([from_flags, counter.calls]), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
