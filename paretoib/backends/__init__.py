@@ -1,15 +1,28 @@
 """Where sweeps run and are stored: this machine or a service, behind one `Backend` protocol.
 
-Importing this package loads neither torch nor Ray nor MLflow.
+Importing this package loads neither pydantic nor torch, Ray or MLflow.
 """
 
-from paretoib.backends._base import Backend, SweepReference
-from paretoib.backends._remote import RemoteBackend
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from paretoib.backends._base import Backend as Backend
+    from paretoib.backends._base import SweepReference as SweepReference
+    from paretoib.backends._remote import RemoteBackend as RemoteBackend
 
 __all__ = ["Backend", "RemoteBackend", "SweepReference", "connect"]
 
+_LAZY = {"Backend": "_base", "SweepReference": "_base", "RemoteBackend": "_remote"}
 
-def connect(server: str | None = None) -> Backend:
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+
+
+def connect(server: str | None = None) -> "Backend":
     """The backend for a service at this URL, or for this machine.
 
     None stands for the URL of the settings (`PARETOIB_SERVER`); an empty URL stands for this
@@ -22,6 +35,8 @@ def connect(server: str | None = None) -> Backend:
 
     url = settings().server if server is None else server
     if url:
+        from paretoib.backends._remote import RemoteBackend
+
         return RemoteBackend(url)
     from paretoib.backends._local import LocalBackend
 

@@ -1,4 +1,4 @@
-"""`GET /compare`: linear fronts against adaptive ones, or any against any."""
+"""`GET /compare`: the fronts of two groups of sweeps, usually linear against adaptive."""
 
 from typing import Annotated, Literal
 
@@ -6,11 +6,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from paretoib.records import Comparison
-from service.dependencies import Reading, send
-from service.middleware import SELF_CONTAINED
-from service.pages import comparison_page, wants_page
+from service.dependencies import Reading
+from service.headers import SANDBOX_POLICY
+from service.pages import comparison_page, wants_html
 from service.problems import documented
-from service.rendering import FIGURE
+from service.rendering import FIGURE, conditional_response
 
 router = APIRouter(tags=["fronts"], responses=documented(400, 401, 403, 404, 422, 429, 500, 503))
 
@@ -19,8 +19,8 @@ Side = Annotated[
     Query(
         min_length=1,
         max_length=20,
-        description="A sweep's id, the first 4 or more characters of one, or its name; several "
-        "are pooled.",
+        description="A sweep's id, the first 4 or more characters of it, or its name. May be "
+        "repeated: the trials of all these sweeps form one front.",
     ),
 ]
 
@@ -38,12 +38,13 @@ def compare(
     adaptive: Side,
     format: Annotated[
         Literal["json", "html", "png", "figure"],
-        Query(description="`figure`: plotly's JSON of the picture in `html`."),
+        Query(description="`figure`: the JSON of the plotly figure that `html` shows."),
     ] = "json",
 ) -> Response:
-    """As JSON, that of `compare --json`; with `Accept: text/html` the page."""
+    """JSON as from `paretoib compare --json`, or the page with `Accept: text/html`."""
     left, right = ([queries.find(name) for name in side] for side in (linear, adaptive))
-    if wants_page(request) and "format" not in request.query_params:
+    if wants_html(request) and "format" not in request.query_params:
         return comparison_page(request, left, right, queries)
-    headers = {"Content-Security-Policy": SELF_CONTAINED} if format == "html" else {}
-    return send(request, queries.rendered_comparison(left, right, format), headers)
+    headers = {"Content-Security-Policy": SANDBOX_POLICY} if format == "html" else {}
+    rendered = queries.rendered_comparison(left, right, format)
+    return conditional_response(request, rendered, headers)

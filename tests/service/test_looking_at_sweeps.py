@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from paretoib.records import Front, SweepInfo, TrialRecord
-from service.store import Store
+from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 
 def names(client: httpx.Client, **query: Any) -> list[str]:
@@ -205,12 +205,12 @@ def test_a_sweep_that_goes_on_has_no_reason_to_be_interrupted(
     fresh_store: Path, make_sweep: Callable[..., SweepInfo], library: Any
 ) -> None:
     """Whoever has gone on with it, also beside the service; then it has none when it has ended."""
-    store = Store(f"sqlite:///{fresh_store}/mlflow.db")
+    store = MLflowTracker(f"sqlite:///{fresh_store}/mlflow.db")
     sweep_id = make_sweep(fresh_store, 4, status="interrupted").id
     store.explain(sweep_id, "no node has room")
-    assert store.row(sweep_id).sweep.reason == "no node has room"
+    assert store.state(sweep_id).reason == "no node has room"
     writer = library.tracker_of(fresh_store)
     writer.begin(sweep_id, library.ruler)
-    assert store.row(sweep_id).sweep.reason is None
+    assert store.state(sweep_id).reason is None
     writer.close(sweep_id, "finished", None, [])
-    assert store.row(sweep_id).sweep.reason is None
+    assert store.state(sweep_id).reason is None

@@ -17,6 +17,7 @@ import pytest
 from httpx_sse import connect_sse
 
 from paretoib.specs import SweepSpec
+from paretoib.tracking._mlflow.submissions import SubmissionTracker
 
 SMALL = {
     "method": "vib",
@@ -136,14 +137,12 @@ def test_a_request_that_was_cut_off_is_finished_by_its_repetition(
     serve_cluster: Callable[..., Any], cluster: Any
 ) -> None:
     """Wherever between the writing of the sweep and the handing over to Ray it was cut off."""
-    from service.store import Store
-
-    store = Store(f"sqlite:///{cluster.store}/mlflow.db")
+    store = SubmissionTracker(f"sqlite:///{cluster.store}/mlflow.db")
     document = {**SMALL, "name": "cut off"}
 
     def made(key: str) -> str:
         request = hashlib.sha256(f"writer\n{key}".encode()).hexdigest()
-        return store.make(SweepSpec.from_document(document), request)
+        return store.create_submitted(SweepSpec.from_document(document), request).id
 
     killed, refused, cancelled = made("killed"), made("refused"), made("cancelled")
     # Ray did not take it, or a service found it after a kill.
@@ -227,12 +226,10 @@ def test_sweeps_that_nobody_runs_are_called_interrupted(
 
     What runs elsewhere is left alone, and, as Ray does not answer, what may yet come to its turn.
     """
-    from service.store import Store
-
     lost, gone, runs = (make_sweep(fresh_store, 3, name=n, status="running") for n in "abc")
     waits = make_sweep(fresh_store, 0, name="d", status="running")
     for submitted in (lost, waits):
-        Store(f"sqlite:///{fresh_store}/mlflow.db").submitted(submitted.id)
+        SubmissionTracker(f"sqlite:///{fresh_store}/mlflow.db").mark_submitted(submitted.id)
     # As if it had been an hour ago.
     with closing(sqlite3.connect(fresh_store / "mlflow.db")) as database, database:
         database.execute("UPDATE runs SET start_time = start_time - 3600000")
@@ -254,9 +251,11 @@ def test_sweeps_that_nobody_runs_are_called_interrupted(
     ):
         assert ended(client, lost.id, "interrupted")["trials"]["finished"] == 3
         found = ended(client, gone.id, "interrupted")
-        assert (found["ended"], found["reason"]) == (None, "no sign of life for 20 s or more")
+        assert (found["ended"], found["reason"]) == (None, "no heartbeat for 20 s or more")
         assert stored.find(lost.id).status == "interrupted"
-        assert stored.find(gone.id).status == "running"
+        # Nobody has closed it; every reader finds that its heartbeat stopped.
+        assert stored.find(gone.id).stale
+        assert stored._run(gone.id).info.status == "RUNNING"
         answer = client.delete(f"/sweeps/{gone.id}")
         assert (answer.status_code, answer.json()["detail"]) == (
             409,
@@ -273,10 +272,10 @@ def test_a_cancel_that_would_be_lost_is_not_accepted(
     fresh_store: Path, serve: Callable[..., Any], library: Any
 ) -> None:
     """One that waits in a Ray that is away would begin all the same; a writer hears of it."""
-    from service.store import Store
-
-    store = Store(f"sqlite:///{fresh_store}/mlflow.db")
-    waits, begun = (store.make(SweepSpec.from_document({**SMALL, "name": n}), None) for n in "ab")
+    store = SubmissionTracker(f"sqlite:///{fresh_store}/mlflow.db")
+    waits, begun = (
+        store.create_submitted(SweepSpec.from_document({**SMALL, "name": n}), None).id for n in "ab"
+    )
     writer = library.tracker_of(fresh_store)
     time.sleep(1)  # A sign of life is told in whole seconds.
     writer.begin(begun, library.ruler)
