@@ -3,7 +3,7 @@
 import sys
 
 from paretoib.errors import ParetoIBError
-from service.auth import new_token
+from paretoib.tokens import new_token, token_digest
 from service.settings import parsed_token
 
 _USAGE = "usage: python -m service | python -m service token NAME [read|write|read+write]"
@@ -46,8 +46,8 @@ def _serve() -> int:
 
 def _token(name: str, scopes: str) -> int:
     """A token, to be shown once; and on the next line what the settings keep of it."""
-    token, sha256 = new_token()
-    line = f"{name}:{scopes}:{sha256}"
+    token = new_token()
+    line = f"{name}:{scopes}:{token_digest(token)}"
     try:
         parsed_token(line)
     except ValueError:

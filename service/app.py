@@ -1,54 +1,49 @@
-"""The application: what it is made of, and what it does beside answering."""
+"""Builds the FastAPI application: state, routes, middleware and the background reconcile loop."""
 
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio
 from anyio import to_thread
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
-from starlette.exceptions import HTTPException
 
 import paretoib
 from jobs.submission import Jobs
 from paretoib.errors import ParetoIBError
-from service import pages
 from service.controller import SweepController
+from service.exception_handlers import add_exception_handlers
 from service.metrics import Metrics
-from service.middleware import COOKIE, HEALTH, AccessMiddleware
-from service.openapi_examples import add_examples
-from service.problems import ProblemDocument, ProblemError, on_error
+from service.middleware import AccessMiddleware
+from service.openapi import openapi_schema
 from service.queries import SweepQueries
-from service.routes import catalogue, compare, events, health, session, static, sweeps
+from service.routes import catalogue, compare, events, health, pages, session, static, sweeps
 from service.settings import ServiceSettings, service_settings
 
 _ROUTERS = (
     *(sweeps.router, events.router, compare.router, catalogue.router, health.router),
     *(pages.router, session.router, static.router),
 )
-_SAYS = (
-    "Sweeps over the trade-off of the information bottleneck, and their fronts compared. Every "
-    "error is a problem (RFC 9457); a browser that asks for a sweep or a comparison gets its page."
+_DESCRIPTION = (
+    "Runs sweeps over the trade-off of the information bottleneck and compares their fronts. Every "
+    "error is a problem document (RFC 9457). A browser gets a page for a sweep or a comparison."
 )
 
 _log = logging.getLogger("paretoib.service")
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
-    """The service with these settings, by default the environment's.
+    """The application with these settings, by default those of the environment.
 
-    `ParetoIBError` for settings that cannot be.
+    Raises `ParetoIBError` for invalid settings.
     """
     settings = settings or service_settings()
     app = FastAPI(
         title="paretoib",
         version=paretoib.__version__,
-        description=_SAYS,
+        description=_DESCRIPTION,
         lifespan=_lifespan,
-        # Their pages load scripts from elsewhere.
+        # FastAPI's documentation pages load scripts from another origin.
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -60,25 +55,24 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.state.controller = SweepController(app.state.queries, Jobs(settings.ray_jobs), settings)
     for router in _ROUTERS:
         app.include_router(router)
-    for error in (ProblemError, ParetoIBError, RequestValidationError, HTTPException):
-        app.add_exception_handler(error, on_error)
+    add_exception_handlers(app)
     app.add_middleware(AccessMiddleware, settings=settings, metrics=metrics)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi_schema(app)  # type: ignore[method-assign]
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    # It takes a while, for which whoever asks first would keep all others waiting.
+    # Building the schema takes seconds and would block the event loop during the first request.
     await to_thread.run_sync(app.openapi)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_keep_true, app.state.controller)
+        tasks.start_soon(_reconcile_forever, app.state.controller)
         yield
         tasks.cancel_scope.cancel()
 
 
-async def _keep_true(controller: SweepController) -> None:
-    """Compare MLflow with Ray: at once, and then for as long as the service runs."""
+async def _reconcile_forever(controller: SweepController) -> None:
+    """Reconcile MLflow with Ray at startup and then periodically."""
     while True:
         try:
             await to_thread.run_sync(
@@ -87,33 +81,5 @@ async def _keep_true(controller: SweepController) -> None:
         except ParetoIBError as error:
             _log.warning("%s", error)
         except Exception:
-            _log.exception("sweeps could not be compared with Ray's jobs")
+            _log.exception("could not compare sweeps with Ray's jobs")
         await anyio.sleep(controller.pause)
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's schema, with what it cannot know: tokens, problems, the body of a sweep."""
-    if app.openapi_schema:
-        return app.openapi_schema
-    schema = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
-    )
-    components = schema["components"]
-    sweep = catalogue.sweep_schema()
-    components["schemas"] |= sweep["$defs"]
-    components["schemas"]["SweepSpec"] = {k: v for k, v in sweep.items() if k != "$defs"}
-    components["schemas"]["Problem"] = ProblemDocument.model_json_schema()
-    for unused in ("HTTPValidationError", "ValidationError"):
-        components["schemas"].pop(unused, None)
-    body = schema["paths"]["/sweeps"]["post"]["requestBody"]["content"]["application/json"]
-    body["schema"] = {"$ref": "#/components/schemas/SweepSpec"}
-    components["securitySchemes"] = {
-        "token": {"type": "http", "scheme": "bearer"},
-        "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
-    }
-    schema["security"] = [{"token": []}, {"cookie": []}]
-    for path in HEALTH:
-        schema["paths"][path]["get"]["security"] = []
-    add_examples(schema)
-    app.openapi_schema = schema
-    return schema

@@ -1,52 +1,97 @@
-"""Who a token belongs to, and how often it may be used."""
+"""Authentication and authorisation of a request: host, origin, token, scope."""
 
-import hashlib
 import hmac
-import secrets
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
+from urllib.parse import urlsplit
 
-from service.settings import Token
+from starlette.requests import Request
 
-_BYTES = 32
-PREFIX = "paretoib_"
+from paretoib.settings import is_loopback
+from paretoib.tokens import token_digest
+from service.problems import ProblemError
+from service.settings import Scope, ServiceSettings, Token
 
-
-def new_token() -> tuple[str, str]:
-    """A token to hand over once, and its SHA-256 to keep."""
-    token = PREFIX + secrets.token_urlsafe(_BYTES)
-    return token, digest(token)
-
-
-def digest(token: str) -> str:
-    """What is kept of a token. It is as random as a key, so that no slow hash is needed."""
-    return hashlib.sha256(token.encode()).hexdigest()
+COOKIE = "paretoib_token"
+HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
+"""Open to everyone: a load balancer sends no token."""
+SESSION_PATHS = frozenset({"/login", "/logout"})
+"""A POST to them needs no token: they set and delete the cookie that holds it."""
+_LOOPBACK_CLIENT = Token(name="loopback", scopes=("read", "write"), sha256="0" * 64)
 
 
-def owner(token: str, known: Sequence[Token]) -> Token | None:
-    """The known token that this is; takes as long whichever it is, and if it is none."""
-    shown, found = digest(token), None
-    for candidate in known:
-        if hmac.compare_digest(shown, candidate.sha256):
-            found = candidate
-    return found
+def check_host(request: Request, allowed_hosts: Collection[str]) -> None:
+    """Reject unknown Host headers (DNS rebinding)."""
+    host = request.headers.get("host", "")
+    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    if name.lower() not in allowed_hosts:
+        raise ProblemError(400, "unknown-host", f"the service has no such name; found `{name}`")
 
 
-class RateLimiter:
-    """So many requests a minute for each name: all at once or spread, as a bucket that refills."""
+def check_origin(request: Request) -> None:
+    """Reject requests from pages of another origin (CSRF).
 
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._room = float(per_minute)
-        self._clock = clock
-        self._buckets: dict[str, tuple[float, float]] = {}
+    A browser adds the cookie to such requests, and on loopback no token is needed at all.
+    """
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    origin = request.headers.get("origin")
+    same = origin is None or _host_of(origin) == request.headers.get("host")
+    if site not in ("same-origin", "none") or not same:
+        raise ProblemError(403, "cross-origin", "a page of another origin may not send this")
 
-    def wait(self, name: str) -> float:
-        """Seconds until this request would be one too many no more; 0: it is let in."""
-        now = self._clock()
-        left, since = self._buckets.get(name, (self._room, now))
-        left = min(self._room, left + (now - since) * self._room / 60)
-        if left < 1:
-            self._buckets[name] = left, now
-            return (1 - left) * 60 / self._room
-        self._buckets[name] = left - 1, now
-        return 0.0
+
+def authenticate(request: Request, settings: ServiceSettings) -> Token:
+    """The token that a request carries, in its Authorization header or its cookie.
+
+    Raises `ProblemError` for a missing or unknown token. With `auth` off, every client on loopback
+    has both scopes.
+    """
+    if not settings.auth:
+        _check_loopback(request)
+        return _LOOPBACK_CLIENT
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        secret = request.cookies.get(COOKIE, "")
+    token = find_token(secret.strip(), settings.tokens)
+    if not token:
+        raise ProblemError(
+            401,
+            "unauthorized",
+            "a token is needed: `Authorization: Bearer …`",
+            {"WWW-Authenticate": 'Bearer realm="paretoib"'},
+        )
+    return token
+
+
+def find_token(secret: str, tokens: Sequence[Token]) -> Token | None:
+    """The configured token with this secret. Takes the same time whether or not one matches."""
+    digest, match = token_digest(secret), None
+    for token in tokens:
+        if hmac.compare_digest(digest, token.sha256):
+            match = token
+    return match
+
+
+def check_scope(token: Token, scope: Scope) -> None:
+    """`ProblemError` (403) for a token without this scope."""
+    if scope not in token.scopes:
+        found = "+".join(token.scopes)
+        raise ProblemError(
+            403, "scope", f"the token should have scope {scope}; `{token.name}` has {found}"
+        )
+
+
+def _check_loopback(request: Request) -> None:
+    # Another program may have bound the application to an open address, so the connection counts.
+    ends = (request.scope.get("server"), request.scope.get("client"))
+    if not all(end and is_loopback(end[0]) for end in ends):
+        raise ProblemError(
+            403, "loopback-only", "without tokens the service answers loopback alone"
+        )
+
+
+def _host_of(origin: str) -> str | None:
+    """Host and port of an Origin header; None if it is not a URL."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None

@@ -1,16 +1,12 @@
 """What routes have in common: what they read from, and how an answer is sent."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
-from starlette.responses import Response
 
-from paretoib.documents import Document
 from paretoib.records import SweepState
 from service.controller import SweepController
 from service.queries import SweepQueries
-from service.rendering import Rendered
 from service.settings import ServiceSettings
 
 SweepReference = Annotated[
@@ -69,20 +65,3 @@ def sweep_by_id(sweep: SweepId, queries: Reading) -> SweepState:
 
 Named = Annotated[SweepState, Depends(named_sweep)]
 ById = Annotated[SweepState, Depends(sweep_by_id)]
-
-
-def send(
-    request: Request, rendered: Rendered, headers: Mapping[str, str] | None = None
-) -> Response:
-    """What was rendered; 304 where the client has the very same."""
-    headers = {"ETag": rendered.etag, "Vary": "Accept", **(headers or {})}
-    asked = request.headers.get("if-none-match", "")
-    known = {tag.strip().removeprefix("W/") for tag in asked.split(",")}
-    if known & {rendered.etag, "*"}:
-        return Response(status_code=304, headers=headers)
-    return Response(rendered.content, media_type=rendered.media_type, headers=headers)
-
-
-def send_document(request: Request, document: Document) -> Response:
-    """A document as JSON, likewise."""
-    return send(request, Rendered(document.to_json().encode(), "application/json"))

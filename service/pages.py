@@ -1,15 +1,14 @@
-"""The pages: rendered here, with one style sheet, one script, and plotly's own."""
+"""HTML pages, rendered from the templates: sweep list, sweep, comparison, problem, sign-in."""
 
-import base64
-import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlencode
 
 import yaml
-from fastapi import APIRouter, Request
+from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
@@ -20,51 +19,32 @@ from paretoib.objectives import OBJECTIVES
 from paretoib.records import Status, SweepState
 from paretoib.specs import METHODS, SEARCHES, Training
 from paretoib.weighting import WEIGHTINGS
-from service import words
-from service.dependencies import Offset, Reading, Settings
-from service.middleware import COOKIE, CSP
+from service.assets import assets_version, plotly_version, read_asset
+from service.auth import COOKIE
+from service.headers import policy_with_inline_style
 from service.problems import ProblemError
 from service.queries import SweepQueries
 from service.routes.catalogue import method_rows, rows, sweep_schema
-from service.routes.static import FILES, file, plotly_script
 from service.schemas import Sweeps
+from service.settings import ServiceSettings
 
-router = APIRouter(include_in_schema=False)
-
-_FOLDER = Path(__file__).parent
-_A_PAGE = 50  # sweeps
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
-def wants_page(request: Request) -> bool:
-    """Whether a browser asks, for a person to look at."""
+def wants_html(request: Request) -> bool:
+    """Whether the client accepts HTML, as a browser does."""
     return "text/html" in request.headers.get("accept", "")
 
 
-@router.get("/")
-def index(
-    request: Request,
-    queries: Reading,
-    settings: Settings,
-    name: str | None = None,
-    method: str | None = None,
-    dataset: str | None = None,
-    status: str | None = None,
-    offset: Offset = 0,
+def sweep_list_page(
+    request: Request, page: Sweeps, filters: dict[str, str | None], limits: ServiceSettings
 ) -> Response:
-    """The sweeps, and a form to submit one."""
-    filters = {"name": name, "method": method, "dataset": dataset, "status": status}
-    found = queries.filtered(**{field: value or None for field, value in filters.items()})
-    page = Sweeps(
-        sweeps=tuple(found[offset : offset + _A_PAGE]),
-        total=len(found),
-        offset=offset,
-        limit=_A_PAGE,
-    )
-    return _page(
+    """The sweeps that match the filters, and a form to submit a new one."""
+    return _render(
         request,
         "index.html",
         page=page,
-        pages=_neighbours(page, filters),
+        neighbours=_neighbours(page, filters),
         filters=filters,
         filtered=any(filters.values()),
         running=any(sweep.status == "running" for sweep in page.sweeps),
@@ -73,13 +53,13 @@ def index(
             "dataset": list(DATASETS),
             "status": get_args(Status),
         },
-        limits=settings,
+        limits=limits,
         **_form(),
     )
 
 
 def sweep_page(request: Request, sweep: SweepState, queries: SweepQueries) -> Response:
-    """A sweep: how it stands, its front, its trials, and what it can be compared with."""
+    """A sweep: status, front, trials, and the sweeps that it can be compared with."""
     sides = ("linear", "adaptive")
     adaptive = "beta" not in sweep.spec["weighting"]
     others = [
@@ -89,14 +69,14 @@ def sweep_page(request: Request, sweep: SweepState, queries: SweepQueries) -> Re
         and other.trials.finished
         and other.spec["data"] == sweep.spec["data"]
     ]
-    return _page(
+    return _render(
         request,
         "sweep.html",
         sweep=sweep,
         ended=sweep.trials.ended,
         spec=yaml.safe_dump(dict(sweep.spec), sort_keys=False, allow_unicode=True),
         mlflow=sweep.mlflow_url,
-        # Those of another method come first: they are what there is to compare with.
+        # Sweeps of other methods first: those are the usual comparison.
         others=sorted(others, key=lambda other: other.method == sweep.method),
         side=sides[adaptive],
         other_side=sides[not adaptive],
@@ -106,76 +86,86 @@ def sweep_page(request: Request, sweep: SweepState, queries: SweepQueries) -> Re
 def comparison_page(
     request: Request, left: Sequence[SweepState], right: Sequence[SweepState], queries: SweepQueries
 ) -> Response:
-    """Both fronts on one plane, the indicators, the verdict."""
+    """Two fronts in one figure, with the indicators and the verdict."""
     comparison = queries.comparison(left, right)
-    named = [("linear", s.id) for s in left] + [("adaptive", s.id) for s in right]
-    return _page(
+    query = [("linear", s.id) for s in left] + [("adaptive", s.id) for s in right]
+    return _render(
         request,
         "compare.html",
         comparison=comparison,
         rows=indicator_lines(comparison),
         both=both_sides(comparison),
         unsupported=[p for p in comparison.points if p.on_front and not p.supported],
-        link=f"/compare?{urlencode(named)}",
+        link=f"/compare?{urlencode(query)}",
     )
 
 
-def page_of_problem(request: Request, problem: ProblemError) -> Response:
-    """A problem for a person: of one who is not known, the question for a token."""
-    # It may be for one without a token, to whom no other file is open; so it brings its style.
-    style = file("service.css").decode()
-    hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    allowed = CSP.replace("style-src-elem", f"style-src-elem 'sha256-{hashed}'")
-    return _page(
+def problem_page(request: Request, problem: ProblemError) -> Response:
+    """A problem as a page; for status 401 the sign-in form.
+
+    The style sheet is inlined: without a token a browser cannot load it.
+    """
+    style = read_asset("service.css").decode()
+    return _render(
         request,
         "login.html" if problem.status == 401 else "problem.html",
         problem.status,
-        {**problem.headers, "Content-Security-Policy": allowed},
+        {**problem.headers, "Content-Security-Policy": policy_with_inline_style(style)},
         style=style,
         problem=problem,
         wrong=request.scope["path"] == "/login",
     )
 
 
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER / "templates"),
-        autoescape=select_autoescape(),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"ago": words.ago, "digits": words.digits}
-    stat = plotly_script().stat()
-    environment.globals |= {
-        "version": hashlib.sha256(b"".join(map(file, FILES))).hexdigest()[:12],
-        "plotly": f"{stat.st_size:x}",
-    }
-    return environment
-
-
-def _page(
+def _render(
     request: Request,
     template: str,
     status: int = 200,
     headers: dict[str, str] | None = None,
     **context: Any,
 ) -> Response:
-    page = _environment().get_template(template)
+    html = _environment().get_template(template)
     signed_in = COOKIE in request.cookies
     return HTMLResponse(
-        page.render(signed_in=signed_in, **context),
+        html.render(signed_in=signed_in, **context),
         status,
         headers={"Vary": "Accept", **(headers or {})},
     )
 
 
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=select_autoescape(),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"ago": _ago, "digits": _digits}
+    environment.globals |= {"version": assets_version(), "plotly": plotly_version()}
+    return environment
+
+
+def _digits(value: float | None, count: int = 3) -> str:
+    """A number with `count` significant digits; a dash for None."""
+    return "–" if value is None else f"{value:.{count}g}"
+
+
+def _ago(when: datetime) -> str:
+    """The time since `when`, in one unit: `3 min ago`."""
+    seconds = max(0.0, (datetime.now(UTC) - when).total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit} ago"
+    return "just now"
+
+
 def _neighbours(page: Sweeps, filters: dict[str, str | None]) -> list[tuple[str, str]]:
-    """Links to newer and older sweeps."""
+    """Labels and links of the previous and the next page of the list."""
     offsets = {"← newer": page.offset - page.limit, "older →": page.offset + page.limit}
-    kept = {field: value for field, value in filters.items() if value}
+    query = {field: value for field, value in filters.items() if value}
     return [
-        (label, "/?" + urlencode({**kept, "offset": max(0, offset)}))
+        (label, "/?" + urlencode({**query, "offset": max(0, offset)}))
         for label, offset in offsets.items()
         if -page.limit < offset < page.total
     ]
@@ -183,7 +173,7 @@ def _neighbours(page: Sweeps, filters: dict[str, str | None]) -> list[tuple[str,
 
 @cache
 def _form() -> dict[str, Any]:
-    """What the form to submit a sweep is made from."""
+    """The registries and field schemas that the form to submit a sweep is rendered from."""
     schema = sweep_schema()
     searching = ("objectives", "population", "trial_seconds", "reference")
     return {

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -108,14 +107,6 @@ def _first(error: RequestValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
     found = "" if first["type"] in ("missing", "json_invalid") else f"; found {first['input']!r}"
     return f"{place}: {first['msg']}{found}" + (f" (and {len(more)} more)" if more else "")
-
-
-async def on_error(request: Request, error: Exception) -> Response:
-    """FastAPI's handler for every exception that a route raises."""
-    from service.pages import page_of_problem, wants_page
-
-    problem = problem_of(error)
-    return page_of_problem(request, problem) if wants_page(request) else problem.response()
 
 
 _MEANING = {

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
 
+from fastapi import Request
+from starlette.responses import Response
+
 from paretoib import fronts
+from paretoib.documents import Document
 from paretoib.records import Comparison, Front
 
 _COLUMNS = (
@@ -40,6 +44,23 @@ class Rendered:
     def etag(self) -> str:
         """The entity tag: a hash of the bytes."""
         return f'"{hashlib.sha256(self.content).hexdigest()[:32]}"'
+
+
+def conditional_response(
+    request: Request, rendered: Rendered, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The content with its ETag; 304 without content if the client has this version already."""
+    headers = {"ETag": rendered.etag, "Vary": "Accept", **(headers or {})}
+    if_none_match = request.headers.get("if-none-match", "")
+    known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    if known & {rendered.etag, "*"}:
+        return Response(status_code=304, headers=headers)
+    return Response(rendered.content, media_type=rendered.media_type, headers=headers)
+
+
+def document_response(request: Request, document: Document) -> Response:
+    """A document as JSON, with the same ETag handling."""
+    return conditional_response(request, Rendered(document.to_json().encode(), _JSON))
 
 
 def render_front(front: Front, form: str) -> Rendered:

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from paretoib.records import Comparison
-from service.dependencies import Reading, send
-from service.middleware import SELF_CONTAINED
-from service.pages import comparison_page, wants_page
+from service.dependencies import Reading
+from service.headers import SANDBOX_POLICY
+from service.pages import comparison_page, wants_html
 from service.problems import documented
-from service.rendering import FIGURE
+from service.rendering import FIGURE, conditional_response
 
 router = APIRouter(tags=["fronts"], responses=documented(400, 401, 403, 404, 422, 429, 500, 503))
 
@@ -43,7 +43,7 @@ def compare(
 ) -> Response:
     """As JSON, that of `compare --json`; with `Accept: text/html` the page."""
     left, right = ([queries.find(name) for name in side] for side in (linear, adaptive))
-    if wants_page(request) and "format" not in request.query_params:
+    if wants_html(request) and "format" not in request.query_params:
         return comparison_page(request, left, right, queries)
-    headers = {"Content-Security-Policy": SELF_CONTAINED} if format == "html" else {}
-    return send(request, queries.rendered_comparison(left, right, format), headers)
+    headers = {"Content-Security-Policy": SANDBOX_POLICY} if format == "html" else {}
+    return conditional_response(request, queries.rendered_comparison(left, right, format), headers)

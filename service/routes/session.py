@@ -5,9 +5,8 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from service.auth import owner
+from service.auth import COOKIE, find_token
 from service.dependencies import Settings
-from service.middleware import COOKIE
 from service.problems import ProblemError
 
 router = APIRouter(include_in_schema=False)
@@ -18,7 +17,7 @@ async def login(request: Request, settings: Settings) -> Response:
     """Keep the token of the form as a cookie that no script can read."""
     form = parse_qs((await request.body()).decode("latin-1"))
     token = form.get("token", [""])[0].strip()
-    if not owner(token, settings.tokens):
+    if not find_token(token, settings.tokens):
         raise ProblemError(401, "unauthorized", "that token is not known")
     answer = RedirectResponse("/", 303)
     answer.set_cookie(

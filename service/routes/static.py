@@ -1,46 +1,26 @@
-"""The pages' files: one style sheet, one script, and plotly's own."""
-
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
+"""`GET /static/…`: the files of the pages."""
 
 from fastapi import APIRouter
 from starlette.responses import FileResponse, Response
 
+from service.assets import MEDIA_TYPES, plotly_path, read_asset
 from service.problems import ProblemError
 
 router = APIRouter(include_in_schema=False)
 
-FILES = {"service.css": "text/css", "service.js": "text/javascript"}
-# Pages ask for each by a name that changes with its content.
-_YEAR = "private, max-age=31536000, immutable"
+# The pages add the file's version to the URL, so a cached file never goes out of date.
+_CACHE = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
 @router.get("/static/plotly.js")
 async def plotly() -> Response:
-    """Plotly, as its package has it."""
-    headers = {"Cache-Control": _YEAR}
-    return FileResponse(plotly_script(), media_type="text/javascript", headers=headers)
+    """Plotly's script from the installed package."""
+    return FileResponse(plotly_path(), media_type="text/javascript", headers=_CACHE)
 
 
 @router.get("/static/{name}")
 async def static(name: str) -> Response:
-    """The style sheet and the script."""
-    if name not in FILES:
+    """The style sheet or the script of the pages."""
+    if name not in MEDIA_TYPES:
         raise ProblemError(404, "not-found", f"no file `{name}`")
-    return Response(file(name), media_type=FILES[name], headers={"Cache-Control": _YEAR})
-
-
-@cache
-def file(name: str) -> bytes:
-    """One of `FILES`."""
-    return (Path(__file__).parents[1] / "static" / name).read_bytes()
-
-
-@cache
-def plotly_script() -> Path:
-    """Where plotly's package keeps its script."""
-    found = find_spec("plotly")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent / "package_data" / "plotly.min.js"
+    return Response(read_asset(name), media_type=MEDIA_TYPES[name], headers=_CACHE)

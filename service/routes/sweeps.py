@@ -14,14 +14,12 @@ from service.dependencies import (
     Reading,
     Running,
     Settings,
-    send,
-    send_document,
 )
+from service.headers import SANDBOX_POLICY
 from service.limits import limited_spec
-from service.middleware import SELF_CONTAINED
-from service.pages import sweep_page, wants_page
+from service.pages import sweep_page, wants_html
 from service.problems import documented
-from service.rendering import FIGURE
+from service.rendering import FIGURE, conditional_response, document_response
 from service.schemas import Sweeps, Trial, Trials
 
 router = APIRouter(
@@ -104,7 +102,7 @@ def sweeps(
     found = queries.filtered(name, method, dataset, status, sweep)
     page = tuple(found[offset : offset + limit])
     listed = Sweeps(sweeps=page, total=len(found), offset=offset, limit=limit)
-    return send_document(request, listed)
+    return document_response(request, listed)
 
 
 @router.get(
@@ -115,9 +113,9 @@ def sweeps(
 )
 def sweep(request: Request, state: Named, queries: Reading) -> Response:
     """As JSON; with `Accept: text/html` its page."""
-    if wants_page(request):
+    if wants_html(request):
         return sweep_page(request, state, queries)
-    return send_document(request, state)
+    return document_response(request, state)
 
 
 @router.post(
@@ -160,7 +158,7 @@ def trials(
     """In the order in which they ended."""
     records = queries.snapshot(state).records
     page = records[offset : offset + limit]
-    return send_document(
+    return document_response(
         request, Trials(trials=page, total=len(records), offset=offset, limit=limit)
     )
 
@@ -173,7 +171,7 @@ def trials(
 )
 def trial(request: Request, state: Named, queries: Reading, trial: TrialKey) -> Response:
     """By its key, or the first 12 digits of it, which the pictures show."""
-    return send_document(request, queries.trial(state, trial))
+    return document_response(request, queries.trial(state, trial))
 
 
 @router.get(
@@ -194,8 +192,8 @@ def front(
     ] = "json",
 ) -> Response:
     """The trials that have ended, and the front among them; `json` is that of `front --json`."""
-    headers = {"Content-Security-Policy": SELF_CONTAINED} if format == "html" else {}
-    return send(request, queries.front(state, format), headers)
+    headers = {"Content-Security-Policy": SANDBOX_POLICY} if format == "html" else {}
+    return conditional_response(request, queries.front(state, format), headers)
 
 
 def _accepted(state: SweepState) -> Response:

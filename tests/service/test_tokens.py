@@ -7,21 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paretoib.errors import ParetoIBError
+from paretoib.tokens import new_token, token_digest
 from service import Token
 from service.__main__ import main
-from service.auth import RateLimiter, digest, new_token, owner
+from service.auth import find_token
+from service.rate_limit import RateLimiter
 from service.settings import ServiceSettings, service_settings
 
 
 def test_a_token_is_known_by_its_hash_alone() -> None:
     """What is kept finds the token's owner, and is no token itself."""
-    token, kept = new_token()
-    alice = Token(name="alice", scopes=("read",), sha256=kept)
-    other = Token(name="other", scopes=("read",), sha256=digest("other"))
-    assert owner(token, [other, alice]) is alice
-    assert owner(kept, [other, alice]) is None
-    assert owner("", [other, alice]) is None
-    assert len({new_token()[0] for _ in range(100)}) == 100
+    token = new_token()
+    digest = token_digest(token)
+    alice = Token(name="alice", scopes=("read",), sha256=digest)
+    other = Token(name="other", scopes=("read",), sha256=token_digest("other"))
+    assert find_token(token, [other, alice]) is alice
+    assert find_token(digest, [other, alice]) is None
+    assert find_token("", [other, alice]) is None
+    assert len({new_token() for _ in range(100)}) == 100
 
 
 def test_a_rate_lets_a_minutes_worth_in_at_once_and_then_as_much_as_refills() -> None:
@@ -118,6 +121,6 @@ def test_a_token_that_is_made_can_be_used(
     assert main() == 0
     token, line = capsys.readouterr().out.split()
     monkeypatch.setenv("PARETOIB_SERVICE_TOKENS", line)
-    found = owner(token, service_settings().tokens)
+    found = find_token(token, service_settings().tokens)
     assert found is not None
     assert (found.name, found.scopes) == ("b.c-1", ("read", "write"))

@@ -1,6 +1,5 @@
 """The parts that `paretoib serve` starts: their commands, environment and ports, on loopback."""
 
-import hashlib
 import os
 import secrets
 import subprocess
@@ -14,6 +13,7 @@ from paretoib.cli.serve.ports import HOST, free_ports
 from paretoib.cli.serve.state_file import MARK, State
 from paretoib.errors import ParetoIBError
 from paretoib.settings import settings
+from paretoib.tokens import new_token, token_digest
 from paretoib.tracking import PORT, ui
 
 PATIENCE = 180.0  # seconds until everything answers
@@ -52,7 +52,9 @@ class Supervisor:
             "mlflow": pages.address,
             "ray": f"http://{HOST}:{dashboard}",
         }
-        tokens = _tokens() if auth and "PARETOIB_SERVICE_TOKENS" not in os.environ else {}
+        tokens = {}
+        if auth and "PARETOIB_SERVICE_TOKENS" not in os.environ:
+            tokens = {name: new_token() for name in _SCOPES}
         environment = _environment(addresses, pages.uri, auth, tokens)
         if pages.command:
             self._begin("mlflow", pages.command, {**environment, **(pages.environment or {})})
@@ -121,8 +123,7 @@ def _environment(
     }
     if tokens:
         own["PARETOIB_SERVICE_TOKENS"] = ",".join(
-            f"{name}:{_SCOPES[name]}:{hashlib.sha256(token.encode()).hexdigest()}"
-            for name, token in tokens.items()
+            f"{name}:{_SCOPES[name]}:{token_digest(token)}" for name, token in tokens.items()
         )
     inherited = {name: value for name, value in os.environ.items() if name not in _ASTRAY}
     return {**inherited, **_settings(), **own}
@@ -152,10 +153,6 @@ def _ray(scratch: str, dashboard: int, gcs: int, client: int, agent: int) -> tup
     }
     words = [str(word) for option in options.items() for word in option]
     return (sys.executable, "-P", "-m", "ray.scripts.scripts", "start", "--head", "--block", *words)
-
-
-def _tokens() -> dict[str, str]:
-    return {name: f"paretoib_{secrets.token_urlsafe(32)}" for name in _SCOPES}
 
 
 def _answers(address: str) -> bool:

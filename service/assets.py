@@ -1,0 +1,37 @@
+"""Static files of the pages: one style sheet, one script, and plotly's script."""
+
+import hashlib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+MEDIA_TYPES = {"service.css": "text/css", "service.js": "text/javascript"}
+"""The files in `static/`, with their media types."""
+_FOLDER = Path(__file__).parent / "static"
+
+
+@cache
+def read_asset(name: str) -> bytes:
+    """The content of a file in `static/`."""
+    return (_FOLDER / name).read_bytes()
+
+
+@cache
+def assets_version() -> str:
+    """A hash of all files in `static/`; pages put it in the URL, so browsers may cache for long."""
+    return hashlib.sha256(b"".join(map(read_asset, MEDIA_TYPES))).hexdigest()[:12]
+
+
+@cache
+def plotly_path() -> Path:
+    """The minified script in the installed plotly package."""
+    spec = find_spec("plotly")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "package_data" / "plotly.min.js"
+
+
+@cache
+def plotly_version() -> str:
+    """Changes with plotly's script; its size is enough, and hashing 4 MB is not needed."""
+    return f"{plotly_path().stat().st_size:x}"

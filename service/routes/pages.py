@@ -1,0 +1,36 @@
+"""`GET /`: the list of sweeps. The pages of a sweep and of a comparison share their JSON routes."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from service.dependencies import Offset, Reading, Settings
+from service.pages import sweep_list_page
+from service.schemas import Sweeps
+
+router = APIRouter(include_in_schema=False)
+
+_PAGE_SIZE = 50  # sweeps
+
+
+@router.get("/")
+def index(
+    request: Request,
+    queries: Reading,
+    settings: Settings,
+    name: str | None = None,
+    method: str | None = None,
+    dataset: str | None = None,
+    status: str | None = None,
+    offset: Offset = 0,
+) -> Response:
+    """The list of sweeps, with filters and a form to submit a sweep."""
+    filters = {"name": name, "method": method, "dataset": dataset, "status": status}
+    # An empty field of the filter form does not filter.
+    sweeps = queries.filtered(**{field: value or None for field, value in filters.items()})
+    page = Sweeps(
+        sweeps=tuple(sweeps[offset : offset + _PAGE_SIZE]),
+        total=len(sweeps),
+        offset=offset,
+        limit=_PAGE_SIZE,
+    )
+    return sweep_list_page(request, page, filters, settings)
