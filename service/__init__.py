@@ -1,7 +1,7 @@
-"""The FastAPI application: sweeps over HTTP, fronts compared in the browser.
+"""The FastAPI application: submits sweeps to Ray and serves fronts as JSON and HTML.
 
-`create_app()` makes it; `python -m service` serves it. It holds nothing that lasts: sweeps and
-trials are MLflow's, jobs are Ray's.
+`create_app()` builds it and `python -m service` runs it. It stores nothing itself: sweeps and
+trials are in MLflow, jobs in Ray.
 """
 
 from service.app import create_app

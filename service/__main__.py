@@ -1,22 +1,22 @@
-"""`python -m service` serves; `python -m service token NAME [SCOPES]` makes a token."""
+"""`python -m service` runs the service; `python -m service token NAME [SCOPES]` creates a token."""
 
 import sys
 
 from paretoib.errors import ParetoIBError
 from paretoib.tokens import new_token, token_digest
-from service.settings import parsed_token
+from service.settings import parse_token
 
 _USAGE = "usage: python -m service | python -m service token NAME [read|write|read+write]"
 
 
 def main() -> int:
-    """Run what the arguments say; the exit code."""
+    """Run the command in `sys.argv`; returns the exit code."""
     match sys.argv[1:]:
         case []:
             return _serve()
-        # A name that looks like an option is a question for help.
+        # A name that starts with a dash is an option such as --help: print the usage.
         case ["token", name, *scopes] if len(scopes) < 2 and not name.startswith("-"):
-            return _token(name, scopes[0] if scopes else "read+write")
+            return _create_token(name, scopes[0] if scopes else "read+write")
     print(_USAGE, file=sys.stderr)
     return 2
 
@@ -38,18 +38,18 @@ def _serve() -> int:
         host=settings.host,
         port=settings.port,
         server_header=False,
-        # Event streams have no end of their own.
+        # Event streams stay open, so a shutdown has to cut them.
         timeout_graceful_shutdown=3,
     )
     return 0
 
 
-def _token(name: str, scopes: str) -> int:
-    """A token, to be shown once; and on the next line what the settings keep of it."""
+def _create_token(name: str, scopes: str) -> int:
+    """Print a new token, and on the next line its entry for the settings."""
     token = new_token()
-    line = f"{name}:{scopes}:{token_digest(token)}"
+    entry = f"{name}:{scopes}:{token_digest(token)}"
     try:
-        parsed_token(line)
+        parse_token(entry)
     except ValueError:
         print(
             "error: NAME should be 1 to 64 letters, digits, `.`, `_` and `-`, and SCOPES read, "
@@ -58,8 +58,11 @@ def _token(name: str, scopes: str) -> int:
         )
         return 2
     print(token)
-    print(line)
-    print("The first line is the token; the second is for PARETOIB_SERVICE_TOKENS", file=sys.stderr)
+    print(entry)
+    print(
+        "The first line is the token. Add the second line to PARETOIB_SERVICE_TOKENS.",
+        file=sys.stderr,
+    )
     return 0
 
 

@@ -25,7 +25,7 @@ _ROUTERS = (
     *(pages.router, session.router, static.router),
 )
 _DESCRIPTION = (
-    "Runs sweeps over the trade-off of the information bottleneck and compares their fronts. Every "
+    "Runs sweeps over the information-bottleneck trade-off and compares their fronts. Every "
     "error is a problem document (RFC 9457). A browser gets a page for a sweep or a comparison."
 )
 

@@ -24,7 +24,9 @@ def check_host(request: Request, allowed_hosts: Collection[str]) -> None:
     host = request.headers.get("host", "")
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
     if name.lower() not in allowed_hosts:
-        raise ProblemError(400, "unknown-host", f"the service has no such name; found `{name}`")
+        raise ProblemError(
+            400, "unknown-host", f"Host should be in PARETOIB_SERVICE_ALLOWED_HOSTS; found `{name}`"
+        )
 
 
 def check_origin(request: Request) -> None:
@@ -36,7 +38,11 @@ def check_origin(request: Request) -> None:
     origin = request.headers.get("origin")
     same = origin is None or _host_of(origin) == request.headers.get("host")
     if site not in ("same-origin", "none") or not same:
-        raise ProblemError(403, "cross-origin", "a page of another origin may not send this")
+        raise ProblemError(
+            403,
+            "cross-origin",
+            "the request should come from a page of this service; found another origin",
+        )
 
 
 def authenticate(request: Request, settings: ServiceSettings) -> Token:
@@ -56,7 +62,7 @@ def authenticate(request: Request, settings: ServiceSettings) -> Token:
         raise ProblemError(
             401,
             "unauthorized",
-            "a token is needed: `Authorization: Bearer …`",
+            "a token is required: `Authorization: Bearer TOKEN`",
             {"WWW-Authenticate": 'Bearer realm="paretoib"'},
         )
     return token
@@ -85,7 +91,7 @@ def _check_loopback(request: Request) -> None:
     ends = (request.scope.get("server"), request.scope.get("client"))
     if not all(end and is_loopback(end[0]) for end in ends):
         raise ProblemError(
-            403, "loopback-only", "without tokens the service answers loopback alone"
+            403, "loopback-only", "with auth off the service answers only on loopback"
         )
 
 

@@ -1,4 +1,4 @@
-"""What was computed and may be asked for again."""
+"""Single-flight LRU cache."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -10,47 +10,51 @@ V = TypeVar("V")
 
 
 class SingleFlightCache(Generic[V]):
-    """Values by key. Each is made once, however many threads ask for it at a time.
+    """LRU cache in which threads that need the same key at the same time compute it once.
 
-    What was used least lately goes when the values weigh more than `room` together. A value that
-    could not be made is not kept.
+    `weigh` gives the weight of a value. The least recently used values are evicted while the total
+    weight exceeds `capacity`; the newest value stays even if it alone is heavier. An exception is
+    raised in every waiting thread and is not cached.
+
+    `cachetools` has no cache that does all of this: its lock lets the waiting threads compute a
+    failed value one after the other, and its `LRUCache` rejects a value heavier than its size.
     """
 
-    def __init__(self, room: int, weigh: Callable[[V], int] = lambda _: 1) -> None:
-        self._room = room
+    def __init__(self, capacity: int, weigh: Callable[[V], int] = lambda _: 1) -> None:
+        self._capacity = capacity
         self._weigh = weigh
         self._lock = Lock()
-        self._values: OrderedDict[Hashable, Future[V]] = OrderedDict()
+        self._futures: OrderedDict[Hashable, Future[V]] = OrderedDict()
         self._weights: dict[Hashable, int] = {}
 
-    def get(self, key: Hashable, make: Callable[[], V]) -> V:
-        """The value of a key, made now if it is not kept; raises what `make` raises."""
+    def get(self, key: Hashable, compute: Callable[[], V]) -> V:
+        """The value of a key, computed if it is not cached; raises what `compute` raises."""
         with self._lock:
-            if found := self._values.get(key):
-                self._values.move_to_end(key)
+            if cached := self._futures.get(key):
+                self._futures.move_to_end(key)
             else:
-                mine = self._values[key] = Future()
-        return found.result() if found else self._make(key, mine, make)
+                new = self._futures[key] = Future()
+        return cached.result() if cached else self._compute(key, new, compute)
 
-    def _make(self, key: Hashable, future: "Future[V]", make: Callable[[], V]) -> V:
+    def _compute(self, key: Hashable, future: "Future[V]", compute: Callable[[], V]) -> V:
         try:
-            value = make()
+            value = compute()
         except BaseException as error:
             with self._lock:
-                self._values.pop(key, None)
+                self._futures.pop(key, None)
             future.set_exception(error)
             raise
         future.set_result(value)
         with self._lock:
             self._weights[key] = self._weigh(value)
-            self._shrink()
+            self._evict()
         return value
 
-    def _shrink(self) -> None:
-        finished: list[Any] = [key for key in self._values if key in self._weights]
+    def _evict(self) -> None:
+        computed: list[Any] = [key for key in self._futures if key in self._weights]
         weight = sum(self._weights.values())
-        for key in finished[:-1]:
-            if weight <= self._room:
+        for key in computed[:-1]:
+            if weight <= self._capacity:
                 return
             weight -= self._weights.pop(key)
-            self._values.pop(key)
+            self._futures.pop(key)

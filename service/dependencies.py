@@ -1,4 +1,4 @@
-"""What routes have in common: what they read from, and how an answer is sent."""
+"""FastAPI dependencies and parameter types that several routes share."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ SweepReference = Annotated[
     Path(
         min_length=1,
         max_length=200,
-        description="A sweep's id, the first 4 or more characters of one, or its name.",
+        description="A sweep's id, the first 4 or more characters of it, or its name.",
         examples=["vib-digits"],
     ),
 ]
@@ -26,24 +26,24 @@ SweepId = Annotated[
         examples=["0d1e2f3a4b5c6d7e8f90a1b2c3d4e5f6"],
     ),
 ]
-Offset = Annotated[int, Query(ge=0, le=10_000_000, description="How many to leave out.")]
+Offset = Annotated[int, Query(ge=0, le=10_000_000, description="Number of entries to skip.")]
 
 
-# Not plain functions: each of those would wait for a thread.
+# Coroutines, because FastAPI runs a plain function in a thread, and all threads may be busy.
 async def settings_of(request: Request) -> ServiceSettings:
-    """The service's settings."""
+    """The settings of the service."""
     settings: ServiceSettings = request.app.state.settings
     return settings
 
 
 async def queries_of(request: Request) -> SweepQueries:
-    """What the service reads with."""
+    """The queries, which read sweeps and fronts."""
     queries: SweepQueries = request.app.state.queries
     return queries
 
 
 async def controller_of(request: Request) -> SweepController:
-    """What the service runs sweeps with."""
+    """The controller, which submits and cancels sweeps."""
     controller: SweepController = request.app.state.controller
     return controller
 
@@ -54,12 +54,12 @@ Running = Annotated[SweepController, Depends(controller_of)]
 
 
 def named_sweep(sweep: SweepReference, queries: Reading) -> SweepState:
-    """The sweep that a path names; `NotFoundError` where none or several fit."""
+    """The sweep with the id, unique prefix or name in the path; `NotFoundError` without one."""
     return queries.find(sweep)
 
 
 def sweep_by_id(sweep: SweepId, queries: Reading) -> SweepState:
-    """The sweep with the id that a path has; `NotFoundError` where there is none."""
+    """The sweep with the id in the path; `NotFoundError` if there is none."""
     return queries.state(sweep)
 
 

@@ -1,4 +1,4 @@
-"""What a sweep may ask for over the network: sizes, each with a limit of the settings."""
+"""Checks the size of a sweep against the limits in the settings."""
 
 import math
 from collections.abc import Mapping
@@ -10,44 +10,49 @@ from paretoib.specs import SweepSpec, parse_axis
 from service.problems import ProblemError
 from service.settings import ServiceSettings
 
-_LONGEST_AXIS = 10_000  # characters
+_MAX_AXIS_CHARACTERS = 10_000
 
 
 def limited_spec(document: Mapping[str, Any], limits: ServiceSettings) -> SweepSpec:
-    """The sweep that a request describes.
+    """The sweep in the body of a request.
 
-    Raises `ProblemError` for one that is too large, `SpecError` for one that cannot be run. Sizes
-    are looked at before anything is validated: each value of an axis makes a whole trial.
+    Raises `ProblemError` for a sweep above the limits, `SpecError` for an invalid one. Sizes are
+    checked before validation, because validation expands every value of an axis into trials.
     """
-    _at_most("trials", _whole(document.get("trials")), limits.max_trials)
-    _at_most("seeds", _length(document.get("seeds")), limits.max_trials)
+    _check("trials", _number(document.get("trials")), limits.max_trials)
+    _check("seeds", _length(document.get("seeds")), limits.max_trials)
     for kind in ("grid", "space"):
         axes = document.get(kind)
         for field, values in axes.items() if isinstance(axes, Mapping) else ():
-            _at_most(f"{kind}.{field}", _axis_length(f"{kind}.{field}", values), limits.max_axis)
+            _check(f"{kind}.{field}", _axis_length(f"{kind}.{field}", values), limits.max_axis)
     try:
         spec = SweepSpec.from_document(document)
     except RecursionError:
-        raise ProblemError(422, "invalid-sweep", "a sweep should not be nested so deeply") from None
+        raise ProblemError(422, "invalid-sweep", "the sweep is nested too deeply") from None
     check_limits(spec, limits)
     return spec
 
 
 def check_limits(spec: SweepSpec, limits: ServiceSettings) -> None:
-    """Refuse a sweep of more trials, or of longer ones, than the service takes."""
-    _at_most("trials", spec.trials, limits.max_trials)
-    choices = spec.varied.get("training.epochs", ())
-    longest = choices if isinstance(choices, tuple) else (choices.high,)
-    _at_most("training.epochs", max((spec.training.epochs, *longest)), limits.max_epochs)
+    """`ProblemError` for a sweep with more trials, or more epochs a trial, than allowed."""
+    _check("trials", spec.trials, limits.max_trials)
+    epochs = spec.varied.get("training.epochs", ())
+    varied = epochs if isinstance(epochs, tuple) else (epochs.high,)
+    _check("training.epochs", max((spec.training.epochs, *varied)), limits.max_epochs)
 
 
 def _axis_length(name: str, values: Any) -> int:
     if not isinstance(values, str):
         return _length(values)
-    # What YAML would unfold without end.
-    if len(values) > _LONGEST_AXIS or "&" in values or "*" in values:
-        raise ProblemError(422, "limit", f"{name}: should be a range, or values and commas")
-    # One that is no axis, validation says more of.
+    # YAML aliases (`&a`, `*a`) can expand without bound.
+    if len(values) > _MAX_AXIS_CHARACTERS or "&" in values or "*" in values:
+        raise ProblemError(
+            422,
+            "limit",
+            f"{name}: should be a range, or values separated by commas, in at most "
+            f"{_MAX_AXIS_CHARACTERS} characters",
+        )
+    # Validation has a better message for text that is not an axis.
     with suppress(ValueError, RecursionError, ParetoIBError):
         return _length(parse_axis(values))
     return 0
@@ -57,8 +62,8 @@ def _length(values: Any) -> int:
     return len(values) if isinstance(values, list | tuple) else 0
 
 
-def _whole(value: Any) -> float:
-    """A number as validation would read it; 0 for what is none."""
+def _number(value: Any) -> float:
+    """A number as validation will read it; 0 for anything else, which validation rejects."""
     try:
         return float(value)
     except OverflowError:
@@ -67,8 +72,8 @@ def _whole(value: Any) -> float:
         return 0
 
 
-def _at_most(what: str, found: float, most: int) -> None:
-    if found > most:
+def _check(name: str, size: float, limit: int) -> None:
+    if size > limit:
         raise ProblemError(
-            422, "limit", f"{what}: this service takes at most {most}; found {found:g}"
+            422, "limit", f"{name}: this service allows at most {limit}; found {size:g}"
         )

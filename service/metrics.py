@@ -1,4 +1,4 @@
-"""`GET /metrics`: what the service counts of itself, for Prometheus."""
+"""Prometheus metrics of the service."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,25 +17,28 @@ from paretoib.records import Status
 
 
 class Metrics:
-    """Requests by route, open streams, sweeps by status."""
+    """Requests by route, open event streams, sweeps by status."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         by_route = ("method", "route")
         self._requests = Counter(
             "paretoib_requests",
-            "Requests answered.",
+            "HTTP requests, by method, route and status.",
             (*by_route, "status"),
             registry=self._registry,
         )
         self._seconds = Histogram(
             "paretoib_request_seconds",
-            "Seconds until an answer was sent whole.",
+            "Seconds from the start of a request to the end of its response.",
             by_route,
             registry=self._registry,
         )
         self._sweeps = Gauge(
-            "paretoib_sweeps", "Sweeps in the store.", ("status",), registry=self._registry
+            "paretoib_sweeps",
+            "Sweeps in the store, by status.",
+            ("status",),
+            registry=self._registry,
         )
         self._streams = Gauge(
             "paretoib_event_streams", "Open event streams.", registry=self._registry
@@ -44,7 +47,7 @@ class Metrics:
 
     @contextmanager
     def stream(self) -> Iterator[None]:
-        """Count an open event stream."""
+        """Count an event stream as open while the context is active."""
         self.streams += 1
         self._streams.set(self.streams)
         try:
@@ -54,18 +57,22 @@ class Metrics:
             self._streams.set(self.streams)
 
     def request(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count one; of what no route takes neither path nor method is told: it may be anything."""
-        taken = scope.get("route")
-        route = getattr(taken, "path", "unmatched")
-        method = scope["method"] if scope["method"] in getattr(taken, "methods", ()) else "any"
+        """Count a request; status 0 means that the client disconnected (499).
+
+        Paths and methods without a route share one label each: a client could send any number of
+        different ones, and each would become a time series.
+        """
+        matched = scope.get("route")
+        route = getattr(matched, "path", "unmatched")
+        method = scope["method"] if scope["method"] in getattr(matched, "methods", ()) else "any"
         self._requests.labels(method, route, str(status or 499)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
-    def sweeps(self, counted: Mapping[str, int]) -> None:
-        """So many sweeps of each status."""
+    def sweeps(self, counts: Mapping[str, int]) -> None:
+        """Set the number of sweeps with each status."""
         for status in get_args(Status):
-            self._sweeps.labels(status).set(counted.get(status, 0))
+            self._sweeps.labels(status).set(counts.get(status, 0))
 
     def text(self) -> bytes:
-        """The page."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -88,18 +88,19 @@ class AccessMiddleware:
         return token.name
 
     def _check_rate(self, client: str) -> None:
+        limit = self._settings.requests_per_minute
         if seconds := self._rate_limiter.wait(client):
             raise ProblemError(
                 429,
                 "too-many-requests",
-                f"a token has {self._settings.requests_per_minute} requests a minute",
+                f"a token should send at most {limit} requests a minute",
                 {"Retry-After": str(math.ceil(seconds))},
             )
 
     def _limit_body(self, request: Request, receive: Receive) -> Receive:
         """`receive` that raises 413 once the body is longer than the limit."""
         limit = self._settings.max_body_bytes
-        too_large = HTTPException(413, f"a body should have at most {limit} bytes")
+        too_large = HTTPException(413, f"the body should have at most {limit} bytes")
         content_length = request.headers.get("content-length", "")
         if content_length.isdecimal() and int(content_length) > limit:
             raise too_large

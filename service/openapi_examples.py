@@ -1,4 +1,4 @@
-"""Examples of answers, for OpenAPI; made by the queries, so that they are of its form."""
+"""Example responses for OpenAPI, built from the same records as the real responses."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -19,19 +19,19 @@ _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def add_examples(schema: dict[str, Any]) -> None:
-    """Put an example beside the schema of each successful answer."""
+    """Add an example to each successful JSON response of the schema."""
     linear, adaptive = _sweep("vib", "a" * 32), _sweep("mib", "b" * 32)
     records = _records(linear)
     fronts = [_front(sweep) for sweep in (linear, adaptive)]
-    listed = {"total": 1, "offset": 0, "limit": 50}
+    page = {"total": 1, "offset": 0, "limit": 50}
     history = {"history": {"train/prediction": (1.2, 0.4)}}
     documents = {
         ("/sweeps", "post", "202"): linear,
-        ("/sweeps", "get", "200"): Sweeps(sweeps=(linear,), **listed),
+        ("/sweeps", "get", "200"): Sweeps(sweeps=(linear,), **page),
         ("/sweeps/{sweep}", "get", "200"): linear,
         ("/sweeps/{sweep}", "delete", "202"): linear,
         ("/sweeps/{sweep}/resume", "post", "202"): linear,
-        ("/sweeps/{sweep}/trials", "get", "200"): Trials(trials=tuple(records[:1]), **listed),
+        ("/sweeps/{sweep}/trials", "get", "200"): Trials(trials=tuple(records[:1]), **page),
         ("/sweeps/{sweep}/trials/{trial}", "get", "200"): Trial(
             **{**dict(records[0]), **history}, address=None
         ),
@@ -61,9 +61,9 @@ def _sweep(method: str, sweep_id: str) -> SweepState:
 
 def _records(sweep: SweepState) -> list[TrialRecord]:
     template = SweepSpec.from_document(sweep.spec).template
-    found = []
-    for place, (rate, lost) in enumerate(((0.4, 2.9), (3.5, 0.2))):
-        trial = template.with_fields({"seed": place})
+    records = []
+    for seed, (rate, lost) in enumerate(((0.4, 2.9), (3.5, 0.2))):
+        trial = template.with_fields({"seed": seed})
         metrics = Metrics(
             examples=360,
             rate_bits=rate,
@@ -76,7 +76,7 @@ def _records(sweep: SweepState) -> list[TrialRecord]:
             cross_entropy_bits=lost,
             accuracy=0.9,
         )
-        found.append(
+        records.append(
             TrialRecord(
                 trial=trial.key,
                 spec=trial.document,
@@ -87,9 +87,9 @@ def _records(sweep: SweepState) -> list[TrialRecord]:
                 device="cpu",
             )
         )
-    return found
+    return records
 
 
 def _front(sweep: SweepState) -> Front:
-    corner = Reference(rate_bits=33.0, lost_bits=3.3)
-    return build_front(sweep.info, _records(sweep), reference=corner, label_entropy_bits=3.3)
+    reference = Reference(rate_bits=33.0, lost_bits=3.3)
+    return build_front(sweep.info, _records(sweep), reference=reference, label_entropy_bits=3.3)

@@ -113,7 +113,7 @@ def problem_page(request: Request, problem: ProblemError) -> Response:
         {**problem.headers, "Content-Security-Policy": policy_with_inline_style(style)},
         style=style,
         problem=problem,
-        wrong=request.scope["path"] == "/login",
+        unknown_token=request.scope["path"] == "/login",
     )
 
 

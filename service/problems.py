@@ -1,4 +1,4 @@
-"""What goes wrong, as RFC 9457 has it: every error is one `application/problem+json`."""
+"""Problem documents (RFC 9457): every error as `application/problem+json`."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -20,20 +20,20 @@ from paretoib.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
-_LONGEST = 1000  # characters of a detail: it may quote what was sent
+_MAX_DETAIL = 1000  # characters; the detail may quote values from the request
 
 
 class ProblemDocument(BaseModel):
     """An error (RFC 9457)."""
 
-    type: str = Field(description="what went wrong: `urn:paretoib:problem:…`")
-    title: str = Field(description="the status in words")
-    status: int = Field(description="the HTTP status")
-    detail: str = Field(description="the rule and what was found instead, in one line")
+    type: str = Field(description="kind of error: `urn:paretoib:problem:…`")
+    title: str = Field(description="name of the HTTP status")
+    status: int = Field(description="HTTP status")
+    detail: str = Field(description="the rule and the value found, in one line")
 
 
 class ProblemError(Exception):
-    """A refusal: its HTTP status, its kind, one plain line, and headers to send with it."""
+    """An error response: HTTP status, kind, one line of detail, and extra headers."""
 
     def __init__(
         self, status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None
@@ -41,55 +41,55 @@ class ProblemError(Exception):
         super().__init__(detail)
         self.status = status
         self.kind = kind
-        # Half a surrogate pair, which JSON may quote, is no text to send.
+        # JSON may contain a lone surrogate, which cannot be encoded as UTF-8.
         plain = detail.encode(errors="backslashreplace").decode()
-        self.detail = plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
+        self.detail = plain if len(plain) <= _MAX_DETAIL else f"{plain[:_MAX_DETAIL]}…"
         self.headers = dict(headers or {})
 
     @property
     def document(self) -> dict[str, Any]:
-        """What is sent."""
+        """The members of the problem document."""
         title = HTTPStatus(self.status).phrase
         kind = f"urn:paretoib:problem:{self.kind}"
         return {"type": kind, "title": title, "status": self.status, "detail": self.detail}
 
     def response(self) -> Response:
-        """The problem as JSON."""
+        """The problem as a JSON response."""
         return JSONResponse(self.document, self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
-# What a client learns of each of paretoib's errors. Of a store or cluster that does not answer it
-# is told no more than that: the message has addresses in it, and is logged.
+# Status, kind and detail of each library error; None uses the error's own message. Messages about
+# MLflow and Ray contain internal addresses, so they go to the log only.
 _ERRORS: dict[type[ParetoIBError], tuple[int, str, str | None]] = {
     NotFoundError: (404, "not-found", None),
     SpecError: (422, "invalid-sweep", None),
     DataError: (422, "invalid-data", None),
     ComparisonError: (422, "not-comparable", None),
     StoreError: (503, "store-unavailable", "MLflow does not answer"),
-    ClusterError: (503, "cluster-unavailable", "Ray does not answer as it should"),
+    ClusterError: (503, "cluster-unavailable", "Ray does not answer, or reports an error"),
     ParetoIBError: (422, "refused", None),
 }
 
 
 def problem_of(error: Exception) -> ProblemError:
-    """Any exception as a problem; what was not foreseen is a 500 that says nothing of itself."""
+    """Any exception as a problem; an unexpected one becomes a 500 without details."""
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, RequestValidationError):
-        return ProblemError(422, "invalid-request", _first(error))
+        return ProblemError(422, "invalid-request", _first_error(error))
     if isinstance(error, HTTPException):
         kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         return ProblemError(error.status_code, kind, str(error.detail), error.headers)
     for kind_of_error in type(error).__mro__:
         if kind_of_error in _ERRORS:
-            status, kind, said = _ERRORS[kind_of_error]
+            status, kind, detail = _ERRORS[kind_of_error]
             headers = {"Retry-After": "5"} if status == 503 else None
-            return ProblemError(status, kind, said or str(error), headers)
-    return ProblemError(500, "fault", "a fault of the service's own; its log says more")
+            return ProblemError(status, kind, detail or str(error), headers)
+    return ProblemError(500, "fault", "internal error; see the log of the service")
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """These statuses as problems, for OpenAPI."""
+    """The OpenAPI descriptions of problem responses with these statuses."""
     return {status: _documented(status) for status in statuses}
 
 
@@ -99,39 +99,39 @@ def _documented(status: int) -> dict[str, Any]:
         "schema": {"$ref": "#/components/schemas/Problem"},
         "example": ProblemError(status, kind, detail).document,
     }
-    return {"description": _MEANING[status], "content": {MEDIA_TYPE: content}}
+    return {"description": _DESCRIPTIONS[status], "content": {MEDIA_TYPE: content}}
 
 
-def _first(error: RequestValidationError) -> str:
+def _first_error(error: RequestValidationError) -> str:
     first, *more = error.errors()
-    place = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    location = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
     found = "" if first["type"] in ("missing", "json_invalid") else f"; found {first['input']!r}"
-    return f"{place}: {first['msg']}{found}" + (f" (and {len(more)} more)" if more else "")
+    return f"{location}: {first['msg']}{found}" + (f" (and {len(more)} more)" if more else "")
 
 
-_MEANING = {
-    400: "The request cannot be read, or calls the service by a name that it does not have.",
-    401: "No token, or one that is not known.",
-    403: "The token's scope does not reach, or a page from elsewhere sent the request.",
-    404: "There is no such sweep or trial, or it has nothing to show yet.",
-    405: "The method is not one of this address.",
-    409: "The sweep's state does not allow it.",
-    413: "The body is larger than it may be.",
-    422: "The request breaks a rule; `detail` says which, and what was found.",
-    429: "Too many requests or sweeps at a time; `Retry-After` says when to come again.",
-    500: "A fault of the service's own.",
-    503: "MLflow or Ray does not answer; come again after `Retry-After` seconds.",
+_DESCRIPTIONS = {
+    400: "The request cannot be parsed, or its Host header is not allowed.",
+    401: "The token is missing or unknown.",
+    403: "The token lacks the scope, or a page of another origin sent the request.",
+    404: "There is no such sweep or trial, or the sweep has no ended trial yet.",
+    405: "The path does not support the method.",
+    409: "The sweep's status does not allow the action.",
+    413: "The body is too large.",
+    422: "The request is invalid; `detail` states the rule and the value found.",
+    429: "Too many requests, sweeps or event streams; retry after `Retry-After` seconds.",
+    500: "Internal error.",
+    503: "MLflow or Ray does not answer; retry after `Retry-After` seconds.",
 }
 _EXAMPLES = {
     400: ("bad-request", "There was an error parsing the body"),
-    401: ("unauthorized", "a token is needed: `Authorization: Bearer …`"),
-    403: ("forbidden", "the token should have scope write; found read"),
+    401: ("unauthorized", "a token is required: `Authorization: Bearer TOKEN`"),
+    403: ("forbidden", "the token should have scope write; `reader` has read"),
     404: ("not-found", "no sweep `0123abcd`: should be a sweep's id, …"),
     405: ("method-not-allowed", "Method Not Allowed"),
-    409: ("not-running", "a sweep should be running to be cancelled; found finished"),
-    413: ("content-too-large", "a body should have at most 262144 bytes"),
+    409: ("not-running", "a sweep should be running; found finished"),
+    413: ("content-too-large", "the body should have at most 262144 bytes"),
     422: ("invalid-sweep", "unknown method: should be one of mib, mgda, vib; found `vip`"),
-    429: ("too-many-requests", "a token has 1200 requests a minute"),
-    500: ("fault", "a fault of the service's own; its log says more"),
-    503: ("cluster-unavailable", "Ray does not answer as it should"),
+    429: ("too-many-requests", "a token should send at most 1200 requests a minute"),
+    500: ("fault", "internal error; see the log of the service"),
+    503: ("cluster-unavailable", "Ray does not answer, or reports an error"),
 }

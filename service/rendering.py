@@ -1,4 +1,4 @@
-"""Fronts and comparisons as what is sent: documents, tables, pictures."""
+"""Renders fronts and comparisons as JSON, CSV, HTML and PNG, and sends them with an ETag."""
 
 import csv
 import hashlib
@@ -27,22 +27,22 @@ _COLUMNS = (
     "seconds",
     "order",
 )
-# As notebooks name it.
+# The media type that Jupyter uses for a plotly figure.
 FIGURE = "application/vnd.plotly.v1+json"
-# matplotlib's settings are the whole process's.
-_drawing = Lock()
+# matplotlib's settings are global to the process, so figures are drawn one at a time.
+_matplotlib = Lock()
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """Something to send."""
+    """Content with its media type."""
 
     content: bytes
     media_type: str
 
     @cached_property
     def etag(self) -> str:
-        """The entity tag: a hash of the bytes."""
+        """The ETag header: a hash of the content."""
         return f'"{hashlib.sha256(self.content).hexdigest()[:32]}"'
 
 
@@ -63,54 +63,54 @@ def document_response(request: Request, document: Document) -> Response:
     return conditional_response(request, Rendered(document.to_json().encode(), _JSON))
 
 
-def render_front(front: Front, form: str) -> Rendered:
-    """A front in one of the forms of `FRONTS`."""
-    media_type, write = FRONTS[form]
+def render_front(front: Front, format: str) -> Rendered:
+    """A front in a format of `FRONTS`."""
+    media_type, write = FRONTS[format]
     return Rendered(write(front), media_type)
 
 
-def render_comparison(comparison: Comparison, form: str) -> Rendered:
-    """A comparison in one of the forms of `COMPARISONS`."""
-    media_type, write = COMPARISONS[form]
+def render_comparison(comparison: Comparison, format: str) -> Rendered:
+    """A comparison in a format of `COMPARISONS`."""
+    media_type, write = COMPARISONS[format]
     return Rendered(write(comparison), media_type)
 
 
 def front_csv(front: Front) -> bytes:
-    """A line a trial that has a point, rate ascending, after a line of names."""
+    """A header, then one row for each point of the front document, in order of increasing rate."""
     params = list(dict.fromkeys(name for point in front.points for name in point.params))
     text = io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow(["trial", "seed", *params, *_COLUMNS, "beta_low", "beta_high"])
+    writer = csv.writer(text)
+    writer.writerow(["trial", "seed", *params, *_COLUMNS, "beta_low", "beta_high"])
     for p in front.points:
-        measured = [getattr(p, name) for name in _COLUMNS]
-        rows.writerow(
-            [p.trial, p.seed, *map(p.params.get, params), *measured, *(p.beta_interval or ())]
+        values = [getattr(p, name) for name in _COLUMNS]
+        writer.writerow(
+            [p.trial, p.seed, *map(p.params.get, params), *values, *(p.beta_interval or ())]
         )
     return text.getvalue().encode()
 
 
-def _front_picture(front: Front) -> bytes:
-    with _drawing:
+def _front_png(front: Front) -> bytes:
+    with _matplotlib:
         return fronts.front_png(front)
 
 
-def _comparison_picture(comparison: Comparison) -> bytes:
-    with _drawing:
+def _comparison_png(comparison: Comparison) -> bytes:
+    with _matplotlib:
         return fronts.comparison_png(comparison)
 
 
-_JSON, _PAGE, _PNG = "application/json", "text/html; charset=utf-8", "image/png"
-# The pictures' libraries are loaded when a name of theirs is first looked up.
+_JSON, _HTML, _PNG = "application/json", "text/html; charset=utf-8", "image/png"
+# matplotlib and plotly are imported at the first use of a function of `paretoib.fronts`.
 FRONTS: Mapping[str, tuple[str, Callable[[Front], bytes]]] = {
     "json": (_JSON, lambda front: front.to_json().encode()),
     "csv": ("text/csv; charset=utf-8", front_csv),
-    "html": (_PAGE, lambda front: fronts.front_html(front).encode()),
-    "png": (_PNG, _front_picture),
+    "html": (_HTML, lambda front: fronts.front_html(front).encode()),
+    "png": (_PNG, _front_png),
     "figure": (FIGURE, lambda front: fronts.front_figure(front).encode()),
 }
 COMPARISONS: Mapping[str, tuple[str, Callable[[Comparison], bytes]]] = {
     "json": (_JSON, lambda comparison: comparison.to_json().encode()),
-    "html": (_PAGE, lambda comparison: fronts.comparison_html(comparison).encode()),
-    "png": (_PNG, _comparison_picture),
+    "html": (_HTML, lambda comparison: fronts.comparison_html(comparison).encode()),
+    "png": (_PNG, _comparison_png),
     "figure": (FIGURE, lambda comparison: fronts.comparison_figure(comparison).encode()),
 }

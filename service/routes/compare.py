@@ -1,4 +1,4 @@
-"""`GET /compare`: linear fronts against adaptive ones, or any against any."""
+"""`GET /compare`: the fronts of two groups of sweeps, usually linear against adaptive."""
 
 from typing import Annotated, Literal
 
@@ -19,8 +19,8 @@ Side = Annotated[
     Query(
         min_length=1,
         max_length=20,
-        description="A sweep's id, the first 4 or more characters of one, or its name; several "
-        "are pooled.",
+        description="A sweep's id, the first 4 or more characters of it, or its name. May be "
+        "repeated: the trials of all these sweeps form one front.",
     ),
 ]
 
@@ -38,12 +38,13 @@ def compare(
     adaptive: Side,
     format: Annotated[
         Literal["json", "html", "png", "figure"],
-        Query(description="`figure`: plotly's JSON of the picture in `html`."),
+        Query(description="`figure`: the JSON of the plotly figure that `html` shows."),
     ] = "json",
 ) -> Response:
-    """As JSON, that of `compare --json`; with `Accept: text/html` the page."""
+    """JSON as from `paretoib compare --json`, or the page with `Accept: text/html`."""
     left, right = ([queries.find(name) for name in side] for side in (linear, adaptive))
     if wants_html(request) and "format" not in request.query_params:
         return comparison_page(request, left, right, queries)
     headers = {"Content-Security-Policy": SANDBOX_POLICY} if format == "html" else {}
-    return conditional_response(request, queries.rendered_comparison(left, right, format), headers)
+    rendered = queries.rendered_comparison(left, right, format)
+    return conditional_response(request, rendered, headers)

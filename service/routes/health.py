@@ -1,4 +1,4 @@
-"""`GET /healthz`, `/readyz`, `/metrics`: for those who keep the service running."""
+"""`GET /healthz`, `/readyz`, `/metrics`: health checks and Prometheus metrics."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -19,14 +19,14 @@ from service.problems import documented
 
 router = APIRouter(tags=["operation"])
 
-PATIENCE = 5.0  # seconds for an answer of MLflow or Ray
+TIMEOUT = 5.0  # seconds for MLflow or Ray to answer
 State = Literal["ok", "down"]
 
 T = TypeVar("T")
 
 
 class Health(BaseModel):
-    """The process is there."""
+    """The process is running."""
 
     status: Literal["ok"] = "ok"
 
@@ -39,9 +39,9 @@ class Readiness(BaseModel):
 
 
 @router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", summary="Whether the process is there", responses=documented(400))
+@router.get("/healthz", summary="Liveness", responses=documented(400))
 async def healthz() -> Health:
-    """Needs no token and asks nobody."""
+    """Always `ok` while the process runs. Needs no token, and does not contact MLflow or Ray."""
     return Health()
 
 
@@ -50,19 +50,19 @@ async def healthz() -> Health:
     "/readyz",
     response_model=Readiness,
     responses={
-        503: {"model": Readiness, "description": "One of them does not answer."},
+        503: {"model": Readiness, "description": "MLflow or Ray does not answer."},
         **documented(400),
     },
-    summary="Whether MLflow and Ray answer",
+    summary="Readiness: whether MLflow and Ray answer",
 )
 async def readyz(request: Request) -> Response:
-    """Needs no token; says of each no more than whether it answers."""
+    """`ok` or `down` for each of the two. Needs no token."""
     state = request.app.state
-    found = {
+    states = {
         "mlflow": await _state(state.queries.check),
         "ray": await _state(state.controller.check),
     }
-    return JSONResponse(found, 200 if set(found.values()) == {"ok"} else 503)
+    return JSONResponse(states, 200 if set(states.values()) == {"ok"} else 503)
 
 
 @router.get(
@@ -72,33 +72,33 @@ async def readyz(request: Request) -> Response:
         **documented(400, 401, 403, 429, 500, 503),
     },
     response_class=Response,
-    summary="Prometheus' metrics",
+    summary="Prometheus metrics",
 )
 async def prometheus(request: Request, queries: Reading) -> Response:
-    """Requests by route, open streams, sweeps by status."""
+    """Requests by route, open event streams, sweeps by status."""
     metrics: Metrics = request.app.state.metrics
-    # While the store is away, its sweeps are as they were.
+    # While MLflow does not answer, the last known counts of sweeps stay.
     with suppress(StoreError, TimeoutError):
-        sweeps = await _answer(queries.sweeps)
+        sweeps = await _call(queries.sweeps)
         metrics.sweeps(Counter(state.status for state in sweeps))
     return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @cache
-def _few() -> anyio.CapacityLimiter:
-    """Threads for checks that may hang; the routes' own stay free."""
+def _threads() -> anyio.CapacityLimiter:
+    """Threads for checks that may hang, apart from those of the other routes."""
     return anyio.CapacityLimiter(4)
 
 
-async def _answer(ask: Callable[[], T]) -> T:
-    """What something that blocks, or hangs, says; `TimeoutError` where it takes too long."""
-    with anyio.fail_after(PATIENCE):
-        return await to_thread.run_sync(ask, abandon_on_cancel=True, limiter=_few())
+async def _call(blocking: Callable[[], T]) -> T:
+    """The result of a blocking call; `TimeoutError` after `TIMEOUT`."""
+    with anyio.fail_after(TIMEOUT):
+        return await to_thread.run_sync(blocking, abandon_on_cancel=True, limiter=_threads())
 
 
 async def _state(check: Callable[[], None]) -> State:
     try:
-        await _answer(check)
+        await _call(check)
     except (ParetoIBError, TimeoutError):
         return "down"
     return "ok"

@@ -1,4 +1,4 @@
-"""Signing in and out on the pages: the token as a cookie."""
+"""`POST /login`, `/logout`: sign-in on the pages, with the token in a cookie."""
 
 from urllib.parse import parse_qs
 
@@ -11,29 +11,31 @@ from service.problems import ProblemError
 
 router = APIRouter(include_in_schema=False)
 
+_COOKIE_SECONDS = 30 * 86_400
+
 
 @router.post("/login")
 async def login(request: Request, settings: Settings) -> Response:
-    """Keep the token of the form as a cookie that no script can read."""
+    """Store the token from the form in a cookie that scripts cannot read."""
     form = parse_qs((await request.body()).decode("latin-1"))
-    token = form.get("token", [""])[0].strip()
-    if not find_token(token, settings.tokens):
-        raise ProblemError(401, "unauthorized", "that token is not known")
-    answer = RedirectResponse("/", 303)
-    answer.set_cookie(
+    secret = form.get("token", [""])[0].strip()
+    if not find_token(secret, settings.tokens):
+        raise ProblemError(401, "unauthorized", "the token is unknown")
+    response = RedirectResponse("/", 303)
+    response.set_cookie(
         COOKIE,
-        token,
+        secret,
         httponly=True,
         samesite="strict",
         secure=request.url.scheme == "https",
-        max_age=30 * 86_400,
+        max_age=_COOKIE_SECONDS,
     )
-    return answer
+    return response
 
 
 @router.post("/logout")
 async def logout() -> Response:
-    """Forget it."""
-    answer = RedirectResponse("/", 303)
-    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
-    return answer
+    """Delete the cookie."""
+    response = RedirectResponse("/", 303)
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return response

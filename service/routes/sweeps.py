@@ -1,4 +1,4 @@
-"""`/sweeps`: submit, list, look at, take up, cancel."""
+"""`/sweeps`: submit, list, read, resume and cancel sweeps."""
 
 from typing import Annotated, Any, Literal
 
@@ -33,8 +33,8 @@ Key = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[\x21-\x7e]+$",
-        description="Any text of the client's own. Sent again with the same sweep, it makes no "
-        "second one.",
+        description="Any text chosen by the client. Repeating a request with the same key and "
+        "sweep returns the original sweep.",
     ),
 ]
 TrialKey = Annotated[
@@ -42,9 +42,9 @@ TrialKey = Annotated[
 ]
 Form = Literal["json", "csv", "html", "png", "figure"]
 EXAMPLES: Any = {
-    "a grid of β": {"value": {"method": "vib", "data": "digits", "trials": 16}},
-    "adaptive weights": {"value": {"method": "mib", "data": "digits", "seeds": [0, 1, 2]}},
-    "a small one": {
+    "β grid": {"value": {"method": "vib", "data": "digits", "trials": 16}},
+    "adaptive weighting": {"value": {"method": "mib", "data": "digits", "seeds": [0, 1, 2]}},
+    "small grid": {
         "value": {
             "method": "vib",
             "name": "first",
@@ -56,10 +56,10 @@ EXAMPLES: Any = {
 }
 
 
-def described(
+def sweep_spec(
     document: Annotated[dict[str, Any], Body(openapi_examples=EXAMPLES)], settings: Settings
 ) -> SweepSpec:
-    """The sweep that a body describes, within the service's limits."""
+    """The sweep in the body, checked against the limits of the service."""
     return limited_spec(document, settings)
 
 
@@ -72,13 +72,13 @@ def described(
 )
 async def submit(
     request: Request,
-    spec: Annotated[SweepSpec, Depends(described)],
+    spec: Annotated[SweepSpec, Depends(sweep_spec)],
     controller: Running,
     key: Key = None,
 ) -> Response:
-    """Writes the sweep and hands it to Ray; what is left out takes the method's defaults.
+    """Stores the sweep and submits it to Ray. Missing fields take the defaults of the method.
 
-    `Location` is where it can be looked at from then on.
+    The `Location` header is the path of the sweep.
     """
     return _accepted(await controller.queued(controller.submit, spec, request.state.client, key))
 
@@ -90,29 +90,30 @@ def sweeps(
     method: Annotated[str | None, Query(max_length=200)] = None,
     dataset: Annotated[str | None, Query(max_length=200)] = None,
     status: Status | None = None,
-    name: Annotated[str | None, Query(max_length=200, description="or a part of one")] = None,
+    name: Annotated[str | None, Query(max_length=200, description="a part of the name")] = None,
     sweep: Annotated[
         str | None,
-        Query(max_length=200, description="the one with this id, unique prefix of one, or name"),
+        Query(max_length=200, description="an id, a unique prefix of an id, or a name"),
     ] = None,
     offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """Newest first. `?sweep=` finds any name, also one with a slash, which no path can hold."""
-    found = queries.filtered(name, method, dataset, status, sweep)
-    page = tuple(found[offset : offset + limit])
-    listed = Sweeps(sweeps=page, total=len(found), offset=offset, limit=limit)
-    return document_response(request, listed)
+    """Newest first. `?sweep=` also finds names with a slash, which a path cannot contain."""
+    matches = queries.filtered(name, method, dataset, status, sweep)
+    page = tuple(matches[offset : offset + limit])
+    return document_response(
+        request, Sweeps(sweeps=page, total=len(matches), offset=offset, limit=limit)
+    )
 
 
 @router.get(
     "/{sweep}",
     response_model=SweepState,
     responses={200: {"content": {"text/html": {}}}, **documented(404, 422)},
-    summary="How a sweep stands",
+    summary="Get a sweep",
 )
 def sweep(request: Request, state: Named, queries: Reading) -> Response:
-    """As JSON; with `Accept: text/html` its page."""
+    """Status, counts and spec as JSON, or the page with `Accept: text/html`."""
     if wants_html(request):
         return sweep_page(request, state, queries)
     return document_response(request, state)
@@ -123,10 +124,10 @@ def sweep(request: Request, state: Named, queries: Reading) -> Response:
     status_code=202,
     response_model=SweepState,
     responses=documented(404, 409, 413, 422),
-    summary="Go on with a sweep",
+    summary="Resume a sweep",
 )
 async def resume(state: ById, controller: Running) -> Response:
-    """Of one that was interrupted or failed: what has ended is not run again."""
+    """The sweep should be interrupted or failed. Ended trials are not run again."""
     return _accepted(await controller.queued(controller.resume, state))
 
 
@@ -138,7 +139,7 @@ async def resume(state: ById, controller: Running) -> Response:
     summary="Cancel a sweep",
 )
 async def cancel(state: ById, controller: Running) -> Response:
-    """It ends within a minute, as interrupted; trials that have ended stay, and it can resume."""
+    """It becomes `interrupted` within a minute. Ended trials are kept; the sweep can be resumed."""
     return _accepted(await controller.queued(controller.cancel, state))
 
 
@@ -146,7 +147,7 @@ async def cancel(state: ById, controller: Running) -> Response:
     "/{sweep}/trials",
     response_model=Trials,
     responses=documented(404, 422),
-    summary="A sweep's trials",
+    summary="List the trials of a sweep",
 )
 def trials(
     request: Request,
@@ -155,7 +156,7 @@ def trials(
     offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """In the order in which they ended."""
+    """Ended trials, in the order in which they ended, without their histories."""
     records = queries.snapshot(state).records
     page = records[offset : offset + limit]
     return document_response(
@@ -167,10 +168,10 @@ def trials(
     "/{sweep}/trials/{trial}",
     response_model=Trial,
     responses=documented(404, 422),
-    summary="One trial, with its history",
+    summary="Get a trial with its history",
 )
 def trial(request: Request, state: Named, queries: Reading, trial: TrialKey) -> Response:
-    """By its key, or the first 12 digits of it, which the pictures show."""
+    """By its key, or by at least the first 12 digits of it, which figures show."""
     return document_response(request, queries.trial(state, trial))
 
 
@@ -181,17 +182,17 @@ def trial(request: Request, state: Named, queries: Reading, trial: TrialKey) -> 
         200: {"content": {"text/csv": {}, "text/html": {}, "image/png": {}, FIGURE: {}}},
         **documented(404, 422),
     },
-    summary="A sweep's front",
+    summary="Get the front of a sweep",
 )
 def front(
     request: Request,
     state: Named,
     queries: Reading,
     format: Annotated[
-        Form, Query(description="`figure`: plotly's JSON of the picture in `html`.")
+        Form, Query(description="`figure`: the JSON of the plotly figure that `html` shows.")
     ] = "json",
 ) -> Response:
-    """The trials that have ended, and the front among them; `json` is that of `front --json`."""
+    """All ended trials, with those on the front marked; JSON as from `paretoib front --json`."""
     headers = {"Content-Security-Policy": SANDBOX_POLICY} if format == "html" else {}
     return conditional_response(request, queries.front(state, format), headers)
 

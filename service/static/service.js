@@ -1,26 +1,27 @@
-// What the pages do beside being read: submit, watch, draw, compare. No library but plotly.
+// The pages' behaviour: submit a sweep, update the list, draw figures, follow events.
+// Uses no library except plotly.
 "use strict";
 
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
 
-async function ask(address, options = {}) {
-  const answer = await fetch(address, options);
-  if (answer.status === 401) location.reload();
-  const document = await answer.json();
-  if (!answer.ok) throw new Error(document.detail);
-  return document;
+async function fetchJson(url, options = {}) {
+  const response = await fetch(url, options);
+  if (response.status === 401) location.reload();
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.detail);
+  return body;
 }
 
-function complain(within, error) {
-  const place = $(".error", within);
-  place.textContent = error ? error.message : "";
-  place.hidden = !error;
+function showError(within, error) {
+  const message = $(".error", within);
+  message.textContent = error ? error.message : "";
+  message.hidden = !error;
 }
 
-// The form: fields by their dotted names become one document.
+// The form for a new sweep: field names with dots become a nested document.
 
-function parsed(field) {
+function fieldValue(field) {
   const text = field.value.trim();
   if (field.type === "number") return Number(text);
   if ("json" in field.dataset) return JSON.parse(text);
@@ -31,37 +32,37 @@ function parsed(field) {
   return text;
 }
 
-function axes(text) {
-  const found = {};
+function parseAxes(text) {
+  const axes = {};
   for (const line of text.split("\n").filter((line) => line.trim())) {
     const [field, ...values] = line.split("=");
     if (!values.length) throw new Error(`a line should be FIELD = VALUES; found ${line}`);
-    found[field.trim()] = values.join("=").trim();
+    axes[field.trim()] = values.join("=").trim();
   }
-  return found;
+  return axes;
 }
 
-function sweepOf(form) {
-  const document = {};
+function sweepDocument(form) {
+  const sweep = {};
   for (const field of $$("[name]", form)) {
     if (!field.value.trim() || field.closest("fieldset[disabled]")) continue;
     const [section, name] = field.name.split(".");
-    if (field.tagName === "TEXTAREA") document[section] = axes(field.value);
-    else if (!name) document[section] = parsed(field);
-    else (document[section] ??= {})[name] = parsed(field);
+    if (field.tagName === "TEXTAREA") sweep[section] = parseAxes(field.value);
+    else if (!name) sweep[section] = fieldValue(field);
+    else (sweep[section] ??= {})[name] = fieldValue(field);
   }
-  // A section's fields need its name, which the method or data set chose.
-  for (const set of $$("fieldset[data-kind]:not([disabled])", form)) {
-    const section = document[set.dataset.kind];
-    if (section) section.name ??= set.dataset.name;
+  // A section with fields needs its name, which may be a default of the method or data set.
+  for (const fieldset of $$("fieldset[data-kind]:not([disabled])", form)) {
+    const section = sweep[fieldset.dataset.kind];
+    if (section) section.name ??= fieldset.dataset.name;
   }
-  return document;
+  return sweep;
 }
 
 function showFields(form) {
   const method = form.elements.method.selectedOptions[0].dataset;
   const data = form.elements["data.name"].selectedOptions[0].dataset;
-  const chosen = {
+  const selected = {
     data: form.elements["data.name"].value,
     model: form.elements["model.name"].value || ("tasks" in data && method.taskModel)
       || method.model || data.model,
@@ -69,166 +70,170 @@ function showFields(form) {
     weighting: method.weighting,
   };
   $("#summary").textContent = method.summary;
-  for (const set of $$("fieldset[data-kind]", form)) {
-    const shown = chosen[set.dataset.kind] === set.dataset.name;
-    set.hidden = set.disabled = !shown;
+  for (const fieldset of $$("fieldset[data-kind]", form)) {
+    const visible = selected[fieldset.dataset.kind] === fieldset.dataset.name;
+    fieldset.hidden = fieldset.disabled = !visible;
   }
 }
 
-function submitting(form) {
+function setUpForm(form) {
   let key = null;
   form.addEventListener("change", () => { key = null; showFields(form); });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    // The same key until something changes: pressing twice makes one sweep.
+    // Keep the key until a field changes, so that submitting twice creates one sweep.
     key ??= `page-${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
     const button = $("button.primary", form);
     button.disabled = true;
     try {
-      complain(form, null);
-      const sweep = await ask("/sweeps", {
+      showError(form, null);
+      const sweep = await fetchJson("/sweeps", {
         method: "POST",
         headers: { "Content-Type": "application/json", "Idempotency-Key": key },
-        body: JSON.stringify(sweepOf(form)),
+        body: JSON.stringify(sweepDocument(form)),
       });
       location.assign(`/sweeps/${sweep.id}`);
     } catch (error) {
-      complain(form, error);
+      showError(form, error);
       button.disabled = false;
     }
   });
   showFields(form);
 }
 
-// The list: while a sweep runs it is rendered anew every two seconds.
+// The list of sweeps: reloaded every two seconds while a sweep runs.
 
-const twin = (one, within) =>
-  $$("a, input", within).find((other) => other.name === one.name
-    && (one.name ? other.value === one.value : one.href && other.href === one.href));
+const REFRESH_MS = 2000;
 
-function listing(form) {
-  const update = () => {
+// The link or checkbox in the new list that corresponds to one in the old list.
+const counterpart = (old, within) =>
+  $$("a, input", within).find((candidate) => candidate.name === old.name
+    && (old.name ? candidate.value === old.value : old.href && candidate.href === old.href));
+
+function setUpList(form) {
+  const updateButton = () => {
     const sides = new Set($$("input:checked", form).map((box) => box.name));
     $("button.primary", form).disabled = sides.size < 2;
   };
-  form.addEventListener("change", update);
-  update();
+  form.addEventListener("change", updateButton);
+  updateButton();
   const refresh = async () => {
     if (!("live" in $("#sweeps").dataset) || document.hidden) return;
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (answer.status === 401) return location.reload();
-    if (!answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = $("#sweeps", page);
-    if (!fresh) return location.reload();
+    const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (response.status === 401) return location.reload();
+    if (!response.ok) return;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const list = $("#sweeps", page);
+    if (!list) return location.reload();
     for (const box of $$("input:checked", form)) {
-      const same = twin(box, fresh);
+      const same = counterpart(box, list);
       if (same) same.checked = true;
     }
     const focused = document.activeElement;
-    $("#sweeps").replaceWith(fresh);
-    twin(focused, fresh)?.focus({ preventScroll: true });
-    update();
+    $("#sweeps").replaceWith(list);
+    counterpart(focused, list)?.focus({ preventScroll: true });
+    updateButton();
   };
-  const again = async () => {
-    // A service that is away or full may answer the next time.
+  const loop = async () => {
+    // Ignore a failed request: the next one may succeed.
     await refresh().catch(() => {});
-    setTimeout(again, 2000);
+    setTimeout(loop, REFRESH_MS);
   };
-  setTimeout(again, 2000);
+  setTimeout(loop, REFRESH_MS);
 }
 
-// Pictures: the server's figures, in the colours of the page.
+// Figures: plotly JSON from the service, recoloured for dark mode.
 
 const DARK = { "#30343B": "#dfe3e8", "#E6E8EB": "#2c3239", "#0072B2": "#56a8dd", "#D55E00": "#f0894a", '"white"': '"#1b1f24"' };
 
-async function draw(place) {
-  const answer = await fetch(place.dataset.figure);
-  if (!answer.ok) {
-    // Said where there is no picture yet; a former one stays. A proxy's answer has no words of ours.
-    const problem = await answer.json().catch(() => ({}));
-    const empty = $(".empty", place);
-    if (empty) empty.textContent = problem.detail ?? `no picture: HTTP ${answer.status}`;
+async function draw(plot) {
+  const response = await fetch(plot.dataset.figure);
+  if (!response.ok) {
+    // Show the error only if there is no figure yet. A proxy's error may not be JSON.
+    const problem = await response.json().catch(() => ({}));
+    const empty = $(".empty", plot);
+    if (empty) empty.textContent = problem.detail ?? `no figure: HTTP ${response.status}`;
     return null;
   }
-  let text = await answer.text();
+  let text = await response.text();
   if (matchMedia("(prefers-color-scheme: dark)").matches) {
     for (const [light, dark] of Object.entries(DARK)) text = text.replaceAll(light, dark);
   }
   const { data, layout, config } = JSON.parse(text);
-  $(".empty", place)?.remove();
-  await Plotly.react(place, data, { ...layout, uirevision: "same", height: undefined }, config);
-  return place;
+  $(".empty", plot)?.remove();
+  await Plotly.react(plot, data, { ...layout, uirevision: "same", height: undefined }, config);
+  return plot;
 }
 
-const short = (value) => typeof value === "number" ? String(Number(value.toPrecision(4))) : String(value) || "–";
+const shortText = (value) => typeof value === "number" ? String(Number(value.toPrecision(4))) : String(value) || "–";
 
-function element(name, text, attributes = {}) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
+function newElement(name, text, attributes = {}) {
+  const element = document.createElement(name);
+  if (text !== undefined) element.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
 }
 
-function line(name, values) {
+// A small line chart of one series of a trial's history.
+function sparkline(name, values) {
   const known = values.map((value, i) => [i, value]).filter(([, value]) => value !== null);
   const numbers = known.map(([, value]) => value);
   const low = Math.min(...numbers), high = Math.max(...numbers);
-  const at = ([i, value]) =>
+  const point = ([i, value]) =>
     `${(100 * i) / Math.max(1, values.length - 1)},${30 - (26 * (value - low)) / (high - low || 1)}`;
-  const figure = element("figure");
-  const caption = element("figcaption", name);
-  caption.append(element("span", known.length ? short(numbers.at(-1)) : "–"));
+  const figure = newElement("figure");
+  const caption = newElement("figcaption", name);
+  caption.append(newElement("span", known.length ? shortText(numbers.at(-1)) : "–"));
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 100 34");
   svg.setAttribute("preserveAspectRatio", "none");
-  const drawn = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
-  drawn.setAttribute("points", known.map(at).join(" "));
-  svg.append(drawn);
+  const polyline = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+  polyline.setAttribute("points", known.map(point).join(" "));
+  svg.append(polyline);
   figure.append(caption, svg);
   return figure;
 }
 
-function pairs(entries) {
-  const list = element("dl");
-  for (const [name, value] of entries) list.append(element("dt", name), element("dd", short(value)));
+function definitionList(entries) {
+  const list = newElement("dl");
+  for (const [name, value] of entries) list.append(newElement("dt", name), newElement("dd", shortText(value)));
   return list;
 }
 
-const SHOWN = ["rate_bits", "rate_lower_bits", "relevance_bits", "lost_bits", "accuracy"];
+const METRICS = ["rate_bits", "rate_lower_bits", "relevance_bits", "lost_bits", "accuracy"];
 
 async function showTrial(sweep, key) {
-  const place = $("#trial");
-  const trial = await ask(`/sweeps/${sweep}/trials/${key}`);
+  const panel = $("#trial");
+  const trial = await fetchJson(`/sweeps/${sweep}/trials/${key}`);
   const parameters = ["objective", "weighting", "model", "training"].flatMap((kind) =>
     Object.entries(trial.spec[kind] ?? {})
       .filter(([, value]) => value !== null)
       .map(([name, value]) => [name === "name" ? kind : name.replaceAll("_", " "), value]));
-  const measured = SHOWN.filter((name) => typeof trial.test?.[name] === "number")
+  const metrics = METRICS.filter((name) => typeof trial.test?.[name] === "number")
     .map((name) => [name.replaceAll("_", " "), trial.test[name]]);
-  place.replaceChildren(
-    element("h2", trial.trial),
-    element("small", `${trial.status}, ${short(trial.seconds)} s on ${trial.device || "cpu"}`),
-    ...(trial.reason ? [element("p", trial.reason)] : []),
-    pairs(measured),
-    ...Object.entries(trial.history).map(([name, values]) => line(name, values)),
-    pairs([...parameters, ["seed", trial.spec.seed]]),
+  panel.replaceChildren(
+    newElement("h2", trial.trial),
+    newElement("small", `${trial.status}, ${shortText(trial.seconds)} s on ${trial.device || "cpu"}`),
+    ...(trial.reason ? [newElement("p", trial.reason)] : []),
+    definitionList(metrics),
+    ...Object.entries(trial.history).map(([name, values]) => sparkline(name, values)),
+    definitionList([...parameters, ["seed", trial.spec.seed]]),
   );
   if (trial.address) {
-    place.append(element("a", "MLflow run", { href: trial.address, rel: "noreferrer" }));
+    panel.append(newElement("a", "MLflow run", { href: trial.address, rel: "noreferrer" }));
   }
 }
 
-// A sweep's page: drawn, and while it runs told of what ends.
+// The page of a sweep: its figure, its buttons, and updates while the sweep runs.
 
-function watching(article) {
+function setUpSweep(article) {
   const id = article.dataset.id;
   const plot = $("#plot");
-  let due = null, chosen = location.hash.slice(1);
+  let timer = null, trialInUrl = location.hash.slice(1);
   const redraw = async () => {
-    due = null;
-    if (await draw(plot) && !plot.dataset.listens) {
-      plot.dataset.listens = "yes";
+    timer = null;
+    if (await draw(plot) && !plot.dataset.clickable) {
+      plot.dataset.clickable = "yes";
       plot.on("plotly_click", ({ points }) => {
         const key = points[0].customdata;
         if (key) {
@@ -237,59 +242,62 @@ function watching(article) {
         }
       });
     }
-    if (chosen && plot.dataset.listens) { showTrial(id, chosen); chosen = ""; }
+    if (trialInUrl && plot.dataset.clickable) { showTrial(id, trialInUrl); trialInUrl = ""; }
   };
-  if ("drawn" in article.dataset) redraw();
-  for (const button of $$("[data-does]", article)) {
+  if ("hasTrials" in article.dataset) redraw();
+  for (const button of $$("[data-action]", article)) {
     button.addEventListener("click", async () => {
       button.disabled = true;
       try {
-        complain(article, null);
-        const resume = button.dataset.does === "resume";
-        await ask(`/sweeps/${id}${resume ? "/resume" : ""}`, { method: resume ? "POST" : "DELETE" });
+        showError(article, null);
+        const resume = button.dataset.action === "resume";
+        await fetchJson(`/sweeps/${id}${resume ? "/resume" : ""}`, { method: resume ? "POST" : "DELETE" });
         if (resume) location.reload();
       } catch (error) {
-        complain(article, error);
+        showError(article, error);
         button.disabled = false;
       }
     });
   }
-  if (article.dataset.status === "running") follow(article, id, () => { due ??= setTimeout(redraw, 1000); });
+  // Redraw at most once a second.
+  if (article.dataset.status === "running") followEvents(article, id, () => { timer ??= setTimeout(redraw, 1000); });
 }
 
-// Events as they come. A browser gives up after any answer but 200, so it is asked to begin anew.
+// Event stream of a sweep. A browser reconnects after a lost connection but not after a response
+// other than 200, so this opens a new stream then, with a pause that doubles up to 30 s.
 
-function follow(article, id, redraw, pause = 2000) {
+const MIN_PAUSE_MS = 2000, MAX_PAUSE_MS = 30000;
+
+function followEvents(article, id, redraw, pause = MIN_PAUSE_MS) {
   const events = new EventSource(`/sweeps/${id}/events`);
-  const lost = (isLost) => { $("#connection").hidden = !isLost; };
-  events.addEventListener("open", () => { lost(false); pause = 2000; });
+  const showLost = (lost) => { $("#connection").hidden = !lost; };
+  events.addEventListener("open", () => { showLost(false); pause = MIN_PAUSE_MS; });
   events.addEventListener("error", () => {
-    lost(true);
+    showLost(true);
     if (events.readyState !== EventSource.CLOSED) return;
-    setTimeout(() => follow(article, id, redraw, Math.min(2 * pause, 30000)), pause);
+    setTimeout(() => followEvents(article, id, redraw, Math.min(2 * pause, MAX_PAUSE_MS)), pause);
   });
   events.addEventListener("progress", ({ data }) => {
     const { trials, hypervolume } = JSON.parse(data);
     const ended = trials.finished + trials.stopped + trials.failed;
     $("#progress progress").value = ended;
     $("#progress .count").textContent = `${ended} / ${trials.total}`;
-    $("#lost").textContent = `${trials.stopped}, ${trials.failed}`;
+    $("#stopped-failed").textContent = `${trials.stopped}, ${trials.failed}`;
     if (hypervolume !== null) $("#hypervolume").textContent = Number(hypervolume.toPrecision(5));
     if (ended) redraw();
   });
   events.addEventListener("end", ({ data }) => {
     events.close();
     const { status, reason } = JSON.parse(data);
-    if (reason) complain(article, new Error(reason));
-    const shown = element("span", status, { class: `status ${status}` });
-    $("#status").replaceChildren(shown);
-    $("[data-does=cancel]").hidden = true;
-    $("[data-does=resume]").hidden = !["interrupted", "failed"].includes(status);
+    if (reason) showError(article, new Error(reason));
+    $("#status").replaceChildren(newElement("span", status, { class: `status ${status}` }));
+    $("[data-action=cancel]").hidden = true;
+    $("[data-action=resume]").hidden = !["interrupted", "failed"].includes(status);
     if ($("#progress progress").value > 0) redraw();
   });
 }
 
-if ($("#submit")) submitting($("#submit"));
-if ($("#compare")) listing($("#compare"));
-if ($("#sweep")) watching($("#sweep"));
+if ($("#submit")) setUpForm($("#submit"));
+if ($("#compare")) setUpList($("#compare"));
+if ($("#sweep")) setUpSweep($("#sweep"));
 if ($("#comparison")) draw($("#plot"));

@@ -1,4 +1,4 @@
-"""Real servers on loopback over real stores on SQLite; trials with made-up numbers."""
+"""Fixtures: service processes on loopback, SQLite stores with synthetic trials, a Ray cluster."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,27 +14,27 @@ import pytest
 from paretoib.records import SweepInfo
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
+from .browser_session import LAPTOP, BrowserSession
 from .made_up import RULER, alive, make, records_of, tracker_of
-from .ray_head import Cluster, ray_head
-from .serving import SECRETS, Served, serving
-from .visiting import LAPTOP, Visit
+from .ray_cluster import Cluster, ray_head
+from .service_process import SECRETS, Served, serving
 
 
 @pytest.fixture(scope="session")
-def secrets_of() -> dict[str, str]:
-    """Tokens: of `reader` and `writer`, one that is `wrong`, and `none`."""
+def token_of() -> dict[str, str]:
+    """Tokens by client: `reader`, `writer`, `wrong` (an unknown token) and `none` (empty)."""
     return {**SECRETS, "wrong": "a token of another service", "none": ""}
 
 
 @pytest.fixture(scope="session")
 def serve() -> Callable[..., AbstractContextManager[Served]]:
-    """`serve(store, **settings)` runs a service for as long as it is needed."""
+    """`with serve(store, **settings) as served:` runs a service on a store."""
     return serving
 
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with MLflow's tables and nothing in them."""
+    """A folder with an empty MLflow database."""
     folder = tmp_path_factory.mktemp("empty")
     MLflowTracker(f"sqlite:///{folder}/mlflow.db")
     return folder
@@ -42,19 +42,19 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def fresh_store(empty_store: Path, tmp_path: Path) -> Path:
-    """The folder of a fresh store."""
+    """The folder of a new, empty store."""
     return shutil.copytree(empty_store, tmp_path / "store")
 
 
 @pytest.fixture(scope="session")
 def make_sweep() -> Callable[..., SweepInfo]:
-    """A sweep in a store, with so many of its trials ended."""
+    """`make_sweep(store, ended, **spec)` writes a sweep with this number of ended trials."""
     return make
 
 
 @pytest.fixture(scope="session")
 def library() -> SimpleNamespace:
-    """What makes stores, rulers and trials, for tests that write while a service looks on."""
+    """Helpers to write a store while a service reads it: tracker, records, ruler, heartbeat."""
     return SimpleNamespace(tracker_of=tracker_of, records_of=records_of, ruler=RULER, alive=alive)
 
 
@@ -68,18 +68,18 @@ def cluster(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def serve_cluster(cluster: Cluster) -> Callable[..., AbstractContextManager[Served]]:
-    """A service over the cluster and its store."""
+    """`serve(**settings)`, on the cluster and its store."""
 
     def start(**settings: str) -> AbstractContextManager[Served]:
-        known = {"ray_jobs": cluster.jobs, "reconcile_seconds": "2", **settings}
-        return serving(cluster.store, cluster.environment, **known)
+        settings = {"ray_jobs": cluster.jobs, "reconcile_seconds": "2", **settings}
+        return serving(cluster.store, cluster.environment, **settings)
 
     return start
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A service over a store with some sweeps, which tests look at and leave alone."""
+    """A service on a store with five sweeps, by name. Tests only read it."""
 
     served: Served
     store: Path
@@ -92,6 +92,7 @@ def filled(
     make_sweep: Callable[..., SweepInfo],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Filled]:
+    """Sweeps of every status, two of which can be compared."""
     store = shutil.copytree(empty_store, tmp_path_factory.mktemp("filled") / "store")
     sweeps = [
         make_sweep(store, 16, name="a grid of β"),
@@ -110,35 +111,35 @@ def filled(
 
 @pytest.fixture
 def client(filled: Filled) -> Iterator[httpx.Client]:
-    """A client of the filled service, with the token that reads and writes."""
+    """A client of the filled service, with the token of `writer`."""
     with filled.served.client() as client:
         yield client
 
 
 @pytest.fixture
-def remotely(
-    run: Callable[..., Any], tmp_path: Path, secrets_of: dict[str, str]
+def run_remotely(
+    run: Callable[..., Any], tmp_path: Path, token_of: dict[str, str]
 ) -> Callable[..., Any]:
-    """`remotely(served, "list")`: the command on a service, away from its store."""
+    """`run_remotely(served, "list")`: the command on a service, without access to its store."""
 
-    def do(served: Any, *arguments: str, who: str = "writer") -> Any:
-        away = tmp_path / "away"
-        ended = run(away, *arguments, "--server", served.address, PARETOIB_TOKEN=secrets_of[who])
-        assert not away.exists()
+    def call(served: Any, *arguments: str, who: str = "writer") -> Any:
+        unused = tmp_path / "unused"
+        ended = run(unused, *arguments, "--server", served.address, PARETOIB_TOKEN=token_of[who])
+        assert not unused.exists()
         return ended
 
-    return do
+    return call
 
 
 @pytest.fixture
-def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
-    """`visit(address)` opens a page as a person would."""
-    visits: list[Visit] = []
+def open_browser(browser: Any) -> Iterator[Callable[..., BrowserSession]]:
+    """`open_browser(address)` starts a browser session with its own cookies."""
+    sessions: list[BrowserSession] = []
 
-    def begin(address: str, viewport: dict[str, int] = LAPTOP) -> Visit:
-        visits.append(Visit(browser, address, viewport))
-        return visits[-1]
+    def start(address: str, viewport: dict[str, int] = LAPTOP) -> BrowserSession:
+        sessions.append(BrowserSession(browser, address, viewport))
+        return sessions[-1]
 
-    yield begin
-    for each in visits:
-        each.context.close()
+    yield start
+    for session in sessions:
+        session.context.close()

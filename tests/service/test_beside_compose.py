@@ -1,4 +1,4 @@
-"""The service that `paretoib serve` starts where a `.env` is for docker compose."""
+"""`paretoib serve` in a folder with the `.env` of docker compose."""
 
 import shutil
 from collections.abc import Callable
@@ -7,17 +7,17 @@ from typing import Any
 
 from paretoib.cli.serve.supervisor import _environment
 
-PARTS = ("service", "mlflow", "ray")
+PROCESSES = ("service", "mlflow", "ray")
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
 
-def test_it_answers_by_the_address_that_is_printed(
+def test_the_service_ignores_the_hosts_in_the_dotenv_file(
     fresh_store: Path, make_sweep: Callable[..., Any], serve: Callable[..., Any]
 ) -> None:
-    """And links to the pages that were started with it."""
+    """It answers at the printed address, and links to the MLflow started with it."""
     sweep = make_sweep(fresh_store, 1).id
     shutil.copy(EXAMPLE, fresh_store / ".env")
-    addresses = {part: f"http://127.0.0.1:{port}" for port, part in enumerate(PARTS, 1)}
+    addresses = {name: f"http://127.0.0.1:{port}" for port, name in enumerate(PROCESSES, 1)}
     store = f"sqlite:///{fresh_store}/mlflow.db"
     with (
         serve(fresh_store, _environment(addresses, store, True, {})) as served,

@@ -1,4 +1,4 @@
-"""What a person sees and does, in a real browser."""
+"""The pages in a real browser: sign-in, list, sweep, comparison, form."""
 
 import sqlite3
 from collections.abc import Callable
@@ -11,10 +11,10 @@ import pytest
 LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
-def test_nothing_but_a_sign_in_is_shown_to_a_stranger(filled: Any, visit: Any) -> None:
-    """Styled without another request; a wrong token is told, the right one opens the list."""
-    stranger = visit(filled.served.address)
-    page = stranger.page
+def test_without_a_token_a_browser_sees_only_the_sign_in(filled: Any, open_browser: Any) -> None:
+    """With its style inlined. A wrong token shows an error; the right one opens the list."""
+    browser = open_browser(filled.served.address)
+    page = browser.page
     page.goto("/sweeps/" + filled.sweeps["a grid of β"].id)
     assert "a grid of β" not in page.content()
     assert (
@@ -22,7 +22,7 @@ def test_nothing_but_a_sign_in_is_shown_to_a_stranger(filled: Any, visit: Any) -
     )
     page.fill("input[name=token]", "wrong")
     page.click("button.primary")
-    page.wait_for_selector("text=That token is not known.")
+    page.wait_for_selector("text=Unknown token.")
     page.fill("input[name=token]", filled.served.secret)
     page.click("button.primary")
     page.wait_for_selector("text=a grid of β")
@@ -32,62 +32,60 @@ def test_nothing_but_a_sign_in_is_shown_to_a_stranger(filled: Any, visit: Any) -
 
 @pytest.mark.parametrize("viewport", [LAPTOP, PHONE], ids=["laptop", "phone"])
 def test_pages_fit_the_screen_and_use_no_network_beyond_the_service(
-    filled: Any, visit: Any, viewport: dict[str, int]
+    filled: Any, open_browser: Any, viewport: dict[str, int]
 ) -> None:
-    """On a laptop and a phone: nothing scrolls sideways, no error, no request elsewhere."""
-    person = visit(filled.served.address, viewport)
-    person.sign_in(filled.served.secret)
-    page, sweeps = person.page, filled.sweeps
+    """On a laptop and a phone: no horizontal scrolling, no error, no request to another origin."""
+    browser = open_browser(filled.served.address, viewport)
+    browser.sign_in(filled.served.secret)
+    page, sweeps = browser.page, filled.sweeps
     left, right = sweeps["a grid of β"].id, sweeps["adaptive weights"].id
-    for path, shown in (
+    for path, selector in (
         ("/", "#compare"),
         (f"/sweeps/{left}", ".scatterlayer .point"),
         (f"/sweeps/{sweeps['not begun'].id}", "text=No trial has ended yet."),
         (f"/compare?linear={left}&adaptive={right}", ".scatterlayer .point"),
     ):
         page.goto(path)
-        page.wait_for_selector(shown)
+        page.wait_for_selector(selector)
         if path == "/":
             page.click("#new > summary")
             page.click("#new details > summary")
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], path
-    assert person.wrong == []
-    elsewhere = [
-        url for url in person.asked if not url.startswith((filled.served.address, "data:", "blob:"))
-    ]
-    assert elsewhere == []
+    assert browser.errors == []
+    own = (filled.served.address, "data:", "blob:")
+    assert [url for url in browser.requests if not url.startswith(own)] == []
 
 
-def test_a_point_shows_its_trial(filled: Any, visit: Any) -> None:
-    """A click on it shows parameters, measures, and histories as lines; its address leads back."""
-    person = visit(filled.served.address)
-    person.sign_in(filled.served.secret)
-    page, info = person.page, filled.sweeps["a grid of β"]
+def test_a_point_shows_its_trial(filled: Any, open_browser: Any) -> None:
+    """A click shows parameters, metrics and history; the URL of the page then selects the trial."""
+    browser = open_browser(filled.served.address)
+    browser.sign_in(filled.served.secret)
+    page, info = browser.page, filled.sweeps["a grid of β"]
     page.goto(f"/sweeps/{info.id}")
     page.wait_for_selector(".scatterlayer .point")
     assert page.evaluate("document.querySelector('#plot').layout.xaxis.type") == "log"
-    marks = page.locator(".scatterlayer .trace .point")
-    box = marks.nth(marks.count() - 1).bounding_box()
+    markers = page.locator(".scatterlayer .trace .point")
+    box = markers.nth(markers.count() - 1).bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_selector("#trial h2")
     trial = page.inner_text("#trial h2")
     with filled.served.client() as client:
-        known = {t["trial"]: t for t in client.get(f"/sweeps/{info.id}/trials").json()["trials"]}
-    shown = page.inner_text("#trial")
-    assert f"{known[trial]['test']['rate_bits']:.4g}" in shown
-    assert f"{known[trial]['spec']['weighting']['beta']:.4g}" in shown
+        trials = {t["trial"]: t for t in client.get(f"/sweeps/{info.id}/trials").json()["trials"]}
+    panel = page.inner_text("#trial")
+    assert f"{trials[trial]['test']['rate_bits']:.4g}" in panel
+    assert f"{trials[trial]['spec']['weighting']['beta']:.4g}" in panel
     assert page.locator("#trial polyline").count() == 1
     page.goto("/")
     page.goto(f"/sweeps/{info.id}#{trial[:12]}")
     page.wait_for_selector(f"text={trial}")
-    assert person.wrong == []
+    assert browser.errors == []
 
 
-def test_sweeps_are_chosen_from_the_list_and_compared(filled: Any, visit: Any) -> None:
-    """Both fronts in one picture, the indicators, what no β selects, and the verdict."""
-    person = visit(filled.served.address)
-    person.sign_in(filled.served.secret)
-    page = person.page
+def test_sweeps_are_chosen_from_the_list_and_compared(filled: Any, open_browser: Any) -> None:
+    """The page has both fronts in one figure, indicators, unsupported points and the verdict."""
+    browser = open_browser(filled.served.address)
+    browser.sign_in(filled.served.secret)
+    page = browser.page
     button = page.locator("#compare button.primary")
     assert button.is_disabled()
     page.locator("tr", has_text="a grid of β").locator("input[name=linear]").check()
@@ -105,44 +103,44 @@ def test_sweeps_are_chosen_from_the_list_and_compared(filled: Any, visit: Any) -
     assert gaps
     assert all(point["trial"][:12] in text for point in gaps)
     assert page.locator(".legendtext", has_text="vib, hull").count() == 1
-    assert person.wrong == []
+    assert browser.errors == []
 
 
-def test_sweeps_of_one_name_are_told_apart_in_the_list(filled: Any, visit: Any) -> None:
-    """By the beginning of their ids, which every command takes."""
-    person = visit(filled.served.address)
-    person.sign_in(filled.served.secret)
+def test_ids_distinguish_sweeps_of_one_name_in_the_list(filled: Any, open_browser: Any) -> None:
+    """The first 8 characters of the id, which every command accepts."""
+    browser = open_browser(filled.served.address)
+    browser.sign_in(filled.served.secret)
     for info in filled.sweeps.values():
-        row = person.page.locator("tr", has_text=info.name)
+        row = browser.page.locator("tr", has_text=info.name)
         assert info.id[:8] in row.inner_text()
 
 
-def test_what_keeps_a_front_from_being_drawn_is_told(
-    fresh_store: Path, make_sweep: Any, serve: Any, visit: Any
+def test_an_error_in_a_front_is_shown_instead_of_the_figure(
+    fresh_store: Path, make_sweep: Any, serve: Any, open_browser: Any
 ) -> None:
-    """In the place of the picture: trials have ended, but one is not to be read."""
+    """Here the record of an ended trial in the store is invalid."""
     sweep = make_sweep(fresh_store, 3).id
     with closing(sqlite3.connect(fresh_store / "mlflow.db")) as database, database:
         database.execute("UPDATE tags SET value = '{}' WHERE key = 'mlflow.paretoib.record'")
     with serve(fresh_store) as served, served.client() as client:
-        told = client.get(f"/sweeps/{sweep}/front").json()["detail"]
-        person = visit(served.address)
-        person.sign_in(served.secret)
-        person.page.goto(f"/sweeps/{sweep}")
-        person.page.wait_for_selector(f"#plot >> text={told[:30]}")
-        assert "No trial has ended yet." not in person.page.inner_text("main")
+        detail = client.get(f"/sweeps/{sweep}/front").json()["detail"]
+        browser = open_browser(served.address)
+        browser.sign_in(served.secret)
+        browser.page.goto(f"/sweeps/{sweep}")
+        browser.page.wait_for_selector(f"#plot >> text={detail[:30]}")
+        assert "No trial has ended yet." not in browser.page.inner_text("main")
 
 
-def test_a_name_is_text_whatever_it_says(
-    fresh_store: Path, make_sweep: Any, serve: Any, visit: Any
+def test_html_in_a_sweep_name_is_escaped(
+    fresh_store: Path, make_sweep: Any, serve: Any, open_browser: Any
 ) -> None:
-    """In the list, on its page, in pictures and comparisons: no element, no script of it runs."""
+    """In list, page, figure and comparison: it adds no element and runs no script."""
     names = ['<img src=x onerror="document.title=1">', "</script><script>document.title=1</script>"]
     left, right = (make_sweep(fresh_store, 8, name=name, method="vib").id for name in names)
     with serve(fresh_store) as served:
-        person = visit(served.address)
-        person.sign_in(served.secret)
-        page = person.page
+        browser = open_browser(served.address)
+        browser.sign_in(served.secret)
+        page = browser.page
         for path in ("/", f"/sweeps/{left}", f"/compare?linear={left}&adaptive={right}"):
             page.goto(path)
             if path != "/":
@@ -150,14 +148,14 @@ def test_a_name_is_text_whatever_it_says(
             assert names[0] in page.inner_text("main")
             assert page.locator("img").count() == 0
             assert page.title() != "1"
-        assert person.wrong == []
+        assert browser.errors == []
 
 
-def test_the_form_says_what_is_wrong(filled: Any, visit: Any) -> None:
-    """The service's own words, and the form stays as it is."""
-    person = visit(filled.served.address)
-    person.sign_in(filled.served.secret)
-    page = person.page
+def test_the_form_shows_the_error_of_the_service(filled: Any, open_browser: Any) -> None:
+    """The form keeps its values, and shows the fields of the selected method only."""
+    browser = open_browser(filled.served.address)
+    browser.sign_in(filled.served.secret)
+    page = browser.page
     page.click("#new > summary")
     page.select_option("[name=method]", "vib")
     assert "a grid of β" in page.inner_text("#summary")
@@ -173,14 +171,14 @@ def test_the_form_says_what_is_wrong(filled: Any, visit: Any) -> None:
     assert not page.is_visible("[name='weighting.beta']")
 
 
-def test_the_form_has_the_fields_of_what_would_be_trained(filled: Any, visit: Any) -> None:
-    """The model chosen, the method's on several tasks or on all data, or the data set's."""
-    person = visit(filled.served.address)
-    person.sign_in(filled.served.secret)
-    page = person.page
+def test_the_form_has_the_fields_of_the_model_to_be_trained(filled: Any, open_browser: Any) -> None:
+    """The selected model, else the default of the method, else the default of the data set."""
+    browser = open_browser(filled.served.address)
+    browser.sign_in(filled.served.secret)
+    page = browser.page
     page.click("#new > summary")
     page.click("#new details > summary")
-    for method, data, chosen, model in (
+    for method, data, selected, model in (
         ("stl", "multi_mnist", "", "small_alexnet"),
         ("det", "multi_mnist", "", "sigmoid"),
         ("vib", "multi_mnist", "", "mtvib_cnn"),
@@ -189,21 +187,21 @@ def test_the_form_has_the_fields_of_what_would_be_trained(filled: Any, visit: An
     ):
         page.select_option("[name=method]", method)
         page.select_option("[name='data.name']", data)
-        page.select_option("[name='model.name']", chosen)
+        page.select_option("[name='model.name']", selected)
         fields = page.locator("fieldset[data-kind=model]:not([disabled])")
         assert fields.get_attribute("data-name") == model
-    assert person.wrong == []
+    assert browser.errors == []
 
 
 def test_a_sweep_is_submitted_watched_and_compared_by_clicks(
-    serve_cluster: Callable[..., Any], cluster: Any, make_sweep: Any, visit: Any
+    serve_cluster: Callable[..., Any], cluster: Any, make_sweep: Any, open_browser: Any
 ) -> None:
-    """From the form to the verdict, without a reload: progress and front come by themselves."""
+    """From the form to the verdict; progress and front update without a reload."""
     make_sweep(cluster.store, 12, name="to compare with", method="mib", seeds=[0])
     with serve_cluster() as served:
-        person = visit(served.address)
-        person.sign_in(served.secret)
-        page = person.page
+        browser = open_browser(served.address)
+        browser.sign_in(served.secret)
+        page = browser.page
         page.click("#new > summary")
         page.select_option("[name=method]", "vib")
         page.fill("[name=name]", "by clicks")
@@ -227,4 +225,4 @@ def test_a_sweep_is_submitted_watched_and_compared_by_clicks(
         page.click("button:text('Compare')")
         page.wait_for_selector(".verdict")
         assert "to compare with" in page.inner_text("main")
-        assert person.wrong == []
+        assert browser.errors == []

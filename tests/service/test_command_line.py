@@ -1,4 +1,4 @@
-"""The command line on a service (`--server`): what it prints is what it prints on the store."""
+"""The command line with `--server` prints the same as on the store itself."""
 
 import os
 import re
@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 Run = Callable[..., Any]
-Do = Callable[..., Any]
 GRID, MIB = "a grid of β", "adaptive weights"
 SMALL = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epochs", "1")
 
@@ -33,7 +32,7 @@ SMALL = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epoch
         ("watch", GRID, "--json"),
         ("watch", MIB),
         ("watch", "gaussian"),
-        # What cannot be is said in the same words, too.
+        # Errors are the same too.
         ("show", "nosuch"),
         ("show", ""),
         ("front", "not begun"),
@@ -42,79 +41,79 @@ SMALL = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epoch
         ("cancel", GRID),
     ],
 )
-def test_a_service_and_its_store_give_the_same(
-    filled: Any, run: Run, remotely: Do, command: tuple[str, ...]
+def test_a_command_prints_the_same_on_a_service_and_its_store(
+    filled: Any, run: Run, run_remotely: Run, command: tuple[str, ...]
 ) -> None:
-    """To the letter on stdout, with the same exit code; an error is the same line."""
-    here = run(filled.store, *command)
-    there = remotely(filled.served, *command)
-    assert (there.code, there.out) == (here.code, here.out)
-    if not here.out:
-        assert there.err == here.err
+    """The same stdout and exit code, and for errors the same line on stderr."""
+    local = run(filled.store, *command)
+    remote = run_remotely(filled.served, *command)
+    assert (remote.code, remote.out) == (local.code, local.out)
+    if not local.out:
+        assert remote.err == local.err
 
 
-def test_sweeps_that_have_ended_are_listed_alike(
+def test_ended_sweeps_are_listed_the_same(
     fresh_store: Path,
     serve: Callable[..., Any],
     make_sweep: Callable[..., Any],
     run: Run,
-    remotely: Do,
+    run_remotely: Run,
 ) -> None:
-    """Of one whose process is gone the store's own machine alone can tell."""
+    """Only ended sweeps: whether a writer still runs is known best on its own machine."""
     statuses = ("finished", "interrupted", "failed")
     for i, status in enumerate(statuses):
         make_sweep(fresh_store, 4, name=f"sweep {i}", status=status)
     with serve(fresh_store) as served:
         for command in (("list",), ("list", "--json")):
-            here, there = run(fresh_store, *command), remotely(served, *command)
-            assert (there.code, there.out) == (here.code, here.out)
-            assert all(status in here.out for status in statuses)
+            local, remote = run(fresh_store, *command), run_remotely(served, *command)
+            assert (remote.code, remote.out) == (local.code, local.out)
+            assert all(status in local.out for status in statuses)
 
 
-def test_a_sweep_is_shown_with_the_services_own_page(filled: Any, run: Run, remotely: Do) -> None:
-    """MLflow stays behind the service; all else is as in the store, by id and prefix as well."""
+def test_show_links_to_the_page_of_the_service(filled: Any, run: Run, run_remotely: Run) -> None:
+    """Not to MLflow. The rest is the same as on the store, by name, id and prefix."""
     id_ = filled.sweeps[GRID].id
-    here = run(filled.store, "show", GRID, "--json").document
+    local = run(filled.store, "show", GRID, "--json").document
     for reference in (GRID, id_, id_[:8]):
-        there = remotely(filled.served, "show", reference, "--json", who="reader").document
-        assert there == {**here, "address": f"{filled.served.address}/sweeps/{id_}"}
-    assert remotely(filled.served, "show", GRID).out.count("look: http") == 1
+        remote = run_remotely(filled.served, "show", reference, "--json", who="reader").document
+        assert remote == {**local, "address": f"{filled.served.address}/sweeps/{id_}"}
+    assert run_remotely(filled.served, "show", GRID).out.count("look: http") == 1
 
 
-def test_pictures_are_the_same(filled: Any, run: Run, remotely: Do, tmp_path: Path) -> None:
-    """The page and the pictures of a front, and those of a comparison."""
+def test_figures_are_the_same(filled: Any, run: Run, run_remotely: Run, tmp_path: Path) -> None:
+    """HTML and PNG of a front, and of a comparison."""
     plane = tmp_path / "plane.png"
     for command in (("front", GRID, "--plane", str(plane)), ("compare", MIB, "--against", GRID)):
-        found = []
-        for do, place in ((run, filled.store), (remotely, filled.served)):
-            page, picture = tmp_path / "page.html", tmp_path / "picture.png"
-            assert do(place, *command, "--html", str(page), "--png", str(picture)).code == 0
-            # But for plotly's name of its element, which is made up.
-            pictures = (picture.read_bytes(), plane.read_bytes())
-            found.append((re.sub(r"[0-9a-f-]{36}", "", page.read_text()), *pictures))
-        assert found[0] == found[1]
+        outputs = []
+        for call_on, target in ((run, filled.store), (run_remotely, filled.served)):
+            html, png = tmp_path / "figure.html", tmp_path / "figure.png"
+            assert call_on(target, *command, "--html", str(html), "--png", str(png)).code == 0
+            # Plotly gives its element a random id.
+            without_id = re.sub(r"[0-9a-f-]{36}", "", html.read_text())
+            outputs.append((without_id, png.read_bytes(), plane.read_bytes()))
+        assert outputs[0] == outputs[1]
 
 
-def test_the_settings_name_the_service_and_a_flag_goes_over_them(
-    filled: Any, run: Run, tmp_path: Path, secrets_of: dict[str, str]
+def test_a_flag_overrides_the_setting_of_the_server(
+    filled: Any, run: Run, tmp_path: Path, token_of: dict[str, str]
 ) -> None:
-    """PARETOIB_SERVER; with `--server ''` the store on this machine is looked at all the same."""
-    settings = {"PARETOIB_SERVER": filled.served.address, "PARETOIB_TOKEN": secrets_of["reader"]}
+    """PARETOIB_SERVER names the service; `--server ''` uses the store on this machine."""
+    settings = {"PARETOIB_SERVER": filled.served.address, "PARETOIB_TOKEN": token_of["reader"]}
     assert len(run(tmp_path, "list", "--json", **settings).document["sweeps"]) == 5
     assert run(tmp_path, "list", "--json", "--server", "").document["sweeps"] == []
 
 
-def test_no_torch_ray_or_mlflow_is_loaded(filled: Any, secrets_of: dict[str, str]) -> None:
-    """So that it answers quickly, and a machine needs none of them to look."""
+def test_no_torch_ray_or_mlflow_is_loaded(filled: Any, token_of: dict[str, str]) -> None:
+    """So that commands start fast, and a client machine needs none of them."""
     code = (
         "import sys\nfrom paretoib.cli import main\ntry: main()\nexcept SystemExit: pass\n"
         "print(*{n.partition('.')[0] for n in sys.modules}, file=sys.stderr)"
     )
-    own = {"PARETOIB_SERVER": filled.served.address, "PARETOIB_TOKEN": secrets_of["reader"]}
+    variables = {"PARETOIB_SERVER": filled.served.address, "PARETOIB_TOKEN": token_of["reader"]}
     for command in (["list"], ["compare", MIB, "--against", GRID], ["watch", GRID]):
         ended = call(
             [sys.executable, "-c", code, *command],
-            env={**os.environ, **own},
+            env={**os.environ, **variables},
             capture_output=True,
             text=True,
             check=True,
@@ -124,7 +123,7 @@ def test_no_torch_ray_or_mlflow_is_loaded(filled: Any, secrets_of: dict[str, str
 
 
 @pytest.mark.parametrize(
-    ("command", "who", "said"),
+    ("command", "who", "message"),
     [
         (("submit", *SMALL), "reader", "scope write; `reader` has read"),
         (("cancel", "not begun"), "reader", "scope write; `reader` has read"),
@@ -135,35 +134,35 @@ def test_no_torch_ray_or_mlflow_is_loaded(filled: Any, secrets_of: dict[str, str
         (("list",), "none", "asks for a token: set PARETOIB_TOKEN"),
     ],
 )
-def test_what_the_service_refuses_is_one_line(
+def test_a_problem_is_printed_as_one_line(
     filled: Any,
-    remotely: Do,
-    secrets_of: dict[str, str],
+    run_remotely: Run,
+    token_of: dict[str, str],
     command: tuple[str, ...],
     who: str,
-    said: str,
+    message: str,
 ) -> None:
-    """Code 2, nothing on stdout, and never the token."""
-    ended = remotely(filled.served, *command, who=who)
+    """Exit code 2, nothing on stdout, and never the token."""
+    ended = run_remotely(filled.served, *command, who=who)
     (line,) = ended.err.splitlines()
     assert (ended.code, ended.out) == (2, "")
     assert line.startswith("error: ")
-    assert said in line
-    assert not secrets_of[who] or secrets_of[who] not in line
+    assert message in line
+    assert not token_of[who] or token_of[who] not in line
 
 
-def test_nobody_answers(remotely: Do, filled: Any) -> None:
-    """The address is named, and why it did not answer; a dry run needs nobody."""
-    nowhere = replace(filled.served, address="http://127.0.0.1:9")
-    assert remotely(nowhere, "list").err == (
+def test_a_service_that_does_not_answer_is_an_error(run_remotely: Run, filled: Any) -> None:
+    """With its address and the reason. A dry run needs no service."""
+    unreachable = replace(filled.served, address="http://127.0.0.1:9")
+    assert run_remotely(unreachable, "list").err == (
         "error: no answer from http://127.0.0.1:9: Connection refused\n"
     )
-    dry = remotely(nowhere, "sweep", *SMALL, "--dry-run", "--json")
+    dry = run_remotely(unreachable, "sweep", *SMALL, "--dry-run", "--json")
     assert dry.document["method"] == "vib"
 
 
-def test_without_a_service_there_is_nothing_to_submit_to(run: Run, tmp_path: Path) -> None:
-    """It is said how to name one and how to start one."""
+def test_submit_needs_a_service(run: Run, tmp_path: Path) -> None:
+    """The error says how to select a service and how to start one."""
     ended = run(tmp_path, "submit", *SMALL)
     assert (ended.code, ended.out) == (2, "")
     for part in ("--server URL", "PARETOIB_SERVER", "`paretoib serve`", "found neither"):
@@ -171,11 +170,11 @@ def test_without_a_service_there_is_nothing_to_submit_to(run: Run, tmp_path: Pat
 
 
 def test_a_name_with_a_slash_is_found(
-    fresh_store: Path, serve: Callable[..., Any], make_sweep: Callable[..., Any], remotely: Do
+    fresh_store: Path, serve: Callable[..., Any], make_sweep: Callable[..., Any], run_remotely: Run
 ) -> None:
-    """Though no path can hold it; and so is one that is like a route's."""
+    """A path cannot contain it. Names that look like a path are found too."""
     names = ("paper/figure 1", "..", "%2F")
     ids = [make_sweep(fresh_store, 0, name=name, status="running").id for name in names]
     with serve(fresh_store) as served:
         for name, id_ in zip(names, ids, strict=True):
-            assert remotely(served, "show", name, "--json").document["sweep"]["id"] == id_
+            assert run_remotely(served, "show", name, "--json").document["sweep"]["id"] == id_

@@ -1,4 +1,4 @@
-"""`GET /compare`: the library's comparison, quickly."""
+"""`GET /compare` returns the library's comparison, fast enough."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ BOTH = "/compare?linear=a grid of β&adaptive=adaptive weights"
 
 
 def test_a_comparison_is_the_librarys(client: httpx.Client) -> None:
-    """As `compare --json` of the same fronts; the sides keep their places."""
+    """The same as `compare` of the two fronts; swapping the sides swaps left and right."""
     fronts = [
         Front.from_json(client.get(f"/sweeps/{name}/front").content)
         for name in ("a grid of β", "adaptive weights")
@@ -30,16 +30,16 @@ def test_a_comparison_is_the_librarys(client: httpx.Client) -> None:
 
 
 def test_several_sweeps_of_a_side_are_pooled(client: httpx.Client) -> None:
-    """Each side is repeatable."""
+    """Each side may be repeated."""
     answer = client.get("/compare?linear=a grid of β&linear=no good&adaptive=adaptive weights")
     assert answer.status_code == 200
     assert len(answer.json()["left"]["sweeps"]) == 2
 
 
 def test_an_unchanged_comparison_is_not_sent_again(client: httpx.Client) -> None:
-    """Its tag is that of its content."""
-    tag = client.get(BOTH).headers["etag"]
-    assert client.get(BOTH, headers={"If-None-Match": tag}).status_code == 304
+    """304 for the ETag of the same content."""
+    etag = client.get(BOTH).headers["etag"]
+    assert client.get(BOTH, headers={"If-None-Match": etag}).status_code == 304
     assert client.get(f"{BOTH}&format=png").content.startswith(b"\x89PNG")
 
 
@@ -50,7 +50,7 @@ def large(
     serve: Callable[..., Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Any]:
-    """A service over two sweeps of 1 000 trials."""
+    """A service on two sweeps of 1 000 trials."""
     import shutil
 
     store = shutil.copytree(empty_store, tmp_path_factory.mktemp("large") / "store")
@@ -62,24 +62,24 @@ def large(
 
 @pytest.mark.slow
 def test_two_sweeps_of_1000_trials_are_compared_in_300_ms(large: Any) -> None:
-    """Warm, the slowest of twenty; meanwhile the service answers others at once."""
+    """The slowest of twenty requests, after one that fills the cache."""
     with large.client() as client:
         path = "/compare?linear=left&adaptive=right"
         began = time.perf_counter()
         assert client.get(path).status_code == 200
         cold = time.perf_counter() - began
-        taken = []
+        seconds = []
         for _ in range(20):
             began = time.perf_counter()
             assert client.get(path).status_code == 200
-            taken.append(time.perf_counter() - began)
-        print(f"cold {cold:.2f} s, warm {1000 * max(taken):.0f} ms at most")
-        assert max(taken) < 0.3
+            seconds.append(time.perf_counter() - began)
+        print(f"cold {cold:.2f} s, warm {1000 * max(seconds):.0f} ms at most")
+        assert max(seconds) < 0.3
 
 
 @pytest.mark.slow
 def test_100_clients_read_for_30_seconds_without_an_error(large: Any) -> None:
-    """Fronts and comparisons of sweeps of 1 000 trials, all clients at once; p50, p95, p99 told."""
+    """Fronts and comparisons of sweeps of 1 000 trials; prints the p50, p95 and p99 latency."""
     paths = (
         "/sweeps/left/front",
         "/sweeps/right/front?format=csv",
@@ -87,32 +87,33 @@ def test_100_clients_read_for_30_seconds_without_an_error(large: Any) -> None:
         "/sweeps?limit=10",
     )
     headers = dict(large.client().headers)
-    taken: list[float] = []
-    wrong: list[Any] = []
+    seconds: list[float] = []
+    errors: list[Any] = []
 
-    async def read(place: int, until: float) -> None:
+    async def read(client_number: int, deadline: float) -> None:
         async with httpx.AsyncClient(base_url=large.address, headers=headers, timeout=60) as client:
-            while time.monotonic() < until:
-                path = paths[place % len(paths)]
-                place += 1
+            request = client_number
+            while time.monotonic() < deadline:
+                path = paths[request % len(paths)]
+                request += 1
                 began = time.perf_counter()
                 try:
                     answer = await client.get(path)
                 except httpx.HTTPError as error:
-                    wrong.append(error)
+                    errors.append(error)
                     continue
-                taken.append(time.perf_counter() - began)
+                seconds.append(time.perf_counter() - began)
                 if answer.status_code != 200:
-                    wrong.append(answer.status_code)
+                    errors.append(answer.status_code)
 
     async def all_at_once() -> None:
-        until = time.monotonic() + 30
+        deadline = time.monotonic() + 30
         async with anyio.create_task_group() as tasks:
-            for place in range(100):
-                tasks.start_soon(read, place, until)
+            for client_number in range(100):
+                tasks.start_soon(read, client_number, deadline)
 
     anyio.run(all_at_once)
-    p50, p95, p99 = (1000 * np.quantile(taken, q) for q in (0.5, 0.95, 0.99))
-    print(f"{len(taken)} requests, p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms")
-    assert wrong == []
-    assert len(taken) > 100
+    p50, p95, p99 = (1000 * np.quantile(seconds, q) for q in (0.5, 0.95, 0.99))
+    print(f"{len(seconds)} requests, p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms")
+    assert errors == []
+    assert len(seconds) > 100

@@ -1,4 +1,4 @@
-"""A submission that is cut off between two requests to MLflow."""
+"""A submission that fails between two requests to MLflow."""
 
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,19 @@ from paretoib.specs import SweepSpec
 from service.store import Store
 
 
-class Cut(Store):
-    """A store that goes away after the first thing that is written of a sweep."""
+class FailingStore(Store):
+    """A store that fails after the run of a sweep has been created."""
 
     def _log(self, *_: Any, **__: Any) -> None:
         raise StoreAwayError("gone")
 
 
-def test_what_was_begun_is_found_by_its_request(fresh_store: Path) -> None:
-    """So a repetition makes no second sweep; and it counts as submitted, so it can be given up."""
+def test_a_repeated_request_finds_the_created_sweep(fresh_store: Path) -> None:
+    """So it creates no second sweep. The sweep counts as submitted, so it can be interrupted."""
     address = f"sqlite:///{fresh_store}/mlflow.db"
     with pytest.raises(StoreAwayError):
-        Cut(address).make(SweepSpec.from_document({"method": "vib"}), "abc123")
-    found = Store(address).requested("abc123")
-    assert found is not None
-    assert found.sweep.status == "running"
-    assert found.submitted is not None
+        FailingStore(address).make(SweepSpec.from_document({"method": "vib"}), "abc123")
+    sweep = Store(address).requested("abc123")
+    assert sweep is not None
+    assert sweep.sweep.status == "running"
+    assert sweep.submitted is not None

@@ -1,4 +1,4 @@
-"""What `docs/service.md` says to paste works when pasted."""
+"""The curl and Python examples in `docs/service.md` work as written."""
 
 import re
 import subprocess
@@ -12,32 +12,33 @@ import pytest
 PAGE = Path(__file__).parents[2] / "docs" / "service.md"
 
 
-def block(heading: str, language: str) -> str:
+def code_block(heading: str, language: str) -> str:
+    """The first code block of a section, in this language."""
     section = PAGE.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    found = re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)
-    assert found is not None, heading
-    return found[1]
+    block = re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)
+    assert block is not None, heading
+    return block[1]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("heading", "language", "command", "said"),
+    ("heading", "language", "command", "output"),
     [
         ("With curl", "bash", ["bash", "-euo", "pipefail"], "On digits,"),
         ("With Python", "python", [sys.executable], "bits, lost "),
     ],
 )
-def test_a_documented_session_works_as_it_stands(
+def test_a_documented_session_works(
     serve_cluster: Callable[..., Any],
     heading: str,
     language: str,
     command: list[str],
-    said: str,
+    output: str,
     tmp_path: Path,
 ) -> None:
-    """Pasted into a fresh shell, with the address and the token that the page speaks of."""
-    script = tmp_path / "pasted"
-    script.write_text(block(heading, language))
+    """In a new shell, with the variables that the page tells to set."""
+    script = tmp_path / "session"
+    script.write_text(code_block(heading, language))
     with serve_cluster() as served:
         ended = subprocess.run(
             [*command, script],
@@ -53,4 +54,4 @@ def test_a_documented_session_works_as_it_stands(
             check=False,
         )
     assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
-    assert said in ended.stdout
+    assert output in ended.stdout

@@ -1,4 +1,4 @@
-"""MLflow or Ray that takes connections and never answers: what does not need it goes on."""
+"""MLflow or Ray accepts connections and never answers: other requests are not affected."""
 
 import socket
 import time
@@ -18,44 +18,45 @@ from service.controller import SweepController
 from service.problems import ProblemError
 from service.queries import SweepQueries
 
-MANY = 45  # more than a service has threads
+MANY = 45  # more than the threads of a service
 
 
 @pytest.fixture
 def hanging() -> Iterator[tuple[str, Callable[[], None]]]:
-    """An address that takes connections and never answers, and what hangs up on all of them."""
-    with socket.socket() as deaf:
-        deaf.bind(("127.0.0.1", 0))
-        deaf.listen(500)
-        yield f"http://127.0.0.1:{deaf.getsockname()[1]}", deaf.close
+    """The address of a server that never answers, and a function that closes it."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(500)
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", server.close
 
 
 def seconds_of(client: httpx.Client, path: str) -> float:
+    """The time of a successful GET."""
     began = time.monotonic()
     assert client.get(path).status_code == 200
     return time.monotonic() - began
 
 
-def test_a_cluster_that_hangs_keeps_nobody_from_reading(
+def test_reads_work_while_ray_hangs(
     fresh_store: Path,
     make_sweep: Callable[..., Any],
     serve: Callable[..., Any],
     hanging: tuple[str, Callable[[], None]],
 ) -> None:
-    """However many submissions wait; each ends with 503, and the next one learns it at once."""
+    """However many submissions wait. Each of them gets 503, and a later one gets it at once."""
     make_sweep(fresh_store, 4, name="to read")
-    address, hang_up = hanging
+    address, close = hanging
     with ExitStack() as stack:
         served = stack.enter_context(serve(fresh_store, ray_jobs=address))
-        stack.callback(hang_up)
+        stack.callback(close)
         client = stack.enter_context(served.client())
         pool = stack.enter_context(ThreadPoolExecutor(MANY))
 
-        def submit(place: int) -> httpx.Response:
-            key = {"Idempotency-Key": str(place)}
+        def submit(number: int) -> httpx.Response:
+            key = {"Idempotency-Key": str(number)}
             return client.post("/sweeps", json={"method": "vib"}, headers=key)
 
-        waiting = [pool.submit(submit, place) for place in range(MANY)]
+        waiting = [pool.submit(submit, number) for number in range(MANY)]
         time.sleep(1)
         for path in ("/methods", "/sweeps", "/sweeps/to read/front", "/metrics"):
             assert seconds_of(client, path) < 5, path
@@ -68,42 +69,42 @@ def test_a_cluster_that_hangs_keeps_nobody_from_reading(
         assert time.monotonic() - began < 2
 
 
-def test_a_store_that_hangs_keeps_nobody_from_what_is_not_in_it(
+def test_the_catalogue_and_metrics_work_while_mlflow_hangs(
     tmp_path: Path, serve: Callable[..., Any], hanging: tuple[str, Callable[[], None]]
 ) -> None:
-    """The catalogue, the pages' files and the service's own numbers."""
-    address, hang_up = hanging
+    """And the static files."""
+    address, close = hanging
     with ExitStack() as stack:
         served = stack.enter_context(serve(tmp_path, tracking_uri=address))
-        stack.callback(hang_up)
+        stack.callback(close)
         client = stack.enter_context(served.client())
         pool = stack.enter_context(ThreadPoolExecutor(MANY))
         reading: list[Future[httpx.Response]] = [
-            pool.submit(client.get, f"/sweeps/{place:032x}") for place in range(MANY)
+            pool.submit(client.get, f"/sweeps/{number:032x}") for number in range(MANY)
         ]
         time.sleep(1)
         for path in ("/methods", "/datasets", "/models", "/searches", "/static/service.js"):
             assert seconds_of(client, path) < 5, path
         assert seconds_of(client, "/metrics") < 10
         assert not any(read.done() for read in reading)
-        hang_up()
+        close()
         assert {read.result().status_code for read in reading} == {503}
 
 
-def test_a_request_waits_for_its_turn_no_longer_than_it_should(
+def test_a_request_waits_for_its_turn_for_a_limited_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What has begun meanwhile ends as it would have."""
+    """It then gets `busy`; the call that holds the turn still completes."""
     monkeypatch.setattr("service.controller.PATIENCE", 0.3)
     settings = ServiceSettings(auth=False)
-    runner = SweepController(SweepQueries(None), Jobs(settings.ray_jobs), settings)
-    said: list[Any] = []
+    controller = SweepController(SweepQueries(None), Jobs(settings.ray_jobs), settings)
+    results: list[Any] = []
 
     async def call(name: str) -> None:
         try:
-            said.append(await runner.in_turn(slow, name))
+            results.append(await controller.in_turn(slow, name))
         except ProblemError as problem:
-            said.append(problem.kind)
+            results.append(problem.kind)
 
     def slow(name: str) -> Any:
         time.sleep(0.6)
@@ -115,4 +116,4 @@ def test_a_request_waits_for_its_turn_no_longer_than_it_should(
             tasks.start_soon(call, "second")
 
     anyio.run(both)
-    assert said == ["busy", "first"]
+    assert results == ["busy", "first"]

@@ -1,4 +1,4 @@
-"""Links to MLflow's pages: to where people reach them, or none."""
+"""Links to MLflow's pages follow PARETOIB_SERVICE_MLFLOW_PAGES."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ from paretoib.tracking import ui
 Served = tuple[str, SweepInfo]
 
 
-def answers(address: str) -> bool:
+def is_healthy(address: str) -> bool:
     try:
         urllib.request.urlopen(f"{address}/health").close()
     except OSError:
@@ -30,7 +30,7 @@ def mlflow(
     make_sweep: Callable[..., SweepInfo],
     wait_for: Callable[[Callable[[], object]], None],
 ) -> Iterator[Served]:
-    """The address of an MLflow server, and a sweep that it has."""
+    """The address of an MLflow server, and a sweep in its store."""
     folder = tmp_path_factory.mktemp("store")
     sweep = make_sweep(folder, 1)
     with socket.socket() as free:
@@ -41,7 +41,7 @@ def mlflow(
         pages.command, env={**os.environ, **(pages.environment or {})}, stderr=subprocess.DEVNULL
     )
     try:
-        wait_for(lambda: answers(pages.address))
+        wait_for(lambda: is_healthy(pages.address))
         yield pages.address, sweep
     finally:
         process.terminate()
@@ -49,13 +49,13 @@ def mlflow(
 
 
 @pytest.mark.parametrize("pages", [None, "", "https://mlflow.example/"])
-def test_links_lead_to_where_people_reach_mlflow(
+def test_links_use_the_configured_address_of_mlflow(
     mlflow: Served, serve: Any, tmp_path: Path, pages: str | None
 ) -> None:
-    """By default that is its own address; where there is none, neither page nor JSON has a link."""
+    """By default MLflow's own address; with an empty setting, neither page nor JSON has a link."""
     address, sweep = mlflow
-    told = {} if pages is None else {"mlflow_pages": pages}
-    with serve(tmp_path, tracking_uri=address, **told) as served, served.client() as client:
+    settings = {} if pages is None else {"mlflow_pages": pages}
+    with serve(tmp_path, tracking_uri=address, **settings) as served, served.client() as client:
         path = f"/sweeps/{sweep.id}"
         page = client.get(path, headers={"Accept": "text/html"}).text
         (trial,) = client.get(f"{path}/trials").json()["trials"]

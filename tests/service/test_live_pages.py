@@ -1,4 +1,4 @@
-"""Pages that change while a person looks at them, in a real browser."""
+"""Pages that update while a sweep runs, in a real browser."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from paretoib.tracking import EndedTrial
 
 @pytest.fixture
 def growing(fresh_store: Path, library: Any) -> Iterator[Any]:
-    """A sweep that runs, with nothing ended yet: its id, and what ends the next trial."""
+    """A running sweep without ended trials: its id, and a function that ends the next trial."""
     spec = SweepSpec.from_document({"method": "vib", "trials": 4, "name": "growing"})
     store = library.tracker_of(fresh_store)
     info = store.create(spec)
@@ -24,24 +24,24 @@ def growing(fresh_store: Path, library: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def held_stream(served: Any, sweep: str) -> Iterator[None]:
-    """An open event stream of somebody else's."""
+def open_stream(served: Any, sweep: str) -> Iterator[None]:
+    """Another client's event stream, open while the context is active."""
     with served.client() as client, client.stream("GET", f"/sweeps/{sweep}/events") as answer:
-        lines = answer.iter_lines()  # kept, as a stream is closed when nobody reads on
+        lines = answer.iter_lines()  # Keep it: a discarded iterator closes the stream.
         next(lines)
         yield
 
 
-def test_a_page_that_was_refused_its_events_asks_again(
-    growing: Any, fresh_store: Path, serve: Callable[..., Any], visit: Any
+def test_a_page_reconnects_to_the_event_stream(
+    growing: Any, fresh_store: Path, serve: Callable[..., Any], open_browser: Any
 ) -> None:
-    """Also after a service that was away; it says so meanwhile, and follows one stream, not two."""
+    """After a 429 and after a restart of the service: one stream, and a note meanwhile."""
     sweep, end_trial = growing
     with serve(fresh_store, max_streams="1") as served:
-        person = visit(served.address)
-        person.sign_in(served.secret)
-        page = person.page
-        with held_stream(served, sweep):
+        browser = open_browser(served.address)
+        browser.sign_in(served.secret)
+        page = browser.page
+        with open_stream(served, sweep):
             page.goto(f"/sweeps/{sweep}")
             page.wait_for_selector("#connection:visible")
         page.wait_for_selector("#connection", state="hidden")
@@ -57,16 +57,16 @@ def test_a_page_that_was_refused_its_events_asks_again(
             assert "paretoib_event_streams 1.0" in client.get("/metrics").text
 
 
-def test_the_list_goes_on_while_sweeps_are_chosen_from_it(
-    growing: Any, fresh_store: Path, make_sweep: Any, serve: Callable[..., Any], visit: Any
+def test_a_refresh_of_the_list_keeps_checkboxes_and_focus(
+    growing: Any, fresh_store: Path, make_sweep: Any, serve: Callable[..., Any], open_browser: Any
 ) -> None:
-    """What is ticked stays so, and the keyboard stays where it was: on a box, or on a link."""
+    """The keyboard focus stays on the same checkbox or link."""
     _, end_trial = growing
     left, right = (make_sweep(fresh_store, 4, name=name).id for name in ("left", "right"))
     with serve(fresh_store) as served:
-        person = visit(served.address)
-        person.sign_in(served.secret)
-        page = person.page
+        browser = open_browser(served.address)
+        browser.sign_in(served.secret)
+        page = browser.page
         focused = "document.activeElement"
 
         def ended(count: int) -> None:
@@ -86,4 +86,4 @@ def test_the_list_goes_on_while_sweeps_are_chosen_from_it(
         page.focus("text=growing")
         ended(3)
         assert page.evaluate(f"{focused}.textContent") == "growing"
-        assert person.wrong == []
+        assert browser.errors == []

@@ -1,4 +1,4 @@
-"""Every error is one problem+json that says what was wrong."""
+"""Every error is a problem document that states the rule and the value found."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ PROBLEM = "application/problem+json"
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "said"),
+    ("method", "path", "status", "message"),
     [
         ("GET", "/nothing", 404, "Not Found"),
         ("GET", "/sweeps/", 404, "Not Found"),
@@ -40,20 +40,20 @@ PROBLEM = "application/problem+json"
     ],
 )
 def test_an_error_says_the_rule_and_what_was_found(
-    client: httpx.Client, method: str, path: str, status: int, said: str
+    client: httpx.Client, method: str, path: str, status: int, message: str
 ) -> None:
-    """By RFC 9457, whether the route, its parameters or the library refused it."""
+    """As RFC 9457 defines, for errors of routes, parameters and the library."""
     answer = client.request(method, path)
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
     problem = answer.json()
     assert problem["status"] == status
     assert problem["type"].startswith("urn:paretoib:problem:")
-    assert said in problem["detail"]
+    assert message in problem["detail"]
     assert "\n" not in problem["detail"]
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
         ({"method": "vip"}, "unknown method: should be one of"),
         ({"method": "vib", "data": "../etc"}, "unknown dataset"),
@@ -73,14 +73,14 @@ def test_an_error_says_the_rule_and_what_was_found(
         ({"training": 7}, "training"),
     ],
 )
-def test_a_sweep_that_cannot_be_run_is_refused_before_it_is_made(
-    client: httpx.Client, document: dict[str, Any], said: str
+def test_an_invalid_sweep_is_rejected_before_it_is_stored(
+    client: httpx.Client, document: dict[str, Any], message: str
 ) -> None:
-    """Registered names only: no path, address, code or environment gets in."""
+    """Only registered names are accepted: no path, URL, code or environment variable."""
     before = client.get("/sweeps").json()["total"]
     answer = client.post("/sweeps", json=document)
     assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
-    assert said in answer.json()["detail"]
+    assert message in answer.json()["detail"]
     assert client.get("/sweeps").json()["total"] == before
 
 
@@ -106,16 +106,16 @@ def test_a_sweep_that_cannot_be_run_is_refused_before_it_is_made(
         (b'{"\\ud800": 1}', 422),
     ],
 )
-def test_a_body_that_is_no_sweep_is_no_fault(
+def test_a_malformed_body_is_a_client_error(
     client: httpx.Client, content: bytes, status: int
 ) -> None:
-    """Whatever it is: cut off, of another type, nested without end, not finite."""
+    """Truncated, of another type, deeply nested, or with numbers that are not finite."""
     answer = client.post("/sweeps", content=content, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
 
 
 def test_a_body_of_another_type_is_not_read_as_json(client: httpx.Client) -> None:
-    """A page elsewhere may send text without asking; JSON it may not."""
+    """A page of another origin can send text without a CORS preflight, but not JSON."""
     for kind in ("text/plain", "application/x-www-form-urlencoded"):
         answer = client.post(
             "/sweeps", content=b'{"method": "vib"}', headers={"Content-Type": kind}
@@ -123,15 +123,15 @@ def test_a_body_of_another_type_is_not_read_as_json(client: httpx.Client) -> Non
         assert answer.status_code == 422
 
 
-def test_a_long_value_is_not_sent_back_whole(client: httpx.Client) -> None:
-    """The message quotes what was found, but not without end."""
+def test_a_long_value_is_truncated_in_the_message(client: httpx.Client) -> None:
+    """The message quotes the value found up to a limit."""
     answer = client.post("/sweeps", json={"method": "x" * 100_000})
     assert answer.status_code == 422
     assert len(answer.text) < 2000
 
 
-def test_a_store_that_is_away_is_told_as_such(tmp_path: Path, serve: Callable[..., Any]) -> None:
-    """503 with the time to come again and without an address; the health checks say which it is."""
+def test_mlflow_not_answering_is_a_503(tmp_path: Path, serve: Callable[..., Any]) -> None:
+    """With Retry-After and without MLflow's address; the readiness check names MLflow and Ray."""
     with serve(tmp_path, tracking_uri="http://127.0.0.1:9") as served, served.client() as client:
         answer = client.get("/sweeps")
         assert answer.status_code == 503
@@ -145,8 +145,8 @@ def test_a_store_that_is_away_is_told_as_such(tmp_path: Path, serve: Callable[..
         assert "paretoib_requests_total" in client.get("/metrics").text
 
 
-def test_without_a_cluster_nothing_is_made(client: httpx.Client) -> None:
-    """A sweep that Ray cannot be given is not written either, and what is there can be read."""
+def test_without_ray_no_sweep_is_stored(client: httpx.Client) -> None:
+    """A submission gets 503; existing sweeps can still be read."""
     before = client.get("/sweeps").json()["total"]
     answer = client.post("/sweeps", json={"method": "vib"})
     assert answer.status_code == 503

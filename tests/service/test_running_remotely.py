@@ -1,4 +1,4 @@
-"""Sweeps watched and run from the command line, over HTTP (`--server`)."""
+"""Sweeps run and watched from the command line on a service (`--server`)."""
 
 import os
 import re
@@ -15,23 +15,22 @@ from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial
 
 Run = Callable[..., Any]
-Do = Callable[..., Any]
 SMALL = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epochs", "1")
 
 
 class Terminal:
-    """The screen that a command writes its stderr to."""
+    """A pseudo-terminal for the stderr of a command, with the text written to it."""
 
     def __init__(self) -> None:
-        self._ours, self.theirs = os.openpty()
+        self._read_end, self.write_end = os.openpty()
         self.text = ""
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         try:
-            while read := os.read(self._ours, 4096):
+            while read := os.read(self._read_end, 4096):
                 self.text += read.decode(errors="replace")
-        except OSError:  # Nobody writes to it any more.
+        except OSError:  # The other end is closed.
             pass
 
 
@@ -42,53 +41,53 @@ def test_a_sweep_is_watched_to_its_end(
     run: Run,
     new_store: Callable[[Path], Any],
     wait_for: Callable[..., None],
-    secrets_of: dict[str, str],
+    token_of: dict[str, str],
 ) -> None:
-    """Over HTTP and in the store alike: the same bar as trials end, then the same front."""
+    """The same progress bar and front as on the store itself."""
     spec = SweepSpec.from_document({"method": "vib", "trials": 12, "name": "watched"})
     store = library.tracker_of(fresh_store)
     info = store.create(spec)
     store.begin(info.id, library.ruler)
     records = library.records_of(spec, 12)
-    here, there = new_store(fresh_store), new_store(fresh_store / "away")
-    token = {"PARETOIB_TOKEN": secrets_of["reader"], "TERM": "xterm"}
-    screens = [Terminal(), Terminal()]
+    local, remote = new_store(fresh_store), new_store(fresh_store / "away")
+    token = {"PARETOIB_TOKEN": token_of["reader"], "TERM": "xterm"}
+    terminals = [Terminal(), Terminal()]
     with serve(fresh_store) as served:
         watching = [
-            place.start("watch", "watched", "--server", server, stderr=screen.theirs, **token)
-            for place, server, screen in zip(
-                (here, there), ("", served.address), screens, strict=True
+            folder.start("watch", "watched", "--server", server, stderr=terminal.write_end, **token)
+            for folder, server, terminal in zip(
+                (local, remote), ("", served.address), terminals, strict=True
             )
         ]
         store.add(info.id, [EndedTrial(record, 60.0) for record in records[:5]])
-        wait_for(lambda: all("5/12 · 1 failed" in screen.text for screen in screens))
+        wait_for(lambda: all("5/12 · 1 failed" in terminal.text for terminal in terminals))
         store.add(info.id, [EndedTrial(record, 60.0) for record in records[5:]])
         store.close(info.id, "finished", None, [])
-        first, second = (here.ended(process) for process in watching)
+        first, second = (local.ended(process) for process in watching)
     assert (first.code, second.code) == (0, 0)
     assert first.out == second.out == run(fresh_store, "front", "watched").out
-    wait_for(lambda: f"look:     {served.address}/sweeps/{info.id}" in screens[1].text)
+    wait_for(lambda: f"look:     {served.address}/sweeps/{info.id}" in terminals[1].text)
 
 
 def watch(
-    served: Any, store: Any, sweep: str, secrets_of: dict[str, str], **settings: str
+    served: Any, store: Any, sweep: str, token_of: dict[str, str], **settings: str
 ) -> "Popen[str]":
-    own = {"PARETOIB_TOKEN": secrets_of["reader"], **settings}
-    process: Popen[str] = store.start("watch", sweep, "--server", served.address, **own)
+    variables = {"PARETOIB_TOKEN": token_of["reader"], **settings}
+    process: Popen[str] = store.start("watch", sweep, "--server", served.address, **variables)
     return process
 
 
-def test_a_service_that_is_gone_is_waited_for(
+def test_watch_waits_for_a_service_that_restarts(
     fresh_store: Path,
     serve: Callable[..., Any],
     make_sweep: Callable[..., Any],
     new_store: Callable[[Path], Any],
     library: Any,
-    secrets_of: dict[str, str],
+    token_of: dict[str, str],
     wait_for: Callable[..., None],
     run: Run,
 ) -> None:
-    """Who watches goes on when it comes back, and gives up after as long as the settings say."""
+    """It continues after the restart, and gives up after PARETOIB_SERVER_PATIENCE seconds."""
     info = make_sweep(fresh_store, 8, name="lasting", status="running")
     away = new_store(fresh_store / "away")
     with serve(fresh_store) as served, served.client() as client:
@@ -96,8 +95,8 @@ def test_a_service_that_is_gone_is_waited_for(
         def streams(count: int) -> bool:
             return f"paretoib_event_streams {count}.0" in client.get("/metrics").text
 
-        patient = watch(served, away, "lasting", secrets_of)
-        hasty = watch(served, away, "lasting", secrets_of, PARETOIB_SERVER_PATIENCE="1")
+        patient = watch(served, away, "lasting", token_of)
+        hasty = watch(served, away, "lasting", token_of, PARETOIB_SERVER_PATIENCE="1")
         wait_for(lambda: streams(2))
         served.process.kill()
         gave_up = away.ended(hasty)
@@ -110,15 +109,15 @@ def test_a_service_that_is_gone_is_waited_for(
     assert (ended.code, ended.out) == (0, run(fresh_store, "front", "lasting").out)
 
 
-def test_a_sweep_goes_over_http_as_it_would_here(
+def test_a_sweep_runs_on_the_service(
     serve_cluster: Callable[..., Any],
     cluster: Any,
-    remotely: Do,
+    run_remotely: Run,
     run: Run,
 ) -> None:
-    """On Ray: `sweep` prints its front as `front` does, with where to look on stderr."""
+    """`sweep` prints the same front as `front`, and the address of the page on stderr."""
     with serve_cluster() as served:
-        ended = remotely(served, "sweep", *SMALL, "--grid", "beta=0.1,0.01", "--name", "far")
+        ended = run_remotely(served, "sweep", *SMALL, "--grid", "beta=0.1,0.01", "--name", "far")
         assert ended.code == 0, ended.err
         assert ended.out == run(cluster.store, "front", "far").out
         page = rf"look:     {served.address}/sweeps/[0-9a-f]{{32}}\n"
@@ -129,25 +128,25 @@ def test_a_sweep_goes_over_http_as_it_would_here(
 
 
 @pytest.mark.slow
-def test_a_sweep_that_is_left_runs_on_until_it_is_cancelled(
+def test_ctrl_c_leaves_the_sweep_running(
     serve_cluster: Callable[..., Any],
-    remotely: Do,
+    run_remotely: Run,
     new_store: Callable[[Path], Any],
-    secrets_of: dict[str, str],
+    token_of: dict[str, str],
     tmp_path: Path,
     wait_for: Callable[..., None],
 ) -> None:
-    """Ctrl-C ends the watching alone, and says how to come back; `cancel` ends the sweep."""
+    """It ends only the command and prints how to watch again; `cancel` ends the sweep."""
     with serve_cluster() as served, served.client() as client:
         long = ("--grid", "epochs=1,2000", "--grid", "beta=0.1,0.01")
-        submitted = remotely(served, "submit", *SMALL[:-2], *long, "--name", "left")
+        submitted = run_remotely(served, "submit", *SMALL[:-2], *long, "--name", "left")
         (sweep,) = submitted.out.splitlines()
         assert submitted.err == (
             f"look:     {served.address}/sweeps/{sweep}\n"
             f"watch:    paretoib watch {sweep[:8]} --server {served.address}\n"
         )
         store = new_store(tmp_path / "watching")
-        watching = watch(served, store, sweep[:8], secrets_of)
+        watching = watch(served, store, sweep[:8], token_of)
         wait_for(lambda: client.get(f"/sweeps/{sweep}").json()["trials"]["finished"] == 2)
         wait_for(lambda: "paretoib_event_streams 1.0" in client.get("/metrics").text)
         os.killpg(watching.pid, signal.SIGINT)
@@ -158,11 +157,11 @@ def test_a_sweep_that_is_left_runs_on_until_it_is_cancelled(
             f"left runs on\nwatch:    paretoib watch {at}\ncancel:   paretoib cancel {at}\n"
         )
         assert client.get(f"/sweeps/{sweep}").json()["status"] == "running"
-        cancelled = remotely(served, "cancel", "left")
+        cancelled = run_remotely(served, "cancel", "left")
         assert (cancelled.code, cancelled.err) == (
             0,
             "left is interrupted: 2 of 4 trials are kept\n",
         )
-        seen = remotely(served, "watch", "left")
+        seen = run_remotely(served, "watch", "left")
         assert seen.code == 130
         assert seen.err.splitlines()[-1] == f"go on:    paretoib resume {at}"

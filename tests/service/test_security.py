@@ -1,4 +1,4 @@
-"""Who is let in, to what; and what goes with every answer."""
+"""Access to every route, security headers, sign-in, rate limit and body limit."""
 
 import json
 import socket
@@ -14,11 +14,11 @@ from service import ServiceSettings, create_app
 
 OPEN = {(method, path) for method in ("GET", "HEAD") for path in ("/healthz", "/readyz")}
 SESSION = {("POST", "/login"), ("POST", "/logout")}
-"""One takes a token itself, in its body; the other forgets one, and says nothing."""
+"""Sign-in takes the token in its body; sign-out deletes the cookie."""
 
 
 def every_route() -> set[tuple[str, str]]:
-    """(method, path) of all that the application has a route for."""
+    """(method, path) of all routes of the application."""
 
     def walk(routes: list[Any]) -> Iterator[tuple[str, str]]:
         for route in routes:
@@ -31,15 +31,16 @@ def every_route() -> set[tuple[str, str]]:
 
 
 def send(client: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response:
+    """A request to a route, with values for the parameters in its path."""
     path = path.replace("{sweep}", "a" * 32).replace("{trial}", "b" * 12).replace("{name}", "x")
     return client.request(method, path, **options)
 
 
-def test_no_route_answers_without_a_token_but_the_health_checks(filled: Any) -> None:
-    """Every route of the application, with every wrong way to show a token; also one not there."""
-    nowhere = {("GET", "/nothing"), ("PUT", "/sweeps"), ("GET", "/../etc/passwd")}
+def test_only_health_checks_and_sign_in_work_without_a_token(filled: Any) -> None:
+    """Every route, also paths without a route, with every wrong way to send a token."""
+    without_route = {("GET", "/nothing"), ("PUT", "/sweeps"), ("GET", "/../etc/passwd")}
     nearly_open = {("GET", "/health%09z"), ("POST", "/log%0ain")}
-    routes = every_route() | nowhere | nearly_open
+    routes = every_route() | without_route | nearly_open
     assert routes > OPEN | SESSION
     assert {path for _, path in routes} > {"/", "/sweeps", "/metrics", "/openapi.json"}
     wrong = [
@@ -67,19 +68,19 @@ def test_no_route_answers_without_a_token_but_the_health_checks(filled: Any) -> 
 
 
 def test_every_route_answers_with_a_token(filled: Any) -> None:
-    """So that the test above says something."""
+    """Otherwise the test above would prove nothing."""
     with filled.served.client("writer") as client:
         for method, path in sorted(every_route() - SESSION):
             assert send(client, method, path).status_code not in (401, 403, 500), (method, path)
 
 
-def test_a_token_that_reads_does_not_write(filled: Any) -> None:
-    """The rule and what was found are told, and nothing is made."""
-    changing = {(m, p) for m, p in every_route() - SESSION if m not in ("GET", "HEAD")}
-    assert len(changing) == 3
+def test_a_token_with_scope_read_cannot_write(filled: Any) -> None:
+    """403 with the scope that the token has, and no sweep is stored."""
+    writing = {(m, p) for m, p in every_route() - SESSION if m not in ("GET", "HEAD")}
+    assert len(writing) == 3
     with filled.served.client("reader") as client:
         before = client.get("/sweeps").json()["total"]
-        for method, path in changing:
+        for method, path in writing:
             answer = send(client, method, path, json={"method": "vib"})
             assert answer.status_code == 403
             assert "should have scope write; `reader` has read" in answer.json()["detail"]
@@ -90,8 +91,8 @@ def test_a_token_that_reads_does_not_write(filled: Any) -> None:
     "path", ["/", "/healthz", "/sweeps", "/nothing", "/static/service.js", "/sweeps/x/front"]
 )
 @pytest.mark.parametrize("who", ["writer", None])
-def test_security_headers_go_with_every_answer(filled: Any, path: str, who: str | None) -> None:
-    """Errors included; no script of a page's own, no other origin."""
+def test_every_response_has_security_headers(filled: Any, path: str, who: str | None) -> None:
+    """Errors too. The policy allows no inline script and no other origin."""
     with filled.served.client(who) as client:
         headers = client.get(path, headers={"Origin": "http://evil.example"}).headers
     policy = headers["content-security-policy"]
@@ -104,8 +105,8 @@ def test_security_headers_go_with_every_answer(filled: Any, path: str, who: str 
     assert "server" not in headers
 
 
-def test_a_page_that_brings_its_own_script_is_in_a_sandbox(filled: Any) -> None:
-    """It has no origin of this service, and no network."""
+def test_a_self_contained_page_is_sandboxed(filled: Any) -> None:
+    """It has inline scripts, so it gets an opaque origin and no network access."""
     with filled.served.client() as client:
         for path in (
             "/sweeps/a grid of β/front?format=html",
@@ -121,8 +122,8 @@ def test_a_page_that_brings_its_own_script_is_in_a_sandbox(filled: Any) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
-def test_a_name_that_is_not_its_own_is_refused(filled: Any, host: str) -> None:
-    """A page elsewhere may have its own name lead to this machine."""
+def test_an_unknown_host_header_is_rejected(filled: Any, host: str) -> None:
+    """Protects against DNS rebinding."""
     with filled.served.client() as client:
         answer = client.get("/sweeps", headers={"Host": host})
     assert answer.status_code == 400
@@ -139,8 +140,8 @@ def test_a_name_that_is_not_its_own_is_refused(filled: Any, host: str) -> None:
         {"Origin": "http://["},
     ],
 )
-def test_a_page_of_another_origin_changes_nothing(filled: Any, headers: dict[str, str]) -> None:
-    """Though the browser sends the cookie along; its own pages' requests pass."""
+def test_a_page_of_another_origin_cannot_write(filled: Any, headers: dict[str, str]) -> None:
+    """Although the browser sends the cookie. Requests of the service's own pages are allowed."""
     sweep = filled.sweeps["a grid of β"].id
     with filled.served.client(None) as client:
         client.cookies.set("paretoib_token", filled.served.secret)
@@ -152,8 +153,8 @@ def test_a_page_of_another_origin_changes_nothing(filled: Any, headers: dict[str
         assert client.delete(f"/sweeps/{sweep}", headers=own).status_code == 409
 
 
-def test_signing_in_keeps_the_token_from_scripts_and_other_sites(filled: Any) -> None:
-    """The cookie opens what the token does, until it is signed out."""
+def test_the_cookie_is_hidden_from_scripts_and_other_sites(filled: Any) -> None:
+    """The cookie gives the same access as the token, until sign-out."""
     with filled.served.client(None) as client:
         answer = client.post(
             "/login", content=httpx.QueryParams(token=filled.served.secret).__str__()
@@ -168,10 +169,10 @@ def test_signing_in_keeps_the_token_from_scripts_and_other_sites(filled: Any) ->
         assert client.get("/sweeps").status_code == 401
 
 
-def test_a_token_has_so_many_requests_a_minute(
+def test_requests_a_minute_are_limited_for_each_token(
     fresh_store: Path, serve: Callable[..., Any]
 ) -> None:
-    """Then 429 with the time to wait; another token's are its own, and health checks are free."""
+    """Then 429 with Retry-After. Other tokens are not affected, and health checks never are."""
     with serve(fresh_store, requests_per_minute="5") as served, served.client() as client:
         codes = [client.get("/methods").status_code for _ in range(7)]
         assert codes == [200] * 5 + [429] * 2
@@ -181,15 +182,15 @@ def test_a_token_has_so_many_requests_a_minute(
         assert client.get("/healthz").status_code == 200
         with served.client("reader") as other:
             assert other.get("/methods").status_code == 200
-            # What its scope does not reach counts as well.
+            # Requests without the needed scope count too.
             codes = [other.post("/sweeps", json={}).status_code for _ in range(6)]
             assert codes == [403] * 4 + [429] * 2
 
 
-def test_without_tokens_it_answers_this_machine_alone(
+def test_with_auth_off_requests_on_loopback_are_allowed(
     fresh_store: Path, serve: Callable[..., Any]
 ) -> None:
-    """Whatever address it was started with: the one that a request came to is looked at."""
+    """Cross-site writes are still rejected."""
     with serve(fresh_store, auth="off", tokens="") as served, served.client(None) as client:
         assert client.get("/sweeps").status_code == 200
         assert client.delete("/sweeps/" + "a" * 32).status_code == 404
@@ -197,14 +198,14 @@ def test_without_tokens_it_answers_this_machine_alone(
         assert refused.status_code == 403
 
 
-def test_a_request_from_another_machine_is_refused_where_no_token_is_asked_for() -> None:
-    """Also when another program than ours has bound the application to an open address."""
+def test_with_auth_off_other_machines_are_rejected() -> None:
+    """Even if another program has bound the application to an open address."""
     app = create_app(ServiceSettings(auth=False))
 
     async def ask(server: str, client: str) -> int:
         transport = httpx.ASGITransport(app, client=(client, 5000))
-        async with httpx.AsyncClient(transport=transport, base_url=f"http://{server}") as asking:
-            return (await asking.get("/methods", headers={"Host": "localhost"})).status_code
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{server}") as http:
+            return (await http.get("/methods", headers={"Host": "localhost"})).status_code
 
     import anyio
 
@@ -214,19 +215,19 @@ def test_a_request_from_another_machine_is_refused_where_no_token_is_asked_for()
 
 
 def test_secrets_are_in_no_log(filled: Any) -> None:
-    """Neither the token nor its cookie is written anywhere by the service."""
+    """The service logs neither the token nor the cookie."""
     with filled.served.client() as client:
         client.get("/sweeps")
         client.get("/nothing")
     assert filled.served.secret not in "".join(filled.served.log)
 
 
-def test_what_is_no_http_is_hung_up_on(filled: Any) -> None:
-    """A websocket is closed, whatever its path and token."""
-    place = urlsplit(filled.served.address)
-    with socket.create_connection((place.hostname, place.port), timeout=10) as raw:
+def test_a_websocket_is_closed(filled: Any) -> None:
+    """Even with a valid path and token."""
+    url = urlsplit(filled.served.address)
+    with socket.create_connection((url.hostname, url.port), timeout=10) as raw:
         raw.sendall(
-            f"GET /sweeps HTTP/1.1\r\nHost: {place.netloc}\r\nUpgrade: websocket\r\n"
+            f"GET /sweeps HTTP/1.1\r\nHost: {url.netloc}\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             f"Authorization: Bearer {filled.served.secret}\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
@@ -235,20 +236,20 @@ def test_what_is_no_http_is_hung_up_on(filled: Any) -> None:
     assert "101" not in answer.partition("\r\n")[0]
 
 
-def test_a_body_that_is_declared_too_long_is_not_waited_for(filled: Any) -> None:
-    """The answer comes before the first byte of it."""
-    place = urlsplit(filled.served.address)
-    with socket.create_connection((place.hostname, place.port), timeout=10) as raw:
+def test_a_too_large_content_length_is_rejected_at_once(filled: Any) -> None:
+    """Before any byte of the body is sent."""
+    url = urlsplit(filled.served.address)
+    with socket.create_connection((url.hostname, url.port), timeout=10) as raw:
         raw.sendall(
-            f"POST /sweeps HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: 1000000000\r\n"
+            f"POST /sweeps HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: 1000000000\r\n"
             "Content-Type: application/json\r\n"
             f"Authorization: Bearer {filled.served.secret}\r\n\r\n".encode()
         )
         assert raw.recv(200).startswith(b"HTTP/1.1 413")
 
 
-def test_a_body_is_read_no_further_than_it_may_be_long(filled: Any) -> None:
-    """By its declared length before it is read, and while it is read where none is declared."""
+def test_the_size_of_a_body_is_limited(filled: Any) -> None:
+    """By Content-Length, and without it while the body is read."""
 
     def chunks() -> Iterator[bytes]:
         for _ in range(1000):

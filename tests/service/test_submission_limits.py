@@ -1,4 +1,4 @@
-"""What a sweep may ask for: each limit is a setting, and refuses before work is done."""
+"""Limits on the size of a sweep: settings, checked before any expensive work."""
 
 import time
 from typing import Any
@@ -14,19 +14,19 @@ LIMITS = ServiceSettings(auth=False, max_trials=100, max_epochs=200, max_axis=50
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
-        ({"trials": 101}, "trials: this service takes at most 100; found 101"),
-        ({"trials": "90000"}, "trials: this service takes at most 100; found 90000"),
+        ({"trials": 101}, "trials: this service allows at most 100; found 101"),
+        ({"trials": "90000"}, "trials: this service allows at most 100; found 90000"),
         ({"trials": 1e5}, "found 100000"),
-        ({"seeds": list(range(7))}, "trials: this service takes at most 100; found 112"),
-        ({"seeds": list(range(50_000))}, "seeds: this service takes at most 100; found 50000"),
-        ({"grid": {"beta": "1e-5:1:51"}}, "grid.beta: this service takes at most 50; found 51"),
+        ({"seeds": list(range(7))}, "trials: this service allows at most 100; found 112"),
+        ({"seeds": list(range(50_000))}, "seeds: this service allows at most 100; found 50000"),
+        ({"grid": {"beta": "1e-5:1:51"}}, "grid.beta: this service allows at most 50; found 51"),
         ({"grid": {"beta": [i / 99 for i in range(1, 99)]}}, "grid.beta"),
-        ({"grid": {"beta": "1e-5:1:20", "prior_width": "0.1:1:6"}}, "trials: this service takes"),
+        ({"grid": {"beta": "1e-5:1:20", "prior_width": "0.1:1:6"}}, "trials: this service allows"),
         (
             {"training": {"epochs": 201}},
-            "training.epochs: this service takes at most 200",
+            "training.epochs: this service allows at most 200",
         ),
         (
             {"grid": {"epochs": [10, 300]}},
@@ -34,17 +34,17 @@ LIMITS = ServiceSettings(auth=False, max_trials=100, max_epochs=200, max_axis=50
         ),
         ({"search": "random", "space": {"epochs": "10:300"}}, "training.epochs"),
         ({"search": "random", "space": {"beta": list(range(1, 60))}}, "space.beta"),
-        ({"grid": {"beta": "&a [1], *a"}}, "should be a range, or values and commas"),
-        ({"grid": {"beta": "1," * 20_000}}, "should be a range, or values and commas"),
+        ({"grid": {"beta": "&a [1], *a"}}, "should be a range, or values separated by commas"),
+        ({"grid": {"beta": "1," * 20_000}}, "should be a range, or values separated by commas"),
     ],
 )
-def test_what_is_too_large_is_refused_with_the_limit(document: dict[str, Any], said: str) -> None:
-    """As 422, at once: 100 000 values are never made into trials."""
+def test_a_sweep_above_a_limit_is_rejected(document: dict[str, Any], message: str) -> None:
+    """With 422 and the limit, in less than a second: 100 000 values are not expanded to trials."""
     began = time.perf_counter()
     with pytest.raises(ProblemError) as refused:
         limited_spec({"method": "vib", **document}, LIMITS)
     assert refused.value.status == 422
-    assert said in refused.value.detail
+    assert message in refused.value.detail
     assert time.perf_counter() - began < 1
 
 
@@ -57,8 +57,8 @@ def test_what_is_too_large_is_refused_with_the_limit(document: dict[str, Any], s
         {"grid": {"epochs": [10, 200]}},
     ],
 )
-def test_what_just_fits_is_taken(document: dict[str, Any]) -> None:
-    """A limit is the most that is taken."""
+def test_a_sweep_at_a_limit_is_accepted(document: dict[str, Any]) -> None:
+    """The limit itself is allowed."""
     assert limited_spec({"method": "vib", **document}, LIMITS).trials <= 100
 
 
@@ -74,15 +74,15 @@ def test_what_just_fits_is_taken(document: dict[str, Any]) -> None:
         {"seeds": {"a": 1}},
     ],
 )
-def test_what_is_no_size_is_left_to_validation(document: dict[str, Any]) -> None:
-    """Which says better what is wrong with it."""
+def test_a_value_without_a_size_is_left_to_validation(document: dict[str, Any]) -> None:
+    """Validation has the better message."""
     with pytest.raises((SpecError, ProblemError)) as refused:
         limited_spec({"method": "vib", **document}, LIMITS)
     assert "at most" not in str(refused.value)
 
 
-def test_a_sweep_of_the_store_is_held_to_the_limits_too() -> None:
-    """It may have been made in another way, and be resumed through the service."""
+def test_a_stored_sweep_is_checked_too() -> None:
+    """A sweep that was not created by the service may be resumed by it."""
     spec = limited_spec({"method": "vib", "trials": 80}, LIMITS)
     check_limits(spec, LIMITS)
     with pytest.raises(ProblemError, match="at most 50"):

@@ -1,4 +1,4 @@
-"""Tokens and their rate."""
+"""Access tokens, the settings that hold them, and the rate limit."""
 
 import sys
 
@@ -15,8 +15,8 @@ from service.rate_limit import RateLimiter
 from service.settings import ServiceSettings, service_settings
 
 
-def test_a_token_is_known_by_its_hash_alone() -> None:
-    """What is kept finds the token's owner, and is no token itself."""
+def test_a_token_is_found_by_its_hash() -> None:
+    """The hash in the settings identifies the token, and cannot be used as one."""
     token = new_token()
     digest = token_digest(token)
     alice = Token(name="alice", scopes=("read",), sha256=digest)
@@ -27,53 +27,53 @@ def test_a_token_is_known_by_its_hash_alone() -> None:
     assert len({new_token() for _ in range(100)}) == 100
 
 
-def test_a_rate_lets_a_minutes_worth_in_at_once_and_then_as_much_as_refills() -> None:
-    """The time that it says to wait is the time after which one more is let in."""
+def test_the_rate_limiter_allows_a_burst_and_then_the_refill() -> None:
+    """After the seconds that it returns, one more request is allowed."""
     now = [0.0]
-    rate = RateLimiter(60, clock=lambda: now[0])
-    assert [rate.wait("a") for _ in range(60)] == [0.0] * 60
-    wait = rate.wait("a")
+    limiter = RateLimiter(60, clock=lambda: now[0])
+    assert [limiter.wait("a") for _ in range(60)] == [0.0] * 60
+    wait = limiter.wait("a")
     assert wait == pytest.approx(1.0)
-    assert rate.wait("b") == 0.0
+    assert limiter.wait("b") == 0.0
     now[0] += wait
-    assert rate.wait("a") == 0.0
-    assert rate.wait("a") > 0
+    assert limiter.wait("a") == 0.0
+    assert limiter.wait("a") > 0
 
 
 @given(st.lists(st.floats(0, 30), min_size=1, max_size=300))
-def test_no_pattern_of_requests_beats_the_rate(pauses: list[float]) -> None:
-    """In any time t at most a minute's worth and t more are let in."""
+def test_no_pattern_of_requests_exceeds_the_rate(pauses: list[float]) -> None:
+    """After t minutes at most (1 + t) times the limit has been allowed."""
     now = [0.0]
-    rate = RateLimiter(30, clock=lambda: now[0])
-    let_in = 0
+    limiter = RateLimiter(30, clock=lambda: now[0])
+    allowed = 0
     for pause in pauses:
         now[0] += pause
-        let_in += rate.wait("a") == 0
-    assert let_in <= 30 + 0.5 * now[0] + 1e-6
+        allowed += limiter.wait("a") == 0
+    assert allowed <= 30 + 0.5 * now[0] + 1e-6
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "said"),
+    ("setting", "value", "message"),
     [
-        ("TOKENS", "", "tokens: should be one or more"),
+        ("TOKENS", "", "tokens: should have at least one token"),
         ("TOKENS", "alice:all:" + "0" * 64, "NAME:SCOPES:SHA256"),
         ("TOKENS", "alice:read:secret", "String should match pattern"),
         ("PORT", "http", "PARETOIB_SERVICE_PORT"),
     ],
 )
-def test_settings_that_cannot_be_are_told_in_one_line(
-    setting: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+def test_an_invalid_setting_is_a_one_line_error(
+    setting: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the setting's name, before anything is served."""
+    """With the name of the setting, before the service starts."""
     monkeypatch.setenv("PARETOIB_SERVICE_TOKENS", f"a:read:{'0' * 64}")
     monkeypatch.setenv(f"PARETOIB_SERVICE_{setting}", value)
-    with pytest.raises(ParetoIBError, match=said) as error:
+    with pytest.raises(ParetoIBError, match=message) as error:
         service_settings()
     assert "\n" not in str(error.value)
 
 
-def test_tokens_are_read_from_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several, by commas or white space."""
+def test_tokens_are_parsed_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several entries, separated by commas or white space."""
     monkeypatch.setenv("PARETOIB_SERVICE_TOKENS", f"a:read:{'0' * 64}, b.c-1:read+write:{'1' * 64}")
     first, second = service_settings().tokens
     assert (first.name, first.scopes) == ("a", ("read",))
@@ -81,8 +81,8 @@ def test_tokens_are_read_from_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.7", "example.org", "::"])
-def test_without_tokens_it_listens_on_loopback_alone(host: str) -> None:
-    """Anything else is refused before it listens."""
+def test_auth_can_be_off_only_on_loopback(host: str) -> None:
+    """Any other host is rejected by the settings."""
     ServiceSettings(auth=False)
     ServiceSettings(auth=False, host="::1")
     with pytest.raises(ValueError, match="loopback"):
@@ -90,10 +90,10 @@ def test_without_tokens_it_listens_on_loopback_alone(host: str) -> None:
 
 
 @pytest.mark.parametrize("words", [("a b", "admin"), ("a:b",), ("",), ("a,b", "read"), ("a", "")])
-def test_no_token_is_made_that_the_settings_would_refuse(
+def test_no_token_is_created_with_an_invalid_name_or_scope(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What was given is told, and nothing that looks like a token."""
+    """The error quotes name and scopes; nothing is printed on stdout."""
     monkeypatch.setattr(sys, "argv", ["service", "token", *words])
     assert main() == 2
     out, err = capsys.readouterr()
@@ -105,7 +105,7 @@ def test_no_token_is_made_that_the_settings_would_refuse(
 def test_an_option_is_no_name(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No token is made of it; it is said what to write."""
+    """No token is created; the usage is printed."""
     monkeypatch.setattr(sys, "argv", ["service", "token", *words])
     assert main() == 2
     out, err = capsys.readouterr()
@@ -113,14 +113,14 @@ def test_an_option_is_no_name(
     assert err.startswith("usage: python -m service | python -m service token NAME")
 
 
-def test_a_token_that_is_made_can_be_used(
+def test_a_created_token_works(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The second line is the setting, the first what its owner shows."""
+    """The first line is the token, the second its entry in the settings."""
     monkeypatch.setattr(sys, "argv", ["service", "token", "b.c-1"])
     assert main() == 0
     token, line = capsys.readouterr().out.split()
     monkeypatch.setenv("PARETOIB_SERVICE_TOKENS", line)
-    found = find_token(token, service_settings().tokens)
-    assert found is not None
-    assert (found.name, found.scopes) == ("b.c-1", ("read", "write"))
+    match = find_token(token, service_settings().tokens)
+    assert match is not None
+    assert (match.name, match.scopes) == ("b.c-1", ("read", "write"))

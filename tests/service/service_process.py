@@ -1,6 +1,5 @@
-"""`python -m service` on loopback, for as long as a test needs it."""
+"""Runs `python -m service` as a process on loopback."""
 
-import hashlib
 import os
 import re
 import subprocess
@@ -13,33 +12,32 @@ from pathlib import Path
 
 import httpx
 
+from paretoib.tokens import token_digest
+
 SECRETS = {"reader": "a token that reads", "writer": "a token that reads and writes"}
-NOWHERE = "http://127.0.0.1:9"  # where no Ray answers
-
-
-def hashed(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-TOKENS = f"reader:read:{hashed(SECRETS['reader'])},writer:read+write:{hashed(SECRETS['writer'])}"
+NO_RAY = "http://127.0.0.1:9"  # an address at which nothing answers
+TOKENS = (
+    f"reader:read:{token_digest(SECRETS['reader'])},"
+    f"writer:read+write:{token_digest(SECRETS['writer'])}"
+)
 
 
 @dataclass(frozen=True)
 class Served:
-    """A running service."""
+    """A running service; `log` holds the lines of its stderr."""
 
     address: str
     process: "subprocess.Popen[str]"
     log: list[str]
 
     def client(self, who: str | None = "writer") -> httpx.Client:
-        """A client with the token of `reader` or `writer`, or without one."""
+        """A client with the token of `reader` or `writer`, or without a token (None)."""
         headers = {"Authorization": f"Bearer {SECRETS[who]}"} if who else {}
         return httpx.Client(base_url=self.address, headers=headers, timeout=60)
 
     @property
     def secret(self) -> str:
-        """What a person types to sign in as `writer`."""
+        """The token of `writer`, to sign in on the pages."""
         return SECRETS["writer"]
 
 
@@ -47,13 +45,13 @@ class Served:
 def serving(
     store: Path, environment: Mapping[str, str] | None = None, /, **settings: str
 ) -> Iterator[Served]:
-    """`python -m service` over a store, known to `reader` and `writer`; more settings by name."""
-    configured = {"port": "0", "tokens": TOKENS, "ray_jobs": NOWHERE, **settings}
+    """The service on a store, with tokens of `reader` and `writer`; further settings by name."""
+    all_settings = {"port": "0", "tokens": TOKENS, "ray_jobs": NO_RAY, **settings}
     variables = {
         **os.environ,
         **(environment or {}),
         "PARETOIB_STORE": str(store),
-        **{_variable(name): value for name, value in configured.items()},
+        **{_variable(name): value for name, value in all_settings.items()},
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "service"],
@@ -68,19 +66,19 @@ def serving(
     address = None
     for line in process.stderr:
         log.append(line)
-        if found := re.search(r"running on (http://\S+)", line):
-            address = found[1]
+        if match := re.search(r"running on (http://\S+)", line):
+            address = match[1]
             break
     assert address is not None, "".join(log)
-    # Read on, lest the pipe fill up.
-    reading = threading.Thread(target=log.extend, args=(process.stderr,), daemon=True)
-    reading.start()
+    # Read the rest too: the process blocks when the pipe is full.
+    reader = threading.Thread(target=log.extend, args=(process.stderr,), daemon=True)
+    reader.start()
     try:
         yield Served(address, process, log)
     finally:
         process.terminate()
         process.wait(30)
-        reading.join(5)
+        reader.join(5)
         process.stderr.close()
 
 

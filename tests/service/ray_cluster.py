@@ -1,4 +1,4 @@
-"""A real Ray cluster of one node, on loopback."""
+"""Starts a real Ray cluster of one node on loopback."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ from paretoib.cli.serve.ports import free_ports
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Ray head at work, and the store that its jobs write to."""
+    """A running Ray head: address of its Jobs API, store of its jobs, variables with its token."""
 
     jobs: str
     store: Path
@@ -24,7 +24,7 @@ class Cluster:
 
 @contextmanager
 def ray_head(store: Path) -> Iterator[Cluster]:
-    """Ray as an administrator starts it for the service: on loopback, with a token."""
+    """Ray as an administrator starts it for the service: on loopback, with token authentication."""
     gcs, dashboard, agent, agent_grpc, client, metrics = free_ports(0, 0, 0, 0, 0, 0)
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     programs = Path(sys.executable).parent
@@ -47,10 +47,10 @@ def ray_head(store: Path) -> Iterator[Cluster]:
         env={
             **os.environ,
             **token,
-            # Jobs are run by the `python` of the path.
+            # Jobs run the first `python` on the PATH.
             "PATH": f"{programs}:{os.environ['PATH']}",
             "PARETOIB_STORE": str(store),
-            # Else Ray would take another address than loopback's.
+            # Without it Ray binds to the machine's network address instead of loopback.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
         },
@@ -62,11 +62,12 @@ def ray_head(store: Path) -> Iterator[Cluster]:
     for line in head.stdout:
         if "Ray runtime started" in line:
             break
-    reading = threading.Thread(target=head.stdout.read, daemon=True)
-    reading.start()
+    # Read the rest too: the process blocks when the pipe is full.
+    reader = threading.Thread(target=head.stdout.read, daemon=True)
+    reader.start()
     try:
         yield Cluster(f"http://127.0.0.1:{dashboard}", store, token)
     finally:
         head.terminate()
         head.wait(60)
-        reading.join(5)
+        reader.join(5)

@@ -1,0 +1,33 @@
+"""A browser session on the service's pages, for tests of pages."""
+
+from typing import Any
+
+LAPTOP = {"width": 1280, "height": 800}
+# Plotly adds a style sheet for maps, which the Content-Security-Policy blocks. That is harmless.
+_BLOCKED_STYLE = "style-src-elem"
+
+
+class BrowserSession:
+    """One page in a fresh browser context, with its requests and its errors."""
+
+    def __init__(self, browser: Any, address: str, viewport: dict[str, int]) -> None:
+        self.context = browser.new_context(viewport=viewport, base_url=address)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(90_000)
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._on_console)
+
+    def sign_in(self, token: str) -> None:
+        """Sign in and wait for the list of sweeps."""
+        self.page.goto("/")
+        self.page.fill("input[name=token]", token)
+        self.page.click("text=Sign in >> nth=-1")
+        self.page.wait_for_selector("#compare")
+        self.errors.clear()  # The sign-in page itself is a 401 response.
+
+    def _on_console(self, message: Any) -> None:
+        if message.type == "error" and _BLOCKED_STYLE not in message.text:
+            self.errors.append(message.text)

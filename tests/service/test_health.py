@@ -1,0 +1,42 @@
+"""Health checks, metrics, and the work done at startup."""
+
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from service import ServiceSettings, create_app
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_health_check_answers_head_requests(filled: Any, path: str) -> None:
+    """With the same status and headers as GET, and without a token."""
+    with filled.served.client(None) as client:
+        get, head = client.get(path), client.head(path)
+    assert head.status_code == get.status_code
+    assert head.content == b""
+    assert head.headers["content-length"] == get.headers["content-length"]
+
+
+def test_no_client_adds_labels_to_the_metrics(client: httpx.Client) -> None:
+    """Unknown paths and methods are counted under one label each."""
+    client.request("BREW", "/sweeps")
+    client.request("BREW", "/a/tea")
+    metrics = client.get("/metrics").text
+    assert 'method="any",route="/sweeps",status="405"' in metrics
+    assert 'method="any",route="unmatched",status="404"' in metrics
+    assert "BREW" not in metrics
+    assert "tea" not in metrics
+
+
+def test_the_openapi_schema_is_built_at_startup() -> None:
+    """So that the first request for it does not delay the others."""
+    app = create_app(ServiceSettings(auth=False))
+
+    async def is_built() -> bool:
+        # Holding the turn keeps the reconcile loop from opening a store.
+        async with app.state.controller.turn, app.router.lifespan_context(app):
+            return app.openapi_schema is not None
+
+    assert anyio.run(is_built)
