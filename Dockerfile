@@ -1,5 +1,5 @@
-# Two targets: `cpu` for everything, `cuda` for workers with an NVIDIA GPU (torch brings CUDA's own
-# libraries; the host has the driver and NVIDIA's container toolkit).
+# Two targets: `cpu` for all services, `cuda` for workers with an NVIDIA GPU. The torch package
+# includes CUDA's libraries; the host needs the driver and NVIDIA's container toolkit.
 
 FROM python:3.11.14-slim-bookworm AS base
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -22,7 +22,8 @@ USER paretoib
 WORKDIR /state
 
 FROM base AS cpu
-# A package index with CPU builds of torch; they count as newer than others of the same version.
+# A package index with CPU builds of torch. Their version, such as 2.10.0+cpu, sorts after 2.10.0,
+# so pip prefers them.
 ARG TORCH_INDEX=
 RUN pip install --constraint /constraints.txt ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} torch
 COPY --from=wheel /wheels /wheels

@@ -1,8 +1,8 @@
-"""docker-compose.yml as Compose reads it, and its parts run as plain processes on loopback.
+"""Reads docker-compose.yml as Compose does, and runs its services as processes on loopback.
 
-There is no container engine here, so processes stand in for containers: names of parts become
-127.0.0.1, ports free ones, volumes folders; a part that ends is started again, as its restart
-policy says; and one that is killed goes with all that it has made.
+The tests have no container engine, so a process replaces each container: host names become
+127.0.0.1, ports become free ports, volumes become folders. A service that ends is started again if
+its restart policy says so. Killing a container kills all processes that it has started.
 """
 
 import os
@@ -34,94 +34,95 @@ COMPOSE = ROOT / "docker-compose.yml"
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 # $$, ${NAME}, ${NAME:-default}, ${NAME:?message}
 _VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\})")
-_PART = re.compile(r"\b(?:postgres|mlflow|ray|service)(?=:\d)")
-_AGENT = "52365"  # which every container of Ray has; the other ports are each one container's
+_HOST = re.compile(r"\b(?:postgres|mlflow|ray|service)(?=:\d)")
+_AGENT = "52365"  # used by every Ray container; each other port belongs to one container
 _PORTS = ("5432", "5000", "6379", "8080", "8265", "10001")
 _PORT = re.compile(rf"(?<![\d.])({'|'.join((*_PORTS, _AGENT))})\b")
 
 
 def read(variables: Mapping[str, str | None]) -> dict[str, Any]:
-    """The file with these variables; `KeyError` for one that it cannot do without."""
+    """The file with these variables; `KeyError` for a missing variable without a default."""
 
-    def value(found: re.Match[str]) -> str:
-        given = variables.get(found["name"] or "")
-        if found["dollar"] or given:
+    def value(match: re.Match[str]) -> str:
+        given = variables.get(match["name"] or "")
+        if match["dollar"] or given:
             return given or "$"
-        if found["kind"] == "?":
-            raise KeyError(f"{found['name']}: {found['rest']}")
-        return found["rest"] or ""
+        if match["kind"] == "?":
+            raise KeyError(f"{match['name']}: {match['rest']}")
+        return match["rest"] or ""
 
     document: dict[str, Any] = yaml.safe_load(_VARIABLE.sub(value, COMPOSE.read_text()))
     return document
 
 
-def _found(*kinds: str | None) -> set[str]:
-    found = _VARIABLE.finditer(COMPOSE.read_text())
-    return {v["name"] for v in found if v["name"] and v["kind"] in kinds}
+def _variables_of_kind(*kinds: str | None) -> set[str]:
+    matches = _VARIABLE.finditer(COMPOSE.read_text())
+    return {match["name"] for match in matches if match["name"] and match["kind"] in kinds}
 
 
 @pytest.fixture(scope="session")
 def read_compose() -> Callable[[Mapping[str, str | None]], dict[str, Any]]:
-    """`read_compose(variables)` is the file with these; `KeyError` for one that must not lack."""
+    """`read_compose(variables)`: the file with these; `KeyError` if a required one is missing."""
     return read
 
 
 @pytest.fixture(scope="session")
 def variables() -> set[str]:
-    """The names that the file speaks of."""
-    return _found("-", "?", None)
+    """The names of all variables in the file."""
+    return _variables_of_kind("-", "?", None)
 
 
 @pytest.fixture(scope="session")
 def required() -> set[str]:
-    """Those of them that have no default."""
-    return _found("?")
+    """The names of the variables without a default."""
+    return _variables_of_kind("?")
 
 
 @pytest.fixture(scope="session")
 def example() -> dict[str, str | None]:
-    """What .env.example has."""
+    """The variables in .env.example."""
     return dict(dotenv_values(ROOT / ".env.example", interpolate=False))
 
 
 @pytest.fixture(scope="session")
 def filled(example: dict[str, str | None], required: set[str]) -> dict[str, str]:
-    """What .env.example has, with a word of ours for each secret that it leaves empty."""
-    words = {name: f"not-so-secret-{name.lower()}" for name in required}
-    return {name: value or "" for name, value in example.items()} | words
+    """The variables in .env.example, with a value for each secret that it leaves empty."""
+    secrets = {name: f"not-so-secret-{name.lower()}" for name in required}
+    return {name: value or "" for name, value in example.items()} | secrets
 
 
 @dataclass(frozen=True)
 class Host:
-    """What containers have in common: a folder for their volumes, and the ports of all parts."""
+    """The machine of the containers: a folder for their volumes, and the ports of all services."""
 
     folder: Path
     ports: dict[str, int] = field(
         default_factory=lambda: dict(zip(_PORTS, free_ports(*[0] * len(_PORTS)), strict=True))
     )
 
-    def container(self, name: str, part: Mapping[str, Any]) -> "Container":
-        """One of a part, by its own name."""
-        return Container(name, part, self)
+    def container(self, name: str, service: Mapping[str, Any]) -> "Container":
+        """A container of a service."""
+        return Container(name, service, self)
 
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    """One with all that the parts need; what was in its folder is gone after the tests."""
+    """A host with PostgreSQL; its folder is deleted after the tests."""
     if not POSTGRES:
         pytest.skip("PostgreSQL's server is not installed (Debian: postgresql)")
     if not find_spec("psycopg2"):
         pytest.skip("psycopg2 is not installed (extra: postgres)")
-    # Short, for Ray's sockets; and open to PostgreSQL's own user.
+    # A short path, because Ray's sockets limit its length. Accessible for the user `postgres`.
     folder = Path(tempfile.mkdtemp(prefix="pib-"))
     folder.chmod(0o711)
     yield Host(folder)
     shutil.rmtree(folder)
 
 
-# `ray`, with a /tmp of its own, as nodes in one folder disturb each other; on loopback, which Ray
-# leaves for the machine's own address where there are several nodes; and blind to other containers'
-# processes: a head that comes back would find workers of the old one, and take them for a cluster.
+# The program `ray`, changed to run several nodes on one machine:
+# - a temp directory for each container, because nodes disturb each other in one folder;
+# - always on loopback, because with several nodes Ray uses the machine's network address;
+# - no search for other Ray processes, because a new head would find the old head's workers.
 RAY = f"""#!{sys.executable}
 import os, sys
 from ray._private import ray_constants, services
@@ -135,35 +136,35 @@ main()
 
 
 class Container:
-    """One part as processes: translated to this machine, killed as a whole, started again."""
+    """A container as processes: with local ports and folders, killed as a whole, restarted."""
 
-    def __init__(self, name: str, part: Mapping[str, Any], host: Host) -> None:
+    def __init__(self, name: str, service: Mapping[str, Any], host: Host) -> None:
         self.name = name
         self.starts = 0
         self._lock = RLock()
         self.folder = folder = host.folder
         self._ports = {**host.ports, _AGENT: free_ports(0)[0]}
-        self._mounts = dict(volume.split(":")[::-1] for volume in part.get("volumes", []))
-        self._command = [self._translated(word) for word in part["command"]]
-        self._check = [self._translated(word) for word in part["healthcheck"]["test"][1:]]
-        self._again = part["restart"] == "unless-stopped"
+        self._mounts = dict(volume.split(":")[::-1] for volume in service.get("volumes", []))
+        self._command = [self._local(word) for word in service["command"]]
+        self._check = [self._local(word) for word in service["healthcheck"]["test"][1:]]
+        self._restart = service["restart"] == "unless-stopped"
         self._state = State(secrets.token_hex(8), os.getpid(), "")
-        given = {name: self._translated(str(v)) for name, v in part["environment"].items()}
+        variables = {name: self._local(str(v)) for name, v in service["environment"].items()}
         self.environment = {
             "PATH": f"{folder}/bin:{Path(sys.executable).parent}:{POSTGRES[-1]}:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "HOME": str(folder),
-            # The image has the package installed; here it is this very tree.
+            # The image has the package installed; here it is this repository.
             "PYTHONPATH": str(ROOT),
-            **given,
+            **variables,
             MARK: self._state.mark(name),
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._user: list[str] = []
-        self._on_loopback()
+        self._set_up()
 
     def start(self) -> None:
-        """Run its command."""
+        """Start the command."""
         self.starts += 1
         with (self.folder / f"{self.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -175,18 +176,18 @@ class Container:
                 start_new_session=True,
             )
 
-    def well(self) -> bool:
-        """What its health check says."""
-        checked = subprocess.run(
+    def healthy(self) -> bool:
+        """Whether the health check succeeds."""
+        check = subprocess.run(
             self._check, env=self.environment, cwd=self.folder, capture_output=True, check=False
         )
-        return checked.returncode == 0
+        return check.returncode == 0
 
     def kill(self) -> None:
-        """SIGKILL to all of it."""
-        family = ProcessTree(self._state)
+        """Send SIGKILL to all processes."""
+        tree = ProcessTree(self._state)
         with self._lock:
-            while alive := family.alive():
+            while alive := tree.alive():
                 for process in alive:
                     with suppress(ProcessLookupError):
                         os.kill(process.pid, signal.SIGKILL)
@@ -194,26 +195,27 @@ class Container:
             if self._process:
                 self._process.wait()
 
-    def start_if_it_ended(self) -> None:
-        """As its restart policy says."""
+    def restart_if_ended(self) -> None:
+        """Start the container again if it has ended and its restart policy says so."""
         with self._lock:
-            if self._again and self._process and self._process.poll() is not None:
+            if self._restart and self._process and self._process.poll() is not None:
                 self.kill()
                 self.start()
 
     def pids(self) -> set[int]:
-        """Its processes."""
+        """The ids of all processes of the container."""
         return {process.pid for process in ProcessTree(self._state).alive()}
 
-    def _translated(self, text: str) -> str:
-        text = _PART.sub("127.0.0.1", text).replace("0.0.0.0", "127.0.0.1")
+    def _local(self, text: str) -> str:
+        """The text with host names, ports and paths of this machine."""
+        text = _HOST.sub("127.0.0.1", text).replace("0.0.0.0", "127.0.0.1")
         text = _PORT.sub(lambda port: str(self._ports[port[1]]), text)
         for path, volume in self._mounts.items():
             text = re.sub(rf"(?<![\w/-]){re.escape(path)}\b", str(self.folder / volume), text)
         return text
 
-    def _on_loopback(self) -> None:
-        """What a container's own network, user and /tmp would be."""
+    def _set_up(self) -> None:
+        """Create the volumes, the temp directory and the user that a container would have."""
         (self.folder / "tmp" / self.name).mkdir(parents=True)
         for volume in self._mounts.values():
             (self.folder / volume).mkdir(exist_ok=True)
@@ -228,10 +230,10 @@ class Container:
             if os.geteuid() == 0:
                 self._user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
                 shutil.chown(self.folder / "database", "postgres")
-            self._make_database()
+            self._create_database()
 
-    def _make_database(self) -> None:
-        """What the image's entry point does before its command."""
+    def _create_database(self) -> None:
+        """Do what the entry point of the PostgreSQL image does before its command."""
         at, user = self.environment["PGDATA"], self.environment["POSTGRES_USER"]
         password = f"<(echo {self.environment['POSTGRES_PASSWORD']})"
         create = f"CREATE DATABASE {self.environment['POSTGRES_DB']}"

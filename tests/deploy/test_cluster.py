@@ -1,6 +1,6 @@
-"""docker-compose.yml at work: each part's own command, environment and health check.
+"""The services of docker-compose.yml at work, with their commands, variables and health checks.
 
-Ten faults: each part is killed twice while a grid of β and adaptive weights run side by side.
+Ten faults: each service is killed twice while a β grid and an adaptive sweep run.
 """
 
 import hashlib
@@ -20,59 +20,59 @@ from httpx_sse import connect_sse
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 240.0  # seconds until a part is well, on a busy machine
-RIGHT = 60.0  # seconds after a fault in which the state is right again
+PATIENCE = 240.0  # seconds until a service is healthy, on a busy machine
+RECOVERY = 60.0  # seconds after a fault until the state is correct again
 VICTIMS = ("service", "worker-2", "mlflow", "postgres", "ray")
 
 
 class Cluster:
-    """All containers, as `docker compose up` has them, and a client of the service."""
+    """All containers of `docker compose up`, and a client of the service."""
 
     def __init__(self, document: Mapping[str, Any], host: Any, token: str) -> None:
         self._token = token
         self.address = f"http://127.0.0.1:{host.ports['8080']}"
         self.containers: dict[str, Any] = {}
-        self._over = Event()
-        self._keeper = Thread(target=self._keep, daemon=True)
-        self._parts = {n: p for n, p in document["services"].items() if "profiles" not in p}
-        for name, part in self._parts.items():
-            for copy in range(part.get("deploy", {}).get("replicas", 1)):
-                own = f"{name}-{copy + 1}" if "deploy" in part else name
-                self.containers[own] = host.container(own, part)
+        self._stop = Event()
+        self._restarter = Thread(target=self._restart, daemon=True)
+        self._services = {n: s for n, s in document["services"].items() if "profiles" not in s}
+        for name, service in self._services.items():
+            for replica in range(service.get("deploy", {}).get("replicas", 1)):
+                container = f"{name}-{replica + 1}" if "deploy" in service else name
+                self.containers[container] = host.container(container, service)
 
     def up(self) -> None:
-        """Each once what it depends on is well."""
-        waiting = dict(self._parts)
+        """Start each service once its dependencies are healthy."""
+        waiting = dict(self._services)
         while waiting:
             name = next(
-                n for n, p in waiting.items() if not set(p.get("depends_on", {})) & set(waiting)
+                n for n, s in waiting.items() if not set(s.get("depends_on", {})) & set(waiting)
             )
             del waiting[name]
             for container in self.of(name):
                 container.start()
             for container in self.of(name):
-                until(container.well, PATIENCE, f"{container.name} is not well")
-        self._keeper.start()
+                until(container.healthy, PATIENCE, f"{container.name} is not healthy")
+        self._restarter.start()
 
     def of(self, name: str) -> list[Any]:
-        """The containers of a part."""
+        """The containers of a service."""
         return [c for c in self.containers.values() if re.fullmatch(rf"{name}(-\d+)?", c.name)]
 
     def down(self) -> None:
-        """All at once."""
-        self._over.set()
-        if self._keeper.is_alive():
-            self._keeper.join()
+        """Kill all containers."""
+        self._stop.set()
+        if self._restarter.is_alive():
+            self._restarter.join()
         for container in self.containers.values():
             container.kill()
 
     def client(self) -> httpx.Client:
-        """One with the token."""
+        """A client with the token."""
         headers = {"Authorization": f"Bearer {self._token}"}
         return httpx.Client(base_url=self.address, headers=headers, timeout=20)
 
     def get(self, path: str, body: Any = None, method: str | None = None) -> Any:
-        """What the service answers to a GET or, with a body, a POST; `OSError` for a refusal."""
+        """The JSON response to a GET or, with a body, a POST; `OSError` for an error."""
         method = method or ("GET" if body is None else "POST")
         with self.client() as client:
             try:
@@ -84,27 +84,27 @@ class Cluster:
         return answer.json()
 
     def trials(self, sweep: str) -> dict[str, str]:
-        """The trials that have ended, and how; in whatever order they did."""
+        """The status of each ended trial, in the order in which they ended."""
         page = self.get(f"/sweeps/{sweep}/trials?limit=1000")
         assert page["total"] == len(page["trials"])
         return {trial["trial"]: trial["status"] for trial in page["trials"]}
 
     def status(self, sweep: str) -> str:
-        """Of a sweep, as the service has it; `unknown` while it does not answer."""
+        """The status of a sweep; `unknown` while the service does not answer."""
         try:
             self.get("/readyz")
             return str(self.get(f"/sweeps/{sweep}")["status"])
         except OSError:
             return "unknown"
 
-    def _keep(self) -> None:
-        while not self._over.wait(1):
+    def _restart(self) -> None:
+        while not self._stop.wait(1):
             for container in self.containers.values():
-                container.start_if_it_ended()
+                container.restart_if_ended()
 
 
 def until(condition: Callable[[], object], seconds: float, what: str) -> float:
-    """Wait for a condition, which may be refused an answer; the seconds that it took."""
+    """Wait until a condition holds (`OSError` counts as false); returns the seconds waited."""
     began = time.monotonic()
     while not _holds(condition):
         assert time.monotonic() - began < seconds, f"{what} after {seconds:g} s"
@@ -124,20 +124,20 @@ def cluster(
     read_compose: Callable[[Mapping[str, str | None]], dict[str, Any]],
     filled: dict[str, str],
 ) -> Iterator[Cluster]:
-    """One for all tests: what one leaves behind, the next has to live with."""
+    """One cluster for all tests of this module."""
     token = secrets.token_urlsafe()
-    known = f"me:read+write:{hashlib.sha256(token.encode()).hexdigest()}"
-    given = {"PARETOIB_SERVICE_TOKENS": known, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    made = Cluster(read_compose({**filled, **given, "WORKER_CPUS": "1"}), host, token)
+    tokens = f"me:read+write:{hashlib.sha256(token.encode()).hexdigest()}"
+    variables = {"PARETOIB_SERVICE_TOKENS": tokens, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    cluster = Cluster(read_compose({**filled, **variables, "WORKER_CPUS": "1"}), host, token)
     try:
-        made.up()
-        yield made
+        cluster.up()
+        yield cluster
     finally:
-        made.down()
+        cluster.down()
 
 
 class Watch:
-    """Someone who follows a sweep's events, and comes back wherever they break off."""
+    """A client of a sweep's event stream that reconnects after each disconnection."""
 
     def __init__(self, cluster: Cluster, sweep: str) -> None:
         self.points: list[str] = []
@@ -148,10 +148,10 @@ class Watch:
         self._thread = Thread(target=self._follow, daemon=True)
         self._thread.start()
 
-    def whole(self, trials: int) -> None:
-        """Wait for the end: all was told, nothing twice, and nothing was taken back."""
-        self._thread.join(RIGHT)
-        assert self.ends[-1:] == ["finished"], "a sweep has ended, and who watches is not told"
+    def check_complete(self, trials: int) -> None:
+        """Wait for the end; no point was repeated, and progress never went back."""
+        self._thread.join(RECOVERY)
+        assert self.ends[-1:] == ["finished"], "the stream has no end event"
         assert self.points
         assert len(self.points) == len(set(self.points))
         assert self.progress == sorted(self.progress)
@@ -160,17 +160,17 @@ class Watch:
     def _follow(self) -> None:
         last = "0"
         while "finished" not in self.ends:
-            # The service, or what it reads, is away; or the sweep waits to be resumed.
+            # The service or MLflow may be down, or the sweep may be waiting to be resumed.
             with suppress(httpx.HTTPError), self._cluster.client() as client:
                 headers = {"Last-Event-ID": last}
                 with connect_sse(client, "GET", self._address, headers=headers) as source:
                     for event in source.iter_sse():
                         if event.data:
                             last = event.id
-                            self._told(event.event, json.loads(event.data))
+                            self._add(event.event, json.loads(event.data))
             time.sleep(0.5)
 
-    def _told(self, event: str, data: Any) -> None:
+    def _add(self, event: str, data: Any) -> None:
         match event:
             case "point":
                 self.points.append(data["trial"])
@@ -181,7 +181,7 @@ class Watch:
 
 
 SMALL = {"model": {"name": "mlp", "hidden": [32], "latent": 4}, "seeds": [0]}
-# A pack for each number of epochs, so that trials end all the time.
+# One pack for each number of epochs, so that trials end throughout the sweep.
 EPOCHS = list(range(160, 172))
 GRID = {**SMALL, "method": "vib", "name": "grid", "grid": {"beta": [0.01, 0.1], "epochs": EPOCHS}}
 MIB = {**SMALL, "method": "mib", "name": "adaptive", "grid": {"epochs": EPOCHS}, "trials": 12}
@@ -190,17 +190,17 @@ TRIALS = 24 + 12
 
 @pytest.fixture(scope="module")
 def faults(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, ...]]]:
-    """What each fault did; shown as a table in the end."""
+    """The effect of each fault; printed as a table at the end."""
     rows: list[tuple[str, ...]] = []
     yield rows
-    titles = ("killed", "trials ended", "lost", "right after", "its sweeps")
+    titles = ("killed", "ended trials", "lost", "recovered after", "its sweeps")
     table = "\n".join(f"| {' | '.join(row)} |" for row in (titles, *rows))
     with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
         print(f"\n{table}")
 
 
 def test_a_sweep_goes_from_a_request_to_its_front(cluster: Cluster) -> None:
-    """Through all parts: the service, the head, a worker, MLflow, PostgreSQL and the artefacts."""
+    """Through the service, the head, a worker, MLflow, PostgreSQL and the artifacts."""
     short = {**GRID, "name": "short", "training": {"epochs": 2}, "grid": {"beta": [0.01, 0.1]}}
     sweep = cluster.get("/sweeps", short)["id"]
     until(lambda: cluster.status(sweep) == "finished", PATIENCE, "the sweep has not finished")
@@ -209,12 +209,12 @@ def test_a_sweep_goes_from_a_request_to_its_front(cluster: Cluster) -> None:
     assert any((cluster.of("mlflow")[0].folder / "artifacts").rglob("front.json"))
 
 
-def test_no_part_listens_beyond_loopback(cluster: Cluster) -> None:
-    """So that what is tested here is reached by this machine alone."""
-    ours = set().union(*(container.pids() for container in cluster.containers.values()))
+def test_no_process_listens_beyond_loopback(cluster: Cluster) -> None:
+    """So that only this machine can reach the processes of the tests."""
+    processes = set().union(*(container.pids() for container in cluster.containers.values()))
     sockets = {
         str(entry.readlink())
-        for pid in ours
+        for pid in processes
         for entry in Path(f"/proc/{pid}/fd").iterdir()
         if entry.is_symlink()
     }
@@ -228,18 +228,18 @@ def test_no_part_listens_beyond_loopback(cluster: Cluster) -> None:
     assert set(listening) <= {"0100007F", f"{'0' * 16}FFFF00000100007F"}
 
 
-def test_a_sweep_is_cancelled_and_resume(cluster: Cluster) -> None:
-    """What had ended stays, and nothing of it is run again."""
+def test_a_sweep_is_cancelled_and_resumed(cluster: Cluster) -> None:
+    """Ended trials are kept and not run again."""
     sweep = cluster.get("/sweeps", {**GRID, "name": "cancelled"})["id"]
     until(lambda: cluster.trials(sweep), PATIENCE, "no trial ends")
     cluster.get(f"/sweeps/{sweep}", method="DELETE")
-    until(lambda: cluster.status(sweep) == "interrupted", RIGHT, "the sweep is not interrupted")
+    until(lambda: cluster.status(sweep) == "interrupted", RECOVERY, "the sweep is not interrupted")
     kept = cluster.trials(sweep)
     assert 0 < len(kept) < 24
     until(lambda: resume(cluster, sweep), PATIENCE, "the sweep cannot be resumed")
     until(lambda: len(cluster.trials(sweep)) > len(kept), PATIENCE, "no further trial ends")
     cluster.get(f"/sweeps/{sweep}", method="DELETE")
-    until(lambda: cluster.status(sweep) == "interrupted", RIGHT, "the sweep is not interrupted")
+    until(lambda: cluster.status(sweep) == "interrupted", RECOVERY, "the sweep is not interrupted")
     assert list(cluster.trials(sweep).items())[: len(kept)] == list(kept.items())
 
 
@@ -247,13 +247,15 @@ def test_a_sweep_is_cancelled_and_resume(cluster: Cluster) -> None:
 def test_a_fault_costs_no_finished_trial(
     cluster: Cluster, faults: list[tuple[str, ...]], victim: str
 ) -> None:
-    """Two under a grid of β and adaptive weights: each time the state is right again in time, and
-    at the end every trial has finished once, whoever watched has been told, and the fronts compare.
+    """Each service is killed twice while a β grid and an adaptive sweep run.
+
+    The state is correct again within `RECOVERY` each time. At the end every trial has finished
+    once, both event streams are complete, and the fronts can be compared.
     """
     sweeps = [cluster.get("/sweeps", document)["id"] for document in (GRID, MIB)]
     watching = [Watch(cluster, sweep) for sweep in sweeps]
-    # What was driven from the head has ended with it, and nothing else has.
-    right = {"finished", "interrupted" if victim == "ray" else "running"}
+    # The jobs of sweeps end with the head, and with no other container.
+    expected = {"finished", "interrupted" if victim == "ray" else "running"}
     for share in (0.1, 0.5):
         until(lambda s=share: len(ended(cluster, sweeps)) >= s * TRIALS, PATIENCE, "no trial ends")
         before = ended(cluster, sweeps)
@@ -262,35 +264,35 @@ def test_a_fault_costs_no_finished_trial(
         container.kill()
         seconds = until(
             lambda c=container, s=starts: (
-                c.starts > s and {cluster.status(sweep) for sweep in sweeps} <= right
+                c.starts > s and {cluster.status(sweep) for sweep in sweeps} <= expected
             ),
-            RIGHT,
-            f"{victim} was killed, and its sweeps are not {' or '.join(right)}",
+            RECOVERY,
+            f"{victim} was killed, and its sweeps are not {' or '.join(expected)}",
         )
         lost = before.items() - ended(cluster, sweeps).items()
         stopped = [sweep for sweep in sweeps if cluster.status(sweep) == "interrupted"]
-        went = "were interrupted, and resumed" if stopped else "went on"
-        faults.append((victim, str(len(before)), str(len(lost)), f"{seconds:.0f} s", went))
+        effect = "were interrupted and resumed" if stopped else "continued"
+        faults.append((victim, str(len(before)), str(len(lost)), f"{seconds:.0f} s", effect))
         assert not lost
         for sweep in stopped:
             until(lambda s=sweep: resume(cluster, s), PATIENCE, "the sweep cannot be resumed")
     for sweep, watch, count in zip(sweeps, watching, (24, 12), strict=True):
         until(lambda s=sweep: cluster.status(s) == "finished", PATIENCE, "a sweep has not finished")
-        watch.whole(count)
+        watch.check_complete(count)
     trials = ended(cluster, sweeps)
     assert before.items() <= trials.items()
     assert len(trials) == TRIALS
     assert set(trials.values()) == {"finished"}
-    compared = cluster.get(f"/compare?linear={sweeps[0]}&adaptive={sweeps[1]}")
-    assert [compared["cost"][side]["trials"] for side in ("left", "right")] == [24, 12]
-    assert compared["verdict"]
+    comparison = cluster.get(f"/compare?linear={sweeps[0]}&adaptive={sweeps[1]}")
+    assert [comparison["cost"][side]["trials"] for side in ("left", "right")] == [24, 12]
+    assert comparison["verdict"]
 
 
 def ended(cluster: Cluster, sweeps: list[str]) -> dict[str, str]:
-    """The trials of several sweeps that have ended; `OSError` while something is away."""
-    return {trial: how for sweep in sweeps for trial, how in cluster.trials(sweep).items()}
+    """The status of the ended trials of several sweeps; `OSError` while a service is down."""
+    return {trial: status for sweep in sweeps for trial, status in cluster.trials(sweep).items()}
 
 
 def resume(cluster: Cluster, sweep: str) -> object:
-    """Ask for what is left to be run; `OSError` for a refusal."""
+    """Resume a sweep; `OSError` for an error response."""
     return cluster.get(f"/sweeps/{sweep}/resume", {})
