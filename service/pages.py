@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
 from paretoib.data import DATASETS
-from paretoib.fronts import both_sides, indicator_lines
+from paretoib.fronts import comparison_rows, comparison_statistics
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
 from paretoib.records import Status
@@ -114,8 +114,8 @@ def comparison_page(
         request,
         "compare.html",
         comparison=comparison,
-        rows=indicator_lines(comparison),
-        both=both_sides(comparison),
+        rows=comparison_rows(comparison),
+        statistics=comparison_statistics(comparison),
         unsupported=[p for p in comparison.points if p.on_front and not p.supported],
         link=f"/compare?{urlencode(named)}",
     )

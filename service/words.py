@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime
 
-from paretoib.fronts._drawing import number
+from paretoib.fronts import format_number
 
 
 def digits(value: float | None, count: int = 3) -> str:
     """A number with so many digits; a dash where there is none."""
-    return number(value, count)
+    return format_number(value, count)
 
 
 def ago(when: datetime) -> str:

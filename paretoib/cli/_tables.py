@@ -37,36 +37,18 @@ def front(front: "Front") -> None:
 
 
 def comparison(comparison: "Comparison") -> None:
-    """The verdict and the indicators, side by side."""
-    left, right, cost = comparison.left, comparison.right, comparison.cost
-    shown = comparison.indicators
-    rows = [
-        ("hypervolume, bits²", shown.hypervolume, "more", 2),
-        ("… at equal cost", shown.hypervolume_at_equal_cost, "more", 2),
-        ("additive ε, bits", shown.epsilon, "less", 3),
-        ("IGD+, bits", shown.igd_plus, "less", 3),
-        ("coverage of the other", shown.coverage, "more", 2),
-        ("gap to the exact curve, bits", shown.exact_gap_bits, "less", 3),
-    ]
-    cells = [
-        (name, number(sides.left, digits), number(sides.right, digits), better)
-        for name, sides, better, digits in rows
-    ]
-    cells += [
-        ("points on the front", str(left.on_front), str(right.on_front), ""),
-        ("… that no β selects", str(left.unsupported), str(right.unsupported), ""),
-        ("trials", str(cost.left.trials), str(cost.right.trials), ""),
-        ("training, s", f"{cost.left.seconds:.1f}", f"{cost.right.seconds:.1f}", ""),
-    ]
-    sides = table("", _headed(left), _headed(right), "better")
-    for row in cells:
-        sides.add_row(*row)
+    """The indicators of both sides as a table, then the verdict."""
+    from paretoib.fronts import comparison_rows
+
+    indicators = table("", _heading(comparison.left), _heading(comparison.right), "better")
+    for row in comparison_rows(comparison):
+        indicators.add_row(*row)
     say = console()
-    say.print(sides)
+    say.print(indicators)
     say.print(comparison.verdict)
 
 
-def _headed(side: "ComparisonSide") -> str:
+def _heading(side: "ComparisonSide") -> str:
     """What a side is called, over the id of its sweep or how many it has."""
     which = side.sweeps[0].id[:8] if len(side.sweeps) == 1 else f"{len(side.sweeps)} sweeps"
     return side.label if which in side.label else f"{side.label}\n{which}"

@@ -6,9 +6,10 @@ from math import ceil, log10
 
 import numpy as np
 
+from paretoib.fronts._format import format_cost, format_number, format_reference, shorten
 from paretoib.fronts._front import coordinates
 from paretoib.fronts._hull import reachability
-from paretoib.records import ComparedPoint, Comparison, Cost, ExactCurve, Front, Point, Reference
+from paretoib.records import ComparedPoint, Comparison, ExactCurve, Front, Point, Reference
 
 # Okabe and Ito's palette, told apart with every common colour blindness; viridis likewise.
 LEFT, RIGHT, EXACT, INK, FAINT = "#0072B2", "#D55E00", "#009E73", "#30343B", "#9AA0A8"
@@ -184,37 +185,13 @@ def colour_scale(points: Sequence[Point]) -> ColourScale | None:
     return None
 
 
-def shorten(text: str, most: int) -> str:
-    """At most so many characters of a text."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A number as a person reads it; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}g}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds, minutes or hours."""
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"
-
-
-def cost_words(cost: Cost) -> str:
-    """Trials and time."""
-    return f"{cost.trials} trial{'s' * (cost.trials != 1)}, {duration(cost.seconds)}"
-
-
 def front_caption(front: Front, axes: Plane) -> str:
     """Hypervolume, its reference, cost, and what is not drawn."""
-    r = front.reference
-    corner = f"the reference ({number(r.rate_bits)} bits of rate, {number(r.lost_bits)} lost)"
-    volume = f"hypervolume {number(front.hypervolume, 4)} bits² below {corner}"
+    reference = f"reference point ({format_reference(front.reference)})"
+    volume = f"hypervolume {format_number(front.hypervolume, 4)} bits² up to the {reference}"
     if not front.hypervolume and any(p.rate_bits is not None for p in front.points):
-        volume = f"hypervolume 0, as every point lies beyond {corner}"
-    parts = [volume, cost_words(front.cost)]
+        volume = f"hypervolume 0: every point lies beyond the {reference}"
+    parts = [volume, format_cost(front.cost)]
     noiseless = sum(p.rate_bits is None for p in front.points)
     stopped = sum(trial.status == "stopped" for trial in front.failed)
     for count, words in (
@@ -222,7 +199,10 @@ def front_caption(front: Front, axes: Plane) -> str:
         (len(front.failed) - stopped, "failed"),
         (noiseless, "without a finite rate"),
         (axes.beyond(front.points), "above the picture"),
-        (axes.at_wall(front.points), f"drawn at {number(axes.wall)} bits, their rates being more"),
+        (
+            axes.at_wall(front.points),
+            f"drawn at {format_number(axes.wall)} bits, the right edge",
+        ),
     ):
         if count:
             parts.append(f"{count} {words}")

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from paretoib.fronts import _drawing as d
 from paretoib.fronts._hover import SHOWN, hover
-from paretoib.fronts._page import indicator_table, page
+from paretoib.fronts._page import comparison_table, page
 from paretoib.records import Comparison, ExactCurve, Front, Point
 from paretoib.specs import short_name
 
@@ -48,7 +48,7 @@ def comparison_html(comparison: Comparison) -> str:
         escape(comparison.verdict),
         _script(_comparison(comparison, axes)),
         log=axes.log,
-        below=indicator_table(comparison),
+        below=comparison_table(comparison),
     )
 
 

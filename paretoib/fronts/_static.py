@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from paretoib.fronts import _drawing as d
+from paretoib.fronts._format import shorten
 from paretoib.records import Comparison, ExactCurve, Front, Point
 from paretoib.specs import short_name
 
@@ -122,7 +123,7 @@ def say_nothing(ax: Axes) -> None:
 
 def to_png(figure: Figure, title: str, caption: str) -> bytes:
     """The figure's file, with a title above it and a caption below."""
-    figure.suptitle(d.shorten(title, 100), x=0.01, ha="left", fontsize="large", fontweight="bold")
+    figure.suptitle(shorten(title, 100), x=0.01, ha="left", fontsize="large", fontweight="bold")
     figure.supxlabel(fill(caption, 130), fontsize=9, x=0.01, ha="left", color="#5A6069")
     target = BytesIO()
     figure.savefig(target, format="png")

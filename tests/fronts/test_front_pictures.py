@@ -155,7 +155,7 @@ def test_the_caption_counts_what_is_not_drawn(front: Front) -> None:
     """Hypervolume with its reference, cost, failures and trials without a rate."""
     html = front_html(front)
     for words in (
-        "below the reference (10 bits of rate, 3 lost)",
+        "up to the reference point (rate 10 bits, lost 3 bits)",
         "8 trials, 8 s",
         "1 failed",
         "1 stopped early",
@@ -167,8 +167,10 @@ def test_the_caption_counts_what_is_not_drawn(front: Front) -> None:
 def test_no_hypervolume_is_explained(make_trial: MakeTrial, make_front: MakeFront) -> None:
     """By the corner, which no point is within."""
     front = make_front([make_trial(20.0, 1.0)])
-    said = front_caption(front, plane(front.points, front.reference))
-    assert said.startswith("hypervolume 0, as every point lies beyond the reference (10 bits of")
+    caption = front_caption(front, plane(front.points, front.reference))
+    assert caption.startswith(
+        "hypervolume 0: every point lies beyond the reference point (rate 10 bits, lost 3 bits)"
+    )
 
 
 def test_points_far_above_the_reference_do_not_squeeze_the_picture(
@@ -189,7 +191,7 @@ def test_a_comparison_shows_verdict_table_and_both_sides(
     comparison = compare([left], [right])
     html = comparison_html(comparison)
     assert comparison.verdict.replace("'", "&#x27;") in html
-    for words in ("additive ε", "IGD+", "covered", "exact curve", "Mann–Whitney", "equal cost"):
+    for words in ("additive ε", "IGD+", "coverage", "exact curve", "Mann–Whitney", "equal cost"):
         assert words in html
     assert any("dominated by mib, by 1 bits" in text for text in _hovers(html))
     assert {t.get("name") for t in _figure(html)[0]} >= {"mib, on the hull", "vib, on the hull"}
