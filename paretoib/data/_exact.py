@@ -46,7 +46,7 @@ def gaussian(params: Mapping[str, Any], ceiling_bits: float, max_rate_bits: floa
     check_correlations(correlations)
     kinks = _activation_rates(_sorted_lambdas(correlations)) / np.log(2)
     return _sampled(
-        "exact (Gaussian IB)",
+        "exact curve (Gaussian IB)",
         lambda rate: gaussian_relevance(correlations, rate * np.log(2)) / np.log(2),
         ceiling_bits,
         max_rate_bits,
@@ -65,7 +65,7 @@ def deterministic_labels(
     H(Y), of several tasks the sum of theirs: the curve is then that of independent ones.
     """
     return _sampled(
-        "exact (deterministic labels)",
+        "exact curve (deterministic labels)",
         lambda rate: np.minimum(rate, ceiling_bits),
         ceiling_bits,
         max_rate_bits,

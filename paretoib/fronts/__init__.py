@@ -1,6 +1,6 @@
-"""Fronts: dominance, indicators, hull, comparison, pictures.
+"""Fronts: dominance, indicators, hull, comparison and pictures.
 
-The pictures' libraries are imported when a picture is first asked for.
+Plotting libraries are imported lazily, with the first picture.
 """
 
 import logging
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from paretoib.fronts._plane import plane_png
     from paretoib.fronts._static import comparison_png, front_png
 
-# Before matplotlib is loaded: it tells on stderr how it looks for fonts, which is nothing to
-# whoever runs a sweep.
+# Hide matplotlib's messages about its font search, which it logs on import.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What a picture says of a trial that is pointed at."""
+"""The hover text of a trial in an interactive picture."""
 
 from collections.abc import Mapping
 from html import escape
@@ -8,24 +8,24 @@ from paretoib.fronts._format import format_number
 from paretoib.records import ComparedPoint, Point
 from paretoib.specs import short_name
 
-SHOWN = 12  # digits of a trial's key
+KEY_DIGITS = 12  # of a trial's key, in hover texts
 
 
 def hover(point: Point, axes: d.Plane, labels: Mapping[str, str] | None = None) -> str:
-    """Every parameter, the measured numbers, and where the point stands; in plotly's HTML.
+    """Parameters, measured numbers, and the point's relation to front and hull, as plotly's HTML.
 
-    `labels` are the names of a comparison's sides.
+    `labels` are the names of the sides of a comparison.
     """
     params = [
         f"{short_name(name)} {format_number(value, 4) if isinstance(value, float) else value}"
         for name, value in point.params.items()
     ]
-    lines = [f"trial {point.trial[:SHOWN]}", *params, f"seed {point.seed}", *_measured(point)]
+    lines = [f"trial {point.trial[:KEY_DIGITS]}", *params, f"seed {point.seed}", *_measured(point)]
     if point.rate_bits is not None and point.rate_bits < axes.floor:
         lines.append(f"drawn at {axes.floor:g} bits, where the logarithmic axis begins")
     if point.rate_bits is not None and point.rate_bits > axes.wall:
-        lines.append(f"drawn at {axes.wall:.3g} bits, which is as far as the picture goes")
-    lines.append(_standing(point))
+        lines.append(f"drawn at {axes.wall:.3g} bits, the right edge of the picture")
+    lines.append(_reach(point))
     if isinstance(point, ComparedPoint) and labels is not None:
         lines.insert(0, labels[point.side])
         if point.dominated_by_other:
@@ -46,7 +46,8 @@ def _measured(point: Point) -> list[str]:
     return lines
 
 
-def _standing(point: Point) -> str:
+def _reach(point: Point) -> str:
+    """Whether the point is dominated, or which β selects it."""
     above = f"{format_number(point.hull_gap_bits)} bits above the hull"
     if not point.on_front:
         return f"dominated within its own front, {above}"
@@ -54,5 +55,5 @@ def _standing(point: Point) -> str:
         return f"{above}: no β selects it"
     low, high = point.beta_interval
     if high is None:
-        return f"selected by every β from {format_number(low)} a bit"
-    return f"selected by β from {format_number(low)} to {format_number(high)} a bit"
+        return f"selected by every β from {format_number(low)} per bit"
+    return f"selected by β from {format_number(low)} to {format_number(high)} per bit"

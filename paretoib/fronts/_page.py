@@ -1,4 +1,4 @@
-"""The page around an interactive picture, and the table of a comparison below it."""
+"""The HTML page around an interactive picture, and the table of a comparison below it."""
 
 from html import escape
 from string import Template
@@ -55,7 +55,7 @@ $below
 
 
 def page(title: str, lead: str, plot: str, *, log: bool, below: str = "") -> str:
-    """A whole page; `lead`, `plot` and `below` are HTML, `title` is text."""
+    """A complete HTML page; `lead`, `plot` and `below` are HTML, `title` is text."""
     return _PAGE.substitute(
         title=escape(title),
         lead=lead,
