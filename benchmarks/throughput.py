@@ -26,7 +26,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from paretoib.data._dataset import Dataset, Split
+from paretoib.data import Dataset, Split
 from paretoib.specs import TrialSpec, with_overrides
 from paretoib.training._pack import Pack
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
 from paretoib.data import DATASETS
-from paretoib.fronts import both_sides, indicator_lines
+from paretoib.fronts import comparison_rows, comparison_statistics, format_number
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
 from paretoib.records import Status, SweepState
@@ -93,8 +93,8 @@ def comparison_page(
         request,
         "compare.html",
         comparison=comparison,
-        rows=indicator_lines(comparison),
-        both=both_sides(comparison),
+        rows=comparison_rows(comparison),
+        statistics=comparison_statistics(comparison),
         unsupported=[p for p in comparison.points if p.on_front and not p.supported],
         link=f"/compare?{urlencode(query)}",
     )
@@ -141,14 +141,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"ago": _ago, "digits": _digits}
+    environment.filters |= {"ago": _ago, "digits": format_number}
     environment.globals |= {"version": assets_version(), "plotly": plotly_version()}
     return environment
-
-
-def _digits(value: float | None, count: int = 3) -> str:
-    """A number with `count` significant digits; a dash for None."""
-    return "–" if value is None else f"{value:.{count}g}"
 
 
 def _ago(when: datetime) -> str:

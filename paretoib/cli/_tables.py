@@ -15,65 +15,47 @@ Columns = dict[str, list[str]]
 
 
 def front(front: "Front") -> None:
-    """A front as a table: the points on it, then how many are not."""
-    swept = front.sweep
-    say = console()
-    head = f"{swept.name} ({swept.id[:8]}): {swept.method} on {swept.dataset}, {swept.status}"
-    say.print(head, style="bold")
+    """Print a front as a table, then the numbers of other trials with their reasons."""
+    sweep = front.sweep
+    out = console()
+    title = f"{sweep.name} ({sweep.id[:8]}): {sweep.method} on {sweep.dataset}, {sweep.status}"
+    out.print(title, style="bold")
     if any(p.on_front for p in front.points):
-        _points(front, say)
+        _points(front, out)
     elif front.points:
-        say.print("No trial has a finite rate (an encoder without noise), so there is no front.")
+        out.print("No trial has a finite rate (an encoder without noise), so there is no front.")
         for point in front.points:
             accuracy = "" if point.accuracy is None else f", accuracy {_percent(point.accuracy)}"
-            say.print(f"  seed {point.seed}: lost {point.lost_bits:.3f} bits{accuracy}")
+            out.print(f"  seed {point.seed}: lost {point.lost_bits:.3f} bits{accuracy}")
     if stopped := sum(failed.status == "stopped" for failed in front.failed):
         trials = "1 trial was" if stopped == 1 else f"{stopped} trials were"
-        say.print(f"{trials} stopped early, far behind others at the same epoch.")
+        out.print(f"{trials} stopped early, far behind others at the same epoch.")
     reasons = Counter(failed.reason for failed in front.failed if failed.status != "stopped")
     for reason, count in reasons.items():
         trials = "1 trial has" if count == 1 else f"{count} trials have"
-        say.print(f"{trials} no result: {reason}")
+        out.print(f"{trials} no result: {reason}")
 
 
 def comparison(comparison: "Comparison") -> None:
-    """The verdict and the indicators, side by side."""
-    left, right, cost = comparison.left, comparison.right, comparison.cost
-    shown = comparison.indicators
-    rows = [
-        ("hypervolume, bits²", shown.hypervolume, "more", 2),
-        ("… at equal cost", shown.hypervolume_at_equal_cost, "more", 2),
-        ("additive ε, bits", shown.epsilon, "less", 3),
-        ("IGD+, bits", shown.igd_plus, "less", 3),
-        ("coverage of the other", shown.coverage, "more", 2),
-        ("gap to the exact curve, bits", shown.exact_gap_bits, "less", 3),
-    ]
-    cells = [
-        (name, number(sides.left, digits), number(sides.right, digits), better)
-        for name, sides, better, digits in rows
-    ]
-    cells += [
-        ("points on the front", str(left.on_front), str(right.on_front), ""),
-        ("… that no β selects", str(left.unsupported), str(right.unsupported), ""),
-        ("trials", str(cost.left.trials), str(cost.right.trials), ""),
-        ("training, s", f"{cost.left.seconds:.1f}", f"{cost.right.seconds:.1f}", ""),
-    ]
-    sides = table("", _headed(left), _headed(right), "better")
-    for row in cells:
-        sides.add_row(*row)
-    say = console()
-    say.print(sides)
-    say.print(comparison.verdict)
+    """Print the indicators of both sides as a table, then the verdict."""
+    from paretoib.fronts import comparison_rows
+
+    indicators = table("", _heading(comparison.left), _heading(comparison.right), "better")
+    for row in comparison_rows(comparison):
+        indicators.add_row(*row)
+    out = console()
+    out.print(indicators)
+    out.print(comparison.verdict)
 
 
-def _headed(side: "ComparisonSide") -> str:
-    """What a side is called, over the id of its sweep or how many it has."""
-    which = side.sweeps[0].id[:8] if len(side.sweeps) == 1 else f"{len(side.sweeps)} sweeps"
-    return side.label if which in side.label else f"{side.label}\n{which}"
+def _heading(side: "ComparisonSide") -> str:
+    """The label of a side above the id of its sweep, or above the number of its sweeps."""
+    sweeps = side.sweeps[0].id[:8] if len(side.sweeps) == 1 else f"{len(side.sweeps)} sweeps"
+    return side.label if sweeps in side.label else f"{side.label}\n{sweeps}"
 
 
 def table(*names: str) -> "Table":
-    """An empty table; all but a first column without a name stands to the right."""
+    """An empty table; columns are right-aligned, except those with an empty name."""
     from rich import box
     from rich.table import Table
 
@@ -84,49 +66,50 @@ def table(*names: str) -> "Table":
 
 
 def console() -> "Console":
-    """Where tables go. What is printed is never markup: names are the users' own."""
+    """A console without markup: users' names may contain square brackets."""
     from rich.console import Console
 
     return Console(highlight=False, markup=False, emoji=False)
 
 
 def number(value: float | None, digits: int) -> str:
-    """A number, or a dash for one that does not exist."""
+    """A number with that many decimals; a dash for None."""
     if value is None:
         return "–"
     return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
 
 
 def field_value(value: Any, digits: int = 4) -> str:
-    """A field's value, as short as it can be."""
+    """The value of a spec's field as short text."""
     if isinstance(value, float):
         return f"{value:.{digits}g}"
     return json.dumps(list(value)) if isinstance(value, tuple | list) else str(value)
 
 
-def _points(front: "Front", say: "Console") -> None:
+def _points(front: "Front", out: "Console") -> None:
+    """Print the points on the front, in two tables if one is too wide for the terminal."""
     points = [p for p in front.points if p.on_front]
     rate = {"rate": [f"{p.rate_bits:.2f}" for p in points]}
-    measured = {
+    metrics = {
         "at least": [f"{p.rate_lower_bits:.2f}" for p in points],
         "relevance": [f"{p.relevance_bits:.3f}" for p in points],
         "lost": [f"{p.lost_bits:.3f}" for p in points],
         "accuracy": ["–" if p.accuracy is None else _percent(p.accuracy) for p in points],
-        "chosen by β": [_support(p) for p in points],
+        "selected by β": [_beta_interval(p) for p in points],
     }
-    told = _told_apart(front.points, points)
-    whole = _filled(rate | measured | told)
-    unbounded = say.options.update(width=10_000)
-    if say.measure(whole, options=unbounded).maximum <= say.width:
-        say.print(whole)
+    params = _varying_params(front.points, points)
+    whole = _filled(rate | metrics | params)
+    unbounded = out.options.update(width=10_000)
+    if out.measure(whole, options=unbounded).maximum <= out.width:
+        out.print(whole)
     else:
-        say.print(_filled(rate | measured))
-        say.print(_filled(rate | told))
-    say.print(f"Bits, on the {front.split} split. {_counts(front)}")
-    corner = front.reference
-    say.print(
-        f"Hypervolume {front.hypervolume:.2f} bits² of {corner.rate_bits * corner.lost_bits:.2f}, "
-        f"from rate {corner.rate_bits:.2f} and lost {corner.lost_bits:.2f}."
+        out.print(_filled(rate | metrics))
+        out.print(_filled(rate | params))
+    out.print(f"Bits, on the {front.split} split. {_counts(front)}")
+    rate_bits, lost_bits = front.reference.rate_bits, front.reference.lost_bits
+    out.print(
+        f"Hypervolume {front.hypervolume:.2f} bits² of at most {rate_bits * lost_bits:.2f}, "
+        f"with the reference point at rate {rate_bits:.2f} and lost {lost_bits:.2f}."
     )
 
 
@@ -137,8 +120,8 @@ def _filled(columns: Columns) -> "Table":
     return filled
 
 
-def _told_apart(points: "Sequence[Point]", shown: "Sequence[Point]") -> Columns:
-    """The parameters in which a sweep's points differ, of those that are shown."""
+def _varying_params(points: "Sequence[Point]", on_front: "Sequence[Point]") -> Columns:
+    """The parameters in which `points` differ, with their values for the points on the front."""
     from paretoib.specs import short_name
 
     rows = [{**p.params, "seed": p.seed} for p in points]
@@ -146,7 +129,7 @@ def _told_apart(points: "Sequence[Point]", shown: "Sequence[Point]") -> Columns:
     varying = [n for n in names if len({field_value(row.get(n, "")) for row in rows}) > 1]
     return {
         short_name(name): [
-            field_value({**p.params, "seed": p.seed}.get(name, ""), 3) for p in shown
+            field_value({**p.params, "seed": p.seed}.get(name, ""), 3) for p in on_front
         ]
         for name in varying
     }
@@ -162,7 +145,8 @@ def _counts(front: "Front") -> str:
     return text + "."
 
 
-def _support(point: "Point") -> str:
+def _beta_interval(point: "Point") -> str:
+    """The β that select a point, or its gap above the hull."""
     if not point.supported or point.beta_interval is None:
         return f"none (+{point.hull_gap_bits:.3f})"
     low, high = point.beta_interval

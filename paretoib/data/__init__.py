@@ -20,12 +20,12 @@ DETERMINISTIC = "paretoib.data._exact:deterministic_labels"
 class DatasetEntry(Entry):
     """A row of `DATASETS`.
 
-    `kind` is what an input is; `model` trains on it by default; `exact` names the function
-    "module:name" that gives the exact IB curve from the data set's parameters and the reported
-    relevance ceiling in bits (see `ExactCurve`), `DETERMINISTIC` where Y is a function of X.
-    `tasks` names the parts of a Y that has several: then the parameter `task` says which of them
-    there are. `continuous` says that Y has no classes. `field_defaults` are defaults of other
-    sections' fields, by their full names, for those that have them.
+    `kind` is the type of an input. `model` names the default model. `exact` names the function
+    ("module:name") that computes the exact IB curve from the data set's parameters and the
+    relevance ceiling in bits (see `ExactIB`); it is `DETERMINISTIC` if Y is a function of X.
+    `tasks` names the tasks of a Y that has several; the parameter `task` then selects one or all.
+    `continuous` means that Y has no classes. `field_defaults` holds default values for fields of
+    other sections, by full name; a section without such a field ignores them.
     """
 
     kind: Literal["image", "vector"] = "image"
@@ -36,14 +36,16 @@ class DatasetEntry(Entry):
     field_defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def tasks_of(self, params: Mapping[str, Any]) -> tuple[str, ...]:
-        """The tasks with these parameters; none where Y is one."""
+        """The tasks for these parameters; empty if Y is a single task."""
         return self.tasks if params.get("task") == "all" else ()
 
 
 _SPLIT_SEED = Param("split_seed", int, 0, "seed of the split", ge=0)
 _FACES = ("gender", "smile", "glasses", "pose")
 _SIDES = ("left", "right")
-_SIDE = Param("task", Literal["all", "left", "right"], "all", "the digits to tell: both, or one")
+_SIDE = Param(
+    "task", Literal["all", "left", "right"], "all", "the images to classify: both, or one of them"
+)
 _SUBSET = Param(
     "subset", float, 1.0, "share of the official training images to train on", gt=0, le=1
 )
@@ -78,7 +80,7 @@ _OWN: dict[str, DatasetEntry] = {
     ),
     "binary12": DatasetEntry(
         "paretoib.data._binary12:load",
-        "all 4096 patterns of 12 bits in two balanced classes: information is exact",
+        "all 4096 patterns of 12 bits in two equal classes; information is exact",
         "Shwartz-Ziv and Tishby 2017; imb section 5.3",
         kind="vector",
         exact=DETERMINISTIC,
@@ -103,10 +105,14 @@ _OWN: dict[str, DatasetEntry] = {
     ),
     "permutation_mnist": DatasetEntry(
         "paretoib.data._permuted:load",
-        "MNIST with one random order of the pixels for all images",
+        "MNIST with one random permutation of the pixels for all images",
         "Goodfellow et al. 2013; uib section 7.1",
         exact=DETERMINISTIC,
-        params=(_SUBSET, _SPLIT_SEED, Param("permutation_seed", int, 0, "seed of the order", ge=0)),
+        params=(
+            _SUBSET,
+            _SPLIT_SEED,
+            Param("permutation_seed", int, 0, "seed of the permutation", ge=0),
+        ),
     ),
     "fashion_mnist": DatasetEntry(
         "paretoib.data._idx:load_fashion_mnist",
@@ -142,7 +148,7 @@ _OWN: dict[str, DatasetEntry] = {
     ),
     "mtfl": DatasetEntry(
         "paretoib.data._mtfl:load",
-        "10 000 faces, resized; gender, smile, glasses and pose; your own download",
+        "10 000 faces, resized, with gender, smile, glasses and pose; to be downloaded by hand",
         "Zhang et al. 2014; mtvib section 5",
         model="mtvib_cnn",
         tasks=_FACES,
@@ -152,7 +158,7 @@ _OWN: dict[str, DatasetEntry] = {
                 "task",
                 Literal["all", "gender", "smile", "glasses", "pose"],
                 "all",
-                "what to tell of a face: everything, or one thing",
+                "the labels to predict: all four, or one",
             ),
             Param("side", int, 150, "pixels along each side, after resizing", ge=8, le=1024),
             _SUBSET,
@@ -164,7 +170,7 @@ DATASETS = Registry("paretoib.datasets", DatasetEntry, _OWN)
 
 
 def __getattr__(name: str) -> Any:
-    """What a data set is made with, loaded when first asked for, and torch with it."""
+    """Import `Dataset` and `Split` lazily: they need torch."""
     if name not in ("Dataset", "Split"):
         raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
     return load_target(f"paretoib.data._dataset:{name}")

@@ -1,10 +1,10 @@
-"""The 12-bit problem: 4096 patterns, two classes of 2048 each, nothing left out.
+"""The 12-bit problem: all 4096 patterns of 12 bits, in two classes of 2048 each.
 
 After Shwartz-Ziv, Tishby: Opening the Black Box of Deep Neural Networks via Information, 2017, and
-Information Multi-Bottlenecks, section 5.3. The bits say which of twelve evenly spread points of a
-sphere are there, here an icosahedron's vertices, and the label is a rule that no rotation changes:
-whether the points' power in the spherical harmonics of degrees 1 and 2 is above its median. The
-papers' own rule was never published; theirs is noisy besides, with I(X;Y) = 0.99 bits.
+Information Multi-Bottlenecks, section 5.3. Each bit is a point on a sphere, here a vertex of an
+icosahedron, that is present or absent. The label is invariant under rotations: whether the power of
+the pattern in the spherical harmonics of degrees 1 and 2 is above the median. The papers do not
+publish their rule; it is also noisy, with I(X;Y) = 0.99 bits.
 """
 
 from itertools import product
@@ -21,10 +21,10 @@ BITS = 12
 
 
 def load(*, folder: Path, train_share: float, split_seed: int) -> Dataset:  # noqa: ARG001
-    """All patterns (12,) of 0 and 1 as validation and test, and a share of them to train on.
+    """Patterns (12,) of 0 and 1: all are validation and test, a share is the training split.
 
-    `split_seed` fixes the share, the patterns' order, and which of the patterns whose power is the
-    median itself belong to which class.
+    `split_seed` fixes the order of the patterns, so also the share, and the classes of patterns
+    whose power equals the median.
 
     Raises:
         SpecError: `train_share` leaves no pattern.
@@ -32,7 +32,7 @@ def load(*, folder: Path, train_share: float, split_seed: int) -> Dataset:  # no
     rng = np.random.default_rng(split_seed)
     bits = (np.arange(2**BITS)[:, None] >> np.arange(BITS) & 1).astype(float)
     labels = np.zeros(len(bits), np.int64)
-    # Powers that differ by rounding alone are one power.
+    # Rounding makes powers equal that differ by floating-point errors only.
     ranked = np.lexsort((rng.random(len(bits)), powers(bits).round(6)))
     labels[ranked[len(bits) // 2 :]] = 1
     order = rng.permutation(len(bits))
@@ -42,19 +42,19 @@ def load(*, folder: Path, train_share: float, split_seed: int) -> Dataset:  # no
 
 
 def powers(bits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The power in degrees 1 and 2 of each pattern of points, up to a factor: (N,).
+    """The power of each pattern (N, 12) in degrees 1 and 2, up to a constant factor: (N,).
 
-    Σ_ij x_i x_j (P₁ + P₂)(cos θ_ij), by the addition theorem, P_l Legendre's polynomials.
+    Σ_ij x_i x_j (P₁ + P₂)(cos θ_ij), by the addition theorem; P_l are Legendre polynomials.
     """
     cosines = vertices() @ vertices().T
     kernel = cosines + (3 * cosines**2 - 1) / 2
-    found: NDArray[np.float64] = np.einsum("ni,ij,nj->n", bits, kernel, bits)
-    return found
+    power: NDArray[np.float64] = np.einsum("ni,ij,nj->n", bits, kernel, bits)
+    return power
 
 
 def vertices() -> NDArray[np.float64]:
-    """An icosahedron's twelve vertices, (12, 3), of length 1."""
+    """The twelve vertices of an icosahedron as unit vectors, (12, 3)."""
     golden = (1 + 5**0.5) / 2
     corners = [(0.0, a, b * golden) for a, b in product((-1, 1), repeat=2)]
-    turned = np.concatenate([np.roll(corners, shift, axis=1) for shift in range(3)])
-    return turned / np.hypot(1, golden)
+    rotated = np.concatenate([np.roll(corners, shift, axis=1) for shift in range(3)])
+    return rotated / np.hypot(1, golden)

@@ -12,7 +12,7 @@ from paretoib.data._source import Source
 from paretoib.errors import DataError
 
 SHAPE = (3, 32, 32)
-RECORD = 1 + 3 * 32 * 32  # a label, then the red, green and blue plane
+RECORD = 1 + 3 * 32 * 32  # bytes: a label, then the red, green and blue plane
 TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 TEST = "test_batch.bin"
 
@@ -44,7 +44,7 @@ def load_cifar(source: Source, *, folder: Path, subset: float, split_seed: int) 
     """A data set in CIFAR-10's binary format, split as in `official_splits`.
 
     Raises:
-        DataError: a file is absent, unreadable, or not what the authors published.
+        DataError: a file is missing, unreadable, or differs from the published one.
         SpecError: `subset` leaves no training image.
     """
 
@@ -59,10 +59,10 @@ def load_cifar(source: Source, *, folder: Path, subset: float, split_seed: int) 
 
 
 def parse_records(content: bytes, path: Path, *, count: int) -> NDArray[np.uint8]:
-    """The records of a batch, (count, 3073): a label and an image each.
+    """The records of a batch, (count, 3073): a label, then an image.
 
     Raises:
-        DataError: the length is not that of `count` records, or a label is out of range.
+        DataError: the length differs from that of `count` records, or a label is out of range.
     """
     if len(content) != count * RECORD:
         raise DataError(

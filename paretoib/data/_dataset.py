@@ -12,7 +12,7 @@ from paretoib.distributions import Classes
 class Split:
     """Inputs `x` (N, *shape), float32, and targets `y`.
 
-    These are classes, (N,) int64 or (N, T) of several tasks, or (N, d) float32.
+    Targets are classes, int64 (N,), or (N, T) for T tasks; or continuous, float32 (N, d).
     """
 
     x: Tensor
@@ -26,19 +26,19 @@ class Split:
         return Split(self.x.to(device), self.y.to(device))
 
     def first(self, count: int) -> "Split":
-        """The first `count` examples (splits are shuffled, so this is a random sample)."""
+        """The first `count` examples: a random sample, as splits are shuffled."""
         return Split(self.x[:count], self.y[:count])
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Train, validation and test split, and what a model needs to know of them.
+    """Training, validation and test split, with the facts that models and estimators need.
 
-    `classes` is the number of classes, of several `tasks` (by name) each, or None where Y is
-    continuous; then `target_dim` is Y's dimension, `target_entropy` its differential entropy h(Y)
-    in nats, and `ceiling` = I(X;Y) in nats takes the place of H(Y) as the most that any code can
-    tell of Y. `complete` says that validation and test are all inputs there are, equally likely:
-    means over them are exact.
+    `classes` is the number of classes, or a tuple with one number for each of `tasks`. It is None
+    for a continuous Y; then `target_dim` is Y's dimension, `target_entropy` its differential
+    entropy h(Y) in nats, and `ceiling` = I(X;Y) in nats, which replaces H(Y) as the upper limit of
+    the relevance. `complete` means that validation and test both hold every possible input, all
+    equally likely: means over them are exact.
     """
 
     name: str
@@ -65,8 +65,8 @@ class Dataset:
     def task_entropies(self, split: Split) -> list[tuple[float, float]]:
         """(entropy of the targets, relevance ceiling) of each task in nats.
 
-        For classes both are H(Y_k) of the split's own labels; for continuous Y, one task, they are
-        h(Y) and I(X;Y), known in closed form.
+        For classes both are H(Y_k) of the labels of the split. A continuous Y is one task, with
+        h(Y) and I(X;Y) in closed form.
         """
         if self.classes is None:
             assert self.target_entropy is not None
@@ -89,6 +89,6 @@ class Dataset:
 
 
 def entropy(labels: Tensor) -> float:
-    """H in nats of labels (N,), as often as they occur."""
+    """Entropy in nats of the empirical distribution of labels (N,)."""
     p = torch.bincount(labels).double() / len(labels)
     return float(torch.special.entr(p).sum())

@@ -1,4 +1,4 @@
-"""The 1 797 handwritten digits, 8×8, that come with scikit-learn: no download, no network."""
+"""The 1 797 handwritten digits, 8×8, that come with scikit-learn; no download."""
 
 import gzip
 from importlib.util import find_spec
@@ -16,11 +16,11 @@ from paretoib.errors import DataError
 def load(*, folder: Path, subset: float, split_seed: int) -> Dataset:  # noqa: ARG001
     """The digits, inputs (1, 8, 8) in [0, 1]: 20 % test, 20 % validation, 60 % training.
 
-    A permutation fixed by `split_seed` splits them; `subset` is a share of the training split.
+    `split_seed` fixes the permutation before the split; `subset` is a share of the training split.
 
     Raises:
         SpecError: `subset` leaves no training image.
-        DataError: scikit-learn's file of them is not there or cannot be read.
+        DataError: scikit-learn's file with the digits is missing or cannot be read.
     """
     x, y = _read()
     order = torch.from_numpy(np.random.default_rng(split_seed).permutation(len(x)))
@@ -37,14 +37,17 @@ def load(*, folder: Path, subset: float, split_seed: int) -> Dataset:  # noqa: A
 
 
 def _read() -> tuple[Tensor, Tensor]:
-    """Images and labels from the file that scikit-learn's own loader reads.
+    """Images and labels, read from scikit-learn's file.
 
-    Without importing scikit-learn, which takes a process longer than to train a small pack.
+    Does not import scikit-learn, which takes longer than training a small pack.
     """
-    found = find_spec("sklearn")
-    if found is None or found.origin is None:
-        raise DataError("data set `digits` comes with scikit-learn, which is not installed")
-    path = Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    sklearn = find_spec("sklearn")
+    if sklearn is None or sklearn.origin is None:
+        raise DataError(
+            "data set `digits` comes with scikit-learn, which is not installed: "
+            "install it or choose another data set"
+        )
+    path = Path(sklearn.origin).parent / "datasets" / "data" / "digits.csv.gz"
     try:
         with gzip.open(path, "rt") as file:
             rows = torch.from_numpy(np.loadtxt(file, delimiter=",", dtype=np.float32))

@@ -1,7 +1,7 @@
-"""Exact information-bottleneck curves: the most relevance that any code has at a rate.
+"""Exact information-bottleneck curves: the highest relevance of any code at each rate.
 
-The Gaussian IB: Chechik, Globerson, Tishby and Weiss 2005, theorems 3.1 and 4.1. β is theirs, of
-min I(X;T) − β I(T;Y): the inverse of the weight that VIB puts on its rate.
+The Gaussian IB: Chechik, Globerson, Tishby and Weiss 2005, theorems 3.1 and 4.1. β is the paper's,
+in min I(X;T) − β I(T;Y): the inverse of VIB's weight of the rate.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +19,10 @@ Curve = Callable[[Array], Array]
 
 @dataclass(frozen=True)
 class ExactIB:
-    """An exact curve, sampled from rate 0 up; all in bits.
+    """An exact curve, sampled from rate 0 upwards; all numbers in bits.
 
-    `lost_bits` is the relevance ceiling less `relevance_bits`. `curve` gives the relevance at any
-    rates, exactly.
+    `lost_bits` is the relevance ceiling minus `relevance_bits`. `curve` computes the exact
+    relevance for any array of rates.
     """
 
     label: str
@@ -32,21 +32,21 @@ class ExactIB:
     curve: Curve = field(repr=False, compare=False)
 
     def relevance_at(self, rate_bits: ArrayLike) -> Array:
-        """The most relevance (bits) that any code has at each rate (bits, at least 0)."""
+        """The highest relevance (bits) of any code at each rate (bits, at least 0)."""
         return self.curve(np.asarray(rate_bits, float))
 
 
 def gaussian(params: Mapping[str, Any], ceiling_bits: float, max_rate_bits: float) -> ExactIB:
-    """The curve of the data set `gaussian`, whose parameters hold its `correlations`.
+    """The curve of the data set `gaussian`, from its parameter `correlations`.
 
     Raises:
-        SpecError: a |ρ| that is not between 0 and 1.
+        SpecError: a correlation does not satisfy 0 < |ρ| < 1.
     """
     correlations = params["correlations"]
     check_correlations(correlations)
     kinks = _activation_rates(_sorted_lambdas(correlations)) / np.log(2)
     return _sampled(
-        "exact (Gaussian IB)",
+        "exact curve (Gaussian IB)",
         lambda rate: gaussian_relevance(correlations, rate * np.log(2)) / np.log(2),
         ceiling_bits,
         max_rate_bits,
@@ -59,13 +59,13 @@ def deterministic_labels(
     ceiling_bits: float,
     max_rate_bits: float,
 ) -> ExactIB:
-    """min(rate, H(Y)), the curve where Y is a function of X (Kolchinsky et al. 2018).
+    """min(rate, H(Y)): the curve for a Y that is a function of X (Kolchinsky et al. 2018).
 
-    So it is in a set of labelled images: no image is there with two labels. `ceiling_bits` is
-    H(Y), of several tasks the sum of theirs: the curve is then that of independent ones.
+    This holds for labelled images: no image has two labels. `ceiling_bits` is H(Y). For several
+    tasks it is the sum of their entropies, so the curve assumes independent tasks.
     """
     return _sampled(
-        "exact (deterministic labels)",
+        "exact curve (deterministic labels)",
         lambda rate: np.minimum(rate, ceiling_bits),
         ceiling_bits,
         max_rate_bits,
@@ -76,7 +76,7 @@ def deterministic_labels(
 def _sampled(
     label: str, curve: Curve, ceiling_bits: float, max_rate_bits: float, kinks: Array
 ) -> ExactIB:
-    # Evenly for a linear axis, geometrically for a logarithmic one, and wherever the curve bends.
+    # Even samples for a linear axis, geometric ones for a logarithmic axis, and the curve's kinks.
     even = np.linspace(0, max_rate_bits, 257)
     rate = np.concatenate([even, np.geomspace(1e-4, 1, 128) * max_rate_bits, kinks])
     rate = np.unique(rate[rate <= max_rate_bits])
@@ -85,7 +85,7 @@ def _sampled(
 
 
 def check_correlations(correlations: Sequence[float]) -> None:
-    """Raise a SpecError unless every |ρ| is between 0 and 1, both excluded."""
+    """Raise a SpecError unless 0 < |ρ| < 1 for every correlation ρ."""
     for rho in correlations:
         if not 0 < abs(rho) < 1:
             raise SpecError(f"`correlations` should each have 0 < |ρ| < 1; found `{rho}`")
@@ -99,8 +99,8 @@ def gaussian_information(correlations: Sequence[float]) -> float:
 def gaussian_relevance(correlations: Sequence[float], rate_nats: ArrayLike) -> Array:
     """I(T;Y) in nats of the best code with I(X;T) = `rate_nats`.
 
-    With λ = 1 − ρ², the rate of an active mode is ½ ln[(β − 1)(1 − λ)/λ]: the rate is poured into
-    the modes as water into vessels, and gives ½ ln[1/(λ + (1 − λ) e^(−2 rate))] in each.
+    With λ = 1 − ρ², the rate of an active mode is ½ ln[(β − 1)(1 − λ)/λ] (water-filling),
+    and its relevance is ½ ln[1/(λ + (1 − λ) e^(−2 rate))].
     """
     lam = _sorted_lambdas(correlations)
     rate = np.asarray(rate_nats, float)[..., None]
@@ -123,10 +123,10 @@ def _activation_rates(lam: Array) -> Array:
 
 @dataclass(frozen=True)
 class GaussianIB:
-    """Exact solutions, one a β: rates and relevances (nats), and optimal encoders (k, d_x).
+    """Exact solutions for each β: rates and relevances (nats), and optimal encoders (k, d_x).
 
-    `eigenvalues` λ of Σ_{x|y} Σ_x⁻¹ ascend; mode i is active from β = 1/(1 − λ_i). T = A x + ξ
-    with A an encoder and ξ standard normal reaches the optimum.
+    `eigenvalues` are the λ of Σ_{x|y} Σ_x⁻¹ in ascending order; mode i is active for
+    β > 1/(1 − λ_i). The optimum is T = A x + ξ with an encoder A and standard normal noise ξ.
     """
 
     eigenvalues: Array
@@ -157,13 +157,19 @@ def gaussian_ib(
 
 
 def bsc_relevance(flip: float, rate_bits: ArrayLike) -> Array:
-    """F(r) = 1 − h(δ ∗ h⁻¹(1 − r)) in bits: uniform X through a channel that flips with δ."""
+    """F(r) = 1 − h(δ ∗ h⁻¹(1 − r)) in bits for a uniform binary X.
+
+    Y is X after a binary symmetric channel with flip probability δ.
+    """
     inverse = _inverse_entropy(1 - np.clip(np.asarray(rate_bits, float), 0, 1))
     return 1 - _binary_entropy(flip * (1 - inverse) + (1 - flip) * inverse)
 
 
 def bec_relevance(erasure: float, rate_bits: ArrayLike) -> Array:
-    """F(r) = (1 − ε) r in bits, r ≤ 1: uniform X through a channel that erases with ε."""
+    """F(r) = (1 − ε) r in bits, r ≤ 1, for a uniform binary X.
+
+    Y is X after a binary erasure channel with erasure probability ε.
+    """
     return (1 - erasure) * np.clip(np.asarray(rate_bits, float), 0, 1)
 
 

@@ -20,12 +20,13 @@ def load(
     samples: int,
     split_seed: int,
 ) -> Dataset:
-    """Samples of (X, Y), X (inputs,), Y (len(correlations),): 60 % training, 20 %, 20 %.
+    """Samples of X (inputs,) and Y (len(correlations),): 60 % training, 20 % validation, 20 % test.
 
-    The directions of X that tell of Y are hidden by a mixing that `split_seed` fixes.
+    Random linear mixings, fixed by `split_seed`, hide the canonical directions of X and Y.
 
     Raises:
-        SpecError: a |ρ| that is not between 0 and 1, or fewer inputs than correlations.
+        SpecError: a correlation does not satisfy 0 < |ρ| < 1, or there are fewer inputs than
+            correlations.
     """
     rng = np.random.default_rng(split_seed)
     mix_x, mix_y = _mixings(rng, correlations, inputs)
@@ -53,7 +54,7 @@ def load(
 def covariances(
     correlations: Sequence[float], inputs: int, split_seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Σ_x (inputs, inputs), Σ_y (d, d) and Σ_xy (inputs, d) of the data that `load` draws."""
+    """Σ_x (inputs, inputs), Σ_y (d, d) and Σ_xy (inputs, d) of the data that `load` samples."""
     mix_x, mix_y = _mixings(np.random.default_rng(split_seed), correlations, inputs)
     cross = mix_x[:, : len(mix_y)] * np.asarray(correlations) @ mix_y.T
     return mix_x @ mix_x.T, mix_y @ mix_y.T, cross
@@ -62,7 +63,7 @@ def covariances(
 def _mixings(
     rng: np.random.Generator, correlations: Sequence[float], inputs: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Random square mixings of X and Y, both with singular values from ½ to 1½."""
+    """Random square mixing matrices of X and Y, with singular values from ½ to 1½."""
     check_correlations(correlations)
     if inputs < len(correlations):
         raise SpecError(

@@ -26,7 +26,7 @@ def _source(
     system: Path | None = None,
     package: str = "",
 ) -> Source:
-    """The source of a data set with MNIST's files; `md5` of their content and as published."""
+    """The source of a data set in MNIST's format; `md5` of the files, `gz_md5` of their .gz."""
     return Source(
         name=name,
         folder=name.replace("_", "-"),
@@ -52,7 +52,7 @@ MNIST = _source(
         "9fb629c4189551a2d022fa330f9573f3",
         "ec29112dd5afa0611ce80d1b7f02629c",
     ),
-    # The authors' own page no longer gives the files to programs; these mirror it.
+    # Mirrors: the authors' page no longer serves the files to programs.
     mirrors=(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -96,7 +96,7 @@ def load_idx(source: Source, *, folder: Path, subset: float, split_seed: int) ->
     """A data set in MNIST's format, split as in `official_splits`.
 
     Raises:
-        DataError: a file is absent, unreadable, or not what the authors published.
+        DataError: a file is missing, unreadable, or differs from the published one.
         SpecError: `subset` leaves no training image.
     """
     train, test = read_idx(source, folder)
@@ -104,7 +104,11 @@ def load_idx(source: Source, *, folder: Path, subset: float, split_seed: int) ->
 
 
 def read_idx(source: Source, folder: Path) -> tuple[Images, Images]:
-    """The official training and test images (N, 1, 28, 28) with their labels; a `DataError`."""
+    """The official training and test images (N, 1, 28, 28) with their labels (N,).
+
+    Raises:
+        DataError: a file is missing, unreadable, or differs from the published one.
+    """
 
     def read(files: tuple[str, str], count: int) -> Images:
         images = source.read(files[0], folder, partial(parse_idx, shape=(count, SIDE, SIDE)))
@@ -115,7 +119,11 @@ def read_idx(source: Source, folder: Path) -> tuple[Images, Images]:
 
 
 def parse_labels(content: bytes, path: Path, *, count: int) -> NDArray[np.uint8]:
-    """The labels of an IDX file; a DataError where one is out of range."""
+    """The labels (count,) of an IDX file.
+
+    Raises:
+        DataError: the file is damaged, or a label is out of range.
+    """
     labels = parse_idx(content, path, shape=(count,))
     check_labels(labels, path)
     return labels
@@ -125,7 +133,7 @@ def parse_idx(content: bytes, path: Path, *, shape: tuple[int, ...]) -> NDArray[
     """The array of an IDX file: magic number, big-endian sizes, unsigned bytes.
 
     Raises:
-        DataError: the content does not begin as such a file does, or its shape or length differ.
+        DataError: the magic number is wrong, or the shape or the length differs from `shape`.
     """
     magic = bytes([0, 0, 8, len(shape)])  # 8: unsigned bytes
     if content[:4] != magic:

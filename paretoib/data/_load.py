@@ -1,4 +1,4 @@
-"""Loading by name, once a process."""
+"""Loading data sets by name, with a cache."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,14 +13,14 @@ from paretoib.settings import settings
 
 
 def load_dataset(name: str, params: Mapping[str, Any], *, folder: Path | None = None) -> Dataset:
-    """The data set called `name`, on the CPU; parameters that are not given have their defaults.
+    """The data set called `name`, on the CPU; missing parameters take their defaults.
 
-    `folder` is the data folder, that of the settings by default. The last two data sets loaded
-    are kept and shared: do not write into their tensors.
+    `folder` is the data folder, by default that of the settings. The last two data sets are cached
+    and shared: do not write into their tensors.
 
     Raises:
-        SpecError: an unknown name or parameter, or one that the data set refuses.
-        DataError: its files are absent, unreadable or corrupt.
+        SpecError: the name or a parameter is unknown, or the data set refuses a value.
+        DataError: a file of the data set is missing, unreadable or corrupt.
     """
     declared = {p.name: p.default for p in lookup(DATASETS, name, "data set").params}
     if unknown := params.keys() - declared.keys():

@@ -1,8 +1,8 @@
-"""MTFL: faces with gender, smile, glasses and pose, four tasks.
+"""MTFL: faces with four tasks: gender, smile, glasses and pose.
 
-Zhang, Luo, Loy, Tang: Facial Landmark Detection by Deep Multi-task Learning, 2014. It is the
-user's own download, as published: `training.txt` and the folders with the images that it names,
-in the folder `MTFL` of the data folder. A line is a path, ten coordinates of landmarks, and the
+Zhang, Luo, Loy, Tang: Facial Landmark Detection by Deep Multi-task Learning, 2014. Users download
+it themselves and unpack it into the folder `MTFL` of the data folder: `training.txt` and the
+folders of images. Each line of `training.txt` holds a path, ten coordinates of landmarks, and the
 four labels, counted from 1.
 """
 
@@ -24,12 +24,12 @@ _FIELDS = 1 + 10 + len(CLASSES)
 def load(*, folder: Path, task: str, side: int, subset: float, split_seed: int) -> Dataset:
     """Colour images (3, side, side) in [0, 1]: a tenth is test, as in mtvib (9 000 and 1 000).
 
-    Test is the same whatever the seed; `split_seed` fixes another tenth that is validation.
-    `subset` is a share of all images to train on, or what is left. With `task` one of the tasks,
-    its label is the only one.
+    Test does not depend on the seed; `split_seed` fixes another tenth as validation. `subset` is
+    the share of all images to train on (at most the rest). With `task` other than "all", its label
+    is the only target.
 
     Raises:
-        DataError: the download is absent, or not in the published layout.
+        DataError: the download is missing, or not in the published layout.
         SpecError: `subset` leaves no training image.
     """
     root = folder / FOLDER
@@ -58,20 +58,24 @@ def load(*, folder: Path, task: str, side: int, subset: float, split_seed: int) 
 
 
 def _annotations(path: Path) -> tuple[list[str], NDArray[np.uint8]]:
-    """The images' paths, and their labels (N, 4) counted from 0."""
+    """The paths of the images, and their labels (N, 4), counted from 0.
+
+    Raises:
+        DataError: the file is missing, unreadable, or not in the published layout.
+    """
     try:
         lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
     except FileNotFoundError as error:
         raise DataError(
-            f"data set `mtfl` not found: unpack MTFL.zip, which its authors publish, so that "
-            f"{path.resolve()} is there (PARETOIB_DATA sets the data folder)"
+            "data set `mtfl` not found: download MTFL.zip from its authors and unpack it so that "
+            f"{path.resolve()} exists (PARETOIB_DATA sets the data folder)"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} should be a readable text file; found: {error}") from error
     if len(lines) < 10:
         raise DataError(f"{path} should have ten lines or more; found {len(lines)}")
     labels = [_labels(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
-    # Written on Windows.
+    # The published file has Windows paths.
     return [line[0].replace("\\", "/") for line in lines], np.array(labels, np.uint8)
 
 
@@ -81,21 +85,25 @@ def _labels(line: list[str], where: str) -> list[int]:
             f"{where} should be a path, 10 coordinates and {len(CLASSES)} labels; "
             f"found {len(line)} fields"
         )
-    found = line[-len(CLASSES) :]
+    labels = line[-len(CLASSES) :]
     allowed = [[str(label + 1) for label in range(count)] for count in CLASSES]
-    if not all(label in few for label, few in zip(found, allowed, strict=True)):
-        most = ", ".join(map(str, CLASSES))
-        raise DataError(f"{where}: labels should be from 1 to {most}; found {' '.join(found)}")
-    return [int(label) - 1 for label in found]
+    if not all(label in values for label, values in zip(labels, allowed, strict=True)):
+        limits = ", ".join(map(str, CLASSES))
+        raise DataError(f"{where}: labels should be from 1 to {limits}; found {' '.join(labels)}")
+    return [int(label) - 1 for label in labels]
 
 
 def _image(path: Path, side: int) -> NDArray[np.uint8]:
-    """The image (3, side, side), resized."""
+    """The image (3, side, side), resized.
+
+    Raises:
+        DataError: the file cannot be read as an image.
+    """
     from PIL import Image
 
     try:
         with Image.open(path) as image:
             resized = image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
-    except OSError as error:  # also what Pillow raises for a file that is no image
+    except OSError as error:  # Pillow's UnidentifiedImageError is an OSError too
         raise DataError(f"{path} should be an image; found: {error}") from error
     return np.asarray(resized).transpose(2, 0, 1)

@@ -1,7 +1,8 @@
-"""MultiMNIST and MultiFashionMNIST: two images in one, whose labels are two tasks.
+"""MultiMNIST and MultiFashionMNIST: two overlapping images, whose labels are two tasks.
 
-Sabour, Frosst, Hinton: Dynamic Routing Between Capsules, 2017; in the form of Lin, Zhen, Li, Zhang,
-Kwong: Pareto Multi-Task Learning, 2019, which mtvib takes: 36×36 pixels, 120 000 and 10 000 images.
+Sabour, Frosst, Hinton: Dynamic Routing Between Capsules, 2017. The variant is that of Lin, Zhen,
+Li, Zhang, Kwong: Pareto Multi-Task Learning, 2019, which mtvib uses: 36×36 pixels, 120 000 and
+10 000 images.
 """
 
 import hashlib
@@ -38,31 +39,30 @@ def load_multi_fashion(*, folder: Path, task: str, subset: float, split_seed: in
 def load_multi(
     name: str, source: Source, folder: Path, task: str, subset: float, split_seed: int
 ) -> Dataset:
-    """Pairs of a source's images, every one of which is the left one of two pairs in training.
+    """Pairs of images of a source; each training image is the left one of two pairs.
 
-    There are twice as many as official training images. Validation has `source.validation` of them,
-    made from images that are in no pair of training; training has the `subset` of all, or what is
-    left. Test has a pair for each official test image. `split_seed` fixes the pairs, but for those
-    of test; with `task` left or right, that label is the only one.
+    There are twice as many pairs as official training images. Validation has `source.validation`
+    pairs, made from images that no training pair has. Training has the share `subset` of all pairs
+    (at most the rest). Test has one pair for each official test image. `split_seed` fixes the pairs
+    of training and validation. With `task` left or right, that label is the only target.
 
-    What is made is kept in the data folder, under a name that holds its checksum, and read again
-    from there.
+    The pairs are cached in the data folder; the file's name holds its checksum.
 
     Raises:
-        DataError: an official file is absent, unreadable, or not what the authors published.
+        DataError: an official file is missing, unreadable, or differs from the published one.
         SpecError: `subset` leaves no training image.
     """
-    held = source.validation // 2
-    count = 2 * (source.train - held)
-    wanted = min(subset_count(subset, 2 * source.train), count)
-    records = _kept(name, source, folder, held, split_seed)
+    validation_images = source.validation // 2
+    count = 2 * (source.train - validation_images)
+    train_count = min(subset_count(subset, 2 * source.train), count)
+    records = _cached_pairs(name, source, folder, validation_images, split_seed)
     tasks = DATASETS[name].tasks
     labels = records[:, :2] if task == "all" else records[:, tasks.index(task)]
     images = records[:, 2:].reshape(-1, 1, SIDE, SIDE), labels
-    ends = np.cumsum([count, 2 * held, source.test])
+    ends = np.cumsum([count, 2 * validation_images, source.test])
     return Dataset(
         name=name,
-        train=as_split(images, np.arange(wanted)),
+        train=as_split(images, np.arange(train_count)),
         validation=as_split(images, np.arange(ends[0], ends[1])),
         test=as_split(images, np.arange(ends[1], ends[2])),
         classes=(CLASSES,) * len(tasks) if task == "all" else CLASSES,
@@ -70,20 +70,22 @@ def load_multi(
     )
 
 
-def make_pairs(train: Images, test: Images, held: int, seed: int) -> NDArray[np.uint8]:
-    """The pairs of training, of validation and of test, (N, 2 + 36·36): both labels, the pixels.
+def make_pairs(train: Images, test: Images, validation_images: int, seed: int) -> NDArray[np.uint8]:
+    """The pairs of training, validation and test, (N, 2 + 36·36): both labels, then the pixels.
 
-    Each of the training images is left twice and right twice, among the last `held`, which
-    validation is made from, or among the others; each of the test images once.
+    Validation pairs are made from the last `validation_images` of the shuffled training images,
+    training pairs from the others. Each of these images is left twice and right twice, each test
+    image once.
     """
-    rng, fixed = np.random.default_rng(seed), np.random.default_rng(0)
+    rng, test_rng = np.random.default_rng(seed), np.random.default_rng(0)
     order = rng.permutation(len(train[1]))
-    parts = [(train, np.tile(half, 2), rng) for half in np.split(order, [len(order) - held])]
-    parts.append((test, np.arange(len(test[1])), fixed))
+    groups = np.split(order, [len(order) - validation_images])
+    parts = [(train, np.tile(group, 2), rng) for group in groups]
+    parts.append((test, np.arange(len(test[1])), test_rng))
     return np.concatenate(
         [
-            overlay(images, draw.permutation(index), draw.permutation(index))
-            for images, index, draw in parts
+            overlay(images, generator.permutation(index), generator.permutation(index))
+            for images, index, generator in parts
         ]
     )
 
@@ -91,10 +93,10 @@ def make_pairs(train: Images, test: Images, held: int, seed: int) -> NDArray[np.
 def overlay(
     images: Images, left: NDArray[np.integer], right: NDArray[np.integer]
 ) -> NDArray[np.uint8]:
-    """The pairs of images `left` and `right` (N,), (N, 2 + 36·36).
+    """The pairs, (N, 2 + 36·36), of the images with the indices `left` (N,) and `right` (N,).
 
-    The left one lies at the top left, the right one 8 pixels further down and to the right; where
-    they overlap, the brighter pixel is seen.
+    The left image is at the top left, the right image 8 pixels further down and to the right.
+    Overlapping pixels take the larger value.
     """
     pixels, labels = images[0][:, 0], images[1]
     canvas = np.zeros((len(left), SIDE, SIDE), np.uint8)
@@ -104,33 +106,35 @@ def overlay(
     return np.column_stack([labels[left], labels[right], canvas.reshape(-1, _PIXELS)])
 
 
-def _kept(name: str, source: Source, folder: Path, held: int, seed: int) -> NDArray[np.uint8]:
-    """The pairs of a seed as they were kept; made and kept where they are absent or damaged."""
-    place = folder / name.replace("_", "-")
-    for path in sorted(place.glob(f"pairs-{seed}-*.bin")):
+def _cached_pairs(
+    name: str, source: Source, folder: Path, validation_images: int, seed: int
+) -> NDArray[np.uint8]:
+    """The pairs of a seed from the cache; created and cached if missing or damaged."""
+    directory = folder / name.replace("_", "-")
+    for path in sorted(directory.glob(f"pairs-{seed}-*.bin")):
         try:
             content = path.read_bytes()
         except OSError:
             continue
         if path.stem.rpartition("-")[2] == _digest(content):
             return np.frombuffer(content, np.uint8).reshape(-1, _RECORD)
-        _log.warning("%s is damaged and made anew", path)
-    records = make_pairs(*read_idx(source, folder), held, seed)
-    _keep(records.tobytes(), place, f"pairs-{seed}")
+        _log.warning("%s is damaged; creating it again", path)
+    records = make_pairs(*read_idx(source, folder), validation_images, seed)
+    _write_cache(records.tobytes(), directory, f"pairs-{seed}")
     return records
 
 
-def _keep(content: bytes, place: Path, stem: str) -> None:
-    """Write the file whole; without it the pairs are made anew the next time."""
-    target = place / f"{stem}-{_digest(content)}.bin"
+def _write_cache(content: bytes, directory: Path, stem: str) -> None:
+    """Write the file atomically; a failure is only logged, as the pairs can be created again."""
+    target = directory / f"{stem}-{_digest(content)}.bin"
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        scratch = target.with_suffix(f".{os.getpid()}.tmp")
+        directory.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_suffix(f".{os.getpid()}.tmp")
         try:
-            scratch.write_bytes(content)
-            scratch.replace(target)
+            temporary.write_bytes(content)
+            temporary.replace(target)
         finally:
-            scratch.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         _log.warning("%s not written: %s", target, error)
 

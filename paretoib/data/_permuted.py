@@ -1,7 +1,8 @@
-"""Permutation-MNIST: the same random permutation of the pixels of every image.
+"""Permutation-MNIST: MNIST with the same random permutation of the pixels of every image.
 
 Goodfellow, Mirza, Xiao, Courville, Bengio: An Empirical Investigation of Catastrophic Forgetting,
-2013; uib section 7.1. To a fully connected network it is MNIST; a convolution finds no neighbours.
+2013; uib section 7.1. For a fully connected network it is as difficult as MNIST; for a
+convolutional network it is harder, as neighbouring pixels are unrelated.
 """
 
 from dataclasses import replace
@@ -20,13 +21,13 @@ def load(*, folder: Path, subset: float, split_seed: int, permutation_seed: int)
 
 
 def permuted(dataset: Dataset, seed: int) -> Dataset:
-    """The data set with every input's numbers in another order, which `seed` fixes."""
+    """The data set with the numbers of every input permuted in one order, fixed by `seed`."""
     size = dataset.train.x[0].numel()
     order = torch.randperm(size, generator=torch.Generator().manual_seed(seed))
 
-    def turned(split: Split) -> Split:
+    def permute(split: Split) -> Split:
         return Split(split.x.flatten(1)[:, order].view_as(split.x), split.y)
 
     splits = (dataset.train, dataset.validation, dataset.test)
-    train, validation, test = map(turned, splits)
+    train, validation, test = map(permute, splits)
     return replace(dataset, train=train, validation=validation, test=test)

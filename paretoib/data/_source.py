@@ -1,4 +1,4 @@
-"""Where an image data set's official files come from, and how they are known to be genuine."""
+"""Official files of image data sets: lookup, download and checksums."""
 
 import gzip
 import hashlib
@@ -19,13 +19,13 @@ Parse = Callable[[bytes, Path], NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Source:
-    """The official files of a data set, and the places to find them.
+    """The official files of a data set and their locations.
 
-    Files are looked for, plain or as .gz, in `folder` of the data folder, then in `system`, where
-    the Debian package `package` puts them; else they are downloaded from the first of `mirrors`
-    that answers. `md5` holds each file's checksum, decompressed; `downloads` holds for each file
-    what is downloaded for it (a .gz or a .tar.gz) and that one's checksum. `train` and `test` are
-    the official numbers of examples; `validation` of the training ones are held back.
+    Each file is read, plain or as .gz, from `folder` in the data folder, or from `system`, the
+    directory of the Debian package `package`. If it is in neither, it is downloaded from the first
+    of `mirrors` that has it. `md5` holds the checksum of each decompressed file; `downloads` maps
+    each file to its archive (a .gz or a .tar.gz) and the archive's checksum. `train` and `test`
+    are the official numbers of examples; `validation` of the training examples are for validation.
     """
 
     name: str
@@ -41,13 +41,13 @@ class Source:
     timeout_seconds: float = 5.0
 
     def read(self, file: str, folder: Path, parse: Parse) -> NDArray[np.uint8]:
-        """The parsed content of `file`, found under the data folder `folder` or fetched into it.
+        """The parsed content of `file`, from the data folder `folder` or downloaded into it.
 
-        The format is checked first, as `parse` can say what is wrong with a file; the checksum
-        then finds what the format cannot show.
+        The format is checked before the checksum, because `parse` has more precise errors.
 
         Raises:
-            DataError: the file cannot be had or read, or is not what the authors published.
+            DataError: the file is missing and cannot be downloaded, is unreadable, or differs from
+                the published one.
         """
         path, content = self._find(file, folder) or self._download(file, folder)
         parsed = parse(content, path)
@@ -60,9 +60,10 @@ class Source:
         return parsed
 
     def _find(self, file: str, folder: Path) -> tuple[Path, bytes] | None:
-        """Path and decompressed content of `file` in the first place that has it."""
-        places = [folder / self.folder, *([self.system] if self.system else [])]
-        for path in [place / name for place in places for name in (file, f"{file}.gz")]:
+        """Path and decompressed content of `file` on this machine; None if it is missing."""
+        directories = [folder / self.folder, *([self.system] if self.system else [])]
+        names = (file, f"{file}.gz")
+        for path in [directory / name for directory in directories for name in names]:
             try:
                 content = path.read_bytes()
                 return path, gzip.decompress(content) if path.suffix == ".gz" else content
@@ -70,7 +71,7 @@ class Source:
                 continue
             except (gzip.BadGzipFile, EOFError, zlib.error) as error:
                 raise DataError(
-                    f"corrupt file {path}: should be a whole gzip file; found: {error}"
+                    f"corrupt file {path}: should be a complete gzip file; found: {error}"
                 ) from error
             except OSError as error:
                 raise DataError(
@@ -79,8 +80,8 @@ class Source:
         return None
 
     def _download(self, file: str, folder: Path) -> tuple[Path, bytes]:
-        """Fetch `file` into the data folder, from the first mirror that answers."""
-        import pooch  # as slow to load as it is seldom needed
+        """Download `file` into the data folder, from the first mirror that has it."""
+        import pooch  # slow to import and rarely needed
 
         name, md5 = self.downloads[file]
         target = folder / self.folder
@@ -99,33 +100,34 @@ class Source:
             except (OSError, ValueError, tarfile.TarError) as error:
                 reasons.append(f"{mirror}: {_reason(error)}")
             else:
-                if found := self._find(file, folder):
-                    return found
-                reasons.append(f"{mirror}: {name} does not hold {file}")
-        raise DataError(self._absent(folder, " ".join("; ".join(reasons).split())))
+                if downloaded := self._find(file, folder):
+                    return downloaded
+                reasons.append(f"{mirror}: {name} does not contain {file}")
+        raise DataError(self._not_found(folder, " ".join("; ".join(reasons).split())))
 
-    def _absent(self, folder: Path, reason: str) -> str:
-        ways = [
+    def _not_found(self, folder: Path, reason: str) -> str:
+        """The error message, with the ways to get the files; `reason` is the download's error."""
+        remedies = [
             f"put {', '.join(self.md5)} (each plain or .gz) into {(folder / self.folder).resolve()}"
             " (PARETOIB_DATA sets the data folder)",
             f"allow the download, which failed ({reason})",
         ]
         if self.package:
-            ways.insert(1, f"on Debian or Ubuntu `apt install {self.package}`")
-        return f"data set `{self.name}` not found; either " + ", or ".join(ways)
+            remedies.insert(1, f"on Debian or Ubuntu `apt install {self.package}`")
+        return f"data set `{self.name}` not found; either " + ", or ".join(remedies)
 
 
 def _reason(error: Exception) -> object:
-    """What went wrong; of a connection's error, the cause without the retries around it."""
+    """The cause of a connection error without the text about retries; else the error itself."""
     return getattr(next(iter(error.args), None), "reason", error)
 
 
 def _unpack(archive: Path, files: Mapping[str, str]) -> None:
-    """Move `files` out of `archive` beside it, each whole or not at all, and delete the archive."""
-    with TemporaryDirectory(dir=archive.parent) as scratch:
+    """Extract `files` into the archive's directory, each atomically, and delete the archive."""
+    with TemporaryDirectory(dir=archive.parent) as temporary:
         with tarfile.open(archive) as tar:
-            tar.extractall(scratch, filter="data")
-        for path in sorted(Path(scratch).rglob("*")):
+            tar.extractall(temporary, filter="data")
+        for path in sorted(Path(temporary).rglob("*")):
             if path.name in files and path.is_file():
                 path.replace(archive.parent / path.name)
     archive.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Fronts: dominance, indicators, hull, comparison, pictures.
+"""Fronts: dominance, indicators, hull, comparison and pictures.
 
-The pictures' libraries are imported when a picture is first asked for.
+Plotting libraries are imported lazily, with the first picture.
 """
 
 import logging
@@ -16,6 +16,7 @@ from paretoib.fronts._dominance import (
     nondominated,
 )
 from paretoib.fronts._exact import exact_curve
+from paretoib.fronts._format import format_number
 from paretoib.fronts._front import GrowingFront, build_front
 from paretoib.fronts._hull import Reachability, reachability
 from paretoib.fronts._indicators import (
@@ -25,7 +26,7 @@ from paretoib.fronts._indicators import (
     hypervolume,
     igd_plus,
 )
-from paretoib.fronts._table import both_sides, indicator_lines
+from paretoib.fronts._table import ComparisonRow, comparison_rows, comparison_statistics
 
 if TYPE_CHECKING:
     from paretoib.fronts._interactive import (
@@ -37,33 +38,34 @@ if TYPE_CHECKING:
     from paretoib.fronts._plane import plane_png
     from paretoib.fronts._static import comparison_png, front_png
 
-# Before matplotlib is loaded: it tells on stderr how it looks for fonts, which is nothing to
-# whoever runs a sweep.
+# Hide matplotlib's messages about its font search, which it logs on import.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 __all__ = [
+    "ComparisonRow",
     "GrowingFront",
     "Reachability",
     "attainment",
     "attainment_difference",
-    "both_sides",
     "build_front",
     "compare",
     "comparison_figure",
     "comparison_html",
     "comparison_png",
+    "comparison_rows",
+    "comparison_statistics",
     "coverage",
     "dominated_by",
     "dominated_depth",
     "dominated_layers",
     "epsilon_additive",
     "exact_curve",
+    "format_number",
     "front_figure",
     "front_html",
     "front_png",
     "hypervolume",
     "igd_plus",
-    "indicator_lines",
     "nondominated",
     "plane_png",
     "reachability",

@@ -1,11 +1,11 @@
-"""Two sets of fronts on one ruler: indicators both ways, and what they show."""
+"""The comparison of two sets of fronts: indicators for both sides, and a verdict."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from paretoib.errors import ComparisonError
 from paretoib.fronts._dominance import dominated_by, dominated_depth
-from paretoib.fronts._front import coordinates, flatten, place
+from paretoib.fronts._front import classify, coordinates, flatten
 from paretoib.fronts._side_by_side import side_by_side
 from paretoib.fronts._verdict import verdict
 from paretoib.records import (
@@ -24,23 +24,23 @@ from paretoib.records import (
 def compare(
     left: Sequence[Front], right: Sequence[Front], *, labels: tuple[str, str] | None = None
 ) -> Comparison:
-    """Compare two sides, each the pooled trials of its sweeps.
+    """Compare two sides; each side pools the trials of its sweeps.
 
-    Indicators are those of the pooled fronts; p-value, intervals and attainment are over the
-    per-seed fronts (all of a side's trials of one seed). A seed whose trials all diverged is one
-    that reached nothing: no side is judged by its survivors. A sweep named twice on a side counts
-    once. `labels` default to what tells the sides apart: methods, or else names,
-    or else ids.
+    Indicators are computed on the pooled fronts; p-value, intervals and attainment on the fronts
+    of single seeds (all trials of a side with that seed). A seed whose trials all diverged counts
+    with a hypervolume of 0, so that no side is judged by its survivors alone. A sweep that is
+    passed twice for one side counts once. `labels` default to the sides' methods; if these are
+    equal, to the sweeps' names, then to names with ids.
 
-    Raises ComparisonError where a side is empty or has no point with a finite rate, and where the
-    sweeps are on different data.
+    Raises:
+        ComparisonError: a side has no point with a finite rate, or the sweeps' data differ.
     """
     lefts, rights = _unique(left), _unique(right)
     label_left, label_right = labels or _labels(lefts, rights)
-    _measurable("left", lefts)
-    _measurable("right", rights)
+    _check_rates("left", lefts)
+    _check_rates("right", rights)
     fronts = (*lefts, *rights)
-    _same_data(fronts)
+    _check_data(fronts)
     reference = Reference(
         rate_bits=max(front.reference.rate_bits for front in fronts),
         lost_bits=max(front.reference.lost_bits for front in fronts),
@@ -49,8 +49,8 @@ def compare(
     cost = SidedCost(left=_cost(lefts), right=_cost(rights))
     left_points, right_points = _pool("left", lefts), _pool("right", rights)
     left_points, right_points = (
-        _against(left_points, right_points),
-        _against(right_points, left_points),
+        _with_dominance(left_points, right_points),
+        _with_dominance(right_points, left_points),
     )
     seeds = _seeds(lefts), _seeds(rights)
     comparison = Comparison(
@@ -73,21 +73,22 @@ def _unique(fronts: Sequence[Front]) -> tuple[Front, ...]:
 
 
 def _labels(left: Sequence[Front], right: Sequence[Front]) -> tuple[str, str]:
-    ways: tuple[Callable[[SweepInfo], str], ...] = (
+    candidates: tuple[Callable[[SweepInfo], str], ...] = (
         lambda sweep: sweep.method,
         lambda sweep: sweep.name,
         lambda sweep: f"{sweep.name} ({sweep.id[:8]})",
     )
-    for told in ways:
-        ours, theirs = (
-            " + ".join(dict.fromkeys(told(front.sweep) for front in side)) for side in (left, right)
+    for label in candidates:
+        first, second = (
+            " + ".join(dict.fromkeys(label(front.sweep) for front in side))
+            for side in (left, right)
         )
-        if ours != theirs:
-            return ours, theirs
-    return f"{ours} (left)", f"{theirs} (right)"
+        if first != second:
+            return first, second
+    return f"{first} (left)", f"{second} (right)"
 
 
-def _measurable(side: Side, fronts: Sequence[Front]) -> None:
+def _check_rates(side: Side, fronts: Sequence[Front]) -> None:
     if not any(len(coordinates(front.points)) for front in fronts):
         names = ", ".join(f"`{front.sweep.name}`" for front in fronts)
         raise ComparisonError(
@@ -96,15 +97,15 @@ def _measurable(side: Side, fronts: Sequence[Front]) -> None:
         )
 
 
-def _same_data(fronts: Sequence[Front]) -> None:
-    first, *others = ((front.sweep.name, _data(front)) for front in fronts)
+def _check_data(fronts: Sequence[Front]) -> None:
+    (first_name, first_data), *others = ((front.sweep.name, _data(front)) for front in fronts)
     for name, data in others:
-        for field in first[1] | data:
-            ours, theirs = first[1].get(field), data.get(field)
-            if ours != theirs:
+        for field in first_data | data:
+            first, other = first_data.get(field), data.get(field)
+            if first != other:
                 raise ComparisonError(
-                    f"sweeps should be on the same data to be compared; found {field} = {ours} "
-                    f"in `{first[0]}` and {theirs} in `{name}`"
+                    f"sweeps should be on the same data to be compared; found {field} = {first} "
+                    f"in `{first_name}` and {other} in `{name}`"
                 )
 
 
@@ -120,7 +121,7 @@ def _cost(fronts: Sequence[Front]) -> Cost:
 
 
 def _pool(side: Side, fronts: Sequence[Front]) -> list[ComparedPoint]:
-    """The trials of one side together, placed anew: front, hull and support are the side's."""
+    """All points of one side; front, hull and support are computed on the pooled points."""
     points = [
         ComparedPoint(
             **dict(point),
@@ -132,24 +133,32 @@ def _pool(side: Side, fronts: Sequence[Front]) -> list[ComparedPoint]:
         for front in fronts
         for point in front.points
     ]
-    return place(sorted(points, key=lambda p: (p.rate_bits is None, p.rate_bits or 0.0)))
+    return classify(sorted(points, key=lambda p: (p.rate_bits is None, p.rate_bits or 0.0)))
 
 
-def _against(points: list[ComparedPoint], others: list[ComparedPoint]) -> list[ComparedPoint]:
-    """The points with what the other side does to them; those without a rate come last."""
+def _with_dominance(
+    points: list[ComparedPoint], others: list[ComparedPoint]
+) -> list[ComparedPoint]:
+    """The points, marked where the other side dominates them.
+
+    Points without a rate have to come last.
+    """
     own, other = coordinates(points), coordinates(others)
-    against = zip(dominated_by(own, other), dominated_depth(own, other), strict=True)
-    judged = [
+    dominance = zip(dominated_by(own, other), dominated_depth(own, other), strict=True)
+    marked = [
         point.model_copy(
             update={"dominated_by_other": bool(dominated), "dominated_bits": float(depth)}
         )
-        for point, (dominated, depth) in zip(points[: len(own)], against, strict=True)
+        for point, (dominated, depth) in zip(points[: len(own)], dominance, strict=True)
     ]
-    return judged + points[len(own) :]
+    return marked + points[len(own) :]
 
 
 def _seeds(fronts: Sequence[Front]) -> tuple[int, ...]:
-    """Those with a point, or whose trials all diverged; what was stopped or broke says nothing."""
+    """Seeds with a point or a diverged trial.
+
+    A seed with only pruned or failed trials is left out: it says nothing about the method.
+    """
     measured = {point.seed for front in fronts for point in front.points}
     diverged = {
         trial.seed for front in fronts for trial in front.failed if trial.status == "diverged"

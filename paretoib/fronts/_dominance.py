@@ -1,4 +1,4 @@
-"""Pareto dominance of points to be minimised, through moocore."""
+"""Pareto dominance between points whose coordinates are all minimised; moocore computes it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,10 @@ from paretoib.errors import ParetoIBError
 
 
 def finite(points: ArrayLike) -> Float[np.ndarray, "n m"]:
-    """The points as an array of doubles, one a row.
+    """The points as an array of float64, one point per row.
 
-    Raises ParetoIBError where a coordinate is NaN or infinite: moocore would leave such rows out
-    without a word.
+    Raises:
+        ParetoIBError: a coordinate is NaN or infinite; moocore would drop such rows silently.
     """
     array = np.asarray(points, dtype=np.float64)
     if array.ndim != 2:
@@ -28,7 +28,7 @@ def finite(points: ArrayLike) -> Float[np.ndarray, "n m"]:
 
 
 def nondominated(points: ArrayLike) -> Bool[np.ndarray, " n"]:
-    """Which points no other dominates; of equal points all are kept, or none."""
+    """Mask of the points that no other point dominates; equal points share one value."""
     array = finite(points)
     if not len(array):
         return np.zeros(0, dtype=bool)
@@ -36,11 +36,11 @@ def nondominated(points: ArrayLike) -> Bool[np.ndarray, " n"]:
 
 
 def dominated_layers(reached: Mapping[str, Sequence[float] | None], *, keep: float) -> set[str]:
-    """The names of points beyond the best `keep` share, layer by layer of dominance.
+    """The names of the points outside the best `keep` share, by non-dominated sorting.
 
-    Non-dominated sorting ranks them, as in MOASHA (Schmucker et al. 2021): the layer at which the
-    share is full is kept whole, so points of one rank share one fate. A point that is None ranks
-    last. Nothing is named while fewer than 1 / (1 − keep) points are known, nor the last one left.
+    As in MOASHA (Schmucker et al. 2021), but points of one rank share one fate: the layer that
+    fills the share is kept whole. A point that is None ranks last. The result is empty for fewer
+    than 1 / (1 − keep) points, or if all points are None.
     """
     known = {name: point for name, point in reached.items() if point is not None}
     count = len(reached)
@@ -54,15 +54,15 @@ def dominated_layers(reached: Mapping[str, Sequence[float] | None], *, keep: flo
 
 
 def dominated_by(points: ArrayLike, others: ArrayLike) -> Bool[np.ndarray, " n"]:
-    """Which points some other point dominates: nowhere worse, and better somewhere."""
+    """Mask of the points that one of `others` dominates: no coordinate larger, one smaller."""
     own, other = _pairwise(points, others)
     return np.any(np.all(other <= own, axis=2) & np.any(other < own, axis=2), axis=1)
 
 
 def dominated_depth(points: ArrayLike, others: ArrayLike) -> Float[np.ndarray, " n"]:
-    """The smallest common shift of all coordinates that frees each point from `others`.
+    """For each point the smallest shift, equal in all coordinates, that ends its dominance.
 
-    0 where nothing dominates the point, or where it only just does (equal in one coordinate).
+    0 if none of `others` dominates the point, or only with one coordinate equal.
     """
     own, other = _pairwise(points, others)
     return np.max(np.min(own - other, axis=2), axis=1, initial=0.0)
@@ -71,8 +71,8 @@ def dominated_depth(points: ArrayLike, others: ArrayLike) -> Float[np.ndarray, "
 def coverage(points: ArrayLike, others: ArrayLike) -> float:
     """The share of `others` that some point dominates or equals (0 to 1).
 
-    The C-metric C(points, others) of Zitzler and Thiele (1998). Not symmetric, and 0 where there
-    is nothing to cover.
+    The C-metric C(points, others) of Zitzler and Thiele (1998), which is not symmetric; 0 if
+    `others` is empty.
     """
     other, own = _pairwise(others, points)
     covered = np.any(np.all(own <= other, axis=2), axis=1)

@@ -1,4 +1,4 @@
-"""What the pictures show, before any plotting library: curves, scales, colours and words."""
+"""Curves, axes, colours and labels of the pictures, independent of the plotting library."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,27 +6,28 @@ from math import ceil, log10
 
 import numpy as np
 
+from paretoib.fronts._format import format_cost, format_number, format_reference, shorten
 from paretoib.fronts._front import coordinates
 from paretoib.fronts._hull import reachability
-from paretoib.records import ComparedPoint, Comparison, Cost, ExactCurve, Front, Point, Reference
+from paretoib.records import ComparedPoint, Comparison, ExactCurve, Front, Point, Reference
 
-# Okabe and Ito's palette, told apart with every common colour blindness; viridis likewise.
+# Okabe and Ito's palette and viridis stay distinguishable with common colour blindness.
 LEFT, RIGHT, EXACT, INK, FAINT = "#0072B2", "#D55E00", "#009E73", "#30343B", "#9AA0A8"
 COLOURS = "viridis"
 
 RATE_TITLE = "rate I(X;Z), bits"
-ALONE = "front, "
+FRONT = "front, "
 SUPPORTED = "on the hull"
 UNSUPPORTED = "above the hull"
-LOWER = "lower bound of the rate"
-NOTHING = "no trial with a finite rate yet"
+LOWER_BOUND = "lower bound on the rate"
+NO_POINTS = "no trial with a finite rate yet"
 SMALLEST_DECADE = -3
-WALL = 10  # times the reference's rate: as far as is drawn
+WALL = 10  # times the rate of the reference point: the largest rate drawn
 
 
 @dataclass(frozen=True)
 class Line:
-    """A curve to draw; rate and lost in bits."""
+    """The vertices of a curve: rate and lost bits."""
 
     rate: np.ndarray
     lost: np.ndarray
@@ -34,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Groups:
-    """Points with a finite rate, by where they stand to their front and hull."""
+    """The points with a finite rate: supported, unsupported and dominated."""
 
     supported: list[Point]
     unsupported: list[Point]
@@ -42,20 +43,21 @@ class Groups:
 
     @classmethod
     def of(cls, points: Sequence[Point]) -> "Groups":
-        drawn = [p for p in points if p.rate_bits is not None]
+        finite = [p for p in points if p.rate_bits is not None]
         return cls(
-            supported=[p for p in drawn if p.supported],
-            unsupported=[p for p in drawn if p.on_front and not p.supported],
-            dominated=[p for p in drawn if not p.on_front],
+            supported=[p for p in finite if p.supported],
+            unsupported=[p for p in finite if p.on_front and not p.supported],
+            dominated=[p for p in finite if not p.on_front],
         )
 
 
 @dataclass(frozen=True)
 class Plane:
-    """The axes: `floor` stands for smaller rates, `wall` for larger ones; lost bits end at `top`.
+    """The axes of a picture, in bits.
 
-    One trial whose rate exploded would else take the whole picture. `right` is how far an exact
-    curve is drawn.
+    Rates below `floor` are drawn at `floor` and rates above `wall` at `wall`; otherwise one trial
+    with an exploded rate would squeeze all others. Exact curves end at `right`. The axis of lost
+    bits runs from `bottom` to `top`.
     """
 
     floor: float
@@ -67,35 +69,35 @@ class Plane:
     lost_title: str
 
     def rate(self, points: Sequence[Point]) -> np.ndarray:
-        """Rates as they are drawn: a logarithmic axis has no room for 0, and none for all."""
+        """The points' rates, clipped to the drawn range."""
         return np.clip([p.rate_bits or 0.0 for p in points], self.floor, self.wall)
 
     def lower(self, points: Sequence[Point]) -> np.ndarray:
-        """Lower ends of the rates' sandwiches as they are drawn; the rate itself where unknown."""
-        return np.clip(_lower_ends(points), self.floor, self.rate(points))
+        """The lower bounds on the points' rates, clipped; the rate itself where unknown."""
+        return np.clip(_lower_bounds(points), self.floor, self.rate(points))
 
-    def beyond(self, points: Sequence[Point]) -> int:
-        """How many points lie above the picture."""
+    def above_top(self, points: Sequence[Point]) -> int:
+        """The number of points that lie above the picture."""
         return sum(p.rate_bits is not None and p.lost_bits > self.top for p in points)
 
     def at_wall(self, points: Sequence[Point]) -> int:
-        """How many points are drawn nearer than they are."""
+        """The number of points whose rate is clipped to `wall`."""
         return sum(p.rate_bits is not None and p.rate_bits > self.wall for p in points)
 
 
 def plane(points: Sequence[Point], reference: Reference) -> Plane:
-    """Axes that show all that lies within the reference's lost bits."""
+    """Axes that hold every point with at most the lost bits of the reference point."""
     rate, lost = coordinates(points).T
     low = _decade_below(rate)
-    known = [p for p in points if p.accuracy is not None]
-    ceiling = "H(Y)" if known or not points else "I(X;Y)"
+    has_classes = any(p.accuracy is not None for p in points)
+    ceiling = "H(Y)" if has_classes or not points else "I(X;Y)"
     inside = lost[lost <= reference.lost_bits]
     wall = WALL * reference.rate_bits
     rate = np.minimum(rate, wall)
     highest = inside.max(initial=0.0) or reference.lost_bits
     log = bool(len(rate)) and float(np.maximum(rate, low).max()) > 10 * max(low, rate.min())
     return Plane(
-        floor=_decade_below([*rate, *_lower_ends(points)]) if log else 10.0**SMALLEST_DECADE,
+        floor=_decade_below([*rate, *_lower_bounds(points)]) if log else 10.0**SMALLEST_DECADE,
         wall=wall,
         right=1.15 * max(rate.max(initial=0.0), low) if len(rate) else reference.rate_bits,
         log=log,
@@ -105,46 +107,46 @@ def plane(points: Sequence[Point], reference: Reference) -> Plane:
     )
 
 
-def _lower_ends(points: Sequence[Point]) -> np.ndarray:
-    ends = [p.rate_bits if p.rate_lower_bits is None else p.rate_lower_bits for p in points]
-    return np.array([end for end in ends if end is not None], dtype=float)
+def _lower_bounds(points: Sequence[Point]) -> np.ndarray:
+    bounds = [p.rate_bits if p.rate_lower_bits is None else p.rate_lower_bits for p in points]
+    return np.array([bound for bound in bounds if bound is not None], dtype=float)
 
 
 def _decade_below(rates: Sequence[float] | np.ndarray) -> float:
-    """The decade that begins below the smallest rate above 0."""
+    """The largest power of ten below the smallest positive rate, at least 10**SMALLEST_DECADE."""
     smallest = min((rate for rate in rates if rate > 0), default=0.0)
     decade = ceil(log10(smallest)) - 1 if smallest else SMALLEST_DECADE
     return 10.0 ** max(decade, SMALLEST_DECADE)
 
 
 def staircase(points: Sequence[Point], axes: Plane) -> Line:
-    """The front's points, rate ascending, to be joined by steps."""
+    """The points of the front by ascending rate, to be joined by steps."""
     front = np.unique(coordinates([p for p in points if p.on_front]), axis=0)
     return Line(np.maximum(front[:, 0], axes.floor), front[:, 1])
 
 
 def hull(points: Sequence[Point], axes: Plane) -> Line:
-    """The hull, as densely sampled as a logarithmic axis needs."""
+    """The hull, sampled densely: its straight edges are curves on a logarithmic axis."""
     rate, lost = reachability(coordinates(points)).vertices.T
     return _dense(rate, lost, axes.floor, rate.max(initial=axes.floor))
 
 
 def exact_line(exact: ExactCurve, axes: Plane) -> Line:
-    """The exact curve as far as it is drawn."""
+    """The exact curve up to the right end of the axes."""
     return _dense(np.array(exact.rate_bits), np.array(exact.lost_bits), axes.floor, axes.right)
 
 
 def _dense(rate: np.ndarray, lost: np.ndarray, first: float, last: float) -> Line:
-    """A chain of straight lines from `first` to `last`, which a logarithmic axis bends."""
+    """A chain of straight lines, sampled densely between the rates `first` and `last`."""
     if len(rate) < 2:
         return Line(np.maximum(rate, first), lost)
-    drawn = np.unique(np.concatenate([rate, np.geomspace(first, last, 200)]))
-    drawn = drawn[(drawn >= max(first, rate[0])) & (drawn <= min(last, rate[-1]))]
-    return Line(drawn, np.interp(drawn, rate, lost))
+    samples = np.unique(np.concatenate([rate, np.geomspace(first, last, 200)]))
+    samples = samples[(samples >= max(first, rate[0])) & (samples <= min(last, rate[-1]))]
+    return Line(samples, np.interp(samples, rate, lost))
 
 
 def sides(comparison: Comparison) -> list[tuple[str, str, list[ComparedPoint]]]:
-    """(label, colour, points) of both sides; a label as long as a legend has room for."""
+    """(label, colour, points) of both sides; labels are cut to fit a legend."""
     return [
         (shorten(about.label, 36), colour, [p for p in comparison.points if p.side == side])
         for side, about, colour in (
@@ -156,7 +158,7 @@ def sides(comparison: Comparison) -> list[tuple[str, str, list[ComparedPoint]]]:
 
 @dataclass(frozen=True)
 class ColourScale:
-    """A hyperparameter as colour, from `low` to `high`; in decades where `log`."""
+    """A hyperparameter shown as colour, from `low` to `high`, on a logarithmic scale if `log`."""
 
     name: str
     low: float
@@ -164,12 +166,15 @@ class ColourScale:
     log: bool
 
     def of(self, points: Sequence[Point]) -> np.ndarray:
-        """The points' values, kept within the scale (a β of 0 is drawn as the smallest)."""
+        """The points' values, clipped to the scale (a β of 0 becomes the smallest value)."""
         return np.clip([float(p.params[self.name]) for p in points], self.low, self.high)
 
 
 def colour_scale(points: Sequence[Point]) -> ColourScale | None:
-    """The first hyperparameter whose numbers vary, the weighting's first; None if none does."""
+    """The scale of the first numeric hyperparameter that varies; None if none varies.
+
+    Hyperparameters of the weighting come before the others.
+    """
     names = dict.fromkeys(name for p in points for name in p.params)
     for name in sorted(names, key=lambda n: not n.startswith("weighting.")):
         values = [p.params.get(name) for p in points]
@@ -184,46 +189,25 @@ def colour_scale(points: Sequence[Point]) -> ColourScale | None:
     return None
 
 
-def shorten(text: str, most: int) -> str:
-    """At most so many characters of a text."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A number as a person reads it; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}g}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds, minutes or hours."""
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"
-
-
-def cost_words(cost: Cost) -> str:
-    """Trials and time."""
-    return f"{cost.trials} trial{'s' * (cost.trials != 1)}, {duration(cost.seconds)}"
-
-
 def front_caption(front: Front, axes: Plane) -> str:
-    """Hypervolume, its reference, cost, and what is not drawn."""
-    r = front.reference
-    corner = f"the reference ({number(r.rate_bits)} bits of rate, {number(r.lost_bits)} lost)"
-    volume = f"hypervolume {number(front.hypervolume, 4)} bits² below {corner}"
+    """Hypervolume, reference point, cost, and the number of trials that are not drawn."""
+    reference = f"reference point ({format_reference(front.reference)})"
+    volume = f"hypervolume {format_number(front.hypervolume, 4)} bits² up to the {reference}"
     if not front.hypervolume and any(p.rate_bits is not None for p in front.points):
-        volume = f"hypervolume 0, as every point lies beyond {corner}"
-    parts = [volume, cost_words(front.cost)]
+        volume = f"hypervolume 0: every point lies beyond the {reference}"
+    parts = [volume, format_cost(front.cost)]
     noiseless = sum(p.rate_bits is None for p in front.points)
     stopped = sum(trial.status == "stopped" for trial in front.failed)
-    for count, words in (
+    for count, text in (
         (stopped, "stopped early"),
         (len(front.failed) - stopped, "failed"),
         (noiseless, "without a finite rate"),
-        (axes.beyond(front.points), "above the picture"),
-        (axes.at_wall(front.points), f"drawn at {number(axes.wall)} bits, their rates being more"),
+        (axes.above_top(front.points), "above the picture"),
+        (
+            axes.at_wall(front.points),
+            f"drawn at {format_number(axes.wall)} bits, the right edge",
+        ),
     ):
         if count:
-            parts.append(f"{count} {words}")
+            parts.append(f"{count} {text}")
     return " · ".join(parts)

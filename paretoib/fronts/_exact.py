@@ -1,4 +1,4 @@
-"""The exact IB curve of a sweep's data, to draw and measure fronts against."""
+"""The exact IB curve of a sweep's data set."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +11,11 @@ from paretoib.registry import load_target
 def exact_curve(
     data: Mapping[str, Any], *, ceiling_bits: float, reference: Reference
 ) -> ExactCurve | None:
-    """The curve up to the reference's rate for a spec's `data` section; None where unknown.
+    """The exact curve for a spec's `data` section, up to the rate of the reference point.
 
-    So it is of data sets of a package that is not installed here: what was measured can be read.
-    `ceiling_bits` is the most that a code can tell of Y: H(Y), or I(X;Y) for continuous Y.
+    None if no exact curve is known, or if the data set is from a plugin that is not installed
+    here: its stored fronts can still be read. `ceiling_bits` is the relevance ceiling: H(Y), or
+    I(X;Y) for a continuous Y.
     """
     entry = DATASETS.get(data["name"])
     if entry is None or not entry.exact:

@@ -33,9 +33,9 @@ def build_front(
     label_entropy_bits: float,
     exact: ExactCurve | None = None,
 ) -> Front:
-    """The front of a sweep's trials on the test split; `records` in the order they ended in.
+    """The front of a sweep's trials on the test split; `records` in the order in which they ended.
 
-    Points are sorted by rate; those without a finite rate come last and are never on the front.
+    Points are sorted by rate. Points without a finite rate come last and are never on the front.
     A trial without a measurement on the test split is listed under `failed`.
     """
     params = varying_params([record.spec for record in records])
@@ -44,12 +44,12 @@ def build_front(
     for order, record in enumerate(records):
         if record.test is None:
             reason = record.reason or "not measured on the test split"
-            how = "failed" if record.status == "finished" else record.status
+            status = "failed" if record.status == "finished" else record.status
             seed = record.spec["seed"]
-            failed.append(FailedTrial(trial=record.trial, reason=reason, status=how, seed=seed))
+            failed.append(FailedTrial(trial=record.trial, reason=reason, status=status, seed=seed))
         else:
             points.append(_point(order, record, record.test, params[order]))
-    points = place(sorted(points, key=_by_rate))
+    points = classify(sorted(points, key=_by_rate))
     return Front(
         sweep=info,
         reference=reference,
@@ -63,64 +63,64 @@ def build_front(
 
 
 class GrowingFront:
-    """The front of a running sweep: its hypervolume (bits²) after each trial that ends."""
+    """The hypervolume of a running sweep's front, updated with each trial that ends."""
 
     def __init__(self, reference: Reference) -> None:
         self._corner = corner(reference)
-        self._best = coordinates([])
+        self._front = coordinates([])
 
     def add(self, record: TrialRecord) -> float:
-        """The hypervolume with this trial too; only what is on the front is looked at again."""
+        """Add a trial and return the new hypervolume in bits²."""
         measured = [record.test] if record.test is not None else []
-        points = np.concatenate([self._best, coordinates(measured)])
-        self._best = points[nondominated(points)]
-        return hypervolume(self._best, self._corner)
+        points = np.concatenate([self._front, coordinates(measured)])
+        self._front = points[nondominated(points)]
+        return hypervolume(self._front, self._corner)
 
 
 def coordinates(points: Sequence[Point | Metrics]) -> Float[np.ndarray, "n 2"]:
-    """(rate, lost), both in bits and to be minimised, of the points that have a finite rate."""
+    """(rate, lost) in bits of the points with a finite rate; both are minimised."""
     pairs = [(p.rate_bits, p.lost_bits) for p in points if p.rate_bits is not None]
     return np.array(pairs, dtype=np.float64).reshape(-1, 2)
 
 
 def corner(reference: Reference) -> tuple[float, float]:
-    """The reference in the order of `coordinates`."""
+    """The reference point as (rate, lost) in bits, as in `coordinates`."""
     return reference.rate_bits, reference.lost_bits
 
 
-def place(points: Sequence[P]) -> list[P]:
-    """The same points, with front, hull and support as they stand among each other."""
+def classify(points: Sequence[P]) -> list[P]:
+    """Copies of the points with front, support, β interval and hull gap filled in."""
     plane = coordinates(points)
     front, hull = nondominated(plane), reachability(plane)
     row = iter(range(len(plane)))
-    placed = []
+    classified = []
     for point in points:
         i = None if point.rate_bits is None else next(row)
-        where = {
+        fields = {
             "on_front": i is not None and bool(front[i]),
             "supported": i is not None and bool(hull.supported[i]),
             "beta_interval": None if i is None else hull.interval(i),
             "hull_gap_bits": None if i is None else float(hull.gap[i]),
         }
-        placed.append(point.model_copy(update=where))
-    return placed
+        classified.append(point.model_copy(update=fields))
+    return classified
 
 
 def varying_params(specs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What tells the trials of a sweep apart, a flat dict with dotted names for each trial.
+    """The parameters in which the trials of a sweep differ: per trial a dict with dotted names.
 
-    The leaves of the specs that differ between them, and always the weighting's numbers; the seed
-    is left out, being a field of its own.
+    Includes the weighting's numbers even if they are equal, and leaves out the seed, which is a
+    field of `Point`.
     """
     leaves = [flatten(spec) for spec in specs]
     names = dict.fromkeys(name for leaf in leaves for name in leaf if name != "seed")
-    kept = [
+    varying = [
         name
         for name in names
         if (name.startswith("weighting.") and name != "weighting.name")
         or len({json.dumps(leaf.get(name)) for leaf in leaves}) > 1
     ]
-    return [{name: leaf[name] for name in kept if name in leaf} for leaf in leaves]
+    return [{name: leaf[name] for name in varying if name in leaf} for leaf in leaves]
 
 
 def flatten(spec: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,58 +1,59 @@
-"""What a picture says of a trial that is pointed at."""
+"""The hover text of a trial in an interactive picture."""
 
 from collections.abc import Mapping
 from html import escape
 
 from paretoib.fronts import _drawing as d
+from paretoib.fronts._format import format_number
 from paretoib.records import ComparedPoint, Point
 from paretoib.specs import short_name
 
-SHOWN = 12  # digits of a trial's key
+KEY_DIGITS = 12  # of a trial's key, in hover texts
 
 
 def hover(point: Point, axes: d.Plane, labels: Mapping[str, str] | None = None) -> str:
-    """Every parameter, the measured numbers, and where the point stands; in plotly's HTML.
+    """Parameters, measured numbers, and the point's relation to front and hull, as plotly's HTML.
 
-    `labels` are the names of a comparison's sides.
+    `labels` are the names of the sides of a comparison.
     """
     params = [
-        f"{short_name(name)} {d.number(value, 4) if isinstance(value, float) else value}"
+        f"{short_name(name)} {format_number(value, 4) if isinstance(value, float) else value}"
         for name, value in point.params.items()
     ]
-    lines = [f"trial {point.trial[:SHOWN]}", *params, f"seed {point.seed}", *_measured(point)]
+    lines = [f"trial {point.trial[:KEY_DIGITS]}", *params, f"seed {point.seed}", *_measured(point)]
     if point.rate_bits is not None and point.rate_bits < axes.floor:
         lines.append(f"drawn at {axes.floor:g} bits, where the logarithmic axis begins")
     if point.rate_bits is not None and point.rate_bits > axes.wall:
-        lines.append(f"drawn at {axes.wall:.3g} bits, which is as far as the picture goes")
-    lines.append(_standing(point))
+        lines.append(f"drawn at {axes.wall:.3g} bits, the right edge of the picture")
+    lines.append(_reach(point))
     if isinstance(point, ComparedPoint) and labels is not None:
         lines.insert(0, labels[point.side])
         if point.dominated_by_other:
             other = labels["left" if point.side == "right" else "right"]
-            lines.append(f"dominated by {other}, by {d.number(point.dominated_bits)} bits")
+            lines.append(f"dominated by {other}, by {format_number(point.dominated_bits)} bits")
     first, *rest = map(escape, lines)
     return "<br>".join([f"<b>{first}</b>", *rest])
 
 
 def _measured(point: Point) -> list[str]:
-    lines = [f"rate {d.number(point.rate_bits, 4)} bits"]
+    lines = [f"rate {format_number(point.rate_bits, 4)} bits"]
     if point.rate_lower_bits is not None:
-        lines[0] += f", at least {d.number(point.rate_lower_bits, 4)}"
-    lines.append(
-        f"relevance {d.number(point.relevance_bits, 4)} bits, lost {d.number(point.lost_bits, 4)}"
-    )
+        lines[0] += f", at least {format_number(point.rate_lower_bits, 4)}"
+    relevance, lost = (format_number(bits, 4) for bits in (point.relevance_bits, point.lost_bits))
+    lines.append(f"relevance {relevance} bits, lost {lost} bits")
     if point.accuracy is not None:
         lines.append(f"accuracy {100 * point.accuracy:.2f} %")
     return lines
 
 
-def _standing(point: Point) -> str:
-    above = f"{d.number(point.hull_gap_bits)} bits above the hull"
+def _reach(point: Point) -> str:
+    """Whether the point is dominated, or which β selects it."""
+    above = f"{format_number(point.hull_gap_bits)} bits above the hull"
     if not point.on_front:
         return f"dominated within its own front, {above}"
     if point.beta_interval is None:
         return f"{above}: no β selects it"
     low, high = point.beta_interval
     if high is None:
-        return f"selected by every β from {d.number(low)} a bit"
-    return f"selected by β from {d.number(low)} to {d.number(high)} a bit"
+        return f"selected by every β from {format_number(low)} per bit"
+    return f"selected by β from {format_number(low)} to {format_number(high)} per bit"

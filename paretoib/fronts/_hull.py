@@ -1,7 +1,7 @@
-"""β-reachability: which points of a front some linear scalarisation selects, and which none does.
+"""β-reachability: the points of a front that linear scalarisation selects for some β.
 
-Minimising f2 + β f1 over a set, for any β > 0, ends on the lower-left convex hull of the set plus
-the positive quadrant (Das and Dennis 1997; Boyd and Vandenberghe, section 4.7).
+A minimiser of f2 + β f1 over a set, for any β > 0, lies on the lower-left convex hull of the set
+plus the positive quadrant (Das and Dennis 1997; Boyd and Vandenberghe, section 4.7).
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,17 @@ from numpy.typing import ArrayLike
 from paretoib.fronts._dominance import finite, nondominated
 
 TOLERANCE = 1e-9
-"""Bits above the hull up to which a point counts as lying on it."""
+"""A point at most this far above the hull (in bits) counts as on the hull."""
 
 
 @dataclass(frozen=True)
 class Reachability:
-    """The hull of a set of points, and where each of them stands to it.
+    """The hull of a set of points, and each point's relation to it.
 
-    `vertices` (v, 2) are the hull's corners, rate ascending. For point i: `gap[i]` is its vertical
-    distance above the hull; where `supported[i]`, every β in [`lowest[i]`, `highest[i]`] selects
-    it (β per unit of the first coordinate; `highest` is infinite at the leftmost corner).
+    `vertices` (v, 2) are the hull's corners, in ascending order of the first coordinate. `gap[i]`
+    is the vertical distance of point i above the hull. If `supported[i]`, every β in
+    [`lowest[i]`, `highest[i]`] selects point i (β per unit of the first coordinate; `highest` is
+    infinite at the leftmost corner).
     """
 
     vertices: Float[np.ndarray, "v 2"]
@@ -32,7 +33,10 @@ class Reachability:
     highest: Float[np.ndarray, " n"]
 
     def interval(self, i: int) -> tuple[float, float | None] | None:
-        """The β that select point i; None: no β, an upper end of None: no upper end."""
+        """The lowest and highest β that select point i; None if no β does.
+
+        The highest is None where there is no upper limit.
+        """
         if not self.supported[i]:
             return None
         high = float(self.highest[i])
@@ -40,10 +44,10 @@ class Reachability:
 
 
 def reachability(points: ArrayLike) -> Reachability:
-    """Where each point (f1, f2), both to be minimised, stands to the hull of all of them.
+    """The hull of points (f1, f2), both minimised, and each point's relation to it.
 
-    A dominated point is never supported, even where β = 0 ties it with the best f2. A point on an
-    edge between two corners is supported by one β alone, the edge's slope.
+    A dominated point is never supported, even if β = 0 ties it with the best f2. A point on an
+    edge between two corners is supported by a single β, minus the edge's slope.
     """
     array = finite(points)
     front = nondominated(array)
@@ -53,19 +57,19 @@ def reachability(points: ArrayLike) -> Reachability:
         return Reachability(vertices, nothing, front, nothing, nothing)
     x, y = vertices.T
     gap = np.maximum(array[:, 1] - np.interp(array[:, 0], x, y), 0.0)
-    # β at which a corner hands over to the one on its right, from the leftmost (β = ∞) on.
-    handover = np.concatenate([[np.inf], -np.diff(y) / np.diff(x), [0.0]])
+    # Minus the slope of each edge, from left to right: a corner is selected between its two edges.
+    slopes = np.concatenate([[np.inf], -np.diff(y) / np.diff(x), [0.0]])
     return Reachability(
         vertices=vertices,
         gap=gap,
         supported=front & (gap <= TOLERANCE),
-        lowest=handover[np.searchsorted(x, array[:, 0], side="right")],
-        highest=handover[np.searchsorted(x, array[:, 0], side="left")],
+        lowest=slopes[np.searchsorted(x, array[:, 0], side="right")],
+        highest=slopes[np.searchsorted(x, array[:, 0], side="left")],
     )
 
 
 def _lower_left_hull(front: np.ndarray) -> np.ndarray:
-    """Corners of the lower hull of mutually non-dominated points sorted by f1 (monotone chain)."""
+    """Corners of the lower hull of non-dominated points sorted by f1 (monotone chain)."""
     corners: list[np.ndarray] = []
     for point in front:
         while len(corners) > 1 and _turn(corners[-2], corners[-1], point) <= 0:
@@ -75,5 +79,5 @@ def _lower_left_hull(front: np.ndarray) -> np.ndarray:
 
 
 def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
-    """Positive where a → b → c turns left, as it does round a lower hull."""
+    """Positive if a → b → c turns left, as along a lower hull."""
     return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))

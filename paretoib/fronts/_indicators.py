@@ -1,4 +1,4 @@
-"""Quality indicators of fronts to be minimised. moocore computes; this says what is asked of it.
+"""Quality indicators of fronts whose coordinates are all minimised; moocore computes them.
 
 Zitzler, Thiele, Laumanns, Fonseca and Grunert da Fonseca, "Performance assessment of
 multiobjective optimizers" (2003); IGD+: Ishibuchi et al. (2015); attainment: Fonseca, Guerreiro,
@@ -17,10 +17,10 @@ from paretoib.fronts._dominance import finite
 
 
 def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
-    """The volume that the points dominate below `reference`: more is better.
+    """The volume between the points and the reference point `reference`; more is better.
 
-    In the product of the coordinates' units (bits² on the plane of rate and lost bits). Points
-    that are not better than the reference in every coordinate add nothing.
+    Its unit is the product of the coordinates' units (bits² for rate and lost bits). Points that
+    are not smaller than the reference point in every coordinate add nothing.
     """
     corner = finite(np.atleast_2d(reference))
     return float(moocore.hypervolume(finite(points), ref=corner[0]))
@@ -29,24 +29,33 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
 def igd_plus(points: ArrayLike, target: ArrayLike) -> float:
     """Mean distance from the points of `target` to the region that `points` dominates.
 
-    In the coordinates' unit; less is better, 0 when all of `target` is weakly dominated.
+    In the coordinates' unit; less is better. 0 if all of `target` is weakly dominated.
+
+    Raises:
+        ParetoIBError: one of the two fronts is empty.
     """
     return float(moocore.igd_plus(_some(points), ref=_some(target)))
 
 
 def epsilon_additive(points: ArrayLike, others: ArrayLike) -> float:
-    """The smallest shift of `points`, the same in every coordinate, to weakly dominate `others`.
+    """The smallest shift, equal in all coordinates, after which `points` weakly dominate `others`.
 
-    In the coordinates' unit; less is better, negative where `points` has room to spare.
+    In the coordinates' unit; less is better. Negative if `points` dominates with a margin.
+
+    Raises:
+        ParetoIBError: one of the two fronts is empty.
     """
     return float(moocore.epsilon_additive(_some(points), ref=_some(others)))
 
 
 def attainment(fronts: Sequence[ArrayLike]) -> Float[np.ndarray, "k m+1"]:
-    """The empirical attainment function of several runs' fronts.
+    """The empirical attainment function of the fronts of several runs.
 
-    Rows are the corners of its level sets: the coordinates, and the share of runs (0 to 1) that
-    attain them.
+    Each row is a corner of a level set: its coordinates, then the share of runs (0 to 1) that
+    attain it.
+
+    Raises:
+        ParetoIBError: a front is empty.
     """
     runs = [_some(front) for front in fronts]
     levels = moocore.eaf(
@@ -57,11 +66,11 @@ def attainment(fronts: Sequence[ArrayLike]) -> Float[np.ndarray, "k m+1"]:
 
 
 def attainment_difference(left: Sequence[ArrayLike], right: Sequence[ArrayLike]) -> float:
-    """The largest difference of two empirical attainment functions anywhere, 0 to 1.
+    """The largest difference between two empirical attainment functions (0 to 1).
 
-    Where the share of left runs that attain a goal differs most from the share of right runs.
-    Exact: every region with its own set of attaining runs has a corner among the level sets of
-    all runs taken together. A run without points attains nothing.
+    That is the maximum over all goals of |share of left runs that attain it − share of right runs|.
+    The result is exact: the corners of the level sets of all runs together include one for every
+    possible set of attaining runs. A run without points attains nothing.
     """
     goals = attainment([run for run in (*left, *right) if len(finite(run))])[:, :-1]
     shares = [np.mean([_attains(run, goals) for run in side], axis=0) for side in (left, right)]

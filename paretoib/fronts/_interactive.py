@@ -1,4 +1,4 @@
-"""Pictures to point at, by plotly: self-contained HTML pages without any network, or figures."""
+"""Interactive pictures by plotly: self-contained HTML pages, and figures as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from paretoib.fronts import _drawing as d
-from paretoib.fronts._hover import SHOWN, hover
-from paretoib.fronts._page import indicator_table, page
+from paretoib.fronts._hover import KEY_DIGITS, hover
+from paretoib.fronts._page import comparison_table, page
 from paretoib.records import Comparison, ExactCurve, Front, Point
 from paretoib.specs import short_name
 
@@ -20,11 +20,11 @@ _CONFIG = {
     "modeBarButtons": [["toImage", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 }
 BAR = "rgba(154, 160, 168, 0.3)"
-"""The rate's sandwich: FAINT, and fainter."""
+"""Colour of the bars from a rate to its lower bound: `FAINT`, transparent."""
 
 
 def front_html(front: Front) -> str:
-    """A page with the front, its hull and every trial; pointing at one shows its parameters."""
+    """An HTML page with the front, its hull and all trials; hovering shows a trial's parameters."""
     axes = d.plane(front.points, front.reference)
     title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
     lead = escape(d.front_caption(front, axes))
@@ -32,15 +32,15 @@ def front_html(front: Front) -> str:
 
 
 def front_figure(front: Front) -> str:
-    """The picture alone as plotly's JSON: data, layout, config.
+    """The picture of `front_html` as plotly's JSON: data, layout, config.
 
-    Each mark's `customdata` is its trial's key, as far as the hover text shows it.
+    The `customdata` of a mark is the first `KEY_DIGITS` digits of its trial's key.
     """
     return _json(_front(front, d.plane(front.points, front.reference)))
 
 
 def comparison_html(comparison: Comparison) -> str:
-    """A page with the verdict, both fronts on one plane, and the table of indicators."""
+    """An HTML page with the verdict, both fronts on one plane, and the table of indicators."""
     axes = d.plane(comparison.points, comparison.reference)
     title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
     return page(
@@ -48,12 +48,12 @@ def comparison_html(comparison: Comparison) -> str:
         escape(comparison.verdict),
         _script(_comparison(comparison, axes)),
         log=axes.log,
-        below=indicator_table(comparison),
+        below=comparison_table(comparison),
     )
 
 
 def comparison_figure(comparison: Comparison) -> str:
-    """The picture alone, as `front_figure` has it."""
+    """The picture of `comparison_html` as plotly's JSON; see `front_figure`."""
     return _json(_comparison(comparison, d.plane(comparison.points, comparison.reference)))
 
 
@@ -63,12 +63,12 @@ def _front(front: Front, axes: d.Plane) -> go.Figure:
     _curves(figure, axes, front.points, d.INK, "")
     groups, scale = d.Groups.of(front.points), d.colour_scale(front.points)
     _points(figure, axes, groups.dominated, "dominated", _faint(d.FAINT))
-    for points, label, symbol in _looks(groups):
+    for points, label, symbol in _front_groups(groups):
         colour = {"color": d.LEFT} if scale is None else _shades(scale, points)
-        _points(figure, axes, points, d.ALONE + label, {"symbol": symbol, **colour})
+        _points(figure, axes, points, d.FRONT + label, {"symbol": symbol, **colour})
     if scale is not None:
         figure.update_layout(coloraxis=_colour_axis(scale), margin_b=105)
-    _name_bars(figure, front.points)
+    _add_bar_legend(figure, front.points)
     return figure
 
 
@@ -80,10 +80,10 @@ def _comparison(comparison: Comparison, axes: d.Plane) -> go.Figure:
         groups = d.Groups.of(points)
         _points(figure, axes, groups.dominated, None, _faint(colour), labels)
         _curves(figure, axes, points, colour, f"{label}, ")
-        for group, name, symbol in _looks(groups):
+        for group, name, symbol in _front_groups(groups):
             marker = {"symbol": symbol, "color": colour}
             _points(figure, axes, group, f"{label}, {name}", marker, labels)
-    _name_bars(figure, comparison.points)
+    _add_bar_legend(figure, comparison.points)
     return figure
 
 
@@ -102,7 +102,7 @@ def _canvas(axes: d.Plane, points: Sequence[Point]) -> go.Figure:
         margin={"l": 60, "r": 16, "t": 8, "b": 50},
     )
     if all(p.rate_bits is None for p in points):
-        figure.add_annotation(text=d.NOTHING, showarrow=False, xref="paper", yref="paper")
+        figure.add_annotation(text=d.NO_POINTS, showarrow=False, xref="paper", yref="paper")
     return figure
 
 
@@ -128,13 +128,13 @@ def _curves(
 
 
 def _line(
-    figure: go.Figure, line: d.Line, name: str | None, look: dict[str, Any], opacity: float = 1
+    figure: go.Figure, line: d.Line, name: str | None, style: dict[str, Any], opacity: float = 1
 ) -> None:
     figure.add_scatter(
         x=line.rate,
         y=line.lost,
         mode="lines",
-        line=look,
+        line=style,
         opacity=opacity,
         name=name and escape(name),
         showlegend=name is not None,
@@ -171,19 +171,20 @@ def _points(
         name=name and escape(name),
         showlegend=name is not None,
         text=[hover(p, axes, labels) for p in points],
-        customdata=[p.trial[:SHOWN] for p in points],
+        customdata=[p.trial[:KEY_DIGITS] for p in points],
         hovertemplate="%{text}<extra></extra>",
     )
 
 
-def _name_bars(figure: go.Figure, points: Sequence[Point]) -> None:
-    """In the legend, where error bars cannot be."""
+def _add_bar_legend(figure: go.Figure, points: Sequence[Point]) -> None:
+    """Add the error bars to the legend: plotly itself leaves them out."""
     if any(p.rate_bits is not None for p in points):
         bar = {"color": BAR, "width": 3}
-        figure.add_scatter(x=[None], y=[None], mode="lines", line=bar, name=d.LOWER)
+        figure.add_scatter(x=[None], y=[None], mode="lines", line=bar, name=d.LOWER_BOUND)
 
 
-def _looks(groups: d.Groups) -> list[tuple[list[Point], str, str]]:
+def _front_groups(groups: d.Groups) -> list[tuple[list[Point], str, str]]:
+    """(points, label, symbol) of the groups on the front."""
     return [
         (groups.supported, d.SUPPORTED, "circle"),
         (groups.unsupported, d.UNSUPPORTED, "diamond-open"),
@@ -205,11 +206,11 @@ def _colour_axis(scale: d.ColourScale) -> dict[str, Any]:
     if scale.log and high - low >= 3:
         decades = np.arange(np.ceil(low - 1e-9), np.floor(high + 1e-9) + 1)
         ticks = decades[:: -(-len(decades) // 4)]  # at most four, for narrow screens
-    words = [f"{tick:.2g}" for tick in (10**ticks if scale.log else ticks)]
-    words[0] = f"{short_name(scale.name)} = {words[0]}"
+    labels = [f"{tick:.2g}" for tick in (10**ticks if scale.log else ticks)]
+    labels[0] = f"{short_name(scale.name)} = {labels[0]}"
     bar = {
         "tickvals": ticks,
-        "ticktext": words,
+        "ticktext": labels,
         "orientation": "h",
         "yref": "container",
         "y": 0,

@@ -1,10 +1,10 @@
-"""The page around an interactive picture, and the table of a comparison's indicators."""
+"""The HTML page around an interactive picture, and the table of a comparison below it."""
 
 from html import escape
 from string import Template
 
 from paretoib.fronts._drawing import LEFT, RIGHT
-from paretoib.fronts._table import both_sides, indicator_lines
+from paretoib.fronts._table import ComparisonRow, comparison_rows, comparison_statistics
 from paretoib.records import Comparison
 
 _PAGE = Template("""<!doctype html>
@@ -55,7 +55,7 @@ $below
 
 
 def page(title: str, lead: str, plot: str, *, log: bool, below: str = "") -> str:
-    """A whole page; `lead`, `plot` and `below` are HTML, `title` is text."""
+    """A complete HTML page; `lead`, `plot` and `below` are HTML, `title` is text."""
     return _PAGE.substitute(
         title=escape(title),
         lead=lead,
@@ -66,19 +66,21 @@ def page(title: str, lead: str, plot: str, *, log: bool, below: str = "") -> str
     )
 
 
-def indicator_table(c: Comparison) -> str:
-    """Both sides' numbers, one indicator a row."""
-    *both, corner = both_sides(c)
+def comparison_table(comparison: Comparison) -> str:
+    """The rows of `comparison_rows` as an HTML table, with the statistics below it."""
+    *statistics, reference = comparison_statistics(comparison)
     return (
         f'<div class="table"><table><thead><tr><th></th>'
-        f'<th style="color:{LEFT}">{escape(c.left.label)}</th>'
-        f'<th style="color:{RIGHT}">{escape(c.right.label)}</th></tr></thead>'
-        f"<tbody>{''.join(_row(*line) for line in indicator_lines(c))}</tbody></table></div>\n"
-        f"<p>{escape(' · '.join(both))}</p>\n"
-        f"<p><small>{escape(corner.capitalize())}. A dash: not known, or too few seeds.</small></p>"
+        f'<th style="color:{LEFT}">{escape(comparison.left.label)}</th>'
+        f'<th style="color:{RIGHT}">{escape(comparison.right.label)}</th></tr></thead>'
+        f"<tbody>{''.join(map(_row, comparison_rows(comparison)))}</tbody></table></div>\n"
+        f"<p>{escape(' · '.join(statistics))}</p>\n"
+        f"<p><small>{escape(reference.capitalize())}. A dash: not known, or too few seeds."
+        "</small></p>"
     )
 
 
-def _row(name: str, sense: str, left: str, right: str) -> str:
-    note = f" <small>{sense}</small>" if sense else ""
-    return f"<tr><th>{name}{note}</th><td>{escape(left)}</td><td>{escape(right)}</td></tr>"
+def _row(row: ComparisonRow) -> str:
+    note = f" <small>{row.better} is better</small>" if row.better else ""
+    cells = f"<td>{escape(row.left)}</td><td>{escape(row.right)}</td>"
+    return f"<tr><th>{escape(row.label)}{note}</th>{cells}</tr>"

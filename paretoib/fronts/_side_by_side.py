@@ -1,4 +1,4 @@
-"""The numbers of a comparison, each for both sides."""
+"""The indicators of a comparison, for both sides."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from paretoib.fronts._statistics import bootstrap_mean, bootstrap_ratio, mann_wh
 from paretoib.records import ComparedPoint, ExactCurve, Indicators, Reference, SidedCost, Sides
 
 MIN_RUNS = 2
-"""Seeds a side below which an attainment function says nothing that the front does not."""
+"""Minimum of seeds on each side for attainment: with one, it is the front itself."""
 
 
 def side_by_side(
@@ -28,12 +28,15 @@ def side_by_side(
     cost: SidedCost,
     exact: ExactCurve | None,
 ) -> Indicators:
-    """Both sides' quality, from all their points and the seeds of each; see `Indicators`."""
-    ours, theirs = _front(left), _front(right)
-    union = np.concatenate([ours, theirs])
-    best = union[nondominated(union)]
+    """The indicators of both sides from all their points; `seeds` are those of each side.
+
+    See `Indicators` for their meaning and units.
+    """
+    left_front, right_front = _front(left), _front(right)
+    union = np.concatenate([left_front, right_front])
+    common = union[nondominated(union)]
     at = corner(reference)
-    volumes = hypervolume(ours, at), hypervolume(theirs, at)
+    volumes = hypervolume(left_front, at), hypervolume(right_front, at)
     budget = min(cost.left.seconds, cost.right.seconds)
     left_runs, right_runs = _by_seed(left, seeds[0]), _by_seed(right, seeds[1])
     left_volumes = [hypervolume(run, at) for run in left_runs]
@@ -45,10 +48,17 @@ def side_by_side(
             left=hypervolume(_within(left, cost.left.seconds, budget), at),
             right=hypervolume(_within(right, cost.right.seconds, budget), at),
         ),
-        epsilon=Sides(left=epsilon_additive(ours, theirs), right=epsilon_additive(theirs, ours)),
-        igd_plus=Sides(left=igd_plus(ours, best), right=igd_plus(theirs, best)),
-        coverage=Sides(left=coverage(ours, theirs), right=coverage(theirs, ours)),
-        exact_gap_bits=Sides(left=_exact_gap(ours, exact), right=_exact_gap(theirs, exact)),
+        epsilon=Sides(
+            left=epsilon_additive(left_front, right_front),
+            right=epsilon_additive(right_front, left_front),
+        ),
+        igd_plus=Sides(left=igd_plus(left_front, common), right=igd_plus(right_front, common)),
+        coverage=Sides(
+            left=coverage(left_front, right_front), right=coverage(right_front, left_front)
+        ),
+        exact_gap_bits=Sides(
+            left=_exact_gap(left_front, exact), right=_exact_gap(right_front, exact)
+        ),
         attainment_difference=(
             attainment_difference(left_runs, right_runs)
             if min(len(left_runs), len(right_runs)) >= MIN_RUNS
@@ -70,24 +80,24 @@ def _front(points: Sequence[ComparedPoint]) -> Float[np.ndarray, "n 2"]:
 def _by_seed(
     points: Sequence[ComparedPoint], seeds: Sequence[int]
 ) -> list[Float[np.ndarray, "n 2"]]:
-    """Each seed's points; none where a seed's trials diverged or have no finite rate."""
+    """The points of each seed; empty if all its trials diverged or have no finite rate."""
     return [coordinates([p for p in points if p.seed == seed]) for seed in seeds]
 
 
 def _within(
     points: Sequence[ComparedPoint], seconds: float, budget: float
 ) -> Float[np.ndarray, "n 2"]:
-    """What a side had reached when `budget` of its `seconds` were spent.
+    """The points that a side had measured after `budget` of its `seconds` of training.
 
-    Its sweeps take turns, each in the order in which its trials ended. What failed trials cost is
-    spread over the others in proportion.
+    Its sweeps take turns, each in the order in which its trials ended. The cost of failed trials
+    is spread over the others in proportion to their cost.
     """
-    ran = sorted(points, key=lambda point: (point.order, point.sweep))
-    spent = np.cumsum([point.seconds for point in ran])
+    ordered = sorted(points, key=lambda point: (point.order, point.sweep))
+    spent = np.cumsum([point.seconds for point in ordered])
     if spent[-1] > 0:
         spent *= seconds / spent[-1]
     affordable = spent <= budget * (1 + 1e-9)
-    return coordinates([point for point, fits in zip(ran, affordable, strict=True) if fits])
+    return coordinates([point for point, fits in zip(ordered, affordable, strict=True) if fits])
 
 
 def _exact_gap(front: np.ndarray, exact: ExactCurve | None) -> float | None:

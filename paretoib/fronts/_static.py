@@ -1,4 +1,4 @@
-"""Pictures that do not move: PNG, by matplotlib's Agg, without pyplot."""
+"""Static pictures: PNG files by matplotlib's Agg backend, without pyplot."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from paretoib.fronts import _drawing as d
+from paretoib.fronts._format import shorten
 from paretoib.records import Comparison, ExactCurve, Front, Point
 from paretoib.specs import short_name
 
@@ -32,7 +33,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
 }
 
-LEGEND = 150  # characters that a line of it has room for
+LEGEND_WIDTH = 150  # characters per line
 
 PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 
@@ -47,15 +48,16 @@ def front_png(front: Front) -> bytes:
         groups, scale = d.Groups.of(front.points), d.colour_scale(front.points)
         _dominated(ax, axes, groups, d.FAINT, "dominated")
         if scale is None:
-            _on_front(ax, axes, groups, d.LEFT, d.LEFT, d.ALONE, legend=d.LEFT)
+            _on_front(ax, axes, groups, d.LEFT, d.LEFT, d.FRONT, legend=d.LEFT)
         else:
             norm = (LogNorm if scale.log else Normalize)(scale.low, scale.high)
-            shade = ScalarMappable(norm, colormaps[d.COLOURS])
+            colours = ScalarMappable(norm, colormaps[d.COLOURS])
             supported, unsupported = (
-                shade.to_rgba(scale.of(points)) for points in (groups.supported, groups.unsupported)
+                colours.to_rgba(scale.of(points))
+                for points in (groups.supported, groups.unsupported)
             )
-            _on_front(ax, axes, groups, supported, unsupported, d.ALONE, legend=d.INK)
-            bar = figure.colorbar(shade, ax=ax, pad=0.02, aspect=35)
+            _on_front(ax, axes, groups, supported, unsupported, d.FRONT, legend=d.INK)
+            bar = figure.colorbar(colours, ax=ax, pad=0.02, aspect=35)
             bar.set_label(short_name(scale.name))
             bar.outline.set_visible(False)
         title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
@@ -84,8 +86,8 @@ def new_figure() -> Figure:
     return figure
 
 
-def log_rates(ax: Axes) -> None:
-    """Make the rate's axis logarithmic, with plain numbers."""
+def set_log_rates(ax: Axes) -> None:
+    """Make the axis of rates logarithmic, with plain numbers."""
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(PLAIN)
 
@@ -97,7 +99,7 @@ def _canvas(axes: d.Plane) -> tuple[Figure, Axes]:
     ax.set_ylabel(axes.lost_title)
     ax.set_ylim(axes.bottom, axes.top)
     if axes.log:
-        log_rates(ax)
+        set_log_rates(ax)
     ax.grid(True)
     ax.set_axisbelow(True)
     return figure, ax
@@ -105,24 +107,24 @@ def _canvas(axes: d.Plane) -> tuple[Figure, Axes]:
 
 def _png(figure: Figure, ax: Axes, points: Sequence[Point], title: str, caption: str) -> bytes:
     if all(p.rate_bits is None for p in points):
-        say_nothing(ax)
+        add_no_points_text(ax)
     else:
-        ax.hlines([], [], [], color=d.FAINT, alpha=0.35, lw=2, label=d.LOWER)
+        ax.hlines([], [], [], color=d.FAINT, alpha=0.35, lw=2, label=d.LOWER_BOUND)
     if names := ax.get_legend_handles_labels()[1]:
-        # Above the plane, where it covers no point.
-        columns = max(1, min(4, LEGEND // (max(map(len, names)) + 8)))
+        # The legend stands above the axes, where it hides no point.
+        columns = max(1, min(4, LEGEND_WIDTH // (max(map(len, names)) + 8)))
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, fontsize=9)
     return to_png(figure, title, caption)
 
 
-def say_nothing(ax: Axes) -> None:
-    """Words where no point is drawn."""
-    ax.text(0.5, 0.5, d.NOTHING, transform=ax.transAxes, ha="center", color=d.FAINT)
+def add_no_points_text(ax: Axes) -> None:
+    """Write into empty axes that there is no point."""
+    ax.text(0.5, 0.5, d.NO_POINTS, transform=ax.transAxes, ha="center", color=d.FAINT)
 
 
 def to_png(figure: Figure, title: str, caption: str) -> bytes:
-    """The figure's file, with a title above it and a caption below."""
-    figure.suptitle(d.shorten(title, 100), x=0.01, ha="left", fontsize="large", fontweight="bold")
+    """The figure as a PNG, with a title above it and a caption below."""
+    figure.suptitle(shorten(title, 100), x=0.01, ha="left", fontsize="large", fontweight="bold")
     figure.supxlabel(fill(caption, 130), fontsize=9, x=0.01, ha="left", color="#5A6069")
     target = BytesIO()
     figure.savefig(target, format="png")
@@ -159,9 +161,9 @@ def _on_front(
     *,
     legend: str,
 ) -> None:
-    """Points in their colours; the legend shows each shape once, in the colour `legend`."""
+    """Draw the points of the front; each shape is once in the legend, in the colour `legend`."""
     size: dict[str, Any] = {"s": 55, "lw": 1.4, "zorder": 3}
-    for points, label, look, sample in (
+    for points, label, style, legend_style in (
         (
             groups.supported,
             d.SUPPORTED,
@@ -177,11 +179,11 @@ def _on_front(
     ):
         if points:
             _bars(ax, axes, points)
-            ax.scatter(axes.rate(points), [p.lost_bits for p in points], **look)
-            ax.scatter([], [], label=prefix + label, **sample)
+            ax.scatter(axes.rate(points), [p.lost_bits for p in points], **style)
+            ax.scatter([], [], label=prefix + label, **legend_style)
 
 
 def _bars(ax: Axes, axes: d.Plane, points: Sequence[Point]) -> None:
-    """The sandwich around each rate."""
+    """Draw a bar from each rate down to its lower bound."""
     lost = [p.lost_bits for p in points]
     ax.hlines(lost, axes.lower(points), axes.rate(points), color=d.FAINT, alpha=0.35, lw=2)

@@ -1,4 +1,4 @@
-"""What a handful of seeds can say about a difference of two methods."""
+"""Statistics over a few seeds: a test and bootstrap intervals."""
 
 from collections.abc import Callable, Sequence
 from math import comb
@@ -8,34 +8,34 @@ import numpy as np
 from paretoib.records import Interval
 
 LEVEL = 0.05
-"""A p-value below this counts as a difference shown."""
+"""Significance level: a difference counts as shown if p is below it."""
 
 MIN_SEEDS = 3
-"""Seeds a side below which neither a test nor an interval is computed."""
+"""Minimum of seeds on each side for a test or an interval."""
 
 RESAMPLES = 10_000
 
 
 def mann_whitney(left: Sequence[float], right: Sequence[float]) -> float | None:
-    """Two-sided p-value of Mann and Whitney's U test; None with fewer than three values on a side.
+    """Two-sided p-value of the Mann-Whitney U test; None with fewer than three values on a side.
 
-    Exact, but where values are tied and can be shared out in more than `RESAMPLES` ways: then from
-    so many of these.
+    Exact without ties. With ties, a permutation test: exact for up to `RESAMPLES` permutations,
+    else from a random sample of that size.
     """
     if min(len(left), len(right)) < MIN_SEEDS:
         return None
-    # 0.7 s to import, and most comparisons end above
+    # Imported late: it takes 0.7 s, and most comparisons have fewer seeds.
     from scipy.stats import PermutationMethod, mannwhitneyu
 
     method: str | PermutationMethod = "exact"
     if len({*left, *right}) < len(left) + len(right):
-        # The same numbers give the same value, every time.
+        # A fixed seed makes the p-value reproducible.
         method = PermutationMethod(n_resamples=RESAMPLES, rng=np.random.default_rng(0))
     return float(mannwhitneyu(left, right, alternative="two-sided", method=method).pvalue)
 
 
 def smallest_p_value(left: int, right: int) -> float:
-    """The p-value of Mann and Whitney's U test for two samples that do not overlap at all."""
+    """The p-value of the Mann-Whitney U test for two samples that do not overlap."""
     return min(1.0, 2 / comb(left + right, left))
 
 
@@ -45,9 +45,9 @@ def bootstrap_mean(values: Sequence[float]) -> Interval | None:
 
 
 def bootstrap_ratio(left: Sequence[float], right: Sequence[float]) -> Interval | None:
-    """95 % percentile interval of mean(left) / mean(right), both sides resampled.
+    """95 % percentile interval of mean(left) / mean(right); both sides are resampled.
 
-    None with fewer than three values on a side, or where the right mean may be 0.
+    None with fewer than three values on a side, or if a right value is 0 or less.
     """
     if not right or min(right) <= 0:
         return None
@@ -59,7 +59,7 @@ def _bootstrap(
 ) -> Interval | None:
     if min(len(sample) for sample in samples) < MIN_SEEDS:
         return None
-    rng = np.random.default_rng(0)  # the same numbers give the same interval, every time
+    rng = np.random.default_rng(0)  # fixed, so that intervals are reproducible
     means = [
         rng.choice(np.asarray(sample), (RESAMPLES, len(sample))).mean(axis=1) for sample in samples
     ]

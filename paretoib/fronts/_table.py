@@ -1,51 +1,77 @@
-"""A comparison's numbers as words, for whatever draws a table of them."""
+"""The table of a comparison, for the terminal, the service's page and the HTML file."""
 
-from paretoib.fronts._drawing import duration, number
+from typing import Literal, NamedTuple
+
+from paretoib.fronts._format import format_duration, format_number, format_reference
 from paretoib.records import Comparison, Interval, Sides
 
-Line = tuple[str, str, str, str]
+
+class ComparisonRow(NamedTuple):
+    """One row of the table, as text.
+
+    `better` is the direction in which a side is better, empty where there is none.
+    """
+
+    label: str
+    left: str
+    right: str
+    better: Literal["more", "less", ""] = ""
 
 
-def indicator_lines(c: Comparison) -> list[Line]:
-    """Both sides' numbers: (indicator, which way is better, left, right)."""
-    i, more, less = c.indicators, "more is better", "less is better"
+def comparison_rows(comparison: Comparison) -> list[ComparisonRow]:
+    """The rows of a comparison's table, one number for each side."""
+    i, cost = comparison.indicators, comparison.cost
 
-    def line(name: str, sense: str, sides: Sides, count: int = 3) -> Line:
-        return name, sense, number(sides.left, count), number(sides.right, count)
+    def indicator(
+        label: str, sides: Sides, better: Literal["more", "less"], digits: int = 4
+    ) -> ComparisonRow:
+        left, right = (format_number(value, digits) for value in (sides.left, sides.right))
+        return ComparisonRow(label, left, right, better)
 
     return [
-        line("hypervolume, bits²", more, i.hypervolume, 4),
-        line("hypervolume at equal cost", more, i.hypervolume_at_equal_cost, 4),
-        line("additive ε, bits", less, i.epsilon),
-        line("IGD+ to the common front, bits", less, i.igd_plus),
-        line("share of the other front covered", more, i.coverage),
-        line("mean distance above the exact curve, bits", less, i.exact_gap_bits),
-        ("points on the front", "", str(c.left.on_front), str(c.right.on_front)),
-        ("of these above the hull", "", str(c.left.unsupported), str(c.right.unsupported)),
-        ("seeds", "", str(len(c.left.seeds)), str(len(c.right.seeds))),
-        (
-            "mean hypervolume of a seed, 95 % interval",
-            "",
+        indicator("hypervolume, bits²", i.hypervolume, "more", 5),
+        ComparisonRow(
+            "mean hypervolume per seed, 95 % interval",
             _interval(i.intervals["hypervolume_left"]),
             _interval(i.intervals["hypervolume_right"]),
+            "more",
         ),
-        ("trials", "", str(c.cost.left.trials), str(c.cost.right.trials)),
-        ("time", "", duration(c.cost.left.seconds), duration(c.cost.right.seconds)),
+        indicator("hypervolume at equal cost, bits²", i.hypervolume_at_equal_cost, "more", 5),
+        indicator("additive ε, bits", i.epsilon, "less"),
+        indicator("IGD+ to the common front, bits", i.igd_plus, "less"),
+        indicator("coverage of the other front", i.coverage, "more"),
+        indicator("mean gap to the exact curve, bits", i.exact_gap_bits, "less"),
+        ComparisonRow(
+            "points on the front", str(comparison.left.on_front), str(comparison.right.on_front)
+        ),
+        ComparisonRow(
+            "points that no β selects",
+            str(comparison.left.unsupported),
+            str(comparison.right.unsupported),
+        ),
+        ComparisonRow("seeds", str(len(comparison.left.seeds)), str(len(comparison.right.seeds))),
+        ComparisonRow("trials", str(cost.left.trials), str(cost.right.trials)),
+        ComparisonRow(
+            "training time",
+            format_duration(cost.left.seconds),
+            format_duration(cost.right.seconds),
+        ),
     ]
 
 
-def both_sides(c: Comparison) -> list[str]:
-    """The numbers that belong to both sides together."""
-    i = c.indicators
-    rate, lost = number(c.reference.rate_bits), number(c.reference.lost_bits)
+def comparison_statistics(comparison: Comparison) -> list[str]:
+    """The numbers that concern both sides together, as text; the reference point comes last."""
+    i = comparison.indicators
     return [
-        f"hypervolume ratio {number(i.hypervolume_ratio, 4)}",
+        f"hypervolume ratio {format_number(i.hypervolume_ratio, 4)}",
         f"95 % interval over seeds {_interval(i.intervals['hypervolume_ratio'])}",
-        f"Mann–Whitney p {number(i.p_value, 2)}",
-        f"largest difference of attainment {number(i.attainment_difference, 2)}",
-        f"hypervolumes are below {rate} bits of rate and {lost} lost",
+        f"Mann–Whitney p {format_number(i.p_value, 2)}",
+        f"largest difference of attainment {format_number(i.attainment_difference, 2)}",
+        f"reference point: {format_reference(comparison.reference)}",
     ]
 
 
 def _interval(interval: Interval | None) -> str:
-    return "–" if interval is None else f"{number(interval.low, 4)} to {number(interval.high, 4)}"
+    if interval is None:
+        return format_number(None)
+    return f"{format_number(interval.low, 4)} to {format_number(interval.high, 4)}"

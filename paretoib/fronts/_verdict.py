@@ -1,17 +1,17 @@
-"""A comparison in one sentence that claims no more than was shown."""
+"""The verdict: a comparison in one sentence that claims no more than the data show."""
 
 from paretoib.fronts._statistics import LEVEL, smallest_p_value
 from paretoib.records import ComparedPoint, Comparison, Interval, Side, Sides
 
 SAME = 5e-4
-"""Hypervolumes whose ratio is this close to 1 are called the same, to within 0.1 %."""
+"""Hypervolumes whose ratio differs from 1 by at most this are called the same, within 0.1 %."""
 
 
 def verdict(comparison: Comparison) -> str:
-    """What the comparison shows, and 'no difference shown' where it shows none.
+    """The verdict on a comparison; it contains 'no difference shown' if none is shown.
 
-    A difference counts as shown when Mann and Whitney's test on per-seed hypervolumes has p < 0.05
-    and the bootstrap interval of their ratio excludes 1.
+    A difference counts as shown if the Mann-Whitney test on the hypervolumes of single seeds has
+    p < 0.05 and the bootstrap interval of their ratio excludes 1.
     """
     tested = comparison.indicators.p_value is not None
     clauses = (
@@ -32,7 +32,7 @@ def _over_seeds(c: Comparison) -> str:
     over = f"over {n} seeds each" if n == m else f"over {n} and {m} seeds"
     lead = _lead(c, c.indicators.hypervolume)
     if p < LEVEL and lead and (ratio is None or ratio.low == 0):
-        # A side that reached no hypervolume with some seed has no useful ratio, and needs none.
+        # A side with a hypervolume of 0 for some seed has no useful ratio: the test decides alone.
         return f"{lead[0]} reached {lead[1]} ({over}; p = {p:.2g})"
     if p < LEVEL and ratio is not None and not ratio.low <= 1 <= ratio.high:
         if ratio.low > 1:
@@ -46,19 +46,19 @@ def _over_seeds(c: Comparison) -> str:
         )
     spread = f", 95 % interval of the ratio {ratio.low:.3f} to {ratio.high:.3f}" if ratio else ""
     least = smallest_p_value(n, m)
-    blunt = f"; so few seeds cannot bring p below {least:.2g}" if least >= LEVEL else ""
+    limit = f"; with so few seeds p cannot be below {least:.2g}" if least >= LEVEL else ""
     return (
         f"no difference shown between the hypervolumes of {c.left.label} and {c.right.label} "
-        f"({over}: p = {p:.2g}{spread}{blunt})"
+        f"({over}: p = {p:.2g}{spread}{limit})"
     )
 
 
 def _few_seeds(c: Comparison) -> str:
     volumes = c.indicators.hypervolume
     n, m = len(c.left.seeds), len(c.right.seeds)
-    number = {1: "one seed", 2: "two seeds"}
-    seeds = f"from {number.get(n, f'{n} seeds')} " + (
-        "each" if n == m else f"and {number.get(m, f'{m} seeds')}"
+    words = {1: "one seed", 2: "two seeds"}
+    seeds = f"from {words.get(n, f'{n} seeds')} " + (
+        "each" if n == m else f"and {words.get(m, f'{m} seeds')}"
     )
     beyond = "that seed" if n == m == 1 and c.left.seeds == c.right.seeds else "those seeds"
     lead = _lead(c, volumes)
@@ -72,14 +72,17 @@ def _few_seeds(c: Comparison) -> str:
 
 
 def _diverged(c: Comparison, side: Side) -> str | None:
-    of = c.left if side == "left" else c.right
+    """The number of seeds whose trials all diverged; None if there is no such seed."""
+    about = c.left if side == "left" else c.right
     measured = {point.seed for point in c.points if point.side == side}
-    lost = len(set(of.seeds) - measured)
-    return f"every trial of {lost} of {of.label}'s {len(of.seeds)} seeds diverged" if lost else None
+    count = len(set(about.seeds) - measured)
+    if not count:
+        return None
+    return f"every trial of {count} of {about.label}'s {len(about.seeds)} seeds diverged"
 
 
 def _equal_cost(c: Comparison) -> str | None:
-    """Said only where spending the same turns the order round."""
+    """The leader at equal cost; None unless it differs from the leader overall."""
     overall = _lead(c, c.indicators.hypervolume)
     equal = _lead(c, c.indicators.hypervolume_at_equal_cost)
     if overall is None or equal is None or overall[0] == equal[0]:
@@ -88,7 +91,7 @@ def _equal_cost(c: Comparison) -> str | None:
 
 
 def _lead(c: Comparison, volumes: Sides) -> tuple[str, str] | None:
-    """(who reached more, what they reached); None where both reached the same."""
+    """(label of the side with more hypervolume, its lead as text); None if both are the same."""
     left, right = volumes.left or 0.0, volumes.right or 0.0
     winner, loser = c.left.label, c.right.label
     if left < right:
@@ -97,7 +100,7 @@ def _lead(c: Comparison, volumes: Sides) -> tuple[str, str] | None:
     if high - low <= SAME * low:
         return None
     if low == 0:
-        return winner, f"hypervolume where {loser} reached none"
+        return winner, f"a hypervolume above 0 and {loser} none"
     return winner, f"{_percent(high / low)} % more hypervolume than {loser}"
 
 

@@ -1,6 +1,6 @@
-"""Drivers: what proposes the trials of a sweep, by ask and tell. `DRIVERS` lists them all.
+"""Drivers: they propose the trials of a sweep, by ask and tell. `DRIVERS` lists them.
 
-No library of a search is loaded before a sweep asks for it.
+Optuna and pymoo are imported lazily, with the first sweep that needs them.
 """
 
 from paretoib.registry import load_target
@@ -23,9 +23,13 @@ DRIVERS: dict[str, str] = {
 
 
 def driver(spec: SweepSpec) -> Driver:
-    """A new driver for a sweep, told nothing yet; `SpecError` for a spec that it cannot serve."""
-    made: Driver = load_target(DRIVERS[spec.search])(spec)
-    return made
+    """A new driver for a sweep.
+
+    Raises:
+        SpecError: the driver cannot run the spec.
+    """
+    new: Driver = load_target(DRIVERS[spec.search])(spec)
+    return new
 
 
 __all__ = ["DRIVERS", "Driver", "driver"]

@@ -1,4 +1,4 @@
-"""Searches made for fronts of the information bottleneck: by β, or by starts and settings."""
+"""The search `adaptive`, designed for fronts of the information bottleneck."""
 
 from collections.abc import Iterator
 
@@ -12,18 +12,18 @@ from paretoib.specs import SweepSpec, TrialSpec
 
 
 def adaptive(spec: SweepSpec) -> Driver:
-    """The search that suits the sweep's weighting."""
+    """The driver for the sweep's weighting: `ByBeta` if it has a β to vary, else `Spread`."""
     return ByBeta(spec) if spec.by_beta else Spread(spec)
 
 
 class Spread(PlannedDriver):
-    """Many starts and settings of an adaptive weighting, spread evenly.
+    """Many starting points and settings for an adaptive weighting, spread evenly.
 
-    Where a min-norm method stops on the front depends on where it starts and how long it goes
-    on, so that is what differs: seed, initial scale of weights and of noise, training length,
-    and where the weighting has them μ and sqrted. The settings are a Latin hypercube (drawn with
-    the first seed): each field alone is covered evenly, whatever their number. Every seed has the
-    same settings, so that fronts of one seed can be compared.
+    The final point of a min-norm method depends on its starting point and on the length of
+    training. So these vary: seed, initial scale of weights and of noise, training length, and μ
+    and sqrted if the weighting has them. The settings are a Latin hypercube, drawn with the first
+    seed, which covers each field evenly. All seeds have the same settings, so that fronts of
+    single seeds can be compared.
     """
 
     def plan(self) -> Iterator[TrialSpec]:

@@ -1,4 +1,4 @@
-"""β where the front is thin."""
+"""A search over β that fills the gaps of the front."""
 
 from collections.abc import Callable, Iterable
 from heapq import heapify, heapreplace
@@ -8,71 +8,73 @@ import numpy as np
 from jaxtyping import Float
 
 from paretoib.search._generations import GenerationalDriver, Generations
-from paretoib.search._space import at
+from paretoib.search._space import value_at
 from paretoib.search._values import Values, values_of
 
-NARROW = 1 / 512  # of β's range
+NARROW = 1 / 512  # as a share of β's range
 
 
 class ByBeta(GenerationalDriver):
-    """Places β where the front so far is thin, for a front of even resolution.
+    """Chooses β in the widest gaps of the front so far, for a front of even resolution.
 
-    The first generation has β at both ends of its range and evenly between. Each later one divides
-    the widest gaps between neighbours in β, on the scale of the range. A gap is the distance of
-    two points on the plane of rate and lost bits, each as a share of the corner that hypervolumes
-    are measured from and cut off there, on validation, the mean of the seeds; a β without a
-    measurement counts as lying between its neighbours. A gap that stays, as at a jump of the
-    curve, is not divided for ever: an interval of less than `NARROW` waits for the others.
+    The first generation has β at both ends of its range and evenly between them, on the scale of
+    the range. Each later generation divides the widest gaps between neighbouring β. A gap is the
+    distance of two points (rate, lost) on the validation split, averaged over seeds, divided by
+    the reference point and clipped there. A β without a measurement is interpolated between its
+    neighbours. Where the curve jumps, a gap cannot be closed: intervals below `NARROW` come last.
     """
 
     def generations(self) -> Generations:
         spec = self.spec
-        total, most = (n // len(spec.seeds) for n in (spec.trials, spec.population))
-        places, curve = np.zeros(0), np.zeros((0, 2))  # on β's axis, 0 … 1, in order
+        total, size = (n // len(spec.seeds) for n in (spec.trials, spec.population))
+        positions, curve = np.zeros(0), np.zeros((0, 2))  # positions on β's axis, 0 … 1, sorted
         betas: set[float] = set()
-        new = np.linspace(0, 1, max(2, most)).tolist()
+        new = np.linspace(0, 1, max(2, size)).tolist()
         while new:
-            asked = [self._beta(place) for place in new]
-            betas.update(asked)
+            new_betas = [self._beta(position) for position in new]
+            betas.update(new_betas)
             records = yield [
                 spec.template.with_fields({"beta": beta, "seed": seed})
-                for beta in asked
+                for beta in new_betas
                 for seed in spec.seeds
             ]
             values = (values_of(r, ("rate", "lost"), spec.reference) for r in records)
-            points = [_point(islice(values, len(spec.seeds))) for _ in new]
-            places, curve = np.append(places, new), np.vstack([curve, points])
-            order = np.argsort(places, kind="stable")
-            places, curve = places[order], curve[order]
-            count = max(1, min(most, total - len(betas)))
-            new = thin(places, curve, count, lambda place: self._beta(place) not in betas)
+            points = [_mean_point(islice(values, len(spec.seeds))) for _ in new]
+            positions, curve = np.append(positions, new), np.vstack([curve, points])
+            order = np.argsort(positions, kind="stable")
+            positions, curve = positions[order], curve[order]
+            count = max(1, min(size, total - len(betas)))
+            new = fill_gaps(
+                positions, curve, count, lambda position: self._beta(position) not in betas
+            )
 
-    def _beta(self, place: float) -> float:
-        return float(at(self.spec.space["weighting.beta"], place))
+    def _beta(self, position: float) -> float:
+        return float(value_at(self.spec.space["weighting.beta"], position))
 
 
-def thin(
-    places: Float[np.ndarray, " n"],
+def fill_gaps(
+    positions: Float[np.ndarray, " n"],
     curve: Float[np.ndarray, "n 2"],
     count: int,
     is_new: Callable[[float], bool],
 ) -> list[float]:
-    """Up to `count` new places, so that the widest gap of a curve becomes as narrow as can be.
+    """Up to `count` new positions that make the widest gap of a curve as narrow as possible.
 
-    A gap that is divided is taken to be even. Points of the curve may be NaN.
+    `positions` are sorted, and `curve` has a point (or NaN) for each. The parts of a divided gap
+    are assumed to be equal.
     """
     measured = ~np.isnan(curve[:, 0])
-    gaps, widths = np.zeros(len(places) - 1), np.diff(places)
+    gaps, widths = np.zeros(len(positions) - 1), np.diff(positions)
     if measured.any():
-        axes = [np.interp(places, places[measured], axis[measured]) for axis in curve.T]
+        axes = [np.interp(positions, positions[measured], axis[measured]) for axis in curve.T]
         gaps = np.hypot(np.diff(axes[0]), np.diff(axes[1]))
 
     def rank(i: int, parts: int) -> tuple[bool, float, float, int]:
-        """The widest gap first, of equal ones the widest interval; narrow intervals last."""
+        """Sort key: widest gap first, then widest interval; narrow intervals last."""
         return bool(widths[i] < parts * NARROW), -gaps[i] / parts, -widths[i] / parts, i
 
     order = np.lexsort((-widths, -gaps, widths < NARROW)).tolist()
-    middles = (places[:-1] + widths / 2).tolist()
+    middles = (positions[:-1] + widths / 2).tolist()
     chosen = list(islice((i for i in order if is_new(middles[i])), count))
     parts = dict.fromkeys(chosen, 1)
     heap = [rank(i, 1) for i in chosen]
@@ -81,12 +83,12 @@ def thin(
         i = heap[0][-1]
         parts[i] += 1
         heapreplace(heap, rank(i, parts[i]))
-    found = [float(places[i] + widths[i] * j / n) for i, n in parts.items() for j in range(1, n)]
-    # Within the digits that β has, parts may be what there is already, where the middle is not.
-    return [place for place in found if is_new(place)] or [middles[i] for i in chosen]
+    new = [float(positions[i] + widths[i] * j / n) for i, n in parts.items() for j in range(1, n)]
+    # β is rounded, so all parts may repeat known values; the middles of the intervals do not.
+    return [position for position in new if is_new(position)] or [middles[i] for i in chosen]
 
 
-def _point(of_seeds: Iterable[Values | None]) -> np.ndarray:
-    """The mean of the seeds that were measured, within the corner; NaN where none was."""
-    measured = [values for values in of_seeds if values is not None]
+def _mean_point(values_by_seed: Iterable[Values | None]) -> np.ndarray:
+    """The mean over measured seeds, clipped to the reference point; NaN if there is none."""
+    measured = [values for values in values_by_seed if values is not None]
     return np.minimum(np.mean(measured, axis=0), 1) if measured else np.full(2, np.nan)

@@ -1,20 +1,23 @@
-"""Reference directions of decomposing searches, spread evenly by Das and Dennis (1998)."""
+"""The number of reference directions for NSGA-III and MOEA/D, after Das and Dennis (1998)."""
 
 from math import comb
 
 
 def direction_count(objectives: int, most: int) -> int:
-    """The number of directions with the finest division of each axis that has at most `most`."""
+    """The number of directions for `divisions(objectives, most)`."""
     return _count(objectives, divisions(objectives, most))
 
 
 def divisions(objectives: int, most: int) -> int:
-    """That division; 1 or more, as each axis has a direction of its own."""
-    found = 1
-    while _count(objectives, found + 1) <= most:
-        found += 1
-    return found
+    """The largest number of divisions of each axis with at most `most` directions.
+
+    At least 1, even if its directions, one for each objective, are more than `most`.
+    """
+    number = 1
+    while _count(objectives, number + 1) <= most:
+        number += 1
+    return number
 
 
-def _count(objectives: int, division: int) -> int:
-    return comb(division + objectives - 1, objectives - 1)
+def _count(objectives: int, number: int) -> int:
+    return comb(number + objectives - 1, objectives - 1)

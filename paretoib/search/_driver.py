@@ -1,4 +1,4 @@
-"""The contract of a driver: what proposes a sweep's trials."""
+"""The interface of a driver, which proposes the trials of a sweep."""
 
 from abc import ABC, abstractmethod
 
@@ -9,20 +9,20 @@ from paretoib.specs import SweepSpec, TrialSpec
 class Driver(ABC):
     """Proposes the trials of one sweep, by ask and tell.
 
-    An implementer guarantees:
+    An implementation guarantees:
 
-    - The trials of a sweep are a function of its spec and of their own records, never of the
-      order in which they are asked for or told. So neither timing nor a kill can change them, and
-      a new driver that is told the records of an interrupted sweep, in any order, goes on to the
-      same trials (on one machine; a library's arithmetic may differ in the last digit elsewhere).
-      Only the objective `cost` is measured anew each time.
-    - A trial is proposed once, and not at all once it was told, whether it was asked for or not.
-    - Every record is taken: of trials that failed, diverged or were stopped, that have no finite
-      rate, that it was told already (the first counts) or would never have proposed.
-    - At most `spec.trials` are proposed, and neither `ask` nor `done` goes on for ever.
+    - The trials are a function of the spec and of the records, never of the order of calls to
+      `ask` and `tell`. So timing and kills do not change them: a new driver that is told the
+      records of an interrupted sweep, in any order, proposes the same further trials. (This holds
+      on one machine; elsewhere a library's arithmetic may differ in the last digit. The objective
+      `cost` depends on measured times.)
+    - It proposes a trial once, and never after `tell` received its record.
+    - `tell` accepts every record: of a failed, diverged or stopped trial, without a finite rate, of
+      a trial that it knows already (the first record counts) or that it would never propose.
+    - It proposes at most `spec.trials` trials, and `ask` and `done` always return.
 
-    What it is told has no measurement on the test split. An implementer may raise `SpecError` when
-    it is made, for a spec that it cannot serve.
+    Records passed to `tell` have no measurement on the test split. The constructor may raise a
+    `SpecError` for a spec that the driver cannot run.
     """
 
     def __init__(self, spec: SweepSpec) -> None:
@@ -30,21 +30,21 @@ class Driver(ABC):
 
     @abstractmethod
     def ask(self, count: int) -> list[TrialSpec]:
-        """Up to `count` further trials; none when it waits to be told, or is done."""
+        """Up to `count` new trials; empty while it waits for records, and when it is done."""
 
     @abstractmethod
     def tell(self, record: TrialRecord) -> None:
-        """How a trial ended."""
+        """Pass the record of an ended trial."""
 
     @property
     @abstractmethod
     def done(self) -> bool:
-        """Whether nothing is left to ask for, whatever is told."""
+        """Whether `ask` will never return a trial again."""
 
     @property
     @abstractmethod
     def shortfall(self) -> str | None:
-        """Why it ended with fewer trials than the sweep should have, in one line; None: it did not.
+        """The reason for fewer trials than the sweep should have, in one line; else None.
 
-        A space may have too few settings that differ and that can be trained.
+        A space may have too few different settings that can be trained.
         """

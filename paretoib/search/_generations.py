@@ -12,74 +12,77 @@ Generations = Generator[Sequence[TrialSpec], list[TrialRecord], None]
 
 
 class GenerationalDriver(Driver):
-    """Proposes what `generations` yields; the next generation is made when all of one are told.
+    """Proposes the generations that `generations` yields, one after the other.
 
-    So a generation is a function of the spec and of the records of those before it, in the order
-    in which their trials were proposed.
+    The next generation is computed when `tell` has received all records of the current one. So a
+    generation depends only on the spec and on the records of earlier generations, in the order in
+    which their trials were proposed.
     """
 
     def __init__(self, spec: SweepSpec) -> None:
         super().__init__(spec)
         self._records: dict[str, TrialRecord] = {}
-        self._proposed: set[str] = set()  # keys of all generations
-        self._waiting: dict[str, TrialSpec] = {}  # neither asked nor told; a dict for its order
-        self._untold: set[str] = set()
+        self._proposed: set[str] = set()  # keys of the trials of all generations
+        self._queue: dict[str, TrialSpec] = {}  # not yet returned by `ask`, in order
+        self._pending: set[str] = set()  # keys without a record in the current generation
         self._steps = self.generations()
         self._begin(next(self._steps, None))
 
     @abstractmethod
     def generations(self) -> Generations:
-        """All of the search: `records = yield trials`, the records in the order of the trials.
+        """The whole search, as `records = yield trials` for each generation.
 
-        A trial that it yields again is not run again, but answered with its record. It may go on
-        for ever, as the sweep's number of trials ends it, but must not for ever yield nothing new.
+        `records` are in the order of `trials`. A trial that is yielded again is not run again; its
+        record is sent again. The generator may be endless, as the sweep's number of trials ends
+        it, but it must not yield known trials for ever.
         """
 
     def is_known(self, trial: TrialSpec) -> bool:
-        """Whether a generation before the one in the making had it."""
+        """Whether an earlier generation has the trial."""
         return trial.key in self._proposed
 
     def ask(self, count: int) -> list[TrialSpec]:
         self._advance()
-        return [self._waiting.pop(key) for key in list(islice(self._waiting, count))]
+        return [self._queue.pop(key) for key in list(islice(self._queue, count))]
 
     def tell(self, record: TrialRecord) -> None:
-        # What no later generation is made from need not be kept; nor histories, which are long.
+        # Later generations need no records of the last one, and no histories, which are long.
         if not self._last:
             self._records.setdefault(record.trial, record.model_copy(update={"history": {}}))
-        self._untold.discard(record.trial)
-        self._waiting.pop(record.trial, None)
+        self._pending.discard(record.trial)
+        self._queue.pop(record.trial, None)
 
     @property
     def done(self) -> bool:
         self._advance()
-        return self._last and not self._waiting
+        return self._last and not self._queue
 
     @property
     def shortfall(self) -> str | None:
-        found, trials = len(self._proposed), self.spec.trials
-        if not self._last or found >= trials:
+        proposed, trials = len(self._proposed), self.spec.trials
+        if not self._last or proposed >= trials:
             return None
         return (
-            f"search `{self.spec.search}` ended after {found} of {trials} trials, as it found no "
-            "further settings that differ and can be trained"
+            f"search `{self.spec.search}` found only {proposed} of {trials} trials: no other "
+            "settings differ from these and can be trained"
         )
 
     def _advance(self) -> None:
-        while not (self._untold or self._last):
+        """Compute new generations until one has a pending trial or is the last."""
+        while not (self._pending or self._last):
             try:
                 self._begin(self._steps.send([self._records[key] for key in self._generation]))
             except StopIteration:
                 self._begin(None)
 
     def _begin(self, trials: Sequence[TrialSpec] | None) -> None:
-        """Make these the current generation; None: there is none any more."""
+        """Begin a generation with these trials; None if the search is over."""
         self._generation = [trial.key for trial in trials or ()]
         new = {t.key: t for t in trials or () if not self.is_known(t)}
         room = self.spec.trials - len(self._proposed)
         self._last = trials is None or len(new) >= room
         self._proposed.update(islice(new, room))
-        self._waiting = {
+        self._queue = {
             key: trial for key, trial in islice(new.items(), room) if key not in self._records
         }
-        self._untold = set(self._waiting)
+        self._pending = set(self._queue)

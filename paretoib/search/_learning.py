@@ -1,4 +1,4 @@
-"""Searches that learn from the objectives of earlier trials, whatever library they are of."""
+"""Searches that learn from the objectives of earlier trials, for any library."""
 
 from abc import abstractmethod
 from collections.abc import Generator, Sequence
@@ -15,13 +15,13 @@ Learning = Generator[Sequence[Setting], list[Values], None]
 
 
 class LearningDriver(Random):
-    """Proposes settings that `learning` yields, and tells it their objectives.
+    """Proposes the settings that `learning` yields, and sends their objectives back to it.
 
-    The first generation is a Latin hypercube, the same for all searches, drawn again until
-    something was measured. A setting that was had before is not trained again, but told as it was;
-    one without objectives, or that makes no trial, is told with the worst of each objective that
-    was measured so far. A generation without anything new is followed by one at random, which
-    `learning` is not told, and the sweep ends when that brings nothing new either.
+    The first generation is a Latin hypercube, the same for all searches; it is drawn again until
+    a trial has objectives. A repeated setting is not trained again; its objectives are sent again.
+    A setting without objectives, or without a valid trial, gets the worst value of each objective
+    so far. A generation without a new trial is followed by one of random settings, which
+    `learning` does not receive; if that has no new trial either, the search is over.
     """
 
     def __init__(self, spec: SweepSpec) -> None:
@@ -29,12 +29,15 @@ class LearningDriver(Random):
         super().__init__(spec)
 
     def generation_size(self, spec: SweepSpec) -> int:
-        """Trials a generation."""
+        """The number of trials in a generation."""
         return spec.population
 
     @abstractmethod
     def learning(self, first: Sequence[Setting], values: list[Values]) -> Learning:
-        """All of the search after its first generation: for ever `values = yield settings`."""
+        """The search after its first generation: an endless loop of `values = yield settings`.
+
+        `first` are the settings of the first generation, `values` their objectives.
+        """
 
     def generations(self) -> Generations:
         spec, size = self.spec, self.size
@@ -46,7 +49,7 @@ class LearningDriver(Random):
             if learning is None:
                 settings = [self.space.setting(point) for point in cube.random(size).tolist()]
             trials = list(self.trials(settings))
-            barren = all(trial is None or self.is_known(trial) for trial in trials)
+            nothing_new = all(trial is None or self.is_known(trial) for trial in trials)
             records = iter((yield [trial for trial in trials if trial is not None]))
             values = [
                 values_of(next(records), spec.objectives, spec.reference) if trial else None
@@ -54,16 +57,16 @@ class LearningDriver(Random):
             ]
             measured = [v for v in (worst, *values) if v is not None]
             worst = tuple(max(column) for column in zip(*measured, strict=True)) or None
-            if barren:
-                fresh = self.fresh(size)
-                if not fresh:
+            if nothing_new:
+                random_trials = self.new_trials(size)
+                if not random_trials:
                     return
-                yield fresh
+                yield random_trials
             if worst is None:
                 continue
-            told = [v or worst for v in values]
+            objectives = [v or worst for v in values]
             if learning is None:
-                learning = self.learning(settings, told)
+                learning = self.learning(settings, objectives)
                 settings = next(learning)
             else:
-                settings = learning.send(told)
+                settings = learning.send(objectives)

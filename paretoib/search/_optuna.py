@@ -1,4 +1,4 @@
-"""Optuna's samplers, by ask and tell in memory. https://optuna.org; Akiba et al. 2019."""
+"""Optuna's samplers, by ask and tell, in memory. https://optuna.org; Akiba et al. 2019."""
 
 import warnings
 from abc import abstractmethod
@@ -18,20 +18,20 @@ from optuna.samplers.nsgaii import PolynomialMutation, SBXCrossover
 
 from paretoib.search._directions import divisions
 from paretoib.search._learning import Learning, LearningDriver
-from paretoib.search._space import Setting, axis_ends, fitted
+from paretoib.search._space import Setting, axis_ends, round_to_range
 from paretoib.search._values import Values
 from paretoib.specs import Choices, Range
 
-# A sweep has a progress of its own to show.
+# A sweep shows its own progress.
 optuna.logging.set_verbosity(optuna.logging.CRITICAL)
 
 
 class OptunaDriver(LearningDriver):
-    """Asks a study for a generation of trials, then tells it all of them."""
+    """Asks a study for a generation of trials, then tells it all their objectives."""
 
     @abstractmethod
     def sampler(self, seed: int) -> BaseSampler:
-        """The sampler that the study is made with; the first `size` trials are not its own."""
+        """The sampler of the study; it does not choose the first `size` trials."""
 
     def learning(self, first: Sequence[Setting], values: list[Values]) -> Learning:
         with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
@@ -44,30 +44,30 @@ class OptunaDriver(LearningDriver):
         for setting, value in zip(first, values, strict=True):
             study.enqueue_trial({f: _number(fields[f], v) for f, v in setting.items()})
             trial = study.ask(axes)
-            # The genetic samplers count a trial into their population once these were asked for.
+            # Genetic samplers add a trial to their population when this property is read.
             _ = trial.relative_params
             study.tell(trial, value)
         while True:
-            asked = [study.ask(axes) for _ in range(self.size)]
+            trials = [study.ask(axes) for _ in range(self.size)]
             values = yield [
                 {f: _value(fields[f], number) for f, number in trial.params.items()}
-                for trial in asked
+                for trial in trials
             ]
-            for trial, value in zip(asked, values, strict=True):
+            for trial, value in zip(trials, values, strict=True):
                 study.tell(trial, value)
 
 
 class TPE(OptunaDriver):
-    """Multi-objective TPE (Ozaki et al. 2022): each field by densities of good and other trials."""
+    """Multi-objective TPE (Ozaki et al. 2022): densities of good and of other trials per field."""
 
     def sampler(self, seed: int) -> BaseSampler:
         return TPESampler(seed=seed, n_startup_trials=self.size)
 
 
 class GP(OptunaDriver):
-    """A Gaussian process an objective, log expected hypervolume improvement (Ament et al. 2023).
+    """A Gaussian process per objective, log expected hypervolume improvement (Ament et al. 2023).
 
-    Made for few trials: what it takes grows with the cube of their number.
+    For few trials: its time grows with the cube of their number.
     """
 
     def sampler(self, seed: int) -> BaseSampler:
@@ -75,10 +75,10 @@ class GP(OptunaDriver):
 
 
 class NSGA2(OptunaDriver):
-    """NSGA-II (Deb et al. 2002), with its own crossover and mutation in place of Optuna's.
+    """NSGA-II (Deb et al. 2002), with its published operators instead of Optuna's.
 
-    Those exchange whole fields or draw them anew, which with one field is a search at random. Steps
-    are wider than published, for hundreds of generations: a sweep has few.
+    Optuna's operators exchange whole fields or redraw them; with one field that is a random search.
+    Steps are wider than published, because a sweep has few generations.
     """
 
     def sampler(self, seed: int) -> BaseSampler:
@@ -91,7 +91,10 @@ class NSGA2(OptunaDriver):
 
 
 class NSGA3(OptunaDriver):
-    """NSGA-III (Deb and Jain 2014), likewise; as many reference directions as fit the size."""
+    """NSGA-III (Deb and Jain 2014), with operators as in `NSGA2`.
+
+    It has at most as many reference directions as trials in a generation.
+    """
 
     def sampler(self, seed: int) -> BaseSampler:
         return NSGAIIISampler(
@@ -118,7 +121,7 @@ def _distribution(values: Range | Choices) -> BaseDistribution:
 
 
 def _value(values: Range | Choices, number: Any) -> Any:
-    return fitted(values, number) if isinstance(values, Range) else values[number]
+    return round_to_range(values, number) if isinstance(values, Range) else values[number]
 
 
 def _number(values: Range | Choices, value: Any) -> Any:

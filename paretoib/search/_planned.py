@@ -1,4 +1,4 @@
-"""Drivers whose trials are all known beforehand."""
+"""Drivers whose trials are all known before the sweep starts."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -10,15 +10,19 @@ from paretoib.specs import TrialSpec
 
 
 class PlannedDriver(GenerationalDriver):
-    """Proposes the trials of `plan` in one generation; `SpecError` where they are too few."""
+    """Proposes the trials of `plan` in one generation.
+
+    Raises:
+        SpecError: the plan has fewer different trials than the spec.
+    """
 
     def generations(self) -> Generations:
-        # A dict for its order: trials that the plan repeats are proposed once.
+        # A dict removes repeated trials and keeps the order.
         trials = {trial.key: trial for trial in self.plan()}
         if len(trials) < self.spec.trials:
             raise SpecError(
-                f"trials: should be at most {len(trials)}, as so few of the search's "
-                f"settings differ; found {self.spec.trials}"
+                f"trials: should be at most {len(trials)}, the number of different settings of "
+                f"search `{self.spec.search}`; found {self.spec.trials}"
             )
         yield list(trials.values())
 

@@ -25,44 +25,44 @@ from paretoib.search._space import Setting, Space
 from paretoib.search._values import Values
 from paretoib.specs import SweepSpec
 
-# A sweep prints what it has to say itself.
+# No message about missing compiled modules in the output of a sweep.
 Config.warnings["not_compiled"] = False
 
-# Wider steps than pymoo's own, which are for hundreds of generations: a sweep has few.
+# Wider steps than pymoo's defaults, because a sweep has few generations.
 _OPERATORS = {"crossover": SBX(eta=3, prob=0.9), "mutation": PM(eta=5)}
 
 
 class PymooDriver(LearningDriver):
-    """Evolves points of the unit cube, a generation at a time."""
+    """Evolves points of the unit cube, one generation at a time."""
 
     @abstractmethod
     def algorithm(self, **options: Any) -> Algorithm:
-        """The algorithm, made with `options` as well as its own."""
+        """The algorithm, created with `options` in addition to its own."""
 
     def learning(self, first: Sequence[Setting], values: list[Values]) -> Learning:
         space, objectives = self.space, len(self.spec.objectives)
         problem = Problem(n_var=len(space), n_obj=objectives, xl=0.0, xu=1.0)
         sampling = Population.new(X=np.array([space.point(setting) for setting in first]))
-        _measure(problem, sampling, values)
+        _set_objectives(problem, sampling, values)
         algorithm = self.algorithm(sampling=sampling, repair=_Snap(space), **_OPERATORS)
         algorithm.setup(problem, termination=NoTermination(), seed=self.spec.seeds[0])
-        _tell(algorithm, algorithm.ask())  # without points that are the same
+        _tell(algorithm, algorithm.ask())  # `ask` returns the first generation without duplicates
         while True:
-            asked = algorithm.ask()
-            if asked is None:  # Mating brought nothing that differs from the population.
+            offspring = algorithm.ask()
+            if offspring is None:  # Mating found no point that differs from the population.
                 yield []
                 continue
-            values = yield [space.setting(point) for point in asked.get("X").tolist()]
-            _measure(problem, asked, values)
-            _tell(algorithm, asked)
+            values = yield [space.setting(point) for point in offspring.get("X").tolist()]
+            _set_objectives(problem, offspring, values)
+            _tell(algorithm, offspring)
 
     def directions(self, most: int) -> np.ndarray:
-        """Reference directions (Das and Dennis 1998), `most` or fewer."""
+        """At most `most` reference directions (Das and Dennis 1998), (n, objectives)."""
         objectives = len(self.spec.objectives)
-        found: np.ndarray = get_reference_directions(
+        directions: np.ndarray = get_reference_directions(
             "das-dennis", objectives, n_partitions=divisions(objectives, most)
         )
-        return found
+        return directions
 
 
 class NSGA2(PymooDriver):
@@ -75,7 +75,7 @@ class NSGA2(PymooDriver):
 class NSGA3(PymooDriver):
     """NSGA-III (Deb and Jain 2014).
 
-    A generation has at least as many trials as there are directions, of which each axis has one.
+    A generation has at least as many trials as there are directions (one or more per objective).
     """
 
     def generation_size(self, spec: SweepSpec) -> int:
@@ -86,9 +86,9 @@ class NSGA3(PymooDriver):
 
 
 class MOEAD(PymooDriver):
-    """MOEA/D (Zhang and Li 2007), the offspring of a generation made together.
+    """MOEA/D (Zhang and Li 2007); all offspring of a generation are created together.
 
-    As published each offspring is made after the one before was measured, which would leave
+    The published algorithm creates them one by one, after each measurement, which would leave
     workers idle. A generation has as many trials as there are directions.
     """
 
@@ -100,14 +100,14 @@ class MOEAD(PymooDriver):
 
 
 class SMSEMOA(PymooDriver):
-    """SMS-EMOA (Beume et al. 2007), with a population of offspring in place of one."""
+    """SMS-EMOA (Beume et al. 2007), with a whole population of offspring instead of one."""
 
     def algorithm(self, **options: Any) -> Algorithm:
         return sms.SMSEMOA(pop_size=self.size, **options)
 
 
 class _Snap(Repair):
-    """Moves points to where their settings are, so that pymoo sees which are the same."""
+    """Moves each point to the point of its setting, so that pymoo recognises duplicates."""
 
     def __init__(self, space: Space) -> None:
         super().__init__()
@@ -118,11 +118,11 @@ class _Snap(Repair):
         return np.array([space.point(space.setting(point)) for point in points.tolist()])
 
 
-def _measure(problem: Problem, points: Population, values: list[Values]) -> None:
+def _set_objectives(problem: Problem, points: Population, values: list[Values]) -> None:
     Evaluator().eval(StaticProblem(problem, F=np.array(values)), points)
 
 
 def _tell(algorithm: Algorithm, points: Population) -> None:
-    # NSGA-III silences the warnings of the whole process; not beyond here.
+    # NSGA-III changes the warning filters of the process; this restores them.
     with warnings.catch_warnings():
         algorithm.tell(infills=points)

@@ -1,4 +1,4 @@
-"""Settings drawn at random from the sweep's space."""
+"""Random search in the sweep's space."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,15 +9,14 @@ from paretoib.search._generations import GenerationalDriver, Generations
 from paretoib.search._space import Setting, Space
 from paretoib.specs import SweepSpec, TrialSpec
 
-ATTEMPTS = 1000  # draws in a row without anything new, after which there is nothing new
+ATTEMPTS = 1000  # the search is over after this many draws in a row without a new trial
 
 
 class Random(GenerationalDriver):
     """As many settings as the sweep has trials, uniformly from the space, in one generation.
 
-    Settings that can be counted are drawn without putting them back, so that a sweep may have them
-    all. Trials have the sweep's seeds in turn; a setting that comes again has the next seed that
-    it has not had.
+    A finite space is sampled without replacement, so that a sweep can cover it. Trials take the
+    sweep's seeds in turn; a repeated setting takes the next seed that it has not had.
     """
 
     def __init__(self, spec: SweepSpec) -> None:
@@ -26,24 +25,24 @@ class Random(GenerationalDriver):
         super().__init__(spec)
 
     def generations(self) -> Generations:
-        yield self.fresh(self.spec.trials)
+        yield self.new_trials(self.spec.trials)
 
-    def fresh(self, count: int) -> list[TrialSpec]:
-        """Up to `count` trials at random that were not proposed before, while there are any."""
-        found: dict[str, TrialSpec] = {}
-        barren = 0
+    def new_trials(self, count: int) -> list[TrialSpec]:
+        """Up to `count` random trials that were not proposed before; fewer if there are no more."""
+        new: dict[str, TrialSpec] = {}
+        repeats = 0
         for trial in self.trials(self._draws):
-            if trial is None or self.is_known(trial) or trial.key in found:
-                barren += 1
+            if trial is None or self.is_known(trial) or trial.key in new:
+                repeats += 1
             else:
-                found[trial.key] = trial
-                barren = 0
-            if len(found) == count or barren == ATTEMPTS:
+                new[trial.key] = trial
+                repeats = 0
+            if len(new) == count or repeats == ATTEMPTS:
                 break
-        return list(found.values())
+        return list(new.values())
 
     def trials(self, settings: Iterable[Setting]) -> Iterator[TrialSpec | None]:
-        """The trial of each setting, within one generation; None where no trial can have it."""
+        """The trial of each setting in one generation; None if the setting is not valid."""
         new: set[str] = set()
         for setting in settings:
             trial = self._trial(setting, new)

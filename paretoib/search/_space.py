@@ -1,4 +1,4 @@
-"""A search space as a unit cube: one mapping for all searches that draw points from one."""
+"""A search space as a unit cube, for all searches that sample points."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,17 +12,18 @@ Setting = dict[str, Any]  # values by field
 
 
 class Space:
-    """The fields that a search varies, each an axis of the unit cube, in their order.
+    """The fields that a search varies; each is an axis of the unit cube.
 
-    A whole number or a choice has an interval of the axis, all of the same length on its scale;
-    other numbers are rounded to four digits, so that float noise in a point changes no trial.
+    Each whole number and each choice has an interval of its axis, with equal lengths on the
+    axis's scale. Other numbers are rounded to four digits, so that floating-point noise in a
+    point does not change a trial.
     """
 
     def __init__(self, fields: Mapping[str, Range | Choices]) -> None:
         self.fields = dict(fields)
         sizes = [_size(values) for values in self.fields.values()]
         self._shape = [size for size in sizes if size is not None]
-        # How many settings there are; None: too many to count, as a float is among the fields.
+        # The number of settings; None if a field is a float.
         self.size = math.prod(self._shape) if len(self._shape) == len(sizes) else None
 
     def __len__(self) -> int:
@@ -31,14 +32,14 @@ class Space:
     def setting(self, point: Sequence[float]) -> Setting:
         """The setting at a point of the cube."""
         fields = self.fields.items()
-        return {f: at(values, float(u)) for (f, values), u in zip(fields, point, strict=True)}
+        return {f: value_at(values, float(u)) for (f, values), u in zip(fields, point, strict=True)}
 
     def point(self, setting: Setting) -> list[float]:
-        """The point of a setting; of a whole number or choice, the middle of its interval."""
-        return [_of(values, setting[field]) for field, values in self.fields.items()]
+        """The point of a setting; for whole numbers and choices the middle of their interval."""
+        return [position_of(values, setting[field]) for field, values in self.fields.items()]
 
     def draws(self, rng: np.random.Generator, rounds: int) -> Iterator[Setting]:
-        """Settings at random: for ever, or `rounds` times all that there are, if they are few."""
+        """Random settings: endless, or for a small finite space all settings `rounds` times."""
         if self.size is None or self.size > 100_000:
             while True:
                 yield self.setting(rng.random(len(self)).tolist())
@@ -49,29 +50,33 @@ class Space:
                 yield self.setting(middle)
 
 
-def at(values: Range | Choices, u: float) -> Any:
-    """The value at `u` of 0 … 1."""
+def value_at(values: Range | Choices, u: float) -> Any:
+    """The value at position `u` of the axis, 0 … 1."""
     if not isinstance(values, Range):
         return values[min(int(u * len(values)), len(values) - 1)]
     low, high = axis_ends(values)
     number = low * (high / low) ** u if values.scale == "log" else low + (high - low) * u
-    return fitted(values, number)
+    return round_to_range(values, number)
 
 
-def fitted(values: Range, number: float) -> float | int:
-    """The number of the range that stands for `number`: whole, or of four digits."""
+def round_to_range(values: Range, number: float) -> float | int:
+    """`number`, rounded to a whole number or to four digits and clipped to the range."""
     if values.whole:
         return int(min(max(math.floor(number + 0.5), values.low), values.high))
     return min(max(float(f"{number:.4g}"), values.low), values.high)
 
 
 def axis_ends(values: Range) -> tuple[float, float]:
-    """The ends of the axis; whole numbers have half a step beyond, for intervals of their own."""
+    """The ends of the axis; for whole numbers half a step beyond the range.
+
+    So the first and the last whole number have an interval of full length.
+    """
     half = 0.5 if values.whole else 0.0
     return values.low - half, values.high + half
 
 
-def _of(values: Range | Choices, value: Any) -> float:
+def position_of(values: Range | Choices, value: Any) -> float:
+    """The position of a value on the axis, 0 … 1; the inverse of `value_at`."""
     if not isinstance(values, Range):
         return (values.index(value) + 0.5) / len(values)
     low, high = axis_ends(values)

@@ -1,4 +1,4 @@
-"""What a search is told of a trial: its objectives on the validation split, all to be minimised."""
+"""The objectives of a trial for a search: on the validation split, all minimised."""
 
 import math
 from collections.abc import Sequence
@@ -11,26 +11,27 @@ Values = tuple[float, ...]
 def values_of(
     record: TrialRecord, objectives: Sequence[str], reference: tuple[float, float] | None
 ) -> Values | None:
-    """The objectives; rate and lost bits as shares of the corner of hypervolumes, `reference`.
+    """The values of the objectives; None if one is missing.
 
-    Error is a share as it is, cost are seconds. All are rounded to about what the ruler can tell
-    apart (0.01 bits, 0.001 of error, two digits of cost), as the same trial in another pack
-    differs in the last digits of a float. None where one is missing: the trial failed, diverged,
-    was stopped, or has no finite rate.
+    Rate and lost bits are divided by the reference point `reference` (by default ten times the
+    ceiling, and the ceiling). Error is a share, cost is in seconds. All are rounded to about the
+    precision of the ruler (0.01 bits, 0.001 of error, two digits of cost): the same trial in
+    another pack differs in the last digits. A value is missing if the trial failed, diverged, was
+    stopped, or has no finite rate.
     """
     metrics = record.validation
     if record.status != "finished" or metrics is None:
         return None
-    corner = reference or (10 * metrics.ceiling_bits, metrics.ceiling_bits)
-    found = [_measure(name, record, metrics, corner) for name in objectives]
-    values = tuple(v for v in found if v is not None and math.isfinite(v))
-    return values if len(values) == len(found) else None
+    scales = reference or (10 * metrics.ceiling_bits, metrics.ceiling_bits)
+    candidates = [_value_of(name, record, metrics, scales) for name in objectives]
+    values = tuple(v for v in candidates if v is not None and math.isfinite(v))
+    return values if len(values) == len(candidates) else None
 
 
-def _measure(
-    name: str, record: TrialRecord, metrics: Metrics, corner: tuple[float, float]
+def _value_of(
+    name: str, record: TrialRecord, metrics: Metrics, scales: tuple[float, float]
 ) -> float | None:
-    rate, lost = corner
+    rate, lost = scales
     match name:
         case "rate":
             bits = metrics.rate_bits

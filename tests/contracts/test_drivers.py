@@ -230,7 +230,7 @@ def test_a_space_that_is_used_up_ends_the_search(search: str, seeds: tuple[int, 
     assert of.shortfall is None
     assert len(set(keys(played(of)))) == 6 * len(seeds)
     assert of.shortfall is not None
-    assert f"after {6 * len(seeds)} of 40 trials" in of.shortfall
+    assert f"found only {6 * len(seeds)} of 40 trials" in of.shortfall
 
 
 @spaced

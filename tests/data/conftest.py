@@ -1,4 +1,4 @@
-"""Small data sets in the official formats, and a web server to publish them."""
+"""Small data sets in the official formats, and a web server that serves them."""
 
 import hashlib
 import threading
@@ -16,8 +16,8 @@ from paretoib.data._cifar import CIFAR10
 from paretoib.data._idx import MNIST
 from paretoib.data._source import Source
 
-TRAIN, TEST, HELD = 60, 20, 15
-NOWHERE = ("http://127.0.0.1:9/",)  # refuses at once
+TRAIN, TEST, VALIDATION = 60, 20, 15
+NOWHERE = ("http://127.0.0.1:9/",)  # refuses connections
 
 
 def idx(values: NDArray[np.uint8]) -> bytes:
@@ -27,10 +27,10 @@ def idx(values: NDArray[np.uint8]) -> bytes:
 
 
 def published(base: Source, files: dict[str, bytes], **changes: object) -> Source:
-    """A source like `base` whose authors published `files`."""
+    """A source like `base`, with the checksums of `files`."""
     sums = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
     small = {"md5": sums, "mirrors": NOWHERE, "system": None}
-    sizes = {"train": TRAIN, "test": TEST, "validation": HELD}
+    sizes = {"train": TRAIN, "test": TEST, "validation": VALIDATION}
     return replace(base, **(small | sizes | changes))  # type: ignore[arg-type]
 
 
@@ -44,7 +44,7 @@ def put(files: dict[str, bytes], folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def pixels() -> NDArray[np.uint8]:
-    """Images that are all different: the first two pixels number them."""
+    """Different images; the first pixel of an image is its number."""
     values = np.random.default_rng(5).integers(0, 256, (TRAIN + TEST, 28, 28), np.uint8)
     values[:, 0, 0], values[:, 0, 1] = np.arange(TRAIN + TEST), 255
     return values
@@ -87,14 +87,14 @@ def _put() -> Callable[[dict[str, bytes], Path], Path]:
 
 @pytest.fixture
 def folder(files: dict[str, bytes], tmp_path: Path) -> Path:
-    """A data folder that has `files`."""
+    """A data folder with `files`."""
     put(files, tmp_path / "mnist")
     return tmp_path
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A folder and the address at which a web server gives its files."""
+    """A folder, and the address of a web server that serves its files."""
     served = tmp_path / "served"
     served.mkdir()
     handler = partial(SimpleHTTPRequestHandler, directory=str(served))
@@ -106,9 +106,9 @@ def serve(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 @pytest.fixture(scope="session")
 def batches() -> dict[str, bytes]:
-    """A small CIFAR-10: planes of 10, 20, 30 in every image; its label; its number."""
+    """A small CIFAR-10: colour planes of 10, 20 and 30; the first pixel is the image's number."""
     records = np.repeat([[0, 10, 20, 30]], TRAIN + TEST, 0).repeat([1, 1024, 1024, 1024], 1)
     records[:, 0] = np.arange(TRAIN + TEST) % 10
     records[:, 1] = np.arange(TRAIN + TEST)
-    cut = np.split(records.astype(np.uint8), [12, 24, 36, 48, 60])
-    return {name: part.tobytes() for name, part in zip(CIFAR10.md5, cut, strict=True)}
+    parts = np.split(records.astype(np.uint8), [12, 24, 36, 48, 60])
+    return {name: part.tobytes() for name, part in zip(CIFAR10.md5, parts, strict=True)}

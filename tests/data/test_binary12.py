@@ -7,9 +7,8 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from paretoib.data import DATASETS
+from paretoib.data import DATASETS, Dataset
 from paretoib.data._binary12 import powers, vertices
-from paretoib.data._dataset import Dataset
 from paretoib.errors import SpecError
 
 
@@ -20,8 +19,8 @@ def load(train_share: float = 1.0, split_seed: int = 0) -> Dataset:
     return data
 
 
-def test_all_patterns_are_there_once_in_two_classes_of_a_half() -> None:
-    """4096 of 12 bits; validation and test are the whole, and so is training unless it is less."""
+def test_every_pattern_occurs_once_in_two_equal_classes() -> None:
+    """All splits hold all 4096 patterns by default."""
     data = load()
     assert data.complete
     for split in (data.train, data.validation, data.test):
@@ -32,8 +31,8 @@ def test_all_patterns_are_there_once_in_two_classes_of_a_half() -> None:
     assert data.entropies(data.test)[0] == pytest.approx(np.log(2))
 
 
-def test_a_share_is_what_training_sees() -> None:
-    """The first of the patterns in a random order; imb trains on 80 %."""
+def test_the_training_split_is_a_share_of_the_patterns() -> None:
+    """It is the first part of the shuffled patterns; imb trains on 80 %."""
     data = load(0.8)
     assert len(data.train) == 3277
     assert len(data.test) == 4096
@@ -44,25 +43,25 @@ def test_a_share_is_what_training_sees() -> None:
 
 
 def test_the_vertices_are_evenly_spread() -> None:
-    """Each has itself, five neighbours at 1/√5, five at −1/√5, and its opposite."""
+    """The cosines of a vertex with all vertices are 1, five times 1/√5, five times −1/√5, −1."""
     cosines = np.sort(vertices() @ vertices().T, axis=1)
     expected = [-1, *[-(5**-0.5)] * 5, *[5**-0.5] * 5, 1]
     np.testing.assert_allclose(cosines, np.tile(expected, (12, 1)), atol=1e-12)
 
 
 def test_no_rotation_changes_the_power() -> None:
-    """Nor a reflection: wherever one carries the vertices onto themselves."""
+    """A rotation of the icosahedron onto itself permutes the bits and keeps the power."""
     points = vertices()
-    turn = Rotation.from_rotvec(2 * np.pi / 5 * points[0]).as_matrix()
-    places = np.abs((points @ turn.T)[:, None] - points).sum(-1).argmin(1)
-    assert sorted(places) == list(range(12))
-    assert (places != np.arange(12)).sum() == 10
+    rotation = Rotation.from_rotvec(2 * np.pi / 5 * points[0]).as_matrix()
+    permutation = np.abs((points @ rotation.T)[:, None] - points).sum(-1).argmin(1)
+    assert sorted(permutation) == list(range(12))
+    assert (permutation != np.arange(12)).sum() == 10
     bits = np.random.default_rng(0).integers(0, 2, (50, 12)).astype(float)
-    np.testing.assert_allclose(powers(bits[:, places]), powers(bits), atol=1e-9)
+    np.testing.assert_allclose(powers(bits[:, permutation]), powers(bits), atol=1e-9)
 
 
 def test_the_label_is_the_power_above_the_median() -> None:
-    """Whatever the seed; only among patterns of the median power does a seed decide."""
+    """The seed decides only among patterns with the median power."""
     labels = []
     for seed in (0, 1):
         split = load(split_seed=seed).test

@@ -1,4 +1,4 @@
-"""Reading and checking CIFAR-10's binary version."""
+"""Reading and checking files in CIFAR-10's binary format."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,17 +17,17 @@ def test_cifar_records_are_a_label_and_three_planes(
     published: Callable[..., Source],
     put: Callable[[dict[str, bytes], Path], Path],
 ) -> None:
-    """Channels, rows and labels come out as the authors describe the binary version."""
+    """Channels, pixels and labels agree with the published description of the format."""
     put(batches, tmp_path / CIFAR10.folder)
     data = load_cifar(published(CIFAR10, batches), folder=tmp_path, subset=1, split_seed=0)
-    official = []
+    all_numbers = []
     for split in (data.train, data.validation, data.test):
         planes = torch.tensor([10.0, 20.0, 30.0]) / 255
         torch.testing.assert_close(split.x[:, :, 1, 1], planes.expand(len(split), 3))
         numbers = [round(v) for v in (split.x[:, 0, 0, 0] * 255).tolist()]
         assert split.y.tolist() == [n % 10 for n in numbers]
-        official += numbers
-    assert sorted(official) == list(range(80))
+        all_numbers += numbers
+    assert sorted(all_numbers) == list(range(80))
     assert data.shape == (3, 32, 32)
 
 
@@ -39,7 +39,7 @@ def test_cifar_records_are_a_label_and_three_planes(
         (lambda c: c[:-1] + bytes([c[-1] ^ 1]), "the md5 of its content should be"),
     ],
 )
-def test_a_damaged_cifar_file_is_recognised(
+def test_a_damaged_cifar_file_is_an_error(
     batches: dict[str, bytes],
     tmp_path: Path,
     published: Callable[..., Source],
@@ -47,7 +47,7 @@ def test_a_damaged_cifar_file_is_recognised(
     damage: Callable[[bytes], bytes],
     rule: str,
 ) -> None:
-    """The error names the file, the rule and what was found."""
+    """The error names the file, the rule and the value found."""
     source = published(CIFAR10, batches)
     damaged = batches | {"data_batch_3.bin": damage(batches["data_batch_3.bin"])}
     put(damaged, tmp_path / CIFAR10.folder)

@@ -1,4 +1,4 @@
-"""The embedded data set."""
+"""The data set `digits`."""
 
 from pathlib import Path
 
@@ -7,19 +7,17 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from paretoib.data import DATASETS, _digits
-from paretoib.data._dataset import Dataset
+from paretoib.data import DATASETS, Dataset, _digits
 from paretoib.errors import DataError
 
 
 def load(subset: float = 1.0, split_seed: int = 0) -> Dataset:
-    folder = None  # digits needs none
-    return DATASETS["digits"].load()(folder=folder, subset=subset, split_seed=split_seed)
+    return DATASETS["digits"].load()(folder=None, subset=subset, split_seed=split_seed)
 
 
 @pytest.mark.parametrize("split_seed", [0, 7])
 def test_splits_are_scikit_learns_digits_in_a_seeded_order(split_seed: int) -> None:
-    """20 %, 20 % and 60 % of scikit-learn's own, permuted by numpy's generator; in [0, 1]."""
+    """Test, validation and training are 20 %, 20 % and 60 % of the digits, scaled to [0, 1]."""
     data, digits = load(split_seed=split_seed), load_digits()
     order = np.random.default_rng(split_seed).permutation(1797)
     splits = (data.test, data.validation, data.train)
@@ -32,7 +30,7 @@ def test_splits_are_scikit_learns_digits_in_a_seeded_order(split_seed: int) -> N
 
 
 def test_without_scikit_learn_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A core without it can train on other data."""
+    """The error names the missing package."""
     monkeypatch.setattr(_digits, "find_spec", lambda _: None)
     with pytest.raises(DataError, match="comes with scikit-learn, which is not installed"):
         load()
@@ -42,19 +40,19 @@ def test_without_scikit_learn_the_error_says_so(monkeypatch: pytest.MonkeyPatch)
 def test_a_file_that_cannot_be_read_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
 ) -> None:
-    """Absent or damaged."""
+    """The file may be missing or damaged."""
     file = tmp_path / "datasets" / "data" / "digits.csv.gz"
     if content is not None:
         file.parent.mkdir(parents=True)
         file.write_bytes(content)
-    found = type("Spec", (), {"origin": str(tmp_path / "__init__.py")})
-    monkeypatch.setattr(_digits, "find_spec", lambda _: found)
+    spec = type("Spec", (), {"origin": str(tmp_path / "__init__.py")})
+    monkeypatch.setattr(_digits, "find_spec", lambda _: spec)
     with pytest.raises(DataError, match=f"cannot read scikit-learn's digits, {file}"):
         load()
 
 
 def test_subset_is_a_share_of_the_training_split() -> None:
-    """A subset is the beginning of the training split; the rest stays as it is."""
+    """A subset is the first part of the training split; the other splits do not change."""
     whole, part = load(), load(subset=0.25)
     assert len(part.train) == 270
     assert torch.equal(part.train.x, whole.train.x[:270])
@@ -63,6 +61,6 @@ def test_subset_is_a_share_of_the_training_split() -> None:
 
 
 def test_split_seed_fixes_the_split() -> None:
-    """The same seed gives the same split, another seed another one."""
+    """Equal seeds give equal splits, different seeds different ones."""
     assert torch.equal(load(split_seed=3).test.x, load(split_seed=3).test.x)
     assert not torch.equal(load(split_seed=3).test.x, load(split_seed=4).test.x)

@@ -1,4 +1,4 @@
-"""Getting what is not there, and saying so where that fails."""
+"""Downloads of missing files, and the errors if they fail."""
 
 import gzip
 import hashlib
@@ -15,11 +15,11 @@ from paretoib.data._idx import FASHION_MNIST, MNIST, load_idx
 from paretoib.data._source import Source
 from paretoib.errors import DataError
 
-NOWHERE = ("http://127.0.0.1:9/",)  # refuses at once
+NOWHERE = ("http://127.0.0.1:9/",)  # refuses connections
 
 
-def test_an_absent_data_set_names_the_ways_to_get_it(source: Source, tmp_path: Path) -> None:
-    """One line says which files go where, which variable, and why the download failed."""
+def test_a_missing_data_set_names_the_ways_to_get_it(source: Source, tmp_path: Path) -> None:
+    """The error has files, folder, variable and the download's error on one line."""
     with pytest.raises(DataError) as caught:
         load_idx(source, folder=tmp_path, subset=1, split_seed=0)
     text = str(caught.value)
@@ -32,8 +32,8 @@ def test_an_absent_data_set_names_the_ways_to_get_it(source: Source, tmp_path: P
     assert "\n" not in text
 
 
-def test_a_data_folder_that_cannot_be_made_is_named(source: Source, folder: Path) -> None:
-    """Where nothing can be written, the error says where and why."""
+def test_a_data_folder_that_cannot_be_created_is_named(source: Source, folder: Path) -> None:
+    """The error has the path and the reason."""
     path = folder / "mnist" / "train-images-idx3-ubyte"
     with pytest.raises(DataError, match=rf"not found; .*Not a directory: '{path}"):
         load_idx(source, folder=path, subset=1, split_seed=0)
@@ -42,19 +42,19 @@ def test_a_data_folder_that_cannot_be_made_is_named(source: Source, folder: Path
 def test_debian_is_a_way_to_fashion_mnist(
     files: dict[str, bytes], tmp_path: Path, published: Callable[..., Source]
 ) -> None:
-    """Where a distribution packages the data set, the error says so."""
+    """The error names the Debian package of the data set."""
     with pytest.raises(DataError, match="Debian or Ubuntu `apt install dataset-fashion-mnist`"):
         load_idx(published(FASHION_MNIST, files), folder=tmp_path, subset=1, split_seed=0)
 
 
-def test_what_is_absent_is_downloaded_once(
+def test_missing_files_are_downloaded_once(
     files: dict[str, bytes],
     tmp_path: Path,
     serve: tuple[Path, str],
     published: Callable[..., Source],
     put: Callable[[dict[str, bytes], Path], Path],
 ) -> None:
-    """A dead mirror is passed over, the next one fills the data folder, which then suffices."""
+    """A mirror that does not answer is skipped; the downloaded files are used from then on."""
     served, address = serve
     zipped = {f"{name}.gz": gzip.compress(content) for name, content in files.items()}
     downloads = {
@@ -62,10 +62,10 @@ def test_what_is_absent_is_downloaded_once(
     }
     source = published(MNIST, files, downloads=downloads, mirrors=(*NOWHERE, address))
     put(zipped, served)
-    fetched = load_idx(source, folder=tmp_path / "data", subset=1, split_seed=0)
+    downloaded = load_idx(source, folder=tmp_path / "data", subset=1, split_seed=0)
     offline = replace(source, mirrors=NOWHERE)
-    kept = load_idx(offline, folder=tmp_path / "data", subset=1, split_seed=0)
-    assert torch.equal(fetched.train.x, kept.train.x)
+    again = load_idx(offline, folder=tmp_path / "data", subset=1, split_seed=0)
+    assert torch.equal(downloaded.train.x, again.train.x)
 
 
 def test_a_download_with_a_wrong_checksum_is_refused(
@@ -75,7 +75,7 @@ def test_a_download_with_a_wrong_checksum_is_refused(
     published: Callable[..., Source],
     put: Callable[[dict[str, bytes], Path], Path],
 ) -> None:
-    """What a mirror gives instead of the published file is neither used nor kept."""
+    """A file that differs from the published one is neither used nor stored."""
     served, address = serve
     put({f"{name}.gz": gzip.compress(content) for name, content in files.items()}, served)
     source = published(MNIST, files, mirrors=(address,))
@@ -91,7 +91,7 @@ def test_cifar_is_unpacked_from_its_archive(
     published: Callable[..., Source],
     put: Callable[[dict[str, bytes], Path], Path],
 ) -> None:
-    """One archive is downloaded for all batches; the batches stay, the archive does not."""
+    """One archive holds all batches; it is deleted after the download."""
     served, address = serve
     put(batches, tmp_path / "pack" / CIFAR10.folder)
     with tarfile.open(served / "small.tar.gz", "w:gz") as tar:
@@ -100,5 +100,5 @@ def test_cifar_is_unpacked_from_its_archive(
     downloads = dict.fromkeys(batches, download)
     source = published(CIFAR10, batches, downloads=downloads, mirrors=(address,))
     load_cifar(source, folder=tmp_path / "data", subset=1, split_seed=0)
-    kept = {path.name for path in (tmp_path / "data" / CIFAR10.folder).iterdir()}
-    assert kept == set(batches)
+    names = {path.name for path in (tmp_path / "data" / CIFAR10.folder).iterdir()}
+    assert names == set(batches)

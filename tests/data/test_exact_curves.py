@@ -28,7 +28,7 @@ def curve(max_rate_bits: float = 30.0) -> ExactIB:
 
 
 def test_canonical_curve_agrees_with_the_general_solver() -> None:
-    """From covariances or from correlations, rate and relevance are on the same curve."""
+    """Solutions from covariances lie on the curve from correlations."""
     solution = gaussian_ib(*covariances(RHO, 8, 3), BETAS)
     np.testing.assert_allclose(
         gaussian_relevance(RHO, solution.rates), solution.relevances, atol=1e-12
@@ -40,13 +40,13 @@ def test_canonical_curve_agrees_with_the_general_solver() -> None:
 
 
 def test_eigenvalues_are_one_less_squared_correlations() -> None:
-    """λ = 1 − ρ² for each correlation, and 1 where X has directions that tell nothing."""
-    found = gaussian_ib(*covariances(RHO, 6, 1), BETAS).eigenvalues
-    np.testing.assert_allclose(found, [0.0975, 0.36, 0.64, 0.91, 1, 1], atol=1e-12)
+    """λ = 1 − ρ² for each correlation, and 1 for directions of X that are independent of Y."""
+    eigenvalues = gaussian_ib(*covariances(RHO, 6, 1), BETAS).eigenvalues
+    np.testing.assert_allclose(eigenvalues, [0.0975, 0.36, 0.64, 0.91, 1, 1], atol=1e-12)
 
 
 def test_optimal_encoders_reach_their_rate_and_relevance() -> None:
-    """T = A x + ξ has, by the determinants of its covariances, the information promised."""
+    """The determinants of T's covariances give the rate and relevance of the solution."""
     sigma_x, sigma_y, sigma_xy = covariances(RHO, 8, 3)
     given_y = sigma_x - sigma_xy @ np.linalg.inv(sigma_y) @ sigma_xy.T
     solution = gaussian_ib(sigma_x, sigma_y, sigma_xy, BETAS)
@@ -61,7 +61,7 @@ def test_optimal_encoders_reach_their_rate_and_relevance() -> None:
 
 @pytest.mark.parametrize("mode", range(4))
 def test_modes_become_active_at_their_beta(mode: int) -> None:
-    """Mode i has its row in the encoder just above β = 1/(1 − λ), not just below."""
+    """The encoder has a row for mode i just above β = 1/(1 − λ), not just below."""
     threshold = 1 / RHO[mode] ** 2
     below, above = gaussian_ib(
         *covariances(RHO, 8, 0), [threshold * 0.999, threshold * 1.001]
@@ -70,24 +70,24 @@ def test_modes_become_active_at_their_beta(mode: int) -> None:
 
 
 def test_no_random_encoder_beats_the_gaussian_curve() -> None:
-    """Noisy linear codes of any rank, direction and scale stay on or below the curve."""
+    """Random noisy linear codes lie on or below the curve."""
     rng = np.random.default_rng(0)
     sigma_x, sigma_y, sigma_xy = covariances(RHO, 8, 0)
     given_y = sigma_x - sigma_xy @ np.linalg.inv(sigma_y) @ sigma_xy.T
     best = gaussian_ib(sigma_x, sigma_y, sigma_xy, [3.0]).encoders[0]
-    slack = []
+    gaps = []
     for _ in range(300):
         near = best + 10 ** rng.uniform(-4, 0) * rng.standard_normal(best.shape)
         a = near * 10 ** rng.uniform(-1, 1, (len(best), 1))
         unit = np.eye(len(a))
         rate = np.linalg.slogdet(a @ sigma_x @ a.T + unit).logabsdet / 2
         relevance = rate - np.linalg.slogdet(a @ given_y @ a.T + unit).logabsdet / 2
-        slack.append(gaussian_relevance(RHO, rate) - relevance)
-    assert min(slack) > -1e-9
+        gaps.append(gaussian_relevance(RHO, rate) - relevance)
+    assert min(gaps) > -1e-9
 
 
 def test_slope_of_the_gaussian_curve_is_the_inverse_of_beta() -> None:
-    """Along the curve dI(T;Y)/dI(X;T) = 1/β, so the weight of the rate selects its point."""
+    """Along the curve dI(T;Y)/dI(X;T) = 1/β."""
     solution = gaussian_ib(*covariances(RHO, 8, 0), [1.2, 2.5, 6.0, 50.0])
     step = 1e-5
     rise = gaussian_relevance(RHO, solution.rates + step) - gaussian_relevance(
@@ -97,7 +97,7 @@ def test_slope_of_the_gaussian_curve_is_the_inverse_of_beta() -> None:
 
 
 def test_gaussian_curve_rises_concavely_from_nothing_to_the_ceiling() -> None:
-    """Sampled from rate 0; increasing, concave, below rate; its loss falls to almost nothing."""
+    """It is increasing, concave and at most the rate; lost bits fall to almost 0."""
     exact = curve()
     slopes = np.diff(exact.relevance_bits) / np.diff(exact.rate_bits)
     assert exact.rate_bits[0] == exact.relevance_bits[0] == 0
@@ -120,31 +120,31 @@ def test_one_mode_is_the_scalar_formula() -> None:
 
 
 def test_equal_correlations_share_the_rate() -> None:
-    """Two modes alike carry half of the rate each."""
+    """Each of two equal modes has half of the rate."""
     np.testing.assert_allclose(
         gaussian_relevance((0.7, 0.7), 3.0), 2 * gaussian_relevance((0.7,), 1.5), atol=1e-14
     )
 
 
 def test_deterministic_labels_give_all_of_the_rate_up_to_the_corner() -> None:
-    """The curve is min(rate, H(Y)), and its corner is among the samples."""
+    """The curve is min(rate, H(Y)), and its kink is among the samples."""
     exact = deterministic_labels({}, 3.3, 33.0)
     np.testing.assert_array_equal(exact.relevance_at([0, 1.2, 3.3, 20]), [0, 1.2, 3.3, 3.3])
     assert 3.3 in exact.rate_bits
     np.testing.assert_array_equal(exact.lost_bits, np.maximum(3.3 - exact.rate_bits, 0))
 
 
-def test_rows_name_the_exact_curve() -> None:
-    """Images have the deterministic curve, `gaussian` its own, dependent tasks (`mtfl`) none."""
+def test_entries_name_the_exact_curve() -> None:
+    """It is the deterministic curve, except for `gaussian`, and for `mtfl`, which has none."""
     names = {name: row.exact.partition(":")[2] for name, row in DATASETS.items()}
     assert names.pop("gaussian") == gaussian.__name__
     assert names.pop("mtfl") == ""
     assert set(names.values()) == {deterministic_labels.__name__}
 
 
-def solved(pmf: list[float], outcomes: list[str], beta: float) -> tuple[float, float]:
-    """(rate, relevance) in bits of dit's solver for min I(X;T) − β I(T;Y)."""
-    np.random.seed(0)  # dit starts from numpy's global generator
+def solve(pmf: list[float], outcomes: list[str], beta: float) -> tuple[float, float]:
+    """(rate, relevance) in bits by dit's solver for min I(X;T) − β I(T;Y)."""
+    np.random.seed(0)  # dit uses numpy's global generator
     solver = InformationBottleneck(dit.Distribution(outcomes, pmf), beta=beta)
     solver.optimize(niter=5)
     joint = solver.construct_joint(solver._optima)
@@ -154,7 +154,7 @@ def solved(pmf: list[float], outcomes: list[str], beta: float) -> tuple[float, f
 @pytest.mark.parametrize("beta", [1.8, 2.5, 4.0])
 def test_binary_symmetric_channel_agrees_with_a_solver(beta: float) -> None:
     """Above β = 1/(1 − 2δ)² the solver's point is on the curve, at a slope of 1/β."""
-    rate, relevance = solved([0.45, 0.05, 0.05, 0.45], ["00", "01", "10", "11"], beta)
+    rate, relevance = solve([0.45, 0.05, 0.05, 0.45], ["00", "01", "10", "11"], beta)
     assert 0.05 < rate < 1
     assert relevance == pytest.approx(float(bsc_relevance(0.1, rate)), abs=1e-5)
     slope = (bsc_relevance(0.1, rate + 1e-5) - bsc_relevance(0.1, rate - 1e-5)) / 2e-5
@@ -162,16 +162,16 @@ def test_binary_symmetric_channel_agrees_with_a_solver(beta: float) -> None:
 
 
 def test_binary_symmetric_channel_starts_at_its_beta() -> None:
-    """The slope at rate 0 is (1 − 2δ)², and below that β the solver keeps nothing."""
+    """The slope at rate 0 is (1 − 2δ)²; below β = 1/(1 − 2δ)² the solver's rate is 0."""
     assert bsc_relevance(0.1, 1e-6) / 1e-6 == pytest.approx(0.64, rel=1e-3)
-    rate, _ = solved([0.45, 0.05, 0.05, 0.45], ["00", "01", "10", "11"], 1.5)
+    rate, _ = solve([0.45, 0.05, 0.05, 0.45], ["00", "01", "10", "11"], 1.5)
     assert rate == pytest.approx(0, abs=1e-4)
 
 
 @pytest.mark.parametrize(("beta", "expected"), [(1.2, 0.0), (1.6, 1.0)])
 def test_binary_erasure_channel_jumps_at_its_beta(beta: float, expected: float) -> None:
-    """Its curve is straight: the solver keeps nothing below β = 1/(1 − ε), all of it above."""
+    """Its curve is straight: the solver's rate is 0 below β = 1/(1 − ε) and 1 bit above."""
     outcomes = ["00", "0e", "1e", "11"]
-    rate, relevance = solved([0.375, 0.125, 0.125, 0.375], outcomes, beta)
+    rate, relevance = solve([0.375, 0.125, 0.125, 0.375], outcomes, beta)
     assert rate == pytest.approx(expected, abs=1e-3)
     assert relevance == pytest.approx(float(bec_relevance(0.25, rate)), abs=1e-4)

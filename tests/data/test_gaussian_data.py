@@ -1,4 +1,4 @@
-"""The samples of `gaussian` against their exact distribution."""
+"""The data set `gaussian` against its exact distribution."""
 
 import math
 
@@ -7,8 +7,7 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
-from paretoib.data import DATASETS
-from paretoib.data._dataset import Dataset
+from paretoib.data import DATASETS, Dataset
 from paretoib.data._gaussian import covariances
 from paretoib.errors import SpecError
 
@@ -31,29 +30,29 @@ def load(
 
 
 def test_samples_have_the_exact_covariance() -> None:
-    """The covariance of all samples is the exact one, within four standard errors."""
+    """The sample covariance is within four standard errors of the exact one."""
     data = load(split_seed=7)
     splits = (data.train, data.validation, data.test)
-    both = torch.cat([torch.cat([s.x, s.y], 1) for s in splits]).double().numpy()
+    samples = torch.cat([torch.cat([s.x, s.y], 1) for s in splits]).double().numpy()
     sigma_x, sigma_y, sigma_xy = covariances(RHO, 5, 7)
     exact = np.block([[sigma_x, sigma_xy], [sigma_xy.T, sigma_y]])
-    error = np.sqrt((exact**2 + np.outer(np.diag(exact), np.diag(exact))) / len(both))
-    assert (np.abs(np.cov(both.T) - exact) < 4 * error).all()
+    error = np.sqrt((exact**2 + np.outer(np.diag(exact), np.diag(exact))) / len(samples))
+    assert (np.abs(np.cov(samples.T) - exact) < 4 * error).all()
     assert [len(s) for s in splits] == [60_000, 20_000, 20_000]
 
 
-def test_covariances_have_the_canonical_correlations_asked_for() -> None:
+def test_covariances_have_the_requested_canonical_correlations() -> None:
     """The singular values of the whitened cross-covariance are the |ρ|; X is not white."""
     sigma_x, sigma_y, sigma_xy = covariances(RHO, 5, 0)
     left, right = (np.linalg.inv(np.linalg.cholesky(s)) for s in (sigma_x, sigma_y))
-    found = np.linalg.svd(left @ sigma_xy @ right.T, compute_uv=False)
-    np.testing.assert_allclose(found, [0.9, 0.6, 0.3], rtol=1e-12)
+    correlations = np.linalg.svd(left @ sigma_xy @ right.T, compute_uv=False)
+    np.testing.assert_allclose(correlations, [0.9, 0.6, 0.3], rtol=1e-12)
     assert np.linalg.cond(sigma_x) == pytest.approx(9)
     assert np.abs(sigma_x - np.diag(np.diag(sigma_x))).max() > 0.1
 
 
 def test_entropy_and_ceiling_are_exact() -> None:
-    """h(Y) is scipy's for the exact covariance; I(X;Y) = −½ Σ ln(1 − ρ²), all in nats."""
+    """h(Y) agrees with scipy's for the exact covariance; I(X;Y) = −½ Σ ln(1 − ρ²); in nats."""
     data = load()
     entropy, ceiling = data.entropies(data.test)
     _, sigma_y, _ = covariances(RHO, 5, 0)
@@ -63,19 +62,19 @@ def test_entropy_and_ceiling_are_exact() -> None:
 
 
 def test_split_seed_fixes_samples_and_mixing() -> None:
-    """The same seed gives the same data, another seed other data with other directions."""
+    """Equal seeds give equal data; different seeds give different mixings."""
     assert torch.equal(load(samples=100).train.x, load(samples=100).train.x)
     assert not np.allclose(covariances(RHO, 5, 0)[0], covariances(RHO, 5, 1)[0])
 
 
 @pytest.mark.parametrize("rho", [0.0, 1.0, -1.0, 1.5, math.nan])
 def test_a_correlation_out_of_range_is_refused(rho: float) -> None:
-    """The error names the rule and the value."""
+    """The error has the rule and the value."""
     with pytest.raises(SpecError, match=rf"0 < \|ρ\| < 1; found `{rho}`"):
         load(correlations=(0.5, rho))
 
 
 def test_fewer_inputs_than_correlations_are_refused() -> None:
-    """X cannot have more canonical directions than dimensions."""
+    """X has at most as many canonical directions as dimensions."""
     with pytest.raises(SpecError, match=r"at least the number of `correlations`, 3; .*inputs = 2"):
         load(inputs=2)

@@ -11,12 +11,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from paretoib.data._dataset import Dataset, Split
+from paretoib.data import Dataset, Split
 from paretoib.data._idx import load_idx
 from paretoib.data._source import Source
 from paretoib.errors import DataError, SpecError
 
-TRAIN, TEST, HELD = 60, 20, 15
+TRAIN, TEST, VALIDATION = 60, 20, 15
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 
@@ -25,14 +25,14 @@ def load(source: Source, folder: Path, subset: float = 1.0, split_seed: int = 0)
 
 
 def numbers(split: Split) -> list[int]:
-    """Which official images a split holds, in order."""
+    """The numbers of the official images in a split, in its order."""
     return [round(v) for v in (split.x[:, 0, 0, 0] * 255).tolist()]
 
 
 def test_images_keep_their_labels_and_pixels(
     source: Source, folder: Path, pixels: NDArray[np.uint8], labels: NDArray[np.uint8]
 ) -> None:
-    """Every split pairs each official image, scaled to [0, 1], with its official label."""
+    """Each image, scaled to [0, 1], has its official label."""
     data = load(source, folder)
     for split in (data.train, data.validation, data.test):
         index = numbers(split)
@@ -44,27 +44,27 @@ def test_images_keep_their_labels_and_pixels(
 
 
 def test_splits_are_disjoint_and_test_is_the_official_one(source: Source, folder: Path) -> None:
-    """Training and validation share the official training images, test holds all test images."""
+    """Training and validation are disjoint parts of the official training images."""
     data = load(source, folder)
     train, validation, test = map(numbers, (data.train, data.validation, data.test))
     assert sorted(train + validation) == list(range(TRAIN))
     assert sorted(test) == list(range(TRAIN, TRAIN + TEST))
-    assert test != sorted(test), "the first n of test should be a random sample"
+    assert test != sorted(test), "the first images of test should be a random sample"
 
 
 @pytest.mark.parametrize(("subset", "count"), [(0.2, 12), (0.5, 30), (0.75, 45), (1.0, 45)])
 def test_subset_is_a_share_of_the_official_training_images(
     source: Source, folder: Path, subset: float, count: int
 ) -> None:
-    """A subset trains on its share of all, or what validation leaves; validation stays."""
+    """At most the images outside validation are used; validation does not change."""
     whole, part = load(source, folder), load(source, folder, subset)
     assert numbers(part.train) == numbers(whole.train)[:count]
     assert numbers(part.validation) == numbers(whole.validation)
-    assert len(part.validation) == HELD
+    assert len(part.validation) == VALIDATION
 
 
 def test_split_seed_fixes_the_split(source: Source, folder: Path) -> None:
-    """The same seed splits alike; another one holds other images back, on the same test set."""
+    """Equal seeds give equal splits; different seeds differ in validation, not in test."""
     first, again, other = (load(source, folder, split_seed=s) for s in (1, 1, 2))
     assert numbers(first.train) == numbers(again.train)
     assert set(numbers(first.validation)) != set(numbers(other.validation))
@@ -72,7 +72,7 @@ def test_split_seed_fixes_the_split(source: Source, folder: Path) -> None:
 
 
 def test_a_subset_without_images_is_refused(source: Source, folder: Path) -> None:
-    """A share that rounds to no image names the rule and the value."""
+    """The error has the rule and the value."""
     with pytest.raises(SpecError, match=r"at least one of 60 .* found `subset = 0.001`"):
         load(source, folder, subset=0.001)
 
@@ -84,16 +84,16 @@ def test_gzipped_files_give_the_same_data(
     tmp_path: Path,
     put: Callable[[dict[str, bytes], Path], Path],
 ) -> None:
-    """The files are read as published, with gzip, from the data folder or a system folder."""
+    """Gzipped files are read from the data folder and from a system folder."""
     zipped = {f"{name}.gz": gzip.compress(content) for name, content in files.items()}
     system = put(zipped, tmp_path / "system")
     put(zipped, tmp_path / "other" / "mnist")
     plain = load(source, folder)
-    for same in (
+    for gzipped in (
         load(source, tmp_path / "other"),
         load(replace(source, system=system), tmp_path / "none"),
     ):
-        torch.testing.assert_close(same.train.x, plain.train.x, rtol=0, atol=0)
+        torch.testing.assert_close(gzipped.train.x, plain.train.x, rtol=0, atol=0)
 
 
 def wrong_magic(content: bytes) -> bytes:
@@ -130,10 +130,10 @@ def label_ten(content: bytes) -> bytes:
         (IMAGES, other_byte, "the md5 of its content should be [0-9a-f]{32}; found [0-9a-f]{32}"),
     ],
 )
-def test_a_damaged_idx_file_is_recognised(
+def test_a_damaged_idx_file_is_an_error(
     source: Source, folder: Path, file: str, damage: Callable[[bytes], bytes], rule: str
 ) -> None:
-    """The error names the file, the rule and what was found."""
+    """The error names the file, the rule and the value found."""
     path = folder / "mnist" / file
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match=f"{file}.*{rule}"):
@@ -141,19 +141,19 @@ def test_a_damaged_idx_file_is_recognised(
 
 
 @pytest.mark.parametrize("damage", [truncated, lambda c: c[:40], lambda c: b"PK" + c[2:]])
-def test_a_damaged_gzip_file_is_recognised(
+def test_a_damaged_gzip_file_is_an_error(
     source: Source, folder: Path, damage: Callable[[bytes], bytes]
 ) -> None:
-    """A gzip file that is cut short, or is none, is named."""
+    """The error names a file that is truncated or not a gzip file."""
     path = folder / "mnist" / IMAGES
     path.with_name(f"{IMAGES}.gz").write_bytes(damage(gzip.compress(path.read_bytes())))
     path.unlink()
-    with pytest.raises(DataError, match=rf"{IMAGES}\.gz: should be a whole gzip file; found"):
+    with pytest.raises(DataError, match=rf"{IMAGES}\.gz: should be a complete gzip file; found"):
         load(source, folder)
 
 
 def test_a_file_that_cannot_be_read_is_named(source: Source, folder: Path) -> None:
-    """What the operating system says of an unreadable file is passed on with its path."""
+    """The error has the path and the operating system's reason."""
     path = folder / "mnist" / IMAGES
     path.unlink()
     path.mkdir()
@@ -161,9 +161,9 @@ def test_a_file_that_cannot_be_read_is_named(source: Source, folder: Path) -> No
         load(source, folder)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every folder")
 def test_a_forbidden_folder_is_named(source: Source, folder: Path) -> None:
-    """A folder without permission is an error about a path, not an absent data set."""
+    """The error is about permission, not about a missing data set."""
     (folder / "mnist").chmod(0)
     try:
         with pytest.raises(DataError, match=f"{IMAGES} should be a readable file; found: Perm"):

@@ -1,4 +1,4 @@
-"""Loading by name."""
+"""Loading data sets by name."""
 
 import subprocess
 import sys
@@ -12,16 +12,16 @@ from paretoib.data._load import load_dataset
 from paretoib.errors import DataError, SpecError
 
 
-def test_a_data_set_is_loaded_once_a_process(tmp_path: Path) -> None:
-    """Defaults, lists from JSON and the order of parameters make no difference."""
-    given = {"split_seed": 0, "samples": 20_000, "correlations": [0.95, 0.8, 0.6, 0.3]}
+def test_a_data_set_is_loaded_once_per_process(tmp_path: Path) -> None:
+    """Omitted defaults, lists from JSON and the order of parameters make no difference."""
+    defaults = {"split_seed": 0, "samples": 20_000, "correlations": [0.95, 0.8, 0.6, 0.3]}
     first = load_dataset("gaussian", {}, folder=tmp_path)
-    assert load_dataset("gaussian", given, folder=tmp_path) is first
+    assert load_dataset("gaussian", defaults, folder=tmp_path) is first
     assert load_dataset("gaussian", {"split_seed": 1}, folder=tmp_path) is not first
 
 
-def test_an_error_is_not_remembered(tmp_path: Path) -> None:
-    """What failed is tried again: the files may be there the next time."""
+def test_an_error_is_not_cached(tmp_path: Path) -> None:
+    """The next call reads the files again."""
     (tmp_path / "mnist" / "train-images-idx3-ubyte").mkdir(parents=True)
     with pytest.raises(DataError, match="Is a directory"):
         load_dataset("mnist", {}, folder=tmp_path)
@@ -32,7 +32,7 @@ def test_an_error_is_not_remembered(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_or_parameter_is_refused() -> None:
-    """Both errors say what there is."""
+    """Both errors name the possible values."""
     with pytest.raises(SpecError, match=r"unknown data set: .*did you mean `fashion_mnist`"):
         load_dataset("fashion-mnist", {})
     with pytest.raises(
@@ -42,13 +42,13 @@ def test_an_unknown_name_or_parameter_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_a_row_declares_what_its_function_takes(name: str) -> None:
-    """The declared parameters are exactly the function's keywords beside the folder."""
+def test_an_entry_declares_the_parameters_of_its_function(name: str) -> None:
+    """The declared parameters are the function's keywords, except `folder`."""
     declared = {param.name for param in DATASETS[name].params}
     assert set(signature(DATASETS[name].load()).parameters) == {"folder", *declared}
 
 
 def test_listing_and_exact_curves_load_no_torch() -> None:
-    """The registry and the exact curves serve entry points that must start fast."""
+    """Commands that list data sets or compare fronts start fast."""
     code = "import sys, paretoib.data, paretoib.data._exact; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

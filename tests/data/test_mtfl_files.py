@@ -1,4 +1,4 @@
-"""MTFL from a small download in the published layout."""
+"""The data set `mtfl`, from a small download in the published layout."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ LABELS = [(1 + i % 2, 1 + i // 2 % 2, 1 + i // 4 % 2, 1 + i % 5) for i in range(
 
 
 def line(i: int, labels: tuple[int, ...]) -> str:
-    """As published: a path of Windows, x1 … x5 y1 … y5, gender, smile, glasses, pose."""
+    """A line as published: a Windows path, x1 … x5 y1 … y5, gender, smile, glasses, pose."""
     folder = ("lfw_5590", "net_7876")[i % 2]
     landmarks = " ".join(f"{10.5 + i + j}" for j in range(10))
     return f" {folder}\\face_{i:04}.jpg {landmarks} {' '.join(map(str, labels))}"
@@ -23,7 +23,7 @@ def line(i: int, labels: tuple[int, ...]) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A data folder with MTFL; an image's colour numbers it, and no two sizes are the same."""
+    """A data folder with MTFL: images have different sizes, and their colours encode numbers."""
     root = tmp_path / "MTFL"
     for name in ("lfw_5590", "net_7876"):
         (root / name).mkdir(parents=True)
@@ -36,23 +36,23 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_images_keep_their_labels(folder: Path) -> None:
-    """Resized, in [0, 1], red, green and blue; labels counted from 0."""
+    """Images are resized, RGB and in [0, 1]; labels are counted from 0."""
     data = load(folder=folder, task="all", side=12, subset=1.0, split_seed=0)
     assert data.tasks == ("gender", "smile", "glasses", "pose")
     assert (data.classes, data.shape) == ((2, 2, 2, 5), (3, 12, 12))
-    seen = []
+    all_numbers = []
     for split in (data.train, data.validation, data.test):
         numbers = (split.x[:, 0].mean((1, 2)) * 255 / 8).round().int().tolist()
         assert (split.y + 1).tolist() == [list(LABELS[i]) for i in numbers]
         assert split.x[:, 1].max() < 0.05
         assert split.x[:, 2].min() > 0.95
-        seen += numbers
-    assert sorted(seen) == list(range(COUNT))
+        all_numbers += numbers
+    assert sorted(all_numbers) == list(range(COUNT))
     assert (len(data.validation), len(data.test)) == (3, 3)
 
 
-def test_test_is_the_same_whatever_the_seed(folder: Path) -> None:
-    """A tenth of all; validation is another with another seed, and a subset a share of all."""
+def test_the_test_split_does_not_depend_on_the_seed(folder: Path) -> None:
+    """Validation does; a subset is a share of all images."""
 
     def numbers(seed: int, subset: float = 1.0) -> list[list[int]]:
         data = load(folder=folder, task="all", side=8, subset=subset, split_seed=seed)
@@ -68,11 +68,11 @@ def test_test_is_the_same_whatever_the_seed(folder: Path) -> None:
 
 
 def test_one_task_is_a_plain_data_set(folder: Path) -> None:
-    """The labels of that task alone."""
-    both = load(folder=folder, task="all", side=8, subset=1.0, split_seed=0)
+    """Its targets are the labels of that task."""
+    all_tasks = load(folder=folder, task="all", side=8, subset=1.0, split_seed=0)
     pose = load(folder=folder, task="pose", side=8, subset=1.0, split_seed=0)
     assert (pose.tasks, pose.classes) == ((), 5)
-    assert np.array_equal(pose.train.y, both.train.y[:, 3])
+    assert np.array_equal(pose.train.y, all_tasks.train.y[:, 3])
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_one_task_is_a_plain_data_set(folder: Path) -> None:
     ],
 )
 def test_a_line_in_another_layout_is_named(folder: Path, bad: str, rule: str) -> None:
-    """With its number, the rule, and what was found."""
+    """The error has the line's number, the rule and the value found."""
     with (folder / "MTFL" / "training.txt").open("a") as file:
         file.write(bad)
     path = folder / "MTFL" / "training.txt"
@@ -93,8 +93,8 @@ def test_a_line_in_another_layout_is_named(folder: Path, bad: str, rule: str) ->
         load(folder=folder, task="all", side=8, subset=1.0, split_seed=0)
 
 
-def test_what_is_not_there_is_said(folder: Path) -> None:
-    """The download, an image of it, or enough of it."""
+def test_missing_and_damaged_files_are_named(folder: Path) -> None:
+    """A subset without images, a damaged image, an empty list of images, no download."""
     arguments: dict[str, Any] = {"task": "all", "side": 8, "split_seed": 0}
     with pytest.raises(SpecError, match="at least one of 30 training images"):
         load(folder=folder, subset=1e-3, **arguments)
@@ -104,5 +104,5 @@ def test_what_is_not_there_is_said(folder: Path) -> None:
     (folder / "MTFL" / "training.txt").write_text("")
     with pytest.raises(DataError, match="should have ten lines or more; found 0"):
         load(folder=folder, subset=1.0, **arguments)
-    with pytest.raises(DataError, match=r"unpack MTFL\.zip"):
+    with pytest.raises(DataError, match=r"download MTFL\.zip"):
         load(folder=folder / "nowhere", subset=1.0, **arguments)

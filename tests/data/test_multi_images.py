@@ -1,4 +1,4 @@
-"""Two images in one: where they lie, what they are made of, and how they are kept."""
+"""Pairs of images: layout, composition and cache."""
 
 import logging
 from collections.abc import Callable
@@ -9,15 +9,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from paretoib.data._dataset import Dataset, Split
+from paretoib.data import Dataset, Split
 from paretoib.data._idx import MNIST
 from paretoib.data._multi import OFFSET, SIDE, load_multi, load_multi_mnist, overlay
 from paretoib.data._source import Source
 from paretoib.errors import DataError, SpecError
 from paretoib.settings import settings
 
-TRAIN, TEST, HELD = 60, 20, 15
-MADE = "3f0780f707ad3a16"  # of the real digits with seed 0
+TRAIN, TEST, VALIDATION = 60, 20, 15
+CHECKSUM = "3f0780f707ad3a16"  # of the pairs of the real digits with seed 0
 
 
 def load(
@@ -27,9 +27,9 @@ def load(
 
 
 def sources(split: Split) -> tuple[list[int], list[int]]:
-    """Which official images are left and right: the first pixel of each numbers it.
+    """The numbers of the official images on the left and on the right, read from their corners.
 
-    The right one's is seen where the left one is dark, as fixture `marked` has it.
+    Needs the images of the fixture `marked`.
     """
     pixels = (split.x[:, 0] * 255).round().int()
     return pixels[:, 0, 0].tolist(), pixels[:, OFFSET, SIDE - 1].tolist()
@@ -42,7 +42,10 @@ def marked(
     published: Callable[..., Source],
     put: Callable[[dict[str, bytes], Path], Path],
 ) -> tuple[Source, Path]:
-    """Images whose corners number them: one is seen as the left one, one as the right one."""
+    """A source of images whose upper corners are their numbers, and its data folder.
+
+    In a pair, one corner of the left image and one of the right image stay visible.
+    """
     images = np.zeros((TRAIN + TEST, 28, 28), np.uint8)
     images[:, 0, 0] = images[:, 0, 27] = np.arange(TRAIN + TEST)
 
@@ -61,7 +64,7 @@ def marked(
 
 
 def test_the_layout_is_exact_to_the_pixel() -> None:
-    """Left at the top-left 28×28, right 8 down and 8 across, the brighter where they overlap."""
+    """The left image is at the top left, the right one at (8, 8); the brighter pixel wins."""
     images = np.random.default_rng(1).integers(0, 256, (2, 1, 28, 28), np.uint8)
     record = overlay((images, np.array([3, 7], np.uint8)), np.array([0]), np.array([1]))[0]
     left, right = images[:, 0]
@@ -69,18 +72,18 @@ def test_the_layout_is_exact_to_the_pixel() -> None:
     pixels = record[2:].reshape(36, 36)
     for y in range(36):
         for x in range(36):
-            seen = [0]
+            values = [0]
             if y < 28 and x < 28:
-                seen.append(left[y, x])
+                values.append(left[y, x])
             if y >= 8 and x >= 8:
-                seen.append(right[y - 8, x - 8])
-            assert pixels[y, x] == max(seen), (y, x)
+                values.append(right[y - 8, x - 8])
+            assert pixels[y, x] == max(values), (y, x)
 
 
 def test_labels_are_those_of_the_images_in_the_pair(
     marked: tuple[Source, Path], labels: NDArray[np.uint8]
 ) -> None:
-    """Two columns, left and right, in every split; inputs (1, 36, 36) in [0, 1]."""
+    """Every split has two columns of labels, left and right."""
     data = load(*marked)
     assert (data.tasks, data.classes, data.shape) == (("left", "right"), (10, 10), (1, 36, 36))
     for split in (data.train, data.validation, data.test):
@@ -93,19 +96,19 @@ def test_labels_are_those_of_the_images_in_the_pair(
 def test_each_image_is_left_twice_and_right_twice_and_validation_has_its_own(
     marked: tuple[Source, Path],
 ) -> None:
-    """Test has every official test image once on each side."""
+    """Test has every official test image once on the left and once on the right."""
     data = load(*marked)
     train, validation = sources(data.train), sources(data.validation)
     for side in (0, 1):
         assert sorted(train[side] + validation[side]) == sorted(2 * list(range(TRAIN)))
         assert not set(train[side]) & {*validation[0], *validation[1]}
         assert sorted(sources(data.test)[side]) == list(range(TRAIN, TRAIN + TEST))
-    assert len(data.validation) == HELD // 2 * 2
+    assert len(data.validation) == VALIDATION // 2 * 2
     assert train[0] != train[1]
 
 
 def test_one_task_is_a_plain_data_set(marked: tuple[Source, Path]) -> None:
-    """The same images with one column of the labels."""
+    """It has the same images and one column of the labels."""
     both = load(*marked)
     for side, task in enumerate(("left", "right")):
         one = load(*marked, task=task)
@@ -115,7 +118,7 @@ def test_one_task_is_a_plain_data_set(marked: tuple[Source, Path]) -> None:
 
 
 def test_seed_and_subset_choose_pairs(marked: tuple[Source, Path]) -> None:
-    """Another seed makes other pairs for the same test; a subset is a share of twice the images."""
+    """The seed does not change test; a subset is a share of all pairs."""
     first, other = load(*marked), load(*marked, seed=1)
     assert torch.equal(load(*marked).train.x, first.train.x)
     assert not torch.equal(first.train.x, other.train.x)
@@ -127,40 +130,40 @@ def test_seed_and_subset_choose_pairs(marked: tuple[Source, Path]) -> None:
         load(*marked, subset=1e-3)
 
 
-def test_pairs_are_kept_and_need_no_official_files_again(marked: tuple[Source, Path]) -> None:
-    """One file a seed in the data folder, whole or not at all."""
+def test_pairs_are_cached(marked: tuple[Source, Path]) -> None:
+    """The cache has a file for each seed; with it the official files are not read."""
     source, folder = marked
     first = load(source, folder)
     for file in (folder / "mnist").iterdir():
         file.unlink()
     assert torch.equal(load(source, folder).train.x, first.train.x)
-    (kept,) = (folder / "multi-mnist").iterdir()
-    assert kept.name.startswith("pairs-0-")
+    (cached,) = (folder / "multi-mnist").iterdir()
+    assert cached.name.startswith("pairs-0-")
     with pytest.raises(DataError, match="not found"):
         load(source, folder, seed=1)
 
 
-def test_a_damaged_file_is_made_anew(
+def test_a_damaged_file_is_created_again(
     marked: tuple[Source, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its checksum is in its name; a warning says so."""
+    """The checksum in its name no longer fits; a warning is logged once."""
     source, folder = marked
     first = load(source, folder)
-    (kept,) = (folder / "multi-mnist").iterdir()
-    kept.write_bytes(kept.read_bytes()[:-1] + b"\x01")
+    (cached,) = (folder / "multi-mnist").iterdir()
+    cached.write_bytes(cached.read_bytes()[:-1] + b"\x01")
     with caplog.at_level(logging.WARNING):
         again = load(source, folder)
-    assert "damaged and made anew" in caplog.text
+    assert "is damaged; creating it again" in caplog.text
     assert torch.equal(again.train.x, first.train.x)
     caplog.clear()
     load(source, folder)
     assert caplog.text == ""
 
 
-def test_a_folder_that_cannot_be_written_is_no_trouble(
+def test_a_cache_that_cannot_be_written_is_no_error(
     marked: tuple[Source, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The pairs are made each time."""
+    """The pairs are created each time, with a warning."""
     source, folder = marked
     (folder / "multi-mnist").write_text("in the way")
     assert len(load(source, folder).test) == TEST
@@ -168,13 +171,13 @@ def test_a_folder_that_cannot_be_written_is_no_trouble(
 
 
 def test_pairs_of_the_real_digits(tmp_path: Path) -> None:
-    """120 000 pairs in all to train and validate, 10 000 to test; the same on every machine."""
+    """They have the published number, and the same checksum on every machine."""
     real = settings().data / "mnist"
     if not real.is_dir():
         pytest.skip("MNIST is not in the data folder")
     (tmp_path / "mnist").symlink_to(real.resolve())
     data = load_multi_mnist(folder=tmp_path, task="all", subset=0.01, split_seed=0)
     assert [len(s) for s in (data.train, data.validation, data.test)] == [1200, 10_000, 10_000]
-    (kept,) = (tmp_path / "multi-mnist").iterdir()
-    assert kept.stat().st_size == 130_000 * (2 + 36 * 36)
-    assert kept.stem.startswith(f"pairs-0-{MADE}")
+    (cached,) = (tmp_path / "multi-mnist").iterdir()
+    assert cached.stat().st_size == 130_000 * (2 + 36 * 36)
+    assert cached.stem.startswith(f"pairs-0-{CHECKSUM}")

@@ -1,18 +1,17 @@
-"""Permutation-MNIST."""
+"""The data set `permutation_mnist`."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
-from paretoib.data import DATASETS, _idx
-from paretoib.data._dataset import Dataset
+from paretoib.data import DATASETS, Dataset, _idx
 from paretoib.data._source import Source
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, source: Source, folder: Path) -> Path:
-    """The folder of a small MNIST, which takes the place of the official one."""
+    """The folder of a small MNIST, which replaces the official one."""
     monkeypatch.setattr(_idx, "MNIST", source)
     return folder
 
@@ -23,21 +22,21 @@ def load(name: str, folder: Path, **params: int) -> Dataset:
 
 
 def test_every_image_is_mnists_with_one_order_of_pixels(small: Path) -> None:
-    """In all splits, with its label; undone by that order's inverse."""
+    """All splits have the labels of MNIST; the inverse permutation restores its images."""
     plain = load("mnist", small)
     mixed = load("permutation_mnist", small, permutation_seed=3)
     assert mixed.name == "permutation_mnist"
     order = torch.randperm(784, generator=torch.Generator().manual_seed(3))
     for split in ("train", "validation", "test"):
-        ours, theirs = getattr(mixed, split), getattr(plain, split)
-        assert ours.x.shape == theirs.x.shape
-        assert torch.equal(ours.y, theirs.y)
-        assert torch.equal(ours.x.flatten(1)[:, order.argsort()], theirs.x.flatten(1))
-        assert not torch.equal(ours.x, theirs.x)
+        permuted, original = getattr(mixed, split), getattr(plain, split)
+        assert permuted.x.shape == original.x.shape
+        assert torch.equal(permuted.y, original.y)
+        assert torch.equal(permuted.x.flatten(1)[:, order.argsort()], original.x.flatten(1))
+        assert not torch.equal(permuted.x, original.x)
 
 
 def test_the_seed_fixes_the_order(small: Path) -> None:
-    """The same seed gives the same, another seed another."""
+    """Equal seeds give equal orders, different seeds different ones."""
     first, again, other = (
         load("permutation_mnist", small, permutation_seed=seed).test.x for seed in (0, 0, 1)
     )

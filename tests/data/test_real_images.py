@@ -1,4 +1,4 @@
-"""The real data sets, where this machine has them."""
+"""The real data sets; skipped if their files are not on this machine."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from paretoib.data import Dataset
 from paretoib.data._cifar import CIFAR10, load_cifar
-from paretoib.data._dataset import Dataset
 from paretoib.data._idx import FASHION_MNIST, MNIST, load_idx
 from paretoib.data._source import Source
 from paretoib.errors import DataError
@@ -15,7 +15,7 @@ from paretoib.settings import settings
 
 
 def real(load: Callable[..., Dataset], source: Source) -> Dataset:
-    """A fifth of the training images, from files that are there; else the test is skipped."""
+    """A fifth of the training images; skips the test if the files are missing."""
     try:
         return load(replace(source, mirrors=()), folder=settings().data, subset=0.2, split_seed=0)
     except DataError as error:
@@ -39,7 +39,7 @@ def test_real_images_have_their_known_statistics(
     mean: list[float],
     std: list[float],
 ) -> None:
-    """Sizes are exact; channel means and deviations are those known of the training set."""
+    """Sizes are exact; means and standard deviations of the channels are the known ones."""
     data = real(load, source)
     assert [len(s) for s in (data.train, data.validation, data.test)] == [train, 10_000, 10_000]
     x = torch.cat([data.train.x, data.validation.x])

@@ -1,4 +1,4 @@
-"""Trials and sweeps with made-up numbers, built from the real records."""
+"""Fixtures that build trials and fronts from made-up numbers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ ENTROPY = 3.0
 
 @pytest.fixture(scope="session")
 def make_trial() -> Callable[..., TrialRecord]:
-    """A trial at (rate, lost); `status` other than finished: one without metrics."""
+    """A function that makes a trial at (rate, lost); without metrics unless it finished."""
 
     def make(
         rate: float | None = None,
@@ -61,7 +61,7 @@ def make_trial() -> Callable[..., TrialRecord]:
 
 @pytest.fixture(scope="session")
 def make_front() -> Callable[..., Front]:
-    """The front of some trials, as a sweep called `name`."""
+    """A function that makes the front of a sweep called `name`, with the trials passed."""
 
     def make(
         trials: Sequence[TrialRecord],

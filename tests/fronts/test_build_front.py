@@ -1,4 +1,4 @@
-"""From a sweep's trials to its front."""
+"""Building a front from the trials of a sweep."""
 
 from collections.abc import Callable
 
@@ -11,10 +11,10 @@ MakeTrial = Callable[..., TrialRecord]
 MakeFront = Callable[..., Front]
 
 
-def test_points_stand_where_their_trials_measured(
+def test_points_have_front_support_interval_and_gap(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Front, support, β intervals and gaps of four trials worked out by hand."""
+    """The values of five trials agree with a calculation by hand."""
     trials = [
         make_trial(4.0, 0.0, name="right"),
         make_trial(0.0, 3.0, name="left"),
@@ -37,7 +37,7 @@ def test_points_stand_where_their_trials_measured(
 def test_an_unsupported_point_is_on_the_front_without_a_beta(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Non-dominated but above the hull: its gap says by how much."""
+    """A non-dominated point above the hull has no β interval, but a gap."""
     front = make_front([make_trial(0.0, 2.0), make_trial(1.0, 1.5), make_trial(2.0, 0.0)])
     middle = front.points[1]
     assert middle.on_front
@@ -49,7 +49,7 @@ def test_an_unsupported_point_is_on_the_front_without_a_beta(
 def test_trials_without_a_rate_stay_off_the_front(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """A noiseless encoder's trial is listed last, however little it lost, and is never placed."""
+    """The trial of a noiseless encoder is last and off the front, even with no lost bits."""
     front = make_front([make_trial(None, 0.0, name="noiseless"), make_trial(1.0, 1.0)])
     last = front.points[-1]
     assert (last.trial, last.on_front, last.hull_gap_bits) == ("noiseless", False, None)
@@ -59,7 +59,7 @@ def test_trials_without_a_rate_stay_off_the_front(
 def test_failed_trials_are_listed_with_their_reason_and_cost(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """They have no point, but what they cost was spent; `order` counts them too."""
+    """They have no point, but their seconds and their positions in `order` count."""
     trials = [
         make_trial(status="diverged", name="bad", seconds=5.0),
         make_trial(1.0, 1.0, seconds=2.0),
@@ -72,10 +72,10 @@ def test_failed_trials_are_listed_with_their_reason_and_cost(
     assert [(p.order, p.seconds) for p in front.points] == [(1, 2.0)]
 
 
-def test_params_are_what_tells_the_trials_apart(
+def test_params_are_those_in_which_trials_differ(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """What differs between trials and the weighting's numbers; never the seed."""
+    """The weighting's numbers are always among them, the seed never."""
     model = {"name": "mlp", "hidden": [64]}
     trials = [
         make_trial(1.0, 1.0, beta=0.5, seed=0),
@@ -91,7 +91,7 @@ def test_params_are_what_tells_the_trials_apart(
 def test_the_front_does_not_depend_on_the_order_of_equal_trials(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Equal measurements are all on the front, sorted by the trial's key."""
+    """Trials with equal measurements are all on the front, sorted by key."""
     trials = [make_trial(1.0, 1.0, name=name) for name in "cab"]
     for order in (trials, trials[::-1]):
         points = make_front(order).points
@@ -100,7 +100,7 @@ def test_the_front_does_not_depend_on_the_order_of_equal_trials(
 
 
 def test_the_document_survives_json(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """A front reads back as it was written, open β intervals and missing rates included."""
+    """Open β intervals and missing rates included."""
     front = make_front([make_trial(1.0, 1.0), make_trial(None, 0.5), make_trial(status="failed")])
     assert Front.from_json(front.to_json()) == front
 
@@ -108,7 +108,7 @@ def test_the_document_survives_json(make_trial: MakeTrial, make_front: MakeFront
 def test_a_growing_fronts_hypervolume_ends_at_the_fronts(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Trial by trial it never falls, and ends at what the front says."""
+    """It never falls, and at the end it equals the front's hypervolume."""
     trials = [
         make_trial(None, 0.2),
         make_trial(3.0, 1.0),
@@ -124,12 +124,12 @@ def test_a_growing_fronts_hypervolume_ends_at_the_fronts(
 
 
 def test_a_sweep_without_trials_has_an_empty_front(make_front: MakeFront) -> None:
-    """Nothing measured yet: no points, no hypervolume, no error."""
+    """It has no points and a hypervolume of 0."""
     front = make_front([])
     assert (front.points, front.hypervolume, front.cost.trials) == ((), 0, 0)
 
 
 def test_a_data_set_that_is_not_installed_here_has_no_exact_curve() -> None:
-    """What a plugin's data set was measured on can be read where the plugin is not."""
+    """Fronts on a plugin's data set can be read without the plugin."""
     reference = Reference(rate_bits=10.0, lost_bits=1.0)
     assert exact_curve({"name": "of a plugin"}, ceiling_bits=1.0, reference=reference) is None

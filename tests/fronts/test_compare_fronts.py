@@ -1,4 +1,4 @@
-"""Two sides on one ruler."""
+"""The comparison of two sides."""
 
 from collections.abc import Callable
 
@@ -23,12 +23,12 @@ def sides(make_trial: MakeTrial, make_front: MakeFront) -> tuple[Front, Front]:
 
 
 def test_every_indicator_by_hand(sides: tuple[Front, Front]) -> None:
-    """Reference (10, 3): areas, shifts and shares worked out on paper."""
+    """The indicators for the reference point (10, 3) agree with a calculation by hand."""
     i = compare([sides[0]], [sides[1]]).indicators
     assert (i.hypervolume.left, i.hypervolume.right) == (9 + 8, 8 + 9)
     assert i.hypervolume_ratio == 1.0
     assert (i.epsilon.left, i.epsilon.right) == (0.5, 1.0)
-    # The union's front is (1, 2), (2, 1), (4, 0.5); right misses (1, 2) by 1 and (2, 1) by 1.
+    # The common front is (1, 2), (2, 1), (4, 0.5); right misses the first two by 1 each.
     assert i.igd_plus.left == pytest.approx(0.5 / 3)
     assert i.igd_plus.right == pytest.approx((1 + 1) / 3)
     assert (i.coverage.left, i.coverage.right) == (0.5, 0.0)
@@ -37,31 +37,31 @@ def test_every_indicator_by_hand(sides: tuple[Front, Front]) -> None:
 
 
 def test_sides_can_be_swapped(sides: tuple[Front, Front]) -> None:
-    """Comparing the other way round turns every number round and nothing else."""
-    there, back = compare([sides[0]], [sides[1]]), compare([sides[1]], [sides[0]])
+    """Swapping the sides swaps every number and changes nothing else."""
+    comparison, swapped = compare([sides[0]], [sides[1]]), compare([sides[1]], [sides[0]])
     for name in ("hypervolume", "epsilon", "igd_plus", "coverage", "hypervolume_at_equal_cost"):
-        one, other = getattr(there.indicators, name), getattr(back.indicators, name)
+        one, other = getattr(comparison.indicators, name), getattr(swapped.indicators, name)
         assert (one.left, one.right) == (other.right, other.left)
-    assert there.left == back.right
-    assert there.cost.left == back.cost.right
+    assert comparison.left == swapped.right
+    assert comparison.cost.left == swapped.cost.right
 
 
-def test_points_say_who_dominates_them_and_by_how_much(sides: tuple[Front, Front]) -> None:
-    """(2, 2) only just loses to (2, 1); (5, 2) is a bit inside what left dominates."""
+def test_points_have_the_depth_of_their_dominance(sides: tuple[Front, Front]) -> None:
+    """(2, 2) and (2, 1) have equal rates, so a depth of 0; (5, 2) is dominated by 1 bit."""
     comparison = compare([sides[0]], [sides[1]])
-    found = {(p.side, p.rate_bits, p.lost_bits): p for p in comparison.points}
-    assert {key for key, p in found.items() if p.dominated_by_other} == {
+    points = {(p.side, p.rate_bits, p.lost_bits): p for p in comparison.points}
+    assert {key for key, p in points.items() if p.dominated_by_other} == {
         ("right", 2.0, 2.0),
         ("right", 5.0, 2.0),
     }
-    assert found["right", 2.0, 2.0].dominated_bits == 0
-    assert found["right", 5.0, 2.0].dominated_bits == 1
-    assert found["left", 1.0, 2.0].dominated_bits == 0
+    assert points["right", 2.0, 2.0].dominated_bits == 0
+    assert points["right", 5.0, 2.0].dominated_bits == 1
+    assert points["left", 1.0, 2.0].dominated_bits == 0
     assert {p.sweep for p in comparison.points if p.side == "left"} == {"a"}
 
 
 def test_sweeps_of_a_side_are_pooled(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """A point of one sweep can fall off the front, or the hull, of its side."""
+    """A point can be dominated by another sweep of its side; a repeated sweep counts once."""
     one = make_front([make_trial(1.0, 2.0), make_trial(3.0, 1.0)], name="one")
     two = make_front([make_trial(2.0, 0.5, seed=1)], name="two")
     comparison = compare([one, two, two], [one])
@@ -74,7 +74,7 @@ def test_sweeps_of_a_side_are_pooled(make_trial: MakeTrial, make_front: MakeFron
 def test_other_data_is_refused_with_both_values(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The message names the field, both values and both sweeps."""
+    """The error names the field, both values and both sweeps."""
     trials = [make_trial(1.0, 1.0)]
     whole = make_front(trials, name="whole")
     fifth = make_front(trials, name="fifth", data={"name": "digits", "subset": 0.2})
@@ -90,7 +90,7 @@ def test_other_data_is_refused_with_both_values(
 def test_a_side_without_a_finite_rate_is_refused(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The message says which side, and what was given for it."""
+    """The error names the side and its sweeps."""
     good = make_front([make_trial(1.0, 1.0)], name="good")
     noiseless = make_front([make_trial(None, 0.1)], name="noiseless")
     with pytest.raises(ComparisonError, match=r"none on the right side \(`noiseless`\)"):
@@ -100,7 +100,7 @@ def test_a_side_without_a_finite_rate_is_refused(
 
 
 def test_the_reference_covers_both_sides(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """Unequal references: the larger of each coordinate, for both hypervolumes."""
+    """Both hypervolumes use the larger value of each coordinate of the reference points."""
     left = make_front([make_trial(1.0, 1.0)], name="a", reference=(10.0, 2.0))
     right = make_front([make_trial(1.0, 1.0)], name="b", reference=(5.0, 3.0))
     comparison = compare([left], [right])
@@ -108,10 +108,10 @@ def test_the_reference_covers_both_sides(make_trial: MakeTrial, make_front: Make
     assert comparison.indicators.hypervolume.left == comparison.indicators.hypervolume.right == 18
 
 
-def test_equal_cost_stops_the_dearer_side_in_time(
+def test_equal_cost_stops_the_more_expensive_side(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Left spends 2 s a trial and right 1 s: only left's first trial counts, and all of right's."""
+    """Left spends 2 s per trial, right 1 s: left's first trial and both of right's count."""
     left = make_front(
         [make_trial(4.0, 2.0, seconds=2.0), make_trial(1.0, 1.0, seconds=2.0)], name="a"
     )
@@ -121,7 +121,7 @@ def test_equal_cost_stops_the_dearer_side_in_time(
 
 
 def test_equal_cost_charges_for_failed_trials(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """A trial that failed was paid for: it leaves less for the others."""
+    """The seconds of a failed trial are part of a side's cost."""
     trials = [make_trial(4.0, 2.0), make_trial(1.0, 1.0)]
     failed = make_trial(status="failed", name="bad", seconds=2.0)
     left = make_front([*trials, failed], name="a")
@@ -130,7 +130,7 @@ def test_equal_cost_charges_for_failed_trials(make_trial: MakeTrial, make_front:
 
 
 def test_distance_to_the_exact_curve(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """The curve min(r, 3): (1, 2.5) lies 0.5 above it and (4, 0.25) a quarter, 0.375 on average."""
+    """With relevance min(r, 3), (1, 2.5) lies 0.5 above the curve and (4, 0.25) lies 0.25 above."""
     curve = ExactCurve(label="exact", rate_bits=(0, 3, 9), lost_bits=(3, 0, 0))
     left = make_front([make_trial(1.0, 2.5), make_trial(4.0, 0.25)], name="a", exact=curve)
     right = make_front([make_trial(1.0, 2.0)], name="b")
@@ -144,7 +144,7 @@ def test_distance_to_the_exact_curve(make_trial: MakeTrial, make_front: MakeFron
 def test_seeds_give_test_intervals_and_attainment(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Five seeds a side, left always better: the exact p-value and an attainment that parts."""
+    """Five seeds a side, left always better: the smallest p-value and an attainment of 1."""
 
     def seeds(lost: float, name: str) -> Front:
         trials = [make_trial(1.0 + 0.01 * s, lost + 0.01 * s, seed=s) for s in range(5)]
@@ -160,21 +160,21 @@ def test_seeds_give_test_intervals_and_attainment(
     assert left.low < 9 * 2 == i.hypervolume.left
 
 
-def test_labels_tell_the_sides_apart(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """Methods where they differ, else names, else ids; what the caller gives goes before."""
+def test_labels_distinguish_the_sides(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """They are methods, else names, else names with ids; the caller's labels take precedence."""
     trials = [make_trial(1.0, 1.0)]
     mib = make_front(trials, name="a", method="mib")
     vib = make_front(trials, name="b", method="vib")
-    vib_too = make_front(trials, name="c", method="vib")
+    other_vib = make_front(trials, name="c", method="vib")
 
     def labels(comparison: Comparison) -> tuple[str, str]:
         return comparison.left.label, comparison.right.label
 
-    assert labels(compare([mib], [vib, vib_too])) == ("mib", "vib")
-    assert labels(compare([vib], [vib_too])) == ("b", "c")
+    assert labels(compare([mib], [vib, other_vib])) == ("mib", "vib")
+    assert labels(compare([vib], [other_vib])) == ("b", "c")
     info = vib.sweep.model_copy(update={"id": "9a3a3dab00084ae5bfd402e7573cb8a4"})
-    again = vib.model_copy(update={"sweep": info})
-    assert labels(compare([vib], [again])) == ("b (b)", "b (9a3a3dab)")
+    same_name = vib.model_copy(update={"sweep": info})
+    assert labels(compare([vib], [same_name])) == ("b (b)", "b (9a3a3dab)")
     assert labels(compare([vib], [vib])) == ("b (b) (left)", "b (b) (right)")
     assert labels(compare([mib], [vib], labels=("x", "y"))) == ("x", "y")
 
@@ -182,7 +182,7 @@ def test_labels_tell_the_sides_apart(make_trial: MakeTrial, make_front: MakeFron
 def test_points_without_a_rate_are_listed_but_not_compared(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """They come last on their side, free and off the front."""
+    """They come last on their side, not dominated and not on the front."""
     left = make_front([make_trial(None, 0.0), make_trial(1.0, 1.0)], name="a")
     right = make_front([make_trial(2.0, 0.5)], name="b")
     last = compare([left], [right]).points[1]
@@ -190,6 +190,6 @@ def test_points_without_a_rate_are_listed_but_not_compared(
 
 
 def test_the_document_survives_json(sides: tuple[Front, Front]) -> None:
-    """A comparison reads back as it was written."""
+    """Reading a comparison's JSON gives the same comparison."""
     comparison = compare([sides[0]], [sides[1]])
     assert Comparison.from_json(comparison.to_json()) == comparison

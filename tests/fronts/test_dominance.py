@@ -1,4 +1,4 @@
-"""Dominance between points to be minimised."""
+"""Dominance between points whose coordinates are all minimised."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from paretoib.fronts import (
     nondominated,
 )
 
-# A coarse lattice, so that ties and duplicates are common.
+# On a coarse lattice ties and duplicates are common.
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12).map(
     lambda rows: np.array(rows, dtype=float)
 )
@@ -27,7 +27,7 @@ def _dominates(a: np.ndarray, b: np.ndarray) -> bool:
 
 @given(POINTS)
 def test_nondominated_is_what_no_other_point_dominates(points: np.ndarray) -> None:
-    """The mask agrees with the definition, point by point; equal points share their fate."""
+    """The mask agrees with the definition for each point, equal points included."""
     expected = [not any(_dominates(q, p) for q in points) for p in points]
     assert nondominated(points).tolist() == expected
 
@@ -36,7 +36,7 @@ def test_nondominated_is_what_no_other_point_dominates(points: np.ndarray) -> No
 def test_dominated_by_and_coverage_agree_with_their_definitions(
     points: np.ndarray, others: np.ndarray
 ) -> None:
-    """Dominance is strict somewhere; coverage also counts points that are equalled."""
+    """Dominance needs one smaller coordinate; coverage also counts equal points."""
     assert dominated_by(points, others).tolist() == [
         any(_dominates(q, p) for q in others) for p in points
     ]
@@ -48,7 +48,7 @@ def test_dominated_by_and_coverage_agree_with_their_definitions(
 def test_shifting_a_point_by_its_depth_just_frees_it(
     points: np.ndarray, others: np.ndarray
 ) -> None:
-    """A hair more than the depth frees the point, a hair less does not."""
+    """A slightly larger shift ends the dominance, a slightly smaller one does not."""
     for point, depth in zip(points, dominated_depth(points, others), strict=True):
         assert not dominated_by([point - depth - 1e-6], others)[0]
         if depth > 0:
@@ -57,7 +57,7 @@ def test_shifting_a_point_by_its_depth_just_frees_it(
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_non_finite_rows_are_refused_by_number(bad: float) -> None:
-    """moocore would silently leave such rows out."""
+    """moocore would drop such rows silently."""
     points = [[0.0, 1.0], [1.0, bad]]
     for refuse in (
         lambda: nondominated(points),
@@ -70,14 +70,14 @@ def test_non_finite_rows_are_refused_by_number(bad: float) -> None:
 
 
 def test_nothing_is_dominated_in_an_empty_set() -> None:
-    """No points: an empty mask, and nothing covered."""
+    """The mask is empty and the coverage is 0."""
     nothing = np.empty((0, 2))
     assert nondominated(nothing).shape == (0,)
     assert coverage([[0, 0]], nothing) == 0
 
 
 def test_layers_beyond_the_share_are_named() -> None:
-    """Half of six points: the first layer of two and the whole second, which fills the share."""
+    """Of six points in layers of 2, 2, 1, 1, a share of half keeps two whole layers."""
     points = {
         "a": (1.0, 2.0), "b": (2.0, 1.0),
         "c": (2.0, 3.0), "d": (3.0, 2.0),
@@ -89,13 +89,13 @@ def test_layers_beyond_the_share_are_named() -> None:
 
 
 def test_a_point_that_is_none_ranks_last() -> None:
-    """Also where the share would have room for it."""
+    """It is outside the share even if the share has room for it."""
     points = {"a": (1.0, 1.0), "b": None, "c": None}
     assert dominated_layers(points, keep=0.6) == {"b", "c"}
 
 
-def test_nothing_is_named_among_too_few() -> None:
-    """One of two halves, or where nothing is known."""
+def test_too_few_points_give_no_names() -> None:
+    """A share of half needs two points, and one of them not None."""
     assert dominated_layers({"a": (1.0, 1.0)}, keep=0.5) == set()
     assert dominated_layers({"a": None, "b": None}, keep=0.5) == set()
     assert dominated_layers({"a": (1.0, 1.0), "b": (2.0, 2.0)}, keep=0.5) == {"b"}

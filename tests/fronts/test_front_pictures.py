@@ -1,4 +1,4 @@
-"""Pictures: what they must carry. How they look is judged by eye."""
+"""The content of pictures; their look is judged by eye."""
 
 import json
 import re
@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from paretoib.fronts import compare, comparison_html, comparison_png, front_html, front_png
-from paretoib.fronts._drawing import LOWER, front_caption, plane
+from paretoib.fronts._drawing import LOWER_BOUND, front_caption, plane
 from paretoib.fronts._hover import hover
 from paretoib.records import ExactCurve, Front, Metrics, TrialRecord
 
@@ -25,7 +25,7 @@ CURVE = ExactCurve(label="exact bound", rate_bits=(0, 3, 20), lost_bits=(3, 0, 0
 
 @pytest.fixture
 def front(make_trial: MakeTrial, make_front: MakeFront) -> Front:
-    """A front with supported, unsupported, dominated, noiseless, failed and stopped trials."""
+    """A front with supported, unsupported, dominated, noiseless, diverged and stopped trials."""
     trials = [
         make_trial(0.0, 2.9, beta=1.0),
         make_trial(1.0, 2.0, beta=0.1),
@@ -53,7 +53,7 @@ def _hovers(html: str) -> list[str]:
 
 
 def test_a_page_stands_alone(front: Front) -> None:
-    """Nothing is fetched: no address in a source or link, and plotly's script is inside."""
+    """It loads no other file: plotly's script is inside, no element has an address."""
     for html in (front_html(front), comparison_html(compare([front], [front]))):
         assert not re.search(r"<(script|link|img|iframe)[^>]*\b(src|href)=", html)
         assert "Plotly.newPlot" in html
@@ -61,41 +61,41 @@ def test_a_page_stands_alone(front: Front) -> None:
 
 
 def test_every_trial_with_a_rate_is_drawn_and_explained(front: Front) -> None:
-    """Pointing at one shows parameters, seed, the rate's bounds and where it stands."""
+    """Hovering shows parameters, seed, bounds on the rate, and the relation to front and hull."""
     hovers = _hovers(front_html(front))
     assert len(hovers) == 5
     (unsupported,) = (text for text in hovers if "no β selects it" in text)
-    for words in (
+    for part in (
         "β 0.05",
         "seed 0",
         "rate 1.5 bits, at least 1.35",
         "accuracy 50.00 %",
         "relevance",
     ):
-        assert words in unsupported
+        assert part in unsupported
     assert sum("dominated within its own front" in text for text in hovers) == 1
     assert sum("selected by" in text for text in hovers) == 3
 
 
 def test_a_rate_of_zero_is_drawn_at_the_axis_end_and_says_so(front: Front) -> None:
-    """A logarithmic axis has no 0: the point moves to its floor, the hover keeps the truth."""
+    """A logarithmic axis has no 0: the point moves to its left end, the text has the true rate."""
     html = front_html(front)
     traces, layout = _figure(html)
     assert layout["xaxis"]["type"] == "log"
-    assert min(min(_numbers(t["x"])) for t in traces if t.get("name") != LOWER) > 0
+    assert min(min(_numbers(t["x"])) for t in traces if t.get("name") != LOWER_BOUND) > 0
     (zero,) = (text for text in _hovers(html) if "rate 0 bits" in text)
     assert "drawn at 0.1 bits" in zero
 
 
 def _numbers(values: list[float] | dict) -> list[float]:
-    """Plotly writes arrays as lists or as base64."""
+    """The numbers of an array that plotly wrote as a list or as base64."""
     if isinstance(values, dict):
         return np.frombuffer(b64decode(values["bdata"]), values["dtype"]).tolist()
     return values
 
 
 def test_the_axis_is_linear_within_a_decade(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """Rates from 2 to 8 bits need no logarithm."""
+    """Rates from 2 to 8 bits need no logarithmic axis."""
     html = front_html(make_front([make_trial(2.0, 1.0), make_trial(8.0, 0.5)]))
     assert _figure(html)[1]["xaxis"]["type"] == "linear"
     assert 'press("linear")' in html
@@ -104,7 +104,7 @@ def test_the_axis_is_linear_within_a_decade(make_trial: MakeTrial, make_front: M
 def test_the_sandwich_is_drawn_from_its_lower_end(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The bar reaches from the rate down to 0.9 of it."""
+    """The bar goes from the rate down to its lower bound, here 0.9 of the rate."""
     traces, _ = _figure(front_html(make_front([make_trial(2.0, 1.0)])))
     (bars,) = (t["error_x"] for t in traces if "error_x" in t)
     assert _numbers(bars["arrayminus"]) == pytest.approx([0.2])
@@ -114,7 +114,7 @@ def test_the_sandwich_is_drawn_from_its_lower_end(
 def test_a_linear_axis_has_everything_where_it_is(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Lower bounds far below all rates, and the exact curve from its beginning on."""
+    """Nothing is clipped: neither lower bounds far below all rates nor the exact curve."""
     trials = [make_trial(rate, lost) for rate, lost in ((34.0, 1.0), (54.0, 0.5))]
     low = [t.model_copy(update={"test": _lowered(t.test, 8.5)}) for t in trials]
     curve = ExactCurve(label="exact", rate_bits=(0.0, 3.0, 40.0), lost_bits=(3.0, 0.0, 0.0))
@@ -137,7 +137,7 @@ def _lowered(metrics: Metrics | None, bits: float) -> Metrics:
 def test_a_logarithmic_axis_reaches_down_to_the_lowest_bound(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Which may lie decades below the smallest rate."""
+    """A lower bound may lie decades below the smallest rate."""
     trial = make_trial(2.0, 1.0)
     trials = [trial.model_copy(update={"test": _lowered(trial.test, 0.05)}), make_trial(40.0, 0.5)]
     front = make_front(trials)
@@ -145,36 +145,38 @@ def test_a_logarithmic_axis_reaches_down_to_the_lowest_bound(
 
 
 def test_names_are_text_not_markup(front: Front) -> None:
-    """A sweep called `<mine>` does not become an element."""
+    """The name `<mine>` of a sweep is escaped."""
     for html in (front_html(front), comparison_html(compare([front], [front]))):
         assert "<mine>" not in html
         assert "&lt;mine&gt;" in html
 
 
 def test_the_caption_counts_what_is_not_drawn(front: Front) -> None:
-    """Hypervolume with its reference, cost, failures and trials without a rate."""
+    """It has the hypervolume with its reference point, the cost and the numbers of other trials."""
     html = front_html(front)
-    for words in (
-        "below the reference (10 bits of rate, 3 lost)",
+    for part in (
+        "up to the reference point (rate 10 bits, lost 3 bits)",
         "8 trials, 8 s",
         "1 failed",
         "1 stopped early",
         "1 without a finite rate",
     ):
-        assert words in html
+        assert part in html
 
 
 def test_no_hypervolume_is_explained(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """By the corner, which no point is within."""
+    """Every point lies beyond the reference point."""
     front = make_front([make_trial(20.0, 1.0)])
-    said = front_caption(front, plane(front.points, front.reference))
-    assert said.startswith("hypervolume 0, as every point lies beyond the reference (10 bits of")
+    caption = front_caption(front, plane(front.points, front.reference))
+    assert caption.startswith(
+        "hypervolume 0: every point lies beyond the reference point (rate 10 bits, lost 3 bits)"
+    )
 
 
 def test_points_far_above_the_reference_do_not_squeeze_the_picture(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """A trial that lost 40 bits is left above the picture, and counted."""
+    """A trial with 40 lost bits is not drawn, but counted in the caption."""
     html = front_html(make_front([make_trial(1.0, 1.0), make_trial(2.0, 40.0)]))
     assert _figure(html)[1]["yaxis"]["range"][1] < 3
     assert "1 above the picture" in html
@@ -183,20 +185,20 @@ def test_points_far_above_the_reference_do_not_squeeze_the_picture(
 def test_a_comparison_shows_verdict_table_and_both_sides(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Both labels, the verdict, every indicator, and who dominates a point by how much."""
+    """It has labels, verdict and indicators; hovering says which side dominates a point."""
     left = make_front([make_trial(1.0, 1.0)], name="a", method="mib")
     right = make_front([make_trial(2.0, 2.0)], name="b", method="vib", exact=CURVE)
     comparison = compare([left], [right])
     html = comparison_html(comparison)
     assert comparison.verdict.replace("'", "&#x27;") in html
-    for words in ("additive ε", "IGD+", "covered", "exact curve", "Mann–Whitney", "equal cost"):
-        assert words in html
+    for part in ("additive ε", "IGD+", "coverage", "exact curve", "Mann–Whitney", "equal cost"):
+        assert part in html
     assert any("dominated by mib, by 1 bits" in text for text in _hovers(html))
     assert {t.get("name") for t in _figure(html)[0]} >= {"mib, on the hull", "vib, on the hull"}
 
 
 def test_static_pictures_are_drawn(front: Front) -> None:
-    """A PNG of the announced size, with more than one colour in it."""
+    """A PNG has the documented size and many colours."""
     for png in (front_png(front), comparison_png(compare([front], [front]))):
         image = Image.open(BytesIO(png))
         assert image.size == (1600, 1000)
@@ -206,17 +208,17 @@ def test_static_pictures_are_drawn(front: Front) -> None:
 def test_a_sweep_without_points_still_has_pictures(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Before the first trial, or with noiseless trials alone: an empty plane that says so."""
+    """Without trials, or with noiseless trials alone, the picture is empty and says why."""
     for trials in ([], [make_trial(None, 0.1)]):
         front = make_front(trials)
         html = front_html(front)
         assert "no trial with a finite rate yet" in html
-        assert not {"hull", LOWER} & {t.get("name") for t in _figure(html)[0]}
+        assert not {"hull", LOWER_BOUND} & {t.get("name") for t in _figure(html)[0]}
         assert front_png(front).startswith(b"\x89PNG")
 
 
 def test_comparing_loads_no_plotting_library_and_no_torch() -> None:
-    """`compare --json` stays quick: heavy libraries come with the first picture, torch never."""
+    """Plotting libraries are imported with the first picture, torch never."""
     code = (
         "import sys, paretoib.fronts as f; f.compare\n"
         "heavy = {'torch', 'ray', 'mlflow', 'plotly', 'matplotlib', 'scipy.stats'}\n"
@@ -231,9 +233,9 @@ def test_comparing_loads_no_plotting_library_and_no_torch() -> None:
 def test_a_rate_that_exploded_does_not_take_the_picture(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """It is drawn at ten times the reference's rate, and the caption says so."""
+    """It is drawn at ten times the rate of the reference point, and the caption says so."""
     front = make_front([make_trial(1.0, 2.0), make_trial(5.0, 1.0), make_trial(1e10, 1.5)])
     axes = plane(front.points, front.reference)
     assert axes.rate(front.points).max() == 10 * front.reference.rate_bits
     assert "1 drawn at" in front_caption(front, axes)
-    assert "which is as far as the picture goes" in hover(front.points[-1], axes)
+    assert "the right edge of the picture" in hover(front.points[-1], axes)

@@ -1,4 +1,4 @@
-"""β-reachability against minimising f2 + β f1 by brute force."""
+"""β-reachability against a brute-force minimisation of f2 + β f1."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from paretoib.fronts import nondominated, reachability
 
 LATTICE = st.tuples(st.integers(0, 9), st.integers(0, 9))
 POINTS = st.lists(LATTICE, min_size=1, max_size=12).map(lambda rows: np.array(rows, float))
-# β inside, between and beyond the slopes that a 10 × 10 lattice can have (1/9 to 9).
+# All slopes that a 10 × 10 lattice can have (1/9 to 9), and β between and beyond them.
 BETAS = np.unique([*(a / b for a in range(1, 10) for b in range(1, 10)), 0.05, 0.7071, 1.37, 20])
 
 
@@ -20,7 +20,7 @@ def _selected(points: np.ndarray, beta: float) -> np.ndarray:
 
 @given(POINTS)
 def test_a_point_is_selected_by_exactly_the_betas_of_its_interval(points: np.ndarray) -> None:
-    """Inside its interval a point minimises f2 + β f1; outside, or unsupported, it never does."""
+    """A point minimises f2 + β f1 inside its interval and for no other β."""
     reach = reachability(points)
     for beta in BETAS:
         selected = _selected(points, beta)
@@ -34,7 +34,7 @@ def test_a_point_is_selected_by_exactly_the_betas_of_its_interval(points: np.nda
 
 @given(POINTS)
 def test_the_gap_is_the_height_above_every_mixture(points: np.ndarray) -> None:
-    """No mixture of two points at most at the same rate lies lower than the point less its gap."""
+    """The point minus its gap is the lowest mixture of two points with at most its rate."""
     reach = reachability(points)
     for point, gap in zip(points, reach.gap, strict=True):
         lowest = min(
@@ -52,7 +52,7 @@ def _mixture(a: np.ndarray, b: np.ndarray, rate: float) -> float:
 
 
 def test_a_concave_front_is_supported_at_its_ends_alone() -> None:
-    """ZDT2's front bulges: only its two ends are selected by any β, and the middle is 1/4 above."""
+    """ZDT2's front is concave: some β selects each end, none a point between; the gap is 1/4."""
     x = np.linspace(0, 1, 101)
     reach = reachability(np.c_[x, 1 - x**2])
     assert np.flatnonzero(reach.supported).tolist() == [0, 100]
@@ -62,7 +62,7 @@ def test_a_concave_front_is_supported_at_its_ends_alone() -> None:
 
 
 def test_a_convex_front_is_supported_everywhere() -> None:
-    """ZDT1's front: every point is selected, by β near minus the slope there."""
+    """Each point of ZDT1's front is selected by a β near minus the slope there."""
     x = np.linspace(0.01, 1, 50)
     reach = reachability(np.c_[x, 1 - np.sqrt(x)])
     assert reach.supported.all()
@@ -72,7 +72,7 @@ def test_a_convex_front_is_supported_everywhere() -> None:
 
 
 def test_a_point_on_an_edge_is_selected_by_the_edges_slope_alone() -> None:
-    """Collinear points count as supported, also when rounding lifts them a little."""
+    """Collinear points are supported, even if rounding lifts them above the edge."""
     reach = reachability([[0.0, 3.0], [0.1, 2.9], [0.3, 2.7 + 1e-12], [2.0, 1.0], [2.0, 1.0]])
     assert reach.supported.all()
     assert reach.interval(1) == (pytest.approx(1.0), pytest.approx(1.0))
@@ -80,7 +80,7 @@ def test_a_point_on_an_edge_is_selected_by_the_edges_slope_alone() -> None:
 
 
 def test_dominated_points_have_a_gap_and_no_beta() -> None:
-    """Also where the gap is 0: beyond the last corner the hull is level."""
+    """The gap may be 0: beyond the last corner the hull is horizontal."""
     reach = reachability([[0.0, 1.0], [1.0, 0.0], [2.0, 0.0], [1.0, 0.5], [0.0, 2.0]])
     assert reach.supported.tolist() == [True, True, False, False, False]
     assert reach.gap.tolist() == [0, 0, 0, 0.5, 1]
@@ -89,12 +89,12 @@ def test_dominated_points_have_a_gap_and_no_beta() -> None:
 
 @given(POINTS)
 def test_supported_points_are_on_the_front(points: np.ndarray) -> None:
-    """What some β > 0 selects is never dominated."""
+    """A point that some β > 0 selects is never dominated."""
     assert (nondominated(points) | ~reachability(points).supported).all()
 
 
 def test_no_points_have_no_hull() -> None:
-    """An empty set is a front of nothing."""
+    """An empty set has no vertices."""
     reach = reachability(np.empty((0, 2)))
     assert reach.vertices.shape == (0, 2)
     assert reach.supported.shape == (0,)

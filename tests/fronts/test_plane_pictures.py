@@ -1,4 +1,4 @@
-"""The information plane along training: what its picture must carry. Looks are judged by eye."""
+"""The content of pictures of the information plane; their look is judged by eye."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from paretoib.fronts import plane_png
-from paretoib.fronts._plane import DOTS, PATHS, drawn, paths
+from paretoib.fronts._plane import DOTS, PATHS, paths, select_points
 from paretoib.records import ExactCurve, Front, TrialRecord
 
 MakeTrial = Callable[..., TrialRecord]
@@ -28,44 +28,44 @@ def pixels(png: bytes) -> np.ndarray:
 def test_a_path_is_the_trials_rate_and_relevance_by_epoch(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Epochs count from 1; what was not finite is a gap."""
+    """Epochs count from 1; a value that was not finite is NaN."""
     (point,) = make_front([make_trial(2.0, 1.0)]).points
     history = {"rate_bits": (9.0, None, 2.0), "relevance_bits": (0.1, 0.2, 1.5)}
-    found = paths([(point, history)])
-    assert list(found) == [0]
-    (path,) = found[0]
+    by_layer = paths([(point, history)])
+    assert list(by_layer) == [0]
+    (path,) = by_layer[0]
     assert path.epoch.tolist() == [1, 2, 3]
     np.testing.assert_array_equal(path.rate, [9.0, np.nan, 2.0])
     np.testing.assert_array_equal(path.relevance, [0.1, 0.2, 1.5])
 
 
-def test_layers_that_are_known_exactly_take_the_place_of_z(
+def test_layers_that_are_known_exactly_replace_z(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """A panel for each, in their order; a trial with fewer layers is in those that it has."""
+    """Layers are in numeric order; a trial with fewer layers has fewer paths."""
     deep, flat = make_front([make_trial(2.0, 1.0), make_trial(3.0, 0.5)]).points
     both: dict[str, Any] = {
         f"layer_{layer}/{name}": tuple(layer * value for value in row)
         for layer in (10, 2)
         for name, row in TWO_EPOCHS.items()
     }
-    found = paths(
+    by_layer = paths(
         [
             (deep, both | TWO_EPOCHS),
             (flat, {k: v for k, v in both.items() if k.startswith("layer_2/")}),
         ]
     )
-    assert {layer: [p.point for p in of] for layer, of in found.items()} == {
+    assert {layer: [p.point for p in layer_paths] for layer, layer_paths in by_layer.items()} == {
         2: [deep, flat],
         10: [deep],
     }
-    assert found[10][0].rate.tolist() == [80.0, 20.0]
+    assert by_layer[10][0].rate.tolist() == [80.0, 20.0]
 
 
 def test_long_trainings_are_thinned_to_their_beginnings(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The first epochs are all there, and so is the last."""
+    """The first epochs are all drawn, and so is the last."""
     (point,) = make_front([make_trial(2.0, 1.0)]).points
     row = tuple(range(20_000))
     ((path,),) = paths([(point, {"rate_bits": row, "relevance_bits": row})]).values()
@@ -75,33 +75,33 @@ def test_long_trainings_are_thinned_to_their_beginnings(
     assert (path.rate == path.epoch - 1).all()
 
 
-def test_no_more_trials_are_drawn_than_can_be_told_apart(
+def test_the_number_of_trials_drawn_is_limited(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Evenly from the first that ended to the last; one without noise has no path."""
+    """They are evenly spaced from the first to the last; noiseless trials have no path."""
     trials = [make_trial(rate, 1.0) for rate in range(1, 200)]
-    points = drawn(make_front([*trials, make_trial(None, 0.5)]).points)
+    points = select_points(make_front([*trials, make_trial(None, 0.5)]).points)
     assert len(points) == PATHS
     order = np.array([p.order for p in points])
     assert (order[0], order[-1]) == (0, 198)
     assert set(np.diff(order)) <= {3, 4}
 
 
-def test_the_picture_asks_for_the_histories_that_it_shows(
+def test_the_picture_requests_the_histories_that_it_draws(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """By the trials' keys; each path changes what is seen."""
+    """It requests histories by the trials' keys; other histories give another picture."""
     trials = [make_trial(2.0, 1.0, name="a"), make_trial(None, 0.1, name="b")]
     curve = ExactCurve(label="exact", rate_bits=(0, 3, 20), lost_bits=(3, 0, 0))
     front = make_front(trials, exact=curve)
-    asked = []
+    requested = []
 
     def history(trial: str) -> Any:
-        asked.append(trial)
+        requested.append(trial)
         return TWO_EPOCHS
 
     one = pixels(plane_png(front, history))
-    assert asked == ["a"]
+    assert requested == ["a"]
     other = TWO_EPOCHS | {"relevance_bits": (2.5, 0.5)}
     assert (one != pixels(plane_png(front, lambda _: other))).any()
 
@@ -110,14 +110,14 @@ def test_the_picture_asks_for_the_histories_that_it_shows(
 def test_every_layer_has_its_panel(
     make_trial: MakeTrial, make_front: MakeFront, layers: int
 ) -> None:
-    """However many they are; two β make two colours of lines."""
+    """The picture is drawn for any number of layers."""
     front = make_front([make_trial(2.0, 1.0), make_trial(3.0, 0.5, beta=0.001)])
     rows = {f"layer_{n}/{k}": row for n in range(1, 1 + layers) for k, row in TWO_EPOCHS.items()}
     assert (pixels(plane_png(front, lambda _: rows)) < WHITE).any()
 
 
 def test_without_a_rate_the_picture_says_so(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """Of noiseless trials, or of one that ended before its first epoch did."""
+    """For noiseless trials, and for a trial without a history."""
     for rate, history in ((None, TWO_EPOCHS), (2.0, {})):
         front = make_front([make_trial(rate, 0.1)])
         ink = (pixels(plane_png(front, lambda _, h=history: h)) < 128).mean()

@@ -1,4 +1,4 @@
-"""The ablations of mib's figure 5."""
+"""The ablations of MIB, as in figure 5 of its paper."""
 
 from typing import Any
 
@@ -18,10 +18,10 @@ from paretoib.specs import SEARCHES, SweepSpec, with_overrides
     ],
 )
 @pytest.mark.parametrize("search", ["adaptive", "random", "optuna-tpe"])
-def test_an_ablation_has_its_part_off_in_every_trial(
+def test_an_ablation_has_its_part_switched_off_in_every_trial(
     method: str, off: dict[str, Any], varied: set[str], search: str
 ) -> None:
-    """No search turns it on, nor varies a field that has no part in it; the others vary."""
+    """No search switches it on or varies a field without effect; other fields vary."""
     assert search in SEARCHES
     spec = SweepSpec.from_document({"method": method, "search": search})
     trials = driver(spec).ask(64)
@@ -32,12 +32,12 @@ def test_an_ablation_has_its_part_off_in_every_trial(
 
 
 def test_an_ablation_is_mib_with_a_switch() -> None:
-    """The same trial by either name, so that their fronts can be told apart by it alone."""
+    """The method's name and the switch give the same trial."""
     document = {"method": "mib", "weighting": {"name": "mib", "smooth": False}}
     by_hand, named = (
         SweepSpec.from_document({**d, "seeds": [0]})
         for d in (document, {"method": "mib_no_smooth"})
     )
     assert by_hand.template == named.template
-    back = with_overrides({"method": "mib_no_smooth"}, {"smooth": True})
-    assert back.weighting["smooth"]
+    switched_on = with_overrides({"method": "mib_no_smooth"}, {"smooth": True})
+    assert switched_on.weighting["smooth"]

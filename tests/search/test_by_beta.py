@@ -1,4 +1,4 @@
-"""β where the front is thin."""
+"""The search over β that fills the gaps of the front."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import pytest
 from paretoib.fronts import hypervolume
 from paretoib.records import Metrics, TrialRecord
 from paretoib.search import driver
-from paretoib.search._by_beta import thin
+from paretoib.search._by_beta import fill_gaps
 from paretoib.specs import SweepSpec, TrialSpec
 
 Curve = Callable[[float], tuple[float, float] | None]  # from β to (rate, lost), in bits
@@ -20,19 +20,19 @@ REFERENCE = (20.0, 2.0)
 
 
 def run(curve: Curve, seed_noise: float = 0.0, **document: Any) -> list[TrialSpec]:
-    """The trials of a sweep on a known curve, in order; nothing where the curve has None."""
+    """The trials of a sweep on a known curve, in order; a trial fails where the curve is None."""
     spec = SweepSpec.from_document(
         {"method": "vib", "search": "adaptive", "reference": REFERENCE, "seeds": [0], **document}
     )
-    of = driver(spec)
+    search = driver(spec)
     trials: list[TrialSpec] = []
-    while asked := of.ask(1000):
-        for trial in asked:
+    while new := search.ask(1000):
+        for trial in new:
             trials.append(trial)
             point = curve(trial.get("beta"))
             noise = seed_noise * (trial.seed - 0.5) * math.sin(1e4 * trial.get("beta"))
-            of.tell(record(trial, point and (point[0] + noise, point[1])))
-    assert of.done
+            search.tell(record(trial, point and (point[0] + noise, point[1])))
+    assert search.done
     return trials
 
 
@@ -62,13 +62,13 @@ def points(curve: Curve, values: list[float]) -> np.ndarray:
 
 
 def largest_gap(curve: Curve, values: list[float]) -> float:
-    """Between neighbours, as shares of the corner."""
+    """The largest distance between neighbours, as a share of the reference point."""
     plane = np.minimum(points(curve, values) / REFERENCE, 1)
     return float(np.hypot(*np.diff(plane, axis=0).T).max())
 
 
 def gaussian(beta: float) -> tuple[float, float]:
-    """The exact curve of Gaussian X and Y (Chechik et al. 2005), 1/β their β; I(X;Y) = 2 bits."""
+    """The exact curve of Gaussian X and Y with I(X;Y) = 2 bits (Chechik et al. 2005, with 1/β)."""
     modes = np.array([0.125, 0.5])
     active = modes[1 / beta > 1 / (1 - modes)]
     rate = np.log2((1 / beta - 1) * (1 - active) / active).sum() / 2 if beta < 1 else 0.0
@@ -77,46 +77,47 @@ def gaussian(beta: float) -> tuple[float, float]:
 
 
 def smooth(beta: float) -> tuple[float, float]:
-    """Rate falls and loss rises where β is about 0.01."""
+    """The rate falls and lost bits rise around β = 0.01."""
     share = 1 / (1 + (beta / 0.01) ** 2)
     return 20 * share, 2 - 2 * share
 
 
 def jump(beta: float) -> tuple[float, float]:
-    """Deterministic labels: one corner for all β below 0.1, another for all above."""
+    """Deterministic labels: one point for all β below 0.1, another for all above."""
     return (2.0, 0.0) if beta < 0.1 else (0.0, 2.0)
 
 
 GRID = [10 ** (-4 + 4 * i / 15) for i in range(16)]
 
 
-def test_it_begins_at_both_ends_and_evenly_between() -> None:
-    """On the scale of β's range."""
+def test_the_first_generation_is_even() -> None:
+    """It has both ends of β's range and even steps on the range's scale."""
     assert betas(run(smooth, trials=4)) == [1e-4, 0.002154, 0.04642, 1.0]
     assert betas(run(smooth, trials=3, population=3, space={"beta": "lin:1:2"})) == [1, 1.5, 2]
     assert betas(run(smooth, trials=2, population=1)) == [1e-4, 1.0]
 
 
-def test_one_at_a_time_it_halves_the_widest_gap() -> None:
-    """β is the geometric mean of the two neighbours that lie furthest apart."""
-    found = betas(run(smooth, trials=12, population=1))
+def test_a_population_of_one_halves_the_widest_gap() -> None:
+    """β is the geometric mean of the neighbours with the largest gap."""
+    values = betas(run(smooth, trials=12, population=1))
     for i in range(2, 12):
-        before = sorted(found[:i])
-        plane = points(smooth, before) / REFERENCE
+        earlier = sorted(values[:i])
+        plane = points(smooth, earlier) / REFERENCE
         low = int(np.hypot(*np.diff(plane, axis=0).T).argmax())
-        assert found[i] == pytest.approx(math.sqrt(before[low] * before[low + 1]), rel=1e-3)
+        assert values[i] == pytest.approx(math.sqrt(earlier[low] * earlier[low + 1]), rel=1e-3)
 
 
-def test_a_generation_is_shared_out_among_the_widest_gaps() -> None:
-    """One that is four times as wide as another is quartered before that is halved."""
-    places = np.array([0.0, 0.25, 0.5, 1.0])
+def test_a_generation_is_divided_among_the_widest_gaps() -> None:
+    """A gap is divided into four before a gap of a quarter of its width is halved."""
+    positions = np.array([0.0, 0.25, 0.5, 1.0])
     curve = np.array([[0.0, 0.0], [0.1, 0.0], [0.5, 0.0], [0.61, 0.0]])
-    assert thin(places, curve, 4, lambda _: True) == [0.3125, 0.375, 0.4375, 0.75]
-    assert thin(places, curve, 2, lambda _: True) == pytest.approx([0.25 + 1 / 12, 0.25 + 2 / 12])
+    assert fill_gaps(positions, curve, 4, lambda _: True) == [0.3125, 0.375, 0.4375, 0.75]
+    thirds = [0.25 + 1 / 12, 0.25 + 2 / 12]
+    assert fill_gaps(positions, curve, 2, lambda _: True) == pytest.approx(thirds)
 
 
-def test_what_is_left_of_the_trials_is_placed_as_a_whole() -> None:
-    """Two of a generation of four divide the widest gap in thirds, not in quarters."""
+def test_a_smaller_last_generation_is_planned_as_a_whole() -> None:
+    """The last two trials, of a population of four, divide the widest gap into thirds."""
     third = (0.04642 / 0.002154) ** (1 / 3)
     expected = [0.002154 * third, 0.002154 * third**2]
     assert betas(run(smooth, trials=6))[4:] == pytest.approx(expected, rel=1e-3)
@@ -124,39 +125,39 @@ def test_what_is_left_of_the_trials_is_placed_as_a_whole() -> None:
 
 @pytest.mark.parametrize("curve", [gaussian, smooth])
 def test_twelve_trials_leave_smaller_gaps_than_a_grid_of_sixteen(curve: Curve) -> None:
-    """By a third or more; and the hypervolume is no smaller."""
-    found = betas(run(curve, trials=12))
-    assert largest_gap(curve, found) < 2 / 3 * largest_gap(curve, GRID)
-    volumes = [hypervolume(points(curve, values), REFERENCE) for values in (found, GRID)]
+    """The largest gap is smaller by a third or more; the hypervolume is not smaller."""
+    adaptive = betas(run(curve, trials=12))
+    assert largest_gap(curve, adaptive) < 2 / 3 * largest_gap(curve, GRID)
+    volumes = [hypervolume(points(curve, values), REFERENCE) for values in (adaptive, GRID)]
     assert volumes[0] >= volumes[1]
 
 
-def test_a_jump_does_not_swallow_the_trials() -> None:
-    """No β is between the corners: once that is plain, trials go elsewhere."""
-    found = sorted(betas(run(jump, trials=40)))
-    assert len(set(found)) == 40
-    nearest = [b / a for a, b in pairwise(found) if a < 0.1 <= b]
+def test_a_jump_does_not_take_all_trials() -> None:
+    """No β closes the gap of a jump: after some divisions, trials go elsewhere."""
+    values = sorted(betas(run(jump, trials=40)))
+    assert len(set(values)) == 40
+    nearest = [b / a for a, b in pairwise(values) if a < 0.1 <= b]
     assert 1.005 < nearest[0] < 1.05
-    assert sum(0.05 < beta < 0.2 for beta in found) < 25
+    assert sum(0.05 < beta < 0.2 for beta in values) < 25
 
 
 @pytest.mark.parametrize("fails", [lambda b: b < 1e-3, lambda b: b > 0.03, lambda _: True])
 def test_a_beta_that_fails_leaves_no_hole(fails: Callable[[float], bool]) -> None:
-    """At one end, in the middle of the fall, everywhere: all trials are had, all different."""
-    found = betas(run(lambda b: None if fails(b) else smooth(b), trials=20))
-    assert len(set(found)) == 20
-    assert (min(found), max(found)) == (1e-4, 1.0)
+    """If trials fail at one end, at the other, or everywhere, all trials differ."""
+    values = betas(run(lambda b: None if fails(b) else smooth(b), trials=20))
+    assert len(set(values)) == 20
+    assert (min(values), max(values)) == (1e-4, 1.0)
 
 
 def test_without_any_measurement_it_is_a_grid() -> None:
-    """Nothing speaks for one interval before another but its width."""
-    found = sorted(betas(run(lambda _: None, trials=33, population=3)))
-    ratios = [math.log(b / a) for a, b in pairwise(found)]
+    """Then the widest interval of β is divided first."""
+    values = sorted(betas(run(lambda _: None, trials=33, population=3)))
+    ratios = [math.log(b / a) for a, b in pairwise(values)]
     assert max(ratios) < 2.01 * min(ratios)
 
 
 def test_every_seed_has_the_same_betas_and_their_mean_counts() -> None:
-    """Noise that the mean of the seeds has not moves no β."""
+    """Noise that cancels in the mean over seeds changes no β."""
     plain = run(gaussian, trials=24, seeds=[0, 1], population=8)
     noisy = run(gaussian, seed_noise=3.0, trials=24, seeds=[0, 1], population=8)
     by_seed = [[t.get("beta") for t in noisy if t.seed == seed] for seed in (0, 1)]
@@ -169,12 +170,12 @@ def test_every_seed_has_the_same_betas_and_their_mean_counts() -> None:
     )
 
 
-def test_what_lies_beyond_the_corner_is_no_gap() -> None:
-    """Rates that grow without end where β is small add nothing to the hypervolume."""
-    found = betas(run(lambda b: (0.02 / b, 2 * b), trials=24))
-    assert sum(beta < 0.001 for beta in found) <= 4
+def test_gaps_beyond_the_reference_point_do_not_count() -> None:
+    """Rates beyond it add nothing to the hypervolume, so few trials go there."""
+    values = betas(run(lambda b: (0.02 / b, 2 * b), trials=24))
+    assert sum(beta < 0.001 for beta in values) <= 4
 
 
 def test_a_range_with_too_few_numbers_ends_the_search() -> None:
-    """Four digits leave six numbers between these ends."""
+    """With four digits, this range has six numbers."""
     assert len(run(smooth, trials=10, space={"beta": "0.1:0.1005"})) == 6

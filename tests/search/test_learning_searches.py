@@ -1,4 +1,4 @@
-"""Searches that learn find the front sooner than a search at random."""
+"""Searches that learn from earlier trials."""
 
 import math
 import subprocess
@@ -29,12 +29,12 @@ def run(measured: Measured, search: str, **document: Any) -> list[TrialSpec]:
     spec = SweepSpec.from_document(
         {"method": "vib", "search": search, "reference": REFERENCE, "space": SPACE, **document}
     )
-    of = driver(spec)
+    learner = driver(spec)
     trials: list[TrialSpec] = []
-    while asked := of.ask(1000):
-        for trial in asked:
+    while new := learner.ask(1000):
+        for trial in new:
             trials.append(trial)
-            of.tell(record(trial, measured(trial)))
+            learner.tell(record(trial, measured(trial)))
     return trials
 
 
@@ -57,7 +57,7 @@ def record(trial: TrialSpec, point: tuple[float, float] | None) -> TrialRecord:
 
 
 def trade_off(trial: TrialSpec) -> tuple[float, float]:
-    """β moves along the front; a wrong learning rate loses some of what the rate could keep."""
+    """β moves along the front; a wrong learning rate loses relevance."""
     share = 1 / (1 + (trial.get("beta") / 0.01) ** 1.5)
     wrong = math.log10(trial.get("learning_rate") / 3e-3) ** 2
     return 20 * share, 2 - 2 * share / (1 + 0.3 * wrong)
@@ -65,7 +65,7 @@ def trade_off(trial: TrialSpec) -> tuple[float, float]:
 
 @cache
 def volume(search: str, trials: int, population: int, seeds: int) -> float:
-    """Hypervolume of what a search finds, the mean over seeds."""
+    """The mean over seeds of the hypervolume of a search's trials."""
     fronts = (
         run(trade_off, search, trials=trials, population=population, seeds=[seed])
         for seed in range(seeds)
@@ -74,37 +74,36 @@ def volume(search: str, trials: int, population: int, seeds: int) -> float:
 
 
 @pytest.mark.parametrize("search", LEARNING)
-def test_it_finds_more_than_a_search_at_random(search: str) -> None:
-    """Hypervolume after as many trials, on the average; few of them are enough for some."""
+def test_it_reaches_more_hypervolume_than_a_random_search(search: str) -> None:
+    """With equally many trials, in the mean over seeds."""
     trials, population, seeds = {
         "optuna-gp": (10, 5, 1),
         "optuna-tpe": (64, 8, 3),
     }.get(search, (96, 8, 12))
-    found = volume(search, trials, population, seeds)
-    assert found > volume("random", trials, population, 12)
+    reached = volume(search, trials, population, seeds)
+    assert reached > volume("random", trials, population, 12)
 
 
-@pytest.mark.parametrize(
-    "search", [name for name in LEARNING if name not in ("optuna-tpe", "optuna-gp")]
-)
+@pytest.mark.parametrize("search", EVOLVING)
 def test_evolution_starts_from_the_first_generation(search: str) -> None:
-    """Children of parents that are close together are close to them."""
+    """Children of similar parents are close to them."""
     spec = SweepSpec.from_document(
         {"method": "vib", "search": search, "space": SPACE, "population": 20}
     )
-    of = driver(spec)
-    assert isinstance(of, LearningDriver)
-    parents = np.random.default_rng(0).uniform(0.6, 0.7, (of.size, 2))
+    learner = driver(spec)
+    assert isinstance(learner, LearningDriver)
+    space = learner.space
+    parents = np.random.default_rng(0).uniform(0.6, 0.7, (learner.size, 2))
     values = [(float(u), 1 - float(u)) for u, _ in parents]
-    children = next(of.learning([of.space.setting(p) for p in parents.tolist()], values))
-    away = [np.abs(np.array(of.space.point(child)) - 0.65).max() for child in children]
-    assert len(children) == of.size
-    assert np.median(away) < 0.15
+    children = next(learner.learning([space.setting(p) for p in parents.tolist()], values))
+    distances = [np.abs(np.array(space.point(child)) - 0.65).max() for child in children]
+    assert len(children) == learner.size
+    assert np.median(distances) < 0.15
 
 
 @pytest.mark.parametrize("search", [name for name in LEARNING if name != "optuna-gp"])
-def test_it_turns_away_from_settings_that_fail(search: str) -> None:
-    """Large learning rates diverge: later trials have fewer of them than the first had."""
+def test_it_avoids_settings_that_fail(search: str) -> None:
+    """Large learning rates diverge: fewer later trials have them than first trials."""
 
     def failing(trial: TrialSpec) -> tuple[float, float] | None:
         return None if trial.get("learning_rate") > 1e-3 else trade_off(trial)
@@ -112,15 +111,15 @@ def test_it_turns_away_from_settings_that_fail(search: str) -> None:
     first, late = 0, 0
     for seed in range(4):
         trials = run(failing, search, trials=64, population=8, seeds=[seed])
-        lost = [failing(trial) is None for trial in trials]
-        first, late = first + sum(lost[:8]), late + sum(lost[32:])
+        failed = [failing(trial) is None for trial in trials]
+        first, late = first + sum(failed[:8]), late + sum(failed[32:])
     assert first == 4 * 4
     assert late < 0.45 * 4 * 32
 
 
 @pytest.mark.parametrize("search", LEARNING)
-def test_it_begins_with_an_even_spread(search: str) -> None:
-    """A Latin hypercube, the same for all: each eighth of each axis has one trial."""
+def test_the_first_generation_is_a_latin_hypercube(search: str) -> None:
+    """Each eighth of each axis has one trial; all searches have the same first generation."""
     spec = SweepSpec.from_document(
         {"method": "vib", "search": search, "space": SPACE, "population": 8}
     )
@@ -133,8 +132,8 @@ def test_it_begins_with_an_even_spread(search: str) -> None:
     assert driver(spec).ask(100) == first
 
 
-def test_a_sweep_prints_nothing_of_its_librarys() -> None:
-    """Neither logs, nor hints, nor warnings, in a process of its own; however few a generation."""
+def test_the_libraries_print_nothing() -> None:
+    """No logs, hints or warnings, with a small population too."""
     program = """
 import sys
 from itertools import product
@@ -147,12 +146,12 @@ metrics |= dict.fromkeys(("relevance_bits", "relevance_se_bits", "cross_entropy_
 metrics |= {"examples": 9, "ceiling_bits": 2.0, "accuracy": 0.5}
 for search, more in product(sys.argv[1:], ([], ["error", "cost"])):
     document = {"method": "vib", "search": search, "trials": 10, "population": 2}
-    of = driver(SweepSpec.from_document(document | {"objectives": ["rate", "lost", *more]}))
-    while not of.done:
-        for trial in of.ask(9):
+    learner = driver(SweepSpec.from_document(document | {"objectives": ["rate", "lost", *more]}))
+    while not learner.done:
+        for trial in learner.ask(9):
             bits = {"rate_bits": 1 / trial.get("beta"), "lost_bits": trial.get("beta")}
             record = {"trial": trial.key, "spec": {}, "status": "finished"}
-            of.tell(TrialRecord.from_document(record | {"validation": metrics | bits}))
+            learner.tell(TrialRecord.from_document(record | {"validation": metrics | bits}))
 """
     done = subprocess.run(
         [sys.executable, "-c", program, *LEARNING], capture_output=True, text=True, check=False
@@ -160,8 +159,8 @@ for search, more in product(sys.argv[1:], ([], ["error", "cost"])):
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
-def test_the_door_loads_no_library_of_a_search() -> None:
-    """A sweep on a grid waits for none of them, and --help for nothing at all."""
+def test_the_package_imports_no_search_library() -> None:
+    """A grid needs neither Optuna nor pymoo nor torch."""
     program = (
         "import sys; from paretoib.search import driver; from paretoib.specs import SweepSpec; "
         "driver(SweepSpec.from_document({'method': 'vib'})); "

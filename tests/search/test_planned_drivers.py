@@ -1,4 +1,4 @@
-"""Searches whose trials are known beforehand: the grid, the adaptive design, at random."""
+"""Searches whose trials are known before the sweep: grid, adaptive design, random."""
 
 import math
 import time
@@ -20,17 +20,19 @@ def trials(**document: Any) -> list[TrialSpec]:
 
 
 def test_the_grid_is_every_combination_in_order() -> None:
-    """Seed by seed, the last axis fastest, everything else as in the template."""
-    found = trials(method="vib", seeds=[4, 2], grid={"prior_width": [1, 2], "beta": "0.1,0.2,0.3"})
+    """In order of seeds, last axis fastest; other fields are those of the template."""
+    proposed = trials(
+        method="vib", seeds=[4, 2], grid={"prior_width": [1, 2], "beta": "0.1,0.2,0.3"}
+    )
     expected = list(product([4, 2], [1, 2], [0.1, 0.2, 0.3]))
-    assert [(t.seed, t.get("prior_width"), t.get("beta")) for t in found] == expected
+    assert [(t.seed, t.get("prior_width"), t.get("beta")) for t in proposed] == expected
     plain = SweepSpec.from_document({"method": "vib"}).template
     same = {"prior_width": 1.0, "beta": plain.get("beta"), "seed": 0}
-    assert {t.with_fields(same) for t in found} == {plain}
+    assert {t.with_fields(same) for t in proposed} == {plain}
 
 
 def test_the_default_grid_is_log_spaced_in_beta() -> None:
-    """Sixteen values of β in equal ratios, from end to end of the objective's range."""
+    """It has sixteen β with equal ratios, from end to end of the objective's range."""
     betas = [t.get("beta") for t in trials(method="vib")]
     assert (len(betas), betas[0], betas[-1]) == (16, 1e-4, 1.0)
     ratios = [b / a for a, b in pairwise(betas)]
@@ -38,42 +40,42 @@ def test_the_default_grid_is_log_spaced_in_beta() -> None:
 
 
 def test_a_grid_without_axes_is_its_seeds() -> None:
-    """A method with nothing to weigh is trained once a seed."""
+    """A method without weights is trained once per seed."""
     assert [t.seed for t in trials(method="deterministic", seeds=[1, 2])] == [1, 2]
 
 
 @pytest.mark.parametrize("count", [6, 12, 30])
 def test_the_adaptive_design_covers_each_range_evenly(count: int) -> None:
-    """On its logarithmic scale, each of N equal parts of a range holds one of N trials."""
-    found = trials(method="mib", trials=count, seeds=[0])
+    """Each of N equal parts of a range, on its logarithmic scale, has one of N trials."""
+    proposed = trials(method="mib", trials=count, seeds=[0])
     ranges = {"initial_scale": (0.1, 2.0), "initial_noise": (0.0067, 1.0), "mu": (0.02, 20.0)}
     for field, (low, high) in ranges.items():
-        values = sorted(t.get(field) for t in found)
+        values = sorted(t.get(field) for t in proposed)
         for i, value in enumerate(values):
             share = math.log(value / low) / math.log(high / low)
             assert i / count - 1e-3 <= share <= (i + 1) / count + 1e-3, field
 
 
 def test_the_adaptive_design_takes_each_choice_equally_often() -> None:
-    """sqrted and training lengths (a quarter, half and all of the epochs)."""
-    found = trials(method="mib", trials=12, seeds=[7], training={"epochs": 40})
-    assert Counter(t.get("sqrted") for t in found) == {0: 6, 1: 6}
-    assert Counter(t.get("epochs") for t in found) == {10: 4, 20: 4, 40: 4}
+    """The choices are sqrted and the training length (a quarter, half or all epochs)."""
+    proposed = trials(method="mib", trials=12, seeds=[7], training={"epochs": 40})
+    assert Counter(t.get("sqrted") for t in proposed) == {0: 6, 1: 6}
+    assert Counter(t.get("epochs") for t in proposed) == {10: 4, 20: 4, 40: 4}
 
 
 def test_every_seed_has_the_same_settings() -> None:
-    """So that fronts of one seed each can be compared, as those of a grid can."""
-    found = trials(method="mib", trials=12, seeds=[7, 8, 9])
+    """So fronts of single seeds can be compared."""
+    proposed = trials(method="mib", trials=12, seeds=[7, 8, 9])
     settings = {
-        seed: [t.with_fields({"seed": 0}).key for t in found if t.seed == seed]
+        seed: [t.with_fields({"seed": 0}).key for t in proposed if t.seed == seed]
         for seed in (7, 8, 9)
     }
     assert settings[7] == settings[8] == settings[9]
     assert len(set(settings[7])) == 4
 
 
-def test_a_design_that_cannot_have_as_many_trials_is_refused() -> None:
-    """Fixed settings repeat themselves; a trial is run once."""
+def test_more_trials_than_settings_are_refused() -> None:
+    """The error has the number of different settings."""
     fixed = {"mu": [0.1], "sqrted": [0, 1], "initial_scale": [1.0], "initial_noise": [0.1]}
     spec = SweepSpec.from_document(
         {"method": "mib", "seeds": [0], "trials": 9, "grid": fixed, "training": {"epochs": 1}}
@@ -83,99 +85,101 @@ def test_a_design_that_cannot_have_as_many_trials_is_refused() -> None:
 
 
 def test_chosen_betas_are_spread_over_starts() -> None:
-    """Weights by β vary where training starts too, once β has values to choose from."""
-    found = trials(method="vib", search="adaptive", seeds=[0], trials=12, grid={"beta": "0.1,0.2"})
-    assert Counter(t.get("beta") for t in found) == {0.1: 6, 0.2: 6}
-    assert len({t.get("initial_scale") for t in found}) == 12
+    """If β has choices, the adaptive search varies the starting points too."""
+    proposed = trials(
+        method="vib", search="adaptive", seeds=[0], trials=12, grid={"beta": "0.1,0.2"}
+    )
+    assert Counter(t.get("beta") for t in proposed) == {0.1: 6, 0.2: 6}
+    assert len({t.get("initial_scale") for t in proposed}) == 12
 
 
 def test_the_adaptive_design_varies_fields_independently() -> None:
-    """No two fields move together: rank correlations over many trials are small."""
-    found = trials(method="mib", trials=200, seeds=[0])
+    """Rank correlations between fields are small."""
+    proposed = trials(method="mib", trials=200, seeds=[0])
     fields = ("initial_scale", "initial_noise", "mu", "sqrted", "epochs")
     for a, b in combinations(fields, 2):
-        together = spearmanr([t.get(a) for t in found], [t.get(b) for t in found])
-        assert abs(float(together.statistic)) < 0.3, (a, b)
+        correlation = spearmanr([t.get(a) for t in proposed], [t.get(b) for t in proposed])
+        assert abs(float(correlation.statistic)) < 0.3, (a, b)
 
 
-def test_mgda_varies_what_it_has() -> None:
-    """Without μ and sqrted the starts and lengths are left."""
-    found = trials(method="mgda", trials=6, seeds=[0])
-    assert {t.weighting for t in found} == {found[0].weighting}
-    assert len({t.get("initial_scale") for t in found}) == 6
+def test_mgda_varies_its_own_fields() -> None:
+    """It has neither μ nor sqrted, so starting points and lengths vary."""
+    proposed = trials(method="mgda", trials=6, seeds=[0])
+    assert {t.weighting for t in proposed} == {proposed[0].weighting}
+    assert len({t.get("initial_scale") for t in proposed}) == 6
 
 
 def test_a_grid_gives_the_adaptive_design_its_choices() -> None:
-    """Of a field that it varies, and of one that it would leave alone."""
-    found = trials(
+    """For a field that varies by default, and for one that does not."""
+    proposed = trials(
         method="mib",
         trials=12,
         seeds=[0],
         grid={"mu": [0.1, 0.2, 0.4], "learning_rate": [1e-3, 1e-2]},
     )
-    assert Counter(t.get("mu") for t in found) == {0.1: 4, 0.2: 4, 0.4: 4}
-    assert Counter(t.get("learning_rate") for t in found) == {1e-3: 6, 1e-2: 6}
+    assert Counter(t.get("mu") for t in proposed) == {0.1: 4, 0.2: 4, 0.4: 4}
+    assert Counter(t.get("learning_rate") for t in proposed) == {1e-3: 6, 1e-2: 6}
 
 
 def test_a_space_gives_the_adaptive_design_its_ranges() -> None:
-    """Of a field that it varies, and of one that it would leave alone."""
-    found = trials(
+    """For a field that varies by default, and for one that does not."""
+    proposed = trials(
         method="mib", trials=10, seeds=[0], space={"mu": "lin:1:2", "latent": "int:10:19"}
     )
-    assert sorted(int(t.get("mu") * 10) for t in found) == list(range(10, 20))
-    assert sorted(t.get("latent") for t in found) == list(range(10, 20))
+    assert sorted(int(t.get("mu") * 10) for t in proposed) == list(range(10, 20))
+    assert sorted(t.get("latent") for t in proposed) == list(range(10, 20))
 
 
 def test_a_sweep_of_one_epoch_has_no_shorter_trials() -> None:
-    """Training lengths are at least an epoch."""
-    found = trials(method="mib", training={"epochs": 1})
-    assert {t.get("epochs") for t in found} == {1}
+    """A trial trains for at least one epoch."""
+    proposed = trials(method="mib", training={"epochs": 1})
+    assert {t.get("epochs") for t in proposed} == {1}
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_has_as_many_trials_as_its_spec_says(method: str) -> None:
-    """`trials` of the filled-in spec is what the driver proposes."""
+    """The driver proposes `trials` of the complete spec."""
     assert METHODS[method].search in SEARCHES
     spec = SweepSpec.from_document({"method": method})
     assert len(driver(spec).ask(10_000)) == spec.trials > 0
 
 
-def test_a_search_at_random_fills_its_space() -> None:
-    """Each tenth of a range has about a tenth of the trials, independently of other fields."""
-    found = trials(method="vib", search="random", trials=1000, space={"prior_width": "lin:1:11"})
-    betas = [math.log10(t.get("beta")) / 4 + 1 for t in found]
-    widths = [(t.get("prior_width") - 1) / 10 for t in found]
+def test_a_random_search_covers_its_space() -> None:
+    """Each tenth of a range has about a tenth of the trials; fields are independent."""
+    proposed = trials(method="vib", search="random", trials=1000, space={"prior_width": "lin:1:11"})
+    betas = [math.log10(t.get("beta")) / 4 + 1 for t in proposed]
+    widths = [(t.get("prior_width") - 1) / 10 for t in proposed]
     for axis in (betas, widths):
         assert all(70 < n < 130 for n in Counter(min(int(u * 10), 9) for u in axis).values())
     assert abs(float(spearmanr(betas, widths).statistic)) < 0.1
 
 
-def test_a_search_at_random_gives_its_trials_the_seeds_in_turn() -> None:
-    """Each trial has one setting and one seed."""
-    found = trials(method="vib", search="random", trials=7, seeds=[4, 9, 1])
-    assert [t.seed for t in found] == [4, 9, 1, 4, 9, 1, 4]
-    assert len({t.get("beta") for t in found}) == 7
+def test_a_random_search_gives_its_trials_the_seeds_in_turn() -> None:
+    """Each trial has its own setting and the next seed."""
+    proposed = trials(method="vib", search="random", trials=7, seeds=[4, 9, 1])
+    assert [t.seed for t in proposed] == [4, 9, 1, 4, 9, 1, 4]
+    assert len({t.get("beta") for t in proposed}) == 7
 
 
 def test_other_seeds_draw_other_settings() -> None:
-    """The first of the sweep's seeds is the search's own."""
+    """The first of the sweep's seeds is the seed of the search."""
     one, other = (trials(method="vib", search="random", seeds=[seed]) for seed in (0, 1))
     assert not {t.get("beta") for t in one} & {t.get("beta") for t in other}
 
 
 @pytest.mark.parametrize("search", ["grid", "random", "adaptive"])
 def test_a_trial_is_proposed_in_less_than_a_millisecond(search: str) -> None:
-    """A sweep of many short trials does not wait for its search."""
+    """A sweep of many short trials does not wait for its driver."""
     grid = {"grid": {"beta": "1e-4:1:2000"}} if search == "grid" else {}
     spec = SweepSpec.from_document(
         {"method": "vib", "search": search, "trials": 2000, "seeds": [0], **grid}
     )
     began = time.process_time()
-    of = driver(spec)
+    proposer = driver(spec)
     proposed = 0
-    while asked := of.ask(256):
-        proposed += len(asked)
-        for trial in asked:
-            of.tell(TrialRecord(trial=trial.key, spec={}, status="failed"))
-    assert (proposed, of.done) == (2000, True)
+    while new := proposer.ask(256):
+        proposed += len(new)
+        for trial in new:
+            proposer.tell(TrialRecord(trial=trial.key, spec={}, status="failed"))
+    assert (proposed, proposer.done) == (2000, True)
     assert time.process_time() - began < 2

@@ -1,4 +1,4 @@
-"""The unit cube and the settings that its points stand for."""
+"""The mapping between the unit cube and settings."""
 
 import math
 from collections import Counter
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paretoib.search._space import Space, at
+from paretoib.search._space import Space, value_at
 from paretoib.specs import Range
 
 NUMBERS = st.floats(1e-6, 1e6)
@@ -20,7 +20,7 @@ WHOLE = {"low": 2, "high": 9, "whole": True}
 
 @st.composite
 def ranges(draw: Any) -> Range:
-    """Any range of numbers above 0."""
+    """A range of positive numbers."""
     whole = draw(st.booleans())
     ends = st.integers(1, 10**6) if whole else NUMBERS
     low, high = sorted(draw(st.tuples(ends, ends).filter(lambda e: e[0] != e[1])))
@@ -30,7 +30,7 @@ def ranges(draw: Any) -> Range:
 @settings(deadline=None)
 @given(ranges(), UNIT)
 def test_a_setting_is_in_its_range_and_comes_back(values: Range, u: float) -> None:
-    """Its point stands for the same setting, to the last digit, so repetitions are seen."""
+    """A setting's point maps to the same setting exactly, so repeated settings are recognised."""
     space = Space({"x": values})
     setting = space.setting([u])
     assert values.low <= setting["x"] <= values.high
@@ -44,8 +44,8 @@ def test_a_setting_is_in_its_range_and_comes_back(values: Range, u: float) -> No
 @settings(deadline=None)
 @given(ranges(), UNIT, UNIT)
 def test_order_is_kept(values: Range, u: float, v: float) -> None:
-    """A higher place on an axis is never a lower number."""
-    assert (u <= v) <= (at(values, u) <= at(values, v))
+    """A higher position on an axis never gives a smaller number."""
+    assert (u <= v) <= (value_at(values, u) <= value_at(values, v))
 
 
 @pytest.mark.parametrize(
@@ -58,46 +58,53 @@ def test_order_is_kept(values: Range, u: float, v: float) -> None:
     ],
 )
 def test_the_middle_of_an_axis_is_the_middle_of_its_scale(values: Any, middle: Any) -> None:
-    """Geometric, arithmetic, nearly so, and in order."""
-    assert at(values, 0.5) == (
+    """The geometric or arithmetic mean of a range, or the middle choice."""
+    assert value_at(values, 0.5) == (
         middle if isinstance(middle, str) else pytest.approx(middle, rel=0.05)
     )
 
 
 def test_both_ends_of_a_range_are_reached() -> None:
-    """Also where they have more than four digits."""
+    """Ends with more than four digits too."""
     values = Range(low=0.123456, high=98765.4)
-    assert at(values, 1) == 98765.4
-    assert at(values, 0) == pytest.approx(0.123456, rel=1e-3)
-    assert (at(values, 0) >= 0.123456, at(Range(low=1, high=3, whole=True), 1.0)) == (True, 3)
+    assert value_at(values, 1) == 98765.4
+    assert value_at(values, 0) == pytest.approx(0.123456, rel=1e-3)
+    assert (value_at(values, 0) >= 0.123456, value_at(Range(low=1, high=3, whole=True), 1.0)) == (
+        True,
+        3,
+    )
 
 
 def test_numbers_have_four_digits() -> None:
-    """So that the last digits of a float change no trial."""
+    """So floating-point noise does not change a trial."""
     values = Range(low=1e-5, high=1)
-    assert at(values, 0.4999) == at(values, 0.4999 + 1e-12) == float(f"{at(values, 0.4999):.4g}")
+    assert (
+        value_at(values, 0.4999)
+        == value_at(values, 0.4999 + 1e-12)
+        == float(f"{value_at(values, 0.4999):.4g}")
+    )
 
 
 @pytest.mark.parametrize("values", [Range(scale="lin", **WHOLE), ("a", 1, None, (2, 3))])
 def test_whole_numbers_and_choices_have_equal_shares_of_an_axis(values: Any) -> None:
-    """The ends too."""
-    places = np.linspace(0, 1, 2400, endpoint=False)
-    shares = Counter(at(values, u) for u in places)
+    """So have the first and the last value."""
+    positions = np.linspace(0, 1, 2400, endpoint=False)
+    shares = Counter(value_at(values, u) for u in positions)
     assert max(shares.values()) - min(shares.values()) <= 1
     assert len(shares) == (8 if isinstance(values, Range) else 4)
 
 
 def test_whole_numbers_on_a_logarithmic_scale_have_their_share_of_it() -> None:
-    """n has that of the interval from n − ½ to n + ½."""
-    places = np.linspace(0, 1, 20_000, endpoint=False)
-    shares = Counter(at(Range(**WHOLE), u) for u in places)
+    """n has the share of the interval from n − ½ to n + ½."""
+    positions = np.linspace(0, 1, 20_000, endpoint=False)
+    shares = Counter(value_at(Range(**WHOLE), u) for u in positions)
     for n in range(2, 10):
         share = math.log((n + 0.5) / (n - 0.5)) / math.log(9.5 / 1.5)
         assert shares[n] / 20_000 == pytest.approx(share, abs=1e-3)
 
 
-def test_few_settings_are_drawn_each_once_a_round() -> None:
-    """In another order each round."""
+def test_a_finite_space_is_drawn_completely_in_each_round() -> None:
+    """Each round has another order."""
     space = Space({"x": (1, 2, 3), "y": Range(low=5, high=8, scale="lin", whole=True)})
     assert space.size == 12
     drawn = [tuple(s.values()) for s in space.draws(np.random.default_rng(0), 2)]
@@ -106,8 +113,8 @@ def test_few_settings_are_drawn_each_once_a_round() -> None:
     assert rounds[0] != rounds[1]
 
 
-def test_many_settings_are_drawn_evenly_and_for_ever() -> None:
-    """Each tenth of an axis has about a tenth of them."""
+def test_an_infinite_space_is_drawn_evenly_without_end() -> None:
+    """Each tenth of an axis has about a tenth of the settings."""
     space = Space({"x": Range(low=1, high=1000), "y": (0, 1)})
     assert space.size is None
     drawn = list(islice(space.draws(np.random.default_rng(0), 1), 5000))

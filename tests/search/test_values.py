@@ -1,4 +1,4 @@
-"""What a search is told of a trial."""
+"""The objectives of a trial for a search."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ ALL = ("rate", "lost", "error", "cost")
 
 
 def record(status: Any = "finished", **changes: Any) -> TrialRecord:
-    """A trial on the validation split; on the test split all is different."""
+    """A trial with these metrics on validation and different ones on test."""
     metrics = {
         "examples": 100,
         "rate_bits": 6.0,
@@ -34,22 +34,22 @@ def record(status: Any = "finished", **changes: Any) -> TrialRecord:
     )
 
 
-def test_bits_are_shares_of_the_corner() -> None:
-    """The sweep's own, or ten times the ceiling and the ceiling; error and seconds are as such."""
+def test_bits_are_shares_of_the_reference_point() -> None:
+    """By default it is ten times the ceiling, and the ceiling; error and cost are not scaled."""
     assert values_of(record(), ALL, None) == (6 / 20, 0.5 / 2, 0.25, 12.0)
     assert values_of(record(), ALL, (3.0, 1.0)) == (2, 0.5, 0.25, 12.0)
 
 
 def test_objectives_come_in_the_sweeps_order() -> None:
-    """As many as it names."""
+    """Only those that the sweep names."""
     assert values_of(record(), ("cost", "lost"), None) == (12.0, 0.25)
 
 
 @pytest.mark.parametrize(
     ("field", "value"), [("rate_bits", 6.0049), ("lost_bits", 0.4951), ("accuracy", 0.7504)]
 )
-def test_what_the_ruler_cannot_tell_apart_is_the_same(field: str, value: float) -> None:
-    """Float noise of another pack is far smaller."""
+def test_differences_below_the_rulers_precision_are_ignored(field: str, value: float) -> None:
+    """Floating-point differences between packs are far smaller."""
     assert values_of(record(**{field: value}), ALL, None) == values_of(record(), ALL, None)
     more = record(**{field: value * 1.1})
     assert values_of(more, ALL, None) != values_of(record(), ALL, None)
@@ -57,22 +57,20 @@ def test_what_the_ruler_cannot_tell_apart_is_the_same(field: str, value: float) 
 
 @pytest.mark.parametrize("status", ["failed", "diverged", "stopped"])
 def test_a_trial_that_did_not_finish_has_no_objectives(status: str) -> None:
-    """Whatever was measured of it."""
+    """Even if it has metrics; a finished trial without metrics has none either."""
     assert values_of(record(status), ALL, None) is None
     unmeasured = record().model_copy(update={"validation": None})
     assert values_of(unmeasured, ALL, None) is None
 
 
 @pytest.mark.parametrize(("field", "objective"), [("rate_bits", "rate"), ("accuracy", "error")])
-def test_a_missing_objective_is_missed_only_where_it_is_asked_for(
-    field: str, objective: str
-) -> None:
-    """A noiseless encoder has no rate, and a continuous Y no error."""
+def test_a_missing_objective_matters_only_if_the_sweep_has_it(field: str, objective: str) -> None:
+    """A noiseless encoder has no rate, a continuous Y no error."""
     without = record(**{field: None})
     assert values_of(without, ("lost", objective), None) is None
     assert values_of(without, ("lost", "cost"), None) == (0.25, 12.0)
 
 
-def test_a_split_of_one_class_divides_by_nothing() -> None:
-    """Its ceiling is 0 bits."""
+def test_a_ceiling_of_zero_does_not_scale() -> None:
+    """A split with one class has a ceiling of 0 bits."""
     assert values_of(record(ceiling_bits=0.0), ("rate", "lost"), None) == (6.0, 0.5)

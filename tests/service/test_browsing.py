@@ -98,7 +98,7 @@ def test_sweeps_are_chosen_from_the_list_and_compared(filled: Any, open_browser:
     text = page.inner_text("main")
     assert comparison["verdict"] in text
     for side in ("left", "right"):
-        assert f"{comparison['indicators']['hypervolume'][side]:.4g}" in text
+        assert f"{comparison['indicators']['hypervolume'][side]:.5g}" in text
     gaps = [p for p in comparison["points"] if p["on_front"] and not p["supported"]]
     assert gaps
     assert all(point["trial"][:12] in text for point in gaps)
