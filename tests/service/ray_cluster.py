@@ -2,8 +2,10 @@
 
 import os
 import secrets
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +30,8 @@ def ray_head(store: Path) -> Iterator[Cluster]:
     gcs, dashboard, agent, agent_grpc, client, metrics = free_ports(0, 0, 0, 0, 0, 0)
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     programs = Path(sys.executable).parent
+    # Not pytest's directory: the paths of Ray's sockets must be short.
+    scratch = tempfile.mkdtemp(prefix="paretoib-")
     options = {
         "--node-ip-address": "127.0.0.1",
         "--port": gcs,
@@ -40,6 +44,8 @@ def ray_head(store: Path) -> Iterator[Cluster]:
         "--min-worker-port": 0,
         "--max-worker-port": 0,
         "--num-cpus": 2,
+        # Ray tells jobs to join the cluster that was last started with their temp directory.
+        "--temp-dir": scratch,
     }
     words = [str(word) for option in options.items() for word in option]
     head = subprocess.Popen(
@@ -71,3 +77,4 @@ def ray_head(store: Path) -> Iterator[Cluster]:
         head.terminate()
         head.wait(60)
         reader.join(5)
+        shutil.rmtree(scratch, ignore_errors=True)
