@@ -1,4 +1,4 @@
-"""Frozen documents: validated on the way in, JSON and YAML both ways, errors in one plain line."""
+"""Base class of specs and records: frozen, validated, read and written as JSON and YAML."""
 
 import json
 import re
@@ -15,9 +15,9 @@ from paretoib.errors import SpecError
 
 
 class Document(BaseModel):
-    """Base of specs and records.
+    """Base class of specs and records.
 
-    Unknown keys, numbers that are not finite, and true or false for a number are refused.
+    Refuses unknown keys, numbers that are not finite, and true or false in place of a number.
     """
 
     model_config = ConfigDict(
@@ -26,23 +26,23 @@ class Document(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _numbers(cls, document: Any) -> Any:
-        # pydantic takes true for 1.
+    def _refuse_booleans_for_numbers(cls, document: Any) -> Any:
+        # pydantic would read true as 1.
         for name, value in document.items() if isinstance(document, Mapping) else ():
-            if not _has_switch(value):
+            if not _contains_bool(value):
                 continue
             field = cls.model_fields.get(name)
-            kind = field.annotation if field else None
-            if _has(kind, int, float) and not _has(kind, bool, Any):
-                found = {"field": name, "found": preview(value)}
+            annotation = field.annotation if field else None
+            if _mentions(annotation, int, float) and not _mentions(annotation, bool, Any):
+                context = {"field": name, "found": preview(value)}
                 raise PydanticCustomError(
-                    _SWITCH, "should not be true or false; found {found}", found
+                    _BOOLEAN, "should not be true or false; found {found}", context
                 )
         return document
 
     @property
     def document(self) -> dict[str, Any]:
-        """Plain JSON values under their public names, made anew."""
+        """A new mapping of plain JSON values, under the public names of the fields."""
         return self.model_dump(mode="json", by_alias=True)
 
     def to_json(self, *, indent: int | None = None) -> str:
@@ -50,18 +50,18 @@ class Document(BaseModel):
         return json.dumps(self.document, indent=indent, ensure_ascii=False)
 
     def to_yaml(self) -> str:
-        """YAML text, with the fields in their order."""
+        """YAML text, with the fields in the order of the class."""
         return yaml.safe_dump(self.document, sort_keys=False, allow_unicode=True)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """What a mapping describes; `SpecError` with the field, the rule and the value."""
-        with plain_errors(cls):
+        """Validate a mapping; raises `SpecError` with the field, the rule and the value."""
+        with as_spec_error(cls):
             return cls.model_validate(document)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """What `to_json` wrote; `SpecError` for text that is no such document."""
+        """Read what `to_json` wrote; raises `SpecError` for any other text."""
         try:
             return cls.from_document(json.loads(text))
         except ValueError as error:
@@ -69,7 +69,7 @@ class Document(BaseModel):
 
     @classmethod
     def from_yaml(cls, text: str | bytes) -> Self:
-        """What `to_yaml` wrote; `SpecError` for text that is no such document."""
+        """Read what `to_yaml` wrote; raises `SpecError` for any other text."""
         try:
             return cls.from_document(load_yaml(text))
         except yaml.YAMLError as error:
@@ -77,7 +77,7 @@ class Document(BaseModel):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which a mapping has each key once; PyYAML takes the last."""
+    """A YAML loader that refuses repeated keys; PyYAML would keep the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
@@ -90,48 +90,48 @@ class _Loader(yaml.SafeLoader):
 
 
 def load_yaml(text: str | bytes) -> Any:
-    """What YAML text says; `yaml.YAMLError` for text that is none, or has a key twice."""
+    """Parse YAML text; raises `yaml.YAMLError` for invalid text and for repeated keys."""
     return yaml.load(text, _Loader)
 
 
 @contextmanager
-def plain_errors(model: type[Document], what: str = "") -> Iterator[None]:
+def as_spec_error(model: type[Document], prefix: str = "") -> Iterator[None]:
     """Turn pydantic's `ValidationError` of a model into a `SpecError` of one line."""
     try:
         yield
     except ValidationError as error:
-        raise SpecError(f"{what}{_message(error, model)}") from error
+        raise SpecError(f"{prefix}{_message(error, model)}") from error
 
 
-_SWITCH = "switch"
-# pydantic says "Input should …", "Tuple should … after validation, not 1"; after the field and
-# before the value that was found "should …" reads best.
+_BOOLEAN = "boolean_for_number"  # pydantic's type of the error
+# pydantic writes "Input should …" or "Tuple should … after validation, not 1". Our messages write
+# "FIELD: should …; found VALUE", so the subject and the end are cut off.
 _SUBJECT = re.compile(r"^(\w+ (?=should )|Value error, )")
 _SURPLUS = re.compile(
     r" after validation, not \d+$| or instance of \w+$|, unable to parse string as an? \w+$"
 )
-_LONGEST = 100  # characters of a value that is shown
+_MAX_PREVIEW = 100  # characters
 
 
 def preview(value: object) -> str:
-    """A value as errors show it: its beginning, where it is long."""
-    return cut(repr(value))
+    """A value as error messages quote it; a long one is truncated."""
+    return truncate(repr(value))
 
 
-def cut(text: str) -> str:
-    """The beginning of a text that is long."""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+def truncate(text: str) -> str:
+    """A text as error messages quote it: its first 100 characters."""
+    return text if len(text) <= _MAX_PREVIEW else f"{text[:_MAX_PREVIEW]}…"
 
 
-def guess(name: str, known: Iterable[str]) -> str:
-    """What was perhaps meant by a name, to be added to an error; nothing where none is near."""
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of an error message that suggests the most similar known name; empty if none is."""
     near = get_close_matches(name, known, n=1, cutoff=0.7)
     return f"; did you mean `{near[0]}`?" if near else ""
 
 
 def rule(error: ValidationError) -> str:
-    """The first rule that a value breaks, and the value."""
-    first, more = _first(error)
+    """The first rule that the input breaks, and the value found."""
+    first, more = _first_detail(error)
     value, kind = first["input"], first["type"]
     text = _SURPLUS.sub("", _SUBJECT.sub("", first["msg"]))
     if kind == "missing":
@@ -141,60 +141,61 @@ def rule(error: ValidationError) -> str:
     if kind == "tuple_type":
         scalar = isinstance(value, int | float | str)
         text = f"should be a list such as [{preview(value)}]" if scalar else "should be a list"
-    said = kind in ("missing", "value_error", _SWITCH)
-    return f"{text}{more}" if said else f"{text}; found {preview(value)}{more}"
+    if kind in ("missing", "value_error", _BOOLEAN):  # the message quotes the value, if any
+        return f"{text}{more}"
+    return f"{text}; found {preview(value)}{more}"
 
 
 def _message(error: ValidationError, model: type[Document]) -> str:
-    first, _ = _first(error)
-    inner = [first["ctx"]["field"]] if first["type"] == _SWITCH else []
-    place = ".".join(str(part) for part in (*first["loc"], *inner))
+    first, _ = _first_detail(error)
+    inner = [first["ctx"]["field"]] if first["type"] == _BOOLEAN else []
+    field = ".".join(str(part) for part in (*first["loc"], *inner))
     if first["type"] == "extra_forbidden":
         *outer, name = first["loc"]
-        meant = guess(str(name), _fields(model, outer))
-        return f"{place}: unknown field; found value {preview(first['input'])}{meant}"
-    return f"{place}: {rule(error)}" if place else rule(error)
+        suggestion = did_you_mean(str(name), _field_names(model, outer))
+        return f"{field}: unknown field; found value {preview(first['input'])}{suggestion}"
+    return f"{field}: {rule(error)}" if field else rule(error)
 
 
-def _first(error: ValidationError) -> tuple[ErrorDetails, str]:
-    """The first detail, and a note of how many more there are."""
+def _first_detail(error: ValidationError) -> tuple[ErrorDetails, str]:
+    """The first detail of an error, and a note with the number of further ones."""
     details = error.errors(include_url=False)
-    places = [detail["loc"] for detail in details]
-    # Without an item that is wrong, a list may also be too short.
-    own = [
+    locations = [detail["loc"] for detail in details]
+    # pydantic drops an invalid item from its list and then may also report the list as too short.
+    kept = [
         detail
         for detail in details
-        if detail["type"] != "too_short" or not any(_within(p, detail["loc"]) for p in places)
+        if detail["type"] != "too_short" or not any(_is_in(loc, detail["loc"]) for loc in locations)
     ]
-    return own[0], f" (and {len(own) - 1} more)" if len(own) > 1 else ""
+    return kept[0], f" (and {len(kept) - 1} more)" if len(kept) > 1 else ""
 
 
-def _within(place: tuple[int | str, ...], whole: tuple[int | str, ...]) -> bool:
-    return len(place) > len(whole) and place[: len(whole)] == whole
+def _is_in(location: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(location) > len(outer) and location[: len(outer)] == outer
 
 
 def nested_model(model: Any, field: int | str) -> type[BaseModel] | None:
     """The model of a field that holds a document; None for any other field."""
     info = getattr(model, "model_fields", {}).get(field)
-    kinds = (info.annotation, *get_args(info.annotation)) if info else ()
-    return next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
+    annotations = (info.annotation, *get_args(info.annotation)) if info else ()
+    return next((kind for kind in annotations if hasattr(kind, "model_fields")), None)
 
 
-def _fields(model: Any, place: Iterable[int | str]) -> list[str]:
-    """The fields of what a place in a model holds; none where that is no document."""
-    for part in place:
+def _field_names(model: Any, location: Iterable[int | str]) -> list[str]:
+    """The public field names of the document at a location; none if there is no document."""
+    for part in location:
         model = nested_model(model, part)
     return [f.alias or name for name, f in getattr(model, "model_fields", {}).items()]
 
 
-def _has(kind: Any, *kinds: Any) -> bool:
-    """Whether a type is one of these, or made of one."""
-    return kind in kinds or any(_has(part, *kinds) for part in get_args(kind))
+def _mentions(annotation: Any, *types: Any) -> bool:
+    """Whether an annotation is one of the types, or contains one, as `tuple[int, ...]` does."""
+    return annotation in types or any(_mentions(part, *types) for part in get_args(annotation))
 
 
-def _has_switch(value: Any) -> bool:
+def _contains_bool(value: Any) -> bool:
     if isinstance(value, list | tuple):
-        return any(map(_has_switch, value))
+        return any(map(_contains_bool, value))
     return isinstance(value, bool)
 
 

@@ -1,20 +1,20 @@
-"""What can go wrong, as a person would name it. No HTTP and no exit codes in here."""
+"""The errors of paretoib, one class for each cause. HTTP and exit codes are chosen elsewhere."""
 
 
 class ParetoIBError(Exception):
-    """The base of every error that paretoib raises on purpose; its text is one plain line."""
+    """Base of every error that paretoib raises on purpose; its text is one line of plain words."""
 
 
 class SpecError(ParetoIBError):
-    """A sweep or trial that cannot be run as written: names the field, the rule and the value."""
+    """A sweep or trial cannot run as written; the text gives the field, the rule and the value."""
 
 
 class DataError(ParetoIBError):
-    """A data set that is absent, corrupt or truncated, or that does not fit what was asked."""
+    """A data set is missing, corrupt or truncated, or does not fit its parameters."""
 
 
 class NotFoundError(ParetoIBError):
-    """A sweep or trial that the store does not hold, or a reference that fits several."""
+    """The store does not hold the sweep or trial, or the reference fits several."""
 
 
 class StoreError(ParetoIBError):
@@ -22,15 +22,15 @@ class StoreError(ParetoIBError):
 
 
 class StoreAwayError(StoreError):
-    """The store does not answer at the moment; the same call may succeed later."""
+    """The store is unavailable at the moment; the same call may succeed later."""
 
 
 class TakenOverError(StoreError):
-    """Another process writes the sweep, which it has taken over."""
+    """Another writer has taken over the sweep."""
 
 
 class ComparisonError(ParetoIBError):
-    """Sweeps that no common ruler measures: other data, other splits."""
+    """The sweeps have no common ruler, as their data or splits differ."""
 
 
 class OutOfMemoryError(ParetoIBError):
@@ -38,16 +38,16 @@ class OutOfMemoryError(ParetoIBError):
 
 
 class ClusterError(ParetoIBError):
-    """A Ray cluster that cannot be reached, or that refuses what it was asked."""
+    """The Ray cluster cannot be reached, or refuses a request."""
 
 
 class ServiceError(ParetoIBError):
-    """A service that cannot be reached, or that refuses what it was asked."""
+    """The service cannot be reached, or refuses a request."""
 
 
 class ServiceAwayError(ServiceError):
-    """The service does not answer at the moment; the same request may succeed later."""
+    """The service is unavailable at the moment; the same request may succeed later."""
 
 
 class ServiceFaultError(ServiceAwayError):
-    """A fault of the service's own, with nothing wrong in what it was asked."""
+    """The service failed, although nothing was wrong with the request."""

@@ -1,8 +1,8 @@
-"""How a registry's rows describe an implementation, without importing it.
+"""Registries of implementations, whose entries can be read without importing torch.
 
-A row names its class as "module:Class" and declares its hyperparameters, so that listing,
-validating and documenting a method loads no torch. `OBJECTIVES`, `WEIGHTINGS`, `MODELS` and
-`DATASETS` hold such rows; to all but the weightings installed packages can add (`Registry`).
+An entry names its class as "module:Class" and declares its hyperparameters. `OBJECTIVES`,
+`WEIGHTINGS`, `MODELS` and `DATASETS` are registries; installed packages can add entries to all of
+them but `WEIGHTINGS`.
 """
 
 import logging
@@ -21,10 +21,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Param:
-    """One hyperparameter: its type, default and range.
+    """A hyperparameter: its type, default and bounds.
 
-    `per_trial` marks one that may differ between the trials of a pack: it reaches the
-    implementation as a tensor with one value a trial. All others fix a shape or a schedule.
+    A `per_trial` parameter may differ between the trials of a pack; the implementation gets it as
+    a tensor with one value for each trial. All other parameters fix a shape or a schedule.
     """
 
     name: str
@@ -40,20 +40,20 @@ class Param:
 
     @property
     def constraints(self) -> dict[str, Any]:
-        """The bounds that are set, under pydantic's names."""
+        """The declared bounds, under pydantic's names."""
         names = ("gt", "ge", "lt", "le", "min_length")
         return {n: getattr(self, n) for n in names if getattr(self, n) is not None}
 
 
 def load_target(target: str) -> Any:
-    """Import and return what "module:name" names."""
+    """Import a target "module:name" and return the object."""
     module, _, name = target.partition(":")
     return getattr(import_module(module), name)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A registry's row."""
+    """A registry entry: the target "module:Class", a summary, its paper, its hyperparameters."""
 
     target: str
     summary: str
@@ -61,66 +61,69 @@ class Entry:
     params: tuple[Param, ...] = field(default=(), kw_only=True)
 
     def load(self) -> Any:
-        """Import and return what the row names."""
+        """Import the target and return it."""
         return load_target(self.target)
 
 
-Row = TypeVar("Row")
+EntryT = TypeVar("EntryT")
 
 
-class Registry(MutableMapping[str, Row]):
-    """Rows by their names: paretoib's `own`, and those that installed packages add.
+class Registry(MutableMapping[str, EntryT]):
+    """Entries by name: paretoib's own (`own`) and those of installed packages.
 
-    Packages add rows by entry points of `group`: an entry point's name is the row's, and its object
-    a row of type `kind`, in a module that should load no more than paretoib's own rows do. One that
-    cannot be had is left out with a warning, and so is one whose name is taken.
+    An installed package adds entries by entry points of the `group`. The name of the entry point is
+    the name of the entry, its object an instance of `kind`; the object's module should not import
+    torch. Entry points that cannot be loaded, or whose name is taken, are logged and ignored.
 
-    Entry points are read when a row is first asked for: a package that is being imported, and has
-    not got its rows yet, can import the registry.
+    Entry points are loaded on the first access, so that the module of an entry may itself import
+    the registry.
     """
 
-    def __init__(self, group: str, kind: type[Row], own: Mapping[str, Row]) -> None:
+    def __init__(self, group: str, kind: type[EntryT], own: Mapping[str, EntryT]) -> None:
         self.group = group
         self.kind = kind
         self._own = own
 
     @cached_property
-    def _rows(self) -> dict[str, Row]:
-        rows = dict(self._own)
+    def _entries(self) -> dict[str, EntryT]:
+        entries = dict(self._own)
         for point in entry_points(group=self.group):
             try:
-                if point.name in rows:
+                if point.name in entries:
                     raise SpecError("the name is taken")
-                row = point.load()
-                if not isinstance(row, self.kind):
-                    raise SpecError(f"should be a {self.kind.__name__}; found {row!r}")
+                entry = point.load()
+                if not isinstance(entry, self.kind):
+                    raise SpecError(f"should be a {self.kind.__name__}; found {entry!r}")
             except Exception as error:
-                _log.warning("%s = %s left out: %s", point.name, point.value, error)
+                _log.warning("%s = %s ignored: %s", point.name, point.value, error)
             else:
-                rows[point.name] = row
-        return rows
+                entries[point.name] = entry
+        return entries
 
-    def __getitem__(self, name: str) -> Row:
-        return self._rows[name]
+    def __getitem__(self, name: str) -> EntryT:
+        return self._entries[name]
 
-    def __setitem__(self, name: str, row: Row) -> None:
-        self._rows[name] = row
+    def __setitem__(self, name: str, entry: EntryT) -> None:
+        self._entries[name] = entry
 
     def __delitem__(self, name: str) -> None:
-        del self._rows[name]
+        del self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
+        return iter(self._entries)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._entries)
 
 
-def lookup(registry: Mapping[str, Row], name: object, what: str) -> Row:
-    """The row called `name`; a `SpecError` that lists what there is, and guesses at a typo."""
+def lookup(registry: Mapping[str, EntryT], name: object, label: str) -> EntryT:
+    """The entry called `name`; raises `SpecError` with the known names and a similar one.
+
+    `label` says in the message what the registry holds, such as "model".
+    """
     if isinstance(name, str) and name in registry:
         return registry[name]
     close = get_close_matches(str(name), registry, n=1)
-    guess = f"; did you mean `{close[0]}`?" if close else ""
+    suggestion = f"; did you mean `{close[0]}`?" if close else ""
     known = ", ".join(registry)
-    raise SpecError(f"unknown {what}: should be one of {known}; found `{name}`{guess}")
+    raise SpecError(f"unknown {label}: should be one of {known}; found `{name}`{suggestion}")

@@ -1,4 +1,4 @@
-"""Where things are on this machine: environment variables `PARETOIB_*`, or a `.env` file."""
+"""Settings of this machine: environment variables `PARETOIB_*`, or a `.env` file."""
 
 from functools import cache
 from ipaddress import ip_address
@@ -11,44 +11,44 @@ from paretoib.errors import ParetoIBError
 
 
 class Settings(BaseSettings):
-    """Addresses and folders. Nothing in here changes a result, so nothing of it is in a spec."""
+    """Addresses and folders. No setting changes a result; a spec therefore holds none of them."""
 
     model_config = SettingsConfigDict(env_prefix="PARETOIB_", env_file=".env", extra="ignore")
 
     tracking_uri: str = Field(
-        default="", description="MLflow's address; empty: SQLite and artefacts in `store`"
+        default="", description="MLflow's address; empty: SQLite and artifacts in `store`"
     )
     store: Path = Field(default=Path("mlruns"), description="folder of the embedded MLflow store")
     data: Path = Field(default=Path("data"), description="folder of the data sets")
     checkpoints: Path | None = Field(
         default=None,
-        description="folder for the states of trials that take long, shared by all workers where "
-        "there are several machines; empty: `checkpoints` in `store`",
+        description="folder of checkpoints, shared by the workers of all machines; empty: "
+        "`checkpoints` in `store`",
     )
     journal: Path | None = Field(
         default=None,
-        description="folder where trials wait to be written to MLflow; empty: `journal` beside an "
-        "SQLite store, for any other in ~/.local/state/paretoib",
+        description="folder of journals; empty: `journal` beside an SQLite store, and "
+        "~/.local/state/paretoib for any other store",
     )
     ray_address: str = Field(
         default="", description="a Ray cluster to join; empty: start one on loopback"
     )
-    # What stands for the default is not to be given.
+    # The default 0 stands for one worker for each CPU or GPU; it cannot be set.
     workers: int = Field(
         default=0,
         ge=1,
         validate_default=False,
-        description="worker processes; by default one a CPU (or a GPU)",
+        description="worker processes; by default one for each CPU (or GPU)",
     )
     device: str = Field(
-        default="", description="torch device of the workers; empty: CUDA where there is"
+        default="", description="torch device of the workers; empty: CUDA if available"
     )
     server: str = Field(
-        default="", description="a service that commands go to; empty: the store on this machine"
+        default="", description="a service to send commands to; empty: the store on this machine"
     )
-    token: SecretStr = Field(default=SecretStr(""), description="what that service asks for")
+    token: SecretStr = Field(default=SecretStr(""), description="access token for that service")
     server_patience: float = Field(
-        default=60, ge=0, description="seconds to wait for a service that is away or has no room"
+        default=60, ge=0, description="seconds to retry while that service is unavailable or full"
     )
 
     @field_validator("store", "data", "checkpoints", "journal")
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once; `ParetoIBError` for a value that cannot be."""
+    """The settings of this process, read once; raises `ParetoIBError` for an invalid value."""
     try:
         return Settings()
     except ValidationError as error:
@@ -72,7 +72,7 @@ def settings() -> Settings:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine alone."""
+    """Whether only this machine can reach the address."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""What is asked for: one trial (`TrialSpec`), a sweep of them (`SweepSpec`)."""
+"""The specs of a trial (`TrialSpec`) and of a sweep (`SweepSpec`), and their parts."""
 
 from paretoib.specs._axes import parse_axis, parse_range, parse_value
 from paretoib.specs._limits import Budget, Plateau, Prune, Resources

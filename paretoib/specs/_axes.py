@@ -1,16 +1,16 @@
-"""Values, axes and ranges as text, as flags and YAML files have them.
+"""Parsers for values, axes and ranges as text, in flags and YAML files.
 
-| what | text | meaning |
+| kind | text | meaning |
 |---|---|---|
-| a value | `0.1`, `latent`, `[64, 128]`, `64,128` | by YAML's rules; a comma makes a list |
-| an axis of a grid | `1e-5:1:16`, `log:1e-5:1:16` | 16 values in equal ratios, both ends included |
-| | `lin:0:1:5` | 5 values in equal steps |
+| a value | `0.1`, `latent`, `[64, 128]`, `64,128` | read as YAML; commas make a list |
+| an axis of a grid | `1e-5:1:16`, `log:1e-5:1:16` | 16 log-spaced values, both ends included |
+| | `lin:0:1:5` | 5 evenly spaced values |
 | a range of a search | `1e-5:1`, `log:1e-5:1` | any number between, on a logarithmic scale |
 | | `lin:0:1` | on a linear scale |
 | | `int:2:256` | any whole number between, on a linear scale |
 | either | `0.1,0.2,0.5`, `[64],[64,64]` | these values |
 
-The range of a field that takes whole numbers holds whole numbers, whatever its scale.
+A range of an integer field holds whole numbers only, on either scale.
 """
 
 import math
@@ -18,23 +18,23 @@ from typing import Any
 
 import yaml
 
-from paretoib.documents import cut
+from paretoib.documents import truncate
 
-MOST_VALUES = 100_000  # of one axis
+MAX_VALUES = 100_000  # of one axis
 
 
 def log_spaced(low: float, high: float, count: int) -> tuple[float, ...]:
-    """`count` values from `low` to `high` in equal ratios, to as few digits as tell them apart.
+    """`count` log-spaced values from `low` to `high`, both included.
 
-    There are four digits at least.
+    They are rounded to the fewest digits, at least four, with which all of them differ.
     """
-    exact = [math.exp(v) for v in _even(math.log(low), math.log(high), count)]
+    exact = [math.exp(v) for v in _evenly_spaced(math.log(low), math.log(high), count)]
     rounded = (tuple(float(f"{v:.{digits}g}") for v in exact) for digits in range(4, 18))
     return next((values for values in rounded if len(set(values)) == count), tuple(exact))
 
 
 def parse_value(text: str) -> Any:
-    """A field's value from text, by YAML's rules; a comma makes a list."""
+    """Read a field's value as YAML; commas make a list, and invalid YAML is the text itself."""
     listed = f"[{text}]" if "," in text and not text.lstrip().startswith("[") else text
     try:
         return yaml.safe_load(listed)
@@ -43,9 +43,9 @@ def parse_value(text: str) -> Any:
 
 
 def parse_axis(axis: Any) -> Any:
-    """An axis' values: LOW:HIGH:COUNT is log-spaced, lin:LOW:HIGH:COUNT even, or a list.
+    """The values of an axis from text: LOW:HIGH:COUNT, lin:LOW:HIGH:COUNT, or values and commas.
 
-    Anything but text is returned as it is. Raises `ValueError` for a range that is none.
+    Anything but text is returned unchanged. Raises `ValueError` for invalid text.
     """
     if not isinstance(axis, str):
         return axis
@@ -55,30 +55,30 @@ def parse_axis(axis: Any) -> Any:
     parts = axis.removeprefix("lin:").removeprefix("log:").split(":")
     try:
         low, high, count = float(parts[0]), float(parts[1]), int(parts[2])
-        fits = (
+        valid = (
             len(parts) == 3
             and math.isfinite(high - low)
             and low < high
-            and 2 <= count <= MOST_VALUES
+            and 2 <= count <= MAX_VALUES
         )
     except (ValueError, IndexError):
-        fits = False
-    if not fits:
+        valid = False
+    if not valid:
         raise ValueError(
             "a range should be LOW:HIGH:COUNT or lin:LOW:HIGH:COUNT with LOW < HIGH and "
-            f"2 ≤ COUNT ≤ {MOST_VALUES}; found `{cut(axis)}`"
+            f"2 ≤ COUNT ≤ {MAX_VALUES}; found `{truncate(axis)}`"
         )
     if linear:
-        return _even(low, high, count)
+        return _evenly_spaced(low, high, count)
     if low <= 0:
-        raise ValueError(f"a log-spaced range should start above 0; found `{cut(axis)}`")
+        raise ValueError(f"a log-spaced range should start above 0; found `{truncate(axis)}`")
     return log_spaced(low, high, count)
 
 
 def parse_range(text: str) -> dict[str, Any] | tuple[Any, ...]:
-    """The fields of a `Range`, or values to choose from. Raises `ValueError` for what is neither.
+    """The fields of a `Range` from text, or a tuple of choices; raises `ValueError` for neither.
 
-    Whether the ends fit each other and their scale is for `Range` to say.
+    `Range` itself checks the ends against each other and against the scale.
     """
     if ":" not in text:
         return _listed(text, "choices")
@@ -89,19 +89,21 @@ def parse_range(text: str) -> dict[str, Any] | tuple[Any, ...]:
     except (ValueError, KeyError):
         raise ValueError(
             "a range should be LOW:HIGH or log:LOW:HIGH, lin:LOW:HIGH or int:LOW:HIGH; "
-            f"found `{cut(text)}`"
+            f"found `{truncate(text)}`"
         ) from None
     return {"low": low, "high": high, "scale": scale, "whole": whole}
 
 
-def _listed(text: str, what: str) -> tuple[Any, ...]:
+def _listed(text: str, label: str) -> tuple[Any, ...]:
     try:
         return tuple(yaml.safe_load(f"[{text}]"))
     except yaml.YAMLError as error:
-        raise ValueError(f"{what} should be values and commas; found `{cut(text)}`") from error
+        raise ValueError(
+            f"{label} should be values and commas; found `{truncate(text)}`"
+        ) from error
 
 
-def _even(low: float, high: float, count: int) -> tuple[float, ...]:
+def _evenly_spaced(low: float, high: float, count: int) -> tuple[float, ...]:
     if count == 1:
         return (low,)
     return tuple(low + (high - low) * i / (count - 1) for i in range(count))

@@ -1,4 +1,4 @@
-"""Limits of a sweep: budgets, pruning, an early end, and the resources of a pack."""
+"""Limits of a sweep: its budget, pruning, the plateau that ends it, resources of a pack."""
 
 from itertools import pairwise
 from typing import Annotated
@@ -8,59 +8,62 @@ from pydantic import Field, PositiveFloat, field_validator
 from paretoib.documents import Document, preview
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-LEAST_SHARE = 0.0001  # of a GPU that Ray counts
+MIN_GPU_SHARE = 0.0001  # Ray counts GPUs in ten-thousandths
 
 
 class Budget(Document):
-    """The most that a sweep may take, beside `trials`; None: no limit."""
+    """Limits after which a sweep starts no further trial; None: no limit."""
 
-    seconds: PositiveFloat | None = Field(None, description="of wall-clock time")
+    seconds: PositiveFloat | None = Field(None, description="wall-clock seconds of the sweep")
     device_seconds: PositiveFloat | None = Field(
-        None, description="that trials train, summed over workers"
+        None, description="seconds of training, summed over workers"
     )
 
 
 class Prune(Document):
-    """Trials deep in dominated layers are stopped, as MOASHA does (Schmucker et al. 2021)."""
+    """Stop trials early by non-dominated rank, as MOASHA does (Schmucker et al. 2021)."""
 
     rungs: tuple[Share, ...] = Field(
-        (0.25, 0.5), min_length=1, description="where trials are compared, as shares of the epochs"
+        (0.25, 0.5),
+        min_length=1,
+        description="epochs at which trials are compared, as shares of all epochs",
     )
-    keep: Share = Field(0.5, description="share that goes on, by non-dominated rank")
+    keep: Share = Field(0.5, description="share of trials that continue, by non-dominated rank")
 
     @field_validator("rungs")
     @classmethod
-    def _rising(cls, rungs: tuple[float, ...]) -> tuple[float, ...]:
+    def _check_order(cls, rungs: tuple[float, ...]) -> tuple[float, ...]:
         if any(low >= high for low, high in pairwise(rungs)):
-            raise ValueError(f"should rise; found {preview(list(rungs))}")
+            raise ValueError(f"should increase; found {preview(list(rungs))}")
         return rungs
 
 
 class Plateau(Document):
-    """The sweep ends when hypervolume has not grown by `percent` in the last `trials` trials."""
+    """End a sweep when hypervolume grew by at most `percent` % over the last `trials` trials."""
 
     percent: float = Field(1.0, gt=0, le=100)
     trials: int = Field(20, ge=1, le=100_000)
 
 
 class Resources(Document):
-    """A pack's share of the cluster. What is left out is as the cluster has it.
+    """Resources that Ray reserves for a pack. They change no result, so trials do not hold them.
 
-    By default a pack has a GPU and a core where there are GPUs, and otherwise a worker's cores.
+    By default a pack gets a GPU and a core on a cluster with GPUs, and else the cores of a worker.
     """
 
     gpus: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="of a GPU: 0.25 lets four packs share one; 0: CPUs alone, also where there are "
-        "GPUs",
+        description="share of a GPU: with 0.25 four packs share one; 0: CPUs only",
     )
-    cpus: int | None = Field(None, ge=1, le=1024, description="cores, and threads on a CPU")
+    cpus: int | None = Field(
+        None, ge=1, le=1024, description="CPU cores, and threads where a pack trains on the CPU"
+    )
 
     @field_validator("gpus")
     @classmethod
-    def _counted(cls, gpus: float | None) -> float | None:
-        if gpus and gpus < LEAST_SHARE:
-            raise ValueError(f"should be 0, or {LEAST_SHARE} or more; found {gpus}")
+    def _check_share(cls, gpus: float | None) -> float | None:
+        if gpus and gpus < MIN_GPU_SHARE:
+            raise ValueError(f"should be 0, or {MIN_GPU_SHARE} or more; found {gpus}")
         return gpus

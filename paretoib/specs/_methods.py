@@ -1,4 +1,4 @@
-"""Methods as a user names them: an objective, a weighting and a search that belong together."""
+"""Methods and searches under the names that `--method` and `--search` take."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,12 +12,14 @@ from paretoib.specs._sections import Section
 
 @dataclass(frozen=True)
 class Method:
-    """What `--method NAME` stands for; every part can still be set by hand.
+    """An objective, a weighting and a search; a spec may set every other part.
 
-    `search` proposes the trials: by default `trials` settings for each of `seeds`. They train
-    `task_model` on data sets of several tasks, and else `model`; where it names none that of the
-    objective, or the data set's. `data`, models and `field_defaults`, by full names,
-    are those of its paper. With `one_task` the data should have one.
+    - `trials`: settings that the search proposes by default for each of `seeds`.
+    - `data`: the data set by default.
+    - `model`: the model by default; if empty, the objective's, or else the data set's.
+    - `task_model`: the model on data sets with several tasks; if empty, as `model`.
+    - `field_defaults`: defaults of other fields, by full names, as in the method's paper.
+    - `one_task`: whether the method refuses data with several tasks.
     """
 
     summary: str
@@ -35,7 +37,7 @@ class Method:
 
     @property
     def described(self) -> dict[str, str]:
-        """What a catalogue says of it; an empty model is the data set's."""
+        """The method's row in a catalogue; an empty model stands for the data set's."""
         return {
             "summary": self.summary,
             "paper": self.paper,
@@ -47,7 +49,7 @@ class Method:
         }
 
     def own_defaults(self, fields: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-        """A catalogue's fields of its objective and weighting, with the defaults that it sets."""
+        """A catalogue's `fields` of objective and weighting, with the defaults of this method."""
         own = {
             field.partition(".")[2]: value
             for field, value in self.field_defaults.items()
@@ -57,6 +59,7 @@ class Method:
 
 
 def _scalarised(name: str) -> Method:
+    """The method of an objective alone: a grid of β, or one setting if it has a single loss."""
     entry = OBJECTIVES[name]
     if len(entry.losses) == 1:
         return Method(entry.summary, name, "none", "grid", 1, (0, 1, 2), entry.paper)
@@ -65,7 +68,7 @@ def _scalarised(name: str) -> Method:
 
 
 def _mtvib(summary: str, *, stochastic: bool, weighting: str, grid: int, **more: Any) -> Method:
-    """A system of mtvib section 5, by its switches; over a grid of so many settings, or alone."""
+    """A system of mtvib section 5, over a grid of so many settings; 0: one setting, three seeds."""
     return Method(
         summary,
         "vib" if stochastic else "deterministic",
@@ -92,11 +95,11 @@ _MIB = Method(
 )
 
 
-def _ablated(what: str, **switches: Any) -> Method:
-    """MIB with some of its parts off (mib figure 5); what is off, no search varies."""
+def _ablated(part: str, **switches: Any) -> Method:
+    """MIB without a part (mib figure 5); searches do not vary the switches that turn it off."""
     field_defaults = {f"weighting.{name}": value for name, value in switches.items()}
     return replace(
-        _MIB, summary=f"mib without {what}", paper="mib figure 5", field_defaults=field_defaults
+        _MIB, summary=f"mib without {part}", paper="mib figure 5", field_defaults=field_defaults
     )
 
 
@@ -162,12 +165,13 @@ METHODS |= {name: _scalarised(name) for name in OBJECTIVES if name not in METHOD
 
 @dataclass(frozen=True)
 class Search:
-    """A row of `SEARCHES`: how the trials of a sweep are proposed.
+    """A way to propose the trials of a sweep.
 
-    A search with `every_seed` trains each setting once for every seed, and any other gives its
-    trials the seeds in turn. `trials` are what a sweep has by default, with `every_seed` for each
-    seed; 0: the method's. `population` are trials a generation; 0: all are proposed at once. One
-    that `learns` looks at the sweep's `objectives`.
+    - `trials`: the default number of trials, with `every_seed` for each seed; 0: the method's.
+    - `population`: trials in a generation; 0: all trials are proposed at once.
+    - `every_seed`: whether each setting trains once for every seed; otherwise the trials take the
+      seeds in turn.
+    - `learns`: whether the search minimises the sweep's `objectives`.
     """
 
     summary: str
@@ -185,9 +189,9 @@ SEARCHES: dict[str, Search] = {
     "grid": Search(
         "every combination of the axes, for every seed; by default log-spaced β", every_seed=True
     ),
-    "random": Search("settings drawn from the space, each alone; the baseline of the others", 32),
+    "random": Search("random settings from the space; the baseline for the other searches", 32),
     "adaptive": Search(
-        "β where the front is thin; or for adaptive weights an even spread of starts and settings",
+        "β where the front is thin; for adaptive weights an even spread of starts and settings",
         trials=12,
         population=4,
         every_seed=True,
@@ -202,21 +206,20 @@ SEARCHES: dict[str, Search] = {
     "pymoo-sms": _learning("pymoo's SMS-EMOA: evolution by share of the hypervolume", 64, 8),
 }
 
-# Where a min-norm method starts and how it weighs: what searches vary for it, beside the seed and
-# shorter training than `epochs`.
+# Fields of the model that set where training starts; searches vary them for a min-norm method.
 ADAPTIVE_FIELDS = ("initial_scale", "initial_noise")
 
 
 def check_method(name: str, data: Section, objective: Section, weighting: Section) -> None:
-    """Refuse sections that a method does not stand for; raises `SpecError`."""
+    """Refuse sections that contradict the method; raises `SpecError`."""
     method = METHODS[name]
-    # Adaptive weights can balance any objective; a scalarised method is both its parts.
+    # An adaptive weighting can balance any objective; the other methods fix their objective too.
     fixed = [("weighting", weighting.name, method.weighting)]
     if method.search != "adaptive":
         fixed.insert(0, ("objective", objective.name, method.objective))
-    for kind, found, own in fixed:
-        if found != own:
-            raise SpecError(f"method `{name}` stands for {kind} `{own}`; found `{found}`")
+    for kind, found, expected in fixed:
+        if found != expected:
+            raise SpecError(f"method `{name}` should have {kind} `{expected}`; found `{found}`")
     tasks = DATASETS[data.name].tasks_of(data.params)
     if method.one_task and tasks:
         raise SpecError(

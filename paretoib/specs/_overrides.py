@@ -1,4 +1,4 @@
-"""Sweeps from a document with overrides, and documents without their defaults."""
+"""Functions on the documents of sweeps: apply overrides, drop defaults, change the seeds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,17 +10,15 @@ from paretoib.specs._defaults import (
     SearchDefaults,
     fill_in,
     fill_sections,
-    template_of,
     trials_per_seed,
 )
 from paretoib.specs._limits import Resources
 from paretoib.specs._methods import SEARCHES
-from paretoib.specs._sections import REGISTRIES
+from paretoib.specs._sections import REGISTRIES, as_mapping
 from paretoib.specs._sweep import SweepSpec
 
-# The defaults of each row follow from the rows before it, and from `_GIVEN`.
-_GIVEN = ("method", "data")
-_ROWS = (
+# The defaults of a group of fields follow from the groups above it.
+_ORDER_OF_DEFAULTS = (
     ("objective", "weighting", "search"),
     ("model",),
     ("training", "seeds", "name"),
@@ -35,77 +33,86 @@ def with_overrides(
     grid: Mapping[str, Any] | None = None,
     space: Mapping[str, Any] | None = None,
 ) -> SweepSpec:
-    """A document with single fields set over it, each by its full or bare name.
+    """The sweep of a document in which single fields, axes and ranges are overridden.
 
-    A section's name (`objective=vib_squared`) exchanges the section; fields then set belong
-    to the new one. What is set here, no search varies by itself: neither the default grid of
-    β nor the default space, which has shorter training than `epochs` all the same.
+    Fields have their full or their bare names. The name of a section (`objective=vib_squared`)
+    replaces the section, and the other fields then belong to the new one. A field that is set here
+    is not varied, by neither the default grid nor the default space. `epochs` is an exception: a
+    search may vary it up to the value that is set.
+
+    Raises `SpecError` for an unknown field, a field that is both set and varied, and whatever
+    `SweepSpec` refuses.
     """
     filled, fields = dict(document), dict(fields or {})
     for kind in REGISTRIES:
         if kind in fields:
             filled[kind] = fields.pop(kind)
-    # The sweep's own, which no trial has.
+    # Resources belong to the sweep; trials do not have them.
     for field in [f for f in fields if f.startswith("resources.")]:
-        held = filled.get("resources") or {}
-        filled["resources"] = {**held, field.partition(".")[2]: fields.pop(field)}
+        resources = filled.get("resources") or {}
+        filled["resources"] = {**resources, field.partition(".")[2]: fields.pop(field)}
     if not (fields or grid or space):
         return SweepSpec.from_document(filled)
-    named = fill_sections(filled)
-    template = template_of(named)
-    varied = SearchDefaults(named["method"], named["search"], template).varied
-    own = (*REGISTRIES, *(f"resources.{name}" for name in Resources.model_fields))
-    fields = template.full_names(fields, "fields", own)
-    for field, value in fields.items():
-        section, _, name = field.partition(".")
-        if not name:
-            raise SpecError(f"{field}: should be set as seeds of the sweep; found {preview(value)}")
-        held = filled.get(section, template.document[section])
-        filled[section] = {**({"name": held} if isinstance(held, str) else held), name: value}
-    # What is set is no longer varied; of epochs it is the longest training that is set.
-    fixed = {f: [v] for f, v in fields.items() if f in varied and f != "training.epochs"}
+
+    # Names are looked up in the trial that the sections describe, before any axis is read.
+    defaults = SearchDefaults.of(fill_sections(filled))
+    template = defaults.template
+    others = (*REGISTRIES, *(f"resources.{name}" for name in Resources.model_fields))
+    fields = template.full_names(fields, "fields", others)
     axes = template.full_names(grid or {}, "grid")
     ranges = template.full_names(space or {}, "space")
+    for field, value in fields.items():
+        kind, _, name = field.partition(".")
+        if not name:
+            raise SpecError(f"{field}: should be set as seeds of the sweep; found {preview(value)}")
+        section = as_mapping(filled.get(kind, template.document[kind]))
+        filled[kind] = {**section, name: value}
     if both := fields.keys() & {*axes, *ranges}:
         raise SpecError(f"{min(both)}: should be set, or be varied; found both")
+
+    fixed = {f: [v] for f, v in fields.items() if f in defaults.varied and f != "training.epochs"}
     axes = fixed | axes
-    over = {*fields, *axes, *ranges}
+    overridden = {*fields, *axes, *ranges}
     for kind, new in (("grid", axes), ("space", ranges)):
-        held = filled.get(kind, {})
-        if over and isinstance(held, Mapping):
-            kept = {f: v for f, v in template.full_names(held, kind).items() if f not in over}
-            filled[kind] = kept | new
+        existing = filled.get(kind, {})
+        if overridden and isinstance(existing, Mapping):
+            existing = template.full_names(existing, kind)
+            filled[kind] = {f: v for f, v in existing.items() if f not in overridden} | new
     return SweepSpec.from_document(filled)
 
 
 def without_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document without what follows from the rest of it: it fills in to the same sweep.
+    """Drop the fields of a document that only repeat defaults; its sweep stays the same.
 
-    Where its method, data set, model or search are exchanged, what is left takes the defaults
-    of the new ones. What cannot be filled in is left, for whoever reads it to refuse.
+    After a change of method, data set, model or search, the dropped fields then take the defaults
+    of the new one. Fields whose default cannot be found, because others are invalid, are kept.
     """
-    kept, base = dict(document), {key: document[key] for key in _GIVEN if key in document}
-    for row in _ROWS:
+    kept = dict(document)
+    base = {key: document[key] for key in ("method", "data") if key in document}
+    for group in _ORDER_OF_DEFAULTS:
+        keys = kept.keys() & set(group)
+        if not keys:
+            continue
         try:
-            default = fill_in(base)
+            defaults = fill_in(base)
         except SpecError:
             break
-        for key in kept.keys() & set(row):
-            own = _fields(kept[key]) if key in REGISTRIES else kept[key]
-            if key in (*REGISTRIES, "training") and isinstance(own, Mapping):
-                own = _beyond(own, default[key])
-            if own in (default[key], None):
+        for key in keys:
+            value = as_mapping(kept[key]) if key in REGISTRIES else kept[key]
+            if key in (*REGISTRIES, "training") and isinstance(value, Mapping):
+                value = _section_without_defaults(value, defaults[key])
+            if value is None or value == defaults[key]:
                 del kept[key]
             else:
-                kept[key] = base[key] = own
+                kept[key] = base[key] = value
     return kept
 
 
 def with_seed_count(document: Mapping[str, Any], seeds: int) -> dict[str, Any]:
-    """The document with its trials counted for so many seeds.
+    """Change the number of trials of a document in proportion to a new number of seeds.
 
-    Only a search that trains each setting for every seed has its trials counted anew. Raises
-    `SpecError` for trials that are no multiple of the document's own seeds.
+    Only searches that train each setting for every seed need the change. Raises `SpecError` if the
+    trials are not a multiple of the document's own seeds.
     """
     if "trials" not in document:
         return dict(document)
@@ -116,13 +123,11 @@ def with_seed_count(document: Mapping[str, Any], seeds: int) -> dict[str, Any]:
     return {**document, "trials": trials_per_seed(counts.trials, len(counts.seeds)) * seeds}
 
 
-def _fields(section: Any) -> Any:
-    return {"name": section} if isinstance(section, str) else section
-
-
-def _beyond(section: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The fields of a section that differ from the default's, with its name; None: none do."""
+def _section_without_defaults(
+    section: Mapping[str, Any], default: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """The name of a section and its fields that differ from the default; None if none differ."""
     if section.get("name") != default.get("name"):
         return dict(section)
-    own = {field: value for field, value in section.items() if value != default.get(field)}
-    return {**{k: v for k, v in section.items() if k == "name"}, **own} if own else None
+    changed = {field: value for field, value in section.items() if value != default.get(field)}
+    return {k: v for k, v in section.items() if k == "name" or k in changed} if changed else None

@@ -1,8 +1,8 @@
-"""Sections of a spec: a name from a registry, and the hyperparameters that its row declares.
+"""Sections of a spec: the name of a registry entry, and values of its hyperparameters.
 
-A section's model is made from the row, so a new objective brings its own validated fields and
-no class of specs changes. In JSON and YAML a section is `{"name": "vib", "prior_width": 1.0}`,
-or just the name.
+The pydantic model of a section is created from the entry. A new objective therefore has validated
+fields without a change in this package. In JSON and YAML a section is
+`{"name": "vib", "prior_width": 1.0}`, or only the name.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, create_model
 
 from paretoib.data import DATASETS
-from paretoib.documents import Document, plain_errors, preview
+from paretoib.documents import Document, as_spec_error, preview
 from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
@@ -25,9 +25,8 @@ REGISTRIES: dict[str, Mapping[str, Entry]] = {
     "objective": OBJECTIVES,
     "weighting": WEIGHTINGS,
 }
-WHAT = {"data": "dataset", "model": "model", "objective": "objective", "weighting": "weighting"}
-# Where there is little room: tables, pictures, names of trials.
-_SHORT = {
+_LABELS = {"data": "dataset", "model": "model", "objective": "objective", "weighting": "weighting"}
+_SHORT_NAMES = {
     "weighting.beta": "β",
     "weighting.mu": "μ",
     "objective.prior_width": "σ",
@@ -38,7 +37,7 @@ _SHORT = {
 
 
 class Section(Document):
-    """A registry's name and its hyperparameters."""
+    """Base class of sections: the name of a registry entry; subclasses add its parameters."""
 
     name: str
 
@@ -51,17 +50,17 @@ class Section(Document):
         return getattr(self, param)
 
     def is_per_trial(self, param: str) -> bool:
-        """Whether it may differ between the trials of one pack."""
+        """Whether the parameter may differ between the trials of a pack."""
         return is_per_trial(type(self), param)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Its class is made from a registry's row: pickle finds it by no import.
+        # The class is created at run time, so pickle cannot import it by name.
         kind = type(self).__name__.partition(":")[0]
         return parse_section, (kind, {"name": self.name, **self.params})
 
 
 def param_field(param: Param) -> Any:
-    """The pydantic field of a declared hyperparameter."""
+    """The pydantic field of a hyperparameter."""
     return Field(
         param.default,
         description=param.doc,
@@ -72,8 +71,8 @@ def param_field(param: Param) -> Any:
 
 @cache
 def section_model(kind: str, name: str) -> type[Section]:
-    """The model of section `kind` when it names `name`; `SpecError` for an unknown name."""
-    entry = lookup(REGISTRIES[kind], name, WHAT[kind])
+    """The model of a section of a `kind` (such as `data`); raises `SpecError` for unknown names."""
+    entry = lookup(REGISTRIES[kind], name, _LABELS[kind])
     fields: dict[str, Any] = {"name": (Literal[name], name)}
     fields |= {p.name: (p.kind, param_field(p)) for p in entry.params}
     return create_model(
@@ -84,27 +83,31 @@ def section_model(kind: str, name: str) -> type[Section]:
     )
 
 
+def as_mapping(section: Any) -> Any:
+    """A section given by name alone as a mapping; any other value unchanged."""
+    return {"name": section} if isinstance(section, str) else section
+
+
 def parse_section(kind: str, value: Any) -> Any:
-    """A section from a name, a mapping with a name, or a section; for a "before" validator."""
+    """Validate a section from a name, a mapping with a name, or a section; raises `SpecError`."""
     if isinstance(value, Section):
         value = {"name": value.name, **value.params}
-    if isinstance(value, str):
-        value = {"name": value}
+    value = as_mapping(value)
     if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
         raise SpecError(
             f"{kind}: should be a name or a mapping with a `name`; found {preview(value)}"
         )
     model = section_model(kind, value["name"])
-    with plain_errors(model, f"{kind}."):
+    with as_spec_error(model, f"{kind}."):
         return model.model_validate(dict(value))
 
 
 def is_per_trial(model: type[BaseModel], field: str) -> bool:
-    """Whether a field may differ between the trials of one pack."""
+    """Whether a field of a section may differ between the trials of a pack."""
     extra = model.model_fields[field].json_schema_extra
     return isinstance(extra, dict) and bool(extra.get("per_trial"))
 
 
 def short_name(field: str) -> str:
-    """`weighting.beta` as β; a field without a short name by the last part of its own."""
-    return _SHORT.get(field, field.rpartition(".")[2])
+    """A name for tables and pictures: β for `weighting.beta`; by default without the section."""
+    return _SHORT_NAMES.get(field, field.rpartition(".")[2])

@@ -1,4 +1,4 @@
-"""What a search varies: ranges and choices of fields, and those that a method has by default."""
+"""Search spaces: ranges and choices of fields, and the space that a trial has by default."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self
@@ -16,15 +16,17 @@ from paretoib.weighting import WEIGHTINGS
 
 
 class Range(Document):
-    """Any number from `low` to `high`, both included; as text `1e-5:1`, `lin:0:1`, `int:2:256`."""
+    """The numbers from `low` to `high`, both included; as text `1e-5:1`, `lin:0:1`, `int:2:256`."""
 
     low: float
     high: float
-    scale: Literal["log", "lin"] = Field("log", description="on which the numbers lie evenly")
-    whole: bool = Field(False, description="whole numbers alone, as fields that take them have")
+    scale: Literal["log", "lin"] = Field(
+        "log", description="the scale on which numbers are spread evenly"
+    )
+    whole: bool = Field(False, description="whole numbers only; always so for an integer field")
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _check_ends(self) -> Self:
         ends = f"{self.low:g}:{self.high:g}"
         if not self.low < self.high:
             raise ValueError(f"a range should have LOW < HIGH; found `{ends}`")
@@ -38,14 +40,14 @@ class Range(Document):
 
 
 Choices = tuple[Any, ...]
-# Ends of the logarithmic ranges that are better known than declared bounds would tell; noise from
-# Alemi et al.'s start to that of the prior.
+# Logarithmic ranges for fields whose declared bounds are too wide. Noise starts between the width
+# of Alemi et al. and that of the prior.
 _RANGES = {"initial_scale": (0.1, 2.0), "initial_noise": (0.0067, 1.0), "mu": (0.02, 20.0)}
-_LENGTHS = (0.25, 0.5, 1.0)  # of training, as shares of the epochs
+_EPOCH_SHARES = (0.25, 0.5, 1.0)
 
 
 def parse_space(value: Any) -> Range | Choices:
-    """A range or choices from text, a mapping or a list; `ValueError` for what is neither."""
+    """A range or choices from text, a mapping or a list; raises `ValueError` for anything else."""
     parsed = parse_range(value) if isinstance(value, str) else value
     if isinstance(parsed, Mapping):
         try:
@@ -61,56 +63,56 @@ def parse_space(value: Any) -> Range | Choices:
 
 
 def default_space(template: TrialSpec, *, starts: bool = False) -> dict[str, Range | Choices]:
-    """What a search varies unless told otherwise, by full names.
+    """The ranges and choices that a search varies by default, under full field names.
 
-    What the weighting's row declares as differing between the trials of a pack, β over the
-    objective's range. Without β, or a loss for it, or where `starts` are asked for, also where
-    training starts and how long it goes on, as a min-norm method stops on the front where these
-    lead it.
+    They are β over the objective's range and the other per-trial parameters of the weighting. A
+    trial without β, or without a loss that β weighs, varies the start and the length of training
+    in place of β, because these decide where on the front a min-norm method ends. `starts` asks
+    for this with β too.
     """
     declared: dict[str, Range | Choices] = {
-        f"weighting.{param.name}": found
+        f"weighting.{param.name}": range_
         for param in WEIGHTINGS[template.weighting.name].params
-        if param.per_trial and param.name != "beta" and (found := _declared(param))
+        if param.per_trial and param.name != "beta" and (range_ := _range_of(param))
     }
     if template.weighs_compression and not starts:
         low, high = OBJECTIVES[template.objective.name].betas
         return {"weighting.beta": Range(low=low, high=high), **declared}
     noise = OBJECTIVES[template.objective.name].noise_of(template.objective.params)
     learned = noise in ("learned", "scale")
-    where = {
+    initial = {
         f"model.{name}": Range(low=_RANGES[name][0], high=_RANGES[name][1])
         for name in ADAPTIVE_FIELDS
         if name in template.model.params and (learned or name != "initial_noise")
     }
-    epochs, least = template.training.epochs, template.least_epochs
-    lengths = dict.fromkeys(min(epochs, max(least, round(epochs * s))) for s in _LENGTHS)
-    return {**where, **declared, "training.epochs": tuple(lengths)}
+    epochs, lowest = template.training.epochs, template.min_epochs
+    choices = dict.fromkeys(min(epochs, max(lowest, round(epochs * s))) for s in _EPOCH_SHARES)
+    return {**initial, **declared, "training.epochs": tuple(choices)}
 
 
-def _declared(param: Param) -> Range | None:
-    """A hyperparameter's range by its row; None for one without numbers to tell it from.
+def _range_of(param: Param) -> Range | None:
+    """The range of a hyperparameter, from its declaration; None if that does not fix one.
 
-    All of a bounded whole number and of a share, and else two decades around a positive default;
-    a bound that is itself excluded is kept away from.
+    A bounded integer and a share may take all of their values; any other number is varied over two
+    decades around its positive default, within its bounds.
     """
     if param.name in _RANGES:
         low, high = _RANGES[param.name]
         return Range(low=low, high=high)
-    least = param.ge if param.gt is None else param.gt
-    most = param.le if param.lt is None else param.lt
-    if param.kind is int and least is not None and most is not None:
-        return Range(low=least, high=most, scale="lin", whole=True)
+    lowest = param.ge if param.gt is None else param.gt
+    highest = param.le if param.lt is None else param.lt
+    if param.kind is int and lowest is not None and highest is not None:
+        return Range(low=lowest, high=highest, scale="lin", whole=True)
     if param.kind is not float:
         return None
-    if (least, most) == (0, 1):
+    if (lowest, highest) == (0, 1):
         low, high = 0.02 * (param.gt == 0), 1 - 0.02 * (param.lt == 1)
         return Range(low=low, high=high, scale="lin")
     if param.default <= 0:
         return None
     low, high = param.default / 10, param.default * 10
-    if least is not None and low <= least:
-        low = (param.default + least) / 2
-    if most is not None and high >= most:
-        high = (param.default + most) / 2
+    if lowest is not None and low <= lowest:
+        low = (param.default + lowest) / 2
+    if highest is not None and high >= highest:
+        high = (param.default + highest) / 2
     return Range(low=low, high=high)

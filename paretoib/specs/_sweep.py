@@ -1,4 +1,4 @@
-"""A sweep, fully written out: what the flags, a YAML file and a REST body all become."""
+"""The spec of a sweep, which flags, a YAML file and the body of a request all become."""
 
 import re
 from collections.abc import Mapping
@@ -16,10 +16,18 @@ from pydantic import (
 
 from paretoib.data import DATASETS
 from paretoib.documents import Document, preview
+from paretoib.errors import SpecError
 from paretoib.models import MODELS, MOST_PATHS
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs._axes import parse_axis
-from paretoib.specs._defaults import SearchDefaults, Seeds, Trials, fill_sections, is_by_beta
+from paretoib.specs._defaults import (
+    SearchDefaults,
+    Seeds,
+    Trials,
+    default_name,
+    fill_sections,
+    is_by_beta,
+)
 from paretoib.specs._limits import Budget, Plateau, Prune, Resources
 from paretoib.specs._methods import SEARCHES, check_method
 from paretoib.specs._sections import REGISTRIES, Section, parse_section
@@ -27,24 +35,29 @@ from paretoib.specs._space import Choices, Range, parse_space
 from paretoib.specs._trial import Training, TrialSpec, check_combination
 from paretoib.specs._unknown_fields import check_misplaced
 
-# Control characters, ends of lines and what turns the direction of text: names are shown to others.
+# Control characters, line ends and marks that change the direction of text. Names are printed on
+# terminals and pages of other users.
 UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 Measure = Literal["rate", "lost", "error", "cost"]
-Bits = Annotated[float, Field(gt=0, le=1e6)]  # so that their product is a number too
+Bits = Annotated[float, Field(gt=0, le=1e6)]  # small enough for a finite product
 
 
 class SweepSpec(Document):
-    """Everything that fixes a sweep. Fields left out take the defaults of method and data set.
+    """Everything that fixes a sweep. Missing fields take the defaults of method and data set.
 
-    `grid` maps a field to its values: the axes of the grid, or for other searches the values that
-    they may choose from; a text such as "1e-5:1:16" is a log-spaced axis. `space` maps a field to
-    its range, or to choices, for searches other than grid; fields of `default_space` that neither
-    names are added, so a field is kept as it is by giving it one value. `trials` counts all seeds:
-    grid and adaptive train each setting for every seed; any other search gives each of its trials
-    one setting and one seed, the seeds in turn. `objectives` are what a search that learns
-    minimises, on validation: rate and lost bits, error (of the mean latent), cost (seconds of
-    training). `reference` is the corner (rate, lost bits) of hypervolumes; None: ten times the
-    relevance ceiling, and the ceiling.
+    - `grid` maps fields to values: the axes of search `grid`, or the choices of any other search. A
+      text such as "1e-5:1:16" is a log-spaced axis.
+    - `space` maps fields to ranges or choices, for searches other than `grid`. The fields of
+      `default_space` are added to it; give such a field one value to keep it fixed.
+    - `trials` counts the trials of all seeds. `grid` and `adaptive` train each setting for every
+      seed; any other search gives each trial one setting, and the seeds in turn.
+    - `objectives` are minimised by a search that learns, on the validation split: rate and lost
+      bits, error (of the mean latent), cost (seconds of training).
+    - `reference` is the reference point of hypervolumes: rate and lost bits. None: ten times the
+      relevance ceiling, and the ceiling.
+
+    Rules for several fields raise `SpecError`; pydantic raises `ValidationError` for a single one.
+    `from_document` raises `SpecError` for both.
     """
 
     schema_version: Literal[1] = Field(1, alias="schema")
@@ -56,58 +69,58 @@ class SweepSpec(Document):
     weighting: SerializeAsAny[Section]
     training: Training = Training()
     search: str
-    trials: Trials = Field(0, description="0: as many as method and grid say")
+    trials: Trials = Field(0, description="0: the default of method and grid")
     seeds: Seeds
     grid: dict[str, Annotated[tuple[Any, ...], BeforeValidator(parse_axis)]] = Field({})
     space: dict[str, Annotated[Range | Choices, BeforeValidator(parse_space)]] = Field({})
     objectives: tuple[Measure, ...] = Field(("rate", "lost"), min_length=2)
     population: int = Field(
-        0, ge=0, le=10_000, description="trials a generation; 0: as many as suit the search"
+        0, ge=0, le=10_000, description="trials in a generation; 0: the default of the search"
     )
     budget: Budget = Budget()
     prune: Prune | None = None
     plateau: Plateau | None = None
     resources: Resources = Resources()
-    trial_seconds: PositiveFloat | None = Field(None, description="most that one trial may take")
+    trial_seconds: PositiveFloat | None = Field(None, description="limit for a trial")
     reference: tuple[Bits, Bits] | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _name_sections(cls, document: Any) -> Any:
+    def _fill_sections(cls, document: Any) -> Any:
         if not isinstance(document, Mapping):
-            raise ValueError(f"should be a mapping of fields; found {preview(document)}")
+            raise SpecError(f"should be a mapping of fields; found {preview(document)}")
         filled = fill_sections(document)
         check_misplaced(filled, cls)
         return filled
 
     @field_validator(*REGISTRIES, mode="before")
     @classmethod
-    def _parse(cls, value: Any, info: Any) -> Any:
+    def _parse_section(cls, value: Any, info: Any) -> Any:
         return parse_section(info.field_name, value)
 
     @field_validator("name")
     @classmethod
-    def _printable(cls, name: str) -> str:
+    def _check_name(cls, name: str) -> str:
         if re.search(f"[{UNPRINTABLE}]", name) or name.isspace():
             raise ValueError(f"should be of printable characters; found {preview(name)}")
         return name
 
     @model_validator(mode="after")
-    def _fill(self) -> Self:
+    def _fill_and_check(self) -> Self:
         check_method(self.method, self.data, self.objective, self.weighting)
         for field in ("seeds", "objectives"):
             values = getattr(self, field)
             if len(set(values)) < len(values):
-                raise ValueError(f"{field}: should differ; found {preview(list(values))}")
+                raise SpecError(f"{field}: should differ; found {preview(list(values))}")
         check_combination(self.data, self.model, self.objective, self.weighting)
         defaults, seeds = self._defaults, len(self.seeds)
-        grid, space = self._resolved("grid", self.grid), self._resolved("space", self.space)
+        grid, space = self._full_names("grid"), self._full_names("space")
         if both := grid.keys() & space.keys():
-            raise ValueError(f"space: should not have fields of `grid`; found {sorted(both)}")
+            raise SpecError(f"space: should not have fields of `grid`; found {sorted(both)}")
         if self.search == "grid":
             if space:
                 others = ", ".join(name for name in SEARCHES if name != "grid")
-                raise ValueError(
+                raise SpecError(
                     "space: search `grid` takes axes, in `grid`, such as LOW:HIGH:COUNT; ranges "
                     f"go with search {others}; found ranges of {', '.join(space)}"
                 )
@@ -115,23 +128,23 @@ class SweepSpec(Document):
         else:
             added = defaults.space({**grid, **space})
             space = {field: r for field, r in added.items() if field not in grid} | space
-        # The model is frozen for its users; this fills in the defaults that need other fields.
+        # The model is frozen, but these defaults depend on other fields.
         grid = {field: self._axis(f"grid.{field}", values) for field, values in grid.items()}
         object.__setattr__(self, "grid", grid)
         space = {field: self._range(field, values) for field, values in space.items()}
         object.__setattr__(self, "space", space)
-        trials = defaults.trials(self.trials, seeds, grid, by_beta=self.by_beta)
+        trials = defaults.trials(self.trials, seeds, grid, space)
         object.__setattr__(self, "trials", trials)
-        population = self.population or defaults.population(seeds, by_beta=self.by_beta)
+        population = self.population or defaults.population(seeds, space)
         object.__setattr__(self, "population", population)
-        object.__setattr__(self, "name", self.name or f"{self.method}-{self.data.name}")
+        object.__setattr__(self, "name", self.name or default_name(self.method, self.data))
         self._check_layers()
         self._check_search()
         return self
 
     @cached_property
     def template(self) -> TrialSpec:
-        """The trial that all trials of the sweep vary."""
+        """The trial from which all trials of the sweep are made, by changing fields."""
         return TrialSpec(
             data=self.data,
             model=self.model,
@@ -146,27 +159,28 @@ class SweepSpec(Document):
 
     @property
     def varied(self) -> dict[str, Range | Choices]:
-        """All that a search may vary: `space`, and the values of `grid`; defaults come first."""
+        """The ranges and choices of all varied fields, from `space` and `grid`; defaults first."""
         both = {**self.grid, **self.space}
         return {f: both[f] for f in {**self._defaults.space(both), **both} if f in both}
 
     @property
     def by_beta(self) -> bool:
-        """Whether `adaptive` places β, and not starts and settings."""
+        """Whether `adaptive` searches by β; if not, it spreads starts and settings."""
         return is_by_beta(self.search, self.space)
 
-    def _resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        full = self.template.full_names(fields, kind)
-        if "seed" in full:
-            raise ValueError(f"{kind}.seed: seeds are given as `seeds`, not in `{kind}`")
-        return full
+    def _full_names(self, kind: Literal["grid", "space"]) -> dict[str, Any]:
+        fields = self.template.full_names(getattr(self, kind), kind)
+        if "seed" in fields:
+            raise SpecError(f"{kind}.seed: should be set as `seeds`, not in `{kind}`")
+        return fields
 
-    def _axis(self, place: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        field = place.partition(".")[2]
+    def _axis(self, location: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The values of an axis or choices in the type of the field; `location` is for errors."""
+        field = location.partition(".")[2]
         axis = tuple(self.template.with_fields({field: v}).get(field) for v in values)
         if not axis or len(set(axis)) < len(axis):
             found = preview(axis)
-            raise ValueError(f"{place}: should be one or more different values; found {found}")
+            raise SpecError(f"{location}: should be one or more different values; found {found}")
         return axis
 
     def _range(self, field: str, values: Range | Choices) -> Range | Choices:
@@ -174,22 +188,24 @@ class SweepSpec(Document):
             return self._axis(f"space.{field}", values)
         ends = self._axis(f"space.{field}", (values.low, values.high))
         if not all(type(end) in (int, float) for end in ends):
-            raise ValueError(f"space.{field}: should be choices, as it is no number; found {ends}")
+            raise SpecError(f"space.{field}: should be choices, as it is no number; found {ends}")
         whole = values.whole or any(isinstance(end, int) for end in ends)
         return values.model_copy(update={"whole": whole})
 
     def _check_layers(self) -> None:
         """Refuse too few epochs for greedy layers, and too many samples of the last layer.
 
-        Where fields vary, the worst of their values count: one trial may have all of them.
+        For varied fields the worst values count, because one trial may combine them.
         """
-        row, model = OBJECTIVES[self.objective.name], MODELS[self.model.name]
+        objective, model = OBJECTIVES[self.objective.name], MODELS[self.model.name]
         layers = model.layers_of(self.model.params)
         if model.sigmoid:
-            layers = max(model.layers_of({"hidden": held}) for held in self._values("model.hidden"))
+            layers = max(
+                model.layers_of({"hidden": widths}) for widths in self._values("model.hidden")
+            )
         epochs = int(min(self._values("training.epochs")))
-        if row.greedy and epochs < layers:
-            raise ValueError(
+        if objective.greedy and epochs < layers:
+            raise SpecError(
                 f"training.epochs: should be at least the {layers} layers, which objective "
                 f"`{self.objective.name}` trains one after another; found {epochs}"
             )
@@ -197,47 +213,47 @@ class SweepSpec(Document):
             return
         draws = int(max(self._values("objective.draws")))
         if draws**layers > MOST_PATHS:
-            raise ValueError(
+            raise SpecError(
                 f"objective.draws: should be few enough that draws^layers is at most {MOST_PATHS}; "
                 f"found {draws}^{layers}"
             )
 
     def _values(self, field: str) -> tuple[Any, ...]:
-        """The values that a field may have in the sweep; of a range its ends."""
+        """The values of a field in the sweep; a range is represented by its ends."""
         varied = self.varied.get(field, (self.template.get(field),))
         return (varied.low, varied.high) if isinstance(varied, Range) else varied
 
     def _check_search(self) -> None:
-        """Refuse what the search cannot vary or learn from."""
+        """Refuse fields that the search cannot vary, and objectives that it cannot learn from."""
         if self.by_beta and len(self.varied) > 1:
             others = ", ".join(field for field in self.varied if field != "weighting.beta")
-            raise ValueError(
-                f"search: adaptive varies β alone; found {others} too: give β values in `grid` "
-                "to spread settings, or search otherwise"
+            raise SpecError(
+                f"search: adaptive varies only β; found {others} too: give β values in `grid` to "
+                "spread settings, or choose another search"
             )
         if self.prune and max(self._values("training.epochs")) < 2:
-            raise ValueError("prune: should have 2 epochs or more to compare trials at; found 1")
+            raise SpecError("prune: should have 2 epochs or more to compare trials at; found 1")
         betas = self.varied.get("weighting.beta", ())
         if not self.template.weighs_compression and (isinstance(betas, Range) or len(betas) > 1):
-            raise ValueError(
+            raise SpecError(
                 f"weighting.beta: should not vary, as objective `{self.objective.name}` has no "
                 "loss that it weighs"
             )
         if not SEARCHES[self.search].learns:
             return
         if self.population < 2:
-            raise ValueError(
+            raise SpecError(
                 f"population: should be 2 or more for search `{self.search}`; "
                 f"found {self.population}"
             )
         if "error" in self.objectives and DATASETS[self.data.name].continuous:
-            raise ValueError(
+            raise SpecError(
                 f"objectives: should be without error, as Y of data set `{self.data.name}` is "
                 f"continuous; found {', '.join(self.objectives)}"
             )
         noise = OBJECTIVES[self.objective.name].noise_of(self.objective.params)
         if "rate" in self.objectives and noise == "none":
-            raise ValueError(
+            raise SpecError(
                 f"objectives: should be without rate, as objective `{self.objective.name}` has no "
-                f"noise and so no finite one; found {', '.join(self.objectives)}"
+                f"noise and so no finite rate; found {', '.join(self.objectives)}"
             )

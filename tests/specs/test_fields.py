@@ -1,4 +1,4 @@
-"""Fields by name, values and axes as text, single settings over a document."""
+"""Names of fields, values and axes as text, and overrides of single fields."""
 
 import math
 from typing import Any
@@ -40,7 +40,7 @@ VIB = SweepSpec.from_document({"method": "vib"}).template
     ],
 )
 def test_values_are_read_as_yaml(text: str, value: Any) -> None:
-    """A comma makes a list; what YAML cannot read is the text itself."""
+    """Commas make a list; text that is not YAML is a string."""
     assert parse_value(text) == value
 
 
@@ -59,19 +59,19 @@ def test_values_are_read_as_yaml(text: str, value: Any) -> None:
     ],
 )
 def test_axes_are_ranges_or_lists(text: str, values: tuple[Any, ...]) -> None:
-    """LOW:HIGH:COUNT in equal ratios, lin: in equal steps, both ends included."""
+    """LOW:HIGH:COUNT is log-spaced, lin:LOW:HIGH:COUNT evenly spaced; both include the ends."""
     assert parse_axis(text) == values
 
 
-def test_anything_but_text_is_an_axis_as_it_stands() -> None:
-    """Lists from JSON are not read again."""
+def test_an_axis_that_is_not_text_is_unchanged() -> None:
+    """Strings in a JSON list are values and are not parsed."""
     assert parse_axis([1, "a:b"]) == [1, "a:b"]
 
 
 @settings(deadline=None)
 @given(st.floats(1e-9, 1e3), st.floats(1.01, 1e6), st.integers(2, 50))
 def test_log_spaced_axes_rise_in_equal_ratios(low: float, factor: float, count: int) -> None:
-    """To four digits."""
+    """Up to the rounding to four digits."""
     values = parse_axis(f"{low!r}:{low * factor!r}:{count}")
     assert len(values) == count
     for i, value in enumerate(values):
@@ -80,7 +80,7 @@ def test_log_spaced_axes_rise_in_equal_ratios(low: float, factor: float, count: 
 
 
 def test_an_axis_takes_the_fields_own_type() -> None:
-    """Text from a command line becomes widths, names and numbers."""
+    """Text from the command line becomes tuples, integers and floats."""
     spec = SweepSpec.from_document(
         {
             "method": "vib",
@@ -96,18 +96,18 @@ def test_an_axis_takes_the_fields_own_type() -> None:
 
 
 def test_a_bare_name_is_enough_where_it_is_in_one_section() -> None:
-    """Both names read and write the same field."""
-    assert VIB.resolve("beta") == VIB.resolve("weighting.beta") == "weighting.beta"
+    """The bare and the full name read and write the same field."""
+    assert VIB.full_name("beta") == VIB.full_name("weighting.beta") == "weighting.beta"
     assert VIB.with_fields({"beta": 0.7}) == VIB.with_fields({"weighting.beta": 0.7}) != VIB
     assert VIB.with_fields({"beta": 0.7, "seed": 4}).get("seed") == 4
 
 
 def test_a_bare_name_in_several_sections_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The full names are listed; they work."""
-    own = Param("beta", float, 2.0, "a second β", gt=0)
-    row = ObjectiveEntry("paretoib.objectives._vib:VIB", "two β", params=(own,))
-    monkeypatch.setitem(OBJECTIVES, "vib_of_two_betas", row)
-    trial = TrialSpec.model_validate({**VIB.document, "objective": "vib_of_two_betas"})
+    """The message lists the full names, and both full names work."""
+    second = Param("beta", float, 2.0, "a second β", gt=0)
+    entry = ObjectiveEntry("paretoib.objectives._vib:VIB", "two β", params=(second,))
+    monkeypatch.setitem(OBJECTIVES, "vib_with_two_betas", entry)
+    trial = TrialSpec.model_validate({**VIB.document, "objective": "vib_with_two_betas"})
     with pytest.raises(SpecError, match="`beta` is in several sections: name one") as caught:
         trial.get("beta")
     assert "objective.beta, weighting.beta" in str(caught.value)
@@ -115,20 +115,20 @@ def test_a_bare_name_in_several_sections_is_refused(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_unknown_field_is_refused_with_a_guess() -> None:
-    """Reading, changing and resolving alike."""
-    for use in (VIB.resolve, VIB.get, lambda field: VIB.with_fields({field: 1})):
+    """In each function that takes a field's name."""
+    for use in (VIB.full_name, VIB.get, lambda field: VIB.with_fields({field: 1})):
         with pytest.raises(SpecError, match=r"unknown field `latnet` of .*did you mean `latent`"):
             use("latnet")
 
 
 def test_changes_are_validated_anew() -> None:
-    """With the field, the rule and the value."""
+    """The message gives the field, the rule and the value."""
     with pytest.raises(SpecError, match=r"weighting.beta: should be .* equal to 0; found -1"):
         VIB.with_fields({"beta": -1})
 
 
-def test_settings_go_over_a_document() -> None:
-    """Single fields by either name, in sections that the document has or has not; axes last."""
+def test_fields_and_axes_override_a_document() -> None:
+    """By full or bare names, in sections of the document and in default sections."""
     spec = with_overrides(
         {"method": "vib", "model": {"name": "mlp", "latent": 7}, "grid": {"beta": [1, 2]}},
         {"hidden": [9], "training.epochs": 3},
@@ -139,16 +139,16 @@ def test_settings_go_over_a_document() -> None:
     assert spec.grid == {"weighting.beta": (1.0, 2.0), "objective.prior_width": (1.0, 2.0)}
 
 
-@pytest.mark.parametrize("held", ["beta", "weighting.beta"])
-@pytest.mark.parametrize("flag", ["beta", "weighting.beta"])
-def test_an_axis_goes_over_the_documents_own(held: str, flag: str) -> None:
-    """Whichever of its names each side uses."""
-    spec = with_overrides({"method": "vib", "grid": {held: [1, 2]}}, grid={flag: "3,4,5"})
+@pytest.mark.parametrize("existing", ["beta", "weighting.beta"])
+@pytest.mark.parametrize("override", ["beta", "weighting.beta"])
+def test_an_axis_overrides_the_documents_own(existing: str, override: str) -> None:
+    """Under its full or bare name, on either side."""
+    spec = with_overrides({"method": "vib", "grid": {existing: [1, 2]}}, grid={override: "3,4,5"})
     assert spec.grid == {"weighting.beta": (3.0, 4.0, 5.0)}
 
 
-def test_a_sections_name_exchanges_the_section() -> None:
-    """Fields set with it belong to the new section."""
+def test_a_sections_name_replaces_the_section() -> None:
+    """Other fields then belong to the new section."""
     spec = with_overrides(
         {"method": "mib", "objective": {"name": "vib", "prior_width": 3}},
         {"objective": "vib_squared", "prior_width": 2, "model": "linear"},
@@ -158,7 +158,7 @@ def test_a_sections_name_exchanges_the_section() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "settings", "grid", "message"),
+    ("document", "fields", "grid", "message"),
     [
         ({}, {"seed": 3}, {}, "seed: should be set as seeds of the sweep; found 3"),
         ({}, {"nope": 3}, {}, "unknown field `nope`"),
@@ -167,17 +167,15 @@ def test_a_sections_name_exchanges_the_section() -> None:
         ({"grid": {3: [1]}}, {}, {"mu": "1,2"}, "unknown field `3`"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(
-    document: Any, settings: Any, grid: Any, message: str
-) -> None:
-    """As from_document refuses, in one line."""
+def test_invalid_overrides_are_refused(document: Any, fields: Any, grid: Any, message: str) -> None:
+    """The message names the field."""
     with pytest.raises(SpecError) as caught:
-        with_overrides(document, settings, grid)
+        with_overrides(document, fields, grid)
     assert message in str(caught.value)
 
 
-def test_a_setting_by_hand_is_not_varied_by_an_adaptive_search() -> None:
-    """`--set mu=0.5` holds for every trial; `epochs` is the longest training, not the only one."""
+def test_a_field_that_is_set_is_not_varied_by_an_adaptive_search() -> None:
+    """`--set mu=0.5` holds for every trial; `epochs` is an upper limit, below which it varies."""
     document = {"method": "mib", "seeds": [0], "trials": 12}
     spec = with_overrides(document, {"mu": 0.5, "latent": 4, "epochs": 40})
     trials = driver(spec).ask(spec.trials)
@@ -186,14 +184,14 @@ def test_a_setting_by_hand_is_not_varied_by_an_adaptive_search() -> None:
     assert len({t.get("initial_scale") for t in trials}) == len(trials)
 
 
-def test_a_beta_set_by_hand_takes_the_place_of_the_default_grid() -> None:
-    """`--set beta=0.01` is one trial a seed, not a grid that ignores it."""
+def test_a_beta_that_is_set_replaces_the_default_grid() -> None:
+    """`--set beta=0.01` trains one trial for each seed."""
     spec = with_overrides({"method": "vib", "seeds": [0, 1]}, {"beta": "0.01"})
     assert [t.get("beta") for t in driver(spec).ask(100)] == [0.01, 0.01]
 
 
-def test_resources_are_the_sweeps_own() -> None:
-    """Set by flags over what a file has; no trial, and so no key of one, knows of them."""
+def test_resources_belong_to_the_sweep() -> None:
+    """They can be overridden, and are not in trials or their keys."""
     document = {"method": "vib", "resources": {"cpus": 2}}
     sweep = with_overrides(document, {"resources.gpus": 0.25, "epochs": 3})
     assert sweep.document["resources"] == {"gpus": 0.25, "cpus": 2}
@@ -204,22 +202,22 @@ def test_resources_are_the_sweeps_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "message"),
     [
         ("resources.gpus", 2, r"^resources\.gpus: should be less than or equal to 1; found 2"),
         ("resources.cpus", 0.5, r"^resources\.cpus: should be a valid integer"),
         ("resources.tpus", 1, r"^resources\.tpus: unknown field"),
     ],
 )
-def test_resources_that_cannot_be_are_refused(field: str, value: Any, said: str) -> None:
-    """In one line with the field, the rule and the value."""
-    with pytest.raises(SpecError, match=said):
+def test_invalid_resources_are_refused(field: str, value: Any, message: str) -> None:
+    """The message gives the field, the rule and the value."""
+    with pytest.raises(SpecError, match=message):
         with_overrides({"method": "vib"}, {field: value})
 
 
-@pytest.mark.parametrize("weighting", [n for n, row in WEIGHTINGS.items() if row.losses[1] > 1])
+@pytest.mark.parametrize("weighting", [n for n, entry in WEIGHTINGS.items() if entry.losses[1] > 1])
 def test_a_trials_fields_have_short_names_that_differ(weighting: str) -> None:
-    """Tables have a column for each."""
+    """So that columns of tables are distinct."""
     trial = TrialSpec.from_document({**VIB.document, "weighting": weighting})
     names = [f"{section}.{name}" for section, name in trial._fields()]
     assert short_name("objective.prior_width") == "σ"

@@ -1,4 +1,4 @@
-"""What specs make of binary layers: enough epochs to train them in turn, few enough samples."""
+"""Checks for models with binary layers: epochs for greedy training, and number of samples."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from paretoib.specs import SweepSpec
 
-from .refusing import refusal
+from .spec_errors import error_message
 
 GREEDY: dict[str, Any] = {
     "method": "imb_greedy",
@@ -16,7 +16,7 @@ GREEDY: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("document", "found"),
+    ("document", "message"),
     [
         ({"training": {"epochs": 2}}, "3 layers, which objective `imb_greedy` trains one after"),
         ({"training": {"epochs": 2}}, "training.epochs: should be at least the 3 layers"),
@@ -25,29 +25,29 @@ GREEDY: dict[str, Any] = {
         ({"search": "random", "space": {"epochs": "int:2:9"}}, "another; found 2"),
     ],
 )
-def test_fewer_epochs_than_layers(document: Any, found: str) -> None:
-    """Where these are trained one after another, also as values of axes and ends of ranges."""
-    assert found in refusal(GREEDY | document)
+def test_a_greedy_objective_refuses_fewer_epochs_than_layers(document: Any, message: str) -> None:
+    """Also as values of axes and as ends of ranges."""
+    assert message in error_message(GREEDY | document)
 
 
 @pytest.mark.parametrize("method", ["imb_greedy", "imb_joint", "sfnn"])
-def test_epochs_for_each_layer(method: str) -> None:
-    """As many are enough, and only a greedy objective asks for them."""
+def test_an_epoch_for_each_layer_is_enough(method: str) -> None:
+    """Objectives that are not greedy need one epoch in all."""
     epochs = 3 if method == "imb_greedy" else 1
     document = GREEDY | {"method": method, "training": {"epochs": epochs}}
     assert SweepSpec.from_document(document).template.training.epochs == epochs
 
 
 def test_a_search_proposes_no_training_that_is_too_short() -> None:
-    """By default it varies the epochs, but keeps to one a layer."""
+    """The default choices of epochs are at least one for each layer."""
     greedy = {k: v for k, v in GREEDY.items() if k != "method"}
     adaptive = greedy | {"method": "mib", "objective": "imb_greedy", "training": {"epochs": 8}}
     assert SweepSpec.from_document(adaptive).varied["training.epochs"] == (3, 4, 8)
-    assert "3 layers" in refusal(adaptive | {"training": {"epochs": 2}})
+    assert "3 layers" in error_message(adaptive | {"training": {"epochs": 2}})
 
 
 @pytest.mark.parametrize(
-    ("document", "found"),
+    ("document", "message"),
     [
         ({"objective": {"name": "imb_joint", "draws": 41}}, "found 41^3"),
         ({"grid": {"draws": [2, 41]}}, "found 41^3"),
@@ -55,11 +55,11 @@ def test_a_search_proposes_no_training_that_is_too_short() -> None:
         ({"search": "random", "space": {"draws": "int:2:64"}}, "found 64^3"),
     ],
 )
-def test_too_many_draws(document: Any, found: str) -> None:
-    """What grows as draws to the power of layers is bounded."""
+def test_too_many_draws_are_refused(document: Any, message: str) -> None:
+    """The last layer has draws^layers samples, which are limited."""
     joint = GREEDY | {"method": "imb_joint"}
     most = SweepSpec.from_document(joint | {"objective": {"name": "imb_joint", "draws": 40}})
     assert most.objective.params["draws"] == 40
-    said = refusal(joint | document)
-    assert "objective.draws: should be few enough that draws^layers is at most 65536" in said
-    assert found in said
+    found = error_message(joint | document)
+    assert "objective.draws: should be few enough that draws^layers is at most 65536" in found
+    assert message in found

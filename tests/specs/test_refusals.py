@@ -1,4 +1,4 @@
-"""What a spec refuses: in one line that names the field, the rule and the value."""
+"""Invalid specs are refused in one line that gives the field, the rule and the value."""
 
 import math
 from contextlib import suppress
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from paretoib.errors import SpecError
 from paretoib.specs import SweepSpec, parse_axis
 
-from .refusing import refusal
+from .spec_errors import error_message
 
 VIB = {"method": "vib"}
 
@@ -29,11 +29,11 @@ VIB = {"method": "vib"}
 )
 def test_unknown_keys(document: Any, message: str) -> None:
     """At every level of the document."""
-    assert message in refusal(document)
+    assert message in error_message(document)
 
 
 @pytest.mark.parametrize(
-    ("document", "what", "found", "guess"),
+    ("document", "label", "name", "suggestion"),
     [
         ({"method": "mbi"}, "method", "mbi", "mib"),
         ({"data": "digit"}, "dataset", "digit", "digits"),
@@ -43,15 +43,15 @@ def test_unknown_keys(document: Any, message: str) -> None:
         ({"search": "adaptiv"}, "search", "adaptiv", "adaptive"),
     ],
 )
-def test_unknown_names(document: Any, what: str, found: str, guess: str) -> None:
-    """With all that there are and a guess at what was meant."""
-    said = refusal(document)
-    assert f"unknown {what}: should be one of " in said
-    assert f"; found `{found}`; did you mean `{guess}`?" in said
+def test_unknown_names(document: Any, label: str, name: str, suggestion: str) -> None:
+    """The message lists the known names and suggests a similar one."""
+    error = error_message(document)
+    assert f"unknown {label}: should be one of " in error
+    assert f"; found `{name}`; did you mean `{suggestion}`?" in error
 
 
-def test_a_name_like_nothing_gets_no_guess() -> None:
-    """There is none to make."""
+def test_a_name_like_no_other_gets_no_suggestion() -> None:
+    """The message ends with the name."""
     with pytest.raises(SpecError, match=r"found `xyzzy`$"):
         SweepSpec.from_document({"method": "xyzzy"})
 
@@ -68,10 +68,10 @@ NUMBERS = {
 @pytest.mark.parametrize(("section", "field"), [(s, f) for s, fs in NUMBERS.items() for f in fs])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_numbers_that_are_not_finite(section: str, field: str, value: float) -> None:
-    """In every section, for every number that has one."""
+    """In every section."""
     template = SweepSpec.from_document({}).document
     document = {section: {**template[section], field: value}}
-    assert f"{section}.{field}: should be a finite number; found {value}" in refusal(document)
+    assert f"{section}.{field}: should be a finite number; found {value}" in error_message(document)
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_numbers_that_are_not_finite(section: str, field: str, value: float) -> 
     ],
 )
 def test_values_out_of_range(document: Any, message: str) -> None:
-    """With the bound and the value."""
-    assert message in refusal(document)
+    """The message gives the bound and the value."""
+    assert message in error_message(document)
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_values_out_of_range(document: Any, message: str) -> None:
     ],
 )
 def test_documents_of_another_shape(document: Any, message: str) -> None:
-    """Also what no mapping of names to values is."""
-    assert message in refusal(document)
+    """Also a document that is no mapping."""
+    assert message in error_message(document)
 
 
 @pytest.mark.parametrize(
@@ -161,35 +161,35 @@ def test_documents_of_another_shape(document: Any, message: str) -> None:
         ),
         (
             {"objective": "imb_joint", "weighting": {"name": "mib", "gradient": "latent"}},
-            "weighting.gradient: should be parameters where model `sigmoid` has hidden layers",
+            "weighting.gradient: should be parameters if model `sigmoid` has hidden layers",
         ),
         (
             {"weighting": {"name": "mib", "gradient": "latent", "over": "all"}},
-            "weighting.over: should be shared where weighting.gradient is latent; found all",
+            "weighting.over: should be shared if weighting.gradient is latent; found all",
         ),
-        ({"weighting": "mgda"}, "method `mib` stands for weighting `mib`; found `mgda`"),
-        (VIB | {"weighting": "mib"}, "method `vib` stands for weighting `linear`; found `mib`"),
+        ({"weighting": "mgda"}, "method `mib` should have weighting `mib`; found `mgda`"),
+        (VIB | {"weighting": "mib"}, "method `vib` should have weighting `linear`; found `mib`"),
         (
             VIB | {"objective": "vib_squared"},
-            "method `vib` stands for objective `vib`; found `vib_squared`",
+            "method `vib` should have objective `vib`; found `vib_squared`",
         ),
     ],
 )
 def test_impossible_combinations(document: Any, message: str) -> None:
-    """Parts that are right alone and make no sense together, with both parts named."""
-    assert message in refusal(document)
+    """Sections that are valid alone but do not fit together; the message names both."""
+    assert message in error_message(document)
 
 
 def test_adaptive_methods_take_any_objective_with_two_losses() -> None:
-    """What a scalarised method refuses is an adaptive one's to balance."""
+    """A method with a fixed weighting takes only its own objective."""
     document = {"method": "mib", "objective": "vib_squared"}
     assert SweepSpec.from_document(document).objective.name == "vib_squared"
 
 
 def test_a_section_of_another_kind() -> None:
-    """A model is no data set, also where it comes as a section and not as a document."""
+    """A model is no data set, also if it is a section that is already validated."""
     model = SweepSpec.from_document({}).model
-    assert "unknown dataset: should be one of digits" in refusal({"data": model})
+    assert "unknown dataset: should be one of digits" in error_message({"data": model})
 
 
 RANGE = "a range should be LOW:HIGH:COUNT or lin:LOW:HIGH:COUNT with LOW < HIGH and 2 ≤ COUNT"
@@ -216,7 +216,7 @@ RANGE = "a range should be LOW:HIGH:COUNT or lin:LOW:HIGH:COUNT with LOW < HIGH 
         ({"beta": 0.5}, "grid.beta: should be a list such as [0.5]; found 0.5"),
         ({"beta": [1], "weighting.beta": [2]}, "grid: should name each field once; found ['beta'"),
         ({"latent": "1:2:5"}, "model.latent: should be a valid integer"),
-        ({"seed": [1, 2]}, "grid.seed: seeds are given as `seeds`, not in `grid`"),
+        ({"seed": [1, 2]}, "grid.seed: should be set as `seeds`, not in `grid`"),
         ({"mu": [1]}, "unknown field `mu` of vib + linear on digits; "),
         ({"prior_witdh": [1]}, "did you mean `prior_width`?"),
         ({"objective.name": ["vib"]}, "unknown field `objective.name`"),
@@ -224,8 +224,8 @@ RANGE = "a range should be LOW:HIGH:COUNT or lin:LOW:HIGH:COUNT with LOW < HIGH 
     ],
 )
 def test_grids(grid: Any, message: str) -> None:
-    """Ranges that are none, values that the field refuses, repetitions, fields that are not."""
-    assert message in refusal(VIB | {"grid": grid})
+    """Invalid ranges, values that the field refuses, repeated values, unknown fields."""
+    assert message in error_message(VIB | {"grid": grid})
 
 
 @pytest.mark.parametrize(
@@ -241,15 +241,15 @@ def test_grids(grid: Any, message: str) -> None:
         ),
     ],
 )
-def test_a_number_of_trials_that_the_grid_has_not(document: Any, message: str) -> None:
-    """The count that it has is named, with how it comes about."""
-    assert message in refusal(VIB | document)
+def test_a_number_of_trials_that_the_grid_does_not_have(document: Any, message: str) -> None:
+    """The message gives the right number and how it is computed."""
+    assert message in error_message(VIB | document)
 
 
 @settings(deadline=None)
 @given(st.text(max_size=12))
 def test_an_axis_is_values_or_a_value_error(text: str) -> None:
-    """No text makes the parser fail in another way."""
+    """The parser raises no other error for any text."""
     with suppress(ValueError):
         assert isinstance(parse_axis(text), tuple)
 
@@ -266,7 +266,7 @@ def test_an_axis_is_values_or_a_value_error(text: str) -> None:
     ),
 )
 def test_nonsense_is_a_spec_or_a_spec_error(value: Any, field: str) -> None:
-    """Whatever stands in a field, what comes back is a valid spec or a SpecError."""
+    """Any value of a field gives a valid spec or a SpecError."""
     with suppress(SpecError):
         spec = SweepSpec.from_document({field: value})
         assert SweepSpec.from_document(spec.document) == spec

@@ -1,4 +1,4 @@
-"""Specs in and out of JSON and YAML, with every default filled in."""
+"""Specs written as JSON and YAML and read back, with all defaults."""
 
 import json
 import math
@@ -44,8 +44,10 @@ DOCUMENTS = st.fixed_dictionaries(
 
 @settings(deadline=None)
 @given(DOCUMENTS, FIELDS)
-def test_json_and_yaml_say_all_of_a_sweep(document: dict[str, Any], fields: dict[str, Any]) -> None:
-    """Read back, the spec is equal; written again, the text is the same."""
+def test_a_sweep_is_equal_after_json_and_yaml(
+    document: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    """The spec that is read back is equal, and is written as the same text."""
     spec = with_overrides(document, fields)
     for written, read in ((spec.to_json(), json.loads), (spec.to_yaml(), yaml.safe_load)):
         back = SweepSpec.from_document(read(written))
@@ -56,8 +58,8 @@ def test_json_and_yaml_say_all_of_a_sweep(document: dict[str, Any], fields: dict
 
 @settings(deadline=None)
 @given(DOCUMENTS, FIELDS)
-def test_a_trials_document_says_all_of_it(document: dict[str, Any], fields: dict[str, Any]) -> None:
-    """Through JSON text and back the trial is equal and keeps its key."""
+def test_a_trial_is_equal_after_json(document: dict[str, Any], fields: dict[str, Any]) -> None:
+    """It also has the same keys."""
     trial = with_overrides(document, fields).template
     back = TrialSpec.model_validate(json.loads(json.dumps(trial.document)))
     assert back == trial
@@ -67,26 +69,32 @@ def test_a_trials_document_says_all_of_it(document: dict[str, Any], fields: dict
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("data", DATASETS)
 def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> None:
-    """Two names make a whole document; `reference` waits for the data, and limits are off."""
-    row = METHODS[method]
-    if DATASETS[data].tasks and not OBJECTIVES[row.objective].several_tasks:
+    """Two names give a whole document, in which `reference` and all limits are null."""
+    defaults = METHODS[method]
+    if DATASETS[data].tasks and not OBJECTIVES[defaults.objective].several_tasks:
         pytest.skip("the objective needs one task")
-    if DATASETS[data].continuous and OBJECTIVES[row.objective].classes:
+    if DATASETS[data].continuous and OBJECTIVES[defaults.objective].classes:
         pytest.skip("the objective needs classes")
     spec = SweepSpec.from_document({"method": method, "data": data})
     found = (spec.objective.name, spec.weighting.name, spec.search, spec.seeds)
-    assert found == (row.objective, row.weighting, row.search, row.seeds)
-    own = (DATASETS[data].tasks and row.task_model) or row.model or OBJECTIVES[row.objective].model
+    assert found == (defaults.objective, defaults.weighting, defaults.search, defaults.seeds)
+    own = (
+        (DATASETS[data].tasks and defaults.task_model)
+        or defaults.model
+        or OBJECTIVES[defaults.objective].model
+    )
     assert spec.model.name == (own or DATASETS[data].model)
     assert spec.name == f"{method}-{data}"
-    each = math.prod(len(values) for values in spec.grid.values()) if spec.grid else row.trials
-    assert spec.trials == each * len(row.seeds)
+    each = math.prod(len(values) for values in spec.grid.values()) if spec.grid else defaults.trials
+    assert spec.trials == each * len(defaults.seeds)
     document = spec.document
     missing = [k for k, v in document.items() if v is None]
     assert missing == ["prune", "plateau", "trial_seconds", "reference"]
     assert document["schema"] == 1
     axis = "task_weights" if method == "gs" else "beta"
-    varied = row.search == "grid" and (method == "gs" or len(OBJECTIVES[row.objective].losses) > 1)
+    varied = defaults.search == "grid" and (
+        method == "gs" or len(OBJECTIVES[defaults.objective].losses) > 1
+    )
     assert document["grid"].keys() == ({f"weighting.{axis}"} if varied else set())
 
 
@@ -120,15 +128,15 @@ def test_an_empty_document_is_mib_on_digits() -> None:
 
 
 def test_a_section_is_a_name_or_a_mapping() -> None:
-    """Both mean the same; so does a section already made."""
+    """Both mean the same; so does a section that is already validated."""
     short = SweepSpec.from_document({"method": "vib", "model": "mlp"})
     long = SweepSpec.from_document({"method": "vib", "model": {"name": "mlp", "latent": 32}})
     assert short == long
     assert SweepSpec.from_document({"method": "vib", "model": short.model}) == short
 
 
-def test_numbers_may_come_as_yaml_writes_them() -> None:
-    """YAML reads 1e-3 as text; whole floats are whole numbers."""
+def test_numbers_are_read_as_yaml_parses_them() -> None:
+    """PyYAML reads 1e-3 as text; an integer field takes 5.0."""
     spec = SweepSpec.from_document(
         yaml.safe_load("{method: vib, training: {learning_rate: 1e-3, epochs: 5.0}}")
     )

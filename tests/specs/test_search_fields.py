@@ -1,4 +1,4 @@
-"""What a sweep says of its search: objectives, generations, seeds, limits."""
+"""Fields of a sweep that concern its search: objectives, population, seeds, limits."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from paretoib.specs import (
     SweepSpec,
 )
 
-from .searching import refusal, sweep
+from .search_specs import error_message, sweep
 
-LEARNING = [name for name, row in SEARCHES.items() if row.learns]
+LEARNING = [name for name, entry in SEARCHES.items() if entry.learns]
 
 
 @pytest.mark.parametrize("search", SEARCHES)
 def test_generations_and_trials_have_defaults(search: str) -> None:
-    """All of them are filled in, and a sweep read back is the same."""
+    """They are filled in, and the sweep is equal after JSON."""
     spec = sweep(search=search)
     assert spec.trials >= 12
     assert (spec.population > 0) == (search not in ("grid", "random"))
@@ -28,13 +28,13 @@ def test_generations_and_trials_have_defaults(search: str) -> None:
     assert sweep(search=search, population=6).population == 6
 
 
-def test_a_search_that_needs_no_seeds_has_one() -> None:
-    """Grid and adaptive train each setting for every seed; others give each trial one."""
+def test_a_search_without_every_seed_has_one_seed_by_default() -> None:
+    """`grid` and `adaptive` train each setting for every seed."""
     assert sweep(method="mib", search="adaptive").seeds == (0, 1, 2)
     assert sweep(method="mib").seeds == (0,)
     assert sweep(method="mib", seeds=[1, 2], trials=7).trials == 7
-    said = refusal(search="adaptive", seeds=[1, 2], trials=7)
-    assert "trials: should be a multiple of the number of seeds (2)" in said
+    message = error_message(search="adaptive", seeds=[1, 2], trials=7)
+    assert "trials: should be a multiple of the number of seeds (2)" in message
     assert sweep(search="adaptive", seeds=[1, 2]).population == 8
 
 
@@ -50,7 +50,7 @@ def test_a_search_that_needs_no_seeds_has_one() -> None:
         ({"budget": {"trials": 3}}, "budget.trials: unknown field; found value 3"),
         ({"budget": 3}, "budget: should be a mapping"),
         ({"prune": {"rungs": []}}, "prune.rungs: should have at least 1 item"),
-        ({"prune": {"rungs": [0.5, 0.5]}}, "prune.rungs: should rise; found [0.5, 0.5]"),
+        ({"prune": {"rungs": [0.5, 0.5]}}, "prune.rungs: should increase; found [0.5, 0.5]"),
         ({"prune": {"rungs": [1]}}, "prune.rungs.0: should be less than 1; found 1"),
         ({"prune": {"keep": 0}}, "prune.keep: should be greater than 0; found 0"),
         ({"plateau": {"percent": 0}}, "plateau.percent: should be greater than 0; found 0"),
@@ -59,23 +59,23 @@ def test_a_search_that_needs_no_seeds_has_one() -> None:
     ],
 )
 def test_limits_out_of_range(document: Any, message: str) -> None:
-    """With the bound and the value."""
-    assert message in refusal(**document)
+    """The message gives the bound and the value."""
+    assert message in error_message(**document)
 
 
 @pytest.mark.parametrize("search", LEARNING)
-def test_what_cannot_be_learnt_from_is_refused(search: str) -> None:
-    """One trial a generation, or a rate that is infinite for every trial."""
-    said = f"population: should be 2 or more for search `{search}`; found 1"
-    assert said in refusal(search=search, population=1)
+def test_a_search_refuses_what_it_cannot_learn_from(search: str) -> None:
+    """A generation of one trial, or a rate that is infinite for every trial."""
+    message = f"population: should be 2 or more for search `{search}`; found 1"
+    assert message in error_message(search=search, population=1)
     document = {"method": "deterministic", "search": search}
     with pytest.raises(SpecError, match=r"objectives: should be without rate, as objective `det"):
         SweepSpec.from_document(document)
     assert SweepSpec.from_document(document | {"objectives": ["lost", "cost"]}).trials
 
 
-def test_limits_are_off_by_default_and_have_defaults_of_their_own() -> None:
-    """A section that is named at all is on."""
+def test_limits_are_off_by_default_and_have_default_values() -> None:
+    """An empty section turns its limit on."""
     spec = sweep()
     assert (spec.budget, spec.prune, spec.plateau, spec.trial_seconds) == (
         Budget(seconds=None, device_seconds=None),
@@ -90,8 +90,8 @@ def test_limits_are_off_by_default_and_have_defaults_of_their_own() -> None:
     assert SweepSpec.from_yaml(spec.to_yaml()) == spec
 
 
-def test_nothing_of_the_search_is_in_a_trial() -> None:
-    """Whatever it says, the trials are those that another search could have had."""
+def test_a_trial_holds_nothing_of_the_search() -> None:
+    """Another search could propose the same trials."""
     full = sweep(
         search="optuna-tpe",
         objectives=["lost", "cost"],

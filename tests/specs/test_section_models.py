@@ -1,12 +1,12 @@
-"""Sections as JSON schemas, for whoever documents or checks a request."""
+"""The pydantic models and JSON schemas of sections."""
 
 import pytest
 
 from paretoib.specs import METHODS, SweepSpec, section_model
 from paretoib.specs._sections import REGISTRIES
 
-ROWS = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry]
-# pydantic's names for bounds, and JSON schema's.
+ENTRIES = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry]
+# Bounds under the names of pydantic and of JSON schemas.
 BOUNDS = {
     "gt": "exclusiveMinimum",
     "ge": "minimum",
@@ -16,16 +16,16 @@ BOUNDS = {
 }
 
 
-@pytest.mark.parametrize(("kind", "name"), ROWS)
-def test_a_rows_schema_describes_every_hyperparameter(kind: str, name: str) -> None:
-    """Summary, description, default and bounds of each are the row's; unknown keys are barred."""
-    row = REGISTRIES[kind][name]
+@pytest.mark.parametrize(("kind", "name"), ENTRIES)
+def test_a_schema_describes_every_hyperparameter(kind: str, name: str) -> None:
+    """Summary, descriptions, defaults and bounds are the entry's; unknown keys are refused."""
+    entry = REGISTRIES[kind][name]
     schema = section_model(kind, name).model_json_schema()
-    assert schema["description"] == row.summary
+    assert schema["description"] == entry.summary
     assert schema["additionalProperties"] is False
-    assert schema["properties"].keys() == {"name", *(p.name for p in row.params)}
+    assert schema["properties"].keys() == {"name", *(p.name for p in entry.params)}
     assert schema["properties"]["name"]["const"] == name
-    for param in row.params:
+    for param in entry.params:
         described = schema["properties"][param.name]
         assert described["description"] == param.doc
         assert described["per_trial"] == param.per_trial
@@ -35,9 +35,9 @@ def test_a_rows_schema_describes_every_hyperparameter(kind: str, name: str) -> N
         assert {k: v for k, v in described.items() if k in BOUNDS.values()} == found
 
 
-@pytest.mark.parametrize(("kind", "name"), ROWS)
+@pytest.mark.parametrize(("kind", "name"), ENTRIES)
 def test_every_number_has_a_bound(kind: str, name: str) -> None:
-    """A request cannot ask for what no machine can do, or what has no meaning."""
+    """A request cannot contain a number that has no meaning."""
     unbounded = [
         param.name
         for param in REGISTRIES[kind][name].params
@@ -46,20 +46,20 @@ def test_every_number_has_a_bound(kind: str, name: str) -> None:
     assert unbounded == []
 
 
-@pytest.mark.parametrize(("kind", "name"), ROWS)
+@pytest.mark.parametrize(("kind", "name"), ENTRIES)
 def test_defaults_satisfy_their_own_bounds(kind: str, name: str) -> None:
-    """A section of nothing but its name is valid, written out."""
+    """A section with only its name is valid, also written out."""
     model = section_model(kind, name)
     section = model.model_validate({"name": name})
     assert model.model_validate(section.model_dump()) == section
 
 
 def test_every_method_has_a_summary_and_every_objective_is_one() -> None:
-    """What --method lists is complete."""
+    """Both are true of every entry that `paretoib methods` lists."""
     assert set(REGISTRIES["objective"]) <= set(METHODS)
     assert all(method.summary for method in METHODS.values())
 
 
-def test_the_sweeps_own_schema_can_be_made() -> None:
-    """All fields of a request are in it."""
+def test_a_sweep_has_a_schema() -> None:
+    """It has the fields of a request."""
     assert SweepSpec.model_json_schema()["properties"].keys() >= {"method", "grid", "trials"}

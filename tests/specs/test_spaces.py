@@ -1,4 +1,4 @@
-"""What a search varies: ranges, choices, and what every method has by default."""
+"""Search spaces: ranges, choices, and the default space of every method."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from paretoib.specs import (
 )
 from paretoib.weighting import WEIGHTINGS, WeightingEntry
 
-from .searching import refusal, sweep
+from .search_specs import error_message, sweep
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ from .searching import refusal, sweep
     ],
 )
 def test_a_range_is_text_or_a_mapping(text: str, range_: Range) -> None:
-    """Both mean the same, and both come back from YAML and JSON as they were."""
+    """Both mean the same, and are equal after YAML and JSON."""
     field = {"learning_rate": text} if range_.low == 1e-5 else {"latent": text}
     assert Range.from_document(parse_range(text)) == range_
     if range_.low > 0:
@@ -46,7 +46,7 @@ def test_a_range_is_text_or_a_mapping(text: str, range_: Range) -> None:
     ("text", "choices"), [("2,8,32", (2, 8, 32)), ("7", (7,)), ("[64],[8, 8]", ((64,), (8, 8)))]
 )
 def test_choices_are_text_or_a_list(text: str, choices: tuple[Any, ...]) -> None:
-    """In the field's own type."""
+    """Their values have the type of the field."""
     field = "latent" if isinstance(choices[0], int) else "hidden"
     spec = sweep(space={field: text})
     assert spec.space[f"model.{field}"] == choices
@@ -54,8 +54,8 @@ def test_choices_are_text_or_a_list(text: str, choices: tuple[Any, ...]) -> None
     assert SweepSpec.from_json(spec.to_json()) == spec
 
 
-def test_a_field_of_whole_numbers_has_them_on_any_scale() -> None:
-    """Latent sizes on a logarithmic scale are whole all the same."""
+def test_a_range_of_an_integer_field_is_whole_on_any_scale() -> None:
+    """Latent sizes on a logarithmic scale are whole numbers."""
     found = sweep(space={"latent": "2:256", "prior_width": "int:1:3"}).space
     assert found["model.latent"] == Range(low=2, high=256, scale="log", whole=True)
     assert found["objective.prior_width"] == Range(low=1, high=3, scale="lin", whole=True)
@@ -89,27 +89,27 @@ TEXT = "a range should be LOW:HIGH or log:LOW:HIGH, lin:LOW:HIGH or int:LOW:HIGH
         ({"latent": "2,many"}, "model.latent: should be a valid integer"),
         ({"hidden": "2:4"}, "model.hidden: should be a list such as [2.0]; found 2.0"),
         ({"mu": "1:2"}, "unknown field `mu` of vib + linear on digits"),
-        ({"seed": "int:0:9"}, "space.seed: seeds are given as `seeds`, not in `space`"),
+        ({"seed": "int:0:9"}, "space.seed: should be set as `seeds`, not in `space`"),
         ({"beta": "1:2", "weighting.beta": "1:2"}, "space: should name each field once; found"),
         ({"data.name": ["gaussian"]}, "unknown field `data.name`"),
         ("beta", "space: should be a mapping; found 'beta'"),
     ],
 )
 def test_spaces_that_are_refused(space: Any, message: str) -> None:
-    """With the field, the rule and the value; both ends and every choice must be legal."""
-    assert message in refusal(space=space)
+    """The message gives field, rule and value; both ends and every choice should be valid."""
+    assert message in error_message(space=space)
 
 
-def test_a_range_of_what_is_no_number_is_refused() -> None:
-    """Zero and one would do for a switch; it has choices."""
-    said = refusal(method="mib", space={"smooth": "lin:0:1"})
-    assert "should be choices, as it is no number" in said
+def test_a_range_of_a_boolean_field_is_refused() -> None:
+    """0 and 1 would be read as booleans; the message asks for choices."""
+    message = error_message(method="mib", space={"smooth": "lin:0:1"})
+    assert "should be choices, as it is no number" in message
 
 
 @settings(deadline=None)
 @given(st.text(max_size=12))
 def test_a_range_is_read_or_is_a_value_error(text: str) -> None:
-    """No text makes the parser fail in another way."""
+    """The parser raises no other error for any text."""
     try:
         parsed = parse_range(text)
     except ValueError:
@@ -120,7 +120,7 @@ def test_a_range_is_read_or_is_a_value_error(text: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("search", [name for name in SEARCHES if name != "grid"])
 def test_every_method_has_a_space_for_every_search(method: str, search: str) -> None:
-    """Every proposal of its first generation is a trial of the method; β over its own range."""
+    """The first generation has valid trials, and β is varied over the objective's range."""
     if OBJECTIVES[METHODS[method].objective].noise == "none" and SEARCHES[search].learns:
         pytest.skip("without noise there is no rate to search by")
     spec = SweepSpec.from_document({"method": method, "search": search})
@@ -135,8 +135,8 @@ def test_every_method_has_a_space_for_every_search(method: str, search: str) -> 
     assert driver(spec).ask(1000)
 
 
-def test_adaptive_weights_are_searched_by_what_they_have() -> None:
-    """μ on a logarithmic scale, sqrted as 0 or 1, training of a quarter, a half and all epochs."""
+def test_mib_varies_its_own_parameters_and_the_epochs() -> None:
+    """μ on a logarithmic scale, sqrted as 0 or 1, and a quarter, a half and all of the epochs."""
     found = sweep(method="mib", training={"epochs": 40}).space
     assert found["weighting.mu"] == Range(low=0.02, high=20)
     assert found["weighting.sqrted"] == Range(low=0, high=1, scale="lin", whole=True)
@@ -155,12 +155,12 @@ def test_adaptive_weights_are_searched_by_what_they_have() -> None:
         (Param("k", float, 2.0, "", gt=0), None),
     ],
 )
-def test_a_new_weightings_space_is_learnt_from_its_row(
+def test_the_space_of_a_new_weighting_follows_from_its_entry(
     param: Param, expected: Range | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever may differ between the trials of a pack, within its bounds."""
-    row = WeightingEntry("paretoib.weighting._linear:Linear", "new", params=(param,))
-    monkeypatch.setitem(WEIGHTINGS, f"new {param}", row)
+    """Its per-trial parameters are varied within their bounds."""
+    entry = WeightingEntry("paretoib.weighting._linear:Linear", "new", params=(param,))
+    monkeypatch.setitem(WEIGHTINGS, f"new {param}", entry)
     template = sweep().template.model_copy()
     document = template.document | {"weighting": f"new {param}"}
     trial = type(template).from_document(document)
@@ -171,38 +171,40 @@ def test_a_new_weightings_space_is_learnt_from_its_row(
         assert all(trial.with_fields({"k": end}) for end in (found.low, found.high))
 
 
-def test_what_is_given_takes_the_place_of_the_default() -> None:
-    """Field by field; a field of one value is kept as it is, in `space` as in `grid`."""
+def test_a_range_replaces_the_default_of_its_field() -> None:
+    """A field with one value, in `space` or in `grid`, is fixed."""
     spec = sweep(method="mib", space={"mu": "1:2", "latent": [4]}, grid={"sqrted": [1]})
     assert spec.space["weighting.mu"] == Range(low=1, high=2)
     assert spec.space["model.latent"] == (4,)
     assert "weighting.sqrted" not in spec.space
     assert spec.varied["weighting.sqrted"] == (1,)
     assert list(spec.varied)[-1] == "model.latent"
-    said = refusal(space={"beta": "1:2"}, grid={"beta": [1]})
-    assert "space: should not have fields of `grid`; found ['weighting.beta']" in said
+    message = error_message(space={"beta": "1:2"}, grid={"beta": [1]})
+    assert "space: should not have fields of `grid`; found ['weighting.beta']" in message
 
 
 def test_a_grid_has_axes_and_no_space() -> None:
-    """A range has no number of values; the error names an axis, and the searches of ranges."""
-    said = refusal(search="grid", space={"beta": "1:2"})
-    assert "space: search `grid` takes axes, in `grid`, such as LOW:HIGH:COUNT; ranges go" in said
-    assert "with search random, adaptive, optuna-tpe" in said
-    assert said.endswith("; found ranges of weighting.beta")
+    """The message names axes for a grid, and the searches that take ranges."""
+    message = error_message(search="grid", space={"beta": "1:2"})
+    assert (
+        "space: search `grid` takes axes, in `grid`, such as LOW:HIGH:COUNT; ranges go" in message
+    )
+    assert "with search random, adaptive, optuna-tpe" in message
+    assert message.endswith("; found ranges of weighting.beta")
 
 
 def test_adaptive_by_beta_varies_nothing_else() -> None:
-    """β values in `grid` make it spread settings instead."""
-    said = refusal(search="adaptive", space={"latent": "2:8"})
-    assert "search: adaptive varies β alone; found model.latent too: give β values in" in said
+    """With values of β in `grid` it spreads settings."""
+    message = error_message(search="adaptive", space={"latent": "2:8"})
+    assert "search: adaptive varies only β; found model.latent too: give β values in" in message
     assert sweep(search="adaptive").by_beta
     spread = sweep(search="adaptive", grid={"beta": "1,2,3", "latent": [2, 3]})
     assert not spread.by_beta
     assert not sweep(method="mib", search="adaptive").by_beta
 
 
-def test_ranges_go_over_a_document() -> None:
-    """Single ranges by either name, over the document's own, in its space and in its grid."""
+def test_ranges_override_a_document() -> None:
+    """By full or bare names; they replace entries of its space and its grid."""
     document = {
         "method": "vib",
         "search": "random",
@@ -217,8 +219,8 @@ def test_ranges_go_over_a_document() -> None:
     }
 
 
-def test_a_setting_by_hand_is_not_searched() -> None:
-    """Also where the document, with all its defaults written out, has a range for it."""
+def test_a_field_that_is_set_is_not_searched() -> None:
+    """Also if a document with all defaults has a range for it."""
     filled = sweep(method="mib").document
     spec = with_overrides(filled, {"mu": 0.5, "epochs": 40, "latent": 4})
     assert spec.varied["weighting.mu"] == (0.5,)
@@ -237,7 +239,7 @@ def test_a_setting_by_hand_is_not_searched() -> None:
         {"method": "vib", "search": "grid", "trials": 2, "seeds": [0], "grid": {"beta": [0.1, 1]}},
     ],
 )
-def test_a_sweep_from_before_there_were_spaces_is_what_it_was(document: dict[str, Any]) -> None:
-    """It loads, and has as many trials of as many settings."""
+def test_a_spec_older_than_spaces_is_still_valid(document: dict[str, Any]) -> None:
+    """Its sweep has the same number of trials."""
     spec = SweepSpec.from_document({"schema": 1, **document})
     assert len(driver(spec).ask(100)) == document["trials"] == spec.trials

@@ -1,4 +1,4 @@
-"""Specs of several tasks: what mtvib's methods stand for, and what is refused."""
+"""Specs for data with several tasks: the methods of mtvib, and invalid combinations."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from paretoib.specs import SweepSpec, TrialSpec, with_overrides
     ],
 )
 def test_a_method_is_the_papers_system(method: str, parts: tuple[str, ...], trials: int) -> None:
-    """Stochastic or not, learned or fixed weights, one task or both; batch 200, Adam 1e-4."""
+    """Its objective, weighting and model; batch size 200 and learning rate 1e-4 for all."""
     spec = SweepSpec.from_document({"method": method})
     assert (spec.objective.name, spec.weighting.name, spec.model.name) == parts
     assert spec.data.name == "multi_mnist"
@@ -32,8 +32,8 @@ def test_a_method_is_the_papers_system(method: str, parts: tuple[str, ...], tria
         assert spec.weighting["beta"] == 1e-3
 
 
-def test_what_is_given_goes_over_the_papers_settings() -> None:
-    """A document's fields and flags; the rest stays the paper's."""
+def test_fields_override_the_papers_values() -> None:
+    """From a document and from overrides; all other fields keep the paper's values."""
     document = {"method": "mtvib", "data": "mtfl", "training": {"epochs": 3, "batch_size": 8}}
     spec = with_overrides(document, {"learning_rate": 0.01})
     assert (spec.training.epochs, spec.training.batch_size) == (3, 8)
@@ -43,7 +43,7 @@ def test_what_is_given_goes_over_the_papers_settings() -> None:
 
 
 def test_large_images_have_the_convolutions_of_table_2() -> None:
-    """5×5 of stride 2 on faces; by hand others, and none for a model without."""
+    """5×5 with stride 2 on faces, unless overridden; models without these fields get none."""
     for method in ("mtvib", "uwl", "vib"):
         spec = SweepSpec.from_document({"method": method, "data": "mtfl"})
         assert (spec.model["kernel"], spec.model["stride"]) == (5, 2)
@@ -53,10 +53,10 @@ def test_large_images_have_the_convolutions_of_table_2() -> None:
 
 
 def test_a_method_of_one_task_takes_the_first_or_the_one_named() -> None:
-    """And refuses all of them at once."""
-    for settings, task in (({}, "left"), ({"task": "right"}, "right")):
+    """It refuses all tasks at once."""
+    for fields, task in (({}, "left"), ({"task": "right"}, "right")):
         document = {"method": "stl", "data": "multi_fashion"}
-        assert with_overrides(document, settings).data["task"] == task
+        assert with_overrides(document, fields).data["task"] == task
     with pytest.raises(SpecError, match=r"`stl` learns one task; .* has 2 \(left, right\)"):
         with_overrides({"method": "stl", "data": "multi_mnist"}, {"task": "all"})
 
@@ -70,7 +70,7 @@ def test_a_method_of_one_task_takes_the_first_or_the_one_named() -> None:
     ],
 )
 def test_the_grid_of_weights_lies_evenly(data: str, count: int, ends: tuple[Any, ...]) -> None:
-    """Positive weights of mean 1, one a task; both orders of the extremes are there."""
+    """Positive weights of mean 1, one for each task; the grid is symmetric in the tasks."""
     axis = SweepSpec.from_document({"method": "gs", "data": data}).grid["weighting.task_weights"]
     assert len(set(axis)) == len(axis) == count
     assert (axis[0], axis[-1]) == ends
@@ -81,7 +81,7 @@ def test_the_grid_of_weights_lies_evenly(data: str, count: int, ends: tuple[Any,
 
 
 def test_a_grid_of_weights_can_be_given() -> None:
-    """As lists; trials of one length fit into one pack."""
+    """As lists; trials with lists of one length fit into one pack."""
     spec = with_overrides({"method": "gs"}, grid={"task_weights": "[1, 9], [1, 1], [9, 1]"})
     trials = driver(spec).ask(9)
     assert [t.get("task_weights") for t in trials] == [(1, 9), (1, 1), (9, 1)]
@@ -94,28 +94,31 @@ def test_a_grid_of_weights_can_be_given() -> None:
     [
         ({"objective": "log_var_given_y"}, r"needs one task; data set `multi_mnist` has 2"),
         ({"objective": "categorical"}, r"`categorical` needs one task; data set `multi_mnist` has"),
-        ({"weighting": {"name": "task_weights", "task_weights": [1, 2, 3]}}, "should be 2, one a"),
+        (
+            {"weighting": {"name": "task_weights", "task_weights": [1, 2, 3]}},
+            "should be 2, one for each task",
+        ),
         ({"weighting": "none"}, r"`none` weighs 1 losses; objective `vib` has 2"),
         ({"objective": "deterministic", "weighting": "linear"}, "`linear` weighs 2 to 8 losses"),
     ],
 )
-def test_what_makes_no_sense_of_several_tasks_is_refused(change: dict[str, Any], rule: str) -> None:
-    """With the rule and what was found."""
+def test_invalid_combinations_with_several_tasks(change: dict[str, Any], rule: str) -> None:
+    """The message gives the rule and the value found."""
     document = SweepSpec.from_document({"method": "vib", "data": "multi_mnist"}).template.document
     with pytest.raises(SpecError, match=rule):
         TrialSpec.from_document({**document, **change})
 
 
 def test_beta_is_not_varied_where_it_weighs_nothing() -> None:
-    """One value by hand is the trial's; several would be one trial by several names."""
+    """One value is allowed; several values would be the same trial under several keys."""
     assert with_overrides({"method": "uwl"}, {"beta": 0.1}).trials == 3
     for field in ({"grid": {"beta": [0.1, 1]}}, {"search": "random", "space": {"beta": "0.1:1"}}):
         with pytest.raises(SpecError, match="beta: should not vary, as objective `deterministic`"):
             SweepSpec.from_document({"method": "uwl", **field})
 
 
-def test_adaptive_weights_balance_tasks_alone_too() -> None:
-    """Sener and Koltun's own use: two predictions and no compression."""
+def test_adaptive_weights_balance_tasks_without_compression() -> None:
+    """Two prediction losses, as Sener and Koltun use MGDA."""
     document = {"method": "mgda", "data": "multi_mnist", "objective": "deterministic"}
     assert SweepSpec.from_document(document).template.tasks == ("left", "right")
     with pytest.raises(SpecError, match=r"`mgda` weighs 2 to 8 losses; .* has 1"):

@@ -1,4 +1,4 @@
-"""A trial's identity, and which trials fit into one pack."""
+"""The keys of trials, and the keys of the packs that they fit into."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 
 from paretoib.specs import SweepSpec, TrialSpec
 
-# All that may differ within a pack.
+# The fields that may differ within a pack.
 PER_TRIAL = {
     "seed",
     "training.learning_rate",
@@ -62,7 +62,7 @@ OTHERS: dict[str, Any] = {
 
 
 def another(field: str, value: Any) -> Any:
-    """Another value that the field takes."""
+    """A different valid value of the field."""
     name = field.rpartition(".")[2]
     if name in OTHERS:
         return OTHERS[name]
@@ -75,7 +75,7 @@ def another(field: str, value: Any) -> Any:
 def test_every_field_is_in_the_key_and_all_but_per_trial_ones_in_the_packs(
     trial: TrialSpec, field: str
 ) -> None:
-    """Another value is another trial; it fits the same pack for exactly the per-trial fields."""
+    """A changed field changes the trial key, and the pack key unless the field is per-trial."""
     changed = trial.with_fields({field: another(field, trial.get(field))})
     assert changed.get(field) != trial.get(field)
     assert changed.key != trial.key
@@ -84,26 +84,26 @@ def test_every_field_is_in_the_key_and_all_but_per_trial_ones_in_the_packs(
 
 
 def test_all_templates_differ() -> None:
-    """Data, model, objective and weighting are in both keys."""
+    """Data, model, objective and weighting enter both keys."""
     assert len({t.key for t in TEMPLATES}) == len({t.pack_key for t in TEMPLATES}) == 6
 
 
 def test_the_key_does_not_depend_on_how_a_value_was_written() -> None:
-    """1, 1.0 and "1" are one β; the order of a document's keys is nothing."""
+    """1, 1.0 and "1" are the same β; the order of a document's keys does not matter."""
     keys = {TEMPLATES[0].with_fields({"beta": beta}).key for beta in (1, 1.0, "1")}
     assert len(keys) == 1
-    turned = dict(reversed(TEMPLATES[0].document.items()))
-    assert TrialSpec.model_validate(turned).key == TEMPLATES[0].key
+    reordered = dict(reversed(TEMPLATES[0].document.items()))
+    assert TrialSpec.model_validate(reordered).key == TEMPLATES[0].key
 
 
 def test_keys_are_the_same_in_every_process() -> None:
-    """Also where Python's own hashes are seeded otherwise."""
+    """They do not depend on the seed of Python's hashes."""
     program = (
         "import json, sys; from paretoib.specs import TrialSpec; "
         "trials = [TrialSpec.model_validate(d) for d in json.load(sys.stdin)]; "
         "print(json.dumps([(t.key, t.pack_key) for t in trials]))"
     )
-    done = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-c", program],
         input=json.dumps([t.document for t in TEMPLATES]),
         env={**os.environ, "PYTHONHASHSEED": "123"},
@@ -111,4 +111,4 @@ def test_keys_are_the_same_in_every_process() -> None:
         text=True,
         check=True,
     )
-    assert json.loads(done.stdout) == [[t.key, t.pack_key] for t in TEMPLATES]
+    assert json.loads(ended.stdout) == [[t.key, t.pack_key] for t in TEMPLATES]

@@ -1,4 +1,4 @@
-"""What is left of a filled-in document without its defaults, and what others it then takes."""
+"""`without_defaults` drops what only repeats defaults, so that a change brings its own."""
 
 from typing import Any
 
@@ -6,10 +6,12 @@ import pytest
 
 from paretoib.specs import METHODS, SEARCHES, SweepSpec, without_defaults
 
+# Fields that are never dropped.
 ALWAYS = {"schema", "method", "data", "objectives", "budget", "prune", "plateau", "resources"}
 ALWAYS |= {"trial_seconds", "reference"}
 
-OWN: list[tuple[dict[str, Any], dict[str, Any]]] = [
+# Documents, and the fields that remain of their written-out sweeps.
+REMAINING: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {}),
     ({"method": "vib", "trials": 4}, {"trials": 4}),
     ({"method": "vib", "seeds": [1, 2]}, {"seeds": [1, 2]}),
@@ -31,31 +33,32 @@ OWN: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ),
     (
         {"method": "deterministic", "grid": {"dropout": [0, 0.5]}},
-        # So many trials are none of another grid, whose defaults can therefore not be told.
+        # Six trials do not fit the default grid, so defaults that depend on it cannot be found.
         {"grid": {"model.dropout": [0.0, 0.5]}, "trials": 6, "space": {}, "population": 0},
     ),
 ]
 
 
-@pytest.mark.parametrize(("asked", "own"), OWN)
-def test_what_was_chosen_is_left(asked: dict[str, Any], own: dict[str, Any]) -> None:
-    """And it fills in to the sweep that it was."""
-    spec = SweepSpec.from_document(asked)
-    left = without_defaults(spec.document)
-    assert SweepSpec.from_document(left) == spec
-    found = {key: value for key, value in left.items() if key not in ALWAYS}
-    assert found == own
+@pytest.mark.parametrize(("document", "remaining"), REMAINING)
+def test_fields_that_differ_from_defaults_remain(
+    document: dict[str, Any], remaining: dict[str, Any]
+) -> None:
+    """The shorter document describes the same sweep."""
+    spec = SweepSpec.from_document(document)
+    short = without_defaults(spec.document)
+    assert SweepSpec.from_document(short) == spec
+    assert {key: value for key, value in short.items() if key not in ALWAYS} == remaining
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_no_default_is_left(method: str) -> None:
-    """Of any method, by any search that it can have."""
+def test_all_defaults_are_dropped(method: str) -> None:
+    """For every method, with its own search and with another."""
     for search in (METHODS[method].search, "random"):
         document = {"method": method, "search": search}
         spec = SweepSpec.from_document(document)
-        left = without_defaults(spec.document)
-        assert SweepSpec.from_document(left) == spec
-        assert left.keys() - ALWAYS == ({"search"} if search != METHODS[method].search else set())
+        short = without_defaults(spec.document)
+        assert SweepSpec.from_document(short) == spec
+        assert short.keys() - ALWAYS == ({"search"} if search != METHODS[method].search else set())
 
 
 @pytest.mark.parametrize(
@@ -73,17 +76,15 @@ def test_no_default_is_left(method: str) -> None:
         ({"method": "mib", "training": {"epochs": 20}}, {"method": "vib"}),
     ],
 )
-def test_what_is_exchanged_takes_its_defaults_with_it(
-    before: dict[str, Any], after: dict[str, Any]
-) -> None:
-    """A written-out sweep with a part exchanged is the sweep that was never written out."""
+def test_a_change_brings_its_own_defaults(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """A change to the written-out document means the same as a change to the short one."""
     written = SweepSpec.from_document(before).document
     assert SweepSpec.from_document(without_defaults(written) | after) == SweepSpec.from_document(
         before | after
     )
 
 
-def test_what_cannot_be_filled_in_is_left_as_it_is() -> None:
-    """Whoever reads it says what is wrong."""
+def test_an_invalid_document_is_not_changed() -> None:
+    """Validation then reports the fault."""
     for document in ({"method": "nope", "name": "a"}, {"data": 3}, {"method": "vib", "model": [3]}):
         assert without_defaults(document) == document

@@ -1,4 +1,4 @@
-"""What an error says so that the next try is right."""
+"""Error messages tell the user how to correct a spec."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import pytest
 from paretoib.errors import SpecError
 from paretoib.specs import SweepSpec, with_overrides
 
-from .refusing import refusal
+from .spec_errors import error_message
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
         ({"epochs": 2}, "epochs: unknown field; found value 2; did you mean `training.epochs`?"),
         ({"latent": 2}, "did you mean `model.latent`?"),
@@ -27,39 +27,39 @@ from .refusing import refusal
         ({"model": {"name": "mlp", "latnet": 2}}, "did you mean `latent`?"),
     ],
 )
-def test_a_field_in_the_wrong_place_comes_with_the_right_one(document: Any, said: str) -> None:
-    """Its section where it stands outside one, and else the nearest name beside it."""
-    assert refusal(document).endswith(said)
+def test_a_field_in_the_wrong_place_comes_with_the_right_one(document: Any, message: str) -> None:
+    """With the section of a field that is outside it, or a similar name in the same section."""
+    assert error_message(document).endswith(message)
 
 
 @pytest.mark.parametrize(
     "document", [{"beta": 1}, {"xyzzy": 1}, {"training": {"xyzzy": 1}}, {3: 4}]
 )
-def test_a_field_that_is_nowhere_comes_with_no_guess(document: Any) -> None:
-    """MIB has no β."""
-    assert "did you mean" not in refusal(document)
+def test_a_field_like_no_other_gets_no_suggestion(document: Any) -> None:
+    """Nor does a field that only other entries have, as β for MIB."""
+    assert "did you mean" not in error_message(document)
 
 
 @pytest.mark.parametrize("field", ["beta", "weighting.beta"])
 @pytest.mark.parametrize("kind", ["fields", "grid", "space"])
-def test_min_norm_weights_leave_no_beta_to_give(field: str, kind: str) -> None:
-    """And no likeness of other names leads astray; what has a β is named."""
+def test_beta_is_unknown_to_min_norm_weights(field: str, kind: str) -> None:
+    """The message lists the weightings with a β, and suggests no similar name."""
     with pytest.raises(SpecError) as caught:
         with_overrides({"method": "mib"}, **{kind: {field: "1,2"}})
-    said = str(caught.value)
-    assert f"unknown field `{field}` of vib + mib on digits, where weighting `mib` sets" in said
-    assert "it is a field of weighting linear, uncertainty, task_weights; known" in said
-    assert "did you mean" not in said
+    message = str(caught.value)
+    assert f"unknown field `{field}` of vib + mib on digits, where weighting `mib` sets" in message
+    assert "it is a field of weighting linear, uncertainty, task_weights; known" in message
+    assert "did you mean" not in message
 
 
-def test_full_names_are_guessed_at_as_bare_ones_are() -> None:
-    """By their last part."""
+def test_a_misspelt_full_name_gets_a_suggestion() -> None:
+    """By its last part, as a bare name does."""
     with pytest.raises(SpecError, match=r"`weighting.betta` of .*; did you mean `beta`"):
         with_overrides({"method": "vib"}, {"weighting.betta": 1})
 
 
-def test_what_can_be_set_beside_the_trials_fields_is_known() -> None:
-    """Sections, by their names, and resources."""
+def test_the_message_lists_sections_and_resources_too() -> None:
+    """They are not fields of a trial, but can be overridden."""
     with pytest.raises(SpecError) as caught:
         with_overrides({"method": "vib"}, {"resources_gpus": 1})
     known = str(caught.value).partition("known: ")[2].split(", ")
@@ -68,7 +68,7 @@ def test_what_can_be_set_beside_the_trials_fields_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
         ({"seeds": 0}, "seeds: should be a list such as [0]; found 0"),
         ({"seeds": {}}, "seeds: should be a list; found {}"),
@@ -84,9 +84,9 @@ def test_what_can_be_set_beside_the_trials_fields_is_known() -> None:
         ({"seeds": ["a", "b"]}, "seeds.0: should be a valid integer; found 'a' (and 1 more)"),
     ],
 )
-def test_rules_are_said_in_plain_words(document: Any, said: str) -> None:
-    """One wrong item is one error, however short the list is without it."""
-    assert refusal(document).endswith(said)
+def test_rules_are_in_plain_words(document: Any, message: str) -> None:
+    """A list that is too short only for its invalid items counts as one error."""
+    assert error_message(document).endswith(message)
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_rules_are_said_in_plain_words(document: Any, said: str) -> None:
         {"method": "vib", "search": "random", "space": {"beta": "a:" + "b" * 100_000}},
     ],
 )
-def test_of_a_long_value_the_beginning_is_shown(document: Any) -> None:
-    """An error stays a line."""
-    said = refusal(document)
-    assert "…" in said
-    assert len(said) < 300
+def test_a_long_value_is_truncated(document: Any) -> None:
+    """So that the message stays short."""
+    message = error_message(document)
+    assert "…" in message
+    assert len(message) < 300
 
 
 @pytest.mark.parametrize(
@@ -121,18 +121,18 @@ def test_of_a_long_value_the_beginning_is_shown(document: Any) -> None:
     ],
 )
 def test_true_is_no_number(document: Any, field: str) -> None:
-    """In every section; also in lists."""
-    assert refusal(document).startswith(f"{field}: should not be true or false; found ")
+    """In every section, and in lists."""
+    assert error_message(document).startswith(f"{field}: should not be true or false; found ")
 
 
-def test_a_section_is_not_switched_on() -> None:
-    """It is a mapping, if an empty one."""
+def test_true_is_no_section() -> None:
+    """A section is a mapping, which may be empty."""
     for section in ("prune", "plateau", "training", "budget"):
-        assert refusal({section: True}) == f"{section}: should be a mapping; found True"
+        assert error_message({section: True}) == f"{section}: should be a mapping; found True"
 
 
-def test_switches_stay_switches() -> None:
-    """True and false where they are meant, also as an axis."""
+def test_a_boolean_field_takes_true_and_false() -> None:
+    """Also as the values of an axis."""
     document = {"method": "mib", "weighting": {"name": "mib", "smooth": False}}
     assert SweepSpec.from_document(document).weighting["smooth"] is False
     spec = SweepSpec.from_document({"method": "mib", "grid": {"smooth": [True, False]}})
@@ -143,30 +143,34 @@ def test_switches_stay_switches() -> None:
     "name", ["\x1b[31m", "a\x00", "\x85", "a\u2028b", "\u202eabc", "a\tb", "  "]
 )
 def test_a_name_is_printable(name: str) -> None:
-    """Others have it on their terminals; PostgreSQL keeps no NUL."""
-    assert refusal({"name": name}).startswith("name: should be of printable characters; found ")
+    """Names are printed on terminals of other users, and PostgreSQL cannot store NUL."""
+    assert error_message({"name": name}).startswith(
+        "name: should be of printable characters; found "
+    )
 
 
-def test_a_name_may_be_of_any_language() -> None:
-    """Words, marks and pictures."""
+def test_a_name_may_be_in_any_language() -> None:
+    """Letters, ideographs and emoji."""
     for name in ("", "β-Raster 2", "実験　一", "👩‍🔬", "vib-digits"):
         assert SweepSpec.from_document({"name": name}).name == (name or "mib-digits")
 
 
 @pytest.mark.parametrize(
-    ("gpus", "fits"), [(0, True), (1e-4, True), (9e-5, False), (1e-320, False)]
+    ("gpus", "valid"), [(0, True), (1e-4, True), (9e-5, False), (1e-320, False)]
 )
-def test_a_share_of_a_gpu_is_one_that_ray_counts(gpus: float, fits: bool) -> None:
-    """Nothing, or a ten-thousandth or more."""
+def test_a_share_of_a_gpu_is_large_enough_for_ray(gpus: float, valid: bool) -> None:
+    """It is 0, or at least a ten-thousandth."""
     document = {"resources": {"gpus": gpus}}
-    if fits:
+    if valid:
         assert SweepSpec.from_document(document).resources.gpus == gpus
     else:
-        assert f"resources.gpus: should be 0, or 0.0001 or more; found {gpus}" in refusal(document)
+        assert f"resources.gpus: should be 0, or 0.0001 or more; found {gpus}" in error_message(
+            document
+        )
 
 
 def test_yaml_with_a_key_twice_is_refused() -> None:
-    """The last would be taken, and the first be forgotten."""
+    """YAML itself would keep the last value and ignore the first."""
     for text in ("method: vib\nmethod: mib\n", "training: {epochs: 1, epochs: 2}"):
         with pytest.raises(
             SpecError, match=r"should be YAML; found the key `(method|epochs)` 2 times"
@@ -175,7 +179,7 @@ def test_yaml_with_a_key_twice_is_refused() -> None:
 
 
 def test_a_field_is_set_or_varied_and_set_once() -> None:
-    """A contradiction has no meaning to guess at."""
+    """A contradiction is refused, as either side may be meant."""
     for kind in ("grid", "space"):
         with pytest.raises(
             SpecError, match=r"weighting.beta: should be set, or be varied; found both"
@@ -190,14 +194,14 @@ def test_a_field_is_set_or_varied_and_set_once() -> None:
 
 
 def test_one_epoch_has_no_rung_to_prune_at() -> None:
-    """Of epochs that vary the most count."""
+    """Where epochs are varied, the largest value counts."""
     one = {"prune": {}, "training": {"epochs": 1}}
-    assert "prune: should have 2 epochs or more to compare trials at; found 1" in refusal(one)
+    assert "prune: should have 2 epochs or more to compare trials at; found 1" in error_message(one)
     assert SweepSpec.from_document(one | {"method": "vib", "grid": {"epochs": [1, 4]}}).prune
 
 
-def test_a_log_spaced_axis_is_rounded_no_further_than_its_values_differ() -> None:
-    """Four digits where they do."""
+def test_a_log_spaced_axis_is_rounded_to_digits_that_keep_values_distinct() -> None:
+    """At least four digits."""
     spec = SweepSpec.from_document({"method": "vib", "grid": {"beta": "1:1.01:60"}})
     betas = spec.grid["weighting.beta"]
     assert len(set(betas)) == 60

@@ -1,4 +1,4 @@
-"""Why a document is refused."""
+"""The error messages of invalid specs."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from paretoib.errors import SpecError
 from paretoib.specs import SweepSpec
 
 
-def refusal(document: Any) -> str:
-    """The one line that says why the document is refused."""
+def error_message(document: Any) -> str:
+    """The message, of one line, with which a sweep's document is refused."""
     with pytest.raises(SpecError) as caught:
         SweepSpec.from_document(document)
     assert "\n" not in str(caught.value)
