@@ -1,4 +1,4 @@
-"""The controller of sweeps: submits them to Ray, and reconciles MLflow with Ray's jobs."""
+"""Submits, cancels and resumes sweeps, and reconciles MLflow with Ray's jobs."""
 
 import hashlib
 import logging
@@ -24,10 +24,10 @@ from service.problems import ProblemError
 from service.queries import SweepQueries
 from service.settings import ServiceSettings
 
-WATCH_SECONDS = 60.0  # after a change, Ray is asked every second for this long
-START_SECONDS = 5.0  # Ray may not list a new job before this long
-BACKOFF_SECONDS = 5.0  # Ray is not asked again before this long after it has not answered
-QUEUE_TIMEOUT = 30.0  # seconds for which a request waits for earlier ones
+WATCH_SECONDS = 60.0  # after a change, Ray is polled every second for this long
+START_SECONDS = 5.0  # until Ray lists a new job
+BACKOFF_SECONDS = 5.0  # pause before the next request to Ray after it has not answered
+QUEUE_TIMEOUT = 30.0  # seconds that a request waits for earlier ones
 
 P = ParamSpec("P")
 
@@ -45,7 +45,7 @@ class SweepController:
         self._queries = queries
         self._jobs = jobs
         self._settings = settings
-        # A limiter of its own: when Ray hangs, the threads of the routes stay free.
+        # Not the default limiter: the threads of the routes stay free when Ray hangs.
         self.limiter = anyio.CapacityLimiter(1)
         self._checks: SingleFlightCache[dict[str, bool]] = SingleFlightCache(2)
         self._watch_until = 0.0
@@ -56,7 +56,7 @@ class SweepController:
     ) -> SweepState:
         """The result of a call that waits for earlier calls; `ProblemError` after a timeout."""
         with anyio.move_on_after(QUEUE_TIMEOUT):
-            # The timeout ends the wait alone: a call that has begun runs to its end.
+            # The timeout covers the wait only: a call that has started runs to its end.
             return await to_thread.run_sync(partial(call, *args, **kwargs), limiter=self.limiter)
         raise ProblemError(
             503,
@@ -111,8 +111,8 @@ class SweepController:
     def cancel(self, sweep: SweepState) -> SweepState:
         """Request a running sweep to end; its ended trials are kept.
 
-        Raises `ProblemError` if the sweep does not run. Raises `ClusterError` if it has not begun
-        and Ray cannot be told to drop its job, which would begin later all the same.
+        Raises `ProblemError` if the sweep is not running. Raises `ClusterError` if it has not begun
+        and Ray does not answer: its job would still start later.
         """
         store = self._queries.store
         current = store.state(sweep.id)
@@ -126,7 +126,7 @@ class SweepController:
         store.cancel(sweep.id)
         stopped = self._stop_job(sweep.id)
         if stopped is None and not current.begun:
-            raise ClusterError(f"sweep {sweep.id[:8]} waits, and Ray cannot be told to end it")
+            raise ClusterError(f"sweep {sweep.id[:8]} has not begun, and Ray cannot stop its job")
         if not stopped and _is_lost(current, {}):
             self._close_as_interrupted(sweep.id, current.reason)
         self._watch_until = time.monotonic() + WATCH_SECONDS
@@ -172,7 +172,7 @@ class SweepController:
             raise ProblemError(
                 429,
                 "too-many-sweeps",
-                f"{self._settings.max_running} sweeps run, the most that may at a time; "
+                f"at most {self._settings.max_running} sweeps should run at the same time; "
                 "retry later",
                 {"Retry-After": "30"},
             )

@@ -30,38 +30,38 @@ Offset = Annotated[int, Query(ge=0, le=10_000_000, description="Number of entrie
 
 
 # Coroutines, because FastAPI runs a plain function in a thread, and all threads may be busy.
-async def settings_of(request: Request) -> ServiceSettings:
+async def get_settings(request: Request) -> ServiceSettings:
     """The settings of the service."""
     settings: ServiceSettings = request.app.state.settings
     return settings
 
 
-async def queries_of(request: Request) -> SweepQueries:
+async def get_queries(request: Request) -> SweepQueries:
     """The queries, which read sweeps and fronts."""
     queries: SweepQueries = request.app.state.queries
     return queries
 
 
-async def controller_of(request: Request) -> SweepController:
+async def get_controller(request: Request) -> SweepController:
     """The controller, which submits and cancels sweeps."""
     controller: SweepController = request.app.state.controller
     return controller
 
 
-Settings = Annotated[ServiceSettings, Depends(settings_of)]
-Reading = Annotated[SweepQueries, Depends(queries_of)]
-Running = Annotated[SweepController, Depends(controller_of)]
+Settings = Annotated[ServiceSettings, Depends(get_settings)]
+Queries = Annotated[SweepQueries, Depends(get_queries)]
+Controller = Annotated[SweepController, Depends(get_controller)]
 
 
-def named_sweep(sweep: SweepReference, queries: Reading) -> SweepState:
+def named_sweep(sweep: SweepReference, queries: Queries) -> SweepState:
     """The sweep with the id, unique prefix or name in the path; `NotFoundError` without one."""
     return queries.find(sweep)
 
 
-def sweep_by_id(sweep: SweepId, queries: Reading) -> SweepState:
+def sweep_by_id(sweep: SweepId, queries: Queries) -> SweepState:
     """The sweep with the id in the path; `NotFoundError` if there is none."""
     return queries.state(sweep)
 
 
-Named = Annotated[SweepState, Depends(named_sweep)]
-ById = Annotated[SweepState, Depends(sweep_by_id)]
+NamedSweep = Annotated[SweepState, Depends(named_sweep)]
+SweepById = Annotated[SweepState, Depends(sweep_by_id)]

@@ -43,20 +43,20 @@ class Metrics:
         self._streams = Gauge(
             "paretoib_event_streams", "Open event streams.", registry=self._registry
         )
-        self.streams = 0
+        self.open_streams = 0
 
     @contextmanager
-    def stream(self) -> Iterator[None]:
+    def open_stream(self) -> Iterator[None]:
         """Count an event stream as open while the context is active."""
-        self.streams += 1
-        self._streams.set(self.streams)
+        self.open_streams += 1
+        self._streams.set(self.open_streams)
         try:
             yield
         finally:
-            self.streams -= 1
-            self._streams.set(self.streams)
+            self.open_streams -= 1
+            self._streams.set(self.open_streams)
 
-    def request(self, scope: Scope, status: int, seconds: float) -> None:
+    def count_request(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request; status 0 means that the client disconnected (499).
 
         Paths and methods without a route share one label each: a client could send any number of
@@ -68,7 +68,7 @@ class Metrics:
         self._requests.labels(method, route, str(status or 499)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
-    def sweeps(self, counts: Mapping[str, int]) -> None:
+    def set_sweeps(self, counts: Mapping[str, int]) -> None:
         """Set the number of sweeps with each status."""
         for status in get_args(Status):
             self._sweeps.labels(status).set(counts.get(status, 0))

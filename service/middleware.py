@@ -68,7 +68,7 @@ class AccessMiddleware:
             response = await error_response(request, error)
             await response(scope, receive, send_with_headers)
         finally:
-            self._metrics.request(scope, status, time.perf_counter() - started)
+            self._metrics.count_request(scope, status, time.perf_counter() - started)
 
     def _admit(self, request: Request) -> str:
         """The name of the client, "" without a token; `ProblemError` if access is denied."""

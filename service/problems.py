@@ -88,12 +88,12 @@ def problem_of(error: Exception) -> ProblemError:
     return ProblemError(500, "fault", "internal error; see the log of the service")
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI descriptions of problem responses with these statuses."""
-    return {status: _documented(status) for status in statuses}
+    return {status: _problem_response(status) for status in statuses}
 
 
-def _documented(status: int) -> dict[str, Any]:
+def _problem_response(status: int) -> dict[str, Any]:
     kind, detail = _EXAMPLES[status]
     content = {
         "schema": {"$ref": "#/components/schemas/Problem"},

@@ -1,4 +1,4 @@
-"""The service's queries: sweeps, trials, fronts and comparisons, each cached until it changes."""
+"""Queries for sweeps, trials, fronts and comparisons, with caches."""
 
 import re
 import time
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 FRESH_SECONDS = 1.0  # a list of sweeps, or the state of one, is read again after this long
 _ID = re.compile(r"[0-9a-f]{32}")
-_RECORDS = 20_000  # kept in memory, at about 8 kB each
-_BYTES = 256 * 2**20
+_RECORDS = 20_000  # capacity of the caches of snapshots and comparisons; about 8 kB a record
+_BYTES = 256 * 2**20  # capacity of the cache of rendered responses
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class SweepQueries:
         """The store to write to, opened on first use; `StoreError` while it cannot be opened."""
         with self._lock:
             if self._store is None:
-                # Without an MLflow server there is no UI that people could reach.
+                # No links without an MLflow server: its UI is not running then.
                 no_ui = self._mlflow_url is None and ui().command
                 self._store = submission_tracker("" if no_ui else self._mlflow_url)
             return self._store
@@ -146,17 +146,17 @@ class SweepQueries:
                 return Trial(**{**dict(record), "history": history}, address=url)
         raise NotFoundError(f"no trial `{trial}` in sweep {state.id[:8]} has ended")
 
-    def front(self, state: SweepState, form: str) -> Rendered:
-        """The sweep's front as a document or picture; `form` is a key of `rendering.FRONTS`."""
-        key = (version(state), form)
-        return self._rendered.get(key, lambda: render_front(self.snapshot(state).front, form))
+    def front(self, state: SweepState, format: str) -> Rendered:
+        """The sweep's front as a document or picture; `format` is a key of `rendering.FRONTS`."""
+        key = (version(state), format)
+        return self._rendered.get(key, lambda: render_front(self.snapshot(state).front, format))
 
     def comparison(self, left: Sequence[SweepState], right: Sequence[SweepState]) -> Comparison:
         """Compare the fronts of both sides; `ComparisonError` if no common ruler measures them."""
         both = (*left, *right)
         for state in both:
             if sum(state.id == other.id for other in both) > 1:
-                raise ParetoIBError(f"a sweep should be named once; `{state.name}` is twice")
+                raise ParetoIBError(f"a sweep should be named once; found `{state.name}` twice")
 
         def fronts(states: Sequence[SweepState]) -> list[Front]:
             return [self.snapshot(state).front for state in states]
@@ -166,12 +166,12 @@ class SweepQueries:
         )
 
     def rendered_comparison(
-        self, left: Sequence[SweepState], right: Sequence[SweepState], form: str
+        self, left: Sequence[SweepState], right: Sequence[SweepState], format: str
     ) -> Rendered:
-        """The comparison as a document or picture; `form` is a key of `rendering.COMPARISONS`."""
+        """The comparison as a document or picture; `format` is a key of `rendering.COMPARISONS`."""
         return self._rendered.get(
-            (*_versions(left, right), form),
-            lambda: render_comparison(self.comparison(left, right), form),
+            (*_versions(left, right), format),
+            lambda: render_comparison(self.comparison(left, right), format),
         )
 
     def _read(self, state: SweepState) -> Snapshot:

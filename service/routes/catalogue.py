@@ -12,9 +12,9 @@ from paretoib.objectives import OBJECTIVES
 from paretoib.registry import Entry
 from paretoib.specs import METHODS, SEARCHES, section_model
 from paretoib.weighting import WEIGHTINGS
-from service.problems import documented
+from service.problems import problem_responses
 
-router = APIRouter(tags=["catalogue"], responses=documented(400, 401, 403, 429))
+router = APIRouter(tags=["catalogue"], responses=problem_responses(400, 401, 403, 429))
 
 Rows = dict[str, dict[str, Any]]
 

@@ -6,13 +6,15 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from paretoib.records import Comparison
-from service.dependencies import Reading
+from service.dependencies import Queries
 from service.headers import SANDBOX_POLICY
 from service.pages import comparison_page, wants_html
-from service.problems import documented
+from service.problems import problem_responses
 from service.rendering import FIGURE, conditional_response
 
-router = APIRouter(tags=["fronts"], responses=documented(400, 401, 403, 404, 422, 429, 500, 503))
+router = APIRouter(
+    tags=["fronts"], responses=problem_responses(400, 401, 403, 404, 422, 429, 500, 503)
+)
 
 Side = Annotated[
     list[Annotated[str, Query(min_length=1, max_length=200)]],
@@ -33,7 +35,7 @@ Side = Annotated[
 )
 def compare(
     request: Request,
-    queries: Reading,
+    queries: Queries,
     linear: Side,
     adaptive: Side,
     format: Annotated[

@@ -19,13 +19,13 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from paretoib.errors import StoreError
 from paretoib.records import SweepState
-from service.dependencies import Named, Reading, Settings
+from service.dependencies import NamedSweep, Queries, Settings
 from service.metrics import Metrics
-from service.problems import ProblemError, documented
+from service.problems import ProblemError, problem_responses
 from service.queries import Snapshot, SweepQueries, version
 
 router = APIRouter(
-    prefix="/sweeps", tags=["sweeps"], responses=documented(400, 401, 403, 429, 500, 503)
+    prefix="/sweeps", tags=["sweeps"], responses=problem_responses(400, 401, 403, 429, 500, 503)
 )
 
 POLL_SECONDS = 1.0  # between two reads of the store, at least
@@ -35,13 +35,13 @@ _log = logging.getLogger("paretoib.service")
 
 
 async def free_stream(request: Request, settings: Settings) -> Metrics:
-    """The metrics that count open streams; `ProblemError` while the most that may be are open."""
+    """The metrics, which count open streams; `ProblemError` at the limit of open streams."""
     metrics: Metrics = request.app.state.metrics
-    if metrics.streams >= settings.max_streams:
+    if metrics.open_streams >= settings.max_streams:
         raise ProblemError(
             429,
             "too-many-streams",
-            f"{settings.max_streams} event streams are open, the most that may be; retry later",
+            f"at most {settings.max_streams} event streams should be open; retry later",
             {"Retry-After": "10"},
         )
     return metrics
@@ -50,29 +50,29 @@ async def free_stream(request: Request, settings: Settings) -> Metrics:
 @router.get(
     "/{sweep}/events",
     response_class=EventSourceResponse,
-    responses=documented(404, 422),
+    responses=problem_responses(404, 422),
     summary="Watch a sweep",
 )
 async def events(
-    state: Named,
-    queries: Reading,
+    state: NamedSweep,
+    queries: Queries,
     metrics: Annotated[Metrics, Depends(free_stream)],
     last: Annotated[
         int, Header(alias="Last-Event-ID", ge=0, le=10**9, description="continue after this event")
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Events: `progress` when status, trials or hypervolume change; `point` for a trial that was
-    on the front when it ended; `end`, with the `reason` if there is one, when the sweep has ended.
+    """`progress`: status, trials or hypervolume changed. `point`: a trial that was on the front
+    when it ended. `end`: the sweep has ended, with a `reason` if one is known; the last event.
     """
-    with metrics.stream():
+    with metrics.open_stream():
         sent: SweepState | None = None
         while True:
-            began, took = time.monotonic(), 0.0
+            started, seconds = time.monotonic(), 0.0
             try:
                 state = await to_thread.run_sync(queries.state, state.id)
                 if sent is None or version(state) != version(sent):
                     events = await to_thread.run_sync(_events_after, queries, state, last)
-                    took = time.monotonic() - began
+                    seconds = time.monotonic() - started
                     for event in events:
                         yield event
                     last, sent = int(events[-1].id or 0), state
@@ -82,8 +82,8 @@ async def events(
                     return
             except StoreError as error:
                 _log.warning("%s", error)
-            # A sweep of thousands of trials takes a while to read.
-            await anyio.sleep(max(POLL_SECONDS, 4 * took))
+            # Reading thousands of trials takes seconds: spend at most a fifth of the time on it.
+            await anyio.sleep(max(POLL_SECONDS, 4 * seconds))
 
 
 def _events_after(queries: SweepQueries, state: SweepState, last: int) -> list[ServerSentEvent]:

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from paretoib.errors import ParetoIBError, StoreError
-from service.dependencies import Reading
+from service.dependencies import Queries
 from service.metrics import Metrics
-from service.problems import documented
+from service.problems import problem_responses
 
 router = APIRouter(tags=["operation"])
 
@@ -39,7 +39,7 @@ class Readiness(BaseModel):
 
 
 @router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", summary="Liveness", responses=documented(400))
+@router.get("/healthz", summary="Liveness", responses=problem_responses(400))
 async def healthz() -> Health:
     """Always `ok` while the process runs. Needs no token, and does not contact MLflow or Ray."""
     return Health()
@@ -51,7 +51,7 @@ async def healthz() -> Health:
     response_model=Readiness,
     responses={
         503: {"model": Readiness, "description": "MLflow or Ray does not answer."},
-        **documented(400),
+        **problem_responses(400),
     },
     summary="Readiness: whether MLflow and Ray answer",
 )
@@ -69,18 +69,18 @@ async def readyz(request: Request) -> Response:
     "/metrics",
     responses={
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
-        **documented(400, 401, 403, 429, 500, 503),
+        **problem_responses(400, 401, 403, 429, 500, 503),
     },
     response_class=Response,
     summary="Prometheus metrics",
 )
-async def prometheus(request: Request, queries: Reading) -> Response:
+async def prometheus(request: Request, queries: Queries) -> Response:
     """Requests by route, open event streams, sweeps by status."""
     metrics: Metrics = request.app.state.metrics
     # While MLflow does not answer, the last known counts of sweeps stay.
     with suppress(StoreError, TimeoutError):
         sweeps = await _call(queries.sweeps)
-        metrics.sweeps(Counter(state.status for state in sweeps))
+        metrics.set_sweeps(Counter(state.status for state in sweeps))
     return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

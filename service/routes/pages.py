@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service.dependencies import Offset, Reading, Settings
+from service.dependencies import Offset, Queries, Settings
 from service.pages import sweep_list_page
 from service.schemas import Sweeps
 
@@ -15,7 +15,7 @@ _PAGE_SIZE = 50  # sweeps
 @router.get("/")
 def index(
     request: Request,
-    queries: Reading,
+    queries: Queries,
     settings: Settings,
     name: str | None = None,
     method: str | None = None,

@@ -8,22 +8,22 @@ from starlette.responses import Response
 from paretoib.records import Front, Status, SweepState
 from paretoib.specs import SweepSpec
 from service.dependencies import (
-    ById,
-    Named,
+    Controller,
+    NamedSweep,
     Offset,
-    Reading,
-    Running,
+    Queries,
     Settings,
+    SweepById,
 )
 from service.headers import SANDBOX_POLICY
 from service.limits import limited_spec
 from service.pages import sweep_page, wants_html
-from service.problems import documented
+from service.problems import problem_responses
 from service.rendering import FIGURE, conditional_response, document_response
 from service.schemas import Sweeps, Trial, Trials
 
 router = APIRouter(
-    prefix="/sweeps", tags=["sweeps"], responses=documented(400, 401, 403, 429, 500, 503)
+    prefix="/sweeps", tags=["sweeps"], responses=problem_responses(400, 401, 403, 429, 500, 503)
 )
 
 Key = Annotated[
@@ -67,13 +67,13 @@ def sweep_spec(
     "",
     status_code=202,
     response_model=SweepState,
-    responses=documented(413, 422),
+    responses=problem_responses(413, 422),
     summary="Submit a sweep",
 )
 async def submit(
     request: Request,
     spec: Annotated[SweepSpec, Depends(sweep_spec)],
-    controller: Running,
+    controller: Controller,
     key: Key = None,
 ) -> Response:
     """Stores the sweep and submits it to Ray. Missing fields take the defaults of the method.
@@ -83,10 +83,10 @@ async def submit(
     return _accepted(await controller.queued(controller.submit, spec, request.state.client, key))
 
 
-@router.get("", response_model=Sweeps, responses=documented(404, 422), summary="List sweeps")
+@router.get("", response_model=Sweeps, responses=problem_responses(404, 422), summary="List sweeps")
 def sweeps(
     request: Request,
-    queries: Reading,
+    queries: Queries,
     method: Annotated[str | None, Query(max_length=200)] = None,
     dataset: Annotated[str | None, Query(max_length=200)] = None,
     status: Status | None = None,
@@ -109,10 +109,10 @@ def sweeps(
 @router.get(
     "/{sweep}",
     response_model=SweepState,
-    responses={200: {"content": {"text/html": {}}}, **documented(404, 422)},
+    responses={200: {"content": {"text/html": {}}}, **problem_responses(404, 422)},
     summary="Get a sweep",
 )
-def sweep(request: Request, state: Named, queries: Reading) -> Response:
+def sweep(request: Request, state: NamedSweep, queries: Queries) -> Response:
     """Status, counts and spec as JSON, or the page with `Accept: text/html`."""
     if wants_html(request):
         return sweep_page(request, state, queries)
@@ -123,10 +123,10 @@ def sweep(request: Request, state: Named, queries: Reading) -> Response:
     "/{sweep}/resume",
     status_code=202,
     response_model=SweepState,
-    responses=documented(404, 409, 413, 422),
+    responses=problem_responses(404, 409, 413, 422),
     summary="Resume a sweep",
 )
-async def resume(state: ById, controller: Running) -> Response:
+async def resume(state: SweepById, controller: Controller) -> Response:
     """The sweep should be interrupted or failed. Ended trials are not run again."""
     return _accepted(await controller.queued(controller.resume, state))
 
@@ -135,10 +135,10 @@ async def resume(state: ById, controller: Running) -> Response:
     "/{sweep}",
     status_code=202,
     response_model=SweepState,
-    responses=documented(404, 409, 413, 422),
+    responses=problem_responses(404, 409, 413, 422),
     summary="Cancel a sweep",
 )
-async def cancel(state: ById, controller: Running) -> Response:
+async def cancel(state: SweepById, controller: Controller) -> Response:
     """It becomes `interrupted` within a minute. Ended trials are kept; the sweep can be resumed."""
     return _accepted(await controller.queued(controller.cancel, state))
 
@@ -146,13 +146,13 @@ async def cancel(state: ById, controller: Running) -> Response:
 @router.get(
     "/{sweep}/trials",
     response_model=Trials,
-    responses=documented(404, 422),
+    responses=problem_responses(404, 422),
     summary="List the trials of a sweep",
 )
 def trials(
     request: Request,
-    state: Named,
-    queries: Reading,
+    state: NamedSweep,
+    queries: Queries,
     offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
@@ -167,10 +167,10 @@ def trials(
 @router.get(
     "/{sweep}/trials/{trial}",
     response_model=Trial,
-    responses=documented(404, 422),
+    responses=problem_responses(404, 422),
     summary="Get a trial with its history",
 )
-def trial(request: Request, state: Named, queries: Reading, trial: TrialKey) -> Response:
+def trial(request: Request, state: NamedSweep, queries: Queries, trial: TrialKey) -> Response:
     """By its key, or by at least the first 12 digits of it, which figures show."""
     return document_response(request, queries.trial(state, trial))
 
@@ -180,14 +180,14 @@ def trial(request: Request, state: Named, queries: Reading, trial: TrialKey) -> 
     response_model=Front,
     responses={
         200: {"content": {"text/csv": {}, "text/html": {}, "image/png": {}, FIGURE: {}}},
-        **documented(404, 422),
+        **problem_responses(404, 422),
     },
     summary="Get the front of a sweep",
 )
 def front(
     request: Request,
-    state: Named,
-    queries: Reading,
+    state: NamedSweep,
+    queries: Queries,
     format: Annotated[
         Form, Query(description="`figure`: the JSON of the plotly figure that `html` shows.")
     ] = "json",

@@ -15,9 +15,9 @@ from paretoib.records import SweepInfo
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 from .browser_session import LAPTOP, BrowserSession
-from .made_up import RULER, alive, make, records_of, tracker_of
 from .ray_cluster import Cluster, ray_head
 from .service_process import SECRETS, Served, serving
+from .synthetic_sweeps import RULER, heartbeats, open_tracker, synthetic_records, write_sweep
 
 
 @pytest.fixture(scope="session")
@@ -49,13 +49,15 @@ def fresh_store(empty_store: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def make_sweep() -> Callable[..., SweepInfo]:
     """`make_sweep(store, ended, **spec)` writes a sweep with this number of ended trials."""
-    return make
+    return write_sweep
 
 
 @pytest.fixture(scope="session")
-def library() -> SimpleNamespace:
+def store_tools() -> SimpleNamespace:
     """Helpers to write a store while a service reads it: tracker, records, ruler, heartbeat."""
-    return SimpleNamespace(tracker_of=tracker_of, records_of=records_of, ruler=RULER, alive=alive)
+    return SimpleNamespace(
+        open_tracker=open_tracker, records=synthetic_records, ruler=RULER, heartbeats=heartbeats
+    )
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +80,7 @@ def serve_cluster(cluster: Cluster) -> Callable[..., AbstractContextManager[Serv
 
 
 @dataclass(frozen=True)
-class Filled:
+class Sample:
     """A service on a store with five sweeps, by name. Tests only read it."""
 
     served: Served
@@ -87,13 +89,13 @@ class Filled:
 
 
 @pytest.fixture(scope="session")
-def filled(
+def sample(
     empty_store: Path,
     make_sweep: Callable[..., SweepInfo],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Filled]:
+) -> Iterator[Sample]:
     """Sweeps of every status, two of which can be compared."""
-    store = shutil.copytree(empty_store, tmp_path_factory.mktemp("filled") / "store")
+    store = shutil.copytree(empty_store, tmp_path_factory.mktemp("sample") / "store")
     sweeps = [
         make_sweep(store, 16, name="a grid of β"),
         make_sweep(store, 12, name="adaptive weights", method="mib", seeds=[0], shift=0.05),
@@ -101,18 +103,18 @@ def filled(
         make_sweep(store, 0, name="not begun", status="running"),
         make_sweep(store, 4, name="no good", method="vib_squared", status="failed"),
     ]
-    named = {info.name: info for info in sweeps}
+    by_name = {info.name: info for info in sweeps}
     with (
-        alive(store, named["not begun"].id),
+        heartbeats(store, by_name["not begun"].id),
         serving(store, requests_per_minute="100000") as served,
     ):
-        yield Filled(served, store, named)
+        yield Sample(served, store, by_name)
 
 
 @pytest.fixture
-def client(filled: Filled) -> Iterator[httpx.Client]:
-    """A client of the filled service, with the token of `writer`."""
-    with filled.served.client() as client:
+def client(sample: Sample) -> Iterator[httpx.Client]:
+    """A client of the sample service, with the token of `writer`."""
+    with sample.served.client() as client:
         yield client
 
 

@@ -11,11 +11,11 @@ import pytest
 LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
-def test_without_a_token_a_browser_sees_only_the_sign_in(filled: Any, open_browser: Any) -> None:
+def test_without_a_token_a_browser_sees_only_the_sign_in(sample: Any, open_browser: Any) -> None:
     """With its style inlined. A wrong token shows an error; the right one opens the list."""
-    browser = open_browser(filled.served.address)
+    browser = open_browser(sample.served.address)
     page = browser.page
-    page.goto("/sweeps/" + filled.sweeps["a grid of β"].id)
+    page.goto("/sweeps/" + sample.sweeps["a grid of β"].id)
     assert "a grid of β" not in page.content()
     assert (
         page.locator("input[name=token]").evaluate("e => getComputedStyle(e).borderRadius") == "7px"
@@ -23,7 +23,7 @@ def test_without_a_token_a_browser_sees_only_the_sign_in(filled: Any, open_brows
     page.fill("input[name=token]", "wrong")
     page.click("button.primary")
     page.wait_for_selector("text=Unknown token.")
-    page.fill("input[name=token]", filled.served.secret)
+    page.fill("input[name=token]", sample.served.secret)
     page.click("button.primary")
     page.wait_for_selector("text=a grid of β")
     page.click("text=Sign out")
@@ -32,12 +32,12 @@ def test_without_a_token_a_browser_sees_only_the_sign_in(filled: Any, open_brows
 
 @pytest.mark.parametrize("viewport", [LAPTOP, PHONE], ids=["laptop", "phone"])
 def test_pages_fit_the_screen_and_use_no_network_beyond_the_service(
-    filled: Any, open_browser: Any, viewport: dict[str, int]
+    sample: Any, open_browser: Any, viewport: dict[str, int]
 ) -> None:
     """On a laptop and a phone: no horizontal scrolling, no error, no request to another origin."""
-    browser = open_browser(filled.served.address, viewport)
-    browser.sign_in(filled.served.secret)
-    page, sweeps = browser.page, filled.sweeps
+    browser = open_browser(sample.served.address, viewport)
+    browser.sign_in(sample.served.secret)
+    page, sweeps = browser.page, sample.sweeps
     left, right = sweeps["a grid of β"].id, sweeps["adaptive weights"].id
     for path, selector in (
         ("/", "#compare"),
@@ -52,15 +52,15 @@ def test_pages_fit_the_screen_and_use_no_network_beyond_the_service(
             page.click("#new details > summary")
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], path
     assert browser.errors == []
-    own = (filled.served.address, "data:", "blob:")
+    own = (sample.served.address, "data:", "blob:")
     assert [url for url in browser.requests if not url.startswith(own)] == []
 
 
-def test_a_point_shows_its_trial(filled: Any, open_browser: Any) -> None:
+def test_a_point_shows_its_trial(sample: Any, open_browser: Any) -> None:
     """A click shows parameters, metrics and history; the URL of the page then selects the trial."""
-    browser = open_browser(filled.served.address)
-    browser.sign_in(filled.served.secret)
-    page, info = browser.page, filled.sweeps["a grid of β"]
+    browser = open_browser(sample.served.address)
+    browser.sign_in(sample.served.secret)
+    page, info = browser.page, sample.sweeps["a grid of β"]
     page.goto(f"/sweeps/{info.id}")
     page.wait_for_selector(".scatterlayer .point")
     assert page.evaluate("document.querySelector('#plot').layout.xaxis.type") == "log"
@@ -69,7 +69,7 @@ def test_a_point_shows_its_trial(filled: Any, open_browser: Any) -> None:
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_selector("#trial h2")
     trial = page.inner_text("#trial h2")
-    with filled.served.client() as client:
+    with sample.served.client() as client:
         trials = {t["trial"]: t for t in client.get(f"/sweeps/{info.id}/trials").json()["trials"]}
     panel = page.inner_text("#trial")
     assert f"{trials[trial]['test']['rate_bits']:.4g}" in panel
@@ -81,10 +81,10 @@ def test_a_point_shows_its_trial(filled: Any, open_browser: Any) -> None:
     assert browser.errors == []
 
 
-def test_sweeps_are_chosen_from_the_list_and_compared(filled: Any, open_browser: Any) -> None:
+def test_sweeps_are_chosen_from_the_list_and_compared(sample: Any, open_browser: Any) -> None:
     """The page has both fronts in one figure, indicators, unsupported points and the verdict."""
-    browser = open_browser(filled.served.address)
-    browser.sign_in(filled.served.secret)
+    browser = open_browser(sample.served.address)
+    browser.sign_in(sample.served.secret)
     page = browser.page
     button = page.locator("#compare button.primary")
     assert button.is_disabled()
@@ -93,7 +93,7 @@ def test_sweeps_are_chosen_from_the_list_and_compared(filled: Any, open_browser:
     page.locator("tr", has_text="adaptive weights").locator("input[name=adaptive]").check()
     button.click()
     page.wait_for_selector(".scatterlayer .point")
-    with filled.served.client() as client:
+    with sample.served.client() as client:
         comparison = client.get("/compare?linear=a grid of β&adaptive=adaptive weights").json()
     text = page.inner_text("main")
     assert comparison["verdict"] in text
@@ -106,11 +106,11 @@ def test_sweeps_are_chosen_from_the_list_and_compared(filled: Any, open_browser:
     assert browser.errors == []
 
 
-def test_ids_distinguish_sweeps_of_one_name_in_the_list(filled: Any, open_browser: Any) -> None:
+def test_ids_distinguish_sweeps_of_one_name_in_the_list(sample: Any, open_browser: Any) -> None:
     """The first 8 characters of the id, which every command accepts."""
-    browser = open_browser(filled.served.address)
-    browser.sign_in(filled.served.secret)
-    for info in filled.sweeps.values():
+    browser = open_browser(sample.served.address)
+    browser.sign_in(sample.served.secret)
+    for info in sample.sweeps.values():
         row = browser.page.locator("tr", has_text=info.name)
         assert info.id[:8] in row.inner_text()
 
@@ -151,10 +151,10 @@ def test_html_in_a_sweep_name_is_escaped(
         assert browser.errors == []
 
 
-def test_the_form_shows_the_error_of_the_service(filled: Any, open_browser: Any) -> None:
+def test_the_form_shows_the_error_of_the_service(sample: Any, open_browser: Any) -> None:
     """The form keeps its values, and shows the fields of the selected method only."""
-    browser = open_browser(filled.served.address)
-    browser.sign_in(filled.served.secret)
+    browser = open_browser(sample.served.address)
+    browser.sign_in(sample.served.secret)
     page = browser.page
     page.click("#new > summary")
     page.select_option("[name=method]", "vib")
@@ -171,10 +171,10 @@ def test_the_form_shows_the_error_of_the_service(filled: Any, open_browser: Any)
     assert not page.is_visible("[name='weighting.beta']")
 
 
-def test_the_form_has_the_fields_of_the_model_to_be_trained(filled: Any, open_browser: Any) -> None:
+def test_the_form_has_the_fields_of_the_model_to_be_trained(sample: Any, open_browser: Any) -> None:
     """The selected model, else the default of the method, else the default of the data set."""
-    browser = open_browser(filled.served.address)
-    browser.sign_in(filled.served.secret)
+    browser = open_browser(sample.served.address)
+    browser.sign_in(sample.served.secret)
     page = browser.page
     page.click("#new > summary")
     page.click("#new details > summary")

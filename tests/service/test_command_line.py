@@ -42,11 +42,11 @@ SMALL = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epoch
     ],
 )
 def test_a_command_prints_the_same_on_a_service_and_its_store(
-    filled: Any, run: Run, run_remotely: Run, command: tuple[str, ...]
+    sample: Any, run: Run, run_remotely: Run, command: tuple[str, ...]
 ) -> None:
     """The same stdout and exit code, and for errors the same line on stderr."""
-    local = run(filled.store, *command)
-    remote = run_remotely(filled.served, *command)
+    local = run(sample.store, *command)
+    remote = run_remotely(sample.served, *command)
     assert (remote.code, remote.out) == (local.code, local.out)
     if not local.out:
         assert remote.err == local.err
@@ -83,24 +83,24 @@ def without_links(states: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: v for name, v in state.items() if name != "mlflow_url"} for state in states]
 
 
-def test_show_links_to_the_page_of_the_service(filled: Any, run: Run, run_remotely: Run) -> None:
+def test_show_links_to_the_page_of_the_service(sample: Any, run: Run, run_remotely: Run) -> None:
     """Not to MLflow. The rest is the same as on the store, by name, id and prefix."""
-    id_ = filled.sweeps[GRID].id
-    local = run(filled.store, "show", GRID, "--json").document
+    id_ = sample.sweeps[GRID].id
+    local = run(sample.store, "show", GRID, "--json").document
     for reference in (GRID, id_, id_[:8]):
-        remote = run_remotely(filled.served, "show", reference, "--json", who="reader").document
+        remote = run_remotely(sample.served, "show", reference, "--json", who="reader").document
         assert without_links([remote["sweep"]]) == without_links([local["sweep"]])
-        assert remote["address"] == f"{filled.served.address}/sweeps/{id_}"
+        assert remote["address"] == f"{sample.served.address}/sweeps/{id_}"
         assert remote.keys() == local.keys() == {"schema", "sweep", "address"}
-    assert run_remotely(filled.served, "show", GRID).out.count("look: http") == 1
+    assert run_remotely(sample.served, "show", GRID).out.count("look: http") == 1
 
 
-def test_figures_are_the_same(filled: Any, run: Run, run_remotely: Run, tmp_path: Path) -> None:
+def test_figures_are_the_same(sample: Any, run: Run, run_remotely: Run, tmp_path: Path) -> None:
     """HTML and PNG of a front, and of a comparison."""
     plane = tmp_path / "plane.png"
     for command in (("front", GRID, "--plane", str(plane)), ("compare", MIB, "--against", GRID)):
         outputs = []
-        for call_on, target in ((run, filled.store), (run_remotely, filled.served)):
+        for call_on, target in ((run, sample.store), (run_remotely, sample.served)):
             html, png = tmp_path / "figure.html", tmp_path / "figure.png"
             assert call_on(target, *command, "--html", str(html), "--png", str(png)).code == 0
             # Plotly gives its element a random id.
@@ -110,21 +110,21 @@ def test_figures_are_the_same(filled: Any, run: Run, run_remotely: Run, tmp_path
 
 
 def test_a_flag_overrides_the_setting_of_the_server(
-    filled: Any, run: Run, tmp_path: Path, token_of: dict[str, str]
+    sample: Any, run: Run, tmp_path: Path, token_of: dict[str, str]
 ) -> None:
     """PARETOIB_SERVER names the service; `--server ''` uses the store on this machine."""
-    settings = {"PARETOIB_SERVER": filled.served.address, "PARETOIB_TOKEN": token_of["reader"]}
+    settings = {"PARETOIB_SERVER": sample.served.address, "PARETOIB_TOKEN": token_of["reader"]}
     assert len(run(tmp_path, "list", "--json", **settings).document["sweeps"]) == 5
     assert run(tmp_path, "list", "--json", "--server", "").document["sweeps"] == []
 
 
-def test_no_torch_ray_or_mlflow_is_loaded(filled: Any, token_of: dict[str, str]) -> None:
+def test_no_torch_ray_or_mlflow_is_loaded(sample: Any, token_of: dict[str, str]) -> None:
     """So that commands start fast, and a client machine needs none of them."""
     code = (
         "import sys\nfrom paretoib.cli import main\ntry: main()\nexcept SystemExit: pass\n"
         "print(*{n.partition('.')[0] for n in sys.modules}, file=sys.stderr)"
     )
-    variables = {"PARETOIB_SERVER": filled.served.address, "PARETOIB_TOKEN": token_of["reader"]}
+    variables = {"PARETOIB_SERVER": sample.served.address, "PARETOIB_TOKEN": token_of["reader"]}
     for command in (["list"], ["compare", MIB, "--against", GRID], ["watch", GRID]):
         ended = call(
             [sys.executable, "-c", code, *command],
@@ -150,7 +150,7 @@ def test_no_torch_ray_or_mlflow_is_loaded(filled: Any, token_of: dict[str, str])
     ],
 )
 def test_a_problem_is_printed_as_one_line(
-    filled: Any,
+    sample: Any,
     run_remotely: Run,
     token_of: dict[str, str],
     command: tuple[str, ...],
@@ -158,7 +158,7 @@ def test_a_problem_is_printed_as_one_line(
     message: str,
 ) -> None:
     """Exit code 2, nothing on stdout, and never the token."""
-    ended = run_remotely(filled.served, *command, who=who)
+    ended = run_remotely(sample.served, *command, who=who)
     (line,) = ended.err.splitlines()
     assert (ended.code, ended.out) == (2, "")
     assert line.startswith("error: ")
@@ -166,9 +166,9 @@ def test_a_problem_is_printed_as_one_line(
     assert not token_of[who] or token_of[who] not in line
 
 
-def test_a_service_that_does_not_answer_is_an_error(run_remotely: Run, filled: Any) -> None:
+def test_a_service_that_does_not_answer_is_an_error(run_remotely: Run, sample: Any) -> None:
     """With its address and the reason. A dry run needs no service."""
-    unreachable = replace(filled.served, address="http://127.0.0.1:9")
+    unreachable = replace(sample.served, address="http://127.0.0.1:9")
     assert run_remotely(unreachable, "list").err == (
         "error: no answer from http://127.0.0.1:9: Connection refused\n"
     )

@@ -28,14 +28,14 @@ def live(
 
 
 @pytest.fixture
-def running(live: tuple[Path, Any], library: Any) -> tuple[Any, Any, Any, list[Any]]:
+def running(live: tuple[Path, Any], store_tools: Any) -> tuple[Any, Any, Any, list[Any]]:
     """A running sweep: the service, the tracker, the sweep, and the trials that it will have."""
     folder, served = live
     spec = SweepSpec.from_document({"method": "vib", "trials": 12})
-    store = library.tracker_of(folder)
+    store = store_tools.open_tracker(folder)
     info = store.create(spec)
-    store.begin(info.id, library.ruler)
-    return served, store, info, library.records_of(spec, 12)
+    store.begin(info.id, store_tools.ruler)
+    return served, store, info, store_tools.records(spec, 12)
 
 
 def read_until(events: Iterator[ServerSentEvent], until: str) -> list[ServerSentEvent]:

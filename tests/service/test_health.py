@@ -10,9 +10,9 @@ from service import ServiceSettings, create_app
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_a_health_check_answers_head_requests(filled: Any, path: str) -> None:
+def test_a_health_check_answers_head_requests(sample: Any, path: str) -> None:
     """With the same status and headers as GET, and without a token."""
-    with filled.served.client(None) as client:
+    with sample.served.client(None) as client:
         get, head = client.get(path), client.head(path)
     assert head.status_code == get.status_code
     assert head.content == b""

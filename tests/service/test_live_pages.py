@@ -12,14 +12,14 @@ from paretoib.tracking import EndedTrial
 
 
 @pytest.fixture
-def growing(fresh_store: Path, library: Any) -> Iterator[Any]:
+def growing(fresh_store: Path, store_tools: Any) -> Iterator[Any]:
     """A running sweep without ended trials: its id, and a function that ends the next trial."""
     spec = SweepSpec.from_document({"method": "vib", "trials": 4, "name": "growing"})
-    store = library.tracker_of(fresh_store)
+    store = store_tools.open_tracker(fresh_store)
     info = store.create(spec)
-    store.begin(info.id, library.ruler)
-    records = iter(library.records_of(spec, 4))
-    with library.alive(fresh_store, info.id):
+    store.begin(info.id, store_tools.ruler)
+    records = iter(store_tools.records(spec, 4))
+    with store_tools.heartbeats(fresh_store, info.id):
         yield info.id, lambda: store.add(info.id, [EndedTrial(next(records), 60.0)])
 
 

@@ -37,7 +37,7 @@ class Terminal:
 def test_a_sweep_is_watched_to_its_end(
     fresh_store: Path,
     serve: Callable[..., Any],
-    library: Any,
+    store_tools: Any,
     run: Run,
     new_store: Callable[[Path], Any],
     wait_for: Callable[..., None],
@@ -45,10 +45,10 @@ def test_a_sweep_is_watched_to_its_end(
 ) -> None:
     """The same progress bar and front as on the store itself."""
     spec = SweepSpec.from_document({"method": "vib", "trials": 12, "name": "watched"})
-    store = library.tracker_of(fresh_store)
+    store = store_tools.open_tracker(fresh_store)
     info = store.create(spec)
-    store.begin(info.id, library.ruler)
-    records = library.records_of(spec, 12)
+    store.begin(info.id, store_tools.ruler)
+    records = store_tools.records(spec, 12)
     local, remote = new_store(fresh_store), new_store(fresh_store / "away")
     token = {"PARETOIB_TOKEN": token_of["reader"], "TERM": "xterm"}
     terminals = [Terminal(), Terminal()]
@@ -82,7 +82,7 @@ def test_watch_waits_for_a_service_that_restarts(
     serve: Callable[..., Any],
     make_sweep: Callable[..., Any],
     new_store: Callable[[Path], Any],
-    library: Any,
+    store_tools: Any,
     token_of: dict[str, str],
     wait_for: Callable[..., None],
     run: Run,
@@ -104,7 +104,7 @@ def test_watch_waits_for_a_service_that_restarts(
         assert gave_up.err.startswith("error: gave up after 1 s: no answer from http://127.0.0.1:")
     with serve(fresh_store, port=served.address.rpartition(":")[2]) as served:
         assert patient.poll() is None
-        library.tracker_of(fresh_store).close(info.id, "finished", None, [])
+        store_tools.open_tracker(fresh_store).close(info.id, "finished", None, [])
         ended = away.ended(patient)
     assert (ended.code, ended.out) == (0, run(fresh_store, "front", "lasting").out)
 

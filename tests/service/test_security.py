@@ -36,7 +36,7 @@ def send(client: httpx.Client, method: str, path: str, **options: Any) -> httpx.
     return client.request(method, path, **options)
 
 
-def test_only_health_checks_and_sign_in_work_without_a_token(filled: Any) -> None:
+def test_only_health_checks_and_sign_in_work_without_a_token(sample: Any) -> None:
     """Every route, also paths without a route, with every wrong way to send a token."""
     without_route = {("GET", "/nothing"), ("PUT", "/sweeps"), ("GET", "/../etc/passwd")}
     nearly_open = {("GET", "/health%09z"), ("POST", "/log%0ain")}
@@ -46,13 +46,13 @@ def test_only_health_checks_and_sign_in_work_without_a_token(filled: Any) -> Non
     wrong = [
         {},
         {"Authorization": "Bearer wrong"},
-        {"Authorization": f"Basic {filled.served.secret}"},
-        {"Authorization": filled.served.secret},
+        {"Authorization": f"Basic {sample.served.secret}"},
+        {"Authorization": sample.served.secret},
         {"Authorization": "Bearer, wrong"},
         {"Cookie": "paretoib_token=wrong"},
         {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "localhost"},
     ]
-    with filled.served.client(None) as client:
+    with sample.served.client(None) as client:
         for method, path in sorted(routes - OPEN - SESSION):
             for headers in wrong:
                 answer = send(client, method, path, headers=headers)
@@ -67,18 +67,18 @@ def test_only_health_checks_and_sign_in_work_without_a_token(filled: Any) -> Non
         assert "set-cookie" not in login.headers
 
 
-def test_every_route_answers_with_a_token(filled: Any) -> None:
+def test_every_route_answers_with_a_token(sample: Any) -> None:
     """Otherwise the test above would prove nothing."""
-    with filled.served.client("writer") as client:
+    with sample.served.client("writer") as client:
         for method, path in sorted(every_route() - SESSION):
             assert send(client, method, path).status_code not in (401, 403, 500), (method, path)
 
 
-def test_a_token_with_scope_read_cannot_write(filled: Any) -> None:
+def test_a_token_with_scope_read_cannot_write(sample: Any) -> None:
     """403 with the scope that the token has, and no sweep is stored."""
     writing = {(m, p) for m, p in every_route() - SESSION if m not in ("GET", "HEAD")}
     assert len(writing) == 3
-    with filled.served.client("reader") as client:
+    with sample.served.client("reader") as client:
         before = client.get("/sweeps").json()["total"]
         for method, path in writing:
             answer = send(client, method, path, json={"method": "vib"})
@@ -91,9 +91,9 @@ def test_a_token_with_scope_read_cannot_write(filled: Any) -> None:
     "path", ["/", "/healthz", "/sweeps", "/nothing", "/static/service.js", "/sweeps/x/front"]
 )
 @pytest.mark.parametrize("who", ["writer", None])
-def test_every_response_has_security_headers(filled: Any, path: str, who: str | None) -> None:
+def test_every_response_has_security_headers(sample: Any, path: str, who: str | None) -> None:
     """Errors too. The policy allows no inline script and no other origin."""
-    with filled.served.client(who) as client:
+    with sample.served.client(who) as client:
         headers = client.get(path, headers={"Origin": "http://evil.example"}).headers
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -105,9 +105,9 @@ def test_every_response_has_security_headers(filled: Any, path: str, who: str | 
     assert "server" not in headers
 
 
-def test_a_self_contained_page_is_sandboxed(filled: Any) -> None:
+def test_a_self_contained_page_is_sandboxed(sample: Any) -> None:
     """It has inline scripts, so it gets an opaque origin and no network access."""
-    with filled.served.client() as client:
+    with sample.served.client() as client:
         for path in (
             "/sweeps/a grid of β/front?format=html",
             "/compare?linear=a grid of β&adaptive=adaptive weights&format=html",
@@ -122,9 +122,9 @@ def test_a_self_contained_page_is_sandboxed(filled: Any) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
-def test_an_unknown_host_header_is_rejected(filled: Any, host: str) -> None:
+def test_an_unknown_host_header_is_rejected(sample: Any, host: str) -> None:
     """Protects against DNS rebinding."""
-    with filled.served.client() as client:
+    with sample.served.client() as client:
         answer = client.get("/sweeps", headers={"Host": host})
     assert answer.status_code == 400
     assert answer.json()["type"] == "urn:paretoib:problem:unknown-host"
@@ -140,24 +140,24 @@ def test_an_unknown_host_header_is_rejected(filled: Any, host: str) -> None:
         {"Origin": "http://["},
     ],
 )
-def test_a_page_of_another_origin_cannot_write(filled: Any, headers: dict[str, str]) -> None:
+def test_a_page_of_another_origin_cannot_write(sample: Any, headers: dict[str, str]) -> None:
     """Although the browser sends the cookie. Requests of the service's own pages are allowed."""
-    sweep = filled.sweeps["a grid of β"].id
-    with filled.served.client(None) as client:
-        client.cookies.set("paretoib_token", filled.served.secret)
+    sweep = sample.sweeps["a grid of β"].id
+    with sample.served.client(None) as client:
+        client.cookies.set("paretoib_token", sample.served.secret)
         for method, path in (("POST", "/sweeps"), ("DELETE", f"/sweeps/{sweep}")):
             answer = client.request(method, path, headers=headers)
             assert answer.status_code == 403
             assert answer.json()["type"] == "urn:paretoib:problem:cross-origin"
-        own = {"Sec-Fetch-Site": "same-origin", "Origin": filled.served.address}
+        own = {"Sec-Fetch-Site": "same-origin", "Origin": sample.served.address}
         assert client.delete(f"/sweeps/{sweep}", headers=own).status_code == 409
 
 
-def test_the_cookie_is_hidden_from_scripts_and_other_sites(filled: Any) -> None:
+def test_the_cookie_is_hidden_from_scripts_and_other_sites(sample: Any) -> None:
     """The cookie gives the same access as the token, until sign-out."""
-    with filled.served.client(None) as client:
+    with sample.served.client(None) as client:
         answer = client.post(
-            "/login", content=httpx.QueryParams(token=filled.served.secret).__str__()
+            "/login", content=httpx.QueryParams(token=sample.served.secret).__str__()
         )
         assert answer.status_code == 303
         cookie = answer.headers["set-cookie"]
@@ -214,48 +214,48 @@ def test_with_auth_off_other_machines_are_rejected() -> None:
     assert anyio.run(ask, "10.0.0.1", "127.0.0.1") == 403
 
 
-def test_secrets_are_in_no_log(filled: Any) -> None:
+def test_secrets_are_in_no_log(sample: Any) -> None:
     """The service logs neither the token nor the cookie."""
-    with filled.served.client() as client:
+    with sample.served.client() as client:
         client.get("/sweeps")
         client.get("/nothing")
-    assert filled.served.secret not in "".join(filled.served.log)
+    assert sample.served.secret not in "".join(sample.served.log)
 
 
-def test_a_websocket_is_closed(filled: Any) -> None:
+def test_a_websocket_is_closed(sample: Any) -> None:
     """Even with a valid path and token."""
-    url = urlsplit(filled.served.address)
+    url = urlsplit(sample.served.address)
     with socket.create_connection((url.hostname, url.port), timeout=10) as raw:
         raw.sendall(
             f"GET /sweeps HTTP/1.1\r\nHost: {url.netloc}\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            f"Authorization: Bearer {filled.served.secret}\r\n"
+            f"Authorization: Bearer {sample.served.secret}\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
         )
         answer = raw.recv(200).decode()
     assert "101" not in answer.partition("\r\n")[0]
 
 
-def test_a_too_large_content_length_is_rejected_at_once(filled: Any) -> None:
+def test_a_too_large_content_length_is_rejected_at_once(sample: Any) -> None:
     """Before any byte of the body is sent."""
-    url = urlsplit(filled.served.address)
+    url = urlsplit(sample.served.address)
     with socket.create_connection((url.hostname, url.port), timeout=10) as raw:
         raw.sendall(
             f"POST /sweeps HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: 1000000000\r\n"
             "Content-Type: application/json\r\n"
-            f"Authorization: Bearer {filled.served.secret}\r\n\r\n".encode()
+            f"Authorization: Bearer {sample.served.secret}\r\n\r\n".encode()
         )
         assert raw.recv(200).startswith(b"HTTP/1.1 413")
 
 
-def test_the_size_of_a_body_is_limited(filled: Any) -> None:
+def test_the_size_of_a_body_is_limited(sample: Any) -> None:
     """By Content-Length, and without it while the body is read."""
 
     def chunks() -> Iterator[bytes]:
         for _ in range(1000):
             yield b" " * 1024
 
-    with filled.served.client() as client:
+    with sample.served.client() as client:
         declared = client.post("/sweeps", content=b"{" + b" " * 300_000)
         streamed = client.post(
             "/sweeps", content=chunks(), headers={"Content-Type": "application/json"}

@@ -1,4 +1,4 @@
-"""What the service tells of sweeps, trials and fronts is what the store has."""
+"""Sweeps, trials, fronts, the catalogue and the OpenAPI schema, read over HTTP."""
 
 import csv
 from collections.abc import Callable
@@ -14,13 +14,14 @@ from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 
 def names(client: httpx.Client, **query: Any) -> list[str]:
+    """The names in the list of sweeps, for a query."""
     answer = client.get("/sweeps", params=query)
     assert answer.status_code == 200, answer.text
     return [sweep["name"] for sweep in answer.json()["sweeps"]]
 
 
-def test_sweeps_are_listed_newest_first_with_how_they_stand(client: httpx.Client) -> None:
-    """Each as the library's record of it, with times, trials that ended, and hypervolume."""
+def test_sweeps_are_listed_newest_first_with_their_state(client: httpx.Client) -> None:
+    """With times, counts of ended trials and hypervolume."""
     document = client.get("/sweeps").json()
     assert document["schema"] == 1
     listed = [sweep["name"] for sweep in document["sweeps"]]
@@ -35,7 +36,7 @@ def test_sweeps_are_listed_newest_first_with_how_they_stand(client: httpx.Client
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ({"method": "mib"}, ["adaptive weights"]),
         ({"dataset": "gaussian"}, ["gaussian"]),
@@ -51,42 +52,42 @@ def test_sweeps_are_listed_newest_first_with_how_they_stand(client: httpx.Client
     ],
 )
 def test_a_list_is_filtered_and_paged(
-    client: httpx.Client, query: dict[str, Any], found: list[str]
+    client: httpx.Client, query: dict[str, Any], expected: list[str]
 ) -> None:
-    """Filters add up; pages are cut from what fits."""
-    assert names(client, **query) == found
+    """All filters must match; pages are parts of the filtered list."""
+    assert names(client, **query) == expected
 
 
-def test_all_pages_together_are_the_whole(client: httpx.Client) -> None:
-    """Each sweep once, and every page says how many there are."""
+def test_all_pages_together_are_the_whole_list(client: httpx.Client) -> None:
+    """Each sweep is on one page, and every page has the total."""
     pages = [client.get("/sweeps", params={"limit": 2, "offset": o}).json() for o in (0, 2, 4)]
     assert {page["total"] for page in pages} == {5}
     ids = [sweep["id"] for page in pages for sweep in page["sweeps"]]
     assert len(ids) == len(set(ids)) == 5
 
 
-def test_a_sweep_is_found_by_id_prefix_and_name(client: httpx.Client, filled: Any) -> None:
-    """As by the command line."""
-    info = filled.sweeps["a grid of β"]
-    found = {client.get(f"/sweeps/{r}").json()["id"] for r in (info.id, info.id[:8], info.name)}
-    assert found == {info.id}
+def test_a_sweep_is_found_by_id_prefix_and_name(client: httpx.Client, sample: Any) -> None:
+    """As on the command line."""
+    info = sample.sweeps["a grid of β"]
+    ids = {client.get(f"/sweeps/{r}").json()["id"] for r in (info.id, info.id[:8], info.name)}
+    assert ids == {info.id}
 
 
 def test_a_name_that_looks_like_an_id_is_found(
     fresh_store: Path, make_sweep: Callable[..., SweepInfo], serve: Callable[..., Any]
 ) -> None:
-    """To look at; what changes a sweep takes its id alone."""
+    """By GET; a request that changes a sweep needs its id."""
     name = "f" * 32
-    made = make_sweep(fresh_store, 0, name=name).id
+    sweep_id = make_sweep(fresh_store, 0, name=name).id
     with serve(fresh_store) as served, served.client() as client:
-        assert client.get(f"/sweeps/{name}").json()["id"] == made
+        assert client.get(f"/sweeps/{name}").json()["id"] == sweep_id
         assert names(client, sweep=name) == [name]
         assert client.delete(f"/sweeps/{name}").status_code == 404
 
 
-def test_trials_come_in_the_order_in_which_they_ended(client: httpx.Client, filled: Any) -> None:
-    """In pages of the library's records, without their histories; each for itself with it."""
-    path = f"/sweeps/{filled.sweeps['a grid of β'].id}/trials"
+def test_trials_are_listed_in_the_order_of_their_end(client: httpx.Client, sample: Any) -> None:
+    """Without histories in the list; with its history when a single trial is requested."""
+    path = f"/sweeps/{sample.sweeps['a grid of β'].id}/trials"
     first = client.get(path, params={"limit": 10}).json()
     rest = client.get(path, params={"limit": 10, "offset": 10}).json()
     assert first["total"] == rest["total"] == 16
@@ -102,9 +103,9 @@ def test_trials_come_in_the_order_in_which_they_ended(client: httpx.Client, fill
     assert address is None
 
 
-def test_the_front_is_the_librarys_in_every_form(client: httpx.Client, filled: Any) -> None:
-    """JSON as `front --json`; CSV with a line a point; a page; a picture; a figure."""
-    info = filled.sweeps["a grid of β"]
+def test_the_front_is_available_in_every_format(client: httpx.Client, sample: Any) -> None:
+    """JSON as from `front --json`, CSV with one row for each point, HTML, PNG, plotly's figure."""
+    info = sample.sweeps["a grid of β"]
     path = f"/sweeps/{info.id}/front"
     front = Front.from_json(client.get(path).content)
     assert len(front.points) == 13
@@ -124,29 +125,29 @@ def test_the_front_is_the_librarys_in_every_form(client: httpx.Client, filled: A
     assert picture.content.startswith(b"\x89PNG")
 
     figure = client.get(path, params={"format": "figure"}).json()
-    marks = [key for trace in figure["data"] for key in trace.get("customdata", ())]
-    assert sorted(marks) == sorted(point.trial[:12] for point in front.points)
+    keys = [key for trace in figure["data"] for key in trace.get("customdata", ())]
+    assert sorted(keys) == sorted(point.trial[:12] for point in front.points)
 
 
-def test_what_has_not_changed_is_not_sent_again(client: httpx.Client) -> None:
-    """The entity tag is of the content: the same for all, another for another form."""
+def test_unchanged_content_is_a_304(client: httpx.Client) -> None:
+    """The ETag is a hash of the content, so each format has its own."""
     path = "/sweeps/a grid of β/front"
     first = client.get(path)
-    tag = first.headers["etag"]
-    again = client.get(path, headers={"If-None-Match": f'"other", W/{tag}'})
-    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
-    other = client.get(f"{path}?format=csv", headers={"If-None-Match": tag})
+    etag = first.headers["etag"]
+    again = client.get(path, headers={"If-None-Match": f'"other", W/{etag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+    other = client.get(f"{path}?format=csv", headers={"If-None-Match": etag})
     assert other.status_code == 200
-    assert other.headers["etag"] != tag
+    assert other.headers["etag"] != etag
     assert client.get(path, headers={"If-None-Match": '"stale"'}).content == first.content
     assert client.get(path, headers={"If-None-Match": "*"}).status_code == 304
     assert first.headers["cache-control"] == "private, no-cache"
 
 
-def test_what_has_changed_is_seen_within_a_second(
+def test_a_change_is_visible_within_a_second(
     fresh_store: Path, make_sweep: Callable[..., SweepInfo], serve: Callable[..., Any]
 ) -> None:
-    """Also what another process has written, under a new tag."""
+    """Also a change by another process; the ETag is new."""
     make_sweep(fresh_store, 5, name="growing", status="running")
     with serve(fresh_store) as served, served.client() as client:
         first = client.get("/sweeps/growing/front")
@@ -164,7 +165,7 @@ def test_what_has_changed_is_seen_within_a_second(
 
 
 def test_the_catalogue_has_the_schema_of_every_field(client: httpx.Client) -> None:
-    """Type, bounds and default of each, as the spec's validation has them."""
+    """Type, bounds and default of each field, as in the validation of the spec."""
     methods = client.get("/methods").json()["methods"]
     assert methods["vib"]["weighting"] == "linear"
     assert (methods["det"]["model"], methods["stl"]["task_model"]) == ("sigmoid", "small_alexnet")
@@ -176,16 +177,16 @@ def test_the_catalogue_has_the_schema_of_every_field(client: httpx.Client) -> No
     assert client.get("/datasets").json()["datasets"]["digits"]["fields"]["subset"]["default"] == 1
 
 
-def test_the_contract_has_every_route_with_examples_that_fit(client: httpx.Client) -> None:
-    """Each answer of OpenAPI has an example of its own schema, each refusal is a problem."""
-    contract = client.get("/openapi.json").json()
-    components = {"components": contract["components"]}
+def test_the_examples_in_the_openapi_schema_are_valid(client: httpx.Client) -> None:
+    """Every route documents its problems, and each example matches its schema."""
+    openapi = client.get("/openapi.json").json()
+    components = {"components": openapi["components"]}
     checked = 0
-    for path, methods in contract["paths"].items():
+    for path, methods in openapi["paths"].items():
         for operation in methods.values():
             responses = operation["responses"]
-            needed = {"400"} if path in ("/healthz", "/readyz") else {"400", "401", "403", "429"}
-            assert needed <= responses.keys(), path
+            required = {"400"} if path in ("/healthz", "/readyz") else {"400", "401", "403", "429"}
+            assert required <= responses.keys(), path
             for status, response in responses.items():
                 for media, content in response.get("content", {}).items():
                     if status >= "400" and (path, status) != ("/readyz", "503"):
@@ -195,22 +196,22 @@ def test_the_contract_has_every_route_with_examples_that_fit(client: httpx.Clien
                         Draft202012Validator(schema).validate(content["example"])
                         checked += 1
     assert checked > 60
-    body = contract["paths"]["/sweeps"]["post"]["requestBody"]["content"]["application/json"]
+    body = openapi["paths"]["/sweeps"]["post"]["requestBody"]["content"]["application/json"]
     for example in body["examples"].values():
         Draft202012Validator({**body["schema"], **components}).validate(example["value"])
-    assert contract["security"] == [{"token": []}, {"cookie": []}]
+    assert openapi["security"] == [{"token": []}, {"cookie": []}]
 
 
-def test_a_sweep_that_goes_on_has_no_reason_to_be_interrupted(
-    fresh_store: Path, make_sweep: Callable[..., SweepInfo], library: Any
+def test_a_resumed_sweep_has_no_reason(
+    fresh_store: Path, make_sweep: Callable[..., SweepInfo], store_tools: Any
 ) -> None:
-    """Whoever has gone on with it, also beside the service; then it has none when it has ended."""
+    """Also if another process than the service resumed it, and after it has finished."""
     store = MLflowTracker(f"sqlite:///{fresh_store}/mlflow.db")
     sweep_id = make_sweep(fresh_store, 4, status="interrupted").id
     store.explain(sweep_id, "no node has room")
     assert store.state(sweep_id).reason == "no node has room"
-    writer = library.tracker_of(fresh_store)
-    writer.begin(sweep_id, library.ruler)
+    writer = store_tools.open_tracker(fresh_store)
+    writer.begin(sweep_id, store_tools.ruler)
     assert store.state(sweep_id).reason is None
     writer.close(sweep_id, "finished", None, [])
     assert store.state(sweep_id).reason is None

@@ -1,0 +1,100 @@
+"""Writes sweeps with synthetic trials to a store, without training."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from paretoib.records import Metrics, Reference, Status, SweepState, TrialRecord
+from paretoib.specs import SweepSpec
+from paretoib.tracking import HEARTBEAT_SECONDS, EndedTrial, Ruler, front_of
+from paretoib.tracking._mlflow.tracker import MLflowTracker
+
+LABEL_ENTROPY = 3.3  # bits
+RULER = Ruler(Reference(rate_bits=33.0, lost_bits=LABEL_ENTROPY), LABEL_ENTROPY)
+
+
+def open_tracker(folder: Path) -> MLflowTracker:
+    """The store in a folder, opened to write."""
+    return MLflowTracker(f"sqlite:///{folder}/mlflow.db")
+
+
+def synthetic_records(spec: SweepSpec, count: int, shift: float = 0.0) -> list[TrialRecord]:
+    """Trials along a convex front; every fifth has diverged, every third is slightly dominated."""
+    records = []
+    varied = "beta" if "beta" in spec.weighting.params else "mu"
+    for index in range(count):
+        # Four seeds for each value.
+        trial = spec.template.with_fields({"seed": index % 4, varied: 0.001 * (1 + index // 4)})
+        rate = 0.1 * 1.4 ** (index % 16) + index / 1e4
+        lost = LABEL_ENTROPY / (1 + rate) + shift + 0.2 * (index % 3 == 2)
+        metrics = Metrics(
+            examples=360,
+            rate_bits=rate,
+            rate_lower_bits=0.9 * rate,
+            rate_se_bits=0.01,
+            relevance_bits=LABEL_ENTROPY - lost,
+            relevance_se_bits=0.01,
+            ceiling_bits=LABEL_ENTROPY,
+            lost_bits=lost,
+            cross_entropy_bits=lost,
+            accuracy=0.9,
+        )
+        diverged = index % 5 == 4
+        records.append(
+            TrialRecord(
+                trial=trial.key,
+                spec=trial.document,
+                status="diverged" if diverged else "finished",
+                reason="the loss was not finite in epoch 7" if diverged else None,
+                validation=None if diverged else metrics,
+                test=None if diverged else metrics,
+                history={"train/prediction": (1.5, 0.5, index / 100)},
+                seconds=2.0,
+                device="cpu",
+            )
+        )
+    return records
+
+
+def write_sweep(
+    folder: Path,
+    ended: int,
+    *,
+    status: Status = "finished",
+    shift: float = 0.0,
+    **document: Any,
+) -> SweepState:
+    """Write a sweep with `ended` ended trials; further arguments are fields of its spec."""
+    spec = SweepSpec.from_document({"method": "vib", "trials": max(1, ended), **document})
+    store = open_tracker(folder)
+    sweep = store.create(spec)
+    if ended:
+        store.begin(sweep.id, RULER)
+        records = synthetic_records(spec, ended, shift)
+        store.add(sweep.id, [EndedTrial(record, 60.0 + i) for i, record in enumerate(records)])
+    if status != "running":
+        front = front_of(sweep.info, records, RULER) if ended else None
+        store.close(sweep.id, status, front, [])
+    return sweep
+
+
+@contextmanager
+def heartbeats(folder: Path, sweep_id: str) -> Iterator[None]:
+    """Send heartbeats of a running sweep, as its writer would, while the context is active."""
+    stop, store = Event(), open_tracker(folder)
+
+    def send() -> None:
+        while True:
+            store.heartbeat(sweep_id)
+            if stop.wait(HEARTBEAT_SECONDS):
+                return
+
+    thread = Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
