@@ -1,10 +1,10 @@
-"""What a sweep of thousands of small trials costs beside their training, and what memory it takes.
+"""The overhead of a sweep with thousands of small trials: time and memory.
 
     python benchmarks/scale.py [--trials 5000]
 
-Runs a sweep through `jobs` as `paretoib sweep` does, in a new store, with this process as its
-driver: a tiny MLP on digits, β × seeds. Then reads the store back and checks that every trial is
-there, once, and that the parent run was told of each.
+Runs a sweep (a tiny MLP on digits, β × seeds) through `jobs` in this process, as `paretoib sweep`
+does, into a new store. Then counts the trials in the store and the steps of the parent run's
+hypervolume.
 """
 
 import argparse
@@ -19,15 +19,15 @@ TINY = {"hidden": [16], "latent": 4, "epochs": 2}
 SEEDS = 5
 
 
-def resident() -> float:
-    """Memory of this process, in MiB."""
+def resident_mib() -> float:
+    """Resident memory of this process in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20
 
 
 def main() -> None:
-    """Run the sweep, look at the store, print one JSON document."""
-    parser = argparse.ArgumentParser(description="A sweep of many small trials.")
+    """Run the sweep, read the store and print one JSON document."""
+    parser = argparse.ArgumentParser(description="Measure a sweep of many small trials.")
     parser.add_argument("--trials", type=int, default=5000, help=f"a multiple of {SEEDS}")
     trials = parser.parse_args().trials
     with tempfile.TemporaryDirectory() as folder:
@@ -37,47 +37,47 @@ def main() -> None:
 
 
 def measure(trials: int) -> dict[str, object]:
-    """Seconds, memory and what the store has, of one sweep."""
+    """Times, memory and the content of the store for one sweep."""
     from jobs.sweep import Progress, run_sweep
     from paretoib.specs import with_overrides
 
-    # (seconds, trials ended, MiB) as the sweep goes
-    course: list[tuple[float, int, float]] = []
+    # (seconds, ended trials, MiB) at each report of progress
+    samples: list[tuple[float, int, float]] = []
     started = time.monotonic()
 
-    def look(progress: Progress) -> None:
+    def sample(progress: Progress) -> None:
         ended = progress.finished + progress.failed
-        course.append((time.monotonic() - started, ended, resident()))
+        samples.append((time.monotonic() - started, ended, resident_mib()))
 
     document = {
         "method": "vib",
         "seeds": list(range(SEEDS)),
         "grid": {"beta": f"1e-5:1:{trials // SEEDS}"},
     }
-    front = run_sweep(with_overrides(document, TINY), on_progress=look)
+    front = run_sweep(with_overrides(document, TINY), on_progress=sample)
     seconds = time.monotonic() - started
     workers, cores = int(os.environ.get("PARETOIB_WORKERS", 0)), os.cpu_count() or 1
     trained = front.cost.seconds / (workers or cores)
-    first = next(place for place, ended, _ in course if ended)
-    last = course[-1][0]
+    first = next(elapsed for elapsed, ended, _ in samples if ended)
+    last = samples[-1][0]
     return {
         "trials": trials,
         "status": front.sweep.status,
         "seconds": round(seconds, 1),
-        "first trials after, s": round(first, 1),
+        "first trials ended after, s": round(first, 1),
         "closing, s": round(seconds - last, 1),
-        "trained, s a worker": round(trained, 1),
-        "beside training, ms a trial": round(1e3 * (seconds - trained) / trials, 1),
-        "memory, MiB after trials": {
+        "training per worker, s": round(trained, 1),
+        "overhead per trial, ms": round(1e3 * (seconds - trained) / trials, 1),
+        "memory after trials, MiB": {
             ended: round(memory)
-            for _, ended, memory in course[:: max(1, len(course) // 8)] + course[-1:]
+            for _, ended, memory in samples[:: max(1, len(samples) // 8)] + samples[-1:]
         },
-        "store": stored(front.sweep.id),
+        "store": count_stored(front.sweep.id),
     }
 
 
-def stored(sweep_id: str) -> dict[str, object]:
-    """What MLflow has of the sweep, read as any of its users would."""
+def count_stored(sweep_id: str) -> dict[str, object]:
+    """The sweep's runs and metrics in MLflow, read with MLflow's client."""
     from mlflow.tracking import MlflowClient
 
     from paretoib.tracking._mlflow.location import tracking_uri

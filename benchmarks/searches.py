@@ -1,12 +1,13 @@
-"""All searches at an equal budget of trials, and how far `adaptive` needs fewer than a grid.
+"""All searches with an equal number of trials, and `adaptive` against grids of β.
 
     python benchmarks/searches.py budget --out FOLDER     every search, hypervolume against trials
     python benchmarks/searches.py gaps --out FOLDER       adaptive β against log-spaced grids of β
     python benchmarks/searches.py draw --out FOLDER       both pictures again, from the numbers
 
-Each search trains its own trials with `run_trials`, in a process with one thread, without Ray:
-what is compared is the choice of trials. Hypervolumes are those of the test split, in bits², with
-the sweep's usual corner; the searches see validation alone. Writes FOLDER/searches.json and .png.
+Each search trains its trials with `run_trials`, in a process with one thread and without Ray, so
+that only the choice of trials differs. Hypervolumes (bits²) are on the test split, with the default
+reference point; the searches receive validation metrics only. Writes the numbers and the pictures
+to FOLDER: searches-budget.json, searches-gaps.json, searches.png and adaptive.png.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from paretoib.records import Reference, TrialRecord
 from paretoib.search import DRIVERS, driver
 from paretoib.specs import SweepSpec, with_overrides
 
-# β, how noisy z is at the start, and the step size: what one would let a search vary.
+# The space of the searches other than `grid` and `adaptive`.
 SPACE = {
     "beta": "1e-5:1",
     "initial_noise": "0.0067:1",
@@ -41,34 +42,34 @@ Curve = list[tuple[float, float]]  # (rate, lost), in bits, in the order of the 
 
 
 def train(spec: SweepSpec) -> tuple[list[TrialRecord], float]:
-    """Every trial that the spec's search proposes, trained; and the seconds spent on proposing."""
+    """The records of all trials that the spec's search proposes, and the driver's seconds."""
     import torch
 
     from paretoib.training import plan_packs, run_trials
 
     torch.set_num_threads(1)
     shape = load_dataset(spec.data.name, spec.data.params).shape
-    proposing, records, of = 0.0, [], driver(spec)
+    proposing, records, search = 0.0, [], driver(spec)
     while True:
         started = time.perf_counter()
-        over, asked = of.done, of.ask(10_000)
+        done, trials = search.done, search.ask(10_000)
         proposing += time.perf_counter() - started
-        if over:
+        if done:
             break
         ended: dict[str, TrialRecord] = {}
-        for pack in plan_packs(asked, shape, workers=1, device="cpu"):
+        for pack in plan_packs(trials, shape, workers=1, device="cpu"):
             ended |= {record.trial: record for record in run_trials(pack, device="cpu")}
-        for trial in asked:
+        for trial in trials:
             record = ended[trial.key].model_copy(update={"history": {}})
-            of.tell(record.model_copy(update={"test": None}))
+            search.tell(record.model_copy(update={"test": None}))
             records.append(record)
     return records, proposing
 
 
-def reference(dataset: str) -> Reference:
-    """The usual corner of a data set."""
-    found = load_dataset(dataset, SweepSpec.from_document({"data": dataset}).data.params)
-    ceiling = found.entropies(found.test)[1] / math.log(2)
+def default_reference(name: str) -> Reference:
+    """The default reference point of a data set."""
+    dataset = load_dataset(name, SweepSpec.from_document({"data": name}).data.params)
+    ceiling = dataset.entropies(dataset.test)[1] / math.log(2)
     return Reference(rate_bits=10 * ceiling, lost_bits=ceiling)
 
 
@@ -83,13 +84,13 @@ def one_budget(search: str, trials: int, epochs: int, seed: int) -> dict[str, An
         document |= {"trials": trials, "space": SPACE}
     spec = with_overrides(document, {**SMALL, "epochs": epochs})
     records, proposing = train(spec)
-    growing = GrowingFront(reference("digits"))
-    volumes = [growing.add(record) for record in records]
+    front = GrowingFront(default_reference("digits"))
+    volumes = [front.add(record) for record in records]
     return {"search": search, "seed": seed, "hypervolumes": volumes, "proposing_s": proposing}
 
 
 def one_gap(dataset: str, search: str, trials: int, epochs: int, seed: int) -> dict[str, Any]:
-    """The trials of a grid of β, or of `adaptive`, as points in the order of the proposals."""
+    """The points (rate, lost) of a grid of β, or of `adaptive`, in the order of the proposals."""
     document: dict[str, Any] = {"method": "vib", "data": dataset, "search": search, "seeds": [seed]}
     if search == "grid":
         document["grid"] = {"beta": f"1e-5:1:{trials}"}
@@ -103,32 +104,32 @@ def one_gap(dataset: str, search: str, trials: int, epochs: int, seed: int) -> d
     }  # fmt: skip
 
 
-def largest_gap(points: Curve, corner: Reference) -> float:
-    """Between neighbours on the front, both axes in units of the corner; its ends included.
+def largest_gap(points: Curve, reference: Reference) -> float:
+    """The largest distance between neighbours on the front, as a share of the reference point.
 
-    The ends are rate 0 with everything lost, and the front's own best relevance.
+    Rate 0 with all bits lost counts as a point of the front.
     """
     plane = np.array([p for p in points if p[0] is not None]).reshape(-1, 2)
     front = plane[nondominated(plane)]
-    front = np.concatenate([[[0.0, corner.lost_bits]], front[front[:, 0].argsort()]])
-    scaled = front / [corner.rate_bits, corner.lost_bits]
+    front = np.concatenate([[[0.0, reference.lost_bits]], front[front[:, 0].argsort()]])
+    scaled = front / [reference.rate_bits, reference.lost_bits]
     return float(np.linalg.norm(np.diff(scaled, axis=0), axis=1).max())
 
 
-def volume(points: Curve, corner: Reference) -> float:
+def volume(points: Curve, reference: Reference) -> float:
     """Hypervolume in bits²."""
-    return hypervolume(np.array(points), (corner.rate_bits, corner.lost_bits))
+    return hypervolume(np.array(points), (reference.rate_bits, reference.lost_bits))
 
 
-def jobs_of_budget(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
-    """(function, arguments) of every training."""
+def budget_tasks(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
+    """(function, *arguments) of every measurement for `budget`."""
     for seed in range(args.repeats):
         for search in DRIVERS:
             yield one_budget, search, args.trials, args.epochs, seed
 
 
-def jobs_of_gaps(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
-    """(function, arguments) of every training."""
+def gap_tasks(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
+    """(function, *arguments) of every measurement for `gaps`."""
     for seed in range(args.repeats):
         for dataset in ("digits", "gaussian"):
             for size in SIZES:
@@ -136,18 +137,18 @@ def jobs_of_gaps(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
                     yield one_gap, dataset, search, size, args.epochs, seed
 
 
-def measure(jobs: Sequence[tuple[Any, ...]], workers: int) -> Iterator[dict[str, Any]]:
-    """All trainings, some at a time."""
+def measure(tasks: Sequence[tuple[Any, ...]], workers: int) -> Iterator[dict[str, Any]]:
+    """The results of all tasks, run in a process pool."""
     with ProcessPoolExecutor(workers) as pool:
-        futures = [pool.submit(*job) for job in jobs]
+        futures = [pool.submit(*task) for task in tasks]
         for i, future in enumerate(futures, 1):
             yield future.result()
-            print(f"{i}/{len(futures)}", *jobs[i - 1][1:], flush=True)
+            print(f"{i}/{len(futures)}", *tasks[i - 1][1:], flush=True)
 
 
 def main() -> None:
-    """Measure or draw what is asked for."""
-    parser = argparse.ArgumentParser(description="The searches, side by side.")
+    """Measure or draw, as the arguments say."""
+    parser = argparse.ArgumentParser(description="Compare the searches.")
     parser.add_argument("part", choices=("budget", "gaps", "draw"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--trials", type=int, default=48)
@@ -158,11 +159,11 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     if args.part != "draw":
         started = time.perf_counter()
-        jobs = list((jobs_of_budget if args.part == "budget" else jobs_of_gaps)(args))
+        tasks = list((budget_tasks if args.part == "budget" else gap_tasks)(args))
         rows = []
-        for row in measure(jobs, args.workers):
+        for row in measure(tasks, args.workers):
             rows.append(row)
-            # Each time: it takes long, and may be stopped when it has enough.
+            # Written after each task, so that an interrupted run keeps its results.
             document = {
                 "machine": f"{os.cpu_count()} × {platform.processor() or platform.machine()}",
                 "trials": args.trials, "epochs": args.epochs, "repeats": args.repeats,
@@ -173,15 +174,15 @@ def main() -> None:
 
 
 def draw(folder: Path) -> None:
-    """The pictures and the tables of what has been measured."""
-    if (found := folder / "searches-budget.json").exists():
-        draw_budget(json.loads(found.read_text()), folder / "searches.png")
-    if (found := folder / "searches-gaps.json").exists():
-        draw_gaps(json.loads(found.read_text()), folder / "adaptive.png")
+    """Draw the pictures and print the tables of all numbers in the folder."""
+    if (file := folder / "searches-budget.json").exists():
+        draw_budget(json.loads(file.read_text()), folder / "searches.png")
+    if (file := folder / "searches-gaps.json").exists():
+        draw_gaps(json.loads(file.read_text()), folder / "adaptive.png")
 
 
 def draw_budget(measured: dict[str, Any], path: Path) -> None:
-    """Mean hypervolume against trials, with the 95 % interval of the mean; a table on stdout."""
+    """Draw mean hypervolume against trials, with 95 % intervals, and print a table."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
@@ -192,12 +193,12 @@ def draw_budget(measured: dict[str, Any], path: Path) -> None:
         volumes = np.array([row["hypervolumes"] for row in rows])
         mean, half = interval(volumes)
         trials = np.arange(1, volumes.shape[1] + 1)
-        colour, alone = plt.get_cmap("tab20")(i), search in ("grid", "adaptive")
-        axes.plot(trials, mean, label=search, color=colour, linestyle="--" if alone else "-")
-        # Where generations end, side by side.
-        at = np.arange(7, len(trials), 8)
-        apart = 0.25 * (i - len(searches) / 2)
-        axes.errorbar(trials[at] + apart, mean[at], half[at], fmt="none", ecolor=colour)
+        colour, only_beta = plt.get_cmap("tab20")(i), search in ("grid", "adaptive")
+        axes.plot(trials, mean, label=search, color=colour, linestyle="--" if only_beta else "-")
+        # Intervals at the ends of generations, shifted so that they do not overlap.
+        ends = np.arange(7, len(trials), 8)
+        shift = 0.25 * (i - len(searches) / 2)
+        axes.errorbar(trials[ends] + shift, mean[ends], half[ends], fmt="none", ecolor=colour)
         proposing = np.mean([row["proposing_s"] for row in rows]) / volumes.shape[1]
         third = volumes.shape[1] // 3
         ranking.append((mean[-1], half[-1], mean[third - 1], 1e3 * proposing, search))
@@ -206,21 +207,21 @@ def draw_budget(measured: dict[str, Any], path: Path) -> None:
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     axes.grid(alpha=0.25)
     figure.savefig(path, dpi=110)
-    print("| search | hypervolume, bits² | after a third of the trials | proposing, ms a trial |")
+    print("| search | hypervolume, bits² | after a third of the trials | proposing, ms per trial |")
     print("|---|---|---|---|")
     for mean, half, early, proposing, search in sorted(ranking, reverse=True):
         print(f"| `{search}` | {mean:.2f} ± {half:.2f} | {early:.2f} | {proposing:.1f} |")
 
 
 def draw_gaps(measured: dict[str, Any], path: Path) -> None:
-    """Largest gap and hypervolume against trials, for a grid and for `adaptive`, each data set."""
+    """Draw largest gap and hypervolume against trials for `grid` and `adaptive`; print tables."""
     import matplotlib.pyplot as plt
 
     figure, panels = plt.subplots(2, 2, figsize=(9, 6.5), layout="constrained", sharex=True)
-    means: dict[tuple[str, str], np.ndarray] = {}  # of gap and hypervolume, (2, sizes)
+    means: dict[tuple[str, str], np.ndarray] = {}  # means of gap and hypervolume, (2, sizes)
     print("| data | search | trials | largest gap | hypervolume, bits² |\n|---|---|---|---|---|")
     for column, dataset in enumerate(("gaussian", "digits")):
-        corner = reference(dataset)
+        reference = default_reference(dataset)
         for search, marker in (("grid", "o"), ("adaptive", "s")):
             gaps, volumes = [], []
             for size in SIZES:
@@ -229,8 +230,8 @@ def draw_gaps(measured: dict[str, Any], path: Path) -> None:
                     for row in measured["rows"]
                     if (row["dataset"], row["search"], row["trials"]) == (dataset, search, size)
                 ]
-                gaps.append(interval(np.array([[largest_gap(p, corner)] for p in rows])))
-                volumes.append(interval(np.array([[volume(p, corner)] for p in rows])))
+                gaps.append(interval(np.array([[largest_gap(p, reference)] for p in rows])))
+                volumes.append(interval(np.array([[volume(p, reference)] for p in rows])))
                 (gap, _), (reached, half) = gaps[-1], volumes[-1]
                 print(
                     f"| `{dataset}` | `{search}` | {size} | {gap[0]:.3f} "
@@ -244,7 +245,7 @@ def draw_gaps(measured: dict[str, Any], path: Path) -> None:
                 panel.errorbar(SIZES, mean, half, marker=marker, capsize=3, label=search)
         panels[0, column].set_title(dataset)
         panels[1, column].set_xlabel("trials")
-    panels[0, 0].set_ylabel("largest gap, share of the axes")
+    panels[0, 0].set_ylabel("largest gap, share of the reference point")
     panels[1, 0].set_ylabel("hypervolume, bits²")
     for panel in panels.flat:
         panel.set_xscale("log", base=2)
@@ -252,24 +253,24 @@ def draw_gaps(measured: dict[str, Any], path: Path) -> None:
         panel.grid(alpha=0.25)
     panels[0, 0].legend()
     figure.savefig(path, dpi=110)
-    print("\n| data | trials of the grid | of adaptive, same gap | same hypervolume |")
+    print("\n| data | trials of grid | trials of adaptive, equal gap | equal hypervolume |")
     print("|---|---|---|---|")
     for dataset in ("gaussian", "digits"):
         grid, adaptive = means[dataset, "grid"], means[dataset, "adaptive"]
         for i, size in enumerate(SIZES):
-            gap = as_good(-grid[0, i], -adaptive[0])
-            covered = as_good(grid[1, i], adaptive[1])
-            if gap > SIZES[0] and covered > SIZES[0]:
-                print(f"| `{dataset}` | {size} | {gap:.1f} | {covered:.1f} |")
+            for_gap = trials_for(-grid[0, i], -adaptive[0])
+            for_volume = trials_for(grid[1, i], adaptive[1])
+            if for_gap > SIZES[0] and for_volume > SIZES[0]:
+                print(f"| `{dataset}` | {size} | {for_gap:.1f} | {for_volume:.1f} |")
 
 
-def as_good(aim: float, reached: np.ndarray) -> float:
-    """How many trials reach `aim`, interpolated between the `SIZES` on their logarithm."""
-    return float(np.exp(np.interp(aim, reached, np.log(SIZES))))
+def trials_for(target: float, reached: np.ndarray) -> float:
+    """The number of trials that reach `target`, interpolated on the logarithm of `SIZES`."""
+    return float(np.exp(np.interp(target, reached, np.log(SIZES))))
 
 
 def interval(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over the first axis, and half the width of its 95 % interval (Student's t)."""
+    """The mean over the first axis, and half the width of its 95 % interval (Student's t)."""
     from scipy.stats import t
 
     count = len(rows)

@@ -1,14 +1,14 @@
-"""How fast the service answers, on loopback: fronts, comparisons, one key, the first trial.
+"""Response times of the service on loopback: fronts, comparisons, one key, first trial.
 
     python benchmarks/service.py fill STORE     two sweeps of 1 000 trials, about two minutes
     python benchmarks/service.py measure STORE  starts `paretoib serve` over it, about two minutes;
-                                                or some of it: alone, load, one_key, first_trial
+                                                or some parts: alone, load, one_key, first_trial
 
-`fill` trains 20 trials of each sweep on the digits and writes varied copies of their records
-through the tracker, as a sweep's job would: what is read is as large and as irregular as 1 000
-trained trials, but only 20 of each were. `measure` reads them with 100 clients at a time, each of
-which asks again as soon as it is answered (so latency is the time in the queue of a full machine;
-the clients run on it as well); submits one sweep 50 times at once; and times a sweep to its first
+`fill` trains 20 trials of each sweep on digits and writes varied copies of their records through
+the tracker, as a sweep's job does: the data have the size and irregularity of 1 000 trials.
+`measure` reads them with one client, then with 100 concurrent clients. Each client sends its next
+request when it has the response, and clients and service share the machine, so latency is mostly
+queueing. It also submits one sweep 50 times at once, and measures the time to a sweep's first
 trial.
 """
 
@@ -46,13 +46,13 @@ FIRST = {"method": "vib", "data": "digits"}  # a grid of 16 β, 50 epochs: the d
 
 
 def fill(store: Path) -> None:
-    """Write both sweeps into a store that has none."""
+    """Write both sweeps into an empty store."""
     os.environ["PARETOIB_STORE"] = str(store)
     from jobs.sweep import _prepare
     from paretoib.fronts import GrowingFront
     from paretoib.search import driver
     from paretoib.specs import SweepSpec
-    from paretoib.tracking import Ended, front_of, tracker
+    from paretoib.tracking import EndedTrial, front_of, tracker
     from paretoib.training import plan_packs, run_trials
 
     for name, document in SWEEPS.items():
@@ -61,44 +61,43 @@ def fill(store: Path) -> None:
         trials = driver(spec).ask(TRIALS)
         packs = plan_packs(trials[:TRAINED], shape, workers=1, device="cpu")
         trained = [record for pack in packs for record in run_trials(pack, device="cpu")]
-        growing = GrowingFront(ruler.reference)
+        front = GrowingFront(ruler.reference)
         records = [_varied(trained[i % TRAINED], trial) for i, trial in enumerate(trials)]
         sweep = opened.create(spec)
         opened.begin(sweep.id, ruler)
-        opened.add(sweep.id, [Ended(record, growing.add(record)) for record in records])
+        opened.add(sweep.id, [EndedTrial(record, front.add(record)) for record in records])
         opened.close(sweep.id, "finished", front_of(sweep, records, ruler), [])
 
 
 def _varied(record: Any, trial: Any) -> Any:
-    """The record as if it were this trial's: rate and lost bits moved by up to a tenth."""
-    draw = random.Random(trial.key)
-    by = {"rate_bits": draw.uniform(0.9, 1.1), "lost_bits": draw.uniform(0.95, 1.05)}
-    measured = {}
+    """A copy of the record for another trial; rate and lost bits vary by up to 10 % and 5 %."""
+    rng = random.Random(trial.key)
+    factors = {"rate_bits": rng.uniform(0.9, 1.1), "lost_bits": rng.uniform(0.95, 1.05)}
+    splits = {}
     for split in ("validation", "test"):
-        held = getattr(record, split)
-        moved = {name: getattr(held, name) * factor for name, factor in by.items()}
-        lower = min(held.rate_lower_bits, moved["rate_bits"])
-        measured[split] = held.model_copy(update={**moved, "rate_lower_bits": lower})
-    own = {"trial": trial.key, "spec": trial.document}
-    return record.model_copy(update={**own, **measured})
+        metrics = getattr(record, split)
+        varied = {name: getattr(metrics, name) * factor for name, factor in factors.items()}
+        lower = min(metrics.rate_lower_bits, varied["rate_bits"])
+        splits[split] = metrics.model_copy(update={**varied, "rate_lower_bits": lower})
+    return record.model_copy(update={"trial": trial.key, "spec": trial.document, **splits})
 
 
 @dataclass(frozen=True)
 class Service:
-    """Where a running service is, and a token that reads and writes."""
+    """The address of a running service, and its write token."""
 
     address: str
     token: str
 
     def client(self) -> httpx.Client:
-        """One with the token."""
+        """An HTTP client that sends the token."""
         headers = {"Authorization": f"Bearer {self.token}"}
         return httpx.Client(base_url=self.address, headers=headers, timeout=60)
 
 
 @contextmanager
-def served(store: Path) -> Iterator[Service]:
-    """`paretoib serve` over a store: MLflow on SQLite, Ray and the service."""
+def run_service(store: Path) -> Iterator[Service]:
+    """Run `paretoib serve` over a store: MLflow on SQLite, Ray and the service."""
     environment = {
         **os.environ,
         "PARETOIB_STORE": str(store),
@@ -116,23 +115,23 @@ def served(store: Path) -> Iterator[Service]:
         text += line
         if line == "}\n":
             break
-    found = json.loads(text)
+    state = json.loads(text)
     try:
-        yield Service(found["addresses"]["service"], found["tokens"]["write"])
+        yield Service(state["addresses"]["service"], state["tokens"]["write"])
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
 
 
 def seconds_of(client: httpx.Client, path: str) -> float:
-    """How long one answer takes."""
+    """The time of one response."""
     began = time.perf_counter()
     client.get(path).raise_for_status()
     return time.perf_counter() - began
 
 
 def measure_alone(service: Service, paths: dict[str, str]) -> dict[str, Any]:
-    """Milliseconds of the first answer, and of the median of 20 after it, to one client."""
+    """Times (ms) of the first response and of 20 more, for a single client."""
     figures = {}
     with service.client() as client:
         for name, path in paths.items():
@@ -148,57 +147,60 @@ def measure_alone(service: Service, paths: dict[str, str]) -> dict[str, Any]:
     return figures
 
 
-async def _reader(
-    service: Service, paths: Sequence[str], until: float, found: list[tuple[str, int, float]]
+async def _read_until(
+    service: Service, paths: Sequence[str], until: float, responses: list[tuple[str, int, float]]
 ) -> None:
-    """One client on one connection, as plain as can be: clients share the machine's cores."""
-    place = urlsplit(service.address)
+    """One client on one connection; appends (path, status, seconds) of its responses.
+
+    It speaks HTTP by hand to use little CPU time, because clients and service share the cores.
+    """
+    url = urlsplit(service.address)
     turn = random.randrange(len(paths))
-    reader, writer = await asyncio.open_connection(place.hostname, place.port, limit=2**22)
+    reader, writer = await asyncio.open_connection(url.hostname, url.port, limit=2**22)
     while time.perf_counter() < until:
         path = paths[turn % len(paths)]
         turn += 1
         began = time.perf_counter()
         writer.write(
-            f"GET {path} HTTP/1.1\r\nHost: {place.netloc}\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: {url.netloc}\r\n"
             f"Authorization: Bearer {service.token}\r\n\r\n".encode()
         )
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         _, _, length = head.partition("content-length: ")
         await reader.readexactly(int(length.split("\r\n")[0]))
-        found.append((path, int(head.split(" ")[1]), time.perf_counter() - began))
+        responses.append((path, int(head.split(" ")[1]), time.perf_counter() - began))
     writer.close()
 
 
 def measure_load(service: Service, paths: Sequence[str]) -> dict[str, Any]:
-    """`CLIENTS` for `SECONDS`, each of which goes through the paths in turn."""
-    found: list[tuple[str, int, float]] = []
+    """Latencies of `CLIENTS` clients that request the paths in turn for `SECONDS`."""
+    responses: list[tuple[str, int, float]] = []
 
-    async def all_readers() -> None:
+    async def run_clients() -> None:
         until = time.perf_counter() + SECONDS
-        readers = (_reader(service, paths, until, found) for _ in range(CLIENTS))
-        await asyncio.gather(*readers)
+        clients = (_read_until(service, paths, until, responses) for _ in range(CLIENTS))
+        await asyncio.gather(*clients)
 
-    asyncio.run(all_readers())
-    times = sorted(seconds for _, _, seconds in found)
-    cuts = {
+    asyncio.run(run_clients())
+    times = sorted(seconds for _, _, seconds in responses)
+    percentiles = {
         f"p{p}_ms": round(1000 * times[math.ceil(p / 100 * len(times)) - 1]) for p in (50, 95, 99)
     }
-    statuses = Counter(status for _, status, _ in found)
+    statuses = Counter(status for _, status, _ in responses)
     return {
         "clients": CLIENTS,
         "seconds": SECONDS,
-        "answers": len(found),
-        "answers_a_second": round(len(found) / SECONDS),
-        **cuts,
+        "responses": len(responses),
+        "responses_per_second": round(len(responses) / SECONDS),
+        **percentiles,
         "slowest_ms": round(1000 * times[-1]),
         "statuses": dict(statuses),
-        "errors": len(found) - statuses[200],
+        "errors": len(responses) - statuses[200],
     }
 
 
 def measure_key(service: Service) -> dict[str, Any]:
-    """`POSTS` at once with one key: the sweeps that there are then."""
+    """`POSTS` concurrent submissions with one idempotency key, and the number of new sweeps."""
     name = f"once-{time.time_ns()}"
     document = {**FIRST, "name": name, "training": {"epochs": 1}}
     key = {"Idempotency-Key": name}
@@ -209,30 +211,30 @@ def measure_key(service: Service) -> dict[str, Any]:
 
     began = time.perf_counter()
     with ThreadPoolExecutor(POSTS) as pool:
-        answers = list(pool.map(post, range(POSTS)))
+        responses = list(pool.map(post, range(POSTS)))
     seconds = time.perf_counter() - began
     with service.client() as client:
         total = client.get("/sweeps", params={"name": name}).json()["total"]
-        _wait_for(client, answers[0].json()["id"], lambda sweep: sweep["status"] != "running")
+        _wait_for(client, responses[0].json()["id"], lambda sweep: sweep["status"] != "running")
     return {
         "posts": POSTS,
         "seconds": round(seconds, 2),
-        "statuses": dict(Counter(answer.status_code for answer in answers)),
+        "statuses": dict(Counter(response.status_code for response in responses)),
         "sweeps": total,
     }
 
 
 def measure_first_trial(service: Service, times: int = 3) -> dict[str, Any]:
-    """Seconds from the POST of a sweep of digits to its first finished trial, and to its end."""
+    """Seconds from the submission of a sweep on digits to its first finished trial and its end."""
     firsts, ends = [], []
     with service.client() as client:
         for turn in range(times):
             began = time.perf_counter()
-            answer = client.post("/sweeps", json={**FIRST, "name": f"first-{turn}"})
-            sweep = answer.raise_for_status().json()["id"]
-            _wait_for(client, sweep, lambda found: found["trials"]["finished"] > 0)
+            response = client.post("/sweeps", json={**FIRST, "name": f"first-{turn}"})
+            sweep = response.raise_for_status().json()["id"]
+            _wait_for(client, sweep, lambda state: state["trials"]["finished"] > 0)
             firsts.append(round(time.perf_counter() - began, 1))
-            _wait_for(client, sweep, lambda found: found["status"] != "running")
+            _wait_for(client, sweep, lambda state: state["status"] != "running")
             ends.append(round(time.perf_counter() - began, 1))
     return {"first_trial_s": firsts, "end_s": ends}
 
@@ -245,15 +247,15 @@ def _wait_for(client: httpx.Client, sweep: str, done: Any) -> None:
 
 
 def measure(store: Path, parts: Sequence[str]) -> dict[str, Any]:
-    """Figures of a service over a store that was filled; each is on stderr as soon as it is had."""
+    """The figures of a service over a filled store; prints each part to stderr when it is done."""
     figures: dict[str, Any] = {
         "machine": f"{os.cpu_count()} × {platform.processor() or platform.machine()}",
         "load_before": round(os.getloadavg()[0], 2),
     }
-    with served(store) as service:
+    with run_service(store) as service:
         with service.client() as client:
-            found = client.get("/sweeps", params={"limit": 200}).json()["sweeps"]
-        ids = {sweep["name"]: sweep["id"] for sweep in found}
+            sweeps = client.get("/sweeps", params={"limit": 200}).json()["sweeps"]
+        ids = {sweep["name"]: sweep["id"] for sweep in sweeps}
         compare = f"/compare?linear={ids[LINEAR]}&adaptive={ids[ADAPTIVE]}"
         front = f"/sweeps/{ids[LINEAR]}/front"
         measures = {
@@ -269,8 +271,8 @@ def measure(store: Path, parts: Sequence[str]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Fill a store, or measure over one that was filled."""
-    parser = argparse.ArgumentParser(description="The service's times on loopback.")
+    """Fill a store, or measure the service over a filled store."""
+    parser = argparse.ArgumentParser(description="Measure the service on loopback.")
     parser.add_argument("what", choices=("fill", "measure"))
     parser.add_argument("store", type=Path)
     parser.add_argument("parts", nargs="*", help="alone, load, one_key, first_trial")

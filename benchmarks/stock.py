@@ -1,9 +1,9 @@
-"""A β grid of VIB trials on digits with stock tools: the plain Ray Tune side of the comparison.
+"""A β grid of VIB trials on digits with plain Ray Tune, without paretoib, for comparison.
 
-One eager PyTorch trial a process on one CPU, Tune's function API, and Ray's `MLflowLoggerCallback`
-on a SQLite store: what the two manuals lead to, without paretoib. What costs time and brings
-nothing here is off (Tune's own log files and tables, the dashboard, usage statistics); the data
-travel once, through Ray's object store. Losses are in nats, times in seconds.
+It follows the manuals of Ray Tune and MLflow: one eager PyTorch trial per process on one CPU,
+Tune's function API, and Ray's `MLflowLoggerCallback` on a SQLite store. Features that cost time and
+are not needed are off (Tune's log files and tables, the dashboard, usage statistics). The data
+are sent once, through Ray's object store. Losses are in nats, times in seconds.
 
     python benchmarks/stock.py --trials 64 --epochs 50 --store DIR --json
 """
@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-TIMES = ("import_s", "compute_s", "report_s")  # of one trial's process
+TIMES = ("import_s", "compute_s", "report_s")  # of the process of one trial
 QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints a table at verbosity 0 too
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints a table even at verbosity 0
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # keeps Ray on loopback
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -45,11 +45,11 @@ def load_splits() -> dict[str, tuple[Any, Any]]:
 def train_vib(config: dict[str, Any], splits: dict[str, tuple[Any, Any]]) -> None:
     """Train one VIB (Alemi et al. 2017): cross-entropy + β · KL(p(z|x) ‖ N(0, I)), in nats.
 
-    Reports losses and validation accuracy once an epoch; the last report adds the test metrics
-    and the seconds that this process spent on importing, computing and waiting for its reports.
+    Reports losses and validation accuracy after each epoch. The last report adds test metrics, and
+    the seconds that this process spent on imports, on computing and in `tune.report`.
     """
     began = time.perf_counter()
-    import torch  # here, because the driver needs none of it
+    import torch  # imported here, because the driver process does not need it
     from ray import tune
     from torch import nn
     from torch.nn import functional as F
@@ -97,9 +97,10 @@ def train_vib(config: dict[str, Any], splits: dict[str, tuple[Any, Any]]) -> Non
 
 
 def run(trials: int, epochs: int, store: Path) -> dict[str, float]:
-    """Run β = 1e-5 … 1 into `store`, timed from Ray's import to `fit` done and all of it logged.
+    """Run β = 1e-5 … 1 into `store`; times are from the import of Ray to the end of `fit`.
 
-    Raises RuntimeError where a trial failed or is missing in MLflow.
+    Raises:
+        RuntimeError: a trial failed or is missing in MLflow.
     """
     store.mkdir(parents=True, exist_ok=True)
     os.environ |= QUIET | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -126,25 +127,25 @@ def run(trials: int, epochs: int, store: Path) -> dict[str, float]:
     end = time.perf_counter()
     ray.shutdown()
     logged = client.search_runs([experiment], "attributes.status = 'FINISHED'", max_results=10_000)
-    ends = [r.data.metrics for r in logged if "test_ce" in r.data.metrics]
-    if results.num_errors or len(ends) != trials:
-        raise RuntimeError(f"Every trial should end and be logged. Found {len(ends)} of {trials}.")
+    finished = [r.data.metrics for r in logged if "test_ce" in r.data.metrics]
+    if results.num_errors or len(finished) != trials:
+        raise RuntimeError(f"all {trials} trials should finish; found {len(finished)} in MLflow")
     return {
         "trials": trials, "epochs": epochs,
         "seconds": end - start, "trials_per_minute": 60 * trials / (end - start),
         "import_seconds": imported - start, "ray_start_seconds": ready - imported,
         "store_seconds": stored - ready, "fit_seconds": end - stored,
-        "best_test_accuracy": max(m["test_accuracy"] for m in ends),
-    } | {f"mean_{k}": sum(m[k] for m in ends) / trials for k in TIMES}  # fmt: skip
+        "best_test_accuracy": max(m["test_accuracy"] for m in finished),
+    } | {f"mean_{k}": sum(m[k] for m in finished) / trials for k in TIMES}  # fmt: skip
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="A β grid on digits with plain Ray Tune.")
+    parser = argparse.ArgumentParser(description="Run a β grid on digits with plain Ray Tune.")
     parser.add_argument("--trials", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--store", type=Path, help="an empty folder; default: a temporary one")
     parser.add_argument("--json", action="store_true", help="on one line")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        figures = run(args.trials, args.epochs, (args.store or Path(scratch)).resolve())
+    with tempfile.TemporaryDirectory() as temporary:
+        figures = run(args.trials, args.epochs, (args.store or Path(temporary)).resolve())
     print(json.dumps(figures, indent=None if args.json else 2))

@@ -1,13 +1,13 @@
-"""How fast paretoib trains, side by side with what one would write without it.
+"""The training speed of paretoib, compared with code written without it.
 
-    python benchmarks/throughput.py            everything, about ten minutes on two cores
-    python benchmarks/throughput.py steps      the time of a step alone, about a minute
-    python benchmarks/throughput.py sweep      the trials a minute alone
+    python benchmarks/throughput.py            both parts, about ten minutes on two cores
+    python benchmarks/throughput.py steps      the time of a step only, about a minute
+    python benchmarks/throughput.py sweep      trials per minute only
 
-`sweep`: the same β grid of digits trials by `paretoib sweep` and by plain Ray Tune (stock.py), each
-as a whole process, Ray's start and the logging included. `steps`: one large trial against a bare
-loop, and MIB's step against VIB's; the contestants take turns in short stretches, so that a busy
-machine slows them alike, and the median of the stretches' ratios counts.
+`sweep`: the same β grid on digits by `paretoib sweep` and by plain Ray Tune (stock.py). Each is a
+complete process, including the start of Ray and the logging. `steps`: one large trial against a
+hand-written loop, and MIB's step against VIB's. The variants take turns in short rounds, so that
+other load slows all of them; the result is the median of the ratios of all rounds.
 """
 
 import argparse
@@ -30,14 +30,14 @@ from paretoib.data import Dataset, Split
 from paretoib.specs import TrialSpec, with_overrides
 from paretoib.training._pack import Pack
 
-STRETCH, STRETCHES = 20, 15  # steps, and stretches of each contestant
+STEPS_PER_ROUND, ROUNDS = 20, 15  # of each variant
 BATCH, IMAGES = 100, 20_000
 
 Stepper = Callable[[], None]
 
 
 def bare_loop(data: Dataset, device: torch.device) -> Stepper:
-    """A step of VIB on 784–1024–1024–512 as one writes it by hand, with torch's fused Adam."""
+    """A hand-written step of VIB on 784–1024–1024–512, with torch's fused Adam."""
     torch.manual_seed(0)
     encoder = nn.Sequential(
         nn.Flatten(),
@@ -71,8 +71,8 @@ def bare_loop(data: Dataset, device: torch.device) -> Stepper:
     return step
 
 
-def our_step(spec: TrialSpec, data: Dataset, device: torch.device) -> Stepper:
-    """A step of `run_trials`, history and all, as it runs between two epochs' ends."""
+def pack_step(spec: TrialSpec, data: Dataset, device: torch.device) -> Stepper:
+    """A step of `run_trials`, including its history but not the measurements after an epoch."""
     pack = Pack([spec], data, device)
 
     def batches() -> Iterator[None]:
@@ -86,80 +86,81 @@ def our_step(spec: TrialSpec, data: Dataset, device: torch.device) -> Stepper:
 
 
 def large_trial(method: str, **settings: object) -> TrialSpec:
-    """784–1024–1024–512, batch 100."""
+    """A trial with the network 784–1024–1024–512 and a batch size of 100."""
     document = {"method": method, "data": "mnist"}
     fixed = {"hidden": [1024, 1024], "latent": 256, "batch_size": BATCH}
     return with_overrides(document, fixed | settings).template
 
 
-def stretch_ms(step: Stepper, device: torch.device) -> float:
-    """Milliseconds a step, over one stretch."""
+def step_ms(step: Stepper, device: torch.device) -> float:
+    """Mean milliseconds per step in one round."""
     started = time.perf_counter()
-    for _ in range(STRETCH):
+    for _ in range(STEPS_PER_ROUND):
         step()
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return 1e3 * (time.perf_counter() - started) / STRETCH
+    return 1e3 * (time.perf_counter() - started) / STEPS_PER_ROUND
 
 
 def measure_steps(device: torch.device) -> dict[str, dict[str, float]]:
-    """Median milliseconds a step of each contestant, and the median ratio to its yardstick."""
+    """Median milliseconds per step of each variant, and the median ratio to its baseline."""
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(IMAGES, 1, 28, 28, generator=generator)
     split = Split(x, torch.randint(10, (IMAGES,), generator=generator)).to(device)
     data = Dataset("random images", split, split.first(100), split.first(100), classes=10)
-    contestants = {
+    variants = {
         "bare loop": bare_loop(data, device),
-        "vib": our_step(large_trial("vib"), data, device),
-        "mib, parameter gradients": our_step(large_trial("mib"), data, device),
-        "mib, latent gradients": our_step(large_trial("mib", gradient="latent"), data, device),
+        "vib": pack_step(large_trial("vib"), data, device),
+        "mib, parameter gradients": pack_step(large_trial("mib"), data, device),
+        "mib, latent gradients": pack_step(large_trial("mib", gradient="latent"), data, device),
     }
-    yardstick = {"vib": "bare loop"} | dict.fromkeys(list(contestants)[2:], "vib")
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    for turn in range(STRETCHES + 1):
-        for name, step in contestants.items():
-            taken = stretch_ms(step, device)
-            if turn:  # the first turn warms up
-                times[name].append(taken)
+    baselines = {"vib": "bare loop"} | dict.fromkeys(list(variants)[2:], "vib")
+    times: dict[str, list[float]] = {name: [] for name in variants}
+    for turn in range(ROUNDS + 1):
+        for name, step in variants.items():
+            milliseconds = step_ms(step, device)
+            if turn:  # the first round warms up
+                times[name].append(milliseconds)
     figures = {}
-    for name, taken in times.items():
-        figures[name] = {"ms_a_step": statistics.median(taken)}
-        if name in yardstick:
-            ratios = [a / b for a, b in zip(taken, times[yardstick[name]], strict=True)]
-            figures[name][f"ratio_to_{yardstick[name]}"] = statistics.median(ratios)
+    for name, own_times in times.items():
+        figures[name] = {"ms_per_step": statistics.median(own_times)}
+        if name in baselines:
+            ratios = [a / b for a, b in zip(own_times, times[baselines[name]], strict=True)]
+            figures[name][f"ratio_to_{baselines[name]}"] = statistics.median(ratios)
     return figures
 
 
 def measure_sweep(trials: int, epochs: int) -> dict[str, dict[str, float]]:
-    """Trials a minute of both sides, each as a whole process with a new store."""
-    with tempfile.TemporaryDirectory() as scratch:
+    """Trials per minute of `paretoib sweep` and of stock.py, each as a process with a new store."""
+    with tempfile.TemporaryDirectory() as temporary:
         ours = [str(Path(sys.executable).with_name("paretoib")), "sweep", "--method", "vib"]
         ours += ["--grid", f"beta=1e-5:1:{trials}", "--epochs", str(epochs), "--json"]
         ours += ["--set", "hidden=128,128", "--set", "latent=32", "--set", "batch_size=128"]
         stock = [sys.executable, str(Path(__file__).with_name("stock.py")), "--json"]
-        stock += ["--trials", str(trials), "--epochs", str(epochs), "--store", f"{scratch}/stock"]
+        stock += ["--trials", str(trials), "--epochs", str(epochs), "--store", f"{temporary}/stock"]
         figures = {}
         for name, command in (("paretoib", ours), ("plain Ray Tune", stock)):
-            # Both on the CPU: stock.py knows nothing else.
-            ours_in = {"PARETOIB_STORE": f"{scratch}/ours", "PARETOIB_DEVICE": "cpu"}
-            environment = {**os.environ, **ours_in}
+            # On the CPU, because stock.py has no other device.
+            settings = {"PARETOIB_STORE": f"{temporary}/ours", "PARETOIB_DEVICE": "cpu"}
+            environment = {**os.environ, **settings}
             started = time.perf_counter()
-            done = subprocess.run(
+            process = subprocess.run(
                 command, env=environment, check=True, stdout=subprocess.PIPE, text=True
             )
             seconds = time.perf_counter() - started
-            ended = json.loads(done.stdout)
-            count = len(ended["points"]) if name == "paretoib" else ended["trials"]
-            assert count == trials, f"{name} should end {trials} trials; found {count}"
-            figures[name] = {"seconds": seconds, "trials_a_minute": 60 * trials / seconds}
-    ratio = figures["paretoib"]["trials_a_minute"] / figures["plain Ray Tune"]["trials_a_minute"]
+            output = json.loads(process.stdout)
+            count = len(output["points"]) if name == "paretoib" else output["trials"]
+            assert count == trials, f"{name} should finish {trials} trials; found {count}"
+            figures[name] = {"seconds": seconds, "trials_per_minute": 60 * trials / seconds}
+    speeds = [figure["trials_per_minute"] for figure in figures.values()]
+    ratio = speeds[0] / speeds[1]
     figures["paretoib"]["ratio_to_plain_ray_tune"] = ratio
     return figures
 
 
 def main() -> None:
-    """Measure what is asked for and print it."""
-    parser = argparse.ArgumentParser(description="paretoib's throughput, side by side.")
+    """Measure the requested parts and print one JSON document."""
+    parser = argparse.ArgumentParser(description="Measure paretoib's throughput.")
     parser.add_argument("part", nargs="?", choices=("all", "steps", "sweep"), default="all")
     parser.add_argument("--trials", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=50)

@@ -1,4 +1,4 @@
-"""Data sets as tensors on the training device. `DATASETS` lists them."""
+"""Data sets: three splits of tensors each. `DATASETS` lists them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -141,7 +141,7 @@ def gaussian_ib(
     """Solve min I(X;T) − β I(T;Y) from covariances (d_x, d_x), (d_y, d_y), (d_x, d_y)."""
     sigma_x, sigma_xy = np.asarray(sigma_x, float), np.asarray(sigma_xy, float)
     given_y = sigma_x - sigma_xy @ np.linalg.solve(np.asarray(sigma_y, float), sigma_xy.T)
-    # With Σ_x = L Lᵀ the left eigenvectors are v = L⁻ᵀ w, w those of L⁻¹ Σ_{x|y} L⁻ᵀ; r = 1.
+    # With Σ_x = L Lᵀ the left eigenvectors are v = L⁻ᵀ w, w those of L⁻¹ Σ_{x|y} L⁻ᵀ; v Σ_x vᵀ = 1.
     whiten = np.linalg.inv(np.linalg.cholesky(sigma_x))
     lam, w = np.linalg.eigh(whiten @ given_y @ whiten.T)
     rows = w.T @ whiten

@@ -1,4 +1,4 @@
-"""From the trials of a sweep to its front."""
+"""Building a front from the trials of a sweep."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Drivers that propose a generation of trials at a time, written as generators."""
+"""Drivers that propose trials in generations, written as generators."""
 
 from abc import abstractmethod
 from collections.abc import Generator, Sequence

@@ -107,10 +107,11 @@ class NSGA3(OptunaDriver):
 
 
 def _distribution(values: Range | Choices) -> BaseDistribution:
-    """A field's axis; of choices their places, in order where the choices are numbers in order.
+    """Optuna's distribution for a field: numbers of a range, or indices of choices.
 
-    Many whole numbers are a continuous axis, rounded later: Optuna's Gaussian process tries whole
-    numbers one by one, which takes it ten times as long.
+    The indices are ordered if the choices are sorted numbers. A range of whole numbers is a
+    continuous distribution, rounded later: Optuna's Gaussian process tries whole numbers one by
+    one, which takes ten times as long.
     """
     if isinstance(values, Range):
         low, high = axis_ends(values)

@@ -1,4 +1,4 @@
-"""A real sweep in a real store, and a real browser."""
+"""A trained sweep in an MLflow store, and MLflow's server over it."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ from paretoib.training._run import run_trials
 
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]:
-    """The store's folder and the front of a β grid on digits, with its pictures."""
+    """The folder of a store with a β grid on digits, and the sweep's front."""
     from paretoib.fronts import front_html, front_png
     from paretoib.records import Reference
 
@@ -45,22 +45,22 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]:
 
 @pytest.fixture(scope="session")
 def mlflow_pages(swept: tuple[Path, Front]) -> Iterator[str]:
-    """The address of MLflow's own server over the store, started as `paretoib ui` does."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """The address of an MLflow server over the store, started as by `paretoib ui`."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
     pages = ui(port, uri=f"sqlite:///{swept[0]}/mlflow.db")
     with subprocess.Popen(
         pages.command, env={**os.environ, **(pages.environment or {})}, stderr=subprocess.DEVNULL
     ) as server:
         try:
-            _wait(f"{pages.address}/health", server)
+            _wait_for(f"{pages.address}/health", server)
             yield pages.address
         finally:
             server.terminate()
 
 
-def _wait(address: str, server: subprocess.Popen[bytes]) -> None:
+def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         assert server.poll() is None, "MLflow's server should stay up"

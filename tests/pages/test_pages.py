@@ -1,4 +1,4 @@
-"""What a person sees, in a real browser."""
+"""The HTML page of a front and MLflow's pages in a browser."""
 
 from pathlib import Path
 from typing import Any
@@ -11,30 +11,30 @@ Page = Any
 def test_a_front_is_drawn_without_network(
     swept: tuple[Path, Front], browser: Any, tmp_path: Path
 ) -> None:
-    """The page draws a mark a trial, loads nothing, and logs no error."""
+    """The page draws a mark for each trial, loads no other file and logs no error."""
     from paretoib.fronts import front_html
 
     file = tmp_path / "front.html"
     file.write_text(front_html(swept[1]))
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     errors: list[str] = []
-    asked: list[str] = []
+    requested: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: requested.append(request.url))
     page.goto(file.as_uri())
     page.wait_for_selector(".scatterlayer .trace")
     drawn = page.locator(".scatterlayer .point").count()
     inside = [p for p in swept[1].points if p.lost_bits <= swept[1].reference.lost_bits]
     assert drawn >= len(inside)
     assert errors == []
-    assert [a for a in asked if not a.startswith(("file:", "data:", "blob:"))] == []
+    assert [url for url in requested if not url.startswith(("file:", "data:", "blob:"))] == []
     page.close()
 
 
 def test_the_rate_axis_switches_between_log_and_linear(
     swept: tuple[Path, Front], browser: Any, tmp_path: Path
 ) -> None:
-    """A click on the button changes the axis that is drawn."""
+    """The buttons change the axis; on a phone the page does not scroll sideways."""
     from paretoib.fronts import front_html
 
     file = tmp_path / "front.html"
@@ -43,12 +43,12 @@ def test_the_rate_axis_switches_between_log_and_linear(
     page.goto(file.as_uri())
     page.wait_for_selector(".scatterlayer .trace")
     axis = "() => document.querySelector('.js-plotly-plot').layout.xaxis.type"
-    seen = set()
+    types = set()
     for name in ("linear", "logarithmic"):
         page.get_by_text(name, exact=True).click()
         page.wait_for_timeout(300)
-        seen.add(page.evaluate(axis))
-    assert seen == {"linear", "log"}
+        types.add(page.evaluate(axis))
+    assert types == {"linear", "log"}
     width = page.evaluate("() => document.documentElement.scrollWidth")
     assert width <= 390, "a phone should not scroll sideways"
     page.close()
@@ -57,7 +57,7 @@ def test_the_rate_axis_switches_between_log_and_linear(
 def test_mlflow_shows_the_sweep_its_front_and_its_trials(
     swept: tuple[Path, Front], mlflow_pages: str, browser: Any
 ) -> None:
-    """The parent's artefact page holds the drawn front; the saved view lists every trial."""
+    """The parent run's artifact page shows the front; the saved view lists every trial."""
     sweep = swept[1].sweep.id
     page = browser.new_page(viewport={"width": 1400, "height": 950})
     query = "?workflowType=machine_learning"
