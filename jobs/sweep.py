@@ -171,7 +171,7 @@ def _prepare(
     """Open the store and load the data: the store, the shape of an input, and the ruler."""
     new_driver(spec)  # may refuse the spec
     opened = store()
-    from paretoib.data._load import load_dataset
+    from paretoib.data import load_dataset
 
     dataset = load_dataset(spec.data.name, spec.data.params)
     ceiling = dataset.entropies(dataset.test)[1] / math.log(2)
@@ -183,15 +183,16 @@ def _check_device(spec: SweepSpec, device: str) -> None:
     """Refuse a spec that this device cannot train."""
     import torch
 
+    from paretoib.training import check_precision
+
     try:
-        kind = torch.device(device).type
+        torch.device(device)
     except RuntimeError as error:
         reason = str(error).partition("\n")[0]
         raise ParetoIBError(
             f"PARETOIB_DEVICE should be a torch device; found `{device}`: {reason}"
         ) from error
-    if spec.training.precision == "bf16" and kind != "cuda":
-        raise SpecError(f"training.precision: bf16 needs a CUDA device; found {device}")
+    check_precision(spec.training, device)
 
 
 def _in_background(function: Callable[[], T]) -> Future[T]:

@@ -12,11 +12,17 @@ from difflib import get_close_matches
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from paretoib.errors import SpecError
 
 _log = logging.getLogger(__name__)
+
+
+# The noise of p(z|x): a width learned for each input and dimension, one learned width for all, the
+# width whose entropy is zero, Bernoulli bits, categories, or none. Declared here, below objectives,
+# which choose it, and models, which have it; neither imports the other.
+Noise = Literal["learned", "scale", "zero_entropy", "bernoulli", "categorical", "none"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,9 @@ class Param:
     """A hyperparameter: its type, default and bounds.
 
     A `per_trial` parameter may differ between the trials of a pack; the implementation gets it as
-    a tensor with one value for each trial. All other parameters fix a shape or a schedule.
+    a tensor with one value for each trial. All other parameters fix a shape or a schedule. A
+    parameter of an objective that `sets_noise` only chooses the noise of the model
+    (`ObjectiveEntry.noise_of`); the objective does not get it.
     """
 
     name: str
@@ -37,6 +45,7 @@ class Param:
     le: float | None = None
     min_length: int | None = None
     per_trial: bool = False
+    sets_noise: bool = False
 
     @property
     def constraints(self) -> dict[str, Any]:

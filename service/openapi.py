@@ -5,10 +5,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from paretoib.catalogue import sweep_schema
 from service.auth import COOKIE, HEALTH_PATHS
 from service.openapi_examples import add_examples
 from service.problems import ProblemDocument
-from service.routes.catalogue import sweep_schema
 
 
 def openapi_schema(app: FastAPI) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def openapi_schema(app: FastAPI) -> dict[str, Any]:
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
     components = schema["components"]
-    sweep = sweep_schema()
+    sweep = sweep_schema("#/components/schemas/{model}")
     components["schemas"] |= sweep["$defs"]
     components["schemas"]["SweepSpec"] = {k: v for k, v in sweep.items() if k != "$defs"}
     components["schemas"]["Problem"] = ProblemDocument.model_json_schema()

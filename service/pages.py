@@ -12,19 +12,16 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
+from paretoib.catalogue import catalogue, section_entries, sweep_schema
 from paretoib.data import DATASETS
 from paretoib.fronts import comparison_rows, comparison_statistics, format_number
-from paretoib.models import MODELS
-from paretoib.objectives import OBJECTIVES
 from paretoib.records import Status, SweepState
 from paretoib.specs import METHODS, SEARCHES, Training
-from paretoib.weighting import WEIGHTINGS
 from service.assets import assets_version, plotly_version, read_asset
 from service.auth import COOKIE
 from service.headers import policy_with_inline_style
 from service.problems import ProblemError
 from service.queries import SweepQueries
-from service.routes.catalogue import method_rows, rows, sweep_schema
 from service.schemas import Sweeps
 from service.settings import ServiceSettings
 
@@ -172,12 +169,10 @@ def _form() -> dict[str, Any]:
     schema = sweep_schema()
     searching = ("objectives", "population", "trial_seconds", "reference")
     return {
-        "methods": method_rows(),
+        "methods": catalogue("methods"),
         "sections": {
-            "data": rows("data", DATASETS),
-            "model": rows("model", MODELS),
-            "objective": rows("objective", OBJECTIVES),
-            "weighting": rows("weighting", WEIGHTINGS),
+            section: section_entries(section)
+            for section in ("data", "model", "objective", "weighting")
         },
         "own_models": {name: row.model for name, row in DATASETS.items()},
         "several_tasks": {name for name, row in DATASETS.items() if row.tasks},

@@ -3,8 +3,9 @@
 Importing this package loads neither pydantic nor torch, Ray or MLflow.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from paretoib.lazy import lazy_names
 
 if TYPE_CHECKING:
     from paretoib.backends._base import Backend as Backend
@@ -13,13 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Backend", "RemoteBackend", "SweepReference", "connect"]
 
-_LAZY = {"Backend": "_base", "SweepReference": "_base", "RemoteBackend": "_remote"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+__getattr__ = lazy_names(
+    __name__, {"Backend": "_base", "SweepReference": "_base", "RemoteBackend": "_remote"}
+)
 
 
 def connect(server: str | None = None) -> "Backend":

@@ -66,7 +66,7 @@ class Backend(Protocol):
         """Where people see a sweep: one line to print."""
 
     def catalogue(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
-        """The `methods`, `datasets`, `models` or `searches` by name, with their fields."""
+        """The `methods`, `datasets`, `models` or `searches`, as `paretoib.catalogue` has them."""
 
     def submit(self, spec: "SweepSpec") -> SweepState:
         """Start a sweep outside this process, and return once it is accepted or has begun."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from paretoib.backends._base import Backend, SweepReference, ignore_progress
 from paretoib.errors import NotFoundError, ParetoIBError
 from paretoib.records import Front, OnProgress, SweepState
-from paretoib.registry import Entry
 from paretoib.tracking import Reader, read_front, reader, tracker, ui
 
 if TYPE_CHECKING:
@@ -45,21 +44,9 @@ class LocalBackend(Backend):
         return f"paretoib ui, then {url}" if ui().command else url
 
     def catalogue(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
-        from paretoib.data import DATASETS
-        from paretoib.models import MODELS
-        from paretoib.specs import SEARCHES
+        from paretoib.catalogue import catalogue
 
-        if kind == "methods":
-            return _methods()
-        if kind == "searches":
-            return {
-                n: {"summary": s.summary, "paper": "", "fields": {}} for n, s in SEARCHES.items()
-            }
-        registry: Mapping[str, Entry] = DATASETS if kind == "datasets" else MODELS
-        return {
-            name: {"summary": entry.summary, "paper": entry.paper, "fields": _fields(entry)}
-            for name, entry in registry.items()
-        }
+        return catalogue(kind)
 
     def submit(self, spec: "SweepSpec") -> SweepState:
         """Run the sweep in a process of its own; returns once that has begun.
@@ -117,24 +104,3 @@ class LocalBackend(Backend):
 
     def _id(self, sweep: SweepReference) -> str:
         return self.find(sweep).id if isinstance(sweep, str) else sweep.id
-
-
-def _methods() -> dict[str, dict[str, Any]]:
-    from paretoib.objectives import OBJECTIVES
-    from paretoib.specs import METHODS
-    from paretoib.weighting import WEIGHTINGS
-
-    return {
-        name: {
-            **method.described,
-            "fields": method.own_defaults(
-                _fields(OBJECTIVES[method.objective], WEIGHTINGS[method.weighting])
-            ),
-        }
-        for name, method in METHODS.items()
-    }
-
-
-def _fields(*entries: Entry) -> dict[str, dict[str, Any]]:
-    params = [param for entry in entries for param in entry.params]
-    return {p.name: {"default": p.default, "description": p.doc} for p in params}

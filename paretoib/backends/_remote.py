@@ -59,8 +59,8 @@ class RemoteBackend(Backend):
         return f"{self._http.url}/sweeps/{sweep.id}"
 
     def catalogue(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
-        rows = self._http.request("GET", f"/{kind}")[kind]
-        return {name: {**row, "fields": _fields(row["fields"])} for name, row in rows.items()}
+        entries: Mapping[str, Mapping[str, Any]] = self._http.request("GET", f"/{kind}")[kind]
+        return entries
 
     def submit(self, spec: "SweepSpec") -> SweepState:
         # With one key, a request that is sent again creates no second sweep.
@@ -117,10 +117,3 @@ class RemoteBackend(Backend):
             raise ServiceError(
                 f"{self._http.url} should run the same version of paretoib; it sent {error}"
             ) from error
-
-
-def _fields(schemas: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: {"default": schema["default"], "description": schema["description"]}
-        for name, schema in schemas.items()
-    }

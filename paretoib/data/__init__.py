@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from paretoib.registry import Entry, Param, Registry, load_target
+from paretoib.lazy import lazy_names
+from paretoib.registry import Entry, Param, Registry
 
 if TYPE_CHECKING:
     from paretoib.data._dataset import Dataset, Split
+    from paretoib.data._load import load_dataset
 
-__all__ = ["DATASETS", "DETERMINISTIC", "Dataset", "DatasetEntry", "Split"]
+__all__ = ["DATASETS", "DETERMINISTIC", "Dataset", "DatasetEntry", "Split", "load_dataset"]
+
+__getattr__ = lazy_names(
+    __name__, {"Dataset": "_dataset", "Split": "_dataset", "load_dataset": "_load"}
+)
 
 DETERMINISTIC = "paretoib.data._exact:deterministic_labels"
 
@@ -167,10 +173,3 @@ _OWN: dict[str, DatasetEntry] = {
     ),
 }
 DATASETS = Registry("paretoib.datasets", DatasetEntry, _OWN)
-
-
-def __getattr__(name: str) -> Any:
-    """Import `Dataset` and `Split` lazily: they need torch."""
-    if name not in ("Dataset", "Split"):
-        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
-    return load_target(f"paretoib.data._dataset:{name}")

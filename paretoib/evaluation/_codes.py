@@ -16,7 +16,7 @@ from torch import Tensor
 from paretoib.discrete import BernoulliEncoding, CategoricalEncoding, one_hot
 from paretoib.distributions import GaussianEncoding, Output, standard_normal_log_prob
 from paretoib.evaluation._rate import GaussianMarginal, RateBounds, rate_bounds
-from paretoib.models._states import countable, state_probabilities
+from paretoib.models import countable, state_probabilities
 
 Fitted = tuple[Tensor, ...]
 

@@ -3,11 +3,45 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from paretoib.lazy import lazy_names
 from paretoib.registry import Entry, Param, Registry
+
+if TYPE_CHECKING:
+    from paretoib.models._categorical import CategoricalHead, optimal_table
+    from paretoib.models._head import Head
+    from paretoib.models._model import Model, build_model
+    from paretoib.models._states import countable, state_probabilities
+
+__all__ = [
+    "MODELS",
+    "MOST_PATHS",
+    "CategoricalHead",
+    "Head",
+    "Model",
+    "ModelEntry",
+    "bottleneck",
+    "build_model",
+    "countable",
+    "optimal_table",
+    "state_probabilities",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "CategoricalHead": "_categorical",
+        "optimal_table": "_categorical",
+        "Head": "_head",
+        "Model": "_model",
+        "build_model": "_model",
+        "countable": "_states",
+        "state_probabilities": "_states",
+    },
+)
 
 MOST_PATHS = 2**16  # samples of the last binary layer for each example
 

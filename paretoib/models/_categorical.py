@@ -13,7 +13,7 @@ from torch import Tensor
 from paretoib.discrete import CategoricalEncoding, CodebookPrediction, one_hot
 from paretoib.distributions import Output
 from paretoib.errors import SpecError
-from paretoib.models._model import Head
+from paretoib.models._head import Head
 
 
 class CategoricalHead(Head):

@@ -17,8 +17,8 @@ from paretoib.discrete import BernoulliEncoding, BinaryLayer, raiko
 from paretoib.distributions import Output, PointEncoding
 from paretoib.errors import SpecError
 from paretoib.models import MOST_PATHS
+from paretoib.models._head import Head
 from paretoib.models._linear import LinearEncoder
-from paretoib.models._model import Head
 from paretoib.models._states import countable
 
 RATE_PATHS = 32  # of which the ruler takes p(z|x) for the mean

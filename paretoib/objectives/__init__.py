@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from paretoib.registry import Entry, Param, Registry, load_target
+from paretoib.lazy import lazy_names
+from paretoib.registry import Entry, Noise, Param, Registry
 
 if TYPE_CHECKING:
+    from paretoib.objectives._categorical import decoder_uncertainty, joint_probabilities
     from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_losses
 
 __all__ = [
@@ -20,10 +22,22 @@ __all__ = [
     "Objective",
     "ObjectiveEntry",
     "Scalar",
+    "decoder_uncertainty",
+    "joint_probabilities",
     "prediction_losses",
 ]
 
-Noise = Literal["learned", "scale", "zero_entropy", "bernoulli", "categorical", "none"]
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "decoder_uncertainty": "_categorical",
+        "joint_probabilities": "_categorical",
+        "Hyper": "_objective",
+        "Objective": "_objective",
+        "Scalar": "_objective",
+        "prediction_losses": "_objective",
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,7 @@ ZERO_ENTROPY_NOISE = Param(
     bool,
     True,
     "add noise ε ~ N(0, 1/(2πe)) to the latent; off shows why it is needed (uib section 7.2)",
+    sets_noise=True,
 )
 
 _DRAWS = Param(
@@ -262,10 +277,3 @@ _OWN: dict[str, ObjectiveEntry] = {
     ),
 }
 OBJECTIVES = Registry("paretoib.objectives", ObjectiveEntry, _OWN)
-
-
-def __getattr__(name: str) -> Any:
-    """What an objective is made with, loaded when first asked for, and torch with it."""
-    if name not in ("Hyper", "Objective", "Scalar", "prediction_losses"):
-        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
-    return load_target(f"paretoib.objectives._objective:{name}")

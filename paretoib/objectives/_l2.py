@@ -13,9 +13,6 @@ from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_
 class L2(Objective):
     """prediction; compression = E‖Z‖², the noise's share K/(2πe) in closed form."""
 
-    def __init__(self, *, zero_entropy_noise: bool = True) -> None:
-        """Whether there is noise is seen in the encoding; the row tells the model to add it."""
-
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         second_moment = output.encoding.mean.square() + output.encoding.variance
         return *prediction_losses(output, y), second_moment.sum(-1).mean()

@@ -33,9 +33,6 @@ def gaussian_entropy(variance: Float[Tensor, "*S K"]) -> Float[Tensor, "*S"]:
 class LogVar(Objective):
     """prediction; compression = Σ_i ½ ln(2πe Var[Z_i]) in nats, which bounds H[Z] from above."""
 
-    def __init__(self, *, zero_entropy_noise: bool = True) -> None:
-        """Whether there is noise is seen in the encoding; the row tells the model to add it."""
-
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         encoding = output.encoding
         variance = encoding.mean.var(0, correction=0) + encoding.variance.mean(0)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paretoib.data._dataset import Split
+from paretoib.data import Split
 
 
 @dataclass(frozen=True)

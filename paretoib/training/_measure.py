@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paretoib.data._dataset import Dataset, Split
+from paretoib.data import Dataset, Split
 from paretoib.discrete import CodebookPrediction
 from paretoib.distributions import Output, by_task
 from paretoib.evaluation import (
@@ -20,8 +20,8 @@ from paretoib.evaluation import (
     relevance_bound,
     relevance_error,
 )
-from paretoib.models._categorical import CategoricalHead, optimal_table
-from paretoib.objectives._categorical import decoder_uncertainty, joint_probabilities
+from paretoib.models import CategoricalHead, optimal_table
+from paretoib.objectives import decoder_uncertainty, joint_probabilities
 from paretoib.training._estimates import Estimates, TaskEstimates
 from paretoib.training._stack import Stack
 

@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from paretoib.data._dataset import Dataset
+from paretoib.data import Dataset
 from paretoib.errors import SpecError
-from paretoib.models._model import Model, build_model
-from paretoib.objectives import OBJECTIVES
-from paretoib.objectives._objective import Objective
+from paretoib.models import Model, build_model
+from paretoib.objectives import OBJECTIVES, Objective
 from paretoib.records import TrialRecord
 from paretoib.specs import Section, TrialSpec
 from paretoib.training._batches import Batch, Batches, stream_seed
@@ -24,8 +23,7 @@ from paretoib.training._memory import keep_freed_memory
 from paretoib.training._optimiser import Optimiser, gradient_norms
 from paretoib.training._stack import Stack, stack
 from paretoib.training._step import Losses, Step, training_step
-from paretoib.weighting import WEIGHTINGS
-from paretoib.weighting._weighting import Weighting
+from paretoib.weighting import WEIGHTINGS, Weighting
 
 # Validation examples that the history's information plane is drawn from, and half the training
 # examples that its marginal is fitted to, or more where the latent has many dimensions.
@@ -281,8 +279,9 @@ def _model(spec: TrialSpec, dataset: Dataset, objective: Objective, weighting: W
 
 def _build(registry: Any, section: Section) -> Any:
     """What a section names, given the hyperparameters that all trials of a pack share."""
-    shared = {k: v for k, v in section.params.items() if not section.is_per_trial(k)}
-    return registry[section.name].load()(**shared)
+    entry = registry[section.name]
+    names = [param.name for param in entry.params if not (param.per_trial or param.sets_noise)]
+    return entry.load()(**{name: section[name] for name in names})
 
 
 def _per_trial(sections: Sequence[Section], device: torch.device) -> dict[str, Tensor]:

@@ -7,8 +7,7 @@ from math import ceil, prod
 import torch
 
 from paretoib.errors import SpecError
-from paretoib.models import MODELS
-from paretoib.models._model import build_model
+from paretoib.models import MODELS, build_model
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs import TrialSpec
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
-from paretoib.data._load import load_dataset
+from paretoib.data import load_dataset
 from paretoib.errors import OutOfMemoryError, SpecError
 from paretoib.records import TrialRecord
 from paretoib.specs import TrialSpec
 from paretoib.training._checkpoint import Checkpoint, Saved
+from paretoib.training._device import check_precision
 from paretoib.training._memory import memory_named
 from paretoib.training._pack import Pack
 from paretoib.training._rungs import OnRung, rung_epochs
@@ -62,8 +63,7 @@ def run_trials(
             f"{len({s.pack_key for s in specs})} kinds among {len(specs)} trials"
         )
     on = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if specs[0].training.precision == "bf16" and on.type != "cuda":
-        raise SpecError(f"training.precision: bf16 needs a CUDA device; found {on}")
+    check_precision(specs[0].training, str(on))
     started = time.perf_counter()
     at = rung_epochs(rungs, specs[0].training.epochs) if on_rung else {}
     checkpoint = Checkpoint(checkpoints, [s.key for s in specs], every) if checkpoints else None

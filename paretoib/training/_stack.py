@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from paretoib.models._model import Head, Model
+from paretoib.models import Head, Model
 
 # One trial's part of the work: what it is given are that trial's encoder and head, as callables,
 # and its slice of every other argument.

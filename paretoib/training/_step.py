@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from paretoib.training._stack import Stack
-from paretoib.weighting._weighting import Weighting, Weights
+from paretoib.weighting import Weighting, Weights
 
 Losses = tuple[Float[Tensor, " M"], ...]
 LossFunction = Callable[[Float[Tensor, "M B R"]], Losses]

@@ -1,11 +1,19 @@
 """How several losses become one step. `WEIGHTINGS` lists all ways."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from paretoib.lazy import lazy_names
 from paretoib.registry import Entry, Param
+
+if TYPE_CHECKING:
+    from paretoib.weighting._weighting import Weighting, Weights
+
+__all__ = ["WEIGHTINGS", "Weighting", "WeightingEntry", "Weights"]
+
+__getattr__ = lazy_names(__name__, {"Weighting": "_weighting", "Weights": "_weighting"})
 
 
 @dataclass(frozen=True)

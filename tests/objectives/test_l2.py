@@ -41,5 +41,5 @@ def test_without_noise_it_is_that_of_the_codes(
     """E‖ẑ‖²."""
     mean = draw(7, 5)
     output = Output(PointEncoding(mean), mean, noisy(mean).prediction)
-    found = L2(zero_entropy_noise=False).losses(output, torch.zeros(7).long(), {})[1]
+    found = L2().losses(output, torch.zeros(7).long(), {})[1]
     torch.testing.assert_close(found, mean.square().sum() / 7)

@@ -76,7 +76,7 @@ def test_without_noise_shrinking_codes_lowers_it_for_ever(noisy: Noisy, draw: Dr
     """By ln c a dimension, while a decoder loses nothing (uib section 7.2); with noise it ends."""
     mean = draw(7, 4)
     like = noisy(mean)
-    for objective in (LogVar(zero_entropy_noise=False), LogVarGivenY(zero_entropy_noise=False)):
+    for objective in (LogVar(), LogVarGivenY()):
         # A class with one member has no variance at all: here every one has two.
         y = torch.tensor([0, 1, 0, 2, 1, 0, 2])
         large = compression(objective, without_noise(mean, like), y)

@@ -1,0 +1,117 @@
+"""The catalogue: methods, data sets, models and searches by name, each with its fields.
+
+The command line prints it, the service serves it, and the service's form is made from it. It loads
+no torch.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from paretoib.data import DATASETS
+from paretoib.models import MODELS
+from paretoib.objectives import OBJECTIVES
+from paretoib.registry import Entry, lookup
+from paretoib.specs import METHODS, SEARCHES, SweepSpec, section_model
+from paretoib.weighting import WEIGHTINGS
+
+Schemas = dict[str, dict[str, Any]]
+
+_REGISTRIES: dict[str, Mapping[str, Entry]] = {
+    "data": DATASETS,
+    "model": MODELS,
+    "objective": OBJECTIVES,
+    "weighting": WEIGHTINGS,
+}
+
+
+def catalogue(kind: str) -> Schemas:
+    """The entries of `methods`, `datasets`, `models` or `searches` by name.
+
+    An entry has a `summary`, a `paper` and `fields`: the JSON schema of each field of its section,
+    with type, default, bounds and description. A method also names its parts.
+
+    Raises:
+        SpecError: there is no such kind.
+    """
+    build = {
+        "methods": _methods,
+        "datasets": lambda: section_entries("data"),
+        "models": lambda: section_entries("model"),
+        "searches": _searches,
+    }
+    return lookup(build, kind, "kind of catalogue")()
+
+
+def section_entries(section: str) -> Schemas:
+    """The entries that section `data`, `model`, `objective` or `weighting` may name."""
+    return {
+        name: {"summary": entry.summary, "paper": entry.paper, "fields": _fields(section, name)}
+        for name, entry in _REGISTRIES[section].items()
+    }
+
+
+def sweep_schema(ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
+    """The JSON schema of a sweep's document, with the fields of every registry entry."""
+    schema = SweepSpec.model_json_schema(ref_template=ref_template)
+    properties = schema["properties"]
+    for section, registry in _REGISTRIES.items():
+        properties[section] = {
+            "description": f"a name, or a mapping with a name and fields of the {section}",
+            "anyOf": [
+                {"enum": list(registry)},
+                *(_section_schema(section, name) for name in registry),
+            ],
+        }
+    properties["method"] = {"enum": list(METHODS), "default": "mib"}
+    properties["search"] = {
+        "enum": list(SEARCHES),
+        "description": "how trials are proposed; default: the method's search",
+    }
+    for field, ranges in (
+        ("grid", "such as `1e-5:1:16` (log-spaced) or `lin:0:1:5`"),
+        ("space", "such as `1e-5:1`, `lin:0:1` or `int:2:256`"),
+    ):
+        values = properties[field]["additionalProperties"]
+        text = {"type": "string", "description": f"values and commas, or a range {ranges}"}
+        properties[field]["additionalProperties"] = {"anyOf": [values, text]}
+    # Missing fields take the defaults of the method and the data set.
+    schema.pop("required", None)
+    return schema
+
+
+def _methods() -> Schemas:
+    return {
+        name: {
+            **method.described,
+            "fields": method.own_defaults(
+                _fields("objective", method.objective) | _fields("weighting", method.weighting)
+            ),
+        }
+        for name, method in METHODS.items()
+    }
+
+
+def _searches() -> Schemas:
+    return {
+        name: {"summary": search.summary, "paper": "", "fields": {}}
+        for name, search in SEARCHES.items()
+    }
+
+
+@cache
+def _fields(section: str, name: str) -> Schemas:
+    """The JSON schema of every field of a section that names this entry."""
+    properties: Schemas = section_model(section, name).model_json_schema()["properties"]
+    return {field: schema for field, schema in properties.items() if field != "name"}
+
+
+def _section_schema(section: str, name: str) -> dict[str, Any]:
+    schema = section_model(section, name).model_json_schema()
+    return {
+        "type": "object",
+        "title": name,
+        "properties": {**schema["properties"], "name": {"const": name}},
+        "required": ["name"],
+        "additionalProperties": False,
+    }
