@@ -80,7 +80,10 @@ def follow(
         assert state is not None
         reason = state.reason or "no trial of it had ended"
         _render.message(f"{state.name} is {state.status}: {reason}")
-        return 130 if state.status == "interrupted" else 1
+        if state.status != "interrupted":
+            return 1
+        _render.message(f"resume:   {command_line(f'resume {state.id[:8]}', server)}")
+        return 130
     if as_json:
         typer.echo(front.to_json(indent=2))
     else:
@@ -99,10 +102,10 @@ def _report_end(front: "Front", reason: str | None, server: str | None) -> int:
             _render.message(f"because:  {reason}")
         _render.message(f"resume:   {command_line(f'resume {sweep.id[:8]}', server)}")
         return 130
-    if reason:
-        _render.message(f"{sweep.status} after {ended} of {trials} trials: {reason}")
-    elif ended < trials:
-        _render.message(f"{sweep.status} after {ended} of {trials} trials")
+    if reason or ended < trials:
+        how = "ended" if sweep.status == "finished" else sweep.status
+        because = f": {reason}" if reason else ""
+        _render.message(f"{how} after {ended} of {trials} trials{because}")
     return 0 if front.points and sweep.status not in ("failed", "running") else 1
 
 

@@ -48,9 +48,9 @@ def test_while_trials_run(store: Any, wait_for: WaitFor, run: Run) -> None:
     process.send_signal(signal.SIGINT)
     ended = store.ended(process)
     assert ended.code == 130
-    said, how_to_go_on = ended.err.splitlines()[-2:]
-    assert said == "interrupted: 1 of 2 trials had ended and are kept"
-    assert how_to_go_on.startswith("go on:    paretoib resume ")
+    message, command = ended.err.splitlines()[-2:]
+    assert message == "interrupted: 1 of 2 trials had ended and are kept"
+    assert command.startswith("resume:   paretoib resume ")
     assert "Traceback" not in ended.err
     assert store.left() == []
     front = run(store, "front", "cut", "--json").document
