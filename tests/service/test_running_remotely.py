@@ -154,7 +154,8 @@ def test_ctrl_c_leaves_the_sweep_running(
         at = f"{sweep[:8]} --server {served.address}"
         assert (ended.code, ended.out) == (130, "")
         assert ended.err == (
-            f"left runs on\nwatch:    paretoib watch {at}\ncancel:   paretoib cancel {at}\n"
+            "left is still running\n"
+            f"watch:    paretoib watch {at}\ncancel:   paretoib cancel {at}\n"
         )
         assert client.get(f"/sweeps/{sweep}").json()["status"] == "running"
         cancelled = run_remotely(served, "cancel", "left")
@@ -164,4 +165,4 @@ def test_ctrl_c_leaves_the_sweep_running(
         )
         seen = run_remotely(served, "watch", "left")
         assert seen.code == 130
-        assert seen.err.splitlines()[-1] == f"go on:    paretoib resume {at}"
+        assert seen.err.splitlines()[-1] == f"resume:   paretoib resume {at}"
