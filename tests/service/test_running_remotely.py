@@ -154,7 +154,8 @@ def test_ctrl_c_leaves_the_sweep_running(
         at = f"{sweep[:8]} --server {served.address}"
         assert (ended.code, ended.out) == (130, "")
         assert ended.err == (
-            f"left is still running\nwatch:    paretoib watch {at}\ncancel:   paretoib cancel {at}\n"
+            "left is still running\n"
+            f"watch:    paretoib watch {at}\ncancel:   paretoib cancel {at}\n"
         )
         assert client.get(f"/sweeps/{sweep}").json()["status"] == "running"
         cancelled = run_remotely(served, "cancel", "left")
