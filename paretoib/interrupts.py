@@ -1,4 +1,7 @@
-"""Ctrl-C, and SIGTERM that means the same, in the main thread; no other is ever interrupted."""
+"""Ctrl-C and SIGTERM in the main thread: deferred, or raised as `KeyboardInterrupt`.
+
+In any other thread the context managers do nothing, as Python handles signals in the main thread.
+"""
 
 import signal
 import threading
@@ -8,36 +11,38 @@ from typing import Any
 
 
 @contextmanager
-def interrupts_held(then: Callable[[], object] = lambda: None) -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM instead of raising them; yields those caught so far.
+def deferred_interrupts(
+    on_interrupt: Callable[[], object] = lambda: None,
+) -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM instead of raising them; yields the list of signals so far.
 
-    `then` is called after each, in the middle of whatever the main thread does.
+    Each signal also calls `on_interrupt`, between any two instructions of the main thread.
     """
     caught: list[int] = []
 
     def catch(number: int, _: object) -> None:
         caught.append(number)
-        then()
+        on_interrupt()
 
-    with _handled(catch, signal.SIGINT, signal.SIGTERM):
+    with _signal_handler(catch, signal.SIGINT, signal.SIGTERM):
         yield caught
 
 
 @contextmanager
 def termination_interrupts() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` for SIGTERM too."""
-    with _handled(signal.default_int_handler, signal.SIGTERM):
+    """Raise `KeyboardInterrupt` on SIGTERM, as on Ctrl-C."""
+    with _signal_handler(signal.default_int_handler, signal.SIGTERM):
         yield
 
 
 @contextmanager
-def _handled(handler: Callable[[int, Any], Any], *signals: signal.Signals) -> Iterator[None]:
+def _signal_handler(handler: Callable[[int, Any], Any], *signals: signal.Signals) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in signals}
+    previous = {number: signal.signal(number, handler) for number in signals}
     try:
         yield
     finally:
-        for number, held in before.items():
-            signal.signal(number, held)
+        for number, previous_handler in previous.items():
+            signal.signal(number, previous_handler)

@@ -1,4 +1,4 @@
-"""`paretoib watch`, `resume` and `cancel`: commands that follow a running sweep to its end."""
+"""`paretoib watch`, `resume` and `cancel`: commands that wait for the end of a sweep."""
 
 import json
 import time
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from paretoib.backends import Backend
     from paretoib.records import Front, SweepInfo, SweepState
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.5  # between two reads of the state of a cancelled sweep, at least
 
 
 def watch(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
-    """Follow a sweep that runs in another process or on a service, then show its front."""
+    """Follow a sweep that runs elsewhere, then show its front."""
     backend = connect(server)
     return follow(backend, partial(backend.watch, find_sweep(backend, sweep)), as_json, server)
 
@@ -35,28 +35,29 @@ def resume(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
 def cancel(
     sweep: Sweep,
     wait: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait until the sweep has ended.")
+        float, typer.Option(min=0, help="Seconds to wait for the sweep to end.")
     ] = 60.0,
     server: Server = None,
 ) -> int:
-    """Cancel a running sweep, wherever it runs; its trials are kept, and `resume` continues it."""
+    """Cancel a running sweep; its ended trials are kept, and it can be resumed."""
     backend = connect(server)
     state = find_sweep(backend, sweep)
     if state.status != "running":
         _render.message(f"{state.name} is not running: it is {state.status}")
         return 0
     backend.cancel(state)
-    began = time.monotonic()
-    deadline = began + wait
+    read_at = time.monotonic()
+    deadline = read_at + wait
     while (state := backend.find(state)).status == "running":
         if time.monotonic() > deadline:
-            _render.message(f"{state.name} was asked to end, and still runs after {wait:g} s")
+            _render.message(f"{state.name} is still running {wait:g} s after the cancellation")
             return 1
-        time.sleep(max(POLL_SECONDS, time.monotonic() - began))
-        began = time.monotonic()
+        # Wait at least as long as a read takes, so that a slow store is not always busy.
+        time.sleep(max(POLL_SECONDS, time.monotonic() - read_at))
+        read_at = time.monotonic()
     trials = state.trials
     _render.message(
-        f"{state.name} is {state.status}: {trials.ended} of {trials.total} trials are kept"
+        f"{state.name} is {state.status}: {trials.ended} of {trials.total} trials are stored"
     )
     return 0
 
@@ -64,7 +65,7 @@ def cancel(
 def follow(
     backend: "Backend", run: "Callable[..., Front | None]", as_json: bool, server: str | None
 ) -> int:
-    """Show a progress bar while the sweep runs, then its front; returns the exit code."""
+    """Show a progress bar while `run` runs, then the front of the sweep; returns the exit code."""
     from paretoib.cli._progress import progress_bar
 
     with progress_bar() as bar:
@@ -73,12 +74,12 @@ def follow(
         except KeyboardInterrupt:
             if bar.state is None:
                 raise
-            # The sweep runs elsewhere: one in this process would have ended and returned its front.
+            # The sweep runs elsewhere. In this process, Ctrl-C ends the sweep and `run` returns.
             raise KeyboardInterrupt(_still_running(bar.state, server)) from None
     state = bar.state
     if front is None:
         assert state is not None
-        reason = state.reason or "no trial of it had ended"
+        reason = state.reason or "no trial has ended"
         _render.message(f"{state.name} is {state.status}: {reason}")
         if state.status != "interrupted":
             return 1
@@ -93,19 +94,19 @@ def follow(
 
 
 def _report_end(front: "Front", reason: str | None, server: str | None) -> int:
-    """Say how the sweep ended and why; the exit code."""
+    """Print how the sweep ended, and why; returns the exit code."""
     sweep, ended = front.sweep, len(front.points) + len(front.failed)
     trials = sweep.spec["trials"]
     if sweep.status == "interrupted":
-        _render.message(f"interrupted: {ended} of {trials} trials had ended and are kept")
+        _render.message(f"interrupted: {ended} of {trials} trials have ended and are stored")
         if reason:
-            _render.message(f"because:  {reason}")
+            _render.message(f"reason:   {reason}")
         _render.message(f"resume:   {command_line(f'resume {sweep.id[:8]}', server)}")
         return 130
     if reason or ended < trials:
-        how = "ended" if sweep.status == "finished" else sweep.status
-        because = f": {reason}" if reason else ""
-        _render.message(f"{how} after {ended} of {trials} trials{because}")
+        status = "ended" if sweep.status == "finished" else sweep.status
+        suffix = f": {reason}" if reason else ""
+        _render.message(f"{status} after {ended} of {trials} trials{suffix}")
     return 0 if front.points and sweep.status not in ("failed", "running") else 1
 
 
@@ -120,7 +121,7 @@ def _still_running(sweep: "SweepInfo", server: str | None) -> str:
 def _suggest_commands(
     front: "Front", state: "SweepState | None", backend: "Backend", server: str | None
 ) -> None:
-    """Print where to look at the sweep, and what to compare it with."""
+    """Print the page of the sweep and the commands that show it and compare it."""
     sweep = front.sweep
     name = sweep.id[:8]
     _render.message(f"\nlook:     {backend.page(state or backend.find(sweep))}")
@@ -130,25 +131,26 @@ def _suggest_commands(
     _render.message(f"again:    {command_line(f'front {name}', server)}")
     others = [other for other in backend.list() if _comparable(other, sweep)]
     if others:
-        words = f"compare {name} --against {others[0].id[:8]}"
-        _render.message(f"compare:  {command_line(words, server)}")
+        compare = f"compare {name} --against {others[0].id[:8]}"
+        _render.message(f"compare:  {command_line(compare, server)}")
         return
+    # No sweep to compare with yet: first run another method on the same data.
     method = "vib" if sweep.method != "vib" else "mib"
     fields = backend.catalogue("datasets")[sweep.dataset]["fields"]
-    data = " ".join(
+    changed = " ".join(
         f"--set {quote(f'{field}={json.dumps(value)}')}"
         for field, value in sweep.spec["data"].items()
-        # Compared as JSON, in which a tuple is a list.
+        # As JSON, because a default may be a tuple where the spec has a list.
         if field in fields and json.dumps(value) != json.dumps(fields[field]["default"])
     )
-    words = f"sweep --method {method} --dataset {sweep.dataset} {data}".rstrip()
-    against = f"compare {name} --against {method}-{sweep.dataset}"
-    _render.message(f"compare:  {command_line(words, server)}, then")
-    _render.message(f"          {command_line(against, server)}")
+    run = f"sweep --method {method} --dataset {sweep.dataset} {changed}".rstrip()
+    compare = f"compare {name} --against {method}-{sweep.dataset}"
+    _render.message(f"compare:  {command_line(run, server)}, then")
+    _render.message(f"          {command_line(compare, server)}")
 
 
 def _comparable(other: "SweepInfo", sweep: "SweepInfo") -> bool:
-    """Whether a finished sweep of several trials is on the same data by another method."""
+    """Whether `other` is a finished sweep by another method on the same data, of several trials."""
     same_data = other.spec["data"] == sweep.spec["data"] and other.method != sweep.method
     return same_data and other.status == "finished" and other.spec["trials"] > 1
 

@@ -12,13 +12,17 @@ from paretoib.cli import _render, _tables
 from paretoib.cli._options import SWEEP_HELP, AsJSON, Server, Sweep, find_sweep
 from paretoib.errors import ParetoIBError, StoreError
 
-Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP...", help=SWEEP_HELP)]
-Page = Annotated[Path | None, typer.Option("--html", help="Also write the interactive page here.")]
-Image = Annotated[Path | None, typer.Option("--png", help="Also write the picture here.")]
-Plane = Annotated[
+Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP", help=SWEEP_HELP)]
+HtmlFile = Annotated[
+    Path | None, typer.Option("--html", help="Also write an interactive page to this file.")
+]
+PngFile = Annotated[Path | None, typer.Option("--png", help="Also write a PNG to this file.")]
+PlaneFile = Annotated[
     Path | None,
     typer.Option(
-        "--plane", help="Also write a PNG of the information plane along training to this file."
+        "--plane",
+        help="Also write a PNG to this file: the paths of the trials in the information plane "
+        "during training.",
     ),
 ]
 
@@ -26,12 +30,12 @@ Plane = Annotated[
 def front(
     sweep: Sweep,
     as_json: AsJSON = False,
-    html: Page = None,
-    png: Image = None,
-    plane: Plane = None,
+    html: HtmlFile = None,
+    png: PngFile = None,
+    plane: PlaneFile = None,
     server: Server = None,
 ) -> None:
-    """Show a sweep's front."""
+    """Show the front of a sweep."""
     _check_files(html=html, png=png, plane=plane)
     backend = connect(server)
     current = backend.front(find_sweep(backend, sweep))
@@ -52,18 +56,20 @@ def compare(
     against: Annotated[
         list[str],
         typer.Option(
-            metavar="SWEEP...", help="The sweeps of the other side, named in the same way."
+            metavar="SWEEP...", help="The sweeps of the other side, also by id, prefix or name."
         ),
     ],
     as_json: AsJSON = False,
-    html: Page = None,
-    png: Image = None,
+    html: HtmlFile = None,
+    png: PngFile = None,
     server: Server = None,
 ) -> None:
-    """Compare the fronts of some sweeps with those of others."""
+    """Compare two sides, each the front of one sweep or of several pooled ones."""
     _check_files(html=html, png=png)
     backend = connect(server)
-    left, right = ([find_sweep(backend, name) for name in side] for side in (sweeps, against))
+    left, right = (
+        [find_sweep(backend, reference) for reference in side] for side in (sweeps, against)
+    )
     comparison = backend.compare(left, right)
     if html or png:
         from paretoib.fronts import comparison_html, comparison_png
@@ -89,22 +95,24 @@ def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
 
 
 def ui(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on loopback.")] = 5000,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port of MLflow's UI, on loopback.")
+    ] = 5000,
 ) -> int:
-    """Serve MLflow's UI of the store until Ctrl-C."""
+    """Serve MLflow's UI for the store until Ctrl-C."""
     import subprocess
 
     from paretoib.interrupts import termination_interrupts
     from paretoib.tracking import ui as mlflow_ui
 
-    pages = mlflow_ui(port)
-    typer.echo(f"MLflow: {pages.address}", err=True)
-    if not pages.command:
+    mlflow = mlflow_ui(port)
+    _render.message(f"MLflow: {mlflow.address}")
+    if not mlflow.command:
         return 0
-    # In a separate session: at Ctrl-C, MLflow would print pages of tracebacks.
+    # In a new session, which Ctrl-C does not reach: MLflow would print long tracebacks.
     with (
         termination_interrupts(),
-        subprocess.Popen(pages.command, env=pages.environment, start_new_session=True) as server,
+        subprocess.Popen(mlflow.command, env=mlflow.environment, start_new_session=True) as server,
     ):
         try:
             return server.wait()
@@ -113,29 +121,34 @@ def ui(
             return 0
 
 
-def spread_against(arguments: Sequence[str]) -> list[str]:
-    """`--against A B` as `--against A --against B`: typer options take one value each."""
-    spread: list[str] = []
-    against = False
+def repeat_against(arguments: Sequence[str]) -> list[str]:
+    """Turn `compare … --against A B` into `--against A --against B`.
+
+    An option of typer takes one value each time.
+    """
+    if arguments[:1] != ["compare"]:
+        return list(arguments)
+    repeated: list[str] = []
+    after_against = False
     for argument in arguments:
         if argument == "--against":
-            against = True
+            after_against = True
             continue
-        against = against and not argument.startswith("-")
-        spread += ["--against", argument] if against else [argument]
-    return spread if arguments[:1] == ["compare"] and "--against" in arguments else list(arguments)
+        after_against = after_against and not argument.startswith("-")
+        repeated += ["--against", argument] if after_against else [argument]
+    return repeated
 
 
 def _check_files(**files: Path | None) -> None:
-    """Refuse two files with one path, and files whose suffix does not fit their content."""
-    given = {option: path for option, path in files.items() if path is not None}
-    for option, path in given.items():
-        # No suffix is fine: the path may be a pipe.
-        fitting = ("", ".html", ".htm") if option == "html" else ("", ".png")
-        if path.suffix.lower() not in fitting:
-            raise ParetoIBError(f"--{option}: should end in {fitting[1]}; found `{path}`")
-    if len({path.absolute() for path in given.values()}) < len(given):
-        options = " and ".join(f"--{option}" for option in given)
+    """Refuse the same path twice, and a suffix that does not fit the content of the file."""
+    paths = {option: path for option, path in files.items() if path is not None}
+    for option, path in paths.items():
+        # A path without a suffix may be a pipe.
+        suffixes = ("", ".html", ".htm") if option == "html" else ("", ".png")
+        if path.suffix.lower() not in suffixes:
+            raise ParetoIBError(f"--{option}: should end in {suffixes[1]}; found `{path}`")
+    if len({path.absolute() for path in paths.values()}) < len(paths):
+        options = " and ".join(f"--{option}" for option in paths)
         raise ParetoIBError(f"{options}: should be different files; found `{path}` twice")
 
 
@@ -146,7 +159,7 @@ def _write(path: Path | None, content: Callable[[], bytes]) -> None:
         path.write_bytes(content())
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
-    typer.echo(f"wrote {path}", err=True)
+    _render.message(f"wrote {path}")
 
 
 COMMANDS = (front, compare, list_, show, ui)

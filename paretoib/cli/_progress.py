@@ -16,7 +16,7 @@ _LONGEST_NAME = 18
 
 @contextmanager
 def progress_bar() -> Iterator["Bar"]:
-    """A bar whose `show` takes each new state of the sweep; it disappears when the block ends."""
+    """Show a progress bar, which disappears when the block ends."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -30,7 +30,7 @@ def progress_bar() -> Iterator["Bar"]:
 
 
 class Bar:
-    """The bar of one sweep; `state` is the state that it shows."""
+    """The progress bar of one sweep; `state` is the state that it shows."""
 
     def __init__(self, progress: Progress) -> None:
         self.state: SweepState | None = None
@@ -56,22 +56,25 @@ class Bar:
 
 
 class Remaining:
-    """Estimates the remaining time from the pace of the whole run so far."""
+    """Estimates the remaining time from the mean time of all trials so far.
+
+    The last trials alone say little, because the trials of a pack end together.
+    """
 
     def __init__(self) -> None:
-        # Not from the last trials: trials end in packs, many at a time.
-        self._first: tuple[float, int] | None = None
+        self._first_call: tuple[float, int] | None = None
 
     def after(self, ended: int, trials: int) -> str:
         """The estimate after `ended` of `trials`; empty before the first trial has ended.
 
-        Trials that had ended before the first call, in a resumed sweep, do not count for the pace.
+        Trials that ended before the first call, in a resumed sweep, do not count.
         """
-        if self._first is None:
-            self._first = time.monotonic(), ended
-        since, before = self._first
-        if ended == before:
+        if self._first_call is None:
+            self._first_call = time.monotonic(), ended
+        started, ended_before = self._first_call
+        if ended == ended_before:
             return ""
-        seconds = (time.monotonic() - since) / (ended - before) * max(0, trials - ended)
+        mean = (time.monotonic() - started) / (ended - ended_before)
+        seconds = mean * max(0, trials - ended)
         minutes, seconds = divmod(round(seconds), 60)
         return f" · {minutes}:{seconds:02d} left"

@@ -1,4 +1,4 @@
-"""Print trials, sweeps, specs and catalogues; `_tables` prints fronts and comparisons."""
+"""Prints trials, sweeps, specs and the catalogue; `_tables` prints fronts and comparisons."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def record(record: "TrialRecord") -> None:
-    """A trial's metrics on both splits; with several tasks, also those of each task."""
+    """Print the metrics of a trial on both splits, in total and for each of several tasks."""
     out = console()
     out.print(f"trial {record.trial}: {record.status}, {record.seconds:.1f} s on {record.device}")
     if record.reason:
@@ -29,22 +29,22 @@ def record(record: "TrialRecord") -> None:
 
 
 def _numbers(metrics: "Metrics") -> Iterator[tuple[str, float | None]]:
-    """The metrics of a split with readable names, followed by those of each task."""
+    """The metrics of a split with readable names, followed by the metrics of each task."""
     for name, value in metrics:
         if name != "tasks":
             yield name.replace("_", " "), value
-    for task, of_task in metrics.tasks.items():
-        for name, value in of_task:
+    for task, task_metrics in metrics.tasks.items():
+        for name, value in task_metrics:
             yield f"{task}: {name.replace('_', ' ')}", value
 
 
 def sweeps(states: "Sequence[SweepState]", as_json: bool) -> None:
-    """A table of sweeps."""
+    """Print a table of sweeps."""
     if as_json:
         _print_json({"schema": 1, "sweeps": [state.document for state in states]})
         return
     if not states:
-        message("no sweeps yet: `paretoib sweep` creates one")
+        message("no sweeps yet; `paretoib sweep` runs one")
         return
     rows = table("id", "name", "method", "data set", "status", "trials", "started")
     for column in rows.columns:
@@ -58,23 +58,23 @@ def sweeps(states: "Sequence[SweepState]", as_json: bool) -> None:
 
 
 def sweep(state: "SweepState", page: str, as_json: bool) -> None:
-    """The state of a sweep, its page and its spec."""
+    """Print the state of a sweep, its page and its spec."""
     if as_json:
         _print_json({"schema": 1, "sweep": state.document, "address": page})
         return
     import yaml
 
     trials = state.trials
-    because = f" ({state.reason})" if state.reason else ""
+    reason = f" ({state.reason})" if state.reason else ""
     stopped = f", {trials.stopped} stopped early" if trials.stopped else ""
-    typer.echo(f"{state.name} ({state.id}): {state.status}{because}")
+    typer.echo(f"{state.name} ({state.id}): {state.status}{reason}")
     typer.echo(f"{trials.finished} trials finished{stopped}, {trials.failed} failed")
     typer.echo(f"look: {page}\n")
     typer.echo(yaml.safe_dump(dict(state.spec), sort_keys=False, allow_unicode=True).rstrip())
 
 
 def submitted(state: "SweepState", page: str, as_json: bool) -> None:
-    """The id of a sweep that was submitted, and its page."""
+    """Print the id and the page of a submitted sweep."""
     if as_json:
         _print_json({"schema": 1, "sweep": state.document, "address": page})
         return
@@ -83,35 +83,34 @@ def submitted(state: "SweepState", page: str, as_json: bool) -> None:
 
 
 def spec(spec: "SweepSpec", as_json: bool) -> None:
-    """A spec with every default filled in, as `--config` reads it."""
+    """Print a spec with all defaults, in the format that `--config` reads."""
     typer.echo(spec.to_json() if as_json else spec.to_yaml().rstrip())
 
 
-def catalogue(rows: Mapping[str, Mapping[str, Any]], *, fields: bool) -> None:
-    """The entries of a registry, each with its fields if `fields` is set."""
-    for name, row in rows.items():
-        source = f" ({row['paper']})" if row["paper"] else ""
-        console().print(f"{name}: {row['summary']}{source}", style="bold" if fields else None)
+def catalogue(entries: Mapping[str, Mapping[str, Any]], *, fields: bool) -> None:
+    """Print the entries of a catalogue, with the fields of each if `fields` is set."""
+    for name, entry in entries.items():
+        paper = f" ({entry['paper']})" if entry["paper"] else ""
+        console().print(f"{name}: {entry['summary']}{paper}", style="bold" if fields else None)
         if fields:
-            _fields({n: (f["default"], f["description"]) for n, f in row["fields"].items()})
+            _fields({n: (f["default"], f["description"]) for n, f in entry["fields"].items()})
 
 
 def method(spec: "SweepSpec") -> None:
-    """The default sweep of a method, with every field that `--set` takes."""
+    """Print the default sweep of a method: its search, and every field that `--set` accepts."""
     out = console()
     seeds = ", ".join(map(str, spec.seeds))
-    out.print(f"search {spec.search}: {spec.trials} trials, over seeds {seeds}")
+    out.print(f"search {spec.search}: {spec.trials} trials; seeds {seeds}")
     for name, values in spec.varied.items():
         out.print(f"varies {name}: {_varied(values)}")
     for kind in ("objective", "weighting", "training", "model", "data"):
         section = getattr(spec, kind)
         out.print(f"{kind} {getattr(section, 'name', '')}".rstrip(), style="bold")
-        described = type(section).model_fields
         _fields(
             {
-                n: (getattr(section, n), f.description or "")
-                for n, f in described.items()
-                if n != "name"
+                name: (getattr(section, name), field.description or "")
+                for name, field in type(section).model_fields.items()
+                if name != "name"
             }
         )
 
@@ -123,6 +122,7 @@ def _varied(values: "Range | Choices") -> str:
 
 
 def _fields(fields: Mapping[str, tuple[Any, str]]) -> None:
+    """Print the default and the description of each field."""
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 2))
@@ -133,7 +133,7 @@ def _fields(fields: Mapping[str, tuple[Any, str]]) -> None:
 
 
 def message(line: str) -> None:
-    """A line on stderr: stdout is for results."""
+    """Print a line on stderr; stdout holds only results."""
     typer.echo(line, err=True)
 
 

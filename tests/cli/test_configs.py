@@ -1,4 +1,4 @@
-"""A saved sweep with flags over it."""
+"""`--config` with a sweep that `--dry-run` printed, and other options."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,21 +22,21 @@ Run = Callable[..., Any]
         (["--method", "vib", "--search", "adaptive"], ["--search", "grid"]),
     ],
 )
-def test_flags_over_a_saved_sweep_mean_what_they_mean_alone(
+def test_an_option_overrides_a_saved_sweep_with_all_defaults(
     run: Run, tmp_path: Path, saved: list[str], flags: list[str]
 ) -> None:
-    """What was saved as a default is one still, of what the flags name."""
+    """The saved defaults do not override the defaults that an option brings."""
     config = tmp_path / "dry.yaml"
     config.write_text(run(tmp_path, "sweep", *saved, "--dry-run").out, encoding="utf-8")
     over = run(tmp_path, "sweep", "--config", str(config), *flags, "--dry-run")
-    # Of a flag that is given twice the last counts.
+    # If an option is repeated, the last one counts.
     alone = run(tmp_path, "sweep", *saved, *flags, "--dry-run")
     assert over.code == 0, over.err
     assert over.out == alone.out
 
 
 def test_other_seeds_keep_the_settings(run: Run, tmp_path: Path) -> None:
-    """Four β for each of three seeds, where the saved sweep has four for one."""
+    """The saved sweep has four β for one seed; with three seeds it has the same four for each."""
     config = tmp_path / "dry.yaml"
     saved = run(tmp_path, "sweep", "--method", "vib", "--trials", "4", "--dry-run", "--json")
     config.write_text(saved.out, encoding="utf-8")
@@ -46,11 +46,11 @@ def test_other_seeds_keep_the_settings(run: Run, tmp_path: Path) -> None:
     assert over["grid"] == saved.document["grid"]
 
 
-def test_what_was_chosen_stays(run: Run, tmp_path: Path) -> None:
-    """A name, a width and axes of one's own."""
+def test_values_that_differ_from_defaults_stay(run: Run, tmp_path: Path) -> None:
+    """With another data set, the sweep still has its name, layer width and axes."""
     config = tmp_path / "dry.yaml"
-    own = ("--name", "mine", "--set", "hidden=[16]", "--grid", "beta=0.1,0.2")
-    saved = run(tmp_path, "sweep", "--method", "vib", *own, "--dry-run")
+    changes = ("--name", "mine", "--set", "hidden=[16]", "--grid", "beta=0.1,0.2")
+    saved = run(tmp_path, "sweep", "--method", "vib", *changes, "--dry-run")
     config.write_text(saved.out, encoding="utf-8")
     flags = ("--dataset", "gaussian", "--dry-run", "--json")
     over = run(tmp_path, "sweep", "--config", str(config), *flags).document

@@ -1,4 +1,7 @@
-"""Ctrl-C at three moments: one line, code 130, nothing that had finished is lost, nothing left."""
+"""Ctrl-C while Ray starts, while trials run and while a sweep is closed.
+
+Each time: exit code 130, no traceback, no lost trial, no process left.
+"""
 
 import os
 import signal
@@ -14,7 +17,7 @@ TINY = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--name",
 
 
 def stored(store: Any) -> tuple[SweepInfo, list[TrialRecord]] | None:
-    """The store's only sweep and its trials so far, once it is there."""
+    """The only sweep of the store and its trials so far; None before the sweep is created."""
     if not (store.folder / "mlflow.db").exists():
         return None
     tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
@@ -22,14 +25,14 @@ def stored(store: Any) -> tuple[SweepInfo, list[TrialRecord]] | None:
     return (sweeps[0], tracker.records(sweeps[0].id)) if sweeps else None
 
 
-def trials_of(store: Any) -> int:
-    """How many trials the store has."""
-    found = stored(store)
-    return len(found[1]) if found else 0
+def trial_count(store: Any) -> int:
+    """The number of trials in the store."""
+    sweep = stored(store)
+    return len(sweep[1]) if sweep else 0
 
 
 def test_while_ray_starts(store: Any, wait_for: WaitFor) -> None:
-    """As a terminal does it, to the whole process group: there is no sweep, and Ray is gone."""
+    """Sent to the process group, as a terminal does; no sweep is created, and Ray ends."""
     process = store.start("sweep", *TINY)
     wait_for(lambda: any("gcs_server" in line for line in store.processes()))
     os.killpg(process.pid, signal.SIGINT)
@@ -40,16 +43,16 @@ def test_while_ray_starts(store: Any, wait_for: WaitFor) -> None:
 
 
 def test_while_trials_run(store: Any, wait_for: WaitFor, run: Run) -> None:
-    """To the process alone: the trial that had finished is kept, and `front` shows it."""
-    # A pack for each worker: one is done at once, the other would take hours.
+    """Sent to the process alone; the finished trial is stored, and `front` prints it."""
+    # One pack for each worker: one ends at once, the other would take hours.
     axes = ("--grid", "beta=0.1", "--grid", "epochs=1,100000")
     process = store.start("sweep", *TINY, *axes, workers=2)
-    wait_for(lambda: trials_of(store) == 1)
+    wait_for(lambda: trial_count(store) == 1)
     process.send_signal(signal.SIGINT)
     ended = store.ended(process)
     assert ended.code == 130
     message, command = ended.err.splitlines()[-2:]
-    assert message == "interrupted: 1 of 2 trials had ended and are kept"
+    assert message == "interrupted: 1 of 2 trials have ended and are stored"
     assert command.startswith("resume:   paretoib resume ")
     assert "Traceback" not in ended.err
     assert store.left() == []
@@ -60,7 +63,7 @@ def test_while_trials_run(store: Any, wait_for: WaitFor, run: Run) -> None:
 
 
 def test_where_a_shell_ignores_ctrl_c(store: Any, wait_for: WaitFor, run: Run) -> None:
-    """As for a sweep in a script's background: a request ends it, in the middle of a trial."""
+    """A background process of a script ignores Ctrl-C; `cancel` ends it during a trial."""
     program = (
         "import signal\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
@@ -69,20 +72,20 @@ def test_where_a_shell_ignores_ctrl_c(store: Any, wait_for: WaitFor, run: Run) -
     )
     axes = ("--grid", "beta=0.1", "--grid", "epochs=1,100000")
     process = store.start("sweep", *TINY, *axes, workers=2, program=program)
-    wait_for(lambda: trials_of(store) == 1)
+    wait_for(lambda: trial_count(store) == 1)
     process.send_signal(signal.SIGINT)
-    asked = run(store, "cancel", "cut")
-    assert (asked.code, asked.err) == (0, "cut is interrupted: 1 of 2 trials are kept\n")
+    cancelled = run(store, "cancel", "cut")
+    assert (cancelled.code, cancelled.err) == (0, "cut is interrupted: 1 of 2 trials are stored\n")
     ended = store.ended(process)
     assert ended.code == 130
-    assert "interrupted: 1 of 2 trials had ended and are kept" in ended.err
+    assert "interrupted: 1 of 2 trials have ended and are stored" in ended.err
     assert store.left() == []
 
 
 def test_while_it_closes(store: Any, wait_for: WaitFor, run: Run) -> None:
-    """All trials are done, so the sweep ends as it would have: with its front and pictures."""
+    """All trials have ended, so the sweep finishes as usual, with its front and figures."""
     process = store.start("sweep", *TINY, "--grid", "beta=0.1,0.2", "--epochs", "1", "--json")
-    wait_for(lambda: trials_of(store) == 2)
+    wait_for(lambda: trial_count(store) == 2)
     os.killpg(process.pid, signal.SIGINT)
     ended = store.ended(process)
     assert (ended.code, ended.err) == (0, "")

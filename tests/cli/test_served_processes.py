@@ -1,4 +1,4 @@
-"""How `paretoib serve` finds and ends what it has started: on processes that do little."""
+"""The process tree and the state file of `paretoib serve`, with shell scripts as processes."""
 
 import os
 import signal
@@ -11,33 +11,34 @@ from threading import Timer
 
 import pytest
 
-from paretoib.cli.serve import state_file
-from paretoib.cli.serve.state_file import MARK, Claim, State, claimed, end
+from paretoib.cli.serve import processes
+from paretoib.cli.serve.processes import ProcessTree
+from paretoib.cli.serve.state_file import State, StateFile, lock_state_file
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """`start(state, role, script)` runs a shell script as a part; none outlives the test."""
+    """`start(state, role, script)` runs a shell script with a role; the fixture kills it later."""
     started = []
 
-    def begin(state: State, role: str, script: str) -> "subprocess.Popen[bytes]":
-        environment = {**os.environ, MARK: state.mark(role)}
-        part = subprocess.Popen(
+    def start_script(state: State, role: str, script: str) -> "subprocess.Popen[bytes]":
+        environment = {**os.environ, **ProcessTree(state.id).tag(role)}
+        process = subprocess.Popen(
             ["sh", "-c", script],
             env=environment,
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
-        started.append(part)
-        return part
+        started.append(process)
+        return process
 
-    yield begin
-    for part in started:
-        if part.poll() is None:
-            os.killpg(part.pid, signal.SIGKILL)
-        part.communicate()
+    yield start_script
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 @pytest.fixture
@@ -47,10 +48,15 @@ def state(tmp_path: Path) -> State:
     return State("0123456789abcdef", os.getpid(), str(scratch))
 
 
-def said(part: "subprocess.Popen[bytes]") -> str:
-    """The next line of a part."""
-    assert part.stdout is not None
-    return part.stdout.readline().decode().strip()
+def next_line(process: "subprocess.Popen[bytes]") -> str:
+    """The next line that a process prints."""
+    assert process.stdout is not None
+    return process.stdout.readline().decode().strip()
+
+
+def end(state: State) -> None:
+    """End all processes of a state."""
+    ProcessTree(state.id).end()
 
 
 def alive(pid: int) -> bool:
@@ -60,20 +66,20 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_they_end_in_the_order_in_which_they_need_each_other(
+def test_processes_end_in_the_order_of_their_roles(
     state: State, start: Start, tmp_path: Path
 ) -> None:
-    """The service first, MLflow last; each is done before the next is told."""
+    """The service first, MLflow last; each has ended before the next gets SIGTERM."""
     order = tmp_path / "order"
     for role in ("mlflow", "ray", "service"):
         script = f"trap 'sleep 0.3; echo {role} >> {order}; exit' TERM; echo up; sleep 60 & wait"
-        assert said(start(state, role, script)) == "up"
+        assert next_line(start(state, role, script)) == "up"
     end(state)
     assert order.read_text().split() == ["service", "ray", "mlflow"]
 
 
-def test_a_sweep_is_told_before_ray_is(state: State, start: Start, tmp_path: Path) -> None:
-    """Its job is a session of its own below Ray; not its shell but the program itself is told."""
+def test_a_sweep_ends_before_ray(state: State, start: Start, tmp_path: Path) -> None:
+    """The job is in another session below Ray; its Python process gets SIGTERM, not its shell."""
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs/__init__.py").touch()
     (tmp_path / "jobs/sweep.py").write_text(
@@ -84,69 +90,69 @@ def test_a_sweep_is_told_before_ray_is(state: State, start: Start, tmp_path: Pat
         "time.sleep(60)\n"
     )
     job = f"cd {tmp_path}; {sys.executable} -m jobs.sweep 00; sleep 1"
-    heard = f"test -e {tmp_path}/closed && touch {tmp_path}/after; exit"
-    ray = f"trap '{heard}' TERM; setsid sh -c '{job}' & wait"
-    assert said(start(state, "ray", ray)) == "up"
+    on_sigterm = f"test -e {tmp_path}/closed && touch {tmp_path}/after; exit"
+    ray = f"trap '{on_sigterm}' TERM; setsid sh -c '{job}' & wait"
+    assert next_line(start(state, "ray", ray)) == "up"
     end(state)
     assert (tmp_path / "after").exists()
 
 
-def test_what_has_no_mark_is_found_by_its_session(state: State, start: Start) -> None:
-    """As Ray's workers, which write over their environment: they go with their part."""
-    part = start(state, "ray", "env -i sh -c 'echo $$; exec sleep 60' & exec sleep 60")
-    unmarked = int(said(part))
+def test_a_process_without_a_tag_is_found_by_its_session(state: State, start: Start) -> None:
+    """Workers of Ray overwrite their environment; they end with the other processes."""
+    process = start(state, "ray", "env -i sh -c 'echo $$; exec sleep 60' & exec sleep 60")
+    untagged = int(next_line(process))
     end(state)
-    assert not alive(unmarked)
-    assert not alive(part.pid)
+    assert not alive(untagged)
+    assert not alive(process.pid)
 
 
-def test_what_does_not_end_is_killed(
+def test_a_process_that_does_not_end_is_killed(
     state: State, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After its time; and so is what it leaves behind."""
-    monkeypatch.setattr(state_file, "_PATIENCE", {"service": 0.2, "job": 0.2, "ray": 0.2})
-    deaf = start(state, "ray", "trap '' TERM; sleep 60 & echo $!; wait; wait")
-    child = int(said(deaf))
-    leaving = start(state, "service", "sleep 60 & echo $!; exit")
-    left = int(said(leaving))
+    """A process that ignores SIGTERM is killed, and so are the children of an ended process."""
+    monkeypatch.setattr(processes, "_SHUTDOWN_SECONDS", {"service": 0.2, "job": 0.2, "ray": 0.2})
+    ignoring = start(state, "ray", "trap '' TERM; sleep 60 & echo $!; wait; wait")
+    child = int(next_line(ignoring))
+    ended = start(state, "service", "sleep 60 & echo $!; exit")
+    orphan = int(next_line(ended))
     end(state)
-    assert not any(alive(pid) for pid in (deaf.pid, child, left))
+    assert not any(alive(pid) for pid in (ignoring.pid, child, orphan))
 
 
-def test_others_are_left_alone(state: State, start: Start) -> None:
-    """Those of another store, and those that have nothing to do with any."""
+def test_other_processes_are_left_alone(state: State, start: Start) -> None:
+    """Processes of another run, and processes without a tag."""
     other = State("fedcba9876543210", 1, "")
-    theirs = start(other, "service", "echo up; exec sleep 60")
-    nobodys = subprocess.Popen(["sleep", "60"])
+    other_run = start(other, "service", "echo up; exec sleep 60")
+    untagged = subprocess.Popen(["sleep", "60"])
     try:
-        assert said(theirs) == "up"
+        assert next_line(other_run) == "up"
         end(state)
-        assert theirs.poll() is None
-        assert nobodys.poll() is None
+        assert other_run.poll() is None
+        assert untagged.poll() is None
     finally:
-        nobodys.kill()
-        nobodys.wait()
+        untagged.kill()
+        untagged.wait()
 
 
-HOLD = """
+HOLD_LOCK = """
 import dataclasses, sys, time
 from pathlib import Path
-from paretoib.cli.serve.state_file import State, claimed
-with claimed(Path(sys.argv[1])) as claim:
+from paretoib.cli.serve.state_file import State, lock_state_file
+with lock_state_file(Path(sys.argv[1])) as file:
     state = State("0123456789abcdef", 7, sys.argv[2])
-    claim.write(state)
+    file.write(state)
     print("starting", flush=True)
     sys.stdin.readline()
-    claim.write(dataclasses.replace(state, addresses={"service": "http://there"}))
+    file.write(dataclasses.replace(state, addresses={"service": "http://there"}))
     time.sleep(60)
 """
 
 
 @pytest.fixture
-def holder(tmp_path: Path, state: State) -> Iterator["subprocess.Popen[str]"]:
-    """Another process that has the state file and is still starting."""
+def lock_holder(tmp_path: Path, state: State) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that holds the lock; it writes its addresses when its stdin is closed."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, tmp_path / "store/serve.json", state.scratch],
+        [sys.executable, "-c", HOLD_LOCK, tmp_path / "store/serve.json", state.scratch],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -158,41 +164,41 @@ def holder(tmp_path: Path, state: State) -> Iterator["subprocess.Popen[str]"]:
     process.wait()
 
 
-def test_a_second_one_waits_for_the_first_and_sees_where_it_is(
-    tmp_path: Path, holder: "subprocess.Popen[str]"
+def test_a_second_process_waits_for_the_addresses_of_the_first(
+    tmp_path: Path, lock_holder: "subprocess.Popen[str]"
 ) -> None:
-    """What it then gets is no claim; and the file is for the user's own eyes."""
+    """It gets the state of the first instead of the lock; only the owner may read the file."""
     path = tmp_path / "store/serve.json"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert holder.stdin is not None
-    Timer(0.5, holder.stdin.close).start()
-    with claimed(path) as found:
-        assert isinstance(found, State)
-        assert found.addresses == {"service": "http://there"}
-        assert found.pid == 7
+    assert lock_holder.stdin is not None
+    Timer(0.5, lock_holder.stdin.close).start()
+    with lock_state_file(path) as state:
+        assert isinstance(state, State)
+        assert state.addresses == {"service": "http://there"}
+        assert state.pid == 7
 
 
-def test_one_that_was_killed_leaves_a_claim_and_its_processes(
-    tmp_path: Path, state: State, start: Start, holder: "subprocess.Popen[str]"
+def test_the_lock_of_a_killed_process_is_free(
+    tmp_path: Path, state: State, start: Start, lock_holder: "subprocess.Popen[str]"
 ) -> None:
-    """The next one gets the file, ends what is left, and removes its folder."""
-    part = start(state, "ray", "echo up; exec sleep 60")
-    assert said(part) == "up"
-    holder.kill()
-    with claimed(tmp_path / "store/serve.json") as found:
-        assert isinstance(found, Claim)
-        found.clear()
-    assert not alive(part.pid)
+    """The next process gets the lock, ends the remaining processes, deletes the temp directory."""
+    process = start(state, "ray", "echo up; exec sleep 60")
+    assert next_line(process) == "up"
+    lock_holder.kill()
+    with lock_state_file(tmp_path / "store/serve.json") as file:
+        assert isinstance(file, StateFile)
+        file.clear()
+    assert not alive(process.pid)
     assert not Path(state.scratch).exists()
     assert (tmp_path / "store/serve.json").read_text() == ""
 
 
-def test_a_broken_file_is_no_obstacle(tmp_path: Path) -> None:
-    """It tells of nothing, as if it were empty."""
+def test_a_broken_file_is_treated_as_empty(tmp_path: Path) -> None:
+    """A process may be killed while it writes the file."""
     path = tmp_path / "serve.json"
     path.write_text('{"id": "01')
     began = time.monotonic()
-    with claimed(path) as found:
-        assert isinstance(found, Claim)
-        found.clear()
+    with lock_state_file(path) as file:
+        assert isinstance(file, StateFile)
+        file.clear()
     assert time.monotonic() - began < 5
