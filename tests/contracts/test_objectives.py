@@ -38,7 +38,7 @@ each = pytest.mark.parametrize("name", OBJECTIVES)
 def build(name: str) -> Objective:
     section = section_model("objective", name).model_validate({})
     shared = {k: v for k, v in section.params.items() if not section.is_per_trial(k)}
-    objective: Objective = OBJECTIVES[name].load()(**shared)
+    objective: Objective = OBJECTIVES[name].build(shared)
     return objective
 
 
