@@ -55,7 +55,9 @@ def test_the_noise_and_the_data_are_those_of_the_rows() -> None:
     }
 
 
-@pytest.mark.parametrize(("first", "data"), [("one task", "digits"), ("several tasks", "multi_mnist")])
+@pytest.mark.parametrize(
+    ("first", "data"), [("one task", "digits"), ("several tasks", "multi_mnist")]
+)
 def test_what_combines_is_what_a_spec_takes(first: str, data: str) -> None:
     """Each `yes` is a trial, and each `no` is refused."""
     rows = table(first)
