@@ -17,7 +17,7 @@ from pydantic import (
 from paretoib.data import DATASETS
 from paretoib.documents import Document, preview
 from paretoib.errors import SpecError
-from paretoib.models import MODELS, MOST_PATHS
+from paretoib.models import MAX_PATHS, MODELS
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs._axes import parse_axis
 from paretoib.specs._defaults import (
@@ -230,9 +230,9 @@ class SweepSpec(Document):
         if "draws" not in self.objective.params:
             return
         draws = int(max(self._values("objective.draws")))
-        if draws**layers > MOST_PATHS:
+        if draws**layers > MAX_PATHS:
             raise SpecError(
-                f"objective.draws: should be few enough that draws^layers is at most {MOST_PATHS}; "
+                f"objective.draws: should be few enough that draws^layers is at most {MAX_PATHS}; "
                 f"found {draws}^{layers}"
             )
 
