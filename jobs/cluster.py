@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from paretoib.errors import ClusterError
-from paretoib.interrupts import interrupts_held, termination_interrupts
+from paretoib.interrupts import deferred_interrupts, termination_interrupts
 from paretoib.settings import Settings
 from paretoib.specs import Resources
 
@@ -89,7 +89,7 @@ def ray_instance(settings: Settings, wanted: Resources | None = None) -> Iterato
         with termination_interrupts():
             yield workers_on(nodes(), settings, wanted)
     finally:
-        with interrupts_held():
+        with deferred_interrupts():
             ray.shutdown()
 
 
@@ -97,7 +97,7 @@ def _start() -> None:
     """Start Ray on loopback. An interrupt waits, as half a start would leave processes behind."""
     import ray
 
-    with interrupts_held() as caught:
+    with deferred_interrupts() as caught:
         # Without "local", Ray joins any cluster that it finds on this machine.
         ray.init(address="local", include_dashboard=False, **_SILENT)
     if caught:

@@ -11,7 +11,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from jobs.worker import failed_record
-from paretoib.interrupts import interrupts_held
+from paretoib.interrupts import deferred_interrupts
 from paretoib.records import TrialRecord
 from paretoib.search import Driver
 from paretoib.specs import TrialSpec
@@ -123,7 +123,7 @@ class PackSearcher(Searcher):
             records = [TrialRecord.from_json(text) for text in texts]
             # Tune keeps every result in memory until the sweep ends.
             texts.clear()
-        with interrupts_held() as caught:
+        with deferred_interrupts() as caught:
             self._write(records)
         if caught:
             raise KeyboardInterrupt

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from jobs.sweep_run import SweepRun, described
 from paretoib.errors import NotFoundError, ParetoIBError, SpecError, StoreError
-from paretoib.interrupts import interrupts_held
+from paretoib.interrupts import deferred_interrupts
 from paretoib.records import Front, OnProgress, Reference, TrialRecord
 from paretoib.search import driver as new_driver
 from paretoib.settings import settings
@@ -142,7 +142,7 @@ def _run(
     A spec that the device cannot train is refused before the sweep is written.
     """
     _check_device(spec, device)
-    with interrupts_held() as caught:
+    with deferred_interrupts() as caught:
         state = store.state(sweep_id) if sweep_id else store.create(spec)
         stored_ruler = store.ruler(state.id) or ruler
         run = SweepRun(spec, state, store, stored_ruler, new_driver(spec), on_progress)

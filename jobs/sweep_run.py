@@ -8,7 +8,7 @@ from functools import partial
 from jobs.heartbeat import heartbeat_thread
 from paretoib.errors import ParetoIBError
 from paretoib.fronts import GrowingFront
-from paretoib.interrupts import interrupts_held
+from paretoib.interrupts import deferred_interrupts
 from paretoib.records import Front, OnProgress, Status, SweepState, TrialRecord
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec
@@ -124,7 +124,7 @@ class SweepRun:
 
     def _interrupts_stop_waiting(self) -> AbstractContextManager[object]:
         """Within this block, Ctrl-C only ends the wait for a store that is away."""
-        return interrupts_held(partial(self.store.stop_waiting, self.id))
+        return deferred_interrupts(partial(self.store.stop_waiting, self.id))
 
     def _remember(self, trial: EndedTrial) -> None:
         record = trial.record.model_copy(update={"history": {}})

@@ -1,4 +1,7 @@
-"""Ctrl-C, and SIGTERM that means the same, in the main thread; no other is ever interrupted."""
+"""Ctrl-C (SIGINT) and SIGTERM in the main thread: deferred, or raised as `KeyboardInterrupt`.
+
+Python delivers signals to the main thread only; in other threads these contexts do nothing.
+"""
 
 import signal
 import threading
@@ -8,16 +11,16 @@ from typing import Any
 
 
 @contextmanager
-def interrupts_held(then: Callable[[], object] = lambda: None) -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM instead of raising them; yields those caught so far.
+def deferred_interrupts(on_interrupt: Callable[[], object] = lambda: None) -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM instead of raising them; yields the signals caught so far.
 
-    `then` is called after each, in the middle of whatever the main thread does.
+    `on_interrupt` is called after each signal, at any point of the main thread's code.
     """
     caught: list[int] = []
 
     def catch(number: int, _: object) -> None:
         caught.append(number)
-        then()
+        on_interrupt()
 
     with _handled(catch, signal.SIGINT, signal.SIGTERM):
         yield caught
@@ -35,9 +38,9 @@ def _handled(handler: Callable[[int, Any], Any], *signals: signal.Signals) -> It
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in signals}
+    previous = {number: signal.signal(number, handler) for number in signals}
     try:
         yield
     finally:
-        for number, held in before.items():
-            signal.signal(number, held)
+        for number, previous_handler in previous.items():
+            signal.signal(number, previous_handler)

@@ -1,6 +1,6 @@
-"""The command line: parse, one call, print.
+"""The command line: parses the arguments, calls a backend, prints the result.
 
-Nothing heavy is imported here: `paretoib --help` answers at once.
+Importing it loads neither pydantic nor numpy or torch, so that `paretoib --help` is fast.
 """
 
 import gc
@@ -19,8 +19,8 @@ from paretoib.errors import ParetoIBError, ServiceFaultError
 
 app = typer.Typer(
     help="Pareto fronts of information-bottleneck objectives, measured with one ruler.",
-    epilog="Exit codes: 0 done; 1 no usable trial, or a fault of paretoib's own; 2 wrong usage; "
-    "130 interrupted. With --debug anywhere, errors come with their traceback.",
+    epilog="Exit codes: 0 success; 1 no trial finished, or an internal error; 2 wrong usage; "
+    "130 interrupted. With --debug, errors are printed with a traceback.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -31,8 +31,8 @@ for _module in (_run, _follow, _inspect, command, _catalogue):
         app.command(_command.__name__.rstrip("_"))(_command)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"paretoib {paretoib.__version__}")
         raise typer.Exit
 
@@ -41,19 +41,21 @@ def _version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
-    """Run a command."""
+    """Accept the options that go before a command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The console script: run, print errors as one plain line, exit with the right code."""
-    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    debug = "--debug" in given
-    given = _inspect.spread_against([a for a in given if a != "--debug"])
-    code = _execute(given, debug=debug)
-    # What torch, Ray and MLflow have made would be collected for seconds, only to be given back.
+    """The console script: runs a command, prints an error as one line, exits with its code."""
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    debug = "--debug" in words
+    words = _inspect.spread_against([word for word in words if word != "--debug"])
+    code = _execute(words, debug=debug)
+    # Without this, the garbage collector visits all objects of torch, Ray and MLflow for seconds.
     gc.freeze()
     sys.exit(code)
 
@@ -61,33 +63,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _execute(arguments: list[str], *, debug: bool) -> int:
     command = typer.main.get_command(app)
     try:
-        # Not `app()`, which turns Ctrl-C into an exit code that commands may return as well.
+        # Not `app()`: it turns Ctrl-C into an exit code that commands may return too.
         with command.make_context("paretoib", arguments) as context:
             return command.invoke(context) or 0
-    except typer.Exit as asked:
-        return asked.exit_code
+    except typer.Exit as exit_:
+        return exit_.exit_code
     except KeyboardInterrupt as interrupt:
-        return _say(str(interrupt) or "interrupted", 130)
+        return _print_line(str(interrupt) or "interrupted", 130)
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`): nothing is left to say.
+        # The reader of our output has closed the pipe, as `| head` does; stay silent at exit too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ServiceFaultError as error:
-        return _fail(str(error), 1, debug=debug)
+        return _print_error(str(error), 1, debug=debug)
     except ParetoIBError as error:
-        return _fail(str(error), 2, debug=debug)
+        return _print_error(str(error), 2, debug=debug)
     except typer.Abort:
-        return _say("interrupted", 130)
+        return _print_line("interrupted", 130)
     except Exception as error:
-        # What the parser finds wrong is known by its method; typer does not export the class.
+        # Usage errors of the parser have this method; typer does not export their class.
         if hasattr(error, "format_message"):
-            return _say(f"error: {_misused(error)}", 2)
+            return _print_line(f"error: {_usage_error(error)}", 2)
         text = " ".join(f"{type(error).__name__}: {error}".split())
-        return _fail(f"{text} (--debug shows where)", 1, debug=debug)
+        return _print_error(f"{text} (--debug prints the traceback)", 1, debug=debug)
 
 
-def _misused(error: Any) -> str:
-    """What the parser finds wrong; of a value that does not fit its flag the rule and the value."""
+def _usage_error(error: Any) -> str:
+    """The text of a usage error; for a wrong value the flag, the rule and the value."""
     from pydantic import ValidationError
 
     from paretoib.documents import rule
@@ -97,12 +99,12 @@ def _misused(error: Any) -> str:
     return str(error.format_message())
 
 
-def _fail(text: str, code: int, *, debug: bool) -> int:
+def _print_error(text: str, code: int, *, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    return _say(f"error: {text}", code)
+    return _print_line(f"error: {text}", code)
 
 
-def _say(line: str, code: int) -> int:
+def _print_line(line: str, code: int) -> int:
     typer.echo(line, err=True)
     return code

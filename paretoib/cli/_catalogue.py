@@ -1,4 +1,4 @@
-"""`paretoib methods | datasets | models | searches`: what there is; of one all that it has."""
+"""`paretoib methods`, `datasets`, `models` and `searches`: print the catalogue, or one entry."""
 
 import json
 from typing import Annotated
@@ -10,12 +10,15 @@ from paretoib.cli import _render
 from paretoib.cli._options import AsJSON, Server, command_line
 
 Name = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="Show this one, with all its fields.")
+    str | None, typer.Argument(metavar="NAME", help="Show only this entry, with all its fields.")
 ]
 
 
 def methods(name: Name = None, as_json: AsJSON = False, server: Server = None) -> None:
-    """List the methods: objective, weighting and search in one."""
+    """List the methods.
+
+    A method is an objective, a weighting and a search under one name.
+    """
     _show("method", name, as_json, server)
     if name and not as_json:
         from paretoib.specs import SweepSpec
@@ -34,22 +37,22 @@ def models(name: Name = None, as_json: AsJSON = False, server: Server = None) ->
 
 
 def searches(name: Name = None, as_json: AsJSON = False, server: Server = None) -> None:
-    """List the searches: how the trials of a sweep are proposed."""
+    """List the searches, which propose the trials of a sweep."""
     _show("search", name, as_json, server)
 
 
-def _show(what: str, name: str | None, as_json: bool, server: str | None) -> None:
+def _show(noun: str, name: str | None, as_json: bool, server: str | None) -> None:
     from paretoib.registry import lookup
 
-    kind = "searches" if what == "search" else f"{what}s"
-    rows = connect(server).catalogue(kind)
+    kind = "searches" if noun == "search" else f"{noun}s"
+    entries = connect(server).catalogue(kind)
     if name:
-        rows = {name: lookup(rows, name, what)}
+        entries = {name: lookup(entries, name, noun)}
     if as_json:
-        typer.echo(json.dumps({"schema": 1, kind: rows}, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps({"schema": 1, kind: entries}, ensure_ascii=False, indent=2))
         return
-    _render.catalogue(rows, fields=name is not None and what != "method")
-    if not name and any(row["fields"] for row in rows.values()):
+    _render.catalogue(entries, fields=name is not None and noun != "method")
+    if not name and any(entry["fields"] for entry in entries.values()):
         _render.message(f"fields:   {command_line(f'{kind} NAME', server)}")
 
 

@@ -21,13 +21,16 @@ POLL_SECONDS = 0.5
 
 
 def watch(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
-    """Follow a sweep that runs in another process or on a service, then show its front."""
+    """Follow a running sweep to its end, then show its front."""
     backend = connect(server)
     return follow(backend, partial(backend.watch, find_sweep(backend, sweep)), as_json, server)
 
 
 def resume(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
-    """Resume an interrupted sweep; its ended trials are not run again."""
+    """Resume an interrupted sweep.
+
+    Trials that have ended are not run again.
+    """
     backend = connect(server)
     return follow(backend, partial(backend.resume, find_sweep(backend, sweep)), as_json, server)
 
@@ -35,11 +38,15 @@ def resume(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
 def cancel(
     sweep: Sweep,
     wait: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait until the sweep has ended.")
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="How long to wait for the end of the sweep."),
     ] = 60.0,
     server: Server = None,
 ) -> int:
-    """Cancel a running sweep, wherever it runs; its trials are kept, and `resume` continues it."""
+    """Cancel a running sweep.
+
+    Its ended trials are kept, and `paretoib resume` continues it.
+    """
     backend = connect(server)
     state = find_sweep(backend, sweep)
     if state.status != "running":
@@ -50,7 +57,7 @@ def cancel(
     deadline = began + wait
     while (state := backend.find(state)).status == "running":
         if time.monotonic() > deadline:
-            _render.message(f"{state.name} was asked to end, and still runs after {wait:g} s")
+            _render.message(f"{state.name} is still running {wait:g} s after the request to end")
             return 1
         time.sleep(max(POLL_SECONDS, time.monotonic() - began))
         began = time.monotonic()
@@ -73,7 +80,7 @@ def follow(
         except KeyboardInterrupt:
             if bar.state is None:
                 raise
-            # The sweep runs elsewhere: one in this process would have ended and returned its front.
+            # The sweep runs elsewhere: a sweep in this process returns its front after Ctrl-C.
             raise KeyboardInterrupt(_still_running(bar.state, server)) from None
     state = bar.state
     if front is None:
@@ -93,7 +100,7 @@ def follow(
 
 
 def _report_end(front: "Front", reason: str | None, server: str | None) -> int:
-    """Say how the sweep ended and why; the exit code."""
+    """Print how the sweep ended and why; returns the exit code."""
     sweep, ended = front.sweep, len(front.points) + len(front.failed)
     trials = sweep.spec["trials"]
     if sweep.status == "interrupted":
@@ -120,7 +127,7 @@ def _still_running(sweep: "SweepInfo", server: str | None) -> str:
 def _suggest_commands(
     front: "Front", state: "SweepState | None", backend: "Backend", server: str | None
 ) -> None:
-    """Print where to look at the sweep, and what to compare it with."""
+    """Print the page of the sweep, and a command that compares it with another method."""
     sweep = front.sweep
     name = sweep.id[:8]
     _render.message(f"\nlook:     {backend.page(state or backend.find(sweep))}")
@@ -138,7 +145,7 @@ def _suggest_commands(
     data = " ".join(
         f"--set {quote(f'{field}={json.dumps(value)}')}"
         for field, value in sweep.spec["data"].items()
-        # Compared as JSON, in which a tuple is a list.
+        # Compared as JSON, because a tuple of the spec is a list in JSON.
         if field in fields and json.dumps(value) != json.dumps(fields[field]["default"])
     )
     words = f"sweep --method {method} --dataset {sweep.dataset} {data}".rstrip()

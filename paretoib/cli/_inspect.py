@@ -12,13 +12,20 @@ from paretoib.cli import _render, _tables
 from paretoib.cli._options import SWEEP_HELP, AsJSON, Server, Sweep, find_sweep
 from paretoib.errors import ParetoIBError, StoreError
 
-Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP...", help=SWEEP_HELP)]
-Page = Annotated[Path | None, typer.Option("--html", help="Also write the interactive page here.")]
-Image = Annotated[Path | None, typer.Option("--png", help="Also write the picture here.")]
+Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP", help=SWEEP_HELP)]
+Page = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Also write an interactive figure to this file."),
+]
+Image = Annotated[
+    Path | None, typer.Option("--png", metavar="FILE", help="Also write a figure to this file.")
+]
 Plane = Annotated[
     Path | None,
     typer.Option(
-        "--plane", help="Also write a PNG of the information plane along training to this file."
+        "--plane",
+        metavar="FILE",
+        help="Also write a PNG of the information plane during training to this file.",
     ),
 ]
 
@@ -31,7 +38,7 @@ def front(
     plane: Plane = None,
     server: Server = None,
 ) -> None:
-    """Show a sweep's front."""
+    """Show the front of a sweep."""
     _check_files(html=html, png=png, plane=plane)
     backend = connect(server)
     current = backend.front(find_sweep(backend, sweep))
@@ -52,7 +59,7 @@ def compare(
     against: Annotated[
         list[str],
         typer.Option(
-            metavar="SWEEP...", help="The sweeps of the other side, named in the same way."
+            metavar="SWEEP...", help="The sweeps of the other side; those of one side are pooled."
         ),
     ],
     as_json: AsJSON = False,
@@ -60,7 +67,7 @@ def compare(
     png: Image = None,
     server: Server = None,
 ) -> None:
-    """Compare the fronts of some sweeps with those of others."""
+    """Compare the fronts of two sides, each of one or more sweeps."""
     _check_files(html=html, png=png)
     backend = connect(server)
     left, right = ([find_sweep(backend, name) for name in side] for side in (sweeps, against))
@@ -82,29 +89,31 @@ def list_(as_json: AsJSON = False, server: Server = None) -> None:
 
 
 def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
-    """Show the state of a sweep and its spec."""
+    """Show the state and the spec of a sweep."""
     backend = connect(server)
     state = find_sweep(backend, sweep)
     _render.sweep(state, backend.page(state), as_json)
 
 
 def ui(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on loopback.")] = 5000,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="Port on loopback.")
+    ] = 5000,
 ) -> int:
-    """Serve MLflow's UI of the store until Ctrl-C."""
+    """Serve MLflow's UI over the store until Ctrl-C."""
     import subprocess
 
     from paretoib.interrupts import termination_interrupts
     from paretoib.tracking import ui as mlflow_ui
 
-    pages = mlflow_ui(port)
-    typer.echo(f"MLflow: {pages.address}", err=True)
-    if not pages.command:
+    mlflow = mlflow_ui(port)
+    typer.echo(f"MLflow: {mlflow.address}", err=True)
+    if not mlflow.command:
         return 0
     # In a separate session: at Ctrl-C, MLflow would print pages of tracebacks.
     with (
         termination_interrupts(),
-        subprocess.Popen(pages.command, env=pages.environment, start_new_session=True) as server,
+        subprocess.Popen(mlflow.command, env=mlflow.environment, start_new_session=True) as server,
     ):
         try:
             return server.wait()
@@ -114,7 +123,7 @@ def ui(
 
 
 def spread_against(arguments: Sequence[str]) -> list[str]:
-    """`--against A B` as `--against A --against B`: typer options take one value each."""
+    """Rewrite `--against A B` as `--against A --against B`: a typer option takes one value."""
     spread: list[str] = []
     against = False
     for argument in arguments:
@@ -127,15 +136,15 @@ def spread_against(arguments: Sequence[str]) -> list[str]:
 
 
 def _check_files(**files: Path | None) -> None:
-    """Refuse two files with one path, and files whose suffix does not fit their content."""
-    given = {option: path for option, path in files.items() if path is not None}
-    for option, path in given.items():
-        # No suffix is fine: the path may be a pipe.
-        fitting = ("", ".html", ".htm") if option == "html" else ("", ".png")
-        if path.suffix.lower() not in fitting:
-            raise ParetoIBError(f"--{option}: should end in {fitting[1]}; found `{path}`")
-    if len({path.absolute() for path in given.values()}) < len(given):
-        options = " and ".join(f"--{option}" for option in given)
+    """Raise `ParetoIBError` for a wrong suffix, and for two options with the same file."""
+    paths = {option: path for option, path in files.items() if path is not None}
+    for option, path in paths.items():
+        # A path without suffix may be a pipe.
+        suffixes = ("", ".html", ".htm") if option == "html" else ("", ".png")
+        if path.suffix.lower() not in suffixes:
+            raise ParetoIBError(f"--{option}: should end in {suffixes[1]}; found `{path}`")
+    if len({path.absolute() for path in paths.values()}) < len(paths):
+        options = " and ".join(f"--{option}" for option in paths)
         raise ParetoIBError(f"{options}: should be different files; found `{path}` twice")
 
 

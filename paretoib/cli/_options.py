@@ -1,4 +1,4 @@
-"""Options and arguments that commands share, and how they find the sweep that a user names."""
+"""Options and arguments that several commands share."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,27 +12,28 @@ Server = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help="Use the service at this URL, with the token in PARETOIB_TOKEN. Default: the URL in "
-        "PARETOIB_SERVER; empty: this machine.",
+        help="Use the service at this URL; PARETOIB_TOKEN holds its token. Default: "
+        "PARETOIB_SERVER; without either, or with an empty URL, this machine.",
     ),
 ]
-SWEEP_HELP = "Id, unique prefix of an id, or name (the newest of several)."
+SWEEP_HELP = "Id, unique prefix of an id, or name of a sweep (the newest with that name)."
 Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help=SWEEP_HELP)]
-AsJSON = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 
 def find_sweep(backend: "Backend", reference: str) -> "SweepState":
-    """The sweep that a user names; notes on stderr when it is the newest of several by a name."""
+    """The sweep that a user names; prints a note on stderr if several sweeps have that name."""
     sweep = backend.find(reference)
     if reference == sweep.name:
         count = sum(other.name == reference for other in backend.list())
         if count > 1:
             typer.echo(
-                f"{count} sweeps are named `{reference}`: took the newest, {sweep.id[:8]}", err=True
+                f"{count} sweeps are named `{reference}`: using the newest, {sweep.id[:8]}",
+                err=True,
             )
     return sweep
 
 
 def command_line(words: str, server: str | None) -> str:
-    """A command for the user to type next, with the same `--server`."""
+    """A command to suggest to the user, with the same `--server`."""
     return f"paretoib {words}" + (f" --server {server}" if server else "")

@@ -1,4 +1,4 @@
-"""Print trials, sweeps, specs and catalogues; `_tables` prints fronts and comparisons."""
+"""Prints trials, sweeps, specs and the catalogue; `_tables` prints fronts and comparisons."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def record(record: "TrialRecord") -> None:
-    """A trial's metrics on both splits; with several tasks, also those of each task."""
+    """Print the metrics of a trial on both splits, and those of each task if there are several."""
     out = console()
     out.print(f"trial {record.trial}: {record.status}, {record.seconds:.1f} s on {record.device}")
     if record.reason:
@@ -39,7 +39,7 @@ def _numbers(metrics: "Metrics") -> Iterator[tuple[str, float | None]]:
 
 
 def sweeps(states: "Sequence[SweepState]", as_json: bool) -> None:
-    """A table of sweeps."""
+    """Print a table of sweeps."""
     if as_json:
         _print_json({"schema": 1, "sweeps": [state.document for state in states]})
         return
@@ -58,23 +58,23 @@ def sweeps(states: "Sequence[SweepState]", as_json: bool) -> None:
 
 
 def sweep(state: "SweepState", page: str, as_json: bool) -> None:
-    """The state of a sweep, its page and its spec."""
+    """Print the state of a sweep, its page and its spec."""
     if as_json:
         _print_json({"schema": 1, "sweep": state.document, "address": page})
         return
     import yaml
 
     trials = state.trials
-    because = f" ({state.reason})" if state.reason else ""
+    reason = f" ({state.reason})" if state.reason else ""
     stopped = f", {trials.stopped} stopped early" if trials.stopped else ""
-    typer.echo(f"{state.name} ({state.id}): {state.status}{because}")
+    typer.echo(f"{state.name} ({state.id}): {state.status}{reason}")
     typer.echo(f"{trials.finished} trials finished{stopped}, {trials.failed} failed")
     typer.echo(f"look: {page}\n")
     typer.echo(yaml.safe_dump(dict(state.spec), sort_keys=False, allow_unicode=True).rstrip())
 
 
 def submitted(state: "SweepState", page: str, as_json: bool) -> None:
-    """The id of a sweep that was submitted, and its page."""
+    """Print the id of a submitted sweep, and its page on stderr."""
     if as_json:
         _print_json({"schema": 1, "sweep": state.document, "address": page})
         return
@@ -83,37 +83,32 @@ def submitted(state: "SweepState", page: str, as_json: bool) -> None:
 
 
 def spec(spec: "SweepSpec", as_json: bool) -> None:
-    """A spec with every default filled in, as `--config` reads it."""
+    """Print a spec with all defaults, in a form that `--config` reads."""
     typer.echo(spec.to_json() if as_json else spec.to_yaml().rstrip())
 
 
-def catalogue(rows: Mapping[str, Mapping[str, Any]], *, fields: bool) -> None:
-    """The entries of a registry, each with its fields if `fields` is set."""
-    for name, row in rows.items():
-        source = f" ({row['paper']})" if row["paper"] else ""
-        console().print(f"{name}: {row['summary']}{source}", style="bold" if fields else None)
+def catalogue(entries: Mapping[str, Mapping[str, Any]], *, fields: bool) -> None:
+    """Print catalogue entries, each with its fields if `fields` is set."""
+    for name, entry in entries.items():
+        source = f" ({entry['paper']})" if entry["paper"] else ""
+        console().print(f"{name}: {entry['summary']}{source}", style="bold" if fields else None)
         if fields:
-            _fields({n: (f["default"], f["description"]) for n, f in row["fields"].items()})
+            _fields({n: (f["default"], f["description"]) for n, f in entry["fields"].items()})
 
 
 def method(spec: "SweepSpec") -> None:
-    """The default sweep of a method, with every field that `--set` takes."""
+    """Print the default sweep of a method, with every field that `--set` accepts."""
     out = console()
-    seeds = ", ".join(map(str, spec.seeds))
-    out.print(f"search {spec.search}: {spec.trials} trials, over seeds {seeds}")
+    seeds = "seed" if len(spec.seeds) == 1 else "seeds"
+    numbers = ", ".join(map(str, spec.seeds))
+    out.print(f"search {spec.search}: {spec.trials} trials, {seeds} {numbers}")
     for name, values in spec.varied.items():
         out.print(f"varies {name}: {_varied(values)}")
     for kind in ("objective", "weighting", "training", "model", "data"):
         section = getattr(spec, kind)
         out.print(f"{kind} {getattr(section, 'name', '')}".rstrip(), style="bold")
-        described = type(section).model_fields
-        _fields(
-            {
-                n: (getattr(section, n), f.description or "")
-                for n, f in described.items()
-                if n != "name"
-            }
-        )
+        fields = type(section).model_fields.items()
+        _fields({n: (getattr(section, n), f.description or "") for n, f in fields if n != "name"})
 
 
 def _varied(values: "Range | Choices") -> str:
@@ -133,7 +128,7 @@ def _fields(fields: Mapping[str, tuple[Any, str]]) -> None:
 
 
 def message(line: str) -> None:
-    """A line on stderr: stdout is for results."""
+    """Print a line on stderr; stdout is for results."""
     typer.echo(line, err=True)
 
 

@@ -1,4 +1,4 @@
-"""`paretoib sweep`, `submit` and `train`: what is asked for runs."""
+"""`paretoib sweep`, `submit` and `train`: commands that start training."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +7,6 @@ import typer
 
 from paretoib.backends import connect
 from paretoib.cli import _render
-from paretoib.cli._fields import settings
 from paretoib.cli._follow import follow
 from paretoib.cli._options import AsJSON, Server, command_line
 from paretoib.cli._sweep_options import (
@@ -18,24 +17,28 @@ from paretoib.cli._sweep_options import (
     Model,
     Name,
     Set,
-    assembled,
-    with_flags,
+    build_spec,
+    field_values,
+    with_sweep_flags,
 )
 
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
 
-@with_flags
+@with_sweep_flags
 def sweep(spec: "SweepSpec", as_json: AsJSON = False, server: Server = None) -> int:
     """Run a sweep and show its front."""
     backend = connect(server)
     return follow(backend, partial(backend.run, spec), as_json, server)
 
 
-@with_flags
+@with_sweep_flags
 def submit(spec: "SweepSpec", as_json: AsJSON = False, server: Server = None) -> int:
-    """Start a sweep on a service, or in the background of this machine, and return."""
+    """Start a sweep in the background, and print its id.
+
+    The sweep runs on this machine, or on a service with --server.
+    """
     backend = connect(server)
     state = backend.submit(spec)
     _render.submitted(state, backend.page(state), as_json)
@@ -49,20 +52,26 @@ def train(
     dataset: Dataset = None,
     model: Model = None,
     config: Config = None,
-    seed: Annotated[int, typer.Option(help="Of weights, data order and noise.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="SEED", help="Seed of weights, data order and noise.")
+    ] = 0,
     epochs: Epochs = None,
     set_: Set = None,
     name: Name = None,
     as_json: AsJSON = False,
 ) -> int:
     """Train one trial in this process, without Ray."""
-    flags = {"method": method, "data": dataset, "model": model}
-    one = {"search": "grid", "seeds": [seed], "trials": 0}
-    base = assembled(config, flags | one, settings(set_, epochs))
+    fields = field_values(set_, epochs)
+    flags = {
+        **{"method": method, "data": dataset, "model": model},
+        **{"search": "grid", "seeds": [seed], "trials": 0},
+    }
+    base = build_spec(config, flags, fields)
+    # An axis with one value: without axes, a grid varies β over its default values.
     axes = {f: [base.template.get(f)] for f in ("beta",) if f in base.weighting.params}
-    # A name of its own, lest it be found instead of the sweep that is called so.
-    one |= {"grid": axes, "name": name or f"train-{base.name}"}
-    spec = assembled(config, flags | one, settings(set_, epochs))
+    # The default name differs from that of a sweep, so that the name still finds the sweep.
+    flags |= {"grid": axes, "name": name or f"train-{base.name}"}
+    spec = build_spec(config, flags, fields)
     from jobs.sweep import train as train_one
 
     record = train_one(spec)

@@ -1,4 +1,4 @@
-"""What the flags of a sweep ask for, as one `SweepSpec`."""
+"""The flags that describe a sweep, and the `SweepSpec` that they make."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -9,86 +9,158 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paretoib.cli import _render
-from paretoib.cli._fields import pairs, settings
 from paretoib.errors import SpecError
 
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
-Method = Annotated[str | None, typer.Option(help="One of `paretoib methods`. Default: mib.")]
-Dataset = Annotated[
-    str | None, typer.Option(help="One of `paretoib datasets`. Default: the method's.")
+Method = Annotated[
+    str | None, typer.Option(metavar="NAME", help="A method (`paretoib methods`). Default: mib.")
 ]
-Model = Annotated[str | None, typer.Option(help="One of `paretoib models`. Default: the data's.")]
-Config = Annotated[Path | None, typer.Option(help="A YAML file with a sweep; flags go over it.")]
-Epochs = Annotated[int | None, typer.Option(help="Passes over the training data.")]
+Dataset = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="A data set (`paretoib datasets`). Default: the method's, usually digits.",
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="A model (`paretoib models`). Default: the one for the method or the data set.",
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Read the sweep from a YAML file. Flags override the file."),
+]
+Epochs = Annotated[
+    int | None, typer.Option(metavar="N", help="Passes over the training data in each trial.")
+]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="Set any field; can be repeated."),
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Set a field of every trial, such as latent=8 (`paretoib methods NAME` lists the "
+        "fields). May be repeated.",
+    ),
 ]
-Name = Annotated[str | None, typer.Option(help="A name to find the sweep by.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the filled-in sweep; run nothing.")]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="The name of the sweep, for other commands. Default: METHOD-DATASET."
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print the sweep with all defaults, and run nothing.")
+]
+
+# Fields of a sweep that no trial has, and the flags that set them.
+_FLAG_OF_FIELD = {
+    "method": "--method",
+    "dataset": "--dataset",
+    "name": "--name",
+    "search": "--search",
+    "trials": "--trials",
+    "seeds": "--seeds",
+    "grid": "--grid",
+    "space": "--space",
+    "objectives": "--objectives",
+    "population": "--population",
+    "budget.seconds": "--budget-seconds",
+    "budget.device_seconds": "--budget-device-seconds",
+    "trial_seconds": "--trial-seconds",
+    "prune": "--prune",
+    "plateau": "--stop-on-plateau",
+}
+# Sections of a sweep with fields that no flag sets.
+_CONFIG_SECTIONS = ("budget", "prune", "plateau", "reference")
 
 
-def asked(
+def spec_from_flags(
     method: Method = None,
     dataset: Dataset = None,
     model: Model = None,
     config: Config = None,
-    search: Annotated[str | None, typer.Option(help="One of `paretoib searches`.")] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How trials are proposed (`paretoib searches`). Default: the method's.",
+        ),
+    ] = None,
     trials: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Trials in all; by grid or adaptive a multiple of the seeds, 3 of mib."
+            min=1,
+            metavar="N",
+            help="Number of trials; for search grid or adaptive a multiple of the number of "
+            "seeds (3 for mib).",
         ),
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Such as 0,1,2. Default: the method's.")] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(metavar="SEED,SEED...", help="Seeds, such as 0,1,2. Default: the method's."),
+    ] = None,
     epochs: Epochs = None,
     set_: Set = None,
     grid: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FIELD=SPEC",
-            help="An axis: beta=1e-4:1:16 (log-spaced), mu=lin:0.1:1:4, latent=2,8,32. "
-            "Can be repeated.",
+            metavar="FIELD=VALUES",
+            help="An axis of the grid: beta=1e-4:1:16 (16 log-spaced values), mu=lin:0.1:1:4, "
+            "latent=2,8,32. May be repeated.",
         ),
     ] = None,
     space: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FIELD=RANGE",
-            help="What a search varies: beta=1e-5:1 (logarithmic), mu=lin:0.1:1, "
-            "latent=int:2:64, or values. Can be repeated.",
+            help="A range for searches other than grid: beta=1e-5:1 (logarithmic), "
+            "mu=lin:0.1:1, latent=int:2:64, or values such as latent=2,8. May be repeated.",
         ),
     ] = None,
     objectives: Annotated[
-        str | None, typer.Option(help="What a search minimises, of rate,lost,error,cost.")
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME...",
+            help="What the search minimises: two or more of rate, lost, error, cost.",
+        ),
     ] = None,
     population: Annotated[
-        int | None, typer.Option(min=1, help="Trials that a search proposes at a time.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Trials that the search proposes at once."),
     ] = None,
     budget_seconds: Annotated[
-        float | None, typer.Option(help="Start no trial after so much time.")
+        float | None,
+        typer.Option(metavar="SECONDS", help="Start no new trial after this time."),
     ] = None,
     budget_device_seconds: Annotated[
-        float | None, typer.Option(help="Nor after so much training, summed over workers.")
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Start no new trial after this much training, summed over workers.",
+        ),
     ] = None,
     trial_seconds: Annotated[
-        float | None, typer.Option(help="Most that one trial may take.")
+        float | None, typer.Option(metavar="SECONDS", help="The longest time for one trial.")
     ] = None,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Stop trials early that others are far ahead of.")
+        bool, typer.Option("--prune", help="Stop trials early that are far behind the others.")
     ] = False,
     stop_on_plateau: Annotated[
         str | None,
         typer.Option(
             metavar="PERCENT:TRIALS",
-            help="End when hypervolume has grown by no more than this in so many trials, as 1:20.",
+            help="End the sweep when the hypervolume grows by no more than PERCENT % in TRIALS "
+            "trials, such as 1:20.",
         ),
     ] = None,
     name: Name = None,
 ) -> "SweepSpec":
-    """The sweep that these flags describe; `SpecError` for one that cannot be."""
+    """The sweep that these flags describe; `SpecError` if it cannot run as described."""
     flags = {
         "method": method,
         "data": dataset,
@@ -100,62 +172,96 @@ def asked(
         "objectives": None if objectives is None else objectives.split(","),
         "population": population,
         "trial_seconds": trial_seconds,
-        "budget": _given(seconds=budget_seconds, device_seconds=budget_device_seconds),
+        "budget": _budget(seconds=budget_seconds, device_seconds=budget_device_seconds),
         "prune": {} if prune else None,
         "plateau": None if stop_on_plateau is None else _plateau(stop_on_plateau),
     }
-    axes, ranges = pairs(grid, "--grid"), pairs(space, "--space")
-    spec = assembled(config, flags, settings(set_, epochs), axes, ranges)
-    _check_effect(spec, flags)
+    axes, ranges = _parse_pairs(grid, "--grid"), _parse_pairs(space, "--space")
+    spec = build_spec(config, flags, field_values(set_, epochs), axes, ranges)
+    _check_search_uses(spec, flags)
     return spec
 
 
-def with_flags(command: Callable[..., int]) -> Callable[..., int]:
-    """The command with the flags of `asked`; its first argument is the sweep that they describe.
+def with_sweep_flags(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the flags of `spec_from_flags` to a command; its first argument is the resulting spec.
 
-    With `--dry-run` the sweep is shown in its stead.
+    With `--dry-run` the spec is printed, and the command is not called.
     """
-    flags = signature(asked).parameters
-    _, *own = signature(command).parameters.values()
+    sweep_flags = signature(spec_from_flags).parameters
+    _, *own_flags = signature(command).parameters.values()
 
     @wraps(command)
-    def call(*, dry_run: DryRun, **given: Any) -> int:
-        spec = asked(**{name: given.pop(name) for name in flags})
+    def call(*, dry_run: DryRun, **arguments: Any) -> int:
+        spec = spec_from_flags(**{name: arguments.pop(name) for name in sweep_flags})
         if dry_run:
-            _render.spec(spec, given["as_json"])
+            _render.spec(spec, arguments["as_json"])
             return 0
-        return command(spec, **given)
+        return command(spec, **arguments)
 
     dry = Parameter("dry_run", Parameter.KEYWORD_ONLY, default=False, annotation=DryRun)
-    both = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*flags.values(), *own, dry)]
-    # What the parser goes by.
-    call.__signature__ = signature(command).replace(parameters=both)  # type: ignore[attr-defined]
-    call.__annotations__ = {p.name: p.annotation for p in both}
+    flags = [
+        flag.replace(kind=Parameter.KEYWORD_ONLY)
+        for flag in (*sweep_flags.values(), *own_flags, dry)
+    ]
+    # typer reads the flags from the signature.
+    call.__signature__ = signature(command).replace(parameters=flags)  # type: ignore[attr-defined]
+    call.__annotations__ = {flag.name: flag.annotation for flag in flags}
     return call
 
 
-def assembled(
+def build_spec(
     config: Path | None,
     flags: dict[str, Any],
-    settings: dict[str, Any],
+    fields: dict[str, Any],
     grid: dict[str, str] | None = None,
     space: dict[str, str] | None = None,
 ) -> "SweepSpec":
-    """A config's sweep with flags, single fields, axes and ranges over it."""
+    """The sweep of a config file, overridden by flags, single fields, axes and ranges."""
     from paretoib.specs import with_overrides, with_seed_count, without_defaults
 
-    # What the file has by default alone, a flag that exchanges its reason takes with it.
-    document = without_defaults(_document(config))
+    # Drop values that only repeat defaults, so that a flag such as --method brings its own.
+    document = without_defaults(_read_config(config))
     if seeds := flags.get("seeds"):
         document = with_seed_count(document, len(seeds))
     if grid:
-        # What the file's own axes came to says nothing of others.
+        # The number of trials in the file belongs to the file's axes.
         document.pop("trials", None)
     document |= {key: value for key, value in flags.items() if value is not None}
-    return with_overrides(document, settings, grid, space)
+    return with_overrides(document, fields, grid, space)
 
 
-def _document(config: Path | None) -> dict[str, Any]:
+def field_values(set_: list[str] | None, epochs: int | None) -> dict[str, Any]:
+    """The fields of a trial that `--set` and `--epochs` set."""
+    from paretoib.specs import parse_value
+
+    fields = {field: parse_value(text) for field, text in _parse_pairs(set_, "--set").items()}
+    for field in fields:
+        if flag := _FLAG_OF_FIELD.get(field):
+            raise SpecError(f"--set: should be a field of trials; found `{field}`: use {flag}")
+        if field.partition(".")[0] in _CONFIG_SECTIONS:
+            raise SpecError(f"--set: should be a field of trials; found `{field}`: use --config")
+    if epochs is None:
+        return fields
+    for field in ("epochs", "training.epochs"):
+        if field in fields:
+            raise SpecError(f"--epochs: should be given once; found --set {field} too")
+    return fields | {"training.epochs": epochs}
+
+
+def _parse_pairs(pairs: list[str] | None, option: str) -> dict[str, str]:
+    """The FIELD=VALUE pairs of an option that may be repeated."""
+    values: dict[str, str] = {}
+    for pair in pairs or ():
+        field, equals, value = pair.partition("=")
+        if not equals or not field:
+            raise SpecError(f"{option}: should be FIELD=VALUE; found `{pair}`")
+        if field in values:
+            raise SpecError(f"{option}: `{field}` should be given once; found it twice")
+        values[field] = value
+    return values
+
+
+def _read_config(config: Path | None) -> dict[str, Any]:
     if config is None:
         return {}
     import yaml
@@ -176,8 +282,8 @@ def _document(config: Path | None) -> dict[str, Any]:
     return document
 
 
-def _check_effect(spec: "SweepSpec", flags: dict[str, Any]) -> None:
-    """Refuse flags that the sweep's search has no use for."""
+def _check_search_uses(spec: "SweepSpec", flags: dict[str, Any]) -> None:
+    """Raise `SpecError` for flags that the search of the sweep ignores."""
     from paretoib.specs import SEARCHES
 
     learns = SEARCHES[spec.search].learns
@@ -192,16 +298,20 @@ def _check_effect(spec: "SweepSpec", flags: dict[str, Any]) -> None:
 def _seeds(text: str) -> list[str]:
     seeds = text.split(",")
     if not all(seed.strip().isdecimal() for seed in seeds):
-        raise SpecError(f"--seeds: should be whole numbers and commas, as 0,1,2; found `{text}`")
+        raise SpecError(
+            f"--seeds: should be whole numbers and commas, such as 0,1,2; found `{text}`"
+        )
     return seeds
 
 
-def _given(**limits: float | None) -> dict[str, float] | None:
+def _budget(**limits: float | None) -> dict[str, float] | None:
     return {name: limit for name, limit in limits.items() if limit is not None} or None
 
 
 def _plateau(text: str) -> dict[str, str]:
     percent, colon, trials = text.partition(":")
     if not colon:
-        raise SpecError(f"--stop-on-plateau: should be PERCENT:TRIALS, as 1:20; found `{text}`")
+        raise SpecError(
+            f"--stop-on-plateau: should be PERCENT:TRIALS, such as 1:20; found `{text}`"
+        )
     return {"percent": percent, "trials": trials}

@@ -1,4 +1,4 @@
-"""Sweeps from the command line, on stores of their own."""
+"""Fixtures: an empty store, and a store with two sweeps from the command line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ SMALL = ("--epochs", "2", "--set", "hidden=[16]", "--set", "latent=4")
 
 @pytest.fixture
 def store(new_store: Callable[[Path], Any], tmp_path: Path) -> Any:
-    """A store of the test's own."""
+    """A new store for one test."""
     return new_store(tmp_path / "store")
 
 
@@ -19,7 +19,10 @@ def store(new_store: Callable[[Path], Any], tmp_path: Path) -> Any:
 def swept(
     new_store: Callable[[Path], Any], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Any, Any, Any]:
-    """A store with the sweeps `linear` (as JSON) and `adaptive`, run side by side."""
+    """A store, and the ended commands of its sweeps `linear` (with --json) and `adaptive`.
+
+    The two sweeps run at the same time.
+    """
     store = new_store(tmp_path_factory.mktemp("swept"))
     linear = store.start(
         *("sweep", "--method", "vib", "--trials", "4", "--name", "linear", "--json", *SMALL)

@@ -1,4 +1,4 @@
-"""A saved sweep with flags over it."""
+"""Flags that override a config file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,18 +25,18 @@ Run = Callable[..., Any]
 def test_flags_over_a_saved_sweep_mean_what_they_mean_alone(
     run: Run, tmp_path: Path, saved: list[str], flags: list[str]
 ) -> None:
-    """What was saved as a default is one still, of what the flags name."""
+    """A value in the file that only repeats a default changes with the flags."""
     config = tmp_path / "dry.yaml"
     config.write_text(run(tmp_path, "sweep", *saved, "--dry-run").out, encoding="utf-8")
     over = run(tmp_path, "sweep", "--config", str(config), *flags, "--dry-run")
-    # Of a flag that is given twice the last counts.
+    # The last of two equal flags wins.
     alone = run(tmp_path, "sweep", *saved, *flags, "--dry-run")
     assert over.code == 0, over.err
     assert over.out == alone.out
 
 
-def test_other_seeds_keep_the_settings(run: Run, tmp_path: Path) -> None:
-    """Four β for each of three seeds, where the saved sweep has four for one."""
+def test_other_seeds_keep_the_axes(run: Run, tmp_path: Path) -> None:
+    """The file has four β for one seed; the sweep has the same four for each of three seeds."""
     config = tmp_path / "dry.yaml"
     saved = run(tmp_path, "sweep", "--method", "vib", "--trials", "4", "--dry-run", "--json")
     config.write_text(saved.out, encoding="utf-8")
@@ -46,11 +46,11 @@ def test_other_seeds_keep_the_settings(run: Run, tmp_path: Path) -> None:
     assert over["grid"] == saved.document["grid"]
 
 
-def test_what_was_chosen_stays(run: Run, tmp_path: Path) -> None:
-    """A name, a width and axes of one's own."""
+def test_values_that_differ_from_defaults_stay(run: Run, tmp_path: Path) -> None:
+    """The name, the width and the axes of the file are kept with another data set."""
     config = tmp_path / "dry.yaml"
-    own = ("--name", "mine", "--set", "hidden=[16]", "--grid", "beta=0.1,0.2")
-    saved = run(tmp_path, "sweep", "--method", "vib", *own, "--dry-run")
+    chosen = ("--name", "mine", "--set", "hidden=[16]", "--grid", "beta=0.1,0.2")
+    saved = run(tmp_path, "sweep", "--method", "vib", *chosen, "--dry-run")
     config.write_text(saved.out, encoding="utf-8")
     flags = ("--dataset", "gaussian", "--dry-run", "--json")
     over = run(tmp_path, "sweep", "--config", str(config), *flags).document

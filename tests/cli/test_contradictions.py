@@ -1,4 +1,4 @@
-"""Flags that contradict each other, or that nothing would heed: refused in one line, code 2."""
+"""Flags that contradict each other, or would have no effect, are refused: one line, code 2."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ TPE = ("--search", "optuna-tpe")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (
             ["--epochs", "3", "--set", "epochs=4"],
@@ -33,12 +33,12 @@ TPE = ("--search", "optuna-tpe")
     ],
 )
 def test_a_sweep_that_contradicts_itself_is_refused(
-    run: Run, tmp_path: Path, arguments: list[str], said: str
+    run: Run, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    """No side of it is taken silently."""
+    """Neither of two contradicting flags wins silently."""
     ended = run(tmp_path, "sweep", "--dry-run", *arguments)
     assert (ended.code, ended.out) == (2, "")
-    assert said in ended.err
+    assert message in ended.err
     assert len(ended.err.splitlines()) == 1
 
 
@@ -51,13 +51,13 @@ def test_a_sweep_that_contradicts_itself_is_refused(
         ["--set", "resources.gpus=0", "--set", "data=gaussian"],
     ],
 )
-def test_what_is_heeded_is_taken(run: Run, tmp_path: Path, arguments: list[str]) -> None:
-    """By the searches that use it."""
+def test_flags_with_an_effect_are_accepted(run: Run, tmp_path: Path, arguments: list[str]) -> None:
+    """The same flags are fine with a search that uses them."""
     assert run(tmp_path, "sweep", "--dry-run", *VIB, *arguments).code == 0
 
 
 def test_a_config_with_a_key_twice_is_refused(run: Run, tmp_path: Path) -> None:
-    """The first of them would be lost."""
+    """YAML would drop the first value silently."""
     config = tmp_path / "sweep.yaml"
     config.write_text("method: vib\nmethod: mib\n")
     ended = run(tmp_path, "sweep", "--dry-run", "--config", str(config))
@@ -66,7 +66,7 @@ def test_a_config_with_a_key_twice_is_refused(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         (["--png", "a.png", "--plane", "a.png"], "should be different files; found `a.png` twice"),
         (["--png", "a.png", "--plane", "./a.png"], "should be different files"),
@@ -75,33 +75,33 @@ def test_a_config_with_a_key_twice_is_refused(run: Run, tmp_path: Path) -> None:
         (["--html", "a.png"], "--html: should end in .html; found `a.png`"),
     ],
 )
-def test_a_file_is_what_its_name_says(
-    run: Run, tmp_path: Path, files: list[str], said: str
+def test_wrong_suffixes_and_equal_files_are_refused(
+    run: Run, tmp_path: Path, files: list[str], message: str
 ) -> None:
-    """A picture does not take another's place, and no JPEG holds a PNG; said before any work."""
+    """No file overwrites another, and no PNG is named .jpg; checked before any other work."""
     ended = run(tmp_path, "front", "nosuch", *files)
     assert (ended.code, ended.out) == (2, "")
-    assert said in ended.err
+    assert message in ended.err
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "said"),
+    ("setting", "value", "message"),
     [
         ("PARETOIB_WORKERS", "0", "should be greater than or equal to 1; found '0'"),
         ("PARETOIB_DATA", __file__, "should be a folder, not a file; found"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(
-    run: Run, tmp_path: Path, setting: str, value: str, said: str
+def test_invalid_settings_are_refused(
+    run: Run, tmp_path: Path, setting: str, value: str, message: str
 ) -> None:
-    """By every command, before it does anything."""
+    """Every command checks the settings first."""
     ended = run(tmp_path, "list", **{setting: value})
     assert (ended.code, ended.out) == (2, "")
-    assert f"setting {setting}: {said}" in ended.err
+    assert f"setting {setting}: {message}" in ended.err
 
 
-def test_a_store_that_is_a_file_is_not_an_empty_one(run: Run) -> None:
-    """`list` says so."""
+def test_a_store_that_is_a_file_is_refused(run: Run) -> None:
+    """`list` does not take it for an empty store."""
     ended = run(Path(__file__), "list")
     assert (ended.code, ended.out) == (2, "")
     assert "setting PARETOIB_STORE: should be a folder, not a file" in ended.err

@@ -1,4 +1,4 @@
-"""Ctrl-C at three moments: one line, code 130, nothing that had finished is lost, nothing left."""
+"""Ctrl-C at any moment: one line, code 130, no ended trial is lost, no process is left."""
 
 import os
 import signal
@@ -13,8 +13,8 @@ Run = Callable[..., Any]
 TINY = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--name", "cut")
 
 
-def stored(store: Any) -> tuple[SweepInfo, list[TrialRecord]] | None:
-    """The store's only sweep and its trials so far, once it is there."""
+def stored_sweep(store: Any) -> tuple[SweepInfo, list[TrialRecord]] | None:
+    """The only sweep in the store and its ended trials; None before it is created."""
     if not (store.folder / "mlflow.db").exists():
         return None
     tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
@@ -22,29 +22,29 @@ def stored(store: Any) -> tuple[SweepInfo, list[TrialRecord]] | None:
     return (sweeps[0], tracker.records(sweeps[0].id)) if sweeps else None
 
 
-def trials_of(store: Any) -> int:
-    """How many trials the store has."""
-    found = stored(store)
-    return len(found[1]) if found else 0
+def trial_count(store: Any) -> int:
+    """The number of ended trials in the store."""
+    sweep = stored_sweep(store)
+    return len(sweep[1]) if sweep else 0
 
 
 def test_while_ray_starts(store: Any, wait_for: WaitFor) -> None:
-    """As a terminal does it, to the whole process group: there is no sweep, and Ray is gone."""
+    """Sent to the process group, as by a terminal: no sweep is created, and Ray ends."""
     process = store.start("sweep", *TINY)
     wait_for(lambda: any("gcs_server" in line for line in store.processes()))
     os.killpg(process.pid, signal.SIGINT)
     ended = store.ended(process)
     assert (ended.code, ended.out, ended.err) == (130, "", "interrupted\n")
     assert store.left() == []
-    assert stored(store) is None
+    assert stored_sweep(store) is None
 
 
 def test_while_trials_run(store: Any, wait_for: WaitFor, run: Run) -> None:
-    """To the process alone: the trial that had finished is kept, and `front` shows it."""
-    # A pack for each worker: one is done at once, the other would take hours.
+    """Sent to the process alone: the ended trial is kept, and `front` shows it."""
+    # A pack for each worker: one ends at once, the other would take hours.
     axes = ("--grid", "beta=0.1", "--grid", "epochs=1,100000")
     process = store.start("sweep", *TINY, *axes, workers=2)
-    wait_for(lambda: trials_of(store) == 1)
+    wait_for(lambda: trial_count(store) == 1)
     process.send_signal(signal.SIGINT)
     ended = store.ended(process)
     assert ended.code == 130
@@ -60,7 +60,7 @@ def test_while_trials_run(store: Any, wait_for: WaitFor, run: Run) -> None:
 
 
 def test_where_a_shell_ignores_ctrl_c(store: Any, wait_for: WaitFor, run: Run) -> None:
-    """As for a sweep in a script's background: a request ends it, in the middle of a trial."""
+    """As in the background of a script: `cancel` ends the sweep in the middle of a trial."""
     program = (
         "import signal\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
@@ -69,10 +69,10 @@ def test_where_a_shell_ignores_ctrl_c(store: Any, wait_for: WaitFor, run: Run) -
     )
     axes = ("--grid", "beta=0.1", "--grid", "epochs=1,100000")
     process = store.start("sweep", *TINY, *axes, workers=2, program=program)
-    wait_for(lambda: trials_of(store) == 1)
+    wait_for(lambda: trial_count(store) == 1)
     process.send_signal(signal.SIGINT)
-    asked = run(store, "cancel", "cut")
-    assert (asked.code, asked.err) == (0, "cut is interrupted: 1 of 2 trials are kept\n")
+    cancelled = run(store, "cancel", "cut")
+    assert (cancelled.code, cancelled.err) == (0, "cut is interrupted: 1 of 2 trials are kept\n")
     ended = store.ended(process)
     assert ended.code == 130
     assert "interrupted: 1 of 2 trials had ended and are kept" in ended.err
@@ -80,9 +80,9 @@ def test_where_a_shell_ignores_ctrl_c(store: Any, wait_for: WaitFor, run: Run) -
 
 
 def test_while_it_closes(store: Any, wait_for: WaitFor, run: Run) -> None:
-    """All trials are done, so the sweep ends as it would have: with its front and pictures."""
+    """All trials have ended, so the sweep finishes, and writes its front and its figures."""
     process = store.start("sweep", *TINY, "--grid", "beta=0.1,0.2", "--epochs", "1", "--json")
-    wait_for(lambda: trials_of(store) == 2)
+    wait_for(lambda: trial_count(store) == 2)
     os.killpg(process.pid, signal.SIGINT)
     ended = store.ended(process)
     assert (ended.code, ended.err) == (0, "")

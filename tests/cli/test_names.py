@@ -1,4 +1,4 @@
-"""Sweeps that share a name: which one is meant, and told apart where they are shown."""
+"""Several sweeps with one name: the newest is used, and tables show their ids."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,19 +12,19 @@ SMALL = ("--method", "vib", "--set", "hidden=[8]", "--epochs", "1")
 
 @pytest.fixture
 def twice(run: Run, tmp_path: Path) -> list[str]:
-    """The ids of two sweeps of the name `twice`, the newest first; `other` is beside them."""
+    """The ids of two sweeps named `twice`, newest first; the store also has a sweep `other`."""
     for name, beta in (("other", 1), ("twice", 0.1), ("twice", 0.01)):
-        beta_of_its_own = ("--set", f"beta={beta}", "--name", name)
-        assert run(tmp_path, "train", *SMALL, *beta_of_its_own).code == 0
+        flags = ("--set", f"beta={beta}", "--name", name)
+        assert run(tmp_path, "train", *SMALL, *flags).code == 0
     listed = run(tmp_path, "list", "--json").document["sweeps"]
     return [sweep["id"] for sweep in listed if sweep["name"] == "twice"]
 
 
-def test_the_newest_of_a_name_is_taken_with_a_note(
+def test_the_newest_sweep_with_a_name_is_used_with_a_note(
     run: Run, tmp_path: Path, twice: list[str]
 ) -> None:
-    """On stderr, as stdout may be a document's; one that is named by its id needs none."""
-    note = f"`twice` names 2 sweeps: took the newest, {twice[0][:8]}\n"
+    """The note goes to stderr, because stdout may be JSON; an id causes no note."""
+    note = f"2 sweeps are named `twice`: using the newest, {twice[0][:8]}\n"
     for command in (("front",), ("front", "--json"), ("show", "--json")):
         ended = run(tmp_path, *command, "twice")
         assert (ended.code, ended.err) == (0, note)
@@ -38,12 +38,13 @@ def test_the_newest_of_a_name_is_taken_with_a_note(
         assert run(tmp_path, "front", reference).err == ""
 
 
-def test_tables_say_which_sweeps_they_show(run: Run, tmp_path: Path, twice: list[str]) -> None:
-    """By the beginnings of their ids, each once."""
+def test_tables_show_the_ids_of_their_sweeps(run: Run, tmp_path: Path, twice: list[str]) -> None:
+    """The first eight characters of each id appear once."""
     old, new = (id_[:8] for id_ in reversed(twice))
     assert run(tmp_path, "front", old).out.startswith(f"twice ({old}): vib on digits, finished")
-    shown = run(tmp_path, "compare", old, "--against", new).out.partition("hypervolume")[0]
-    assert (shown.count(old), shown.count(new)) == (1, 1)
+    compared = run(tmp_path, "compare", old, "--against", new).out
+    heading = compared.partition("hypervolume")[0]
+    assert (heading.count(old), heading.count(new)) == (1, 1)
     other = run(tmp_path, "show", "other", "--json").document["sweep"]["id"][:8]
     pooled = run(tmp_path, "compare", "other", "--against", old, new).out
     heading = pooled.partition("hypervolume")[0]

@@ -1,4 +1,4 @@
-"""`paretoib serve`: MLflow, Ray and the service as one, started and ended for real."""
+"""`paretoib serve` with real processes of MLflow, Ray and the service."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from paretoib.cli.serve import command, supervisor
-from paretoib.cli.serve.state_file import ProcessTree, State, end
+from paretoib.cli.serve.state_file import ProcessTree, ServeState, end
 from paretoib.settings import settings
 
 PATIENCE = 240  # seconds; Ray takes long to start on a busy machine
@@ -34,24 +34,24 @@ SWEEP = {
 
 @dataclass
 class Serving:
-    """One that runs on a store, with all that it has shown."""
+    """A running `paretoib serve`; `document` is the JSON that it has printed."""
 
     store: Path
     process: "subprocess.Popen[str]"
     document: dict[str, Any]
 
     @property
-    def state(self) -> State:
-        """What its file says."""
-        return State(**json.loads((self.store / "serve.json").read_text()))
+    def state(self) -> ServeState:
+        """The content of its state file."""
+        return ServeState(**json.loads((self.store / "serve.json").read_text()))
 
-    def ask(self, path: str, token: str | None = "write", body: Any = None) -> tuple[int, Any]:
-        """A GET or, with a body, a POST; the status, and the answer's JSON."""
-        shown = {"Authorization": f"Bearer {self.document['tokens'][token]}"} if token else {}
+    def request(self, path: str, token: str | None = "write", body: Any = None) -> tuple[int, Any]:
+        """Send a GET, or a POST if there is a body; returns the status and the JSON answer."""
+        headers = {"Authorization": f"Bearer {self.document['tokens'][token]}"} if token else {}
         request = urllib.request.Request(
             self.document["addresses"]["service"] + path,
             None if body is None else json.dumps(body).encode(),
-            {"Content-Type": "application/json", **shown},
+            {"Content-Type": "application/json", **headers},
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
@@ -60,8 +60,8 @@ class Serving:
             return refusal.code, json.load(refusal)
 
 
-def begin(store: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """`paretoib serve` on a store."""
+def start_serve(store: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """Start `paretoib serve --json` on a store."""
     return subprocess.Popen(
         [Path(sys.executable).with_name("paretoib"), "serve", "--json", *arguments],
         env={**os.environ, "PARETOIB_STORE": str(store), "PARETOIB_WORKERS": "1"},
@@ -73,9 +73,9 @@ def begin(store: Path, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def served(store: Path, *arguments: str) -> Serving:
-    """One that has shown where everything answers."""
-    process = begin(store, *arguments)
+def serve_until_ready(store: Path, *arguments: str) -> Serving:
+    """Start `paretoib serve`, and wait until it has printed its addresses."""
+    process = start_serve(store, *arguments)
     assert process.stdout is not None
     assert process.stderr is not None
     lines = []
@@ -85,33 +85,33 @@ def served(store: Path, *arguments: str) -> Serving:
     return Serving(store, process, json.loads("".join(lines)))
 
 
-def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    """The exit code of one that ends, and what it wrote since."""
+def result(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    """Wait for the end; returns the exit code and the rest of stdout and stderr."""
     out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err
 
 
-def processes(state: State) -> dict[int, bytes]:
-    """What works for it: command lines by process."""
-    found = {}
+def processes(state: ServeState) -> dict[int, bytes]:
+    """The command lines of its processes, by process id."""
+    commands = {}
     for process in ProcessTree(state).alive():
         try:
-            found[process.pid] = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+            commands[process.pid] = Path(f"/proc/{process.pid}/cmdline").read_bytes()
         except OSError:
             continue
-    return found
+    return commands
 
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """One for all tests that leave it running."""
-    with cleared(served(tmp_path_factory.mktemp("served") / "store")) as found:
-        yield found
+    """One `paretoib serve` for all tests that leave it running."""
+    with cleared(serve_until_ready(tmp_path_factory.mktemp("serve") / "store")) as serving:
+        yield serving
 
 
 @contextmanager
 def cleared(serving: Serving) -> Iterator[Serving]:
-    """Leave nothing of it, whatever came of the test."""
+    """End all its processes, whether the test passes or fails."""
     state = serving.state
     try:
         yield serving
@@ -122,40 +122,40 @@ def cleared(serving: Serving) -> Iterator[Serving]:
 
 
 def test_everything_answers(serving: Serving) -> None:
-    """The service says that it reaches MLflow and Ray; MLflow has its pages where it is said."""
-    assert serving.ask("/readyz") == (200, {"mlflow": "ok", "ray": "ok"})
+    """The service reaches MLflow and Ray, and MLflow answers at the printed address."""
+    assert serving.request("/readyz") == (200, {"mlflow": "ok", "ray": "ok"})
     with urllib.request.urlopen(serving.document["addresses"]["mlflow"] + "/health") as answer:
         assert answer.status == 200
 
 
-def test_the_tokens_open_what_they_should(serving: Serving) -> None:
-    """One reads, the other writes too, and without any there is nothing to be had."""
-    assert serving.ask("/sweeps", token=None)[0] == 401
-    assert serving.ask("/sweeps", token="read")[0] == 200
-    assert serving.ask("/sweeps", token="read", body=SWEEP)[0] == 403
-    assert serving.ask("/sweeps", token="write", body={})[0] != 403
+def test_the_tokens_have_their_scopes(serving: Serving) -> None:
+    """`read` may not submit, `write` may, and a request without a token is refused."""
+    assert serving.request("/sweeps", token=None)[0] == 401
+    assert serving.request("/sweeps", token="read")[0] == 200
+    assert serving.request("/sweeps", token="read", body=SWEEP)[0] == 403
+    assert serving.request("/sweeps", token="write", body={})[0] != 403
 
 
-def test_nobody_is_told_the_tokens(serving: Serving) -> None:
-    """They are in no file, no command line and no environment; the state is its owner's alone."""
+def test_the_tokens_are_stored_nowhere(serving: Serving) -> None:
+    """No file, command line or environment has them; only its owner can read the state file."""
     secrets = [token.encode() for token in serving.document["tokens"].values()]
     files = [path for path in serving.store.rglob("*") if path.is_file()]
-    seen = [path.read_bytes() for path in files]
+    texts = [path.read_bytes() for path in files]
     for pid, line in processes(serving.state).items():
-        seen += [line, Path(f"/proc/{pid}/environ").read_bytes()]
-    assert len(seen) > 10
-    assert not any(secret in text for secret in secrets for text in seen)
+        texts += [line, Path(f"/proc/{pid}/environ").read_bytes()]
+    assert len(texts) > 10
+    assert not any(secret in text for secret in secrets for text in texts)
     assert (serving.store / "serve.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_ray_asks_for_a_token_too(serving: Serving) -> None:
-    """Its Jobs API runs any command, so that loopback alone is not enough."""
+def test_ray_requires_a_token(serving: Serving) -> None:
+    """Ray's Jobs API runs any command, so listening only on loopback is not safe enough."""
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(serving.document["addresses"]["ray"] + "/api/jobs/")
 
 
-def test_it_all_listens_on_loopback(serving: Serving) -> None:
-    """Every port that any of its processes has opened."""
+def test_all_processes_listen_only_on_loopback(serving: Serving) -> None:
+    """Checks every listening socket of every process."""
     sockets = set()
     for pid in processes(serving.state):
         for entry in Path(f"/proc/{pid}/fd").iterdir():
@@ -170,80 +170,81 @@ def test_it_all_listens_on_loopback(serving: Serving) -> None:
     assert set(listening) <= {"0100007F", "0000000000000000FFFF00000100007F"}
 
 
-def test_a_second_one_shows_the_first(serving: Serving) -> None:
-    """It starts nothing, and has no tokens to show."""
+def test_a_second_serve_prints_the_addresses_of_the_first(serving: Serving) -> None:
+    """It starts no process, and prints no tokens."""
     before = set(processes(serving.state))
-    code, out, err = ended(begin(serving.store))
+    code, out, err = result(start_serve(serving.store))
     assert code == 0
     assert json.loads(out) == {**serving.document, "tokens": {}}
-    assert err == f"runs already, as process {serving.process.pid}, which has shown the tokens\n"
+    pid = serving.process.pid
+    assert err == f"already running as process {pid}, which has printed the tokens\n"
     now = processes(serving.state)
-    # Ray has more or fewer idle workers as it sees fit.
+    # Ray starts and ends idle workers at any time.
     assert all(b"/default_worker.py" in now[p] or b"ray::" in now[p] for p in now.keys() - before)
 
 
-def test_sigterm_ends_all_of_it(serving: Serving) -> None:
-    """Quietly, with nothing left of its processes, its state or its folder for Ray."""
+def test_sigterm_ends_everything(serving: Serving) -> None:
+    """No process, no content of the state file and no temp directory of Ray is left."""
     state = serving.state
     assert any(b"gcs_server" in command for command in processes(state).values())
     serving.process.send_signal(signal.SIGTERM)
-    assert ended(serving.process) == (0, "", "Ctrl-C ends all of it\n")
+    assert result(serving.process) == (0, "", "Ctrl-C ends everything\n")
     assert processes(state) == {}
     assert not Path(state.scratch).exists()
     assert (serving.store / "serve.json").read_text() == ""
 
 
 @pytest.mark.slow
-def test_what_a_kill_left_is_ended_by_the_next(tmp_path: Path) -> None:
-    """The sweep that ran is then interrupted, and runs to its end when it is resumed."""
-    with cleared(served(tmp_path / "store")) as first:
+def test_a_new_serve_ends_the_processes_of_a_killed_one(tmp_path: Path) -> None:
+    """The sweep that ran is then interrupted; resumed, it runs to its end."""
+    with cleared(serve_until_ready(tmp_path / "store")) as first:
         state = first.state
-        sweep = first.ask("/sweeps", body=SWEEP)[1]["id"]
+        sweep = first.request("/sweeps", body=SWEEP)[1]["id"]
         wait_for(lambda: any(b"jobs.sweep" in line for line in processes(state).values()))
         first.process.kill()
         first.process.wait()
         assert processes(state)
-        with cleared(served(tmp_path / "store")) as second:
+        with cleared(serve_until_ready(tmp_path / "store")) as second:
             assert processes(state) == {}
             assert second.state.id != state.id
             where = f"/sweeps/{sweep}"
-            wait_for(lambda: second.ask(where)[1]["status"] == "interrupted")
-            wait_for(lambda: second.ask(f"{where}/resume", body={})[0] == 202)
-            wait_for(lambda: second.ask(where)[1]["status"] == "finished")
-            assert len(second.ask(f"{where}/front")[1]["points"]) == 2
-    # Where a plain `paretoib resume` on the store looks for what MLflow does not have yet.
+            wait_for(lambda: second.request(where)[1]["status"] == "interrupted")
+            wait_for(lambda: second.request(f"{where}/resume", body={})[0] == 202)
+            wait_for(lambda: second.request(where)[1]["status"] == "finished")
+            assert len(second.request(f"{where}/front")[1]["points"]) == 2
+    # A plain `paretoib resume` on the store looks for journals in this folder.
     assert (tmp_path / "store" / "journal").is_dir()
 
 
 @pytest.mark.slow
-def test_when_one_part_ends_all_do(tmp_path: Path) -> None:
-    """It says which, and nothing is left."""
-    with cleared(served(tmp_path / "store", "--no-auth")) as serving:
+def test_when_one_process_ends_all_others_are_ended(tmp_path: Path) -> None:
+    """The message names the process that ended first."""
+    with cleared(serve_until_ready(tmp_path / "store", "--no-auth")) as serving:
         assert serving.document["tokens"] == {}
-        assert serving.ask("/sweeps", token=None)[0] == 200
+        assert serving.request("/sweeps", token=None)[0] == 200
         for pid, command in processes(serving.state).items():
             if b"mlflow" in command:
                 os.kill(pid, signal.SIGKILL)
         state = serving.state
-        code, _, err = ended(serving.process)
+        code, _, err = result(serving.process)
         assert code == 1
-        assert "error: mlflow ended by itself (exit code -9), so the others were ended" in err
+        assert "error: mlflow ended with exit code -9, so the other processes were ended too" in err
         assert processes(state) == {}
 
 
-def test_the_tokens_come_with_what_to_do_with_them(capsys: pytest.CaptureFixture[str]) -> None:
-    """A command line that goes to this very service; without new tokens there is none to set."""
+def test_the_tokens_are_printed_with_instructions(capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line is a command for this service; without new tokens only addresses appear."""
     address = {"service": "http://127.0.0.1:8001"}
-    command._show(address, {"read": "paretoib_r", "write": "paretoib_w"}, as_json=False)
+    command._print_addresses(address, {"read": "paretoib_r", "write": "paretoib_w"}, as_json=False)
     out = capsys.readouterr().out
     assert "PARETOIB_TOKEN" in out.splitlines()[-2]
     assert out.splitlines()[-1] == "paretoib sweep --server http://127.0.0.1:8001"
-    command._show(address, {}, as_json=False)
+    command._print_addresses(address, {}, as_json=False)
     assert capsys.readouterr().out == "service  http://127.0.0.1:8001\n"
 
 
-def test_the_parts_know_nothing_of_another_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither its address nor its token is handed on to what runs sweeps."""
+def test_the_processes_do_not_inherit_another_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The URL and the token of another service are not passed on to the started processes."""
     monkeypatch.setenv("PARETOIB_SERVER", "https://elsewhere.example")
     monkeypatch.setenv("PARETOIB_TOKEN", "another's")
     settings.cache_clear()
@@ -254,25 +255,25 @@ def test_the_parts_know_nothing_of_another_service(monkeypatch: pytest.MonkeyPat
     assert "PARETOIB_STORE" in environment
 
 
-def test_what_cannot_be_is_said_in_one_line(tmp_path: Path) -> None:
-    """A store that is no folder, and a port that was asked for and that another has."""
+def test_errors_before_the_start_are_one_line(tmp_path: Path) -> None:
+    """The store is a file or below a file, or the requested port is taken."""
     (tmp_path / "file").touch()
     rule = "should be a folder, not a file"
     refused = f"error: setting PARETOIB_STORE: {rule}; found '{tmp_path}/file'\n"
-    assert ended(begin(tmp_path / "file")) == (2, "", refused)
+    assert result(start_serve(tmp_path / "file")) == (2, "", refused)
     refused = f"error: cannot write {tmp_path}/file/below/serve.json: Not a directory\n"
-    assert ended(begin(tmp_path / "file" / "below")) == (2, "", refused)
+    assert result(start_serve(tmp_path / "file" / "below")) == (2, "", refused)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        refused = f"error: --port should be a free one; {port} is taken\n"
-        assert ended(begin(tmp_path / "store", "--port", str(port))) == (2, "", refused)
+        refused = f"error: --port should be a free port; {port} is taken\n"
+        assert result(start_serve(tmp_path / "store", "--port", str(port))) == (2, "", refused)
 
 
 def wait_for(condition: Callable[[], object]) -> None:
-    """Until it holds."""
+    """Return once the condition holds; fail after `PATIENCE` seconds."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "the condition did not become true"
         time.sleep(0.2)

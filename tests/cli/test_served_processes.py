@@ -1,4 +1,4 @@
-"""How `paretoib serve` finds and ends what it has started: on processes that do little."""
+"""The state file of `paretoib serve`, and how it ends processes; tested with shell scripts."""
 
 import os
 import signal
@@ -12,45 +12,45 @@ from threading import Timer
 import pytest
 
 from paretoib.cli.serve import state_file
-from paretoib.cli.serve.state_file import MARK, Claim, State, claimed, end
+from paretoib.cli.serve.state_file import ServeState, StateFile, end, locked_state_file
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """`start(state, role, script)` runs a shell script as a part; none outlives the test."""
+    """`start(state, role, script)` runs a shell script as a process of this role."""
     started = []
 
-    def begin(state: State, role: str, script: str) -> "subprocess.Popen[bytes]":
-        environment = {**os.environ, MARK: state.mark(role)}
-        part = subprocess.Popen(
+    def start_script(state: ServeState, role: str, script: str) -> "subprocess.Popen[bytes]":
+        environment = {**os.environ, **state.environment(role)}
+        process = subprocess.Popen(
             ["sh", "-c", script],
             env=environment,
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
-        started.append(part)
-        return part
+        started.append(process)
+        return process
 
-    yield begin
-    for part in started:
-        if part.poll() is None:
-            os.killpg(part.pid, signal.SIGKILL)
-        part.communicate()
+    yield start_script
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> State:
+def state(tmp_path: Path) -> ServeState:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    return State("0123456789abcdef", os.getpid(), str(scratch))
+    return ServeState("0123456789abcdef", os.getpid(), str(scratch))
 
 
-def said(part: "subprocess.Popen[bytes]") -> str:
-    """The next line of a part."""
-    assert part.stdout is not None
-    return part.stdout.readline().decode().strip()
+def read_line(process: "subprocess.Popen[bytes]") -> str:
+    """The next line of a process's stdout."""
+    assert process.stdout is not None
+    return process.stdout.readline().decode().strip()
 
 
 def alive(pid: int) -> bool:
@@ -60,20 +60,20 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_they_end_in_the_order_in_which_they_need_each_other(
-    state: State, start: Start, tmp_path: Path
+def test_processes_end_before_the_processes_that_they_need(
+    state: ServeState, start: Start, tmp_path: Path
 ) -> None:
-    """The service first, MLflow last; each is done before the next is told."""
+    """The service first, MLflow last; each has ended before the next gets SIGTERM."""
     order = tmp_path / "order"
     for role in ("mlflow", "ray", "service"):
         script = f"trap 'sleep 0.3; echo {role} >> {order}; exit' TERM; echo up; sleep 60 & wait"
-        assert said(start(state, role, script)) == "up"
+        assert read_line(start(state, role, script)) == "up"
     end(state)
     assert order.read_text().split() == ["service", "ray", "mlflow"]
 
 
-def test_a_sweep_is_told_before_ray_is(state: State, start: Start, tmp_path: Path) -> None:
-    """Its job is a session of its own below Ray; not its shell but the program itself is told."""
+def test_a_job_gets_sigterm_before_ray(state: ServeState, start: Start, tmp_path: Path) -> None:
+    """The job has its own session below Ray; the signal goes to the program, not its shell."""
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs/__init__.py").touch()
     (tmp_path / "jobs/sweep.py").write_text(
@@ -84,69 +84,71 @@ def test_a_sweep_is_told_before_ray_is(state: State, start: Start, tmp_path: Pat
         "time.sleep(60)\n"
     )
     job = f"cd {tmp_path}; {sys.executable} -m jobs.sweep 00; sleep 1"
-    heard = f"test -e {tmp_path}/closed && touch {tmp_path}/after; exit"
-    ray = f"trap '{heard}' TERM; setsid sh -c '{job}' & wait"
-    assert said(start(state, "ray", ray)) == "up"
+    on_sigterm = f"test -e {tmp_path}/closed && touch {tmp_path}/after; exit"
+    ray = f"trap '{on_sigterm}' TERM; setsid sh -c '{job}' & wait"
+    assert read_line(start(state, "ray", ray)) == "up"
     end(state)
     assert (tmp_path / "after").exists()
 
 
-def test_what_has_no_mark_is_found_by_its_session(state: State, start: Start) -> None:
-    """As Ray's workers, which write over their environment: they go with their part."""
-    part = start(state, "ray", "env -i sh -c 'echo $$; exec sleep 60' & exec sleep 60")
-    unmarked = int(said(part))
+def test_a_process_without_the_id_is_found_by_its_session(state: ServeState, start: Start) -> None:
+    """Ray's workers overwrite their environment, but belong to the session of their parent."""
+    ray = start(state, "ray", "env -i sh -c 'echo $$; exec sleep 60' & exec sleep 60")
+    worker = int(read_line(ray))
     end(state)
-    assert not alive(unmarked)
-    assert not alive(part.pid)
+    assert not alive(worker)
+    assert not alive(ray.pid)
 
 
-def test_what_does_not_end_is_killed(
-    state: State, start: Start, monkeypatch: pytest.MonkeyPatch
+def test_a_process_that_ignores_sigterm_is_killed(
+    state: ServeState, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After its time; and so is what it leaves behind."""
-    monkeypatch.setattr(state_file, "_PATIENCE", {"service": 0.2, "job": 0.2, "ray": 0.2})
-    deaf = start(state, "ray", "trap '' TERM; sleep 60 & echo $!; wait; wait")
-    child = int(said(deaf))
-    leaving = start(state, "service", "sleep 60 & echo $!; exit")
-    left = int(said(leaving))
+    """Its children are killed too, and so are the orphans of a process that has ended."""
+    seconds = {"service": 0.2, "job": 0.2, "ray": 0.2}
+    monkeypatch.setattr(state_file, "_TERMINATION_SECONDS", seconds)
+    ignoring = start(state, "ray", "trap '' TERM; sleep 60 & echo $!; wait; wait")
+    child = int(read_line(ignoring))
+    ended = start(state, "service", "sleep 60 & echo $!; exit")
+    orphan = int(read_line(ended))
     end(state)
-    assert not any(alive(pid) for pid in (deaf.pid, child, left))
+    assert not any(alive(pid) for pid in (ignoring.pid, child, orphan))
 
 
-def test_others_are_left_alone(state: State, start: Start) -> None:
-    """Those of another store, and those that have nothing to do with any."""
-    other = State("fedcba9876543210", 1, "")
-    theirs = start(other, "service", "echo up; exec sleep 60")
-    nobodys = subprocess.Popen(["sleep", "60"])
+def test_other_processes_keep_running(state: ServeState, start: Start) -> None:
+    """Neither processes of another state nor unrelated processes get a signal."""
+    other_state = ServeState("fedcba9876543210", 1, "")
+    other_service = start(other_state, "service", "echo up; exec sleep 60")
+    unrelated = subprocess.Popen(["sleep", "60"])
     try:
-        assert said(theirs) == "up"
+        assert read_line(other_service) == "up"
         end(state)
-        assert theirs.poll() is None
-        assert nobodys.poll() is None
+        assert other_service.poll() is None
+        assert unrelated.poll() is None
     finally:
-        nobodys.kill()
-        nobodys.wait()
+        unrelated.kill()
+        unrelated.wait()
 
 
-HOLD = """
+# Locks the state file and is "starting" until its stdin closes.
+LOCK_HOLDER = """
 import dataclasses, sys, time
 from pathlib import Path
-from paretoib.cli.serve.state_file import State, claimed
-with claimed(Path(sys.argv[1])) as claim:
-    state = State("0123456789abcdef", 7, sys.argv[2])
-    claim.write(state)
+from paretoib.cli.serve.state_file import ServeState, locked_state_file
+with locked_state_file(Path(sys.argv[1])) as file:
+    state = ServeState("0123456789abcdef", 7, sys.argv[2])
+    file.write(state)
     print("starting", flush=True)
     sys.stdin.readline()
-    claim.write(dataclasses.replace(state, addresses={"service": "http://there"}))
+    file.write(dataclasses.replace(state, addresses={"service": "http://there"}))
     time.sleep(60)
 """
 
 
 @pytest.fixture
-def holder(tmp_path: Path, state: State) -> Iterator["subprocess.Popen[str]"]:
-    """Another process that has the state file and is still starting."""
+def lock_holder(tmp_path: Path, state: ServeState) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that has locked the state file and is still starting."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, tmp_path / "store/serve.json", state.scratch],
+        [sys.executable, "-c", LOCK_HOLDER, tmp_path / "store/serve.json", state.scratch],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -158,41 +160,41 @@ def holder(tmp_path: Path, state: State) -> Iterator["subprocess.Popen[str]"]:
     process.wait()
 
 
-def test_a_second_one_waits_for_the_first_and_sees_where_it_is(
-    tmp_path: Path, holder: "subprocess.Popen[str]"
+def test_a_second_serve_waits_for_the_addresses_of_the_first(
+    tmp_path: Path, lock_holder: "subprocess.Popen[str]"
 ) -> None:
-    """What it then gets is no claim; and the file is for the user's own eyes."""
+    """It gets the state instead of the lock; only the owner can read the file."""
     path = tmp_path / "store/serve.json"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert holder.stdin is not None
-    Timer(0.5, holder.stdin.close).start()
-    with claimed(path) as found:
-        assert isinstance(found, State)
-        assert found.addresses == {"service": "http://there"}
-        assert found.pid == 7
+    assert lock_holder.stdin is not None
+    Timer(0.5, lock_holder.stdin.close).start()
+    with locked_state_file(path) as file:
+        assert isinstance(file, ServeState)
+        assert file.addresses == {"service": "http://there"}
+        assert file.pid == 7
 
 
-def test_one_that_was_killed_leaves_a_claim_and_its_processes(
-    tmp_path: Path, state: State, start: Start, holder: "subprocess.Popen[str]"
+def test_a_killed_serve_leaves_its_lock_and_its_processes_to_the_next(
+    tmp_path: Path, state: ServeState, start: Start, lock_holder: "subprocess.Popen[str]"
 ) -> None:
-    """The next one gets the file, ends what is left, and removes its folder."""
-    part = start(state, "ray", "echo up; exec sleep 60")
-    assert said(part) == "up"
-    holder.kill()
-    with claimed(tmp_path / "store/serve.json") as found:
-        assert isinstance(found, Claim)
-        found.clear()
-    assert not alive(part.pid)
+    """The next one gets the lock, ends the processes, and deletes the temp directory."""
+    ray = start(state, "ray", "echo up; exec sleep 60")
+    assert read_line(ray) == "up"
+    lock_holder.kill()
+    with locked_state_file(tmp_path / "store/serve.json") as file:
+        assert isinstance(file, StateFile)
+        file.clear()
+    assert not alive(ray.pid)
     assert not Path(state.scratch).exists()
     assert (tmp_path / "store/serve.json").read_text() == ""
 
 
-def test_a_broken_file_is_no_obstacle(tmp_path: Path) -> None:
-    """It tells of nothing, as if it were empty."""
+def test_a_broken_state_file_counts_as_empty(tmp_path: Path) -> None:
+    """A process that is killed while it writes does not block the next start."""
     path = tmp_path / "serve.json"
     path.write_text('{"id": "01')
     began = time.monotonic()
-    with claimed(path) as found:
-        assert isinstance(found, Claim)
-        found.clear()
+    with locked_state_file(path) as file:
+        assert isinstance(file, StateFile)
+        file.clear()
     assert time.monotonic() - began < 5

@@ -27,7 +27,7 @@ import yaml
 from dotenv import dotenv_values
 
 from paretoib.cli.serve.ports import free_ports
-from paretoib.cli.serve.state_file import MARK, ProcessTree, State
+from paretoib.cli.serve.state_file import ProcessTree, ServeState
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -148,7 +148,7 @@ class Container:
         self._command = [self._local(word) for word in service["command"]]
         self._check = [self._local(word) for word in service["healthcheck"]["test"][1:]]
         self._restart = service["restart"] == "unless-stopped"
-        self._state = State(secrets.token_hex(8), os.getpid(), "")
+        self._state = ServeState(secrets.token_hex(8), os.getpid(), "")
         variables = {name: self._local(str(v)) for name, v in service["environment"].items()}
         self.environment = {
             "PATH": f"{folder}/bin:{Path(sys.executable).parent}:{POSTGRES[-1]}:/usr/bin:/bin",
@@ -157,7 +157,7 @@ class Container:
             # The image has the package installed; here it is this repository.
             "PYTHONPATH": str(ROOT),
             **variables,
-            MARK: self._state.mark(name),
+            **self._state.environment(name),
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._user: list[str] = []

@@ -1,26 +1,26 @@
-"""Ports of loopback that nobody has."""
+"""Free ports on loopback."""
 
 import random
 import socket
 from contextlib import ExitStack, suppress
 
 HOST = "127.0.0.1"
-# Below those that systems give to clients, any of which could take one before a server of ours
-# does, and above those that Ray gives its workers.
-_QUIET = range(20_000, 32_000)
+# Above the ports of Ray's workers, and below the ephemeral ports. The system gives ephemeral ports to
+# clients, so a client could take one before our server binds it.
+_CANDIDATES = range(20_000, 32_000)
 
 
 def free_ports(*preferred: int) -> list[int]:
-    """These ports, and free ones in the place of those that are taken or 0."""
-    with ExitStack() as open_at_once:
-        return [_bound(open_at_once.enter_context(socket.socket()), port) for port in preferred]
+    """The preferred ports; a port that is taken, or 0, is replaced by a free one."""
+    with ExitStack() as sockets:
+        return [_bound_port(sockets.enter_context(socket.socket()), port) for port in preferred]
 
 
-def _bound(probe: socket.socket, port: int) -> int:
-    # As servers do: a port that one has just left is free.
+def _bound_port(probe: socket.socket, port: int) -> int:
+    # Servers set this option too: a port that was closed a moment ago is free.
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     while True:
-        port = port or random.choice(_QUIET)
+        port = port or random.choice(_CANDIDATES)
         with suppress(OSError):
             probe.bind((HOST, port))
             return port

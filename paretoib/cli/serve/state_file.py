@@ -1,9 +1,9 @@
-"""What `paretoib serve` has started on this machine: its state file, and its processes.
+"""The state file of `paretoib serve`, and the processes that it has started.
 
-The state file is locked for as long as its writer lives. A lock that can be had therefore tells
-that the writer is gone, however it ended; what it started may still be there. Those processes, and
-all that they have made, have the state's id in their environment, or are in one session with one
-that has: some of Ray's write their title over their environment.
+`paretoib serve` holds a lock on its state file while it runs. If the lock is free, the process that
+wrote the file has ended, but processes that it started may still run. All of them have the id of
+the state in their environment, or belong to the session of a process that has it: some processes of
+Ray overwrite their environment with a title.
 """
 
 import fcntl
@@ -22,19 +22,19 @@ from typing import IO
 
 from paretoib.errors import ParetoIBError
 
-MARK = "PARETOIB_SERVE"
+_ID_VARIABLE = "PARETOIB_SERVE"
 _PROC = Path("/proc")
-_JOB = b"\0jobs.sweep\0"  # in the command line of a sweep's job, though not of its shell's
-# In which order they are asked to end, and seconds that each is given: a sweep writes its front,
-# for which it needs Ray and MLflow.
-_PATIENCE = {"service": 10.0, "job": 30.0, "ray": 20.0, "mlflow": 10.0}
+_JOB = b"\0jobs.sweep\0"  # in the command line of a sweep's job, but not of the job's shell
+# The order in which processes get SIGTERM, and the seconds that each role has to end. A sweep
+# writes its front before it ends, which needs Ray and MLflow.
+_TERMINATION_SECONDS = {"service": 10.0, "job": 30.0, "ray": 20.0, "mlflow": 10.0}
 
 
 @dataclass(frozen=True)
-class State:
-    """What the file holds: the writer's process, and where things answer, once all of them do.
+class ServeState:
+    """The content of the state file: the process that wrote it, and the addresses once all answer.
 
-    `scratch` is a folder that goes when the processes have ended.
+    `scratch` is Ray's temp directory; it is deleted when the processes have ended.
     """
 
     id: str
@@ -43,30 +43,33 @@ class State:
     addresses: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def new(cls) -> "State":
-        """One for this process. Ray has its sockets in `scratch`; a socket's path must be short."""
+    def new(cls) -> "ServeState":
+        """A state for this process, with a new id and a new temp directory.
+
+        Ray creates its sockets in the temp directory, and the path of a socket must be short.
+        """
         return cls(secrets.token_hex(8), os.getpid(), tempfile.mkdtemp(prefix="paretoib-"))
 
-    def mark(self, role: str) -> str:
-        """What a process of this role has in its environment, as `MARK`."""
-        return f"{self.id}.{role}"
+    def environment(self, role: str) -> dict[str, str]:
+        """The environment variable by which `ProcessTree` finds a process of this role."""
+        return {_ID_VARIABLE: f"{self.id}.{role}"}
 
 
-class Claim:
-    """A state file that is ours to write."""
+class StateFile:
+    """The state file, while this process holds its lock."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
 
-    def write(self, state: State | None) -> None:
-        """Put down how things stand; None: nothing runs."""
+    def write(self, state: ServeState | None) -> None:
+        """Write the state; None: nothing runs."""
         self._file.seek(0)
         self._file.truncate()
         self._file.write(json.dumps(asdict(state)) if state else "")
         self._file.flush()
 
     def clear(self) -> None:
-        """End all that the file tells of, whoever wrote it."""
+        """End the processes of the state in the file, delete its temp directory, empty the file."""
         if state := _read(self._file):
             end(state)
             shutil.rmtree(state.scratch, ignore_errors=True)
@@ -74,10 +77,11 @@ class Claim:
 
 
 @contextmanager
-def claimed(path: Path) -> Iterator[Claim | State]:
-    """The state file for us to write or, where another process has it, the state that it shows.
+def locked_state_file(path: Path) -> Iterator[StateFile | ServeState]:
+    """The locked state file; or, if another process holds the lock, the state of that process.
 
-    Waits while that other is still starting. Raises `ParetoIBError` for a file that cannot be had.
+    Waits while the other process is still starting. Raises `ParetoIBError` if the file cannot be
+    opened.
     """
     if not (_PROC / "self/environ").exists():
         raise ParetoIBError("`paretoib serve` should run on Linux; found no /proc")
@@ -87,83 +91,93 @@ def claimed(path: Path) -> Iterator[Claim | State]:
     except OSError as error:
         raise ParetoIBError(f"cannot write {path}: {error.strerror}") from error
     with file:
-        while not _locked(file):
+        while not _lock(file):
             if (state := _read(file)) and state.addresses:
                 yield state
                 return
             time.sleep(0.2)
-        yield Claim(file)
+        yield StateFile(file)
 
 
-def _locked(file: IO[str]) -> bool:
+def _lock(file: IO[str]) -> bool:
     with suppress(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False
 
 
-def _read(file: IO[str]) -> State | None:
+def _read(file: IO[str]) -> ServeState | None:
     file.seek(0)
-    with suppress(ValueError, TypeError):  # It is empty, or being written.
-        return State(**json.loads(file.read()))
+    with suppress(ValueError, TypeError):  # The file is empty or half written.
+        return ServeState(**json.loads(file.read()))
     return None
 
 
-def end(state: State) -> None:
-    """End all processes of a state; what does not go by itself in time is killed."""
+def end(state: ServeState) -> None:
+    """End all processes of a state: SIGTERM to one role after another, then SIGKILL to the rest.
+
+    Raises `ParetoIBError` if processes remain.
+    """
     tree = ProcessTree(state)
-    for role, seconds in _PATIENCE.items():
-        for process in tree.heads(role):
+    for role, seconds in _TERMINATION_SECONDS.items():
+        for process in tree.sigterm_targets(role):
             _signal(process, signal.SIGTERM)
         deadline = time.monotonic() + seconds
-        while tree.heads(role) and time.monotonic() < deadline:
+        while tree.sigterm_targets(role) and time.monotonic() < deadline:
             time.sleep(0.1)
     deadline = time.monotonic() + 10
-    while left := tree.alive():
+    while remaining := tree.alive():
         if time.monotonic() > deadline:
-            raise ParetoIBError(f"cannot end processes {', '.join(str(p.pid) for p in left)}")
-        for process in left:
+            pids = ", ".join(str(process.pid) for process in remaining)
+            raise ParetoIBError(f"cannot end processes {pids}")
+        for process in remaining:
             _signal(process, signal.SIGKILL)
         time.sleep(0.1)
 
 
 @dataclass(frozen=True)
 class Process:
+    """A process of `/proc`; the role is None without the id of a state in its environment."""
+
     pid: int
     session: int
     role: str | None
 
 
 class ProcessTree:
-    """The processes of a state: those that bear its id, and whoever is in a session with one."""
+    """The processes with a state's id in their environment, and all others of their sessions."""
 
-    def __init__(self, state: State) -> None:
-        self._mark = f"{MARK}={state.mark('')}".encode()
-        # Kept, as the one that bears the id may end before the others do.
+    def __init__(self, state: ServeState) -> None:
+        ((variable, value),) = state.environment("").items()
+        self._prefix = f"{variable}={value}".encode()
+        # Remembered, because the process with the id may end before others of its session.
         self._sessions: set[int] = set()
 
     def alive(self) -> list[Process]:
-        """All of them."""
-        found = [process for entry in _PROC.glob("[0-9]*") if (process := self._process(entry))]
-        self._sessions |= {process.session for process in found if process.role}
-        return [process for process in found if process.session in self._sessions]
+        """The processes that run now."""
+        processes = [process for entry in _PROC.glob("[0-9]*") if (process := self._process(entry))]
+        self._sessions |= {process.session for process in processes if process.role}
+        return [process for process in processes if process.session in self._sessions]
 
-    def heads(self, role: str) -> list[Process]:
-        """Those of a role that are to be told to end; they tell their own."""
-        found = [process for process in self.alive() if process.role == role]
-        return [process for process in found if role == "job" or process.pid == process.session]
+    def sigterm_targets(self, role: str) -> list[Process]:
+        """The processes of a role that should get SIGTERM; they end their own children.
+
+        These are the jobs of sweeps, and the session leader of every other role.
+        """
+        processes = [process for process in self.alive() if process.role == role]
+        return [p for p in processes if role == "job" or p.pid == p.session]
 
     def _process(self, entry: Path) -> Process | None:
         try:
-            stage, _, _, session, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
+            state, _, _, session, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
             environment = (entry / "environ").read_bytes().split(b"\0")
             command = (entry / "cmdline").read_bytes()
-        except OSError:  # It has ended, or is another user's.
+        except OSError:  # The process has ended, or belongs to another user.
             return None
-        if stage in "ZX":
+        if state in "ZX":
             return None
-        marks = [line for line in environment if line.startswith(self._mark)]
-        role = marks[0].removeprefix(self._mark).decode() if marks else None
+        variables = [line for line in environment if line.startswith(self._prefix)]
+        role = variables[0].removeprefix(self._prefix).decode() if variables else None
         return Process(int(entry.name), int(session), "job" if role and _JOB in command else role)
 
 
