@@ -1,6 +1,7 @@
-"""Discrete codes: p(z|x) over bits or categories, layers of bits, q(y|z) of categories; in nats.
+"""Discrete codes: p(z|x) over bits or categories, binary layers, q(y|z) of categories. Units: nats.
 
-As in `paretoib.distributions`: one model's batch, without branches on tensors' values.
+As in `paretoib.distributions`, functions take the batch of one model and do not branch on tensor
+values.
 """
 
 import math
@@ -14,19 +15,19 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class BernoulliEncoding:
-    """p(z|x) of K independent bits, or the mean of S such: one for each sample of layers below.
+    """p(z|x) of K independent bits, or the mean of such distributions over S sampled paths.
 
-    `logits` (B, K), or (*S, B, K) where what is below z is sampled along S paths; z comes from the
-    first of them. Then log p(z|x) is an estimate, log of the mean over paths, and errs as a bound
-    needs it: with the path that z came from (`log_prob`) it is too large on average, without it
-    (`log_prob_apart`) too small, each by less the more paths there are.
+    `logits` are (B, K), or (*S, B, K) if the layers below z are sampled along S paths; z is drawn
+    from the first path. Then log p(z|x) is an estimate, the log of the mean over paths. With the
+    path of z (`log_prob`) it is too large on average, without it (`log_prob_independent`) too
+    small, so that both give valid bounds. The bias shrinks with the number of paths.
     """
 
     logits: Float[Tensor, "*S B K"]
 
     @property
     def paths(self) -> Float[Tensor, "S B K"]:
-        """The logits with all paths along one axis."""
+        """The logits with all paths on one axis."""
         return self.logits.reshape(-1, *self.logits.shape[-2:])
 
     @property
@@ -35,28 +36,28 @@ class BernoulliEncoding:
 
     @property
     def variance(self) -> Float[Tensor, "B K"]:
-        """The variance of each bit, given each input."""
+        """The variance of each bit for each input."""
         return self.mean * (1 - self.mean)
 
     def sample(self, noise: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
         return raiko(self.paths[0].sigmoid(), noise)
 
     def double(self) -> "BernoulliEncoding":
-        """The same in double precision."""
+        """This encoding in double precision."""
         return BernoulliEncoding(self.logits.double())
 
     def log_prob(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
         return _log_mean_exp(_log_bernoulli(z, self.paths))
 
-    def log_prob_apart(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
-        if self.logits.ndim == 2:  # exact, whatever z was drawn with
+    def log_prob_independent(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
+        if self.logits.ndim == 2:  # log p(z|x) is exact
             return self.log_prob(z)
-        if len(self.paths) == 1:  # and nothing else is known
+        if len(self.paths) == 1:  # no other path: the estimate is p = 0
             return torch.full_like(self.log_prob(z), -torch.inf)
         return _log_mean_exp(_log_bernoulli(z, self.paths[1:]))
 
     def log_prob_pairs(self, z: Float[Tensor, "N K"]) -> Float[Tensor, "N B"]:
-        # A path at a time, so that no more than (N, B) is held.
+        # One path at a time limits the memory to (N, B).
         total = torch.full((len(z), self.logits.shape[-2]), -torch.inf).to(self.logits)
         for logits in self.paths:
             total = torch.logaddexp(total, z @ logits.mT - F.softplus(logits).sum(-1))
@@ -70,17 +71,17 @@ class BernoulliEncoding:
 
 
 def raiko(p: Float[Tensor, "*S"], noise: Float[Tensor, "*N"]) -> Float[Tensor, "*N"]:
-    """Bits with probability p from standard normal `noise`, whose gradient is that of p.
+    """Sample bits with probability p from standard normal `noise`; their gradient is that of p.
 
     Raiko, Berglund, Alain, Dinh: Techniques for learning binary stochastic feedforward neural
-    networks, 2015 (imb section 4): right on average where what follows is linear in each bit.
+    networks, 2015 (imb section 4). The gradient is unbiased if the loss is linear in each bit.
     """
     bits = (torch.special.ndtr(noise) < p).to(p.dtype)
     return p + (bits - p).detach()
 
 
 def one_hot(y: Int[Tensor, " B"], classes: int) -> Float[Tensor, "B Y"]:
-    """1 in the column of each label, 0 elsewhere; torch's own looks at values."""
+    """One-hot rows of the labels; torch's `one_hot` branches on values and fails under `vmap`."""
     return (y.unsqueeze(-1) == torch.arange(classes, device=y.device)).double()
 
 
@@ -99,10 +100,10 @@ def _log_mean_exp(values: Float[Tensor, "S B"]) -> Float[Tensor, " B"]:
 
 @dataclass(frozen=True)
 class BinaryLayer:
-    """A stochastic layer: p(z_l|z_{l−1}), one sample of z_l, and its prior's logits (imb eq. 10).
+    """A stochastic layer: p(z_l|z_{l−1}), one sample of z_l, and the prior's logits (imb eq. 10).
 
-    In training `encoding` has an axis of samples for each layer below. `weight` and `bias` are
-    those of the map from the layer below, where that is a stochastic layer too.
+    During training `encoding` has one axis of samples per layer below. `weight` and `bias` belong
+    to the linear map from the layer below; they are None for the first stochastic layer.
     """
 
     encoding: BernoulliEncoding
@@ -114,24 +115,24 @@ class BinaryLayer:
 
 @dataclass(frozen=True)
 class CategoricalEncoding:
-    """p(z|x) over C categories: z is the category's one-hot vector."""
+    """p(z|x) over C categories; z is the one-hot vector of a category."""
 
     logits: Float[Tensor, "B C"]
 
     @property
     def mean(self) -> Float[Tensor, "B C"]:
-        """The probabilities."""
+        """The probability of each category."""
         return self.logits.softmax(-1)
 
     @property
     def variance(self) -> Float[Tensor, "B C"]:
-        """The variance of each indicator, given each input."""
+        """The variance of each indicator for each input."""
         return self.mean * (1 - self.mean)
 
 
 @dataclass(frozen=True)
 class CodebookPrediction:
-    """q(y|z) of each of C categories, log q in `codebook`, and p(z|x): expectations over z."""
+    """Expectations over z ~ `p` = p(z|x) of q(y|z), whose logarithms are in `codebook`."""
 
     p: Float[Tensor, "B C"]
     codebook: Float[Tensor, "C Y"]

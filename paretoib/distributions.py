@@ -1,6 +1,6 @@
-"""What a model says: p(z|x) of a batch (`Encoding`) and q(y|z) (`Prediction`), in nats.
+"""The distributions of a model: p(z|x) (`Encoding`) and q(y|z) (`Prediction`). Units: nats.
 
-Everything here works on one model's batch, without branches on tensors' values, so that it runs
+All functions take the batch of one model and do not branch on tensor values, so that they run
 under `vmap` over a pack of models.
 """
 
@@ -20,7 +20,7 @@ from paretoib.discrete import (
 )
 
 LOG_2PI = math.log(2 * math.pi)
-# How many classes Y has, of several tasks each; None for a continuous Y.
+# The number of classes of Y, one number for each of several tasks; None for a continuous Y.
 Classes = int | tuple[int, ...] | None
 # The width of the Gaussian whose differential entropy is zero, N(0, 1/(2πe)) (uib section 6.1).
 ZERO_ENTROPY_STD = (2 * math.pi * math.e) ** -0.5
@@ -28,7 +28,7 @@ ZERO_ENTROPY_STD = (2 * math.pi * math.e) ** -0.5
 
 @runtime_checkable
 class Encoding(Protocol):
-    """p(z|x) for a batch of B inputs; all the ruler needs of it is its log-density."""
+    """p(z|x) for a batch of B inputs; the ruler uses its log-density only."""
 
     @property
     def mean(self) -> Float[Tensor, "B K"]:
@@ -40,8 +40,11 @@ class Encoding(Protocol):
     def log_prob(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
         """log p(z_i|x_i)."""
 
-    def log_prob_apart(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
-        """The same from nothing that z was drawn with; another number only for an estimate."""
+    def log_prob_independent(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
+        """log p(z_i|x_i), estimated without the samples that z was drawn with.
+
+        It differs from `log_prob` only for an encoding whose log-density is an estimate.
+        """
 
     def log_prob_pairs(self, z: Float[Tensor, "N K"]) -> Float[Tensor, "N B"]:
         """log p(z_i|x_j) for every pair."""
@@ -66,16 +69,16 @@ class GaussianEncoding:
         normal = ((z - self.mean) / self.std).square() + LOG_2PI
         return -(normal / 2 + self.std.log()).sum(-1)
 
-    def log_prob_apart(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
+    def log_prob_independent(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
         return self.log_prob(z)
 
     def double(self) -> "GaussianEncoding":
-        """The same in double precision."""
+        """This encoding in double precision."""
         return GaussianEncoding(self.mean.double(), self.std.double())
 
     def log_prob_pairs(self, z: Float[Tensor, "N K"]) -> Float[Tensor, "N B"]:
-        # Three matrix products instead of an (N, B, K) tensor. Their squares cancel, all but
-        # wholly where std is small; hence double precision, and latents about their centre.
+        # Three matrix products instead of an (N, B, K) tensor. For a small std the squares nearly
+        # cancel, so the latents are centred and the precision is double.
         centre = self.mean.double().mean(0)
         z, mean, std = z.double() - centre, self.mean.double() - centre, self.std.double()
         precision = std.square().reciprocal()
@@ -92,7 +95,7 @@ class GaussianEncoding:
         return (mean.square() / 2 + std.square() / 2 - 0.5 - std.log()).sum(-1)
 
     def kl_from(self, other: "GaussianEncoding") -> Float[Tensor, " B"]:
-        """KL(p(z|x_i) ‖ other_i), row by row, in closed form."""
+        """KL(p(z|x_i) ‖ other_i) of each row, in closed form."""
         shifted = GaussianEncoding((self.mean - other.mean) / other.std, self.std / other.std)
         return shifted.kl(1.0)
 
@@ -114,14 +117,14 @@ class PointEncoding:
 
 @runtime_checkable
 class Prediction(Protocol):
-    """q(y|z) for a batch of B latents, or for P samples of each: then −log q is (*P, B)."""
+    """q(y|z) for a batch of B latents; −log q is (B,), or (*P, B) for P samples of each latent."""
 
     def nll(self, y: Tensor) -> Float[Tensor, "*P B"]:
         """−log q(y_i|z_i)."""
 
     @property
     def expected(self) -> Float[Tensor, "*P B _"]:
-        """The probabilities of classes, or the mean of a continuous Y."""
+        """The class probabilities, or the mean of a continuous Y."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ class CategoricalPrediction:
     logits: Float[Tensor, "*P B C"]
 
     def nll(self, y: Int[Tensor, " B"]) -> Float[Tensor, "*P B"]:
-        # torch's cross-entropy loads a compiler under vmap, which takes longer than many a trial.
+        # torch's cross-entropy loads a compiler under vmap, which takes longer than most trials.
         index = y.expand(self.logits.shape[:-1]).unsqueeze(-1)
         return -self.logits.log_softmax(-1).gather(-1, index).squeeze(-1)
 
@@ -142,7 +145,7 @@ class CategoricalPrediction:
 
 @dataclass(frozen=True)
 class GaussianPrediction:
-    """q(y|z) = N(mean, (WᵀW)⁻¹) with W the lower-triangular `whitening`, one for all inputs."""
+    """q(y|z) = N(mean, (WᵀW)⁻¹); W is the lower-triangular `whitening`, the same for all inputs."""
 
     mean: Float[Tensor, "*P B d"]
     whitening: Float[Tensor, "d d"]
@@ -159,7 +162,7 @@ class GaussianPrediction:
 
 @dataclass(frozen=True)
 class TaskPredictions:
-    """q(y_1, …, y_T|z) = Π_k q(y_k|z): tasks that are independent given z (mtvib, assumption 3)."""
+    """q(y_1, …, y_T|z) = Π_k q(y_k|z): tasks are independent given z (mtvib, assumption 3)."""
 
     tasks: tuple[Prediction, ...]
 
@@ -168,12 +171,12 @@ class TaskPredictions:
 
     @property
     def expected(self) -> Float[Tensor, "*P B _"]:
-        """The probabilities of each task's classes, one task after another."""
+        """The class probabilities of each task, concatenated."""
         return torch.cat([task.expected for task in self.tasks], dim=-1)
 
 
 def by_task(prediction: Prediction, y: Tensor) -> list[tuple[Prediction, Tensor]]:
-    """Each task's q(y_k|z) and targets y_k; where Y is one, that alone."""
+    """q(y_k|z) and the targets y_k of each task; one pair if Y is a single task."""
     if isinstance(prediction, TaskPredictions):
         return list(zip(prediction.tasks, y.unbind(-1), strict=True))
     return [(prediction, y)]
@@ -183,21 +186,21 @@ def by_task(prediction: Prediction, y: Tensor) -> list[tuple[Prediction, Tensor]
 class Output:
     """A model's output on a batch: p(z|x), one sample of z, and q(y|z).
 
-    `own` are the objective's own parameters, where it has any. `layers` are those of a network of
-    binary layers, of which z is the last; the first `frozen` of them do not learn at present. In
-    training its prediction has an axis of samples for each layer.
+    `objective_parameters` are the trainable parameters of the objective. `layers` are the layers
+    of a binary network; z is the last one, and the first `frozen` layers are not trained at
+    present. During training the prediction of a binary network has one axis of samples per layer.
     """
 
     encoding: GaussianEncoding | PointEncoding | BernoulliEncoding | CategoricalEncoding
     z: Float[Tensor, "B K"]
     prediction: Prediction
-    own: Mapping[str, Tensor] = field(default_factory=dict)
+    objective_parameters: Mapping[str, Tensor] = field(default_factory=dict)
     layers: tuple[BinaryLayer, ...] = ()
     frozen: int = 0
 
     @property
     def gaussian(self) -> GaussianEncoding:
-        """The encoding, where it is Gaussian; `TypeError` where it has no noise."""
+        """The encoding; raises `TypeError` if it is not Gaussian."""
         if not isinstance(self.encoding, GaussianEncoding):
             raise TypeError(f"this loss needs a Gaussian encoding; found {self.encoding}")
         return self.encoding

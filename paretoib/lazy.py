@@ -1,4 +1,4 @@
-"""Names that a package imports from its modules when they are first used."""
+"""Lazy imports of a package's public names, on their first use."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -6,9 +6,9 @@ from typing import Any
 
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a package whose names in `homes` are in these modules of it.
+    """A `__getattr__` for a package; `homes` maps each lazy name to the module that defines it.
 
-    So a package offers classes that need torch, and its registry can be read without torch.
+    A package can then offer classes that need torch, while its registry is read without torch.
     """
 
     def find(name: str) -> Any:

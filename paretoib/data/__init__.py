@@ -80,7 +80,7 @@ _OWN: dict[str, DatasetEntry] = {
                 min_length=1,
             ),
             Param("inputs", int, 8, "dimensions of X", ge=1, le=4096),
-            Param("samples", int, 20_000, "samples in all", ge=100, le=10_000_000),
+            Param("samples", int, 20_000, "total number of samples", ge=100, le=10_000_000),
             _SPLIT_SEED,
         ),
     ),

@@ -1,4 +1,4 @@
-"""One ruler for all methods: rate and relevance with their bounds."""
+"""Estimators of rate and relevance, with bounds; the same ones for all methods."""
 
 from paretoib.evaluation._codes import (
     code_rate,

@@ -1,9 +1,10 @@
-"""The rate of a model's output, whatever its code is. Units: nats. Runs under `vmap`.
+"""Bounds on the rate of a model's output, for every kind of code. Units: nats. Runs under `vmap`.
 
-A Gaussian code goes through `rate_bounds`. So does each layer of a network of binary ones, and the
-least of their upper bounds is taken: by the data-processing inequality I(X;Z) ≤ I(X;Z_l) for any
-layer Z_l below Z, whose p(z_l|x) may be better known (that of the first is exact). Where the states
-of all layers can be counted, as those of a categorical code can, nothing is sampled.
+`rate_bounds` measures a Gaussian code, and each layer of a binary network. For a network the
+smallest upper bound is used: by the data-processing inequality I(X;Z) ≤ I(X;Z_l) for any layer Z_l
+below Z, and p(z_l|x) of a lower layer has fewer sampled layers below (that of the first is exact).
+Codes whose states can be enumerated (small binary layers, categories) are measured without
+sampling.
 """
 
 import math
@@ -22,15 +23,15 @@ Fitted = tuple[Tensor, ...]
 
 
 def fit_marginals(output: Output) -> Fitted:
-    """What a code's marginal q(z) is made of, from a sample: tensors that `code_rate` reads.
+    """Fit the marginal q(z) of a code to a sample; returns the tensors that `code_rate` takes.
 
-    The share of ones of every bit of each binary layer; the mean p(z|x) over states that can be
-    counted; the mean and the covariance's factor of any other code.
+    For enumerable states, the mean of p(z|x); for other binary layers, the share of ones of each
+    bit of each layer; for any other code, the mean and the Cholesky factor of the covariance.
     """
     if tables := code_tables(output):
         return (tables[-1].mean(0),)
     if output.layers:
-        # A bit that was never seen set may be set all the same.
+        # Add-½ smoothing: a bit that is never 1 in the sample can still be 1 elsewhere.
         count = len(output.z)
         return tuple((layer.z.sum(0) + 0.5) / (count + 1) for layer in output.layers)
     fitted = GaussianMarginal.fit(output.z)
@@ -38,7 +39,7 @@ def fit_marginals(output: Output) -> Fitted:
 
 
 def code_tables(output: Output) -> tuple[Float[Tensor, "N _"], ...]:
-    """p(z_l|x) of every layer of a code whose states can be counted; of others nothing."""
+    """p(z_l|x) of every layer of a code whose states can be enumerated; empty for other codes."""
     if isinstance(output.encoding, CategoricalEncoding):
         return (output.encoding.logits.double().softmax(-1),)
     if output.layers and countable([layer.z.shape[-1] for layer in output.layers]):
@@ -49,10 +50,14 @@ def code_tables(output: Output) -> tuple[Float[Tensor, "N _"], ...]:
 def code_rate(
     output: Output, noise: Tensor, width: Tensor, fitted: Fitted, *, complete: bool = False
 ) -> RateBounds | None:
-    """Bounds on I(X;Z) from N inputs; None for a code without noise, which has no finite one.
+    """Bounds on I(X;Z) in nats from N inputs; None for a code without noise: its rate is infinite.
 
-    `noise` is what z is drawn with, `width` that of a Gaussian prior, `fitted` from
-    `fit_marginals`, or empty; `complete` says that the inputs are all there are.
+    Args:
+        output: the model's output on the inputs.
+        noise: the standard normal noise of z.
+        width: the width of the Gaussian prior.
+        fitted: the marginals from `fit_marginals`, or empty.
+        complete: the N inputs are all possible inputs, and equally likely.
     """
     if tables := code_tables(output):
         return discrete_rate_bounds(tables[-1], fitted, complete=complete)
@@ -73,19 +78,20 @@ def code_rate(
         densities = [_bits_log_prob(z, q) for q in marginals]
         each.append(rate_bounds(encoding, z, densities, complete=complete))
     uppers = torch.stack([bounds.upper for bounds in each])
-    upper, least = uppers.min(0)
-    error = torch.stack([bounds.error for bounds in each]).gather(0, least.unsqueeze(0)).squeeze(0)
+    upper, tightest = uppers.min(0)
+    errors = torch.stack([bounds.error for bounds in each])
+    error = errors.gather(0, tightest.unsqueeze(0)).squeeze(0)
     return RateBounds(torch.minimum(each[-1].lower, upper), upper, error)
 
 
 def discrete_rate_bounds(
     p: Float[Tensor, "N S"], marginals: Sequence[Float[Tensor, " S"]], *, complete: bool
 ) -> RateBounds:
-    """Both bounds from p(z|x_i) over all S states, N ≥ 2, with no sampling of z.
+    """Both bounds from p(z|x_i) over all S states, N ≥ 2, without sampling of z.
 
-    Lower: I(X;Z) were there no other inputs than these. Upper: the least of E KL(p(z|x_i) ‖ q) for
-    q the mean of all other inputs', for each marginal, and log S. Where the inputs are `complete`,
-    the lower one is I(X;Z), and the upper one too.
+    Lower: I(X;Z) under the assumption that these N inputs are all. Upper: the smallest of
+    E KL(p(z|x_i) ‖ q) with q the mean of all other inputs, E KL(p(z|x_i) ‖ q) for each marginal q,
+    and log S. If the inputs are `complete`, both bounds are I(X;Z).
     """
     count = len(p)
     mean = p.mean(0)
@@ -94,8 +100,7 @@ def discrete_rate_bounds(
     def divergence(q: Tensor) -> Float[Tensor, " N"]:
         return -entropy - torch.xlogy(p, q).sum(-1)
 
-    among = divergence(mean)
-    lower = among.mean().clamp_min(0)
+    lower = divergence(mean).mean().clamp_min(0)
     if complete:
         return RateBounds(lower, lower, torch.zeros_like(lower))
     others = (count * mean - p).clamp_min(0) / (count - 1)
@@ -103,16 +108,17 @@ def discrete_rate_bounds(
     upper, tightest = samples.mean(-1).min(0)
     errors = samples.std(-1) / math.sqrt(count)
     error = errors.gather(0, tightest.unsqueeze(0)).squeeze(0)
-    # H(Z) is no more, and is what is left where a state is one input's alone.
-    most = torch.full_like(upper, math.log(p.shape[-1]))
-    error = torch.where(upper < most, error, torch.zeros_like(error))
-    return RateBounds(lower, torch.minimum(torch.maximum(upper, lower), most), error)
+    # log S ≥ H(Z) bounds the rate too. It is the tightest bound if a state occurs for one input
+    # only, where the divergence is infinite.
+    maximum = torch.full_like(upper, math.log(p.shape[-1]))
+    error = torch.where(upper < maximum, error, torch.zeros_like(error))
+    return RateBounds(lower, torch.minimum(torch.maximum(upper, lower), maximum), error)
 
 
 def discrete_information(
     p: Float[Tensor, "N S"], y: Tensor, classes: int
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """(I(X;Z), I(Y;Z)) exactly, from p(z|x_i) of N equally likely inputs with labels y_i."""
+    """Exact (I(X;Z), I(Y;Z)) in nats, from p(z|x_i) of N equally likely inputs with labels y_i."""
     joint = one_hot(y, classes).to(p).mT @ p / len(p)
     mean = joint.sum(0)
     rate = (torch.special.entr(mean) - torch.special.entr(p).mean(0)).sum()

@@ -1,4 +1,4 @@
-"""The rate I(X;Z), sandwiched between a lower and an upper bound, from log-densities alone.
+"""A lower and an upper bound on the rate I(X;Z), from log-densities only.
 
 Poole, Ozair, van den Oord, Alemi, Tucker: On Variational Bounds of Mutual Information, 2019,
 section 2. Units: nats. Runs under `vmap`.
@@ -24,7 +24,7 @@ class RateBounds:
     error: Float[Tensor, ""]
 
 
-BLOCK = 128  # of the matrix of pairs that are held at a time: they should fit into a cache
+BLOCK = 128  # rows of the pair matrix in memory at a time, chosen to fit into the CPU cache
 
 
 def rate_bounds(
@@ -34,37 +34,41 @@ def rate_bounds(
     *,
     complete: bool = False,
 ) -> RateBounds:
-    """Both bounds from p(z|x_j) and z_i ~ p(z|x_i), N ≥ 2.
+    """Both bounds in nats from p(z|x_j) and z_i ~ p(z|x_i), N ≥ 2.
 
-    Lower: E log p(z_i|x_i) − log 1/N Σ_j p(z_i|x_j); it cannot exceed log N. Upper: the least of
+    Lower: E log p(z_i|x_i) − log 1/N Σ_j p(z_i|x_j); it cannot exceed log N. Upper: the smaller of
     the leave-one-out mixture, E log p(z_i|x_i) − log 1/(N−1) Σ_{j≠i} p(z_i|x_j), and of
-    E log p(z_i|x_i) − log q(z_i) for each marginal, given as log q(z_i). Every density q gives an
-    upper bound, so more of them can only tighten it. Where the inputs are `complete`, all there are
-    and equally likely, the mixture of all N is p(z) itself: it takes the place of the
-    leave-one-out one, and no code has more than log N. Where p(z|x) is an estimate (a mean over
-    samples of what lies between), the upper bound takes the one that is too large on average for
-    log p(z_i|x_i), the lower one that which knows nothing of z_i: both are bounds all the same.
+    E log p(z_i|x_i) − log q(z_i) for each marginal. Every density q gives an upper bound, so more
+    marginals can only tighten it.
+
+    `marginals` holds log q(z_i) for each q. `complete` means that the N inputs are all possible
+    inputs and equally likely: the mixture of all N is then p(z) itself and replaces the
+    leave-one-out mixture, and the rate is at most log N.
+
+    If p(z|x) is an estimate (a mean over sampled lower layers), the upper bound uses `log_prob`,
+    which is too large on average, and the lower bound `log_prob_independent`, which is too small.
+    Both remain valid bounds.
     """
     count = len(z)
     own = encoding.log_prob(z).double()
     others = torch.cat(
         [_others(encoding.log_prob_pairs(z[i : i + BLOCK]), i) for i in range(0, count, BLOCK)]
     )
-    apart = encoding.log_prob_apart(z).double()
-    mixture = torch.logaddexp(others, apart) - math.log(count)
+    independent = encoding.log_prob_independent(z).double()
+    mixture = torch.logaddexp(others, independent) - math.log(count)
     marginal = mixture if complete else others - math.log(count - 1)
     samples = torch.stack([own - marginal, *(own - q for q in marginals)])
     means = samples.mean(-1)
     upper, tightest = means.min(0)
     errors = samples.std(-1) / math.sqrt(count)
-    # Mutual information is never negative, which a Monte Carlo mean near 0 does not know.
+    # A Monte Carlo mean near 0 can be negative; mutual information cannot.
     upper = upper.clamp(0, math.log(count) if complete else None)
-    lower = torch.minimum((apart - mixture).mean().clamp_min(0), upper)
+    lower = torch.minimum((independent - mixture).mean().clamp_min(0), upper)
     return RateBounds(lower, upper, errors.gather(0, tightest.unsqueeze(0)).squeeze(0))
 
 
 def _others(pairs: Float[Tensor, "R N"], first: int) -> Float[Tensor, " R"]:
-    """log Σ_{j≠i} p(z_i|x_j) for the rows i from `first` on; overwrites p(z_i|x_i)."""
+    """log Σ_{j≠i} p(z_i|x_j) for the rows i ≥ `first`; overwrites p(z_i|x_i)."""
     pairs.diagonal(first).fill_(-torch.inf)
     return pairs.logsumexp(-1)
 
@@ -78,9 +82,10 @@ class GaussianMarginal:
 
     @classmethod
     def fit(cls, z: Float[Tensor, "N K"]) -> "GaussianMarginal":
-        """Mean and covariance of the samples; a little is added to the diagonal.
+        """Fit the mean and covariance of the samples.
 
-        The addition keeps collapsed dimensions invertible. It costs tightness, never validity.
+        A small term on the diagonal keeps the covariance invertible if dimensions have collapsed.
+        It makes the rate bound looser, but never invalid.
         """
         z = z.double()
         mean = z.mean(0)

@@ -1,4 +1,4 @@
-"""Encoders, stochastic bottlenecks, decoders. `MODELS` lists the encoders."""
+"""Encoders, stochastic bottlenecks and decoders. `MODELS` lists the encoders."""
 
 import math
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from paretoib.models._states import countable, state_probabilities
 
 __all__ = [
+    "MAX_PATHS",
     "MODELS",
-    "MOST_PATHS",
     "CategoricalHead",
     "Head",
     "Model",
@@ -43,7 +43,7 @@ __getattr__ = lazy_names(
     },
 )
 
-MOST_PATHS = 2**16  # samples of the last binary layer for each example
+MAX_PATHS = 2**16  # samples of the last binary layer for each example
 
 Widths = tuple[Annotated[int, Field(ge=1, le=65_536)], ...]
 
@@ -52,11 +52,11 @@ Widths = tuple[Annotated[int, Field(ge=1, le=65_536)], ...]
 class ModelEntry(Entry):
     """A row of `MODELS`.
 
-    `inputs` are the kinds of data it takes. `stack_on_cpu` is off where stacking trials was
-    measured to be slower than training them one by one on a CPU (convolutions). One that is
-    `sigmoid` has sigmoid layers, `hidden` and the latent: binary ones for objectives whose noise is
-    `bernoulli`, deterministic ones for those without noise, and nothing for any other. Sweeps have
-    its `learning_rate` by default.
+    `inputs` are the kinds of data that the model takes. `stack_on_cpu` is off for models whose
+    trials train faster one by one than stacked on a CPU (convolutions). A `sigmoid` model has
+    sigmoid layers, `hidden` and the latent. They are binary for objectives whose noise is
+    `bernoulli` and deterministic for objectives without noise; other objectives are refused.
+    `learning_rate` is the default for sweeps.
     """
 
     inputs: tuple[str, ...] = ("image", "vector")
@@ -65,7 +65,7 @@ class ModelEntry(Entry):
     learning_rate: float = 1e-3
 
     def layers_of(self, params: Mapping[str, Any]) -> int:
-        """The layers that are binary for objectives whose noise is `bernoulli`, the latent last."""
+        """The number of layers that `bernoulli` noise makes binary, the latent included."""
         return 1 + len(params["hidden"]) if self.sigmoid else 1
 
 
@@ -76,7 +76,7 @@ def _bottleneck(
         "initial_noise",
         float,
         initial_noise,
-        "s that p(z|x) = N(m, s²) starts with, about; it sets the rate that training starts at",
+        "approximate initial s of p(z|x) = N(m, s²); it sets the rate at the start of training",
         gt=0,
         le=1e3,
         per_trial=True,
@@ -87,7 +87,7 @@ def _bottleneck(
             "decoder",
             Widths,
             decoder,
-            "widths of the decoder's hidden layers; none: a linear decoder",
+            "widths of the decoder's hidden layers; empty: a linear decoder",
         ),
         Param(
             "initial_scale",
@@ -102,25 +102,25 @@ def _bottleneck(
     )
 
 
-# softplus(−5): the start of Alemi et al.'s own demo, where s = softplus(r − 5).
+# softplus(−5), the initial value in the demo of Alemi et al., where s = softplus(r − 5).
 _ALEMI = math.log1p(math.exp(-5))
 
 
 def bottleneck(latent: int = 32) -> tuple[Param, ...]:
-    """The hyperparameters that every model has, for a row of a package's own."""
+    """The hyperparameters that every model has, for the `ModelEntry` of a plugin."""
     return _bottleneck(_ALEMI, latent)
 
 
-_DROPOUT = "share of hidden units that training drops at random; none are dropped to measure"
+_DROPOUT = "share of hidden units dropped at random during training; none during measurement"
 
 
 def _small_alexnet(hidden: tuple[int, ...], *, activated: bool) -> tuple[Param, ...]:
-    """Of mtvib tables 1 and 2; the defaults are table 1's, for 36×36 images."""
+    """Hyperparameters from mtvib tables 1 and 2; the defaults are table 1, for 36×36 images."""
     return (
         Param("kernel", int, 3, "side of the two convolutions; 5 in table 2", ge=1, le=64),
         Param("stride", int, 1, "their stride; 2 in table 2", ge=1, le=64),
         Param("hidden", Widths, hidden, "widths of the layers before the latent"),
-        Param("activated", bool, activated, "batch norm and ReLU behind the means too"),
+        Param("activated", bool, activated, "batch norm and ReLU after the means too"),
         Param("decoder_batch_norm", bool, True, "batch norm in the decoder's hidden layers"),
     )
 
@@ -132,7 +132,7 @@ _OWN: dict[str, ModelEntry] = {
         "Alemi et al. 2017; vim section 4.1; uib section 7.1; imb table 1",
         params=(
             Param("hidden", Widths, (256, 256), "widths of the hidden layers"),
-            Param("activation", Literal["relu", "sigmoid"], "relu", "of the hidden layers"),
+            Param("activation", Literal["relu", "sigmoid"], "relu", "hidden layers' activation"),
             Param("dropout", float, 0.0, _DROPOUT, ge=0, lt=1),
             *_bottleneck(_ALEMI),
         ),
@@ -145,7 +145,7 @@ _OWN: dict[str, ModelEntry] = {
     ),
     "sigmoid": ModelEntry(
         "paretoib.models._sigmoid:SigmoidEncoder",
-        "sigmoid layers, each of them binary and stochastic, or none: imb's networks",
+        "sigmoid layers, all binary and stochastic or all deterministic: imb's networks",
         "imb section 4, table 1",
         sigmoid=True,
         learning_rate=1e-2,
@@ -156,7 +156,7 @@ _OWN: dict[str, ModelEntry] = {
     ),
     "resnet18": ModelEntry(
         "paretoib.models._resnet:ResNet18Encoder",
-        "ResNet-18 with the stem made for ImageNet or the one made for CIFAR",
+        "ResNet-18 with the stem for ImageNet or for CIFAR",
         "He et al. 2016; mib section 4.1",
         inputs=("image",),
         stack_on_cpu=False,
@@ -178,7 +178,7 @@ _OWN: dict[str, ModelEntry] = {
                 "channels",
                 Widths,
                 (128, 256, 512, 1024),
-                "filters of the convolutions, each of which halves the image",
+                "filters of the convolutions; each convolution halves the image",
                 min_length=1,
             ),
             *_bottleneck(_ALEMI, latent=64),
@@ -195,7 +195,7 @@ _OWN: dict[str, ModelEntry] = {
                 "dropout",
                 float,
                 0.5,
-                f"{_DROPOUT}; half as many behind the convolutions",
+                f"{_DROPOUT}; half this share after the convolutions",
                 ge=0,
                 lt=1,
             ),

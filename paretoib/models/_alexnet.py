@@ -1,13 +1,13 @@
 """The small AlexNet of mtvib and its variational encoder.
 
-Qian, Chen, Gechter: Multi-Task Variational Information Bottleneck, tables 1 and 2: twice 64
-convolutions without padding, batch norm, ReLU and 2×2 pooling, then layers with batch norm and
-ReLU. 36×36 images with 3×3 convolutions end as 64·7² = 3136 features, 150×150 ones with 5×5
-convolutions of stride 2 as 64·8² = 4096.
+Qian, Chen, Gechter: Multi-Task Variational Information Bottleneck, tables 1 and 2: two blocks of 64
+convolutions without padding, batch norm, ReLU and 2×2 pooling, then linear layers with batch norm
+and ReLU. 36×36 images with 3×3 convolutions give 64·7² = 3136 features; 150×150 images with 5×5
+convolutions of stride 2 give 64·8² = 4096.
 
-Where the tables print batch norm and ReLU behind the layer that Z is, `activated` puts them behind
-the means. It is on for the small AlexNet, where that is what a hidden layer has, and off for the
-variational encoder: means that cannot be negative do not fit its prior N(0, I).
+The tables print batch norm and ReLU after the layer that is Z; `activated` adds them after the
+means. It is on for the small AlexNet, where Z is a hidden layer, and off for the variational
+encoder, because means that cannot be negative do not fit the prior N(0, I).
 """
 
 import torch

@@ -1,7 +1,7 @@
-"""A categorical bottleneck: Z is one of C categories, by a softmax of the encoder's output.
+"""A categorical bottleneck: p(z|x) over C categories is the softmax of the encoder's output.
 
-Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, sections 5.4 and 7.1. Nothing is sampled:
-expectations over Z are sums over its categories.
+Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, sections 5.4 and 7.1. Expectations over Z are
+sums over its categories, without sampling.
 """
 
 from typing import Any
@@ -17,14 +17,14 @@ from paretoib.models._head import Head
 
 
 class CategoricalHead(Head):
-    """From the logits of C = `latent` categories to q(y|z) of each of them.
+    """Map the logits of C = `latent` categories to p(z|x) and q(y|z).
 
-    The decoder maps each category's one-hot vector to logits of Y: one pass of C rows a batch,
-    whatever its size. With `optimal` set it is `table` instead, log p(y|z) as it was last given by
-    `optimal_table`, and nothing of the decoder learns.
+    The decoder maps the one-hot vector of each category to logits of Y, in one pass of C rows for
+    a batch of any size. With `optimal` set, log q(y|z) is `table` instead, which the training loop
+    refreshes by `optimal_table`, and the decoder is not trained.
 
     Raises:
-        SpecError: Y has no classes, or is several tasks.
+        SpecError: Y has no classes, or several tasks.
     """
 
     table: Tensor
@@ -32,20 +32,22 @@ class CategoricalHead(Head):
     def __init__(self, latent: int, **head: Any) -> None:
         super().__init__(latent, initial_noise=1.0, **head)
         if not isinstance(self.classes, int):
-            found = "a continuous Y" if self.classes is None else "several tasks"
-            raise SpecError(f"objective: categorical needs classes; found {found}")
+            target = "a continuous Y" if self.classes is None else "several tasks"
+            raise SpecError(f"objective: categorical needs classes; found {target}")
         self.noise = self.training_noise = 0
         self.countable = True
         self.register_buffer("table", torch.zeros(latent, self.classes))
 
     def forward(self, raw: Float[Tensor, "B C"], noise: Tensor | None) -> Output:  # noqa: ARG002
-        """p(z|x) and q(y|z); its z are the probabilities of the categories."""
+        """p(z|x) and q(y|z); z of the output holds the category probabilities (B, C)."""
         encoding = CategoricalEncoding(raw)
         z = encoding.mean
         codebook = self.table
         if not self.optimal:
             codebook = self.decoder(torch.eye(self.latent).to(raw)).log_softmax(-1)
-        return Output(encoding, z, CodebookPrediction(z, codebook), dict(self.own.items()))
+        return Output(
+            encoding, z, CodebookPrediction(z, codebook), dict(self.objective_parameters.items())
+        )
 
 
 def optimal_table(
@@ -53,9 +55,8 @@ def optimal_table(
 ) -> Float[Tensor, "C Y"]:
     """log p(y|z) of N equally likely inputs (uib footnote 13), from p(z|x_i) and their labels.
 
-    A class that a category never stands for has a tiny probability, so that all logarithms are
-    finite on other inputs too.
+    A class that never occurs with a category gets a tiny probability, which keeps the logarithm
+    finite on other inputs.
     """
-    joint = p.double().mT @ one_hot(y, classes)
-    given = joint.clamp_min(1e-12)
-    return (given / given.sum(-1, keepdim=True)).log().to(p)
+    joint = (p.double().mT @ one_hot(y, classes)).clamp_min(1e-12)
+    return (joint / joint.sum(-1, keepdim=True)).log().to(p)

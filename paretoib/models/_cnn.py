@@ -1,8 +1,8 @@
 """The CIFAR network of Crescimanna, Graham: The Variational InfoMax Learning Objective, table 4.
 
-Convolutions of 4×4 with 128, 256, 512 and 1024 filters, batch norm and ReLU behind each, then a
-linear layer to 2K, K = 64; the decoder is linear. The table gives no stride: here it is 2 with a
-padding of 1, so that each halves the image, 32×32 to 2×2.
+Convolutions of 4×4 with 128, 256, 512 and 1024 filters, batch norm and ReLU after each, then a
+linear layer to 2K, K = 64; the decoder is linear. The table gives no stride. Here it is 2 with a
+padding of 1, so that each convolution halves the image, from 32×32 to 2×2.
 """
 
 from itertools import pairwise

@@ -1,7 +1,7 @@
 """The dropout network of uib: Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, section 7.2.
 
 PyTorch's MNIST example: 3×3 convolutions with 32 and 64 filters, 2×2 pooling, dropout ¼, a layer
-of 128, dropout ½, and K = 128 dimensions in the place of its ten outputs; the decoder is linear.
+of 128, dropout ½, and K = 128 dimensions instead of its ten outputs; the decoder is linear.
 """
 
 from jaxtyping import Float
@@ -13,7 +13,7 @@ from paretoib.models._layers import Dropout, side_after
 class DropoutCNNEncoder(nn.Module):
     """Images (B, C, H, W) to means and widths (B, 2K), or means (B, K) without noise.
 
-    Dropout makes it stochastic while it trains. What is measured is the network without.
+    Dropout makes it stochastic during training; it is measured without dropout.
     """
 
     def __init__(self, shape: tuple[int, ...], latent: int, *, noise: bool, dropout: float) -> None:

@@ -22,12 +22,12 @@ from paretoib.models._layers import mlp
 
 
 class Head(nn.Module):
-    """From the encoder's output to p(z|x), a sample of z, and q(y|z).
+    """Map the encoder's output to p(z|x), a sample of z, and q(y|z).
 
-    The encoder's output (B, 2K) holds the means and r, with s = softplus(r + shift); the shift
-    makes s the `initial_noise` at r = 0, and is −5 in Alemi et al.'s own demo. An output (B, K)
-    holds the means alone: s is `fixed_noise`, or there is none. Each task has a decoder of its own.
-    `own` are parameters of the objective, which are trained here and handed on in the output.
+    An encoder output (B, 2K) holds the means and r, with s = softplus(r + shift). The shift makes
+    s equal to `initial_noise` at r = 0; it is −5 in the demo of Alemi et al. An output (B, K)
+    holds the means only: s is `fixed_noise`, or there is no noise if that is None. Each task has
+    its own decoder. `objective_parameters` are trained with the head and returned in its output.
     """
 
     shift: Tensor
@@ -42,18 +42,18 @@ class Head(nn.Module):
         initial_noise: float,
         fixed_noise: float | None = None,
         batch_norm: bool = False,
-        own: Mapping[str, Tensor] | None = None,
+        objective_parameters: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.latent = latent
-        # Standard normal numbers for each example: for a sample of z, and for a training step.
+        # Standard normal numbers per example: for one sample of z, and for a training step.
         self.noise = self.training_noise = latent
-        # What the ruler has to know: samples that p(z|x) is the mean over, numbers held a code.
+        # For the ruler: paths that p(z|x) averages over, numbers per code, enumerable states.
         self.paths, self.columns, self.countable = 1, latent, False
-        self.frozen = 0  # binary layers that do not learn at present
-        self.optimal = False  # whether a categorical code's decoder is p(y|z) of the data
+        self.frozen = 0  # binary layers that are not trained at present
+        self.optimal = False  # whether the decoder of a categorical code is p(y|z) of the data
         self.fixed_noise = fixed_noise
-        self.own = nn.ParameterDict(dict(own or {}))
+        self.objective_parameters = nn.ParameterDict(dict(objective_parameters or {}))
         # softplus⁻¹(s) = log(eˢ − 1), written so that a large s does not overflow.
         shift = initial_noise + math.log(-math.expm1(-initial_noise))
         self.register_buffer("shift", torch.tensor(shift))
@@ -69,17 +69,17 @@ class Head(nn.Module):
         assert features is not None
         self.decoder = decode(features)
         if classes is None:
-            # The lower triangle of the whitening matrix; its diagonal is kept as a logarithm.
+            # The lower triangle of the whitening matrix; the diagonal holds logarithms.
             self.whitening = nn.Parameter(torch.zeros(features, features))
 
     def forward(self, raw: Float[Tensor, "B R"], noise: Float[Tensor, "B K"] | None) -> Output:
-        """p(z|x), z and q(y|z) for the encoder's output and standard normal noise.
+        """p(z|x), z and q(y|z) from the encoder's output and standard normal noise.
 
-        Without noise z is the mean.
+        If noise is None, z is the mean.
         """
         encoding = self.encoding(raw)
         z = encoding.mean if noise is None else encoding.sample(noise)
-        return Output(encoding, z, self.predict(z), dict(self.own.items()))
+        return Output(encoding, z, self.predict(z), dict(self.objective_parameters.items()))
 
     def encoding(self, raw: Float[Tensor, "B R"]) -> GaussianEncoding | PointEncoding:
         """p(z|x) from the encoder's output."""
@@ -91,7 +91,7 @@ class Head(nn.Module):
         return GaussianEncoding(mean, F.softplus(r + self.shift))
 
     def predict(self, z: Float[Tensor, "*P B K"]) -> Prediction:
-        """q(y|z), of every sample."""
+        """q(y|z) for every sample of z."""
         if isinstance(self.classes, tuple):
             tasks = [_decoded(decoder, z) for decoder in self.decoders]
             return TaskPredictions(tuple(map(CategoricalPrediction, tasks)))
@@ -103,8 +103,8 @@ class Head(nn.Module):
 
 
 def _decoded(decoder: nn.Module, z: Float[Tensor, "*P B K"]) -> Float[Tensor, "*P B F"]:
-    """Of all samples in one batch, as batch norm needs them."""
+    """The decoder's output; all samples form one batch, as batch norm requires."""
     features: Tensor = decoder(z.reshape(-1, z.shape[-1]))
     if features.dtype == torch.bfloat16:
-        features = features.float()  # What is made of them is not in mixed precision.
+        features = features.float()  # Losses are computed in single precision.
     return features.unflatten(0, z.shape[:-1])

@@ -1,4 +1,4 @@
-"""Layers that several models are made of."""
+"""Layers that several models share."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -19,7 +19,7 @@ def mlp(
     batch_norm: bool = False,
     dropout: float = 0.0,
 ) -> nn.Sequential:
-    """Linear layers between `widths`; between two of them batch norm, activation and dropout."""
+    """Linear layers of these widths, with batch norm, activation and dropout between them."""
     layers: list[nn.Module] = []
     for i, (wide, narrow) in enumerate(pairwise(widths)):
         if i:
@@ -31,25 +31,25 @@ def mlp(
 
 
 def side_after(side: int, filters: Sequence[tuple[int, int, int]]) -> int:
-    """The side of an image behind convolutions and poolings, each (size, stride, padding).
+    """The side of an image after convolutions and poolings, each (size, stride, padding).
 
     Raises:
-        SpecError: the image is too small for them.
+        SpecError: the image is too small.
     """
-    left = side
+    after = side
     for size, stride, padding in filters:
-        left = (left + 2 * padding - size) // stride + 1
-        if left < 1:
+        after = (after + 2 * padding - size) // stride + 1
+        if after < 1:
             raise SpecError(f"model: its convolutions need larger images; found a side of {side}")
-    return left
+    return after
 
 
 class Dropout(nn.Module):
-    """Dropout with masks of the model's own, the same in any pack and on any device.
+    """Dropout whose masks depend on the model alone, not on its pack or device.
 
-    torch's own draws for all models of a pack from one stream. Here a mask is a hash of a count,
-    which starts at random with the model's weights and moves on with every mask, and of each
-    element's place. In evaluation nothing is dropped.
+    torch's dropout draws the masks of all models in a pack from one random stream. Here a mask is
+    a hash of each element's index and of a counter. The counter starts at random with the model's
+    weights and increases with every mask. In evaluation mode nothing is dropped.
     """
 
     count: Tensor
@@ -60,18 +60,18 @@ class Dropout(nn.Module):
         self.register_buffer("count", torch.randint(2**31, ()))
 
     def forward(self, x: Float[Tensor, "*S"]) -> Float[Tensor, "*S"]:
-        """x with a share of `rate` set to 0, and the rest scaled to make up for it."""
+        """x with a share `rate` set to 0 and the rest divided by 1 − rate."""
         if not self.training:
             return x
         self.count.add_(1)
-        place = torch.arange(x.numel(), device=x.device).view(x.shape)
-        kept = _hash(place ^ _hash(self.count)) >= self.rate * 2**32
-        return x * kept / (1 - self.rate)
+        index = torch.arange(x.numel(), device=x.device).view(x.shape)
+        mask = _hash(index ^ _hash(self.count)) >= self.rate * 2**32
+        return x * mask / (1 - self.rate)
 
 
 def _hash(x: Tensor) -> Tensor:
-    """A well-mixed number below 2³² for each integer below 2³² (Wellons' lowbias32)."""
+    """Hash integers below 2³² to integers below 2³² (Wellons' lowbias32)."""
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B - 2**32)):
-        # A factor below 2³¹ in size: the product fits into 64 bits.
+        # The factor is below 2³¹ in size, so that the product fits into 64 bits.
         x = ((x ^ (x >> shift)) * factor) & 0xFFFFFFFF
     return x ^ (x >> 16)

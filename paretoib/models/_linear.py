@@ -1,5 +1,7 @@
-"""Linear encoder with one noise width a dimension: the family that holds the optimum for
-jointly Gaussian data (Chechik, Globerson, Tishby, Weiss 2005)."""
+"""Linear encoder with one noise width per dimension.
+
+This family contains the optimum for jointly Gaussian data (Chechik, Globerson, Tishby, Weiss 2005).
+"""
 
 import math
 

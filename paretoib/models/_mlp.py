@@ -1,4 +1,4 @@
-"""Fully connected encoder: Alemi et al. 2017 and vim table 4 use 784–1024–1024–2K."""
+"""Fully connected encoder; Alemi et al. 2017 and vim table 4 use 784–1024–1024–2K."""
 
 import math
 
@@ -11,7 +11,7 @@ from paretoib.models._layers import mlp
 class MLPEncoder(nn.Module):
     """x (B, *shape) to means and widths (B, 2K), or means (B, K) without noise.
 
-    The papers' are `hidden=(1024, 1024)` (vim, uib) and `hidden=(512, 512)` with
+    The papers use `hidden=(1024, 1024)` (vim, uib), and `hidden=(512, 512)` with
     `activation="sigmoid"` (imb).
     """
 

@@ -1,4 +1,4 @@
-"""A model in two halves: the encoder, whose parameters the losses share, and the head."""
+"""A model: the encoder, whose parameters all losses share, and the head."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,9 +16,9 @@ from paretoib.registry import Noise, lookup
 
 
 class Model(nn.Module):
-    """Encoder, x to its output, and head, from there to p(z|x) and q(y|z).
+    """An encoder and a head, which maps the encoder's output to p(z|x) and q(y|z).
 
-    `weighting` are parameters of the weighting, which are trained with them.
+    `weighting` holds the trainable parameters of the weighting.
     """
 
     def __init__(
@@ -38,18 +38,28 @@ def build_model(
     classes: Classes,
     target_dim: int | None,
     noise: Noise,
-    own: Mapping[str, Tensor] | None = None,
+    objective_parameters: Mapping[str, Tensor] | None = None,
     draws: int = 1,
     weighting: Mapping[str, Tensor] | None = None,
 ) -> Model:
-    """The model that a spec's section describes, for inputs of `shape`; random initial weights.
+    """Build the model of a spec's section with random initial weights.
 
-    `initial_scale` multiplies the weight matrices below the latent. `noise` says what p(z|x) has,
-    `own` and `weighting` what objective and weighting learn themselves, and `draws` are the samples
-    of each binary layer for each one of the layer below. Raises `SpecError` for an unknown name,
-    inputs too small for the model, or too many draws.
+    Args:
+        name: a key of `MODELS`.
+        params: its hyperparameters; `initial_scale` multiplies the weights below the latent.
+        shape: the shape of one input.
+        classes: the number of classes of Y, one for each task; None for a continuous Y.
+        target_dim: the dimension of a continuous Y.
+        noise: the noise of p(z|x).
+        objective_parameters: the trainable parameters of the objective.
+        draws: samples of each binary layer per sample of the layer below.
+        weighting: the trainable parameters of the weighting.
+
+    Raises:
+        SpecError: the name is unknown, inputs are too small for the model, or there are too many
+            draws.
     """
-    rest, row = dict(params), lookup(MODELS, name, "model")
+    rest, entry = dict(params), lookup(MODELS, name, "model")
     latent, scale = rest.pop("latent"), rest.pop("initial_scale")
     initial_noise = rest.pop("initial_noise", 1.0)
     ends: dict[str, Any] = {
@@ -57,11 +67,11 @@ def build_model(
         "classes": classes,
         "target_dim": target_dim,
         "batch_norm": rest.pop("decoder_batch_norm", False),
-        "own": own,
+        "objective_parameters": objective_parameters,
     }
-    widths = (*(rest.pop("hidden") if row.sigmoid else ()), latent)
-    encoder = row.load()(shape, widths[0], noise=noise == "learned", **rest)
-    if row.sigmoid or noise == "bernoulli":
+    widths = (*(rest.pop("hidden") if entry.sigmoid else ()), latent)
+    encoder = entry.load()(shape, widths[0], noise=noise == "learned", **rest)
+    if entry.sigmoid or noise == "bernoulli":
         head: Head = SigmoidHead(widths, draws=draws, stochastic=noise == "bernoulli", **ends)
     elif noise == "categorical":
         head = CategoricalHead(latent, **ends)

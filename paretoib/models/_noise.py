@@ -1,4 +1,4 @@
-"""What an encoder of means alone is given for p(z|x) = N(m(x), s²I): one width s to learn."""
+"""One learned noise width s for all inputs: p(z|x) = N(m(x), s²I)."""
 
 import torch
 from jaxtyping import Float
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class SharedWidth(nn.Module):
-    """An encoder's means (B, K), and one learned width for all of them: (B, 2K)."""
+    """Extend the means (B, K) of an encoder by one learned width, to (B, 2K)."""
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()

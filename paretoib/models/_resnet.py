@@ -1,4 +1,4 @@
-"""ResNet-18 (He, Zhang, Ren, Sun 2016), with either of the stems in common use."""
+"""ResNet-18 (He, Zhang, Ren, Sun 2016), with the stem for ImageNet or for CIFAR."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ def _conv(wide: int, narrow: int, size: int, stride: int) -> nn.Sequential:
 
 
 class _Block(nn.Module):
-    """Two 3×3 convolutions and a shortcut; the shortcut is a 1×1 one where the shape changes."""
+    """Two 3×3 convolutions and a shortcut, which is a 1×1 convolution if the shape changes."""
 
     def __init__(self, wide: int, narrow: int, stride: int) -> None:
         super().__init__()
@@ -31,8 +31,8 @@ class _Block(nn.Module):
 class ResNet18Encoder(nn.Module):
     """Images (B, C, H, W) to means and widths (B, 2K), or means (B, K) without noise.
 
-    `stem="imagenet"`: 7×7 stride 2 and max pooling, as mib uses it also on small images;
-    `stem="cifar"`: 3×3 stride 1.
+    `stem="imagenet"` is a 7×7 convolution of stride 2 and max pooling; mib uses it for small images
+    too. `stem="cifar"` is a 3×3 convolution of stride 1.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Networks of sigmoid layers: binary and stochastic, or deterministic.
 
 Information Multi-Bottlenecks, section 4: p(z_l|z_{l−1}) is Bernoulli(sigmoid(W z_{l−1} + b)). The
-encoder is the first layer's linear map, which needs no noise; all else is here.
+encoder is the linear map of the first layer; the head samples that layer and all layers above it.
 """
 
 import math
@@ -16,38 +16,39 @@ from torch import Tensor, nn
 from paretoib.discrete import BernoulliEncoding, BinaryLayer, raiko
 from paretoib.distributions import Output, PointEncoding
 from paretoib.errors import SpecError
-from paretoib.models import MOST_PATHS
+from paretoib.models import MAX_PATHS
 from paretoib.models._head import Head
 from paretoib.models._linear import LinearEncoder
 from paretoib.models._states import countable
 
-RATE_PATHS = 32  # of which the ruler takes p(z|x) for the mean
+RATE_PATHS = 32  # sampled paths over which the ruler averages p(z|x)
 
 
 class SigmoidEncoder(LinearEncoder):
-    """The first layer's logits, linear in x (B, *shape)."""
+    """The logits of the first layer, linear in x (B, *shape)."""
 
 
 class SigmoidHead(Head):
-    """From the logits of the first layer to Z, the last of the layers of `widths`, and q(y|z).
+    """Map the logits of the first layer to Z, the last of L layers of these `widths`, and q(y|z).
 
-    Where it is `stochastic`, training draws M samples (`draws`) of each layer for each one of the
-    layer below, as in imb algorithm 1: M^L of the last one, an axis of samples for each layer. In
-    evaluation noise for P independent paths through all layers gives p(z_l|x) as the mean over
-    them (`BernoulliEncoding`), and z along the first. The first `frozen` layers get no gradient.
+    If `stochastic`, training draws M samples (`draws`) of each layer per sample of the layer below
+    (imb algorithm 1): M^L samples of the last layer, with one axis per layer. In evaluation the
+    noise of P independent paths through all layers gives p(z_l|x) as the mean over the paths
+    (`BernoulliEncoding`); z is the sample on the first path. The first `frozen` layers get no
+    gradient.
 
-    Without noise each layer hands on its probabilities, as all of a deterministic network do.
+    Without noise, or if not `stochastic`, each layer passes its probabilities to the next one.
 
     Raises:
-        SpecError: M^L is above `MOST_PATHS`.
+        SpecError: M^L is above `MAX_PATHS`.
     """
 
     def __init__(self, widths: Sequence[int], *, draws: int, stochastic: bool, **head: Any) -> None:
         super().__init__(widths[-1], initial_noise=1.0, **head)
         paths = draws ** len(widths)
-        if paths > MOST_PATHS:
+        if paths > MAX_PATHS:
             raise SpecError(
-                f"draws: should be few enough that draws^layers is at most {MOST_PATHS}; "
+                f"draws: should be few enough that draws^layers is at most {MAX_PATHS}; "
                 f"found {draws}^{len(widths)}"
             )
         self.stochastic = stochastic
@@ -63,7 +64,7 @@ class SigmoidHead(Head):
         self.columns = max(2**w if self.countable else w for w in widths)
 
     def forward(self, raw: Float[Tensor, "B R"], noise: Float[Tensor, "B N"] | None) -> Output:
-        """The layers, z and q(y|z) for the first layer's logits and standard normal noise."""
+        """The layers, z and q(y|z) from the first layer's logits and standard normal noise."""
         if not self.stochastic or noise is None:
             return self._mean_path(raw)
         paths: list[int] = [] if self.training else [noise.shape[-1] // self.noise]
@@ -84,12 +85,12 @@ class SigmoidHead(Head):
             first = z.reshape(-1, *z.shape[-2:])[0]
             weights = () if below is None else (below.weight, below.bias)
             layers.append(BinaryLayer(BernoulliEncoding(logits), first, self.prior[i], *weights))
-        prediction, own = self.predict(z), dict(self.own.items())
+        prediction, parameters = self.predict(z), dict(self.objective_parameters.items())
         last = layers[-1]
-        return Output(last.encoding, last.z, prediction, own, tuple(layers), self.frozen)
+        return Output(last.encoding, last.z, prediction, parameters, tuple(layers), self.frozen)
 
     def _mean_path(self, raw: Float[Tensor, "B R"]) -> Output:
         z = raw.sigmoid()
         for layer in self.layers:
             z = layer(z).sigmoid()
-        return Output(PointEncoding(z), z, self.predict(z), dict(self.own.items()))
+        return Output(PointEncoding(z), z, self.predict(z), dict(self.objective_parameters.items()))

@@ -1,4 +1,4 @@
-"""All states of small binary layers: p(z_l|x) exactly, where sampling would only estimate it."""
+"""Exact p(z_l|x) of small binary layers, by enumeration of all their states."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,18 +10,19 @@ from torch.nn import functional as F
 
 from paretoib.discrete import BinaryLayer
 
-MOST_BITS = 10  # of a layer whose states are counted: the 12-bit problem's widest (imb section 5.3)
+# The widest layer whose states are enumerated: the widest of the 12-bit problem (imb section 5.3).
+MAX_BITS = 10
 
 
 def countable(widths: Sequence[int]) -> bool:
-    """Whether the states of all these layers are few enough to go through."""
-    return max(widths) <= MOST_BITS
+    """Whether all layers of these widths are small enough to enumerate their states."""
+    return max(widths) <= MAX_BITS
 
 
 def state_probabilities(layers: Sequence[BinaryLayer]) -> tuple[Float[Tensor, "B _"], ...]:
     """p(z_l|x) of each layer over its 2^n states (B, 2^n), in double precision.
 
-    p(z_l|x) = Σ p(z_l|z_{l−1}) p(z_{l−1}|x). Bit i of a state's number is z_i.
+    p(z_l|x) = Σ p(z_l|z_{l−1}) p(z_{l−1}|x). Bit i of a state's index is z_i.
     """
     tables = [_over_states(layers[0].encoding.logits)]
     for below, layer in pairwise(layers):
@@ -33,11 +34,11 @@ def state_probabilities(layers: Sequence[BinaryLayer]) -> tuple[Float[Tensor, "B
 
 
 def states(bits: int) -> Float[Tensor, "_ K"]:
-    """All vectors of so many bits, (2^bits, bits)."""
+    """All vectors of this many bits, (2^bits, bits)."""
     return (torch.arange(2**bits).unsqueeze(-1) >> torch.arange(bits) & 1).double()
 
 
 def _over_states(logits: Float[Tensor, "B K"]) -> Float[Tensor, "B _"]:
     logits = logits.double()
-    every = states(logits.shape[-1]).to(logits.device)
-    return (logits @ every.mT - F.softplus(logits).sum(-1, keepdim=True)).exp()
+    all_states = states(logits.shape[-1]).to(logits.device)
+    return (logits @ all_states.mT - F.softplus(logits).sum(-1, keepdim=True)).exp()

@@ -1,7 +1,7 @@
-"""What is minimised: each objective turns a batch and a model's output into named losses.
+"""Objectives: each turns a batch and a model's output into named losses.
 
-`OBJECTIVES` lists them all. To add one: a module with a subclass of `Objective`, a row here, a
-row in the README's table, a test file.
+`OBJECTIVES` lists them. To add one: a module with a subclass of `Objective`, an entry here, a row
+in the README's table and a test file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,16 +42,15 @@ __getattr__ = lazy_names(
 
 @dataclass(frozen=True)
 class ObjectiveEntry(Entry):
-    """A row of `OBJECTIVES`.
+    """An entry of `OBJECTIVES`.
 
-    `losses` names what the objective returns, `prediction` first. `noise` is what p(z|x) has: a
-    `learned` width for each input and dimension, one learned `scale` for all, the fixed width that
-    has `zero_entropy`, that of `bernoulli` bits or of `categorical` codes, or `none` (then the rate
-    is infinite). `betas` are the ends of the grid of β that a linear sweep takes by default.
-    `field_defaults` are defaults of other sections' fields, by their full names. `classes` says
-    that Y has to have them, `several_tasks` that it may be several labels, `model` what is trained
-    by default, where that is not the data set's, and `greedy` that a network's binary layers are
-    trained one after another.
+    `losses` names the losses that the objective returns, `prediction` first. `noise` is the noise
+    of p(z|x): a `learned` width for each input and dimension, one learned `scale` for all, the
+    fixed width of `zero_entropy`, `bernoulli` bits, `categorical` codes, or `none` (then the rate
+    is infinite). `betas` are the ends of the default β grid of a linear sweep. `field_defaults`
+    are defaults for fields of other sections, by full name. With `classes` Y must have classes;
+    with `several_tasks` Y may have several labels. `model` is the default model; empty: the default
+    of the data set. With `greedy` the binary layers of a network are trained one after another.
     """
 
     losses: tuple[str, ...] = ("prediction", "compression")
@@ -64,18 +63,18 @@ class ObjectiveEntry(Entry):
     greedy: bool = False
 
     def losses_of(self, tasks: Sequence[str]) -> tuple[str, ...]:
-        """What is returned where Y has these tasks; none: Y is one."""
+        """The names of the losses for these tasks; without tasks, Y is a single label."""
         if not tasks:
             return self.losses
         return (*(f"prediction/{task}" for task in tasks), *self.losses[1:])
 
     def noise_of(self, params: Mapping[str, Any]) -> Noise:
-        """The noise with these hyperparameters: `zero_entropy_noise` can switch it off."""
+        """The noise for these hyperparameters; `zero_entropy_noise` can switch it off."""
         return self.noise if params.get("zero_entropy_noise", True) else "none"
 
 
-# For compression terms that hardly make codes noisier themselves: with almost none at the start,
-# nib's bound is at log N of the batch, where it has no slope, and vim's codes keep tens of bits.
+# Some compression terms hardly increase the noise of codes. With almost no noise at the start,
+# nib's bound is log N of the batch, where its slope is zero, and vim's codes keep tens of bits.
 _NOISY_START = {"model.initial_noise": 1.0}
 
 PRIOR_WIDTH = Param(
@@ -85,7 +84,7 @@ ZERO_ENTROPY_NOISE = Param(
     "zero_entropy_noise",
     bool,
     True,
-    "add noise ε ~ N(0, 1/(2πe)) to the latent; off shows why it is needed (uib section 7.2)",
+    "add noise ε ~ N(0, 1/(2πe)) to the latent; off: the ablation of uib section 7.2",
     sets_noise=True,
 )
 
@@ -93,16 +92,16 @@ _DRAWS = Param(
     "draws",
     int,
     8,
-    "M, samples of each binary layer for each sample of the one below; 32 in imb",
+    "M, samples of each binary layer per sample of the layer below; 32 in imb",
     ge=1,
     le=4096,
 )
 
 
 def _imb(target: str, summary: str, paper: str, **row: Any) -> ObjectiveEntry:
-    where = {"noise": "bernoulli", "model": "sigmoid", "betas": (1e-4, 1.0)}
+    defaults = {"noise": "bernoulli", "model": "sigmoid", "betas": (1e-4, 1.0)}
     return ObjectiveEntry(
-        f"paretoib.objectives._imb:{target}", summary, paper, params=(_DRAWS,), **where | row
+        f"paretoib.objectives._imb:{target}", summary, paper, params=(_DRAWS,), **defaults | row
     )
 
 
@@ -137,7 +136,7 @@ _OWN: dict[str, ObjectiveEntry] = {
     ),
     "vim": ObjectiveEntry(
         "paretoib.objectives._vim:VIM",
-        "MMD²(z, N(0, σ²I)): holds the codes as a whole to the prior",
+        "MMD²(z, N(0, σ²I)): fits the distribution of all codes to the prior",
         "Crescimanna and Graham, eq. 18",
         betas=(0.1, 1e3),
         field_defaults=_NOISY_START,
@@ -178,7 +177,7 @@ _OWN: dict[str, ObjectiveEntry] = {
     ),
     "dib": ObjectiveEntry(
         "paretoib.objectives._dib:DIB",
-        "H[Z] in the place of I(X;Z), by its Gaussian bound, under zero-entropy noise",
+        "Gaussian bound on H[Z], which replaces I(X;Z), under zero-entropy noise",
         "Strouse and Schwab 2017; uib section 4.2",
         noise="zero_entropy",
         params=(
@@ -186,8 +185,8 @@ _OWN: dict[str, ObjectiveEntry] = {
                 "covariance",
                 Literal["diagonal", "full"],
                 "diagonal",
-                "the bound takes dimensions for independent, as log_var does, or knows how they "
-                "are correlated, which is tighter",
+                "diagonal treats dimensions as independent, as log_var does; full uses their "
+                "correlations, which is tighter",
             ),
         ),
     ),
@@ -202,8 +201,8 @@ _OWN: dict[str, ObjectiveEntry] = {
         "uib sections 5.4, 7.1",
         noise="categorical",
         betas=(1e-5, 0.02),
-        # A hundred categories and a decoder with a hidden layer as in uib section 7.1; Adam's usual
-        # rate leaves the softmax where it began for most of a short training.
+        # A hundred categories and a decoder with a hidden layer, as in uib section 7.1. With Adam's
+        # usual learning rate the softmax hardly changes during most of a short training.
         field_defaults={
             "model.latent": 100,
             "model.decoder": (256,),
@@ -217,30 +216,30 @@ _OWN: dict[str, ObjectiveEntry] = {
                 Literal["decoder", "prediction", "uncertainty"],
                 "decoder",
                 "the decoder cross-entropy H_Θ[Y|Z], the prediction cross-entropy H_Θ[Y|X], or the "
-                "decoder uncertainty H[Y|Z], which has the optimal decoder",
+                "decoder uncertainty H[Y|Z], with the optimal decoder",
             ),
             Param(
                 "compressed",
                 Literal["given_y", "entropy", "rate"],
                 "given_y",
-                "what compression is: H[Z|Y], H[Z] or I(X;Z)",
+                "the compression loss: H[Z|Y], H[Z] or I(X;Z)",
             ),
             Param(
                 "optimal_decoder",
                 bool,
                 False,
-                "q(y|z) is p(y|z) of the training data, made anew after each epoch, not learned",
+                "q(y|z) is p(y|z) of the training data, refreshed after each epoch, not learned",
             ),
         ),
     ),
     "imb_joint": _imb(
         "IMBJoint",
-        "relevance and compression of every binary layer at once",
+        "relevance and compression of all binary layers at once",
         "imb eqs 6, 7, 10, algorithm 1",
     ),
     "imb_greedy": _imb(
         "IMBGreedy",
-        "those of one binary layer after another, each in its share of the epochs",
+        "relevance and compression of one binary layer after another, in equal shares of epochs",
         "imb eqs 6, 7, 10, section 3.4",
         greedy=True,
     ),
@@ -261,7 +260,7 @@ _OWN: dict[str, ObjectiveEntry] = {
                 "label_smoothing",
                 float,
                 0.0,
-                "ε: share of each target that is spread over all classes",
+                "ε: share of each target spread over all classes",
                 ge=0,
                 lt=1,
             ),

@@ -1,8 +1,8 @@
-"""A categorical code, whose entropies are sums and not bounds.
+"""A categorical code, whose entropies are exact sums, not bounds.
 
-Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, sections 5.4 and 7.1. p(y, z) is that of the
-batch, Σ_i p(z|x_i) 1[y = y_i]/B, in which H[Y|Z] is too small on average where categories are many
-for its examples.
+Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, sections 5.4 and 7.1. p(y, z) is estimated
+from the batch, Σ_i p(z|x_i) 1[y = y_i]/B. Its H[Y|Z] is too small on average if the batch has few
+examples per category.
 """
 
 from typing import Literal
@@ -17,12 +17,12 @@ from paretoib.objectives._objective import Hyper, Objective, Scalar
 
 
 class Categorical(Objective):
-    """prediction, by one of three losses; compression, by one of three entropies, in nats.
+    """prediction = one of three losses; compression = one of three entropies, in nats.
 
-    `loss`: the decoder cross-entropy H_Θ[Y|Z], the prediction cross-entropy H_Θ[Y|X] = E −log
-    Σ_z p(z|x) q(y|z), or the decoder uncertainty H[Y|Z], which asks for no decoder: q(y|z) is then
-    p(y|z) of the training data, made anew after each epoch. H_Θ[Y|X] ≤ H_Θ[Y|Z] ≥ H[Y|Z].
-    `compressed`: H[Z|Y], H[Z], or I(X;Z) = H[Z] − H[Z|X].
+    `loss` is the decoder cross-entropy H_Θ[Y|Z], the prediction cross-entropy
+    H_Θ[Y|X] = E −log Σ_z p(z|x) q(y|z), or the decoder uncertainty H[Y|Z]. The last one trains no
+    decoder: q(y|z) is p(y|z) of the training data, refreshed after each epoch.
+    H_Θ[Y|X] ≤ H_Θ[Y|Z] ≥ H[Y|Z]. `compressed` is H[Z|Y], H[Z], or I(X;Z) = H[Z] − H[Z|X].
     """
 
     def __init__(
@@ -52,15 +52,15 @@ class Categorical(Objective):
     def _compression(self, joint: Float[Tensor, "Y C"], p: Float[Tensor, "B C"]) -> Scalar:
         if self.compressed == "given_y":
             return decoder_uncertainty(joint.mT)
-        of_z = entropy(joint.sum(0))
-        return of_z - entropy(p) / len(p) if self.compressed == "rate" else of_z
+        entropy_z = entropy(joint.sum(0))
+        return entropy_z - entropy(p) / len(p) if self.compressed == "rate" else entropy_z
 
 
 def joint_probabilities(p: Float[Tensor, "B C"], y: Tensor, classes: int) -> Float[Tensor, "Y C"]:
-    """p(y, z) of a batch, from p(z|x_i) and its labels."""
+    """p(y, z) of a batch, from p(z|x_i) and the labels y_i."""
     return one_hot(y, classes).to(p).mT @ p / len(y)
 
 
 def decoder_uncertainty(joint: Float[Tensor, "Y C"]) -> Scalar:
-    """H[Y|Z] of p(y, z); H[Z|Y] of its transpose."""
+    """H[Y|Z] of p(y, z) in nats; for the transposed table, H[Z|Y]."""
     return entropy(joint) - entropy(joint.sum(0))

@@ -22,15 +22,16 @@ from paretoib.objectives._objective import (
 class CEB(Objective):
     """prediction; compression = E KL(p(z|x) ‖ b(z|y)) in nats, which bounds I(X;Z|Y).
 
-    b(z|y) = N(m_y, diag s_y²), learned: one for each class, and for a continuous Y one whose mean
-    is linear in y; of several tasks, m_y and log s_y are sums over them. It starts as N(0, I). As
-    I(X;Z|Y) = I(X;Z) − I(Y;Z), β weighs here what β/(1 + β) weighs in vib.
+    b(z|y) = N(m_y, diag s_y²) is learned, with one m_y and s_y for each class. For a continuous Y
+    the mean is linear in y and s is the same for all y; for several tasks m_y and log s_y are sums
+    over the tasks. b starts as N(0, I). Because I(X;Z|Y) = I(X;Z) − I(Y;Z), β here corresponds to
+    β/(1 + β) in vib.
     """
 
     def parameters(
         self, latent: int, classes: Classes, target_dim: int | None
     ) -> Mapping[str, Tensor]:
-        """`mean` and `log_width` (classes, K); for a continuous Y (1, K), and `slope` (d, K)."""
+        """`mean` and `log_width` (classes, K); for a continuous Y (1, K) and `slope` (d, K)."""
         count = sum(classes) if isinstance(classes, tuple) else classes or 1
         rows = {name: torch.zeros(count, latent) for name in ("mean", "log_width")}
         return rows if target_dim is None else {**rows, "slope": torch.zeros(target_dim, latent)}
@@ -42,15 +43,16 @@ class CEB(Objective):
 
 def _backward(output: Output, y: Tensor) -> GaussianEncoding:
     """b(z|y_i) for each example."""
-    own = output.own
-    if "slope" in own:
-        mean = own["mean"] + y @ own["slope"]
-        return GaussianEncoding(mean, own["log_width"].exp().expand_as(mean))
+    parameters = output.objective_parameters
+    if "slope" in parameters:
+        mean = parameters["mean"] + y @ parameters["slope"]
+        return GaussianEncoding(mean, parameters["log_width"].exp().expand_as(mean))
     rows, first = [], 0
     for prediction, label in by_task(output.prediction, y):
-        rows.append(first + label)  # each task's classes follow those of the one before
+        rows.append(first + label)  # the rows of each task follow those of the task before
         first += class_logits(prediction, "ceb").shape[-1]
     mean, log_width = (
-        torch.stack([own[name][row] for row in rows]).sum(0) for name in ("mean", "log_width")
+        torch.stack([parameters[name][row] for row in rows]).sum(0)
+        for name in ("mean", "log_width")
     )
     return GaussianEncoding(mean, log_width.exp())

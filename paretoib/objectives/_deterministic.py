@@ -1,9 +1,9 @@
-"""The papers' baselines without a bottleneck: DET, RES18, and vim table 1.
+"""Baselines without a bottleneck: DET, RES18, and vim table 1.
 
 Label smoothing: Szegedy, Vanhoucke, Ioffe, Shlens, Wojna: Rethinking the Inception Architecture
 for Computer Vision, 2016, section 7. Confidence penalty: Pereyra, Tucker, Chorowski, Kaiser,
 Hinton: Regularizing Neural Networks by Penalizing Confident Output Distributions, 2017. Dropout,
-the third of that table, is an option of the encoder.
+the third method of that table, is a hyperparameter of the encoder.
 """
 
 from torch import Tensor
@@ -18,10 +18,10 @@ from paretoib.objectives._objective import (
 
 
 class Deterministic(Objective):
-    """prediction alone; the encoder has no noise, so its rate is infinite.
+    """prediction only. The encoder has no noise, so its rate is infinite.
 
-    With ε the `label_smoothing` and λ the `confidence_penalty` it is
-    E[−(1 − ε) log q(y|z) − ε/C Σ_c log q(c|z)] − λ E H[q(·|z)], in nats, for each task.
+    With ε = `label_smoothing` and λ = `confidence_penalty` the loss of each task is
+    E[−(1 − ε) log q(y|z) − ε/C Σ_c log q(c|z)] − λ E H[q(·|z)] in nats.
     """
 
     def __init__(self, *, label_smoothing: float = 0.0, confidence_penalty: float = 0.0) -> None:

@@ -1,9 +1,9 @@
-"""The deterministic information bottleneck: H[Z] in the place of I(X;Z).
+"""The deterministic information bottleneck, which compresses H[Z] instead of I(X;Z).
 
-Strouse, Schwab: The Deterministic Information Bottleneck, 2017; bounded as by Kirsch, Lyle, Gal:
-Unpacking Information Bottlenecks, appendix A.6,
-H[Z] ≤ ½ ln det(2πe Cov[Z]) ≤ Σ_i ½ ln(2πe Var[Z_i]). Noise that p(z|x) could learn would vanish,
-for −∞ nats; so Z = ẑ + ε with zero-entropy noise.
+Strouse, Schwab: The Deterministic Information Bottleneck, 2017. The bounds are those of Kirsch,
+Lyle, Gal: Unpacking Information Bottlenecks, appendix A.6:
+H[Z] ≤ ½ ln det(2πe Cov[Z]) ≤ Σ_i ½ ln(2πe Var[Z_i]). Learned noise would shrink to zero, where the
+loss is −∞; therefore Z = ẑ + ε with zero-entropy noise.
 """
 
 from typing import Literal
@@ -19,8 +19,8 @@ from paretoib.objectives._objective import Hyper, Scalar, prediction_losses
 class DIB(LogVar):
     """prediction; compression = a bound on H[Z] in nats.
 
-    `covariance="diagonal"` is the log-variance bound, as in `log_var`; "full" the tighter one,
-    which knows where dimensions repeat each other.
+    `covariance="diagonal"` is the log-variance bound of `log_var`. "full" is tighter, because it
+    uses the correlations between dimensions.
     """
 
     def __init__(self, *, covariance: Literal["diagonal", "full"]) -> None:

@@ -2,10 +2,10 @@
 
 Information Multi-Bottlenecks, section 3. Layer l has the loss L_l = VCR_l + β Ĩ_l, where
 VCR_l = E_{x,y} E_{z_l|x} [−log E_{z_L|z_l} q(y|z_L)] bounds H(Y|Z_l) (eqs 6, 7) and
-Ĩ_l = E Σ_i KL(p(z_{l,i}|z_{l−1}) ‖ r(z_{l,i})), with r learned, bounds I(Z_l;X) (eq. 10); VCR_0 is
-the network's negative log-likelihood (eq. 8), and there is no Ĩ_0. The first expectation is a mean
-over samples outside the logarithm, the second one inside, where fewer samples give too large a VCR
-on average. Of several tasks each has its own VCR_l, which bounds H(Y_k|Z_l).
+Ĩ_l = E Σ_i KL(p(z_{l,i}|z_{l−1}) ‖ r(z_{l,i})), with r learned, bounds I(Z_l;X) (eq. 10). VCR_0 is
+the network's negative log-likelihood (eq. 8); there is no Ĩ_0. Samples up to layer l are averaged
+outside the logarithm, samples of the layers above inside; with few samples inside, VCR_l is too
+large on average. With several tasks each task k has its own VCR_l, which bounds H(Y_k|Z_l).
 """
 
 import math
@@ -21,9 +21,9 @@ from paretoib.objectives._objective import Hyper, Objective, Scalar
 
 
 def conditional_relevance(nll: Float[Tensor, "*P B"], level: int) -> Scalar:
-    """VCR_l in nats, `level` l from 0 to L, from −log q(y|z_L) with an axis of samples a layer.
+    """VCR_l in nats from −log q(y|z_L), which has one axis of samples per layer.
 
-    At the last it is E[−log q(y|z)].
+    `level` is l, from 0 to L; at L it is E[−log q(y|z)].
     """
     inside = tuple(range(level, nll.ndim - 1))
     if inside:
@@ -37,41 +37,41 @@ def compression(layer: BinaryLayer) -> Scalar:
     return layer.encoding.kl(layer.prior).mean()
 
 
-class _OfLayers(Objective):
+class _LayerObjective(Objective):
     def __init__(self, *, draws: int) -> None:
-        self.draws = draws  # that the model makes
+        self.draws = draws  # `build_model` passes it to the network, which draws the samples
 
 
-class IMBJoint(_OfLayers):
-    """prediction = Σ_{l=0..L} VCR_l; compression = Σ_{l=1..L} Ĩ_l: JointIMB with every γ_l = 1."""
+class IMBJoint(_LayerObjective):
+    """JointIMB with all γ_l = 1: prediction = Σ_{l=0..L} VCR_l; compression = Σ_{l=1..L} Ĩ_l."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         levels = range(len(output.layers) + 1)
         relevances = [
             reduce(torch.add, [conditional_relevance(nll, level) for level in levels])
-            for nll in _each_nll(output, y)
+            for nll in _task_nlls(output, y)
         ]
         return *relevances, reduce(torch.add, map(compression, output.layers))
 
 
-class IMBGreedy(_OfLayers):
-    """prediction = VCR_l; compression = Ĩ_l: GreedyIMB, l the first layer that is not frozen.
+class IMBGreedy(_LayerObjective):
+    """GreedyIMB: prediction = VCR_l; compression = Ĩ_l, for the first layer l that is not frozen.
 
-    The layers above it learn with it, as its decoder.
+    The layers above it are trained with it, as its decoder.
     """
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         level, layer = output.frozen + 1, output.layers[output.frozen]
-        relevances = [conditional_relevance(nll, level) for nll in _each_nll(output, y)]
+        relevances = [conditional_relevance(nll, level) for nll in _task_nlls(output, y)]
         return *relevances, compression(layer)
 
 
-class SFNN(_OfLayers):
-    """prediction = VCR_0, the negative log-likelihood, by the mean of q(y|z) over all samples."""
+class SFNN(_LayerObjective):
+    """prediction = VCR_0, the negative log-likelihood with q(y|z) averaged over all samples."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
-        return tuple(conditional_relevance(nll, 0) for nll in _each_nll(output, y))
+        return tuple(conditional_relevance(nll, 0) for nll in _task_nlls(output, y))
 
 
-def _each_nll(output: Output, y: Tensor) -> list[Float[Tensor, "*P B"]]:
+def _task_nlls(output: Output, y: Tensor) -> list[Float[Tensor, "*P B"]]:
     return [q.nll(target) for q, target in by_task(output.prediction, y)]

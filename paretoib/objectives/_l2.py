@@ -1,7 +1,7 @@
 """The activation-L2 surrogate of the information bottleneck.
 
-Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, section 6.3: what bounds E‖Z‖² bounds H[Z]
-too, Z = ẑ + ε with zero-entropy noise ε ~ N(0, 1/(2πe)): H[Z] ≤ K/2 ln(2πe E‖Z‖²/K).
+Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, section 6.3. With Z = ẑ + ε and zero-entropy
+noise ε ~ N(0, 1/(2πe)), E‖Z‖² bounds the entropy: H[Z] ≤ K/2 ln(2πe E‖Z‖²/K).
 """
 
 from torch import Tensor
@@ -11,7 +11,7 @@ from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_
 
 
 class L2(Objective):
-    """prediction; compression = E‖Z‖², the noise's share K/(2πe) in closed form."""
+    """prediction; compression = E‖Z‖², with the share of the noise, K/(2πe), in closed form."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         second_moment = output.encoding.mean.square() + output.encoding.variance

@@ -1,13 +1,13 @@
 """The log-variance surrogates of the information bottleneck.
 
-Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, sections 6.2 and 6.3, observation 7: of all
-densities with given variances the Gaussian has the most entropy, so
-H[Z] ≤ Σ_i ½ ln(2πe Var[Z_i]), and likewise given y. Z = ẑ + ε with zero-entropy noise
-ε ~ N(0, 1/(2πe)); then H[Z|X] = 0 and I(X;Z) = H[Z]. Without the noise both are unbounded below,
-and fall by shrinking ẑ, which costs nothing (section 7.2).
+Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, sections 6.2 and 6.3, observation 7: the
+Gaussian has the largest entropy of all densities with given variances, so
+H[Z] ≤ Σ_i ½ ln(2πe Var[Z_i]). The same holds given y. Z = ẑ + ε has zero-entropy noise
+ε ~ N(0, 1/(2πe)); then H[Z|X] = 0 and I(X;Z) = H[Z]. Without the noise both bounds are unbounded
+below: shrinking ẑ lowers them without loss of relevance (section 7.2).
 
-Variances are those of the batch, by the law of total variance: Var[Z] = Var[ẑ] + 1/(2πe). So with
-noise no term is ever negative, and a single example has none.
+Variances are estimated from the batch, by the law of total variance: Var[Z] = Var[ẑ] + 1/(2πe).
+With noise no term is negative, and for a batch of one example all terms are zero.
 """
 
 import torch
@@ -25,7 +25,7 @@ from paretoib.objectives._objective import (
 
 
 def gaussian_entropy(variance: Float[Tensor, "*S K"]) -> Float[Tensor, "*S"]:
-    """Σ_i ½ ln(2πe v_i) in nats; finite also for a variance of 0."""
+    """Σ_i ½ ln(2πe v_i) in nats; finite even for a variance of 0."""
     smallest = torch.finfo(variance.dtype).tiny
     return ((LOG_2PI + 1 + variance.clamp_min(smallest).log()) / 2).sum(-1)
 
@@ -42,7 +42,7 @@ class LogVar(Objective):
 class LogVarGivenY(LogVar):
     """prediction; compression = E_y Σ_i ½ ln(2πe Var[Z_i|y]) in nats, which bounds H[Z|Y].
 
-    The mean is over the classes of the batch as often as they occur in it.
+    The mean weighs each class by its frequency in the batch.
     """
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002

@@ -3,11 +3,11 @@
 Kolchinsky, Tracey, Wolpert: Nonlinear Information Bottleneck, 2019: with one noise width s for all
 inputs, I(X;Z) ≤ log N − 1/N Σ_i log Σ_j exp(−‖m_i − m_j‖²/(2s²)) over the N inputs of a batch.
 Squared after Rodríguez Gálvez, Thobaben, Skoglund: The Convex Information Bottleneck Lagrangian,
-2020. mib eqs 37 and 39 as printed have a "natural" IB with H(Z|x), which neither paper knows.
+2020. mib eqs 37 and 39 as printed have a "natural" IB with H(Z|x), which is in neither paper.
 
-The bound cannot exceed log N, 7 bits for a batch of 128: there it has no slope, and what it says
-of the true rate is nothing. `saturated` in the history is the share of the epoch's examples that
-were in batches whose bound was within 5 % of that; choose a larger batch where it is not 0.
+The bound cannot exceed log N, 7 bits for a batch of 128. There its slope is zero, and it carries no
+information on the true rate. `saturated` in the history is the share of an epoch's examples in
+batches whose bound was within 5 % of log N. If it is not 0, choose a larger batch.
 """
 
 import math
@@ -18,21 +18,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from paretoib.distributions import GaussianEncoding, Output
-from paretoib.objectives._objective import Hyper, Objective, Scalar, no_loss, prediction_losses
+from paretoib.objectives._objective import Hyper, Objective, Scalar, nan_like, prediction_losses
 from paretoib.objectives._vib import squared
 
-NEAR = 0.95  # of log N: saturated
+SATURATION = 0.95  # share of log N from which on the bound counts as saturated
 
 
 def kolchinsky_bound(encoding: GaussianEncoding) -> Scalar:
-    """The bound on I(X;Z) in nats, for encodings that all have the same width in a dimension."""
+    """The bound on I(X;Z) in nats; each dimension must have the same width for all inputs."""
     scaled = encoding.mean / encoding.std
-    # Squares cancel in the distances: less so for codes about their centre.
+    # Centring the codes reduces the cancellation of squares in the distances.
     scaled = scaled - scaled.mean(0)
     squares = scaled.square().sum(-1)
     distances = squares.unsqueeze(1) + squares - 2 * scaled @ scaled.mT
-    itself = torch.eye(len(scaled), dtype=torch.bool, device=scaled.device)
-    distances = distances.clamp_min(0).masked_fill(itself, 0)
+    diagonal = torch.eye(len(scaled), dtype=torch.bool, device=scaled.device)
+    distances = distances.clamp_min(0).masked_fill(diagonal, 0)
     return math.log(len(scaled)) - (-distances / 2).logsumexp(-1).mean()
 
 
@@ -42,19 +42,20 @@ class NIB(Objective):
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         return *prediction_losses(output, y), kolchinsky_bound(output.gaussian)
 
-    def watch(
+    def diagnostics(
         self, losses: Float[Tensor, "M m"], examples: int
     ) -> Mapping[str, Float[Tensor, "M m"]]:
-        """`saturated`: 1 where the bound is within 5 % of log N."""
-        near = (self._nats(losses[:, -1:]) >= NEAR * math.log(examples)).to(losses)
-        return {"saturated": torch.cat([no_loss(losses[:, :-1]), near], dim=1)}
+        """`saturated`: 1 if the bound is within 5 % of log N, otherwise 0."""
+        saturated = self._nats(losses[:, -1:]) >= SATURATION * math.log(examples)
+        columns = [nan_like(losses[:, :-1]), saturated.to(losses)]
+        return {"saturated": torch.cat(columns, dim=1)}
 
     def _nats(self, compression: Tensor) -> Tensor:
         return compression
 
 
 class NIBSquared(NIB):
-    """prediction; compression = `squared` Kolchinsky's bound, so that β is per bit²."""
+    """prediction; compression = `squared` of Kolchinsky's bound, so that β is per bit²."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         *predictions, nats = super().losses(output, y, hyper)

@@ -1,8 +1,8 @@
 """The variational information bottleneck and its square.
 
 Alemi, Fischer, Dillon, Murphy: Deep Variational Information Bottleneck, 2017 (mib eq. 36, vim
-eq. 10). Rodríguez Gálvez, Thobaben, Skoglund: The Convex Information Bottleneck Lagrangian, 2020,
-whose u(I) = I² the squared form is; mib eq. 38 as printed squares H(Z|x), which is not that.
+eq. 10). The square is u(I) = I² of Rodríguez Gálvez, Thobaben, Skoglund: The Convex Information
+Bottleneck Lagrangian, 2020; mib eq. 38 as printed squares H(Z|x), a different quantity.
 """
 
 import math
@@ -14,14 +14,14 @@ from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_
 
 
 class VIB(Objective):
-    """prediction; compression = E KL(p(z|x) ‖ N(0, σ²I)) in nats, σ the `prior_width`."""
+    """prediction; compression = E KL(p(z|x) ‖ N(0, σ²I)) in nats, with σ = `prior_width`."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         return *prediction_losses(output, y), output.gaussian.kl(hyper["prior_width"]).mean()
 
 
 class VIBSquared(Objective):
-    """prediction; compression = `squared` E KL, so that β is per bit²."""
+    """prediction; compression = `squared` of vib's E KL, so that β is per bit²."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         nats = output.gaussian.kl(hyper["prior_width"]).mean()
@@ -29,5 +29,5 @@ class VIBSquared(Objective):
 
 
 def squared(nats: Tensor) -> Tensor:
-    """u(I) = I² with I in bits, as so many bits beside a prediction's: ln 2 · bits², in nats."""
+    """u(I) = I² with I in bits; the result counts as bits and is returned in nats, ln 2 · bits²."""
     return (nats / math.log(2)).square() * math.log(2)

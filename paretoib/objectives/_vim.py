@@ -1,11 +1,11 @@
-"""Variational InfoMax: the aggregate of all codes is held to the prior, not each code.
+"""Variational InfoMax: fits the aggregate distribution of all codes to the prior, not each code.
 
 Crescimanna, Graham: The Variational InfoMax Learning Objective, eq. 18 with the divergence of its
-section 4: MMD²(q(z), N(0, σ²I)), kernel k(a, b) = K/(K + ‖a − b‖²), K the latent dimensions.
+section 4: MMD²(q(z), N(0, σ²I)) with the kernel k(a, b) = K/(K + ‖a − b‖²), K latent dimensions.
 
-The paper draws samples of the prior. Here the kernel's means under it are integrals, as with
-infinitely many samples: k(a, b) = ∫ exp(−s) exp(−s ‖a − b‖²/K) ds, where b is Gaussian, leaves one
-dimension to integrate.
+The paper draws samples of the prior. Here the kernel's means under the prior are integrals, which
+equals infinitely many samples. With k(a, b) = ∫ exp(−s) exp(−s ‖a − b‖²/K) ds and a Gaussian b,
+only the integral over s is left.
 """
 
 import math
@@ -18,8 +18,8 @@ from torch import Tensor
 from paretoib.distributions import Output
 from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_losses
 
-# The integral over s = eˣ by the trapezoidal rule, which is exact to 1e-8 at this step for an
-# integrand that vanishes towards both ends; below −21 lies less than 1e-9 of it.
+# Nodes of the trapezoidal rule for the integral over s = eˣ. The integrand vanishes towards both
+# ends, so that the rule is exact to 1e-8 at this step; less than 1e-9 of it lies below −21.
 _STEP = 0.5
 _LOG_NODES = torch.arange(-21.0, 4.5, _STEP, dtype=torch.float64)
 
@@ -43,27 +43,27 @@ def kernel_mean(z: Float[Tensor, "B K"], width: Tensor | float) -> Float[Tensor,
 def mmd_squared(
     z: Float[Tensor, "B K"], width: Tensor | float, *, unbiased: bool = False
 ) -> Scalar:
-    """MMD² between the sample z and N(0, width² I): its V-statistic, or the `unbiased` U-statistic.
+    """MMD² between the sample z and N(0, width² I): the V-statistic, or the `unbiased` U-statistic.
 
-    The V-statistic is the distance to the sample itself, never negative; it exceeds that to what
-    the sample is from by (1 − E k(z, z′))/B on average.
+    The V-statistic is the distance from the empirical distribution and never negative. On average
+    it exceeds the distance from the true distribution of z by (1 − E k(z, z′))/B.
     """
     count = len(z)
-    itself = torch.eye(count, device=z.device)
-    # Squares cancel in the distances: less so for codes about their centre.
+    diagonal = torch.eye(count, device=z.device)
+    # Centring the codes reduces the cancellation of squares in the distances.
     centred = z - z.mean(0)
-    pairs = (kernel(centred, centred) * (1 - itself)).sum()
+    pairs = (kernel(centred, centred) * (1 - diagonal)).sum()
     within = pairs / max(count * (count - 1), 1) if unbiased else (pairs + count) / count**2
-    # The difference of two draws from the prior is Gaussian too, √2 as wide.
+    # The difference of two draws from the prior is Gaussian with √2 times its width.
     prior = kernel_mean(torch.zeros_like(z[:1]), math.sqrt(2) * width).squeeze(0)
     return within - 2 * kernel_mean(z, width).mean() + prior
 
 
 class VIM(Objective):
-    """prediction; compression = MMD² between the batch's z and N(0, σ²I), σ the `prior_width`.
+    """prediction; compression = MMD² between the batch's z and N(0, σ²I), with σ = `prior_width`.
 
-    It is a distance from 0 to 2 and no information: it shapes the marginal of z, which bounds the
-    rate only together with the noise that training leaves in p(z|x).
+    Compression is a distance between 0 and 2, not an information. It shapes the marginal of z; the
+    rate is bounded only through the noise that p(z|x) keeps during training.
     """
 
     def __init__(self, *, statistic: Literal["v", "u"]) -> None:

@@ -1,4 +1,4 @@
-"""Train packs of trials: `run_trials` trains one, `plan_packs` and `saved_packs` compose them."""
+"""Training of packs: `run_trials` trains one pack, `plan_packs` groups trials into packs."""
 
 from typing import TYPE_CHECKING
 

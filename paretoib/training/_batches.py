@@ -1,4 +1,4 @@
-"""The order of the data and the noise: each trial's own, from its own seed."""
+"""Data order and noise of each trial, from the seed of the trial."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +21,10 @@ class Batch:
 
 
 class Batches:
-    """The batches of a pack of trials.
+    """The batches of a pack of trials, with `noise` standard normal numbers for each example.
 
-    Trials with the same seed see the same data and noise, which is drawn once for all of them:
-    `noise` numbers for each example.
-    The order comes from the CPU, whatever the device; noise is drawn where it is used.
+    Trials with the same seed get the same data and noise, drawn once for all of them. The data
+    order is drawn on the CPU for every device; noise is drawn on the device.
     """
 
     def __init__(self, split: Split, seeds: Sequence[int], *, batch_size: int, noise: int) -> None:
@@ -42,9 +41,10 @@ class Batches:
         self._size = len(seeds)
 
     def epoch(self) -> Iterator[Batch]:
-        """One pass over the data, shuffled anew. The last batch may be smaller.
+        """Yield the batches of one epoch in a new random order. The last batch may be smaller.
 
-        A single left-over example is left out: batch norm has no variance over one.
+        A last batch of one example is skipped, because batch norm needs at least two, unless the
+        batch size is 1.
         """
         count, device = len(self.split), self.split.x.device
         order = torch.stack([torch.randperm(count, generator=g) for g in self._order]).to(device)
@@ -58,7 +58,7 @@ class Batches:
             yield Batch(self._spread(x), self._spread(y), self._spread(_stacked(noise)))
 
     def state(self) -> dict[str, Tensor]:
-        """The generators of each trial's order and noise, one row of bytes a trial."""
+        """The states of the generators of order and noise, one row of bytes for each trial."""
         members = self._members.cpu()
         return {
             name: torch.stack([g.get_state() for g in generators])[members]
@@ -66,24 +66,24 @@ class Batches:
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave, for trials with the same seeds."""
+        """Restore a `state()` of trials with the same seeds."""
         for name, generators in self._generators.items():
             for row, member in zip(state[name], self._members.tolist(), strict=True):
-                # A copy: torch reads a generator's state from the beginning of the storage.
+                # Copied because torch reads a generator state from the start of the storage.
                 generators[member].set_state(row.clone())
 
     def _spread(self, tensor: Tensor) -> Tensor:
-        """From one row a distinct seed to one a trial."""
+        """Expand from one row for each distinct seed to one row for each trial."""
         if len(tensor) == 1:
             return tensor.expand(self._size, *tensor.shape[1:])
         return tensor[self._members]
 
 
 def _stacked(rows: Sequence[Tensor]) -> Tensor:
-    """The rows as one tensor; a single one is not copied."""
+    """Stack the rows; a single row is not copied."""
     return torch.stack(tuple(rows)) if len(rows) > 1 else rows[0].unsqueeze(0)
 
 
 def stream_seed(seed: int, stream: int) -> int:
-    """An independent seed for each use of a trial's seed."""
+    """An independent seed for each random stream of a trial."""
     return int(np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0]) >> 1

@@ -1,7 +1,7 @@
-"""A pack's whole state in one file, to go on from when its worker is lost.
+"""Checkpoints: the whole state of a pack in one file, to resume from after its worker is lost.
 
-safetensors: numbers as tensors, the rest as JSON in the header. Nothing in it is ever run, so a
-shared folder is no danger.
+The format is safetensors, with other values as JSON in the header. Loading it runs no code, so a
+checkpoint in a shared folder is safe to read.
 """
 
 import hashlib
@@ -30,10 +30,11 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Saved:
-    """The `state` of the `trials` that still train (`Pack.state`), and the others' records.
+class SavedPack:
+    """The content of a checkpoint.
 
-    `epoch` is the last that has ended, `seconds` what each of the trials has cost by then.
+    `state` is the `Pack.state` of the `trials` still in training; `ended` holds the records of the
+    other trials. `epoch` is the last completed epoch, `seconds` the time per trial so far.
     """
 
     trials: tuple[str, ...]
@@ -44,10 +45,10 @@ class Saved:
 
 
 def saved_packs(folder: Path) -> list[list[str]]:
-    """The trials, by their keys, of each pack that has a file in `folder`; the latest first.
+    """The trial keys of each pack that has a checkpoint in `folder`, the latest checkpoint first.
 
-    A pack finds its file again where it has the very same trials. A file that cannot be read
-    counts for none.
+    A pack can resume from a checkpoint only if it has exactly the same trials. Unreadable files
+    are ignored.
     """
     packs: list[tuple[float, list[str]]] = []
     for path in folder.glob("*.safetensors"):
@@ -59,7 +60,10 @@ def saved_packs(folder: Path) -> list[list[str]]:
 
 
 class Checkpoint:
-    """The file of one pack, named by its trials' keys. Trouble with it never ends a training."""
+    """The checkpoint file of one pack, named by a hash of its trial keys.
+
+    Errors in reading or writing the file are logged and never stop a training.
+    """
 
     def __init__(self, folder: Path, keys: Sequence[str], every: float) -> None:
         self.keys = set(keys)
@@ -70,11 +74,11 @@ class Checkpoint:
 
     @property
     def due(self) -> bool:
-        """Whether the last save, or the start, is long enough ago."""
+        """Whether `every` seconds have passed since the last save or the start."""
         return time.monotonic() - self._last >= self._every
 
-    def save(self, saved: Saved) -> None:
-        """Write the file anew: all of it, or the one before stays."""
+    def save(self, saved: SavedPack) -> None:
+        """Replace the file atomically; on an error the previous file stays."""
         state = {name: tensor.cpu().contiguous() for name, tensor in saved.state.items()}
         pack = {
             "trials": saved.trials,
@@ -97,8 +101,8 @@ class Checkpoint:
             _log.warning("checkpoint %s not written: %s", self.path, error)
         self._last = time.monotonic()
 
-    def load(self) -> Saved | None:
-        """What was saved last; None where nothing was, or nothing that can be used."""
+    def load(self) -> SavedPack | None:
+        """Read the file; None if there is none or it cannot be used."""
         if not self.path.exists():
             return None
         try:
@@ -107,36 +111,36 @@ class Checkpoint:
                 state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return self._checked(header, state)
         except Exception as error:
-            self.refuse(error)
+            self.warn_ignored(error)
             return None
 
-    def refuse(self, reason: object) -> None:
-        """Say that the file is left out, and why."""
-        _log.warning("checkpoint %s left out, training starts anew: %s", self.path, reason)
+    def warn_ignored(self, reason: object) -> None:
+        """Log that the file is ignored, and why."""
+        _log.warning("checkpoint %s ignored, training restarts: %s", self.path, reason)
 
     def remove(self) -> None:
-        """Remove the file, and what interrupted savings of it have left."""
+        """Delete the file and the temporary files of interrupted saves."""
         for path in (self.path, *self.path.parent.glob(f"{self.path.stem}.*.tmp")):
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 _log.warning("checkpoint %s not removed: %s", path, error)
 
-    def _checked(self, header: Mapping[str, str], state: dict[str, Tensor]) -> Saved:
+    def _checked(self, header: Mapping[str, str], state: dict[str, Tensor]) -> SavedPack:
         if header.get("schema") != str(SCHEMA):
             raise SpecError(f"`schema` should be {SCHEMA}; found {header.get('schema')}")
         if header["crc32"] != _crc32(state):
-            raise SpecError("its numbers are damaged")
+            raise SpecError("its tensors are damaged: the checksum differs")
         pack = json.loads(header["pack"])
         ended = tuple(TrialRecord.from_document(document) for document in pack["ended"])
-        found = _keys(pack)
-        if len(found) != len(self.keys) or set(found) != self.keys:
-            raise SpecError("it is of other trials")
-        return Saved(tuple(pack["trials"]), pack["epoch"], pack["seconds"], ended, state)
+        keys = _keys(pack)
+        if len(keys) != len(self.keys) or set(keys) != self.keys:
+            raise SpecError("it belongs to other trials")
+        return SavedPack(tuple(pack["trials"]), pack["epoch"], pack["seconds"], ended, state)
 
 
 def _keys(pack: Mapping[str, Any]) -> list[str]:
-    """All trials of a file's pack, those that still train first."""
+    """The keys of all trials of a saved pack; those still in training come first."""
     return [*pack["trials"], *(record["trial"] for record in pack["ended"])]
 
 

@@ -1,10 +1,14 @@
-"""What a device can train."""
+"""Checks of what a device supports."""
 
 from paretoib.errors import SpecError
 from paretoib.specs import Training
 
 
 def check_precision(training: Training, device: str) -> None:
-    """`SpecError` for mixed precision on a device (such as `cpu`, `cuda:0`) other than CUDA."""
+    """Check that the device, such as `cpu` or `cuda:0`, supports the training precision.
+
+    Raises:
+        SpecError: the precision is bf16 and the device is not CUDA.
+    """
     if training.precision == "bf16" and device.partition(":")[0] != "cuda":
         raise SpecError(f"training.precision: bf16 needs a CUDA device; found {device}")

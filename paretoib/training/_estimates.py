@@ -1,4 +1,4 @@
-"""What the ruler says of a pack's trials on a split, and that as records."""
+"""Estimates of the ruler for the trials of a pack on one split, and their conversion to records."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from paretoib.records import Metrics
 
 @dataclass(frozen=True)
 class TaskEstimates:
-    """Of M trials, in nats, (M,) each; `ceiling` is the task's own."""
+    """Estimates of M trials for one task, (M,) each, in nats; `ceiling` is that of the task."""
 
     ceiling: float
     relevance: Tensor
@@ -24,10 +24,11 @@ class TaskEstimates:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Of M trials on one split, in nats, (M,) each: sums over tasks, and means of accuracies.
+    """Estimates of M trials on one split, (M,) each, in nats.
 
-    Rates are NaN for an encoder without noise, accuracies for a continuous Y. The rates are those
-    of the first `RATE_INPUTS` examples. `tasks` are those that have names.
+    Relevance and cross-entropy are sums over tasks, accuracies are means. Rates are NaN for an
+    encoder without noise, accuracies for a continuous Y. Rates are measured on the first
+    `RATE_INPUTS` examples. `tasks` holds the estimates of each named task.
     """
 
     rate: Tensor
@@ -42,28 +43,31 @@ class Estimates:
     tasks: Mapping[str, TaskEstimates] = field(default_factory=dict)
 
     @classmethod
-    def summed(
+    def from_tasks(
         cls,
         rate: tuple[Tensor, Tensor, Tensor],
         relevance_error: Tensor,
-        each: Sequence[TaskEstimates],
+        tasks: Sequence[TaskEstimates],
         names: Sequence[str],
     ) -> Self:
-        """From the rate, its lower end and its error, and each task's own."""
+        """Combine the rate (upper bound, lower bound, standard error) and the tasks' estimates.
+
+        `names` is empty if Y is a single task.
+        """
         return cls(
             *rate,
-            torch.stack([task.relevance for task in each]).sum(0),
+            torch.stack([task.relevance for task in tasks]).sum(0),
             relevance_error,
-            torch.stack([task.cross_entropy for task in each]).sum(0),
-            torch.stack([task.accuracy for task in each]).mean(0),
-            torch.stack([task.accuracy_sampled for task in each]).mean(0),
-            sum(task.ceiling for task in each),
-            dict(zip(names, each, strict=False)),
+            torch.stack([task.cross_entropy for task in tasks]).sum(0),
+            torch.stack([task.accuracy for task in tasks]).mean(0),
+            torch.stack([task.accuracy_sampled for task in tasks]).mean(0),
+            sum(task.ceiling for task in tasks),
+            dict(zip(names, tasks, strict=False)),
         )
 
 
 def to_metrics(estimates: Estimates, trial: int, examples: int) -> Metrics:
-    """One trial's numbers as a record, in bits."""
+    """The estimates of one trial as a record, in bits."""
 
     def number(values: Tensor, unit: float = 1.0) -> float | None:
         value = float(values[trial]) / unit
@@ -72,15 +76,15 @@ def to_metrics(estimates: Estimates, trial: int, examples: int) -> Metrics:
     def bits(values: Tensor) -> float | None:
         return number(values, math.log(2))
 
-    def told(of: Estimates | TaskEstimates) -> dict[str, float | None]:
-        relevance = float(of.relevance[trial]) / math.log(2)
+    def fields(source: Estimates | TaskEstimates) -> dict[str, float | None]:
+        relevance = float(source.relevance[trial]) / math.log(2)
         return {
             "relevance_bits": relevance,
-            "ceiling_bits": of.ceiling / math.log(2),
-            "lost_bits": max(0.0, of.ceiling / math.log(2) - relevance),
-            "cross_entropy_bits": float(of.cross_entropy[trial]) / math.log(2),
-            "accuracy": number(of.accuracy),
-            "accuracy_sampled": number(of.accuracy_sampled),
+            "ceiling_bits": source.ceiling / math.log(2),
+            "lost_bits": max(0.0, source.ceiling / math.log(2) - relevance),
+            "cross_entropy_bits": float(source.cross_entropy[trial]) / math.log(2),
+            "accuracy": number(source.accuracy),
+            "accuracy_sampled": number(source.accuracy_sampled),
         }
 
     return Metrics.model_validate(
@@ -90,7 +94,7 @@ def to_metrics(estimates: Estimates, trial: int, examples: int) -> Metrics:
             "rate_lower_bits": bits(estimates.rate_lower),
             "rate_se_bits": bits(estimates.rate_error),
             "relevance_se_bits": float(estimates.relevance_error[trial]) / math.log(2),
-            **told(estimates),
-            "tasks": {name: told(task) for name, task in estimates.tasks.items()},
+            **fields(estimates),
+            "tasks": {name: fields(task) for name, task in estimates.tasks.items()},
         }
     )

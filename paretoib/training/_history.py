@@ -1,4 +1,4 @@
-"""What a trial's history keeps: one value an epoch under each name."""
+"""Histories of trials: named series with one value per epoch."""
 
 import math
 from collections import defaultdict
@@ -14,15 +14,18 @@ from paretoib.training._step import Step
 class History:
     """The histories of M trials.
 
-    `loss/NAME` in the objective's own units (nats), `weight/NAME`, `weight_powered/NAME` (w̃),
-    `alpha/NAME`, `gradient_norm/NAME` where a weighting computes them, all averaged over the
-    epoch's examples; `gradient_norm` of the epoch's last step; `learning_rate`; and, on the first
-    examples of the validation split with one sample of z, `rate_bits`, `relevance_bits` and
-    `accuracy`: the information plane. Of several tasks also `TASK/relevance_bits` and
-    `TASK/accuracy`. Where it is known exactly, `layer_1/rate_bits` and `layer_1/relevance_bits`,
-    I(Z_1;X) and I(Z_1;Y), and so on for each binary layer. Of categorical codes, on training
-    examples, `decoder_uncertainty_bits` H[Y|Z], `decoder_cross_entropy_bits` H_Θ[Y|Z] and
-    `prediction_cross_entropy_bits` H_Θ[Y|X] (uib figure 3).
+    - Means over the examples of an epoch: `loss/NAME` in the units of the objective (nats), and,
+      if the weighting computes them, `weight/NAME`, `weight_powered/NAME` (w̃), `alpha/NAME` and
+      `gradient_norm/NAME`.
+    - `gradient_norm` of the last step of an epoch, and `learning_rate`.
+    - The information plane, on the first examples of the validation split with one sample of z:
+      `rate_bits`, `relevance_bits` and `accuracy`; for several tasks also `TASK/relevance_bits` and
+      `TASK/accuracy`.
+    - For binary layers and categorical codes, if exact values can be computed: `layer_1/rate_bits`
+      I(Z_1;X), `layer_1/relevance_bits` I(Z_1;Y), and so on for each layer.
+    - For categorical codes, on training examples: `decoder_uncertainty_bits` H[Y|Z],
+      `decoder_cross_entropy_bits` H_Θ[Y|Z] and `prediction_cross_entropy_bits` H_Θ[Y|X] (uib
+      figure 3).
     """
 
     def __init__(self, losses: Sequence[str]) -> None:
@@ -31,17 +34,17 @@ class History:
         self._examples = 0
         self._epochs: dict[str, list[Tensor]] = defaultdict(list)
 
-    def add_step(self, step: Step, examples: int, watched: Mapping[str, Tensor]) -> None:
-        """Take note of a step over a batch of `examples`; nothing leaves the device."""
-        noted = {"loss": step.losses, **step.weights.log, **watched}
+    def add_step(self, step: Step, examples: int, diagnostics: Mapping[str, Tensor]) -> None:
+        """Add a step on a batch of `examples` to the sums, without a copy from the device."""
+        series = {"loss": step.losses, **step.weights.log, **diagnostics}
         if step.gramian is not None:
-            noted["gradient_norm"] = step.gramian.diagonal(dim1=1, dim2=2).sqrt()
-        for name, values in noted.items():
-            held = self._sums.get(name)
-            if held is None:
+            series["gradient_norm"] = step.gramian.diagonal(dim1=1, dim2=2).sqrt()
+        for name, values in series.items():
+            total = self._sums.get(name)
+            if total is None:
                 self._sums[name] = values * examples
             else:
-                held.add_(values, alpha=examples)
+                total.add_(values, alpha=examples)
         self._examples += examples
 
     def end_epoch(
@@ -52,7 +55,18 @@ class History:
         layers: Sequence[tuple[Tensor, Tensor]],
         cross_entropies: Mapping[str, Tensor],
     ) -> Tensor:
-        """Close the epoch; whether each trial's losses were finite throughout, (M,) bool."""
+        """Append the values of the epoch; returns whether all losses of each trial were finite.
+
+        Args:
+            estimates: on the first examples of the validation split.
+            gradient_norm: of the last step, (M,).
+            learning_rates: of the epoch, one for each trial.
+            layers: exact (I(Z_l;X), I(Z_l;Y)) of each layer in nats, (M,) each.
+            cross_entropies: of categorical codes in nats, (M,) each.
+
+        Returns:
+            (M,) bool.
+        """
         means = {name: (total / self._examples).cpu() for name, total in self._sums.items()}
         for name, values in means.items():
             for i, loss in enumerate(self.losses):
@@ -69,11 +83,9 @@ class History:
             plane[f"layer_{i}/relevance_bits"] = relevance / math.log(2)
         for name, entropy in cross_entropies.items():
             plane[f"{name}_bits"] = entropy / math.log(2)
-        for task, of_task in estimates.tasks.items():
-            plane[f"{task}/relevance_bits"] = of_task.relevance / math.log(2)
-            plane[f"{task}/accuracy"] = of_task.accuracy.where(
-                of_task.cross_entropy.isfinite(), math.nan
-            )
+        for name, task in estimates.tasks.items():
+            plane[f"{name}/relevance_bits"] = task.relevance / math.log(2)
+            plane[f"{name}/accuracy"] = task.accuracy.where(task.cross_entropy.isfinite(), math.nan)
         for name, values in plane.items():
             self._epochs[name].append(values.cpu())
         self._sums.clear()
@@ -81,17 +93,17 @@ class History:
         return means["loss"].isfinite().all(1)
 
     def state(self) -> dict[str, Tensor]:
-        """The epochs that have ended, (M, epochs) under each name."""
+        """The series so far, (M, epochs) each, by name."""
         return {name: torch.stack(epochs, dim=1) for name, epochs in self._epochs.items()}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+        """Restore a `state()`."""
         self._epochs.update({name: list(rows.unbind(1)) for name, rows in state.items()})
 
-    def of(self, trial: int, last: int | None = None) -> dict[str, tuple[float | None, ...]]:
-        """One trial's history, up to its `last` epoch where it did not take part in all.
+    def of_trial(self, trial: int, last: int | None = None) -> dict[str, tuple[float | None, ...]]:
+        """The history of one trial, up to epoch `last` if that is not None.
 
-        None where a value was not finite, no row where none ever was.
+        A value that was not finite is None; a series without any finite value is left out.
         """
         rows = {
             name: tuple(_finite(float(values[trial])) for values in epochs[:last])

@@ -1,4 +1,4 @@
-"""Holds the ruler of `paretoib.evaluation` to the models of a pack."""
+"""Measurement of the models of a pack with the estimators of `paretoib.evaluation`."""
 
 import math
 from collections.abc import Callable
@@ -25,17 +25,17 @@ from paretoib.objectives import decoder_uncertainty, joint_probabilities
 from paretoib.training._estimates import Estimates, TaskEstimates
 from paretoib.training._stack import Stack
 
-SAMPLES = 12  # of z for each input, at test (after Alemi et al.)
-RATE_INPUTS = 4096  # the rate's bounds compare all pairs of inputs
+SAMPLES = 12  # samples of z per input at test time, as in Alemi et al.
+RATE_INPUTS = 4096  # limited because the bounds on the rate compare all pairs of inputs
 MARGINAL_INPUTS = 16_384
-_FORWARD = 1024  # inputs a forward pass
-_HELD = 2**24  # numbers of a matrix that are held at a time
+_FORWARD_BATCH = 1024  # inputs per forward pass
+_MAX_ELEMENTS = 2**24  # matrix elements in memory at a time
 
 
 class Evaluator:
-    """Measures every trial of a stack on the same splits with the same noise.
+    """Measures all trials of a stack on the same splits with the same noise.
 
-    `prior_width` (M,) is the width of each trial's own prior.
+    `prior_width` (M,) is the width of the prior of each trial.
     """
 
     def __init__(self, stack: Stack, dataset: Dataset, prior_width: Float[Tensor, " M"]) -> None:
@@ -52,19 +52,19 @@ class Evaluator:
         samples: int = SAMPLES,
         marginals: tuple[Tensor, ...] = (),
     ) -> Estimates:
-        """All numbers of a split. `marginals`, from `fit_marginals`, can tighten the rate."""
+        """All estimates on a split; `marginals` from `fit_marginals` can tighten the rate."""
         raw = self._encode(split.x)
-        y = self._for_all(split.y)
+        y = self._expand(split.y)
         generator = _generator(split, 0)
-        samples = samples if self.head.noise else 1  # where there is none, all are the same
+        samples = samples if self.head.noise else 1  # without noise all samples are equal
         entropies = self.dataset.task_entropies(split)
-        nothing = [torch.zeros(())] * len(entropies)
-        nlls, predictions = nothing, nothing
+        zeros = [torch.zeros(())] * len(entropies)
+        nlls, predictions = zeros, zeros
         for _ in range(samples):
             noise = self._noise(len(split), generator)
-            told, predicted = self.stack.map(_decode, raw, noise, y)
-            nlls = [a + b / samples for a, b in zip(nlls, told, strict=True)]
-            predictions = [a + b / samples for a, b in zip(predictions, predicted, strict=True)]
+            sample_nlls, sampled = self.stack.map(_decode, raw, noise, y)
+            nlls = [a + b / samples for a, b in zip(nlls, sample_nlls, strict=True)]
+            predictions = [a + b / samples for a, b in zip(predictions, sampled, strict=True)]
         _, at_mean = self.stack.map(_decode_mean, raw, y)
         tasks = [
             TaskEstimates(
@@ -83,15 +83,16 @@ class Evaluator:
             noise = self._noise(min(len(split), RATE_INPUTS), generator, self.head.paths)
         complete = self.dataset.complete and len(split) == len(self.dataset.test) <= RATE_INPUTS
         rate = self._rate(raw[:, first], noise[:, first], marginals, complete)
-        return Estimates.summed(
+        return Estimates.from_tasks(
             rate, relevance_error(torch.stack(nlls).sum(0)), tasks, self.dataset.tasks
         )
 
     @torch.no_grad()
     def fit_marginals(self, split: Split) -> tuple[Tensor, ...]:
-        """What each trial's marginal is made of (`fit_marginals`), from its latents of a split.
+        """The fitted marginals of all trials, from their latents on a split.
 
-        From those of at most `MARGINAL_INPUTS` examples: many more than a latent has dimensions.
+        At most `MARGINAL_INPUTS` examples are used, many more than a latent has dimensions. See
+        `paretoib.evaluation.fit_marginals`.
         """
         split = split.first(MARGINAL_INPUTS)
         raw = self._encode(split.x)
@@ -105,29 +106,29 @@ class Evaluator:
 
     @torch.no_grad()
     def refresh_decoder(self) -> None:
-        """Make p(y|z) of the training data the decoder of every categorical code (uib 5.4)."""
+        """Set the decoder of every categorical code to p(y|z) of the training data (uib 5.4)."""
         split, classes = self.dataset.train, self.dataset.classes
         assert isinstance(classes, int)
 
         def table(_: Any, head: Callable[..., Output], raw: Tensor, y: Tensor) -> Tensor:
             return optimal_table(head(raw, None).z, y, classes)
 
-        raw, y = self._encode(split.x), self._for_all(split.y)
+        raw, y = self._encode(split.x), self._expand(split.y)
         self.stack.state()["head.table"].copy_(self.stack.map(table, raw, y))
 
     @property
-    def exact(self) -> bool:
-        """Whether `layer_information` has something to say."""
-        known = self.dataset.complete and isinstance(self.dataset.classes, int)
-        return known and self.head.countable
+    def has_layer_information(self) -> bool:
+        """Whether `layer_information` returns values."""
+        enumerable = self.dataset.complete and isinstance(self.dataset.classes, int)
+        return enumerable and self.head.countable
 
     @torch.no_grad()
     def layer_information(self) -> list[tuple[Tensor, Tensor]]:
-        """(I(Z_l;X), I(Z_l;Y)) of every layer in nats, (M,) each: exact, by enumeration.
+        """Exact (I(Z_l;X), I(Z_l;Y)) of every layer in nats, (M,) each, by enumeration.
 
-        For data sets that are complete, and layers whose states can be counted; else empty.
+        Empty unless the data set is complete and the states of the layers can be enumerated.
         """
-        if not self.exact:
+        if not self.has_layer_information:
             return []
         split, classes = self.dataset.test, self.dataset.classes
         assert isinstance(classes, int)
@@ -140,14 +141,14 @@ class Evaluator:
             return tuple(discrete_information(p, y, classes) for p in tables)
 
         chunk = self._chunk(len(split), self.head.columns)
-        return list(self.stack.map(information, raw, noise, self._for_all(split.y), chunk=chunk))
+        return list(self.stack.map(information, raw, noise, self._expand(split.y), chunk=chunk))
 
     @torch.no_grad()
     def cross_entropies(self) -> dict[str, Tensor]:
-        """H[Y|Z], H_Θ[Y|Z] and H_Θ[Y|X] of training examples in nats, (M,) each (uib figure 3).
+        """H[Y|Z], H_Θ[Y|Z] and H_Θ[Y|X] on training examples in nats, (M,) each (uib figure 3).
 
-        Of at most `MARGINAL_INPUTS`: p(y|z) is counted, and too sure of itself where they are few
-        for its categories. Empty where Z is not one of so many categories.
+        At most `MARGINAL_INPUTS` examples are used. p(y|z) is estimated by counting, which makes
+        H[Y|Z] too small if there are few examples per category. Empty unless Z is categorical.
         """
         if not isinstance(self.head, CategoricalHead):
             return {}
@@ -162,15 +163,15 @@ class Evaluator:
             predicted = -q.log_expected.gather(-1, y.unsqueeze(-1)).mean()
             return exact, q.nll(y).mean(), predicted
 
-        raw, y = self._encode(split.x), self._for_all(split.y)
+        raw, y = self._encode(split.x), self._expand(split.y)
         names = ("decoder_uncertainty", "decoder_cross_entropy", "prediction_cross_entropy")
         return dict(zip(names, self.stack.map(entropies, raw, y), strict=True))
 
     def _encode(self, x: Tensor) -> Float[Tensor, "M N R"]:
         self.stack.train(False)
         parts = [
-            self.stack.map(lambda encoder, _, part: encoder(part), self._for_all(part))
-            for part in x.split(_FORWARD)
+            self.stack.map(lambda encoder, _, part: encoder(part), self._expand(part))
+            for part in x.split(_FORWARD_BATCH)
         ]
         return torch.cat(parts, dim=1)
 
@@ -183,8 +184,8 @@ class Evaluator:
         ) -> tuple[Tensor, Tensor, Tensor]:
             bounds = code_rate(head(raw, noise), noise, width, q, complete=complete)
             if bounds is None:
-                nothing = torch.full((), math.nan, device=raw.device)
-                return nothing, nothing, nothing
+                nan = torch.full((), math.nan, device=raw.device)
+                return nan, nan, nan
             return bounds.upper, bounds.lower, bounds.error
 
         chunk = self._chunk(raw.shape[1] * self.head.paths, max(BLOCK, self.head.columns))
@@ -199,32 +200,34 @@ class Evaluator:
         self, count: int, generator: torch.Generator, paths: int = 1
     ) -> Float[Tensor, "M N R"]:
         shape = (count, paths * self.head.noise)
-        return self._for_all(torch.randn(shape, generator=generator, device=generator.device))
+        return self._expand(torch.randn(shape, generator=generator, device=generator.device))
 
-    def _for_all(self, tensor: Tensor) -> Tensor:
+    def _expand(self, tensor: Tensor) -> Tensor:
         return tensor.expand(self.stack.size, *tensor.shape)
 
     @staticmethod
     def _chunk(rows: int, columns: int) -> int:
-        """How many trials' (rows, columns) matrices are held at a time."""
-        return max(1, _HELD // (rows * columns))
+        """The number of trials to measure at a time, with a (rows, columns) matrix each."""
+        return max(1, _MAX_ELEMENTS // (rows * columns))
 
 
-Told = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
+_TaskOutputs = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
 
 
-def _decode(_: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, y: Tensor) -> Told:
-    """−log q(y|z) of each example, and the class probabilities, or the mean of q; by task."""
-    return _read(head(raw, noise), y)
+def _decode(
+    _: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, y: Tensor
+) -> _TaskOutputs:
+    """For each task −log q(y|z) of each example, and the class probabilities or the mean of q."""
+    return _by_task(head(raw, noise), y)
 
 
-def _decode_mean(_: Any, head: Callable[..., Output], raw: Tensor, y: Tensor) -> Told:
-    """The same at the mean latent."""
-    return _read(head(raw, None), y)
+def _decode_mean(_: Any, head: Callable[..., Output], raw: Tensor, y: Tensor) -> _TaskOutputs:
+    """The results of `_decode` at the mean latent."""
+    return _by_task(head(raw, None), y)
 
 
-def _read(output: Output, y: Tensor) -> Told:
-    """The same of an output; the mean over the samples that it has of each example."""
+def _by_task(output: Output, y: Tensor) -> _TaskOutputs:
+    """The results of `_decode` for an output, averaged over its samples of each example."""
     tasks = by_task(output.prediction, y)
     nlls = [q.nll(target).reshape(-1, len(y)).mean(0) for q, target in tasks]
     expected = [q.expected for q, _ in tasks]

@@ -1,4 +1,4 @@
-"""Memory: kept between steps rather than given back, and named when it does not suffice."""
+"""Memory of a training: allocator settings, and one exception for all out-of-memory errors."""
 
 import ctypes
 import gc
@@ -15,17 +15,17 @@ Result = TypeVar("Result")
 # glibc's malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
-# What a RuntimeError says where memory is short: torch's allocators, cuBLAS, cuDNN.
-_SIGNS = ("not enough memory", "can't allocate memory", "out of memory", "ALLOC_FAILED")
+# Parts of the RuntimeError messages of torch's allocators, cuBLAS and cuDNN when memory is short.
+_MESSAGES = ("not enough memory", "can't allocate memory", "out of memory", "ALLOC_FAILED")
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Tell glibc to keep what is freed for the next step, which will want the same again.
+    """Configure glibc to keep freed memory for the next step, which needs blocks of the same size.
 
-    By default it hands large blocks back to the system, which then has to clear them, page by
-    page, at every step: measured at a fifth of the time of small packs and a third of MIB's on a
-    large model. Elsewhere nothing changes.
+    By default glibc returns large blocks to the system, which must clear their pages again at every
+    step. This was measured as a fifth of the time of small packs and a third of the time of MIB on
+    a large model. Without glibc this function does nothing.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -37,23 +37,28 @@ def keep_freed_memory() -> None:
         mallopt(_M_MMAP_THRESHOLD, 2**25)
 
 
-def memory_named(run: Callable[[], Result], device: torch.device, trials: int) -> Result:
-    """What `run` returns; `OutOfMemoryError` for too little memory, once what it held is free."""
+def translate_memory_errors(run: Callable[[], Result], device: torch.device, trials: int) -> Result:
+    """Call `run` and return its result; frees the memory of a failed run before raising.
+
+    Raises:
+        OutOfMemoryError: in place of every error that torch, numpy or CUDA raises for lack of
+            memory.
+    """
     try:
         return run()
     except (MemoryError, RuntimeError) as error:
-        if not _is_shortage(error):
+        if not _is_out_of_memory(error):
             raise
-        found = " ".join(str(error).split())[:200]
-    # Not within `except`: the error holds on to the frames, and they to the memory.
+        message = " ".join(str(error).split())[:200]
+    # After the `except` block, because the error refers to the frames and they to the memory.
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
     raise OutOfMemoryError(
-        f"a pack of {trials} should fit into the memory of {device}; found: {found}"
+        f"a pack of {trials} should fit into the memory of {device}; found: {message}"
     )
 
 
-def _is_shortage(error: Exception) -> bool:
-    # torch.OutOfMemoryError is a RuntimeError that says "out of memory".
-    return isinstance(error, MemoryError) or any(sign in str(error) for sign in _SIGNS)
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch.OutOfMemoryError is a RuntimeError whose message contains "out of memory".
+    return isinstance(error, MemoryError) or any(part in str(error) for part in _MESSAGES)

@@ -1,4 +1,4 @@
-"""One optimiser for a stack of trials whose learning rates may differ."""
+"""One optimiser for a stack of trials, whose learning rates may differ."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,11 +13,11 @@ from paretoib.training._stack import Stack
 
 
 class Optimiser:
-    """One of torch's rules (`RULES`), one call for all trials.
+    """Applies one of torch's update rules (`RULES`) to all trials in one call.
 
-    The kernel knows one learning rate. Where trials differ in theirs, it makes a step of rate 1
-    from zero, which then moves each trial's parameters at that trial's own rate: a third slower,
-    however many rates there are.
+    torch's kernel takes a single learning rate. If the learning rates of the trials differ, the
+    kernel computes the change at rate 1, which is then scaled by the rate of each trial. This is a
+    third slower, for any number of rates.
     """
 
     def __init__(self, stack: Stack, specs: Sequence[TrialSpec]) -> None:
@@ -35,10 +35,10 @@ class Optimiser:
         self._scale_to_rates()
 
     def step(self, gradients: Sequence[Tensor]) -> None:
-        """Update every trial's parameters in place, from gradients as the stack has them."""
+        """Update all parameters in place; `gradients` are in the order of `stack.parameters`."""
         if self.clip_norm is not None:
             gradients = self._clipped(gradients, self.clip_norm)
-        # vmap's gradients are transposed in memory, which the fused kernel misreads.
+        # Gradients from vmap can be transposed in memory; the fused kernel would misread them.
         gradients = [g.contiguous() for g in gradients]
         if not self._change:
             self._update(self.parameters, gradients, self.rates.now[0])
@@ -49,22 +49,22 @@ class Optimiser:
             parameter.addcmul_(change, self._rates.view(-1, *[1] * (change.ndim - 1)))
 
     def end_epoch(self, epoch: int, validation_losses: Float[Tensor, " M"]) -> None:
-        """Move every learning rate on after an epoch."""
+        """Update all learning rates after an epoch."""
         self.rates.end_epoch(epoch, validation_losses.tolist())
         self._scale_to_rates()
 
     def reset(self) -> None:
-        """Forget all gradients, as at the start; learning rates stay."""
+        """Reset moments and step counts to zero; learning rates stay."""
         for tensors in (self.steps, *self.moments.values()):
             torch._foreach_zero_(tensors)
 
     def state(self) -> dict[str, Tensor]:
-        """The rule's moments, its steps and the learning rates, (M, …) each."""
+        """Moments, step counts and learning rates, (M, …) each."""
         steps = torch.full((len(self.rates.now),), float(self.steps[0]))
         return {"steps": steps, **self.rates.state(), **self._moments()}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+        """Restore a `state()`."""
         for name, moment in self._moments().items():
             moment.copy_(state[name])
         for step in self.steps:
@@ -90,14 +90,14 @@ class Optimiser:
         with torch.no_grad():
             self._rule.update(parameters, gradients, self.moments, self.steps, rate)
 
-    def _clipped(self, gradients: Sequence[Tensor], most: float) -> list[Tensor]:
+    def _clipped(self, gradients: Sequence[Tensor], max_norm: float) -> list[Tensor]:
         rows = [self.stack.per_trial(g) for g in gradients]
-        factor = (most / gradient_norms(rows).clamp_min(1e-12)).clamp_max(1)
+        factor = (max_norm / gradient_norms(rows).clamp_min(1e-12)).clamp_max(1)
         scaled = [r * factor.view(-1, *[1] * (r.ndim - 1)) for r in rows]
         return [s.view_as(g) for s, g in zip(scaled, gradients, strict=True)]
 
 
 def gradient_norms(rows: Sequence[Tensor]) -> Float[Tensor, " M"]:
-    """Each trial's gradient norm over all parameters; `rows` are (M, …) each."""
+    """The gradient norm of each trial over all parameters; `rows` are (M, …) each."""
     squares = [torch.linalg.vecdot(r.flatten(1), r.flatten(1)) for r in rows]
     return torch.stack(squares).sum(0).sqrt()

@@ -1,4 +1,4 @@
-"""A pack of trials while it trains."""
+"""A pack: trials that are trained together."""
 
 import math
 import time
@@ -21,20 +21,20 @@ from paretoib.training._history import History
 from paretoib.training._measure import Evaluator
 from paretoib.training._memory import keep_freed_memory
 from paretoib.training._optimiser import Optimiser, gradient_norms
-from paretoib.training._stack import Stack, stack
+from paretoib.training._stack import Stack, stack_models
 from paretoib.training._step import Losses, Step, training_step
 from paretoib.weighting import WEIGHTINGS, Weighting
 
-# Validation examples that the history's information plane is drawn from, and half the training
-# examples that its marginal is fitted to, or more where the latent has many dimensions.
+# Validation examples for the information plane of the history. Its marginal is fitted to twice as
+# many training examples, or more if the latent has many dimensions.
 HISTORY_INPUTS = 128
 
-# What training changes, and a checkpoint holds.
+# Attributes that training changes; a checkpoint stores their states.
 _PARTS = ("stack", "optimiser", "batches", "history")
 
 
 class Pack:
-    """Models, optimiser and histories of trials that are trained together."""
+    """Models, optimiser, batches and histories of trials that are trained together."""
 
     def __init__(self, specs: Sequence[TrialSpec], dataset: Dataset, device: torch.device) -> None:
         keep_freed_memory()
@@ -42,14 +42,14 @@ class Pack:
         self.dataset = dataset
         self.device = device
         first = specs[0]
-        self.objective: Objective = _build(OBJECTIVES, first.objective)
-        self.weighting: Weighting = _build(WEIGHTINGS, first.weighting)
+        self.objective: Objective = OBJECTIVES[first.objective.name].build(first.objective.params)
+        self.weighting: Weighting = WEIGHTINGS[first.weighting.name].build(first.weighting.params)
         self.weighting.tasks = max(1, len(dataset.tasks))
         self.hyper = {
             kind: _per_trial([getattr(s, kind) for s in specs], device)
             for kind in ("objective", "weighting")
         }
-        self.stack: Stack = stack(
+        self.stack: Stack = stack_models(
             [_model(s, dataset, self.objective, self.weighting).to(device) for s in specs]
         )
         self.stages = self._stages()
@@ -64,7 +64,9 @@ class Pack:
             batch_size=first.training.batch_size,
             noise=self.stack.head.training_noise,
         )
-        measured = len(dataset.validation) if self.evaluator.exact else HISTORY_INPUTS
+        measured = (
+            len(dataset.validation) if self.evaluator.has_layer_information else HISTORY_INPUTS
+        )
         self.validation = dataset.validation.first(measured)
         self.sample = dataset.train.first(max(2 * HISTORY_INPUTS, 4 * latent))
         if self.objective.optimal_decoder:
@@ -74,19 +76,20 @@ class Pack:
         self.diverged_in: list[int | None] = [None] * len(specs)
 
     def train(self) -> None:
-        """All epochs that are left, or until every trial has diverged."""
+        """Train all remaining epochs, or until every trial has diverged."""
         while not self.trained:
             self.train_epoch()
 
     @property
     def trained(self) -> bool:
-        """Whether nothing is left to train."""
+        """Whether all epochs are completed or all trials have diverged."""
         return self.epoch == self.specs[0].training.epochs or all(self.diverged_in)
 
     def train_epoch(self, until: float = math.inf) -> Estimates:
-        """One epoch; its estimates on the first examples of the validation split.
+        """Train one epoch; returns estimates on the first examples of the validation split.
 
-        Raises `TimeoutError` at the first step past `until` (seconds of `time.perf_counter`).
+        Raises:
+            TimeoutError: at the first step after `until` (seconds of `time.perf_counter`).
         """
         self._begin_epoch()
         for batch in self.batches.epoch():
@@ -112,8 +115,8 @@ class Pack:
         return estimates
 
     def _stages(self) -> int:
-        row = OBJECTIVES[self.specs[0].objective.name]
-        layers = len(getattr(self.stack.head, "widths", ())) if row.greedy else 1
+        entry = OBJECTIVES[self.specs[0].objective.name]
+        layers = len(getattr(self.stack.head, "widths", ())) if entry.greedy else 1
         epochs = self.specs[0].training.epochs
         if epochs < layers:
             raise SpecError(
@@ -123,9 +126,9 @@ class Pack:
         return layers
 
     def _begin_epoch(self) -> None:
-        """Into the mode of training; at the beginning of a stage with a new optimiser.
+        """Switch to training mode; at the start of a stage, freeze layers and reset the optimiser.
 
-        What is frozen has no gradient from then on, and with no moments left it rests.
+        The reset sets the moments of frozen layers to zero, so that they do not change any more.
         """
         self.stack.train(True)
         epochs = self.specs[0].training.epochs
@@ -136,52 +139,52 @@ class Pack:
         if stage > (self.epoch - 1) * self.stages // epochs >= 0:
             self.optimiser.reset()
 
-    def reached(self, estimates: Estimates) -> dict[str, tuple[float, float] | None]:
-        """(rate, lost) of each trial in bits, by its key; None where either is not finite."""
+    def rung_results(self, estimates: Estimates) -> dict[str, tuple[float, float] | None]:
+        """(rate, lost bits) of each trial by key, in bits; None if not finite or diverged."""
         rates = (estimates.rate / math.log(2)).tolist()
         lost = ((estimates.ceiling - estimates.relevance) / math.log(2)).tolist()
-        known = estimates.cross_entropy.isfinite() & estimates.rate.isfinite()
+        all_finite = estimates.cross_entropy.isfinite() & estimates.rate.isfinite()
         return {
             spec.key: (rate, lost) if finite and not diverged else None
             for spec, rate, lost, finite, diverged in zip(
-                self.specs, rates, lost, known.tolist(), self.diverged_in, strict=True
+                self.specs, rates, lost, all_finite.tolist(), self.diverged_in, strict=True
             )
         }
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that training changes, one row a trial."""
+        """Everything that training changes, with one row for each trial."""
         states = {part: getattr(self, part).state() for part in _PARTS}
         named = {f"{part}/{k}": t for part, tensors in states.items() for k, t in tensors.items()}
         return {"diverged_in": torch.tensor([e or 0 for e in self.diverged_in]), **named}
 
     def fits(self, state: Mapping[str, Tensor], epoch: int) -> bool:
-        """Whether `state` can be that of these trials after an `epoch`."""
-        own = self.state()
+        """Whether the names, shapes and types in `state` match this pack after this `epoch`."""
+        current = self.state()
         history = {n: tuple(t.shape) for n, t in state.items() if n.startswith("history/")}
         shapes = {n: (t.shape, t.dtype) for n, t in state.items() if n not in history}
         return (
             0 < epoch <= self.specs[0].training.epochs
-            and shapes == {n: (t.shape, t.dtype) for n, t in own.items()}
+            and shapes == {n: (t.shape, t.dtype) for n, t in current.items()}
             and set(history.values()) == {(len(self.specs), epoch)}
         )
 
     def load(self, state: Mapping[str, Tensor], epoch: int) -> None:
-        """Go on after an `epoch` from what `state` gave then for the same trials."""
+        """Restore a `state()` that was saved after this `epoch` for the same trials."""
         self.epoch = epoch
         self.diverged_in = [e or None for e in state["diverged_in"].tolist()]
         for part in _PARTS:
             prefix = f"{part}/"
-            own = {k.removeprefix(prefix): t for k, t in state.items() if k.startswith(prefix)}
-            getattr(self, part).load(own)
+            tensors = {k.removeprefix(prefix): t for k, t in state.items() if k.startswith(prefix)}
+            getattr(self, part).load(tensors)
 
-    def only(self, trials: Sequence[int]) -> "Pack":
-        """A pack of some of the trials, each as far as it is here."""
+    def subset(self, trials: Sequence[int]) -> "Pack":
+        """A new pack of some of the trials, in their present state; `trials` are indices."""
         pack = Pack([self.specs[i] for i in trials], self.dataset, self.device)
         pack.load({name: rows[list(trials)] for name, rows in self.state().items()}, self.epoch)
         return pack
 
     def measure(self) -> list[dict[str, Any]]:
-        """How every trial ended: its status, and its metrics or a reason why it has none."""
+        """The outcome of every trial: its status, and its metrics or the reason why it has none."""
         marginals = self.evaluator.fit_marginals(self.dataset.train)
         splits = {"validation": self.dataset.validation, "test": self.dataset.test}
         estimates = {
@@ -200,17 +203,18 @@ class Pack:
         return outcomes
 
     def record(self, trial: int, outcome: Mapping[str, Any], seconds: float) -> TrialRecord:
-        """A trial's record: its outcome, its history so far, and what it cost.
+        """The record of a trial: its outcome, its history so far and its time in `seconds`.
 
-        A loss that was not finite counts before any other reason to have no metrics.
+        A trial without metrics whose loss was not finite is recorded as diverged, whatever its
+        outcome.
         """
         if outcome["status"] != "finished" and (reason := self._diverged(trial)):
             outcome = {"status": "diverged", "reason": reason}
         return TrialRecord(
             trial=self.specs[trial].key,
             spec=self.specs[trial].document,
-            # A pack goes on for the sake of its other trials.
-            history=self.history.of(trial, self.diverged_in[trial]),
+            # The history ends where the trial diverged; its pack trained on for other trials.
+            history=self.history.of_trial(trial, self.diverged_in[trial]),
             seconds=seconds,
             device=str(self.device),
             pack=len(self.specs),
@@ -218,7 +222,7 @@ class Pack:
         )
 
     def _diverged(self, trial: int, estimates: Iterable[Estimates] = ()) -> str | None:
-        """Why a trial counts as diverged, if it does."""
+        """The reason why a trial has diverged; None if it has not."""
         if epoch := self.diverged_in[trial]:
             return f"loss not finite in epoch {epoch}"
         if not all(e.cross_entropy[trial].isfinite() for e in estimates):
@@ -230,11 +234,12 @@ class Pack:
         step = self.gradients(batch)
         self.optimiser.step(step.gradients)
         examples = batch.x.shape[1]
-        self.history.add_step(step, examples, self.objective.watch(step.losses, examples))
+        diagnostics = self.objective.diagnostics(step.losses, examples)
+        self.history.add_step(step, examples, diagnostics)
         return step
 
     def gradients(self, batch: Batch) -> Step:
-        """The gradients of one batch, and what they were made of."""
+        """The gradients of one batch, with the losses, weights and Gramian behind them."""
         with self._precision():
             raw = self.stack.map(lambda encoder, _, x: encoder(x).float(), batch.x)
 
@@ -251,7 +256,7 @@ class Pack:
         self, _: Any, head: Any, raw: Tensor, noise: Tensor, y: Tensor, hyper: Any
     ) -> Losses:
         output = head(raw, noise)
-        # The network in mixed precision, information in single: its terms nearly cancel.
+        # Losses are computed in single precision, because their terms nearly cancel.
         with self._precision(mixed=False):
             return self.objective.losses(output, y, hyper)
 
@@ -272,20 +277,15 @@ def _model(spec: TrialSpec, dataset: Dataset, objective: Objective, weighting: W
             target_dim=dataset.target_dim,
             noise=OBJECTIVES[spec.objective.name].noise_of(spec.objective.params),
             draws=spec.objective.params.get("draws", 1),
-            own=objective.parameters(spec.model["latent"], dataset.classes, dataset.target_dim),
+            objective_parameters=objective.parameters(
+                spec.model["latent"], dataset.classes, dataset.target_dim
+            ),
             weighting=weighting.parameters(),
         )
 
 
-def _build(registry: Any, section: Section) -> Any:
-    """What a section names, given the hyperparameters that all trials of a pack share."""
-    entry = registry[section.name]
-    names = [param.name for param in entry.params if not (param.per_trial or param.sets_noise)]
-    return entry.load()(**{name: section[name] for name in names})
-
-
 def _per_trial(sections: Sequence[Section], device: torch.device) -> dict[str, Tensor]:
-    """The hyperparameters in which trials may differ, (M,) each or (M, n) of a list."""
+    """The per-trial hyperparameters, (M,) each, or (M, n) for a list of n values."""
     names = [k for k in sections[0].params if sections[0].is_per_trial(k)]
     return {
         k: torch.tensor([s[k] for s in sections], dtype=torch.float32, device=device) for k in names

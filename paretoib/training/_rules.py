@@ -1,8 +1,8 @@
-"""torch's update rules as functions whose state is explicit: it can be stacked, saved and reset.
+"""torch's update rules as functions with explicit state, which can be stacked, saved and reset.
 
-They are called as functions because the first step of a `torch.optim.Optimizer` imports torch's
-compiler, which takes longer than many a trial. All move a parameter in proportion to the learning
-rate, and none has a state that depends on it.
+The functional interface is used because the first step of a `torch.optim.Optimizer` imports torch's
+compiler, which takes longer than many trials. Every rule must change parameters in proportion to
+the learning rate, with a state that does not depend on it.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,10 +19,10 @@ Tensors = list[Tensor]
 
 @dataclass(frozen=True)
 class Rule:
-    """Which tensors of a parameter's shape a rule keeps, and how it moves the parameters.
+    """An update rule: the names of its state tensors and its kernel.
 
-    `kernel` takes parameters, gradients, each of `state` in its order, steps, and as keywords the
-    learning rate and `options`.
+    State tensors have the shape of the parameter. `kernel` takes parameters, gradients, each of
+    `state` in this order, and step counts; the learning rate and `options` are keywords.
     """
 
     state: tuple[str, ...]
@@ -37,9 +37,9 @@ class Rule:
         steps: Tensors,
         rate: float,
     ) -> None:
-        """Move the parameters, their state and the steps, all in place."""
-        kept = [state[name] for name in self.state]
-        self.kernel(parameters, gradients, *kept, steps, lr=rate, **self.options)
+        """Update parameters, state and step counts in place."""
+        tensors = [state[name] for name in self.state]
+        self.kernel(parameters, gradients, *tensors, steps, lr=rate, **self.options)
 
 
 def _adam(
@@ -50,10 +50,9 @@ def _adam(
     steps: Tensors,
     **options: Any,
 ) -> None:
-    largest: Tensors = []  # second moments, which AMSGrad alone keeps
-    adam(
-        parameters, gradients, first_moment, second_moment, largest, steps, amsgrad=False, **options
-    )
+    max_moment: Tensors = []  # used by AMSGrad only
+    moments = (first_moment, second_moment, max_moment)
+    adam(parameters, gradients, *moments, steps, amsgrad=False, **options)
 
 
 def _sgd(parameters: Tensors, gradients: Tensors, _: Tensors, *, lr: float) -> None:

@@ -1,4 +1,4 @@
-"""run_trials: trains the trials of a pack together, and measures them."""
+"""`run_trials`: train and measure the trials of a pack."""
 
 import math
 import time
@@ -12,12 +12,12 @@ from paretoib.data import load_dataset
 from paretoib.errors import OutOfMemoryError, SpecError
 from paretoib.records import TrialRecord
 from paretoib.specs import TrialSpec
-from paretoib.training._checkpoint import Checkpoint, Saved
+from paretoib.training._checkpoint import Checkpoint, SavedPack
 from paretoib.training._device import check_precision
-from paretoib.training._memory import memory_named
+from paretoib.training._memory import translate_memory_errors
 from paretoib.training._pack import Pack
 from paretoib.training._rungs import OnRung, rung_epochs
-from paretoib.training._threads import useful_threads
+from paretoib.training._threads import limit_threads
 
 
 def run_trials(
@@ -33,137 +33,146 @@ def run_trials(
 ) -> list[TrialRecord]:
     """Train the trials of a pack together and measure them; records in the order of `specs`.
 
-    A trial's result does not depend on the pack that it ran in, within floating-point tolerance:
-    its initial weights, data order and noise come from its own seed. A trial that diverges is
-    recorded as diverged and leaves its neighbours untouched.
+    The result of a trial does not depend on its pack, within floating-point tolerance: its initial
+    weights, data order and noise come from its own seed. A trial that diverges is recorded as
+    diverged and does not affect the other trials.
 
-    `device` is torch's name of one; empty: CUDA where there is. `folder` holds the data sets.
+    Args:
+        specs: the trials.
+        device: a torch device; empty: CUDA if available, otherwise the CPU.
+        folder: the folder of the data sets.
+        checkpoints: the folder of checkpoints. The state of the pack is saved there at the end of
+            an epoch if `every` seconds have passed since the last save. The next call for the same
+            trials resumes from it and returns identical records. The file is deleted when the pack
+            has ended. A file that is damaged or belongs to another pack is ignored with a warning.
+        every: seconds between checkpoints.
+        rungs: shares of the epochs after which `on_rung` is called.
+        on_rung: gets the share and the results so far: for each trial key, (rate, lost bits) in
+            bits on the first validation examples, or None. It returns the keys of the trials to
+            stop, which leave the pack and are recorded as stopped. After a resume it may be called
+            for the same rung again.
+        limit_seconds: the time limit per trial. The time of a pack is divided evenly among its
+            trials, as in `TrialRecord.seconds`, so a pack of n trials may take n times as long.
+            Trials that exceed the limit after a step are recorded as failed. Time before a resume
+            counts.
 
-    `checkpoints` is a folder: at the end of an epoch, when `every` seconds have passed since the
-    last time, the pack's state is written there, and the next call for the same trials goes on from
-    it, to the very same records. The file goes when the pack has ended; one that is damaged
-    or not this pack's is left out with a warning.
-
-    `rungs` are shares of the epochs. After each, `on_rung(share, reached)` is given what every
-    trial of the pack has reached, key → (rate, lost) in bits on the first validation examples, or
-    None where there is no such number, and returns the keys of the trials to stop. They leave the
-    pack with a record that says `stopped`. After a resume it may be asked about a rung again.
-
-    `limit_seconds` is the most that a trial may take. The time of a pack is shared out evenly, as
-    in `TrialRecord.seconds`, so a pack of n may take n times as long; where it has taken longer
-    after a step, its trials are recorded as failed. Time before a resume counts.
-
-    Raises `SpecError` for trials that do not fit into one pack (`TrialSpec.pack_key`), or for
-    bf16 without CUDA; `DataError` for data that are absent or damaged; `OutOfMemoryError` for
-    a pack that is too large for the memory, which is free again then.
+    Raises:
+        SpecError: the trials do not fit into one pack (`TrialSpec.pack_key`), or bf16 without CUDA.
+        DataError: data are absent or damaged.
+        OutOfMemoryError: the pack does not fit into memory; the memory is free again afterwards.
     """
     if len({s.pack_key for s in specs}) != 1:
         raise SpecError(
             "a pack's trials should differ in per-trial fields and seeds alone; found "
             f"{len({s.pack_key for s in specs})} kinds among {len(specs)} trials"
         )
-    on = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    check_precision(specs[0].training, str(on))
+    torch_device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    check_precision(specs[0].training, str(torch_device))
     started = time.perf_counter()
-    at = rung_epochs(rungs, specs[0].training.epochs) if on_rung else {}
+    shares = rung_epochs(rungs, specs[0].training.epochs) if on_rung else {}
     checkpoint = Checkpoint(checkpoints, [s.key for s in specs], every) if checkpoints else None
 
-    def run() -> list[TrialRecord]:
+    def train_and_measure() -> list[TrialRecord]:
         data = specs[0].data
-        dataset = load_dataset(data.name, data.params, folder=folder).to(on)
-        this = _Run(Pack(specs, dataset, on), checkpoint, started)
-        with useful_threads(specs[0], this.pack.stack):
-            this.train(at, on_rung, limit_seconds)
-        records = this.records()
+        dataset = load_dataset(data.name, data.params, folder=folder).to(torch_device)
+        run = _Run(Pack(specs, dataset, torch_device), checkpoint, started)
+        with limit_threads(specs[0], run.pack.stack):
+            run.train(shares, on_rung, limit_seconds)
+        records = run.records()
         if checkpoint:
             checkpoint.remove()
         return [records[spec.key] for spec in specs]
 
     try:
-        return memory_named(run, on, len(specs))
+        return translate_memory_errors(train_and_measure, torch_device, len(specs))
     except OutOfMemoryError:
-        if checkpoint:  # It is of no use to smaller packs.
+        if checkpoint:  # smaller packs cannot use it
             checkpoint.remove()
         raise
 
 
 class _Run:
-    """A pack on its way to its records, from the start or from a checkpoint."""
+    """The training of one pack, from the start or from a checkpoint, and its records."""
 
     def __init__(self, pack: Pack, checkpoint: Checkpoint | None, started: float) -> None:
         self.keys = [spec.key for spec in pack.specs]
         self.pack = pack
         self.checkpoint = checkpoint
         self.ended: dict[str, TrialRecord] = {}
-        self.seconds = 0.0  # the share of each trial that is still in the pack
-        self._mark = started
+        self.seconds = 0.0  # the time of each trial that is still in the pack
+        self._last = started
         if checkpoint and (saved := checkpoint.load()):
-            self._go_on(saved, checkpoint)
+            self._resume(saved, checkpoint)
 
-    def train(self, at: Mapping[int, float], on_rung: OnRung | None, limit: float | None) -> None:
-        """Train to the end, or until the time is up; `at` says which epochs end at a rung."""
-        while not self.over and not self.pack.trained:
+    def train(
+        self, shares: Mapping[int, float], on_rung: OnRung | None, limit: float | None
+    ) -> None:
+        """Train to the end or to the time limit; `shares` maps the epoch of each rung to its share.
+
+        `limit` is in seconds per trial.
+        """
+        while not self.complete and not self.pack.trained:
             left = math.inf if limit is None else (limit - self.seconds) * len(self.pack.specs)
             try:
-                estimates = self.pack.train_epoch(self._mark + left)
+                estimates = self.pack.train_epoch(self._last + left)
             except TimeoutError:
-                self._lap()
+                self._add_elapsed()
                 reason = f"took longer than {limit:g} s"
                 self._end(range(len(self.pack.specs)), {"status": "failed", "reason": reason})
                 return
-            self._lap()
-            if on_rung and (share := at.get(self.pack.epoch)):
-                self._stop(on_rung(share, self.pack.reached(estimates)), share)
-            if self.checkpoint and self.checkpoint.due and not self.over:
+            self._add_elapsed()
+            if on_rung and (share := shares.get(self.pack.epoch)):
+                self._stop(on_rung(share, self.pack.rung_results(estimates)), share)
+            if self.checkpoint and self.checkpoint.due and not self.complete:
                 self._save(self.checkpoint)
 
     @property
-    def over(self) -> bool:
+    def complete(self) -> bool:
         """Whether every trial has its record."""
         return len(self.ended) == len(set(self.keys))
 
     def records(self) -> dict[str, TrialRecord]:
-        """Every trial's record by its key; those that have none yet are measured."""
-        if not self.over:
+        """The record of every trial by key; measures the trials that have none yet."""
+        if not self.complete:
             outcomes = self.pack.measure()
-            self._lap()
+            self._add_elapsed()
             for trial, outcome in enumerate(outcomes):
                 self._end([trial], outcome)
         return self.ended
 
     def _stop(self, keys: Collection[str], share: float) -> None:
-        stays = [i for i, spec in enumerate(self.pack.specs) if spec.key not in keys]
-        if len(stays) == len(self.pack.specs):
+        remaining = [i for i, spec in enumerate(self.pack.specs) if spec.key not in keys]
+        if len(remaining) == len(self.pack.specs):
             return
-        goes = set(range(len(self.pack.specs))) - set(stays)
+        stopped = set(range(len(self.pack.specs))) - set(remaining)
         reason = f"dominated by others after {share:.0%} of the epochs"
-        self._end(goes, {"status": "stopped", "reason": reason})
-        if stays:
-            self.pack = self.pack.only(stays)
+        self._end(stopped, {"status": "stopped", "reason": reason})
+        if remaining:
+            self.pack = self.pack.subset(remaining)
 
     def _end(self, trials: Iterable[int], outcome: Mapping[str, Any]) -> None:
         for trial in trials:
             record = self.pack.record(trial, outcome, self.seconds)
             self.ended[record.trial] = record
 
-    def _lap(self) -> None:
-        """Share out the time since the last lap."""
+    def _add_elapsed(self) -> None:
+        """Divide the time since the last call among the trials."""
         now = time.perf_counter()
-        self.seconds += (now - self._mark) / len(self.pack.specs)
-        self._mark = now
+        self.seconds += (now - self._last) / len(self.pack.specs)
+        self._last = now
 
     def _save(self, checkpoint: Checkpoint) -> None:
         trials = tuple(spec.key for spec in self.pack.specs)
         ended = tuple(self.ended.values())
         state = self.pack.state()
-        checkpoint.save(Saved(trials, self.pack.epoch, self.seconds, ended, state))
+        checkpoint.save(SavedPack(trials, self.pack.epoch, self.seconds, ended, state))
 
-    def _go_on(self, saved: Saved, checkpoint: Checkpoint) -> None:
+    def _resume(self, saved: SavedPack, checkpoint: Checkpoint) -> None:
         pack = self.pack
         if list(saved.trials) != self.keys:
-            pack = pack.only([self.keys.index(key) for key in saved.trials])
+            pack = pack.subset([self.keys.index(key) for key in saved.trials])
         if not pack.fits(saved.state, saved.epoch):
-            checkpoint.refuse("its numbers do not fit this pack")
+            checkpoint.warn_ignored("its tensors do not match this pack")
             return
         pack.load(saved.state, saved.epoch)
         self.pack, self.seconds = pack, saved.seconds

@@ -1,4 +1,4 @@
-"""Learning rates over the epochs: each trial's own, by the schedules that the papers use."""
+"""Learning rate schedules, with a separate learning rate for each trial."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,25 +8,26 @@ from torch import Tensor
 
 from paretoib.specs import Training, TrialSpec
 
-# A validation loss counts as better where it falls by this share; torch's own defaults.
-_THRESHOLD, _LEAST_CHANGE = 1e-4, 1e-8
+# torch's defaults: the relative fall of a validation loss that counts as an improvement, and the
+# smallest change of a learning rate.
+_THRESHOLD, _MIN_CHANGE = 1e-4, 1e-8
 
 
 class LearningRates:
-    """The present learning rate of every trial (`now`), moved on at the end of each epoch.
+    """The current learning rate of every trial (`now`), updated at the end of each epoch.
 
-    The same numbers as torch's `ExponentialLR`, `StepLR` and `ReduceLROnPlateau` give, which would
-    want an `Optimizer` each.
+    The rates equal those of torch's `ExponentialLR`, `StepLR` and `ReduceLROnPlateau`, which would
+    each need an `Optimizer`.
     """
 
     def __init__(self, specs: Sequence[TrialSpec]) -> None:
         self._training: Training = specs[0].training
         self.now = [spec.training.learning_rate for spec in specs]
         self._best = [math.inf] * len(specs)
-        self._worse = [0] * len(specs)  # epochs since the best
+        self._worse = [0] * len(specs)  # epochs without an improvement
 
     def end_epoch(self, epoch: int, validation_losses: Sequence[float]) -> None:
-        """Move on after an epoch, from 1. Only the plateau schedule looks at the losses."""
+        """Update the rates after an epoch, counted from 1; only "plateau" uses the losses."""
         schedule, decay = self._training.schedule, self._training.decay
         if schedule == "plateau":
             self.now = [self._on_plateau(i, loss) for i, loss in enumerate(validation_losses)]
@@ -36,7 +37,7 @@ class LearningRates:
             self.now = [rate * decay for rate in self.now]
 
     def state(self) -> dict[str, Tensor]:
-        """All that changes, (M,) each."""
+        """Everything that changes during training, (M,) each."""
         return {
             "rate": torch.tensor(self.now, dtype=torch.float64),
             "best": torch.tensor(self._best, dtype=torch.float64),
@@ -44,7 +45,7 @@ class LearningRates:
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+        """Restore a `state()`."""
         self.now, self._best, self._worse = (
             state[name].tolist() for name in ("rate", "best", "worse")
         )
@@ -59,4 +60,4 @@ class LearningRates:
             return rate
         self._worse[trial] = 0
         lower = rate * self._training.decay
-        return lower if rate - lower > _LEAST_CHANGE else rate
+        return lower if rate - lower > _MIN_CHANGE else rate

@@ -1,4 +1,4 @@
-"""M models as one: parameters stacked along a leading axis, or the plain module for M = 1."""
+"""M models as one: parameters stacked along a leading axis, or a plain module for M = 1."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,78 +9,78 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from paretoib.models import Head, Model
 
-# One trial's part of the work: what it is given are that trial's encoder and head, as callables,
-# and its slice of every other argument.
-OneTrial = Callable[..., Any]
+# A function of one trial: it gets the trial's encoder and head, as callables, and the trial's slice
+# of every other argument.
+TrialFunction = Callable[..., Any]
 
 
 class Stack(ABC):
     """The models of a pack.
 
-    `parameters` are leaves for autograd: first the encoder's, `before` of them, then what else
-    p(z|x) has (binary layers), `shared` in all, then the rest of the head's, and what the weighting
-    has of its own. Losses are compared over those that are shared. `per_trial` views a gradient
-    with its leading axis of trials.
+    `parameters` are leaves for autograd, in this order: those of the encoder (`encoder_count`),
+    those of the binary layers below the latent (`shared_count` with the encoder's), the other
+    parameters of the head, and those of the weighting. The gradients of losses are compared over
+    the first `shared_count` parameters.
     """
 
     size: int
     parameters: list[Tensor]
-    before: int
-    shared: int
+    encoder_count: int
+    shared_count: int
 
     @abstractmethod
-    def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:
-        """`function(encoder, head, *args)` for every trial; tensors gain the trials' axis.
+    def map(self, function: TrialFunction, *stacked: Any, chunk: int | None = None) -> Any:
+        """Call `function(encoder, head, *args)` for every trial; results get a leading axis M.
 
-        `stacked` are tensors with leading axis M, or tuples and dicts of them; at most `chunk`
-        trials are worked on at a time.
+        `stacked` are tensors with leading axis M, or tuples and dicts of such tensors. At most
+        `chunk` trials are computed at a time.
         """
 
     @abstractmethod
     def weighting(self) -> dict[str, Tensor]:
-        """The weighting's own parameters by name, (M, …) each, for a step to be derived by."""
+        """The trainable parameters of the weighting by name, (M, …) each, with gradients."""
 
     @abstractmethod
     def per_trial(self, gradient: Tensor) -> Tensor:
-        """A parameter's gradient as (M, …)."""
+        """View the gradient of a parameter as (M, …)."""
 
     @abstractmethod
     def state(self) -> dict[str, Tensor]:
-        """Every parameter and buffer by its name, (M, …) each: no copies."""
+        """All parameters and buffers by name, (M, …) each, without copies."""
 
     def _order(
         self, encoder: Iterable[Tensor], head: Mapping[str, Tensor], weighting: Iterable[Tensor]
     ) -> None:
         self.parameters = list(encoder)
-        self.before = len(self.parameters)
+        self.encoder_count = len(self.parameters)
         self._layers = [name for name in head if name.startswith("layers.")]
-        self.shared = self.before + len(self._layers)
+        self.shared_count = self.encoder_count + len(self._layers)
         self.parameters += [head[name] for name in self._layers]
         self.parameters += [tensor for name, tensor in head.items() if name not in self._layers]
         self.parameters += weighting
 
     def share_layers(self, count: int) -> None:
-        """Z is what comes out of the first `count` layers; those above it are its decoder's."""
-        below = [name for name in self._layers if int(name.split(".")[1]) < count]
-        self.shared = self.before + len(below)
+        """Share only the first `count` binary layers; the layers above belong to the decoder."""
+        shared = [name for name in self._layers if int(name.split(".")[1]) < count]
+        self.shared_count = self.encoder_count + len(shared)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Overwrite parameters and buffers with what `state` gave."""
-        for name, held in self.state().items():
-            held.copy_(state[name])
+        """Restore a `state()` in place."""
+        for name, tensor in self.state().items():
+            tensor.copy_(state[name])
 
     @abstractmethod
     def train(self, mode: bool) -> None:
-        """Switch batch norm and the like between training and evaluation."""
+        """Switch all modules between training and evaluation mode."""
 
     @property
     @abstractmethod
     def head(self) -> Head:
-        """The first model's head: what is not a tensor in it holds for all."""
+        """The head of the first model; its attributes that are not tensors apply to all models."""
 
 
-class Solo(Stack):
-    """One model, run as the plain module that it is."""
+class SingleModel(Stack):
+    """One model, called as a plain module."""
 
     def __init__(self, model: Model) -> None:
         self.size = 1
@@ -91,11 +91,11 @@ class Solo(Stack):
             model.weighting.parameters(),
         )
 
-    def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:  # noqa: ARG002
-        # Views both ways: to index instead would cost a copy in the backward pass.
-        first = _each(lambda t: t.squeeze(0), stacked)
+    def map(self, function: TrialFunction, *stacked: Any, chunk: int | None = None) -> Any:  # noqa: ARG002
+        # `squeeze` and `unsqueeze` are views; indexing would cost a copy in the backward pass.
+        first = _tree_map(lambda t: t.squeeze(0), stacked)
         result = function(self.model.encoder, self.model.head, *first)
-        return _each(lambda t: t.unsqueeze(0), result)
+        return _tree_map(lambda t: t.unsqueeze(0), result)
 
     def weighting(self) -> dict[str, Tensor]:
         return {name: p.unsqueeze(0) for name, p in self.model.weighting.items()}
@@ -114,7 +114,7 @@ class Solo(Stack):
         return self.model.head
 
 
-class Stacked(Stack):
+class StackedModels(Stack):
     """M models of one shape under `vmap`."""
 
     def __init__(self, models: Sequence[Model]) -> None:
@@ -125,7 +125,7 @@ class Stacked(Stack):
         self._weighting = _states([m.weighting for m in models])
         self._order(self._encoder[0].values(), self._head[0], self._weighting[0].values())
 
-    def map(self, function: OneTrial, *stacked: Any, chunk: int | None = None) -> Any:
+    def map(self, function: TrialFunction, *stacked: Any, chunk: int | None = None) -> Any:
         template = self.template
 
         def one(encoder_state: Any, head_state: Any, *args: Any) -> Any:
@@ -165,9 +165,9 @@ class Stacked(Stack):
         return self.template.head
 
 
-def stack(models: Sequence[Model]) -> Stack:
-    """The models as one; they must have the same shapes."""
-    return Solo(models[0]) if len(models) == 1 else Stacked(models)
+def stack_models(models: Sequence[Model]) -> Stack:
+    """Stack models that have the same shapes."""
+    return SingleModel(models[0]) if len(models) == 1 else StackedModels(models)
 
 
 def _states(modules: list[nn.Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -177,10 +177,10 @@ def _states(modules: list[nn.Module]) -> tuple[dict[str, Tensor], dict[str, Tens
     return parameters, buffers
 
 
-def _each(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
-    """`function` of every tensor in tuples and dicts of them (torch's `tree_map` is slower)."""
+def _tree_map(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
+    """Apply `function` to all tensors of nested tuples and dicts (torch's `tree_map` is slower)."""
     if isinstance(tree, Tensor):
         return function(tree)
     if isinstance(tree, dict):
-        return {name: _each(function, branch) for name, branch in tree.items()}
-    return tuple([_each(function, branch) for branch in tree])
+        return {name: _tree_map(function, branch) for name, branch in tree.items()}
+    return tuple([_tree_map(function, branch) for branch in tree])

@@ -1,4 +1,4 @@
-"""One training step's gradients, for all trials of a pack at once."""
+"""The gradients of one training step, for all trials of a pack at once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ LossFunction = Callable[[Float[Tensor, "M B R"]], Losses]
 
 @dataclass(frozen=True)
 class Step:
-    """A gradient for each of the stack's parameters, and what they were made of.
+    """Gradients of the stack's parameters, with the losses, weights and Gramian behind them.
 
-    `losses` (M, m), `gramian` (M, m, m) or None where the weighting needs none.
+    `gramian` is None if the weighting does not need it.
     """
 
     gradients: list[Tensor]
@@ -36,7 +36,11 @@ def training_step(
     raw: Float[Tensor, "M B R"],
     losses_of: LossFunction,
 ) -> Step:
-    """The step's gradients from the encoder's output `raw` and the losses that follow from it."""
+    """Compute the gradients of one step.
+
+    `raw` is the encoder's output, `losses_of` computes the losses from it, and `hyper` holds the
+    per-trial hyperparameters and trainable parameters of the weighting, (M, …) each.
+    """
     if weighting.gradient == "none":
         return _scalarised(stack, weighting, hyper, losses_of(raw))
     if weighting.gradient == "latent":
@@ -59,10 +63,10 @@ def _scalarised(
 def _over_parameters(
     stack: Stack, weighting: Weighting, hyper: Mapping[str, Any], losses: Losses
 ) -> Step:
-    """A backward pass a loss; their gradients are then weighed and added, without another."""
+    """One backward pass for each loss; the step is the weighted sum of these gradients."""
     values = _values(losses)
     each = _each_loss(losses, stack.parameters)
-    compared = stack.shared if weighting.over == "shared" else len(stack.parameters)
+    compared = stack.shared_count if weighting.over == "shared" else len(stack.parameters)
     gramian = _gramian([[stack.per_trial(g) for g in grads[:compared]] for grads in each])
     weights = weighting(values, gramian, hyper)
     return Step(_combine(stack, each, weights), values, weights, gramian)
@@ -75,16 +79,16 @@ def _at_latent(
     raw: Tensor,
     losses_of: LossFunction,
 ) -> Step:
-    """Gradients compared at the encoder's output; the encoder sees one backward pass."""
+    """Gradients compared at the encoder's output, with one backward pass of the encoder."""
     latent = raw.detach().requires_grad_()
     losses = losses_of(latent)
     values = _values(losses)
-    each = _each_loss(losses, [latent, *stack.parameters[stack.before :]])
+    each = _each_loss(losses, [latent, *stack.parameters[stack.encoder_count :]])
     gramian = _gramian([grads[:1] for grads in each])
     weights = weighting(values, gramian, hyper)
     at_latent = torch.einsum("mi,imbr->mbr", weights.step, torch.stack([g[0] for g in each]))
     of_encoder = _gradients(
-        torch.dot(raw.flatten(), at_latent.flatten()), stack.parameters[: stack.before]
+        torch.dot(raw.flatten(), at_latent.flatten()), stack.parameters[: stack.encoder_count]
     )
     of_head = _combine(stack, [grads[1:] for grads in each], weights)
     return Step([*of_encoder, *of_head], values, weights, gramian)
@@ -97,10 +101,10 @@ def _values(losses: Losses) -> Float[Tensor, "M m"]:
 def _gradients(
     summed: Float[Tensor, ""], inputs: Sequence[Tensor], *, retain: bool = False
 ) -> list[Tensor]:
-    """Each trial's gradient of a sum over trials; zeros for what it does not depend on.
+    """The gradients of a loss summed over trials; zeros for parameters that it does not depend on.
 
-    Trials do not touch each other's parameters, so the gradient of all is everyone's own. Weights
-    are within the sum: given to `grad` apart, they would make it import sympy.
+    Trials share no parameters, so the gradient of the sum holds the gradient of each trial. Weights
+    are part of `summed`, because `grad` imports sympy if it gets them as `grad_outputs`.
     """
     return list(torch.autograd.grad(summed, inputs, retain_graph=retain, materialize_grads=True))
 
@@ -111,7 +115,7 @@ def _each_loss(losses: Losses, inputs: Sequence[Tensor]) -> list[list[Tensor]]:
 
 
 def _gramian(each: Sequence[Sequence[Tensor]]) -> Float[Tensor, "M m m"]:
-    """⟨g_i, g_j⟩ of each trial; `each[i]` are loss i's gradients, (M, …) each."""
+    """⟨g_i, g_j⟩ of each trial; `each[i]` holds the gradients of loss i, (M, …) each."""
     flat = [[g.flatten(1) for g in grads] for grads in each]
     count = len(flat)
     inner = {(i, j): _inner(flat[i], flat[j]) for i in range(count) for j in range(i, count)}

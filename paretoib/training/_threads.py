@@ -1,4 +1,4 @@
-"""How many of the process's threads an operation of a pack is spread over."""
+"""The number of threads for the operations of a pack."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,17 +9,18 @@ from paretoib.models import MODELS
 from paretoib.specs import TrialSpec
 from paretoib.training._stack import Stack
 
-# Parameters and samples of a trial's step below which its operations take no less time when parts
-# of them are handed to other threads, however many trials are stacked; on a busy machine, where
-# those threads wait for a core, it takes ten times as long.
+# Below this number of parameters and samples per trial, several threads are no faster than one, for
+# any number of stacked trials. On a busy machine, where threads wait for a core, they are ten times
+# slower.
 _SMALL = 100_000
 
 
 @contextmanager
-def useful_threads(spec: TrialSpec, stack: Stack) -> Iterator[None]:
-    """One thread alone for small trials on a CPU; otherwise as many as torch has been given.
+def limit_threads(spec: TrialSpec, stack: Stack) -> Iterator[None]:
+    """Use one thread for small trials on a CPU, otherwise torch's setting.
 
-    Convolutions have much to do for few parameters.
+    Models with `stack_on_cpu` off never count as small: convolutions compute much with few
+    parameters.
     """
     threads = torch.get_num_threads()
     tensors = stack.state().values()

@@ -1,4 +1,4 @@
-"""How several losses become one step. `WEIGHTINGS` lists all ways."""
+"""Weightings: rules that turn several losses into one gradient. `WEIGHTINGS` lists them."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -18,10 +18,10 @@ __getattr__ = lazy_names(__name__, {"Weighting": "_weighting", "Weights": "_weig
 
 @dataclass(frozen=True)
 class WeightingEntry(Entry):
-    """A row of `WEIGHTINGS`; `losses` is the least and the most that it can weigh.
+    """An entry of `WEIGHTINGS`; `losses` is the smallest and largest number that it can weigh.
 
-    With `each_task` the predictions of several tasks count as so many losses, and otherwise as
-    one: their weights are given.
+    With `each_task` the predictions of several tasks count as one loss each, otherwise as one loss
+    together.
     """
 
     losses: tuple[int, int] = (2, 8)
@@ -34,27 +34,27 @@ _GRADIENT = (
         "gradient",
         Literal["parameters", "latent"],
         "parameters",
-        "where the losses' gradients are compared: over the parameters, or at the encoder's "
-        "output (Sener and Koltun's upper bound, about the cost of a plain step)",
+        "where gradients are compared: over the parameters, or at the encoder's output (Sener and "
+        "Koltun's upper bound, at about the cost of a plain step)",
     ),
     Param(
         "over",
         Literal["shared", "all"],
         "shared",
-        "the parameters whose gradients are compared: the encoder's (mib eq. 7) or all of them "
+        "the parameters whose gradients are compared: those of the encoder (mib eq. 7) or all "
         "(mib algorithm 1)",
     ),
     Param(
         "normalise",
         Literal["none", "l2", "loss"],
         "none",
-        "what each gradient is divided by before weights are chosen: nothing, its norm, its loss",
+        "divide each gradient by its norm or its loss before the weights are computed",
     ),
     Param(
         "solver",
         Literal["closed_form", "frank_wolfe"],
         "closed_form",
-        "how the min-norm weights are found: exactly, or by mib eqs 9–11",
+        "how the min-norm weights are computed: exactly, or by mib eqs 9–11",
     ),
     Param("iterations", int, 100, "steps of frank_wolfe", ge=1, le=10_000),
 )
@@ -84,7 +84,7 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
                 "task_weights",
                 tuple[Annotated[float, Field(ge=0, le=1e6)], ...],
                 (),
-                "a weight for each task's prediction; none: 1 for each",
+                "a weight for each task's prediction; empty: 1 for each",
                 per_trial=True,
             ),
         ),
@@ -107,7 +107,7 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
                 "sqrted",
                 int,
                 1,
-                "1: weights are squared, 0: they stay as they are (eq. 12)",
+                "1: weights are squared, 0: they are not (eq. 12)",
                 ge=0,
                 le=1,
                 per_trial=True,
@@ -119,26 +119,26 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
     ),
     "smooth_chebyshev": WeightingEntry(
         "paretoib.weighting._chebyshev:SmoothChebyshev",
-        "the worst of the losses, by preference: reaches dents and flat parts of a front too",
+        "smooth maximum of the weighted losses; also reaches concave and flat parts of a front",
         "Lin et al. 2024",
         params=(
             Param(
                 "preference",
                 float,
                 0.5,
-                "λ, how much prediction counts; the other losses share 1 − λ",
+                "λ, the preference for prediction; the other losses share 1 − λ",
                 gt=0,
                 lt=1,
                 per_trial=True,
             ),
             Param(
-                "mu", float, 0.1, "μ, how smooth; near 0 the worst loss alone counts", gt=0, le=1e3
+                "mu", float, 0.1, "μ, smoothness; near 0 only the worst loss counts", gt=0, le=1e3
             ),
             Param(
                 "scale",
                 float,
                 10.0,
-                "nats of another loss that weigh as a nat of prediction",
+                "nats of another loss that count as one nat of prediction",
                 gt=0,
                 le=1e6,
             ),
@@ -146,7 +146,7 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
     ),
     "none": WeightingEntry(
         "paretoib.weighting._linear:Unweighted",
-        "the only loss as it is",
+        "the only loss, without a weight",
         losses=(1, 1),
     ),
 }

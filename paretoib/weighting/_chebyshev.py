@@ -1,9 +1,9 @@
-"""Smooth Chebyshev scalarisation: the worst of the losses, by preference.
+"""Smooth Chebyshev scalarisation: a smooth maximum of the losses, weighted by preference.
 
 Lin, Zhang, Yang, Liu, Wang, Zhang: Smooth Tchebycheff Scalarization for Multi-Objective
 Optimization, 2024: μ log Σ_i exp(λ_i f_i/μ), whose gradient is Σ_i λ_i α_i ∇f_i with
-α = softmax(λ f/μ). For small μ each preference λ has the point of the front where all λ_i f_i are
-equal, where the front is dented or flat too.
+α = softmax(λ f/μ). For small μ each preference λ selects the point of the front where all λ_i f_i
+are equal, also on concave and flat parts.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,10 @@ from paretoib.weighting._weighting import Weighting, Weights
 
 
 class SmoothChebyshev(Weighting):
-    """λ is the `preference` for prediction, of each task; the others share 1 − λ equally.
+    """λ is the `preference` for the prediction of each task; the other losses share 1 − λ equally.
 
-    Losses f are in nats for prediction and in `scale` nats for the others, and ideally 0.
+    Losses f are measured from the ideal value 0, in nats for prediction and in units of `scale`
+    nats for the others.
     """
 
     def __init__(self, *, mu: float, scale: float) -> None:

@@ -11,7 +11,7 @@ from paretoib.weighting._weighting import Weighting, Weights
 
 
 class Linear(Weighting):
-    """Weight 1 on prediction, of each task, and β on each of the other losses."""
+    """Weight 1 on the prediction of each task, β on each other loss."""
 
     def __call__(
         self,
@@ -25,13 +25,13 @@ class Linear(Weighting):
 def with_beta(
     predictions: Float[Tensor, "M T"], losses: Float[Tensor, "M m"], beta: Float[Tensor, " M"]
 ) -> Float[Tensor, "M m"]:
-    """The weights of T tasks' predictions, and β for each of the other losses."""
+    """Append β for each other loss to the weights of the predictions of T tasks."""
     others = losses.shape[1] - predictions.shape[1]
     return torch.cat([predictions, beta.to(losses).unsqueeze(1).expand(-1, others)], dim=1)
 
 
 class TaskWeights(Linear):
-    """A fixed weight on each task's prediction, β on the others (mtvib's GS: a grid of them)."""
+    """A fixed weight on each task's prediction, β on each other loss (GS in mtvib, on a grid)."""
 
     def __call__(
         self,
@@ -46,7 +46,7 @@ class TaskWeights(Linear):
 
 
 class Unweighted(Weighting):
-    """Weight 1 on everything: prediction, of each task."""
+    """Weight 1 on every loss: the prediction of each task."""
 
     def __call__(
         self,

@@ -1,7 +1,7 @@
 """MGDA: the common descent direction of all losses.
 
 Désidéri: Multiple-gradient descent algorithm, 2012. Sener, Koltun: Multi-Task Learning as
-Multi-Objective Optimization, 2018, whose upper bound `gradient="latent"` is (their eq. MGDA-UB).
+Multi-Objective Optimization, 2018; `gradient="latent"` is their upper bound (MGDA-UB).
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ from paretoib.weighting._weighting import Weighting, Weights
 class MGDA(Weighting):
     """Min-norm weights on the simplex (mib eqs 7–11).
 
-    `normalise` divides each gradient by its norm or its loss before weights are chosen; the
-    weights then apply to the gradients as they are (Sener and Koltun's practice).
+    `normalise` divides each gradient by its norm or its loss before the weights are computed. The
+    weights then apply to the gradients without normalisation, as in Sener and Koltun's code.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class MGDA(Weighting):
         self, losses: Float[Tensor, "M m"], gramian: Float[Tensor, "M m m"]
     ) -> Float[Tensor, "M m"]:
         """w* of eq. 8."""
-        # In double precision: near a Pareto point gradients nearly cancel.
+        # Near a Pareto point gradients nearly cancel, hence double precision.
         gramian = gramian.double()
         if self.normalise != "none":
             l2 = gramian.diagonal(dim1=1, dim2=2).sqrt()

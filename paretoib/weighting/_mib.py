@@ -1,7 +1,7 @@
-"""MIB: min-norm weights, a nonlinear power of them, and Smooth-IB.
+"""MIB: min-norm weights, raised to a power, with Smooth-IB.
 
 Exploring Complex Trade-offs in Information Bottleneck through Multi-Objective Optimization,
-eqs 7–14. The paper's L_pred and L_info are the objective's losses, whichever they are.
+eqs 7–14. L_pred and L_info of the paper are the losses of any objective.
 """
 
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ from paretoib.weighting._weighting import Weights
 class MIB(MGDA):
     """step_i = (1 + α_i) w̃_i with w̃ = w*^(1+√sqrted) and α = softmax(w̃ L/μ).
 
-    The min in eq. 13 cancels between its two terms, and with the weights held constant eq. 14 is
-    a reweighting of the gradients at hand: no further backward pass. The ablations of figure 5:
-    `adaptive=False` puts w* at 1/m, `smooth=False` puts α at 0.
+    The min in eq. 13 cancels between its two terms. With constant weights eq. 14 only reweighs the
+    gradients, without another backward pass. The ablations of figure 5: `adaptive=False` sets w*
+    to 1/m, `smooth=False` sets α to 0.
     """
 
     def __init__(self, *, adaptive: bool, smooth: bool, **mgda: Any) -> None:

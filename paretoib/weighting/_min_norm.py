@@ -1,4 +1,4 @@
-"""The shortest vector in the convex hull of m gradients, from their Gramian alone.
+"""The shortest vector in the convex hull of m gradients, computed from their Gramian.
 
 min ‖Σ w_i g_i‖² over the simplex (mib eq. 8; Désidéri 2012). All solvers take M Gramians at once.
 """
@@ -11,21 +11,20 @@ from torch import Tensor
 
 
 def min_norm_weights(gramian: Float[Tensor, "M m m"]) -> Float[Tensor, "M m"]:
-    """The exact weights.
+    """The exact min-norm weights.
 
-    Two losses: w_1 = clip((g_22 − g_12)/(g_11 + g_22 − 2 g_12), 0, 1), and ½ for equal gradients.
-    More: the best among the faces of the simplex, in each of which the KKT conditions are a
-    linear system. There are 2^m − 1 faces, which is little for the few losses that IB has.
-    A Gramian that is not finite has weights that are NaN.
+    For two losses w_1 = clip((g_22 − g_12)/(g_11 + g_22 − 2 g_12), 0, 1), and ½ for equal
+    gradients. For more losses the KKT conditions are a linear system on each face of the simplex,
+    and the best of the 2^m − 1 faces is chosen; m is small. A Gramian that is not finite gives NaN
+    weights.
     """
     if gramian.shape[-1] == 2:
         return _two(gramian)
-    # An eigensolver reads one triangle alone, and fails for all trials at the first one that is not
-    # finite.
+    # The eigensolver reads one triangle only, and fails for all trials if one is not finite.
     finite = gramian.isfinite().flatten(1).all(1)
     gramian = torch.where(finite[:, None, None], (gramian + gramian.mT) / 2, 0)
     losses = gramian.shape[-1]
-    # The whole simplex first: where faces tie, the weights are spread over most losses.
+    # The whole simplex comes first, so that ties are broken in favour of more losses.
     faces = [f for size in range(losses, 0, -1) for f in combinations(range(losses), size)]
     candidates = torch.stack([_on_face(gramian, face) for face in faces], dim=1)
     norms = torch.einsum("mfi,mij,mfj->mf", candidates, gramian, candidates)
@@ -36,10 +35,10 @@ def min_norm_weights(gramian: Float[Tensor, "M m m"]) -> Float[Tensor, "M m"]:
 
 
 def frank_wolfe_weights(gramian: Float[Tensor, "M m m"], iterations: int) -> Float[Tensor, "M m"]:
-    """The published iteration (mib eqs 9–11), from equal weights, with γ_t = 2/(t + 2).
+    """The published iteration (mib eqs 9–11) from equal weights, with γ_t = 2/(t + 2).
 
-    It nears `min_norm_weights` slowly: after 10 steps it can still be off by 0.17, after 100 by
-    0.02.
+    It converges slowly to `min_norm_weights`: the error can be 0.17 after 10 steps and 0.02 after
+    100.
     """
     losses = gramian.shape[-1]
     w = torch.full_like(gramian[..., 0], 1 / losses)
@@ -55,21 +54,21 @@ def _two(gramian: Float[Tensor, "M 2 2"]) -> Float[Tensor, "M 2"]:
     g11, g12, g22 = gramian[:, 0, 0], gramian[:, 0, 1], gramian[:, 1, 1]
     distance = g11 + g22 - 2 * g12
     first = torch.where(distance > 0, (g22 - g12) / distance, 0.5).clamp(0, 1)
-    # A comparison with NaN is false: a diverged trial's weights shall stay NaN, not turn to ½.
+    # `distance > 0` is false for NaN; the weights of a diverged trial must stay NaN, not become ½.
     first = torch.where(distance.isnan(), torch.nan, first)
     return torch.stack([first, 1 - first], dim=1)
 
 
 def _on_face(gramian: Float[Tensor, "M m m"], face: tuple[int, ...]) -> Float[Tensor, "M m"]:
-    """The stationary point with support on `face`, the nearest to equal weights of them.
+    """The stationary point on `face` that is nearest to equal weights.
 
-    Around equal weights e, w = e + P u with P the projection along the face: P G P u = −P G e.
-    So Σw = 1 holds exactly, at any scale of the gradients.
+    With equal weights e and the projection P along the face, w = e + P u and P G P u = −P G e.
+    Therefore Σw = 1 holds exactly, at any scale of the gradients.
     """
     size, index = len(face), torch.tensor(face, device=gramian.device)
     inner = gramian[:, index][:, :, index]
     along = torch.eye(size).to(inner) - 1 / size
-    # Differences between gradients that are no more than rounding count as none.
+    # Differences between gradients within rounding count as zero.
     rounding = 10 * size * torch.finfo(inner.dtype).eps * inner.diagonal(dim1=1, dim2=2).amax(1)
     inverse = torch.linalg.pinv(along @ inner @ along, atol=rounding, hermitian=True)
     weights = torch.zeros_like(gramian[..., 0])

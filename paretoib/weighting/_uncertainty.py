@@ -1,4 +1,4 @@
-"""Uncertainty weighting: each task's weight is learned with the model.
+"""Uncertainty weighting: the weight of each task is learned with the model.
 
 Kendall, Gal, Cipolla: Multi-Task Learning Using Uncertainty to Weigh Losses, 2018. Qian, Chen,
 Gechter: Multi-Task Variational Information Bottleneck (mtvib), eqs 9 and 14:
@@ -17,10 +17,10 @@ from paretoib.weighting._weighting import Weighting, Weights
 
 
 class Uncertainty(Weighting):
-    """Weight 1/σ_k² on each task's prediction, β on each of the other losses.
+    """Weight 1/σ_k² on the prediction of each task, β on each other loss.
 
-    Learned is s_k = log σ_k², from 0. For a constant loss L_k the sum is least at σ_k² = 2 L_k,
-    s_k = log 2 L_k: the better a task is predicted, the more it weighs.
+    The learned parameter is s_k = log σ_k², which starts at 0. For a constant loss L_k the minimum
+    is at σ_k² = 2 L_k, s_k = log 2 L_k: a task with a smaller loss gets a larger weight.
     """
 
     def parameters(self) -> Mapping[str, Tensor]:

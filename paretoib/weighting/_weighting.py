@@ -1,4 +1,4 @@
-"""The contract of a weighting."""
+"""The interface of a weighting."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Weights:
-    """The step is Σ_i step_i ∇L_i, one row a trial; `log` is what its history keeps.
+    """The step is Σ_i step_i ∇L_i, one row for each trial; `log` goes into the history.
 
-    Where the weighting learns the weights itself, `penalty` is what it adds to Σ_i step_i L_i.
+    `penalty` is the term that a weighting with trainable parameters adds to Σ_i step_i L_i.
     """
 
     step: Float[Tensor, "M m"]
@@ -22,18 +22,18 @@ class Weights:
 
 
 class Weighting(ABC):
-    """Turns the losses of M trials, and where it needs them their gradients, into weights.
+    """Turns the losses of M trials, and their gradients if needed, into weights.
 
-    An implementer guarantees: each trial's weights depend on that trial's losses and gradients
-    alone, no gradient flows through them but to the weighting's own parameters, and they are
-    finite wherever the losses and gradients are.
+    An implementation guarantees that
 
-    `tasks` is how many of the losses are predictions, which come first; whoever builds a weighting
-    for several tasks sets it.
+    - the weights of a trial depend only on the losses and gradients of that trial;
+    - gradients flow through the weights only to the parameters of the weighting;
+    - the weights are finite if the losses and gradients are.
 
-    `gradient` says what it needs: nothing but the losses (one backward pass), or the Gramian of
-    the losses' gradients over the parameters (a backward pass a loss) or at the latent (about
-    the cost of one pass). `over` says over which parameters.
+    `tasks` is the number of prediction losses, which come first; the caller sets it for several
+    tasks. `gradient` is the input that the weighting needs beside the losses: "none" (one backward
+    pass), or the Gramian of the losses' gradients over the "parameters" (one backward pass for each
+    loss) or at the "latent" (about the cost of one pass). `over` selects the parameters.
     """
 
     gradient: Literal["none", "parameters", "latent"] = "none"
@@ -41,10 +41,10 @@ class Weighting(ABC):
     tasks: int = 1
 
     def parameters(self) -> Mapping[str, Tensor]:
-        """What the weighting itself has to learn, as it starts; by default nothing.
+        """Initial values of the weighting's trainable parameters; none by default.
 
-        They are trained with the model, by the gradient of Σ_i step_i L_i + penalty, and come to
-        each call in `hyper`, (M, …) each. Only for a weighting whose `gradient` is "none".
+        They are trained with the model, by the gradient of Σ_i step_i L_i + penalty. Each call gets
+        them in `hyper`, (M, …) each. Only allowed if `gradient` is "none".
         """
         return {}
 
@@ -55,7 +55,8 @@ class Weighting(ABC):
         gramian: Float[Tensor, "M m m"] | None,
         hyper: Mapping[str, Any],
     ) -> Weights:
-        """The weights of one step. `gramian[:, i, j]` = ⟨∇L_i, ∇L_j⟩; None where not needed.
+        """The weights of one step.
 
-        `hyper` holds the row's `per_trial` hyperparameters, (M,) each or (M, n) of a list.
+        `gramian[:, i, j]` is ⟨∇L_i, ∇L_j⟩; it is None if `gradient` is "none". `hyper` holds the
+        `per_trial` hyperparameters, (M,) each, or (M, n) for a list of n values.
         """

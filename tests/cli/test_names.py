@@ -24,7 +24,7 @@ def test_the_newest_sweep_with_a_name_is_used_with_a_note(
     run: Run, tmp_path: Path, twice: list[str]
 ) -> None:
     """The note goes to stderr, because stdout may be JSON; an id causes no note."""
-    note = f"2 sweeps are named `twice`: using the newest, {twice[0][:8]}\n"
+    note = f"`twice` names 2 sweeps: took the newest, {twice[0][:8]}\n"
     for command in (("front",), ("front", "--json"), ("show", "--json")):
         ended = run(tmp_path, *command, "twice")
         assert (ended.code, ended.err) == (0, note)

@@ -194,7 +194,7 @@ def test_every_weighting_that_takes_it_can_train_it(name: str, weighting: str) -
     step = trained.step(next(trained.batches.epoch()))
     assert step.losses.isfinite().all()
     assert all(gradient.isfinite().all() for gradient in step.gradients)
-    shared = [g.flatten(1) for g in step.gradients[: trained.stack.shared]]
+    shared = [g.flatten(1) for g in step.gradients[: trained.stack.shared_count]]
     assert (torch.cat(shared, dim=1).norm(dim=1) > 0).all()
 
 

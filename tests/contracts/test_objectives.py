@@ -38,7 +38,7 @@ each = pytest.mark.parametrize("name", OBJECTIVES)
 def build(name: str) -> Objective:
     section = section_model("objective", name).model_validate({})
     shared = {k: v for k, v in section.params.items() if not section.is_per_trial(k)}
-    objective: Objective = OBJECTIVES[name].load()(**shared)
+    objective: Objective = OBJECTIVES[name].build(shared)
     return objective
 
 
@@ -178,9 +178,9 @@ def test_a_stack_is_its_models_one_by_one(name: str, continuous: bool) -> None:
 def test_what_is_watched_has_a_value_for_each_loss_of_each_trial(name: str) -> None:
     """Or NaN; and each trial's is its own."""
     objective, rows = build(name), 1 + torch.rand(TRIALS, len(OBJECTIVES[name].losses))
-    for key, values in objective.watch(rows, 8).items():
+    for key, values in objective.diagnostics(rows, 8).items():
         assert values.shape == rows.shape
-        alone = torch.cat([objective.watch(row, 8)[key] for row in rows.split(1)])
+        alone = torch.cat([objective.diagnostics(row, 8)[key] for row in rows.split(1)])
         torch.testing.assert_close(values, alone, equal_nan=True)
 
 

@@ -68,7 +68,7 @@ def test_every_pair_trains(trial: Trial, name: str, weighting: str) -> None:
     assert step.losses.shape == (2, len(names))
     assert step.losses.isfinite().all()
     assert all(gradient.isfinite().all() for gradient in step.gradients)
-    shared = [g.flatten(1) for g in step.gradients[: pack.stack.shared]]
+    shared = [g.flatten(1) for g in step.gradients[: pack.stack.shared_count]]
     assert (torch.cat(shared, dim=1).norm(dim=1) > 0).all()
 
 

@@ -10,7 +10,7 @@ from paretoib.records import Reference, TrialCounts, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import File, Ruler, Tracker, read_front
 
-from .made_up import RULER, ended, record, spec
+from .tracker_records import RULER, ended, record, spec
 
 Open = Callable[[], Tracker]
 

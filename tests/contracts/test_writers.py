@@ -11,7 +11,7 @@ from paretoib.fronts import build_front
 from paretoib.records import TrialRecord
 from paretoib.tracking import HEARTBEAT_SECONDS, JournalTracker, Tracker
 
-from .made_up import RULER, ended, record, spec
+from .tracker_records import RULER, ended, record, spec
 
 Open = Callable[[], Tracker]
 

@@ -109,7 +109,7 @@ def test_samples_of_layers_below_bound_the_rate_on_both_sides(
         code_tables(output(head, raw, 1))[-1], torch.zeros(INPUTS).long(), 1
     )
     assert float(exact) > 0.1
-    monkeypatch.setattr(_states, "MOST_BITS", 0)
+    monkeypatch.setattr(_states, "MAX_BITS", 0)
     gaps = []
     for paths in (1, 4, 32):
         lower, upper = [], []
@@ -132,7 +132,7 @@ def test_samples_of_layers_below_bound_the_rate_on_both_sides(
 def test_no_layers_bound_is_above_that_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """By data processing: with one path, which says little of p(z|x), it is the first's."""
     head, raw = network((2, 8), scale=40.0)
-    monkeypatch.setattr(_states, "MOST_BITS", 0)
+    monkeypatch.setattr(_states, "MAX_BITS", 0)
     code = output(head, 0.1 * raw, 1)
     last = code_rate(code, torch.zeros(0), torch.ones(()), ())
     first = Output(code.layers[0].encoding, code.layers[0].z, code.prediction, {}, code.layers[:1])

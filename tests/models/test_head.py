@@ -87,7 +87,13 @@ def built(noise: Noise, own: dict[str, torch.Tensor] | None = None, **params: ob
     torch.manual_seed(0)
     section = section_model("model", "mlp").model_validate({"latent": 3, **params})
     return build_model(
-        "mlp", section.params, shape=(6,), classes=10, target_dim=None, noise=noise, own=own
+        "mlp",
+        section.params,
+        shape=(6,),
+        classes=10,
+        target_dim=None,
+        noise=noise,
+        objective_parameters=own,
     )
 
 
@@ -118,11 +124,11 @@ def test_what_the_objective_learns_is_the_heads() -> None:
     start = torch.randn(4, 3)
     model = built("learned", {"mean": start})
     output = model.head(model.encoder(torch.randn(5, 6)), torch.randn(5, 3))
-    assert output.own.keys() == {"mean"}
-    assert torch.equal(output.own["mean"], start)
+    assert output.objective_parameters.keys() == {"mean"}
+    assert torch.equal(output.objective_parameters["mean"], start)
     held = dict(model.head.named_parameters())
-    assert any(parameter is output.own["mean"] for parameter in held.values())
-    assert built("learned").head(torch.zeros(2, 6), torch.zeros(2, 3)).own == {}
+    assert any(parameter is output.objective_parameters["mean"] for parameter in held.values())
+    assert built("learned").head(torch.zeros(2, 6), torch.zeros(2, 3)).objective_parameters == {}
 
 
 def test_a_continuous_target_has_one_full_covariance() -> None:

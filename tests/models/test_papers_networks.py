@@ -1,4 +1,4 @@
-"""The papers' networks layer by layer, as the settings of docs/methods.md and sweeps make them."""
+"""The networks of the papers, layer by layer, as docs/reference/methods.md sets them."""
 
 from typing import Any
 

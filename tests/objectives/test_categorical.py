@@ -197,7 +197,7 @@ def test_histories_have_all_three_cross_entropies() -> None:
     with torch.no_grad():
         codes, decoders = pack.stack.map(code_and_decoder, x.expand(2, *x.shape))
     for i in range(2):
-        rows = np.array([pack.history.of(i)[f"{name}_bits"] for name in names])
+        rows = np.array([pack.history.of_trial(i)[f"{name}_bits"] for name in names])
         assert rows.shape == (3, 3)
         assert (rows[1] > rows[0]).all()
         assert (rows[1] > rows[2]).all()

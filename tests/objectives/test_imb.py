@@ -258,7 +258,7 @@ def test_greedy_goes_on_in_its_stage() -> None:
         part = packed(greedy(3))
         for _ in range(epoch):
             part.train_epoch()
-        resumed = part.only([0])
+        resumed = part.subset([0])
         resumed.train()
         for name, tensor in resumed.stack.state().items():
             assert torch.equal(tensor, whole.stack.state()[name]), (epoch, name)

@@ -93,6 +93,6 @@ def test_a_bound_near_log_n_is_called_saturated(
     )
     exact = NIB().losses(noisy(2 * draw(16, 2), 1.0), y, {})[1]
     assert 0.65 < float(exact) / math.log(16) < 0.9
-    saturated = objective.watch(losses, 16)["saturated"]
+    saturated = objective.diagnostics(losses, 16)["saturated"]
     assert saturated[:, 1].tolist() == [0, 1]
     assert saturated[:, 0].isnan().all()

@@ -277,7 +277,7 @@ def test_a_damaged_or_foreign_file_is_left_out_with_a_warning(
     assert [record.status for record in records] == ["finished"] * 2
     assert seen == [1, 2, 3, 4, 5]
     first = caplog.messages[0]
-    assert first.startswith(f"checkpoint {saved} left out, training starts anew: ")
+    assert first.startswith(f"checkpoint {saved} ignored, training restarts: ")
     assert "\n" not in first
 
 

@@ -36,7 +36,7 @@ def test_the_histories_are_those_of_every_state_written_out() -> None:
     pack.train()
     state = {name: tensor.double() for name, tensor in pack.stack.state().items()}
     for i, outcome in enumerate(pack.measure()):
-        history = pack.history.of(i)
+        history = pack.history.of_trial(i)
         p = np.eye(4096)
         codes = data.x.double()
         for layer, place in enumerate(("encoder.mean", "head.layers.0"), 1):

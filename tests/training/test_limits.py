@@ -13,7 +13,7 @@ import torch
 
 from paretoib.errors import OutOfMemoryError
 from paretoib.specs import TrialSpec
-from paretoib.training._memory import memory_named
+from paretoib.training._memory import translate_memory_errors
 from paretoib.training._pack import Pack
 from paretoib.training._run import run_trials
 
@@ -76,7 +76,7 @@ def test_every_lack_of_memory_has_the_same_name(error: Exception) -> None:
     with pytest.raises(
         OutOfMemoryError, match=r"^a pack of 3 should fit into the memory of cpu; found"
     ):
-        memory_named(run, CPU, 3)
+        translate_memory_errors(run, CPU, 3)
 
 
 def test_other_errors_stay_what_they_are() -> None:
@@ -86,7 +86,7 @@ def test_other_errors_stay_what_they_are() -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
-        memory_named(run, CPU, 3)
+        translate_memory_errors(run, CPU, 3)
 
 
 def slowed(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[int]:

@@ -14,7 +14,7 @@ from paretoib.records import TrialRecord
 from paretoib.specs import TrialSpec
 from paretoib.training._pack import Pack
 from paretoib.training._run import run_trials
-from paretoib.training._stack import Solo, Stacked
+from paretoib.training._stack import SingleModel, StackedModels
 
 Trial = Callable[..., TrialSpec]
 PackOf = Callable[..., Pack]
@@ -129,9 +129,9 @@ def test_every_varied_field_matters(trial: Trial) -> None:
 
 def running_statistics(pack: Pack, trial: int) -> dict[str, Tensor]:
     """Batch norm's buffers of a trial."""
-    if isinstance(pack.stack, Solo):
+    if isinstance(pack.stack, SingleModel):
         return dict(pack.stack.model.encoder.named_buffers())
-    assert isinstance(pack.stack, Stacked)
+    assert isinstance(pack.stack, StackedModels)
     return {name: rows[trial] for name, rows in pack.stack._encoder[1].items()}
 
 

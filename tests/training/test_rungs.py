@@ -12,7 +12,7 @@ from paretoib.records import TrialRecord
 from paretoib.specs import TrialSpec
 from paretoib.training._pack import HISTORY_INPUTS, Pack
 from paretoib.training._run import run_trials
-from paretoib.training._rungs import Reached, rung_epochs
+from paretoib.training._rungs import RungResults, rung_epochs
 
 Trial = Callable[..., TrialSpec]
 
@@ -29,9 +29,9 @@ class Judge:
 
     def __init__(self, verdicts: Mapping[float, Collection[str]]) -> None:
         self.verdicts = verdicts
-        self.told: list[tuple[float, Reached]] = []
+        self.told: list[tuple[float, RungResults]] = []
 
-    def __call__(self, share: float, reached: Reached) -> Collection[str]:
+    def __call__(self, share: float, reached: RungResults) -> Collection[str]:
         self.told.append((share, dict(reached)))
         return self.verdicts.get(share, ())
 

@@ -8,7 +8,7 @@ import torch
 
 from paretoib.records import TrialRecord
 from paretoib.training import saved_packs
-from paretoib.training._checkpoint import Checkpoint, Saved
+from paretoib.training._checkpoint import Checkpoint, SavedPack
 
 
 def save(folder: Path, trials: Sequence[str], ended: Sequence[str] = (), age: float = 0.0) -> Path:
@@ -16,7 +16,7 @@ def save(folder: Path, trials: Sequence[str], ended: Sequence[str] = (), age: fl
     spec: Mapping[str, object] = {}
     records = tuple(TrialRecord(trial=key, spec=spec, status="stopped") for key in ended)
     checkpoint = Checkpoint(folder, [*trials, *ended], 0.0)
-    checkpoint.save(Saved(tuple(trials), 3, 1.0, records, {"weight": torch.ones(2)}))
+    checkpoint.save(SavedPack(tuple(trials), 3, 1.0, records, {"weight": torch.ones(2)}))
     now = checkpoint.path.stat().st_mtime
     os.utime(checkpoint.path, (now - age, now - age))
     return checkpoint.path

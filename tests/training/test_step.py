@@ -140,7 +140,7 @@ def test_greedy_layers_are_compared_without_those_above(pack_of: PackOf, stage: 
     compared, pack = step(name="mgda")
     prediction, _ = step(name="linear", beta=0.0)
     squares = torch.stack([g.square().sum() for g in prediction.gradients])
-    own = pack.stack.before + 2 * stage
+    own = pack.stack.encoder_count + 2 * stage
     assert compared.gramian is not None
     torch.testing.assert_close(compared.gramian[0, 0, 0], squares[:own].sum())
     assert squares[own:].sum() > 0

@@ -8,8 +8,8 @@ import torch
 
 from paretoib.models._model import build_model
 from paretoib.specs import SweepSpec
-from paretoib.training._stack import stack
-from paretoib.training._threads import useful_threads
+from paretoib.training._stack import stack_models
+from paretoib.training._threads import limit_threads
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +44,6 @@ def test_threads_go_with_the_pack(
     document = {"method": "vib", "data": "cifar10", "model": {"name": model, **fields}}
     spec = SweepSpec.from_document(document).template
     models = [build_model(model, spec.model.params, **options) for _ in range(trials)]
-    with useful_threads(spec, stack(models)):
+    with limit_threads(spec, stack_models(models)):
         assert torch.get_num_threads() == threads
     assert torch.get_num_threads() == 2

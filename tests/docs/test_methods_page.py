@@ -1,4 +1,4 @@
-"""docs/methods.md says what there is."""
+"""docs/reference/methods.md agrees with the registries."""
 
 import re
 from collections.abc import Mapping
@@ -14,14 +14,13 @@ from paretoib.specs import METHODS, TrialSpec, with_overrides
 from paretoib.weighting import WEIGHTINGS
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "methods.md"
+PAGE = ROOT / "docs" / "reference" / "methods.md"
 
 
-def table(first: str, page: Path = PAGE) -> list[dict[str, str]]:
-    """The rows of the page's table whose first column is headed `first`, each by column."""
-    lines = page.read_text().splitlines()
-    head = "| " + f"{first} |".lstrip()
-    start = next(i for i, line in enumerate(lines) if line.startswith(head))
+def table(first: str) -> list[dict[str, str]]:
+    """The rows, by column, of the page's table whose first column has the heading `first`."""
+    lines = PAGE.read_text().splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(f"| {first} |"))
     rows = []
     for line in lines[start:]:
         if not line.startswith("|"):
@@ -56,7 +55,9 @@ def test_the_noise_and_the_data_are_those_of_the_rows() -> None:
     }
 
 
-@pytest.mark.parametrize(("first", "data"), [("", "digits"), ("several tasks", "multi_mnist")])
+@pytest.mark.parametrize(
+    ("first", "data"), [("one task", "digits"), ("several tasks", "multi_mnist")]
+)
 def test_what_combines_is_what_a_spec_takes(first: str, data: str) -> None:
     """Each `yes` is a trial, and each `no` is refused."""
     rows = table(first)
@@ -74,39 +75,21 @@ def test_what_combines_is_what_a_spec_takes(first: str, data: str) -> None:
             assert answer == taken, (row[first], weighting)
 
 
-def test_methods_that_are_no_objectives_are_listed_with_their_parts() -> None:
-    """In the order of METHODS."""
-    rows = {row["method"]: row for row in table("method")}
-    assert list(rows) == [name for name in METHODS if name not in OBJECTIVES]
-    for name, row in rows.items():
-        method = METHODS[name]
-        found = (row["objective"], row["weighting"], row["paper"])
-        assert found == (method.objective, method.weighting, method.paper)
-
-
-def test_the_readmes_table_has_every_method_once() -> None:
-    """With its weighting, classes that there are, a paper, and what it was checked against."""
-    found: list[str] = []
-    for row in table("method", ROOT / "README.md"):
-        names = re.findall(r"\w+", row["method"])
-        weightings = {METHODS[name].weighting for name in names}
-        assert weightings <= set(re.findall(r"`?(\w+)`?", row["weighting"])), names
-        for place in re.findall(r"[\w.]+", row["class"].replace(" on one task", "")):
-            assert resolves(place), place
-        assert row["paper"], names
-        assert row["checked against"], names
-        found += names
-    assert sorted(found) == sorted(METHODS)
-
-
-def resolves(place: str) -> bool:
-    """Whether `_module`, `package._module.Class` or `Class` is part of the objectives or so."""
-    targets = {
-        entry.target.removeprefix("paretoib.").replace(":", ".")
-        for registry in (OBJECTIVES, WEIGHTINGS, MODELS)
-        for entry in registry.values()
-    }
-    return any(f".{place.strip('.')}." in f".{target}." for target in targets if place.strip("."))
+def test_every_method_is_listed_once_with_its_parts() -> None:
+    """In the order of METHODS, with its paper and what it was checked against."""
+    rows = table("method")
+    assert [row["method"] for row in rows] == list(METHODS)
+    objectives = [row["objective"] for row in table("objective")]
+    weightings = [row["weighting"] for row in table("weighting")]
+    for row in rows:
+        method = METHODS[row["method"]]
+        assert row["objective"] == method.objective
+        assert row["objective"] in objectives
+        assert row["weighting"] == method.weighting
+        assert row["weighting"] in weightings
+        assert row["paper"] == method.paper
+        assert row["paper"]
+        assert row["checked against"]
 
 
 def test_the_papers_sizes_are_settings() -> None:
