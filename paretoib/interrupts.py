@@ -1,6 +1,6 @@
-"""Ctrl-C and SIGTERM in the main thread: deferred, or raised as `KeyboardInterrupt`.
+"""Ctrl-C (SIGINT) and SIGTERM in the main thread: deferred, or raised as `KeyboardInterrupt`.
 
-In any other thread the context managers do nothing, as Python handles signals in the main thread.
+Python delivers signals to the main thread only; in other threads these contexts do nothing.
 """
 
 import signal
@@ -11,12 +11,10 @@ from typing import Any
 
 
 @contextmanager
-def deferred_interrupts(
-    on_interrupt: Callable[[], object] = lambda: None,
-) -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM instead of raising them; yields the list of signals so far.
+def deferred_interrupts(on_interrupt: Callable[[], object] = lambda: None) -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM instead of raising them; yields the signals caught so far.
 
-    Each signal also calls `on_interrupt`, between any two instructions of the main thread.
+    `on_interrupt` is called after each signal, at any point of the main thread's code.
     """
     caught: list[int] = []
 
@@ -24,19 +22,19 @@ def deferred_interrupts(
         caught.append(number)
         on_interrupt()
 
-    with _signal_handler(catch, signal.SIGINT, signal.SIGTERM):
+    with _handled(catch, signal.SIGINT, signal.SIGTERM):
         yield caught
 
 
 @contextmanager
 def termination_interrupts() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` on SIGTERM, as on Ctrl-C."""
-    with _signal_handler(signal.default_int_handler, signal.SIGTERM):
+    """Raise `KeyboardInterrupt` for SIGTERM too."""
+    with _handled(signal.default_int_handler, signal.SIGTERM):
         yield
 
 
 @contextmanager
-def _signal_handler(handler: Callable[[int, Any], Any], *signals: signal.Signals) -> Iterator[None]:
+def _handled(handler: Callable[[int, Any], Any], *signals: signal.Signals) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return

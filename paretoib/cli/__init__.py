@@ -1,7 +1,6 @@
-"""The command line: parse the arguments, call a backend, print the result.
+"""The command line: parses the arguments, calls a backend, prints the result.
 
-Importing this package loads no pydantic, numpy, torch, Ray or MLflow, so that `paretoib --help`
-answers at once.
+Importing it loads neither pydantic nor numpy or torch, so that `paretoib --help` is fast.
 """
 
 import gc
@@ -20,8 +19,8 @@ from paretoib.errors import ParetoIBError, ServiceFaultError
 
 app = typer.Typer(
     help="Pareto fronts of information-bottleneck objectives, measured with one ruler.",
-    epilog="Exit codes: 0 success; 1 no usable trial, or an internal error; 2 invalid input; "
-    "130 interrupted. --debug, anywhere on the line, prints the traceback of an error.",
+    epilog="Exit codes: 0 success; 1 no trial finished, or an internal error; 2 wrong usage; "
+    "130 interrupted. With --debug, errors are printed with a traceback.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -32,7 +31,7 @@ for _module in (_run, _follow, _inspect, command, _catalogue):
         app.command(_command.__name__.rstrip("_"))(_command)
 
 
-def _print_version(requested: bool) -> None:
+def _version(requested: bool) -> None:
     if requested:
         typer.echo(f"paretoib {paretoib.__version__}")
         raise typer.Exit
@@ -43,20 +42,20 @@ def _options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
 ) -> None:
-    """Run a command."""
+    """Accept the options that go before a command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The console script: run a command, print an error as one line, exit with its code."""
+    """The console script: runs a command, prints an error as one line, exits with its code."""
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in words
-    words = _inspect.repeat_against([word for word in words if word != "--debug"])
+    words = _inspect.spread_against([word for word in words if word != "--debug"])
     code = _execute(words, debug=debug)
-    # Skip the garbage collection at exit, which takes seconds with torch, Ray and MLflow loaded.
+    # Without this, the garbage collector visits all objects of torch, Ray and MLflow for seconds.
     gc.freeze()
     sys.exit(code)
 
@@ -64,34 +63,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _execute(arguments: list[str], *, debug: bool) -> int:
     command = typer.main.get_command(app)
     try:
-        # Not `app()`: its exit code for Ctrl-C, 130, is also one that commands return.
+        # Not `app()`: it turns Ctrl-C into an exit code that commands may return too.
         with command.make_context("paretoib", arguments) as context:
             return command.invoke(context) or 0
-    except typer.Exit as end:
-        return end.exit_code
+    except typer.Exit as exit_:
+        return exit_.exit_code
     except KeyboardInterrupt as interrupt:
-        return _fail(str(interrupt) or "interrupted", 130)
+        return _print_line(str(interrupt) or "interrupted", 130)
     except BrokenPipeError:
-        # The reader of our output has ended (`| head`). Python would print an error when it flushes
-        # stdout at exit.
+        # The reader of our output has closed the pipe, as `| head` does; stay silent at exit too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ServiceFaultError as error:
-        return _fail(f"error: {error}", 1, debug=debug)
+        return _print_error(str(error), 1, debug=debug)
     except ParetoIBError as error:
-        return _fail(f"error: {error}", 2, debug=debug)
+        return _print_error(str(error), 2, debug=debug)
     except typer.Abort:
-        return _fail("interrupted", 130)
+        return _print_line("interrupted", 130)
     except Exception as error:
-        # typer does not export the class of usage errors; they alone have this method.
+        # Usage errors of the parser have this method; typer does not export their class.
         if hasattr(error, "format_message"):
-            return _fail(f"error: {_usage_message(error)}", 2)
+            return _print_line(f"error: {_usage_error(error)}", 2)
         text = " ".join(f"{type(error).__name__}: {error}".split())
-        return _fail(f"error: {text} (--debug prints the traceback)", 1, debug=debug)
+        return _print_error(f"{text} (--debug prints the traceback)", 1, debug=debug)
 
 
-def _usage_message(error: Any) -> str:
-    """The message of a usage error; for an invalid value the option, the rule and the value."""
+def _usage_error(error: Any) -> str:
+    """The text of a usage error; for a wrong value the flag, the rule and the value."""
     from pydantic import ValidationError
 
     from paretoib.documents import rule
@@ -101,9 +99,12 @@ def _usage_message(error: Any) -> str:
     return str(error.format_message())
 
 
-def _fail(message: str, code: int, *, debug: bool = False) -> int:
-    """Print the message on stderr, after the traceback if `debug` is set; returns the code."""
+def _print_error(text: str, code: int, *, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    typer.echo(message, err=True)
+    return _print_line(f"error: {text}", code)
+
+
+def _print_line(line: str, code: int) -> int:
+    typer.echo(line, err=True)
     return code

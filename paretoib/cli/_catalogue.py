@@ -1,4 +1,4 @@
-"""`paretoib methods`, `datasets`, `models` and `searches`: the catalogue."""
+"""`paretoib methods`, `datasets`, `models` and `searches`: print the catalogue, or one entry."""
 
 import json
 from typing import Annotated
@@ -15,8 +15,11 @@ Name = Annotated[
 
 
 def methods(name: Name = None, as_json: AsJSON = False, server: Server = None) -> None:
-    """List the methods. A method is an objective, a weighting and a search."""
-    _print_entries("method", name, as_json, server)
+    """List the methods.
+
+    A method is an objective, a weighting and a search under one name.
+    """
+    _show("method", name, as_json, server)
     if name and not as_json:
         from paretoib.specs import SweepSpec
 
@@ -25,30 +28,30 @@ def methods(name: Name = None, as_json: AsJSON = False, server: Server = None) -
 
 def datasets(name: Name = None, as_json: AsJSON = False, server: Server = None) -> None:
     """List the data sets."""
-    _print_entries("dataset", name, as_json, server)
+    _show("dataset", name, as_json, server)
 
 
 def models(name: Name = None, as_json: AsJSON = False, server: Server = None) -> None:
     """List the models."""
-    _print_entries("model", name, as_json, server)
+    _show("model", name, as_json, server)
 
 
 def searches(name: Name = None, as_json: AsJSON = False, server: Server = None) -> None:
-    """List the searches. A search proposes the trials of a sweep."""
-    _print_entries("search", name, as_json, server)
+    """List the searches, which propose the trials of a sweep."""
+    _show("search", name, as_json, server)
 
 
-def _print_entries(label: str, name: str | None, as_json: bool, server: str | None) -> None:
+def _show(noun: str, name: str | None, as_json: bool, server: str | None) -> None:
     from paretoib.registry import lookup
 
-    kind = "searches" if label == "search" else f"{label}s"
+    kind = "searches" if noun == "search" else f"{noun}s"
     entries = connect(server).catalogue(kind)
     if name:
-        entries = {name: lookup(entries, name, label)}
+        entries = {name: lookup(entries, name, noun)}
     if as_json:
         typer.echo(json.dumps({"schema": 1, kind: entries}, ensure_ascii=False, indent=2))
         return
-    _render.catalogue(entries, fields=name is not None and label != "method")
+    _render.catalogue(entries, fields=name is not None and noun != "method")
     if not name and any(entry["fields"] for entry in entries.values()):
         _render.message(f"fields:   {command_line(f'{kind} NAME', server)}")
 

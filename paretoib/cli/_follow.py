@@ -21,13 +21,16 @@ POLL_SECONDS = 0.5  # between two reads of the state of a cancelled sweep, at le
 
 
 def watch(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
-    """Follow a sweep that runs elsewhere, then show its front."""
+    """Follow a running sweep to its end, then show its front."""
     backend = connect(server)
     return follow(backend, partial(backend.watch, find_sweep(backend, sweep)), as_json, server)
 
 
 def resume(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
-    """Resume an interrupted sweep; its ended trials are not run again."""
+    """Resume an interrupted sweep.
+
+    Trials that have ended are not run again.
+    """
     backend = connect(server)
     return follow(backend, partial(backend.resume, find_sweep(backend, sweep)), as_json, server)
 
@@ -35,11 +38,15 @@ def resume(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
 def cancel(
     sweep: Sweep,
     wait: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait for the sweep to end.")
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="How long to wait for the end of the sweep."),
     ] = 60.0,
     server: Server = None,
 ) -> int:
-    """Cancel a running sweep; its ended trials are kept, and it can be resumed."""
+    """Cancel a running sweep.
+
+    Its ended trials are kept, and `paretoib resume` continues it.
+    """
     backend = connect(server)
     state = find_sweep(backend, sweep)
     if state.status != "running":
@@ -50,14 +57,14 @@ def cancel(
     deadline = read_at + wait
     while (state := backend.find(state)).status == "running":
         if time.monotonic() > deadline:
-            _render.message(f"{state.name} is still running {wait:g} s after the cancellation")
+            _render.message(f"{state.name} is still running {wait:g} s after the request to end")
             return 1
         # Wait at least as long as a read takes, so that a slow store is not always busy.
         time.sleep(max(POLL_SECONDS, time.monotonic() - read_at))
         read_at = time.monotonic()
     trials = state.trials
     _render.message(
-        f"{state.name} is {state.status}: {trials.ended} of {trials.total} trials are stored"
+        f"{state.name} is {state.status}: {trials.ended} of {trials.total} trials are kept"
     )
     return 0
 
@@ -65,7 +72,7 @@ def cancel(
 def follow(
     backend: "Backend", run: "Callable[..., Front | None]", as_json: bool, server: str | None
 ) -> int:
-    """Show a progress bar while `run` runs, then the front of the sweep; returns the exit code."""
+    """Show a progress bar while the sweep runs, then its front; returns the exit code."""
     from paretoib.cli._progress import progress_bar
 
     with progress_bar() as bar:
@@ -74,7 +81,7 @@ def follow(
         except KeyboardInterrupt:
             if bar.state is None:
                 raise
-            # The sweep runs elsewhere. In this process, Ctrl-C ends the sweep and `run` returns.
+            # The sweep runs elsewhere: a sweep in this process returns its front after Ctrl-C.
             raise KeyboardInterrupt(_still_running(bar.state, server)) from None
     state = bar.state
     if front is None:
@@ -94,11 +101,11 @@ def follow(
 
 
 def _report_end(front: "Front", reason: str | None, server: str | None) -> int:
-    """Print how the sweep ended, and why; returns the exit code."""
+    """Print how the sweep ended and why; returns the exit code."""
     sweep, ended = front.sweep, len(front.points) + len(front.failed)
     trials = sweep.spec["trials"]
     if sweep.status == "interrupted":
-        _render.message(f"interrupted: {ended} of {trials} trials have ended and are stored")
+        _render.message(f"interrupted: {ended} of {trials} trials had ended and are kept")
         if reason:
             _render.message(f"reason:   {reason}")
         _render.message(f"resume:   {command_line(f'resume {sweep.id[:8]}', server)}")
@@ -121,7 +128,7 @@ def _still_running(sweep: "SweepInfo", server: str | None) -> str:
 def _suggest_commands(
     front: "Front", state: "SweepState | None", backend: "Backend", server: str | None
 ) -> None:
-    """Print the page of the sweep and the commands that show it and compare it."""
+    """Print the page of the sweep, and a command that compares it with another method."""
     sweep = front.sweep
     name = sweep.id[:8]
     _render.message(f"\nlook:     {backend.page(state or backend.find(sweep))}")
@@ -140,7 +147,7 @@ def _suggest_commands(
     changed = " ".join(
         f"--set {quote(f'{field}={json.dumps(value)}')}"
         for field, value in sweep.spec["data"].items()
-        # As JSON, because a default may be a tuple where the spec has a list.
+        # Compared as JSON, because a tuple of the spec is a list in JSON.
         if field in fields and json.dumps(value) != json.dumps(fields[field]["default"])
     )
     run = f"sweep --method {method} --dataset {sweep.dataset} {changed}".rstrip()

@@ -13,16 +13,19 @@ from paretoib.cli._options import SWEEP_HELP, AsJSON, Server, Sweep, find_sweep
 from paretoib.errors import ParetoIBError, StoreError
 
 Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP", help=SWEEP_HELP)]
-HtmlFile = Annotated[
-    Path | None, typer.Option("--html", help="Also write an interactive page to this file.")
+Page = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Also write an interactive figure to this file."),
 ]
-PngFile = Annotated[Path | None, typer.Option("--png", help="Also write a PNG to this file.")]
-PlaneFile = Annotated[
+Image = Annotated[
+    Path | None, typer.Option("--png", metavar="FILE", help="Also write a figure to this file.")
+]
+Plane = Annotated[
     Path | None,
     typer.Option(
         "--plane",
-        help="Also write a PNG to this file: the paths of the trials in the information plane "
-        "during training.",
+        metavar="FILE",
+        help="Also write a PNG of the information plane during training to this file.",
     ),
 ]
 
@@ -30,9 +33,9 @@ PlaneFile = Annotated[
 def front(
     sweep: Sweep,
     as_json: AsJSON = False,
-    html: HtmlFile = None,
-    png: PngFile = None,
-    plane: PlaneFile = None,
+    html: Page = None,
+    png: Image = None,
+    plane: Plane = None,
     server: Server = None,
 ) -> None:
     """Show the front of a sweep."""
@@ -56,20 +59,18 @@ def compare(
     against: Annotated[
         list[str],
         typer.Option(
-            metavar="SWEEP...", help="The sweeps of the other side, also by id, prefix or name."
+            metavar="SWEEP...", help="The sweeps of the other side; those of one side are pooled."
         ),
     ],
     as_json: AsJSON = False,
-    html: HtmlFile = None,
-    png: PngFile = None,
+    html: Page = None,
+    png: Image = None,
     server: Server = None,
 ) -> None:
-    """Compare two sides, each the front of one sweep or of several pooled ones."""
+    """Compare the fronts of two sides, each of one or more sweeps."""
     _check_files(html=html, png=png)
     backend = connect(server)
-    left, right = (
-        [find_sweep(backend, reference) for reference in side] for side in (sweeps, against)
-    )
+    left, right = ([find_sweep(backend, name) for name in side] for side in (sweeps, against))
     comparison = backend.compare(left, right)
     if html or png:
         from paretoib.fronts import comparison_html, comparison_png
@@ -88,7 +89,7 @@ def list_(as_json: AsJSON = False, server: Server = None) -> None:
 
 
 def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
-    """Show the state of a sweep and its spec."""
+    """Show the state and the spec of a sweep."""
     backend = connect(server)
     state = find_sweep(backend, sweep)
     _render.sweep(state, backend.page(state), as_json)
@@ -96,20 +97,20 @@ def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
 
 def ui(
     port: Annotated[
-        int, typer.Option(min=1, max=65535, help="Port of MLflow's UI, on loopback.")
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="Port on loopback.")
     ] = 5000,
 ) -> int:
-    """Serve MLflow's UI for the store until Ctrl-C."""
+    """Serve MLflow's UI over the store until Ctrl-C."""
     import subprocess
 
     from paretoib.interrupts import termination_interrupts
     from paretoib.tracking import ui as mlflow_ui
 
     mlflow = mlflow_ui(port)
-    _render.message(f"MLflow: {mlflow.address}")
+    typer.echo(f"MLflow: {mlflow.address}", err=True)
     if not mlflow.command:
         return 0
-    # In a new session, which Ctrl-C does not reach: MLflow would print long tracebacks.
+    # In a separate session: at Ctrl-C, MLflow would print pages of tracebacks.
     with (
         termination_interrupts(),
         subprocess.Popen(mlflow.command, env=mlflow.environment, start_new_session=True) as server,
@@ -121,29 +122,24 @@ def ui(
             return 0
 
 
-def repeat_against(arguments: Sequence[str]) -> list[str]:
-    """Turn `compare … --against A B` into `--against A --against B`.
-
-    An option of typer takes one value each time.
-    """
-    if arguments[:1] != ["compare"]:
-        return list(arguments)
-    repeated: list[str] = []
-    after_against = False
+def spread_against(arguments: Sequence[str]) -> list[str]:
+    """Rewrite `--against A B` as `--against A --against B`: a typer option takes one value."""
+    spread: list[str] = []
+    against = False
     for argument in arguments:
         if argument == "--against":
-            after_against = True
+            against = True
             continue
-        after_against = after_against and not argument.startswith("-")
-        repeated += ["--against", argument] if after_against else [argument]
-    return repeated
+        against = against and not argument.startswith("-")
+        spread += ["--against", argument] if against else [argument]
+    return spread if arguments[:1] == ["compare"] and "--against" in arguments else list(arguments)
 
 
 def _check_files(**files: Path | None) -> None:
-    """Refuse the same path twice, and a suffix that does not fit the content of the file."""
+    """Raise `ParetoIBError` for a wrong suffix, and for two options with the same file."""
     paths = {option: path for option, path in files.items() if path is not None}
     for option, path in paths.items():
-        # A path without a suffix may be a pipe.
+        # A path without suffix may be a pipe.
         suffixes = ("", ".html", ".htm") if option == "html" else ("", ".png")
         if path.suffix.lower() not in suffixes:
             raise ParetoIBError(f"--{option}: should end in {suffixes[1]}; found `{path}`")
@@ -159,7 +155,7 @@ def _write(path: Path | None, content: Callable[[], bytes]) -> None:
         path.write_bytes(content())
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
-    _render.message(f"wrote {path}")
+    typer.echo(f"wrote {path}", err=True)
 
 
 COMMANDS = (front, compare, list_, show, ui)

@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share, and functions to handle them."""
+"""Options and arguments that several commands share."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,17 +12,17 @@ Server = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help="URL of a service to use instead of this machine; the token is in PARETOIB_TOKEN. "
-        'Default: the URL in PARETOIB_SERVER; "" selects this machine.',
+        help="Use the service at this URL; PARETOIB_TOKEN holds its token. Default: "
+        "PARETOIB_SERVER; without either, or with an empty URL, this machine.",
     ),
 ]
-SWEEP_HELP = "Id of a sweep, unique prefix of an id, or name (the newest sweep of that name)."
+SWEEP_HELP = "Id, unique prefix of an id, or name of a sweep (the newest with that name)."
 Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help=SWEEP_HELP)]
-AsJSON = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 
 def find_sweep(backend: "Backend", reference: str) -> "SweepState":
-    """Find a sweep; if several have this name, it is the newest, with a message on stderr."""
+    """The sweep that a user names; prints a note on stderr if several sweeps have that name."""
     sweep = backend.find(reference)
     if reference == sweep.name:
         count = sum(other.name == reference for other in backend.list())
@@ -33,6 +33,6 @@ def find_sweep(backend: "Backend", reference: str) -> "SweepState":
     return sweep
 
 
-def command_line(arguments: str, server: str | None) -> str:
-    """A command that the user can run next, with the same `--server`."""
-    return f"paretoib {arguments}" + (f" --server {server}" if server else "")
+def command_line(words: str, server: str | None) -> str:
+    """A command to suggest to the user, with the same `--server`."""
+    return f"paretoib {words}" + (f" --server {server}" if server else "")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def record(record: "TrialRecord") -> None:
-    """Print the metrics of a trial on both splits, in total and for each of several tasks."""
+    """Print the metrics of a trial on both splits, and those of each task if there are several."""
     out = console()
     out.print(f"trial {record.trial}: {record.status}, {record.seconds:.1f} s on {record.device}")
     if record.reason:
@@ -29,12 +29,12 @@ def record(record: "TrialRecord") -> None:
 
 
 def _numbers(metrics: "Metrics") -> Iterator[tuple[str, float | None]]:
-    """The metrics of a split with readable names, followed by the metrics of each task."""
+    """The metrics of a split with readable names, followed by those of each task."""
     for name, value in metrics:
         if name != "tasks":
             yield name.replace("_", " "), value
-    for task, task_metrics in metrics.tasks.items():
-        for name, value in task_metrics:
+    for task, of_task in metrics.tasks.items():
+        for name, value in of_task:
             yield f"{task}: {name.replace('_', ' ')}", value
 
 
@@ -44,7 +44,7 @@ def sweeps(states: "Sequence[SweepState]", as_json: bool) -> None:
         _print_json({"schema": 1, "sweeps": [state.document for state in states]})
         return
     if not states:
-        message("no sweeps yet; `paretoib sweep` runs one")
+        message("no sweeps yet: `paretoib sweep` creates one")
         return
     rows = table("id", "name", "method", "data set", "status", "trials", "started")
     for column in rows.columns:
@@ -74,7 +74,7 @@ def sweep(state: "SweepState", page: str, as_json: bool) -> None:
 
 
 def submitted(state: "SweepState", page: str, as_json: bool) -> None:
-    """Print the id and the page of a submitted sweep."""
+    """Print the id of a submitted sweep, and its page on stderr."""
     if as_json:
         _print_json({"schema": 1, "sweep": state.document, "address": page})
         return
@@ -83,36 +83,32 @@ def submitted(state: "SweepState", page: str, as_json: bool) -> None:
 
 
 def spec(spec: "SweepSpec", as_json: bool) -> None:
-    """Print a spec with all defaults, in the format that `--config` reads."""
+    """Print a spec with all defaults, in a form that `--config` reads."""
     typer.echo(spec.to_json() if as_json else spec.to_yaml().rstrip())
 
 
 def catalogue(entries: Mapping[str, Mapping[str, Any]], *, fields: bool) -> None:
-    """Print the entries of a catalogue, with the fields of each if `fields` is set."""
+    """Print catalogue entries, each with its fields if `fields` is set."""
     for name, entry in entries.items():
-        paper = f" ({entry['paper']})" if entry["paper"] else ""
-        console().print(f"{name}: {entry['summary']}{paper}", style="bold" if fields else None)
+        source = f" ({entry['paper']})" if entry["paper"] else ""
+        console().print(f"{name}: {entry['summary']}{source}", style="bold" if fields else None)
         if fields:
             _fields({n: (f["default"], f["description"]) for n, f in entry["fields"].items()})
 
 
 def method(spec: "SweepSpec") -> None:
-    """Print the default sweep of a method: its search, and every field that `--set` accepts."""
+    """Print the default sweep of a method, with every field that `--set` accepts."""
     out = console()
-    seeds = ", ".join(map(str, spec.seeds))
-    out.print(f"search {spec.search}: {spec.trials} trials; seeds {seeds}")
+    seeds = "seed" if len(spec.seeds) == 1 else "seeds"
+    numbers = ", ".join(map(str, spec.seeds))
+    out.print(f"search {spec.search}: {spec.trials} trials, {seeds} {numbers}")
     for name, values in spec.varied.items():
         out.print(f"varies {name}: {_varied(values)}")
     for kind in ("objective", "weighting", "training", "model", "data"):
         section = getattr(spec, kind)
         out.print(f"{kind} {getattr(section, 'name', '')}".rstrip(), style="bold")
-        _fields(
-            {
-                name: (getattr(section, name), field.description or "")
-                for name, field in type(section).model_fields.items()
-                if name != "name"
-            }
-        )
+        fields = type(section).model_fields.items()
+        _fields({n: (getattr(section, n), f.description or "") for n, f in fields if n != "name"})
 
 
 def _varied(values: "Range | Choices") -> str:
@@ -122,7 +118,6 @@ def _varied(values: "Range | Choices") -> str:
 
 
 def _fields(fields: Mapping[str, tuple[Any, str]]) -> None:
-    """Print the default and the description of each field."""
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 2))
@@ -133,7 +128,7 @@ def _fields(fields: Mapping[str, tuple[Any, str]]) -> None:
 
 
 def message(line: str) -> None:
-    """Print a line on stderr; stdout holds only results."""
+    """Print a line on stderr; stdout is for results."""
     typer.echo(line, err=True)
 
 

@@ -1,7 +1,7 @@
-"""`paretoib sweep`, `submit` and `train`: commands that start a new sweep."""
+"""`paretoib sweep`, `submit` and `train`: commands that start training."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,23 +19,26 @@ from paretoib.cli._sweep_options import (
     Set,
     build_spec,
     field_values,
-    with_sweep_options,
+    with_sweep_flags,
 )
 
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
 
-@with_sweep_options
+@with_sweep_flags
 def sweep(spec: "SweepSpec", as_json: AsJSON = False, server: Server = None) -> int:
     """Run a sweep and show its front."""
     backend = connect(server)
     return follow(backend, partial(backend.run, spec), as_json, server)
 
 
-@with_sweep_options
+@with_sweep_flags
 def submit(spec: "SweepSpec", as_json: AsJSON = False, server: Server = None) -> int:
-    """Start a sweep on a service or in the background, print its id and exit."""
+    """Start a sweep in the background, and print its id.
+
+    The sweep runs on this machine, or on a service with --server.
+    """
     backend = connect(server)
     state = backend.submit(spec)
     _render.submitted(state, backend.page(state), as_json)
@@ -49,22 +52,26 @@ def train(
     dataset: Dataset = None,
     model: Model = None,
     config: Config = None,
-    seed: Annotated[int, typer.Option(help="Seed of initial weights, data order and noise.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="SEED", help="Seed of weights, data order and noise.")
+    ] = 0,
     epochs: Epochs = None,
     set_: Set = None,
     name: Name = None,
     as_json: AsJSON = False,
 ) -> int:
     """Train one trial in this process, without Ray."""
-    options: dict[str, Any] = {"method": method, "data": dataset, "model": model}
-    options |= {"search": "grid", "seeds": [seed], "trials": 0}
     fields = field_values(set_, epochs)
-    # The first spec has the default axes. Only its β and its name are used.
-    base = build_spec(config, options, fields)
-    beta = {"beta": [base.template.get("beta")]} if "beta" in base.weighting.params else {}
-    # A prefix, so that this name does not hide a sweep with the default name.
-    options |= {"grid": beta, "name": name or f"train-{base.name}"}
-    spec = build_spec(config, options, fields)
+    flags = {
+        **{"method": method, "data": dataset, "model": model},
+        **{"search": "grid", "seeds": [seed], "trials": 0},
+    }
+    base = build_spec(config, flags, fields)
+    # An axis with one value: without axes, a grid varies β over its default values.
+    axes = {f: [base.template.get(f)] for f in ("beta",) if f in base.weighting.params}
+    # The default name differs from that of a sweep, so that the name still finds the sweep.
+    flags |= {"grid": axes, "name": name or f"train-{base.name}"}
+    spec = build_spec(config, flags, fields)
     from jobs.sweep import train as train_one
 
     record = train_one(spec)

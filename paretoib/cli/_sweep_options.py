@@ -1,4 +1,4 @@
-"""The options that describe a sweep, and the `SweepSpec` that is built from them."""
+"""The flags that describe a sweep, and the `SweepSpec` that they make."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,40 +14,51 @@ from paretoib.errors import SpecError
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
-Method = Annotated[str | None, typer.Option(help="A name from `paretoib methods`. Default: mib.")]
+Method = Annotated[
+    str | None, typer.Option(metavar="NAME", help="A method (`paretoib methods`). Default: mib.")
+]
 Dataset = Annotated[
     str | None,
-    typer.Option(help="A name from `paretoib datasets`. Default: the method's data set."),
+    typer.Option(
+        metavar="NAME",
+        help="A data set (`paretoib datasets`). Default: the method's, usually digits.",
+    ),
 ]
 Model = Annotated[
     str | None,
     typer.Option(
-        help="A name from `paretoib models`. Default: the model of the method or the data set."
+        metavar="NAME",
+        help="A model (`paretoib models`). Default: the one for the method or the data set.",
     ),
 ]
 Config = Annotated[
     Path | None,
-    typer.Option(help="A YAML file that describes a sweep. Other options override its fields."),
+    typer.Option(metavar="FILE", help="Read the sweep from a YAML file. Flags override the file."),
 ]
-Epochs = Annotated[int | None, typer.Option(help="Passes over the training data.")]
+Epochs = Annotated[
+    int | None, typer.Option(metavar="N", help="Passes over the training data in each trial.")
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="FIELD=VALUE",
-        help="Set a field of the trials; `paretoib methods NAME` lists the fields. Can be "
-        "repeated.",
+        help="Set a field of every trial, such as latent=8 (`paretoib methods NAME` lists the "
+        "fields). May be repeated.",
     ),
 ]
 Name = Annotated[
-    str | None, typer.Option(help="A name for the sweep; commands find the sweep by its name.")
+    str | None,
+    typer.Option(
+        metavar="NAME", help="The name of the sweep, for other commands. Default: METHOD-DATASET."
+    ),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print the sweep with all defaults; do not run it.")
+    bool, typer.Option("--dry-run", help="Print the sweep with all defaults, and run nothing.")
 ]
 
-# Fields of a sweep, which trials do not have, and the options that set them.
-_SWEEP_FIELDS = {
+# Fields of a sweep that no trial has, and the flags that set them.
+_FLAG_OF_FIELD = {
     "method": "--method",
     "dataset": "--dataset",
     "name": "--name",
@@ -64,29 +75,34 @@ _SWEEP_FIELDS = {
     "prune": "--prune",
     "plateau": "--stop-on-plateau",
 }
-# Sections of a sweep with fields that no option sets.
-_SWEEP_SECTIONS = ("budget", "prune", "plateau", "reference")
+# Sections of a sweep with fields that no flag sets.
+_CONFIG_SECTIONS = ("budget", "prune", "plateau", "reference")
 
 
-def spec_from_options(
+def spec_from_flags(
     method: Method = None,
     dataset: Dataset = None,
     model: Model = None,
     config: Config = None,
     search: Annotated[
         str | None,
-        typer.Option(help="A name from `paretoib searches`. Default: the method's search."),
+        typer.Option(
+            metavar="NAME",
+            help="How trials are proposed (`paretoib searches`). Default: the method's.",
+        ),
     ] = None,
     trials: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Number of trials. For the searches grid and adaptive, a multiple of the number "
-            "of seeds. Default: that of the method or the search.",
+            metavar="N",
+            help="Number of trials; for search grid or adaptive a multiple of the number of "
+            "seeds (3 for mib).",
         ),
     ] = None,
     seeds: Annotated[
-        str | None, typer.Option(help="Comma-separated seeds: 0,1,2. Default: the method's seeds.")
+        str | None,
+        typer.Option(metavar="SEED,SEED...", help="Seeds, such as 0,1,2. Default: the method's."),
     ] = None,
     epochs: Epochs = None,
     set_: Set = None,
@@ -94,39 +110,42 @@ def spec_from_options(
         list[str] | None,
         typer.Option(
             metavar="FIELD=VALUES",
-            help="An axis of search grid: beta=1e-4:1:16 (16 values, log-spaced), mu=lin:0.1:1:4 "
-            "(4 values, evenly spaced), latent=2,8,32. Can be repeated.",
+            help="An axis of the grid: beta=1e-4:1:16 (16 log-spaced values), mu=lin:0.1:1:4, "
+            "latent=2,8,32. May be repeated.",
         ),
     ] = None,
     space: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FIELD=RANGE",
-            help="A range for searches other than grid: beta=1e-5:1 (logarithmic), mu=lin:0.1:1 "
-            "(linear), latent=int:2:64 (whole numbers), latent=2,8,32. Can be repeated.",
+            help="A range for searches other than grid: beta=1e-5:1 (logarithmic), "
+            "mu=lin:0.1:1, latent=int:2:64, or values such as latent=2,8. May be repeated.",
         ),
     ] = None,
     objectives: Annotated[
         str | None,
         typer.Option(
-            help="The objectives that the search minimises: two or more of rate,lost,error,cost. "
-            "Default: rate,lost."
+            metavar="NAME,NAME...",
+            help="What the search minimises: two or more of rate, lost, error, cost.",
         ),
     ] = None,
     population: Annotated[
-        int | None, typer.Option(min=1, help="Number of trials that the search proposes at a time.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Trials that the search proposes at once."),
     ] = None,
     budget_seconds: Annotated[
-        float | None, typer.Option(help="Start no new trial after this many seconds.")
+        float | None,
+        typer.Option(metavar="SECONDS", help="Start no new trial after this time."),
     ] = None,
     budget_device_seconds: Annotated[
         float | None,
         typer.Option(
-            help="Start no new trial after this many seconds of training, summed over the workers."
+            metavar="SECONDS",
+            help="Start no new trial after this much training, summed over workers.",
         ),
     ] = None,
     trial_seconds: Annotated[
-        float | None, typer.Option(help="Time limit of one trial, in seconds.")
+        float | None, typer.Option(metavar="SECONDS", help="The longest time for one trial.")
     ] = None,
     prune: Annotated[
         bool,
@@ -140,115 +159,109 @@ def spec_from_options(
         str | None,
         typer.Option(
             metavar="PERCENT:TRIALS",
-            help="End the sweep when the hypervolume has grown by at most PERCENT over the last "
-            "TRIALS trials: 1:20.",
+            help="End the sweep when the hypervolume grows by no more than PERCENT % in TRIALS "
+            "trials, such as 1:20.",
         ),
     ] = None,
     name: Name = None,
 ) -> "SweepSpec":
-    """The sweep that these options describe; raises `SpecError` if they are invalid."""
-    options = {
+    """The sweep that these flags describe; `SpecError` if it cannot run as described."""
+    flags = {
         "method": method,
         "data": dataset,
         "model": model,
         "search": search,
         "trials": trials,
         "name": name,
-        "seeds": None if seeds is None else _parse_seeds(seeds),
+        "seeds": None if seeds is None else _seeds(seeds),
         "objectives": None if objectives is None else objectives.split(","),
         "population": population,
         "trial_seconds": trial_seconds,
         "budget": _budget(seconds=budget_seconds, device_seconds=budget_device_seconds),
         "prune": {} if prune else None,
-        "plateau": None if stop_on_plateau is None else _parse_plateau(stop_on_plateau),
+        "plateau": None if stop_on_plateau is None else _plateau(stop_on_plateau),
     }
     axes, ranges = _parse_pairs(grid, "--grid"), _parse_pairs(space, "--space")
-    spec = build_spec(config, options, field_values(set_, epochs), axes, ranges)
-    _check_used(spec, options)
+    spec = build_spec(config, flags, field_values(set_, epochs), axes, ranges)
+    _check_search_uses(spec, flags)
     return spec
 
 
-def with_sweep_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options of `spec_from_options` to a command, which gets the spec as first argument.
+def with_sweep_flags(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the flags of `spec_from_flags` to a command; its first argument is the resulting spec.
 
-    Also adds `--dry-run`, which prints the spec instead of calling the command.
+    With `--dry-run` the spec is printed, and the command is not called.
     """
-    sweep_options = signature(spec_from_options).parameters
-    _, *own_options = signature(command).parameters.values()
+    sweep_flags = signature(spec_from_flags).parameters
+    _, *own_flags = signature(command).parameters.values()
 
     @wraps(command)
-    def call(*, dry_run: DryRun, **options: Any) -> int:
-        spec = spec_from_options(**{name: options.pop(name) for name in sweep_options})
+    def call(*, dry_run: DryRun, **arguments: Any) -> int:
+        spec = spec_from_flags(**{name: arguments.pop(name) for name in sweep_flags})
         if dry_run:
-            _render.spec(spec, options["as_json"])
+            _render.spec(spec, arguments["as_json"])
             return 0
-        return command(spec, **options)
+        return command(spec, **arguments)
 
-    dry_run = Parameter("dry_run", Parameter.KEYWORD_ONLY, default=False, annotation=DryRun)
-    parameters = [
-        parameter.replace(kind=Parameter.KEYWORD_ONLY)
-        for parameter in (*sweep_options.values(), *own_options, dry_run)
+    dry = Parameter("dry_run", Parameter.KEYWORD_ONLY, default=False, annotation=DryRun)
+    flags = [
+        flag.replace(kind=Parameter.KEYWORD_ONLY)
+        for flag in (*sweep_flags.values(), *own_flags, dry)
     ]
-    # typer reads the options from the signature and the annotations.
-    call.__signature__ = signature(command).replace(  # type: ignore[attr-defined]
-        parameters=parameters
-    )
-    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    # typer reads the flags from the signature.
+    call.__signature__ = signature(command).replace(parameters=flags)  # type: ignore[attr-defined]
+    call.__annotations__ = {flag.name: flag.annotation for flag in flags}
     return call
 
 
 def build_spec(
     config: Path | None,
-    options: dict[str, Any],
+    flags: dict[str, Any],
     fields: dict[str, Any],
     grid: dict[str, str] | None = None,
     space: dict[str, str] | None = None,
 ) -> "SweepSpec":
-    """The sweep of a config file, overridden by options, single fields, axes and ranges.
-
-    `options` are top-level fields of the sweep; None leaves a field as it is. Raises `SpecError`.
-    """
+    """The sweep of a config file, overridden by flags, single fields, axes and ranges."""
     from paretoib.specs import with_overrides, with_seed_count, without_defaults
 
-    # A file from --dry-run contains all defaults. Without them, an option such as --method brings
-    # its own defaults.
+    # Drop values that only repeat defaults, so that a flag such as --method brings its own.
     document = without_defaults(_read_config(config))
-    if seeds := options.get("seeds"):
+    if seeds := flags.get("seeds"):
         document = with_seed_count(document, len(seeds))
     if grid:
-        # The file's number of trials follows from the file's axes.
+        # The number of trials in the file belongs to the file's axes.
         document.pop("trials", None)
-    document |= {key: value for key, value in options.items() if value is not None}
+    document |= {key: value for key, value in flags.items() if value is not None}
     return with_overrides(document, fields, grid, space)
 
 
-def field_values(pairs: list[str] | None, epochs: int | None) -> dict[str, Any]:
-    """The values of single fields, from `--set` and `--epochs`; raises `SpecError`."""
+def field_values(set_: list[str] | None, epochs: int | None) -> dict[str, Any]:
+    """The fields of a trial that `--set` and `--epochs` set."""
     from paretoib.specs import parse_value
 
-    values = {field: parse_value(text) for field, text in _parse_pairs(pairs, "--set").items()}
-    for field in values:
-        if option := _SWEEP_FIELDS.get(field):
-            raise SpecError(f"--set: should be a field of trials; found `{field}`: use {option}")
-        if field.partition(".")[0] in _SWEEP_SECTIONS:
+    fields = {field: parse_value(text) for field, text in _parse_pairs(set_, "--set").items()}
+    for field in fields:
+        if flag := _FLAG_OF_FIELD.get(field):
+            raise SpecError(f"--set: should be a field of trials; found `{field}`: use {flag}")
+        if field.partition(".")[0] in _CONFIG_SECTIONS:
             raise SpecError(f"--set: should be a field of trials; found `{field}`: use --config")
     if epochs is None:
-        return values
+        return fields
     for field in ("epochs", "training.epochs"):
-        if field in values:
-            raise SpecError(f"--epochs: should be set once; found --set {field} too")
-    return values | {"training.epochs": epochs}
+        if field in fields:
+            raise SpecError(f"--epochs: should be given once; found --set {field} too")
+    return fields | {"training.epochs": epochs}
 
 
 def _parse_pairs(pairs: list[str] | None, option: str) -> dict[str, str]:
-    """Repeated FIELD=VALUE as a mapping."""
+    """The FIELD=VALUE pairs of an option that may be repeated."""
     values: dict[str, str] = {}
     for pair in pairs or ():
         field, equals, value = pair.partition("=")
         if not equals or not field:
             raise SpecError(f"{option}: should be FIELD=VALUE; found `{pair}`")
         if field in values:
-            raise SpecError(f"{option}: should set `{field}` once; found it twice")
+            raise SpecError(f"{option}: `{field}` should be given once; found it twice")
         values[field] = value
     return values
 
@@ -274,34 +287,36 @@ def _read_config(config: Path | None) -> dict[str, Any]:
     return document
 
 
-def _check_used(spec: "SweepSpec", options: dict[str, Any]) -> None:
-    """Refuse options that the search of the sweep does not use."""
+def _check_search_uses(spec: "SweepSpec", flags: dict[str, Any]) -> None:
+    """Raise `SpecError` for flags that the search of the sweep ignores."""
     from paretoib.specs import SEARCHES
 
     learns = SEARCHES[spec.search].learns
-    for option, used in (("objectives", learns), ("population", learns or spec.by_beta)):
-        if options[option] and not used:
+    for flag, used in (("objectives", learns), ("population", learns or spec.by_beta)):
+        if flags[flag] and not used:
             raise SpecError(
-                f"--{option}: should be set only for a search that uses it, such as "
-                f"--search optuna-tpe; found search `{spec.search}`"
+                f"--{flag}: should go with a search that uses it, such as --search optuna-tpe; "
+                f"found search `{spec.search}`"
             )
 
 
-def _parse_seeds(text: str) -> list[str]:
+def _seeds(text: str) -> list[str]:
     seeds = text.split(",")
     if not all(seed.strip().isdecimal() for seed in seeds):
         raise SpecError(
-            f"--seeds: should be comma-separated whole numbers, such as 0,1,2; found `{text}`"
+            f"--seeds: should be whole numbers and commas, such as 0,1,2; found `{text}`"
         )
     return seeds
 
 
-def _parse_plateau(text: str) -> dict[str, str]:
-    percent, colon, trials = text.partition(":")
-    if not colon:
-        raise SpecError(f"--stop-on-plateau: should be PERCENT:TRIALS, as 1:20; found `{text}`")
-    return {"percent": percent, "trials": trials}
-
-
 def _budget(**limits: float | None) -> dict[str, float] | None:
     return {name: limit for name, limit in limits.items() if limit is not None} or None
+
+
+def _plateau(text: str) -> dict[str, str]:
+    percent, colon, trials = text.partition(":")
+    if not colon:
+        raise SpecError(
+            f"--stop-on-plateau: should be PERCENT:TRIALS, such as 1:20; found `{text}`"
+        )
+    return {"percent": percent, "trials": trials}

@@ -1,4 +1,4 @@
-"""Fixtures of the command line: stores in temp directories, and two sweeps that have finished."""
+"""Fixtures: an empty store, and a store with two sweeps from the command line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ SMALL = ("--epochs", "2", "--set", "hidden=[16]", "--set", "latent=4")
 
 @pytest.fixture
 def store(new_store: Callable[[Path], Any], tmp_path: Path) -> Any:
-    """An empty store for one test."""
+    """A new store for one test."""
     return new_store(tmp_path / "store")
 
 
@@ -19,9 +19,9 @@ def store(new_store: Callable[[Path], Any], tmp_path: Path) -> Any:
 def swept(
     new_store: Callable[[Path], Any], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Any, Any, Any]:
-    """A store with two finished sweeps, run at the same time, and the output of both commands.
+    """A store, and the ended commands of its sweeps `linear` (with --json) and `adaptive`.
 
-    `linear` printed JSON, `adaptive` a table.
+    The two sweeps run at the same time.
     """
     store = new_store(tmp_path_factory.mktemp("swept"))
     linear = store.start(

@@ -13,24 +13,24 @@ Run = Callable[..., Any]
 
 @pytest.mark.parametrize("command", ["methods", "datasets", "models", "searches"])
 def test_catalogues_name_every_entry(run: Run, tmp_path: Path, command: str) -> None:
-    """The text lists the names of the JSON document, in its order."""
+    """Text lists the entries in the order of the JSON document, which also has their fields."""
     document = run(tmp_path, command, "--json").document
-    printed = run(tmp_path, command)
+    text = run(tmp_path, command)
     assert document["schema"] == 1
-    labels = [line.partition(": ")[0] for line in printed.out.splitlines()]
-    assert [name for name in labels if name in document[command]] == list(document[command])
+    heads = [line.partition(": ")[0] for line in text.out.splitlines()]
+    assert [name for name in heads if name in document[command]] == list(document[command])
     fields = any(entry["fields"] for entry in document[command].values())
-    assert (f"paretoib {command} NAME" in printed.err) == fields
+    assert (f"paretoib {command} NAME" in text.err) == fields
 
 
 @pytest.mark.parametrize("command", ["datasets", "models", "searches"])
-def test_an_entry_is_printed_with_all_its_fields(run: Run, tmp_path: Path, command: str) -> None:
-    """`--json` prints the same entry and no other."""
+def test_one_entry_is_printed_with_all_its_fields(run: Run, tmp_path: Path, command: str) -> None:
+    """With a name, the text lists the fields, and the JSON document holds only this entry."""
     entries = run(tmp_path, command, "--json").document[command]
     name = list(entries)[1]
-    printed = run(tmp_path, command, name).out
-    assert printed.startswith(f"{name}: ")
-    assert all(f"  {field} " in printed for field in entries[name]["fields"])
+    text = run(tmp_path, command, name).out
+    assert text.startswith(f"{name}: ")
+    assert all(f"  {field} " in text for field in entries[name]["fields"])
     assert run(tmp_path, command, name, "--json").document == {
         "schema": 1,
         command: {name: entries[name]},
@@ -38,40 +38,40 @@ def test_an_entry_is_printed_with_all_its_fields(run: Run, tmp_path: Path, comma
 
 
 @pytest.mark.parametrize(
-    ("name", "parts"),
+    ("name", "expected"),
     [
-        ("vib", ["search grid: 16 trials; seeds 0", "varies weighting.beta: 0.0001, "]),
+        ("vib", ["search grid: 16 trials, seed 0\n", "varies weighting.beta: 0.0001, "]),
         (
             "mib",
-            ["search adaptive: 12 trials; seeds 0, 1, 2", "weighting.mu: 0.02 to 20 (log)"],
+            ["search adaptive: 12 trials, seeds 0, 1, 2\n", "weighting.mu: 0.02 to 20 (log)"],
         ),
         ("gs", ["weighting task_weights", "model small_alexnet", "data multi_mnist"]),
     ],
 )
 def test_a_method_is_printed_with_its_default_sweep(
-    run: Run, tmp_path: Path, name: str, parts: list[str]
+    run: Run, tmp_path: Path, name: str, expected: list[str]
 ) -> None:
-    """The output has the search, the varied fields and every field that can be set."""
-    printed = run(tmp_path, "methods", name).out
-    assert all(part in printed for part in parts)
+    """Its search, the fields that it varies, and every field that `--set` accepts."""
+    text = run(tmp_path, "methods", name).out
+    assert all(part in text for part in expected)
     template = SweepSpec.from_document({"method": name}).template
     fields = [*template.weighting.params, *template.model.params, *Training.model_fields]
-    assert all(f"\n  {field} " in printed for field in fields)
-    assert max(map(len, printed.splitlines())) <= 80
+    assert all(f"\n  {field} " in text for field in fields)
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_methods_defaults_are_its_own(run: Run, tmp_path: Path, name: str) -> None:
-    """The catalogue has the defaults of the method's sweep, such as the switches of an ablation."""
+    """The defaults are those of the method's sweep: an ablation's fields are off."""
     fields = run(tmp_path, "methods", name, "--json").document["methods"][name]["fields"]
     document = SweepSpec.from_document({"method": name}).document
     values = {**document["objective"], **document["weighting"]}
-    defaults = {name: field["default"] for name, field in fields.items()}
-    assert defaults == {name: values[name] for name in fields}
+    defaults = {field: schema["default"] for field, schema in fields.items()}
+    assert defaults == {field: values[field] for field in fields}
 
 
 def test_an_unknown_name_is_refused(run: Run, tmp_path: Path) -> None:
-    """The error lists the known names and suggests a similar one."""
+    """The message lists the known names and suggests the nearest one."""
     ended = run(tmp_path, "methods", "vibb")
     assert (ended.code, ended.out) == (2, "")
     assert "unknown method: should be one of mib, " in ended.err

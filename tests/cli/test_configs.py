@@ -1,4 +1,4 @@
-"""`--config` with a sweep that `--dry-run` printed, and other options."""
+"""Flags that override a config file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,21 +22,21 @@ Run = Callable[..., Any]
         (["--method", "vib", "--search", "adaptive"], ["--search", "grid"]),
     ],
 )
-def test_an_option_overrides_a_saved_sweep_with_all_defaults(
+def test_flags_over_a_saved_sweep_mean_what_they_mean_alone(
     run: Run, tmp_path: Path, saved: list[str], flags: list[str]
 ) -> None:
-    """The saved defaults do not override the defaults that an option brings."""
+    """A value in the file that only repeats a default changes with the flags."""
     config = tmp_path / "dry.yaml"
     config.write_text(run(tmp_path, "sweep", *saved, "--dry-run").out, encoding="utf-8")
     over = run(tmp_path, "sweep", "--config", str(config), *flags, "--dry-run")
-    # If an option is repeated, the last one counts.
+    # The last of two equal flags wins.
     alone = run(tmp_path, "sweep", *saved, *flags, "--dry-run")
     assert over.code == 0, over.err
     assert over.out == alone.out
 
 
-def test_other_seeds_keep_the_settings(run: Run, tmp_path: Path) -> None:
-    """The saved sweep has four β for one seed; with three seeds it has the same four for each."""
+def test_other_seeds_keep_the_axes(run: Run, tmp_path: Path) -> None:
+    """The file has four β for one seed; the sweep has the same four for each of three seeds."""
     config = tmp_path / "dry.yaml"
     saved = run(tmp_path, "sweep", "--method", "vib", "--trials", "4", "--dry-run", "--json")
     config.write_text(saved.out, encoding="utf-8")
@@ -47,10 +47,10 @@ def test_other_seeds_keep_the_settings(run: Run, tmp_path: Path) -> None:
 
 
 def test_values_that_differ_from_defaults_stay(run: Run, tmp_path: Path) -> None:
-    """With another data set, the sweep still has its name, layer width and axes."""
+    """The name, the width and the axes of the file are kept with another data set."""
     config = tmp_path / "dry.yaml"
-    changes = ("--name", "mine", "--set", "hidden=[16]", "--grid", "beta=0.1,0.2")
-    saved = run(tmp_path, "sweep", "--method", "vib", *changes, "--dry-run")
+    chosen = ("--name", "mine", "--set", "hidden=[16]", "--grid", "beta=0.1,0.2")
+    saved = run(tmp_path, "sweep", "--method", "vib", *chosen, "--dry-run")
     config.write_text(saved.out, encoding="utf-8")
     flags = ("--dataset", "gaussian", "--dry-run", "--json")
     over = run(tmp_path, "sweep", "--config", str(config), *flags).document

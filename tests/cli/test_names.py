@@ -1,4 +1,4 @@
-"""Several sweeps with one name: the newest is used, and tables print ids."""
+"""Several sweeps with one name: the newest is used, and tables show their ids."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,10 +20,10 @@ def twice(run: Run, tmp_path: Path) -> list[str]:
     return [sweep["id"] for sweep in listed if sweep["name"] == "twice"]
 
 
-def test_the_newest_of_a_name_is_taken_with_a_note(
+def test_the_newest_sweep_with_a_name_is_used_with_a_note(
     run: Run, tmp_path: Path, twice: list[str]
 ) -> None:
-    """The note is on stderr, because stdout may be JSON; a sweep found by its id has no note."""
+    """The note goes to stderr, because stdout may be JSON; an id causes no note."""
     note = f"`twice` names 2 sweeps: took the newest, {twice[0][:8]}\n"
     for command in (("front",), ("front", "--json"), ("show", "--json")):
         ended = run(tmp_path, *command, "twice")
@@ -38,11 +38,12 @@ def test_the_newest_of_a_name_is_taken_with_a_note(
         assert run(tmp_path, "front", reference).err == ""
 
 
-def test_tables_print_the_ids_of_their_sweeps(run: Run, tmp_path: Path, twice: list[str]) -> None:
-    """Each id is printed once, shortened; a side of several sweeps has their number instead."""
+def test_tables_show_the_ids_of_their_sweeps(run: Run, tmp_path: Path, twice: list[str]) -> None:
+    """The first eight characters of each id appear once."""
     old, new = (id_[:8] for id_ in reversed(twice))
     assert run(tmp_path, "front", old).out.startswith(f"twice ({old}): vib on digits, finished")
-    heading = run(tmp_path, "compare", old, "--against", new).out.partition("hypervolume")[0]
+    compared = run(tmp_path, "compare", old, "--against", new).out
+    heading = compared.partition("hypervolume")[0]
     assert (heading.count(old), heading.count(new)) == (1, 1)
     other = run(tmp_path, "show", "other", "--json").document["sweep"]["id"][:8]
     pooled = run(tmp_path, "compare", "other", "--against", old, new).out

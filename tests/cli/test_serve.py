@@ -18,8 +18,7 @@ from typing import Any
 import pytest
 
 from paretoib.cli.serve import command, supervisor
-from paretoib.cli.serve.processes import ProcessTree
-from paretoib.cli.serve.state_file import State
+from paretoib.cli.serve.state_file import ProcessTree, ServeState, end
 from paretoib.settings import settings
 
 PATIENCE = 240  # seconds; Ray takes long to start on a busy machine
@@ -35,35 +34,33 @@ SWEEP = {
 
 @dataclass
 class Serving:
-    """A running `paretoib serve`: its store, its process and the JSON that it printed."""
+    """A running `paretoib serve`; `document` is the JSON that it has printed."""
 
     store: Path
     process: "subprocess.Popen[str]"
     document: dict[str, Any]
 
     @property
-    def state(self) -> State:
+    def state(self) -> ServeState:
         """The content of its state file."""
-        return State(**json.loads((self.store / "serve.json").read_text()))
+        return ServeState(**json.loads((self.store / "serve.json").read_text()))
 
     def request(self, path: str, token: str | None = "write", body: Any = None) -> tuple[int, Any]:
-        """The status and the JSON of a GET request or, with a body, of a POST request."""
-        headers = {"Content-Type": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {self.document['tokens'][token]}"
+        """Send a GET, or a POST if there is a body; returns the status and the JSON answer."""
+        headers = {"Authorization": f"Bearer {self.document['tokens'][token]}"} if token else {}
         request = urllib.request.Request(
             self.document["addresses"]["service"] + path,
             None if body is None else json.dumps(body).encode(),
-            headers,
+            {"Content-Type": "application/json", **headers},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, json.load(refusal)
 
 
-def start(store: Path, *arguments: str) -> "subprocess.Popen[str]":
+def start_serve(store: Path, *arguments: str) -> "subprocess.Popen[str]":
     """Start `paretoib serve --json` on a store."""
     return subprocess.Popen(
         [Path(sys.executable).with_name("paretoib"), "serve", "--json", *arguments],
@@ -76,9 +73,9 @@ def start(store: Path, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def start_and_wait(store: Path, *arguments: str) -> Serving:
-    """Start `paretoib serve` and wait until it has printed its addresses."""
-    process = start(store, *arguments)
+def serve_until_ready(store: Path, *arguments: str) -> Serving:
+    """Start `paretoib serve`, and wait until it has printed its addresses."""
+    process = start_serve(store, *arguments)
     assert process.stdout is not None
     assert process.stderr is not None
     lines = []
@@ -88,16 +85,16 @@ def start_and_wait(store: Path, *arguments: str) -> Serving:
     return Serving(store, process, json.loads("".join(lines)))
 
 
-def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    """Wait for the end of a process; returns its exit code, stdout and stderr."""
+def result(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    """Wait for the end; returns the exit code and the rest of stdout and stderr."""
     out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err
 
 
-def processes(state: State) -> dict[int, bytes]:
-    """The command lines of all processes of a run, by process id."""
+def processes(state: ServeState) -> dict[int, bytes]:
+    """The command lines of its processes, by process id."""
     commands = {}
-    for process in ProcessTree(state.id).alive():
+    for process in ProcessTree(state).alive():
         try:
             commands[process.pid] = Path(f"/proc/{process.pid}/cmdline").read_bytes()
         except OSError:
@@ -107,32 +104,32 @@ def processes(state: State) -> dict[int, bytes]:
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """A `paretoib serve` shared by the tests of this module; the last of them ends it."""
-    with ended_after(start_and_wait(tmp_path_factory.mktemp("served") / "store")) as serving:
+    """One `paretoib serve` for all tests that leave it running."""
+    with cleared(serve_until_ready(tmp_path_factory.mktemp("serve") / "store")) as serving:
         yield serving
 
 
 @contextmanager
-def ended_after(serving: Serving) -> Iterator[Serving]:
-    """End all processes at the end of the block, also after a failed test."""
+def cleared(serving: Serving) -> Iterator[Serving]:
+    """End all its processes, whether the test passes or fails."""
     state = serving.state
     try:
         yield serving
     finally:
         serving.process.terminate()
         serving.process.wait(PATIENCE)
-        ProcessTree(state.id).end()
+        end(state)
 
 
 def test_everything_answers(serving: Serving) -> None:
-    """The service reaches MLflow and Ray; MLflow answers at the printed address."""
+    """The service reaches MLflow and Ray, and MLflow answers at the printed address."""
     assert serving.request("/readyz") == (200, {"mlflow": "ok", "ray": "ok"})
-    with urllib.request.urlopen(serving.document["addresses"]["mlflow"] + "/health") as response:
-        assert response.status == 200
+    with urllib.request.urlopen(serving.document["addresses"]["mlflow"] + "/health") as answer:
+        assert answer.status == 200
 
 
 def test_the_tokens_have_their_scopes(serving: Serving) -> None:
-    """One token may read, the other may also write; a request without a token is rejected."""
+    """`read` may not submit, `write` may, and a request without a token is refused."""
     assert serving.request("/sweeps", token=None)[0] == 401
     assert serving.request("/sweeps", token="read")[0] == 200
     assert serving.request("/sweeps", token="read", body=SWEEP)[0] == 403
@@ -140,25 +137,25 @@ def test_the_tokens_have_their_scopes(serving: Serving) -> None:
 
 
 def test_the_tokens_are_stored_nowhere(serving: Serving) -> None:
-    """No file, command line or environment has them; only the owner may read the state file."""
-    tokens = [token.encode() for token in serving.document["tokens"].values()]
+    """No file, command line or environment has them; only its owner can read the state file."""
+    secrets = [token.encode() for token in serving.document["tokens"].values()]
     files = [path for path in serving.store.rglob("*") if path.is_file()]
     texts = [path.read_bytes() for path in files]
-    for pid, command_line in processes(serving.state).items():
-        texts += [command_line, Path(f"/proc/{pid}/environ").read_bytes()]
+    for pid, line in processes(serving.state).items():
+        texts += [line, Path(f"/proc/{pid}/environ").read_bytes()]
     assert len(texts) > 10
-    assert not any(token in text for token in tokens for text in texts)
+    assert not any(secret in text for secret in secrets for text in texts)
     assert (serving.store / "serve.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_ray_requires_a_token_too(serving: Serving) -> None:
-    """The Jobs API runs any command, so other users of the machine must not reach it."""
+def test_ray_requires_a_token(serving: Serving) -> None:
+    """Ray's Jobs API runs any command, so listening only on loopback is not safe enough."""
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(serving.document["addresses"]["ray"] + "/api/jobs/")
 
 
-def test_all_processes_listen_on_loopback(serving: Serving) -> None:
-    """Checks every open port of every process."""
+def test_all_processes_listen_only_on_loopback(serving: Serving) -> None:
+    """Checks every listening socket of every process."""
     sockets = set()
     for pid in processes(serving.state):
         for entry in Path(f"/proc/{pid}/fd").iterdir():
@@ -174,69 +171,69 @@ def test_all_processes_listen_on_loopback(serving: Serving) -> None:
 
 
 def test_a_second_serve_prints_the_addresses_of_the_first(serving: Serving) -> None:
-    """It starts no processes and prints no tokens."""
+    """It starts no process, and prints no tokens."""
     before = set(processes(serving.state))
-    code, out, err = ended(start(serving.store))
+    code, out, err = result(start_serve(serving.store))
     assert code == 0
     assert json.loads(out) == {**serving.document, "tokens": {}}
     pid = serving.process.pid
     assert err == f"already running as process {pid}, which has printed the tokens\n"
     now = processes(serving.state)
-    # Ray may start idle workers at any time.
+    # Ray starts and ends idle workers at any time.
     assert all(b"/default_worker.py" in now[p] or b"ray::" in now[p] for p in now.keys() - before)
 
 
-def test_sigterm_ends_all_processes(serving: Serving) -> None:
-    """No process, state or temp directory is left, and nothing more is printed."""
+def test_sigterm_ends_everything(serving: Serving) -> None:
+    """No process, no content of the state file and no temp directory of Ray is left."""
     state = serving.state
     assert any(b"gcs_server" in command for command in processes(state).values())
     serving.process.send_signal(signal.SIGTERM)
-    assert ended(serving.process) == (0, "", "Ctrl-C ends all processes\n")
+    assert result(serving.process) == (0, "", "Ctrl-C ends everything\n")
     assert processes(state) == {}
     assert not Path(state.scratch).exists()
     assert (serving.store / "serve.json").read_text() == ""
 
 
 @pytest.mark.slow
-def test_the_next_serve_ends_the_processes_of_a_killed_one(tmp_path: Path) -> None:
-    """The running sweep becomes interrupted, and finishes when it is resumed."""
-    with ended_after(start_and_wait(tmp_path / "store")) as first:
+def test_a_new_serve_ends_the_processes_of_a_killed_one(tmp_path: Path) -> None:
+    """The sweep that ran is then interrupted; resumed, it runs to its end."""
+    with cleared(serve_until_ready(tmp_path / "store")) as first:
         state = first.state
         sweep = first.request("/sweeps", body=SWEEP)[1]["id"]
         wait_for(lambda: any(b"jobs.sweep" in line for line in processes(state).values()))
         first.process.kill()
         first.process.wait()
         assert processes(state)
-        with ended_after(start_and_wait(tmp_path / "store")) as second:
+        with cleared(serve_until_ready(tmp_path / "store")) as second:
             assert processes(state) == {}
             assert second.state.id != state.id
-            path = f"/sweeps/{sweep}"
-            wait_for(lambda: second.request(path)[1]["status"] == "interrupted")
-            wait_for(lambda: second.request(f"{path}/resume", body={})[0] == 202)
-            wait_for(lambda: second.request(path)[1]["status"] == "finished")
-            assert len(second.request(f"{path}/front")[1]["points"]) == 2
-    # `paretoib resume` without the service reads this journal.
+            where = f"/sweeps/{sweep}"
+            wait_for(lambda: second.request(where)[1]["status"] == "interrupted")
+            wait_for(lambda: second.request(f"{where}/resume", body={})[0] == 202)
+            wait_for(lambda: second.request(where)[1]["status"] == "finished")
+            assert len(second.request(f"{where}/front")[1]["points"]) == 2
+    # A plain `paretoib resume` on the store looks for journals in this folder.
     assert (tmp_path / "store" / "journal").is_dir()
 
 
 @pytest.mark.slow
-def test_if_one_process_ends_all_are_ended(tmp_path: Path) -> None:
-    """The error names the process that ended, and no process is left."""
-    with ended_after(start_and_wait(tmp_path / "store", "--no-auth")) as serving:
+def test_when_one_process_ends_all_others_are_ended(tmp_path: Path) -> None:
+    """The message names the process that ended first."""
+    with cleared(serve_until_ready(tmp_path / "store", "--no-auth")) as serving:
         assert serving.document["tokens"] == {}
         assert serving.request("/sweeps", token=None)[0] == 200
         for pid, command in processes(serving.state).items():
             if b"mlflow" in command:
                 os.kill(pid, signal.SIGKILL)
         state = serving.state
-        code, _, err = ended(serving.process)
+        code, _, err = result(serving.process)
         assert code == 1
-        assert "error: mlflow ended unexpectedly (exit code -9), so all processes were ended" in err
+        assert "error: mlflow ended with exit code -9, so the other processes were ended too" in err
         assert processes(state) == {}
 
 
 def test_the_tokens_are_printed_with_instructions(capsys: pytest.CaptureFixture[str]) -> None:
-    """The last line is a command for this service; without new tokens there are no instructions."""
+    """The last line is a command for this service; without new tokens only addresses appear."""
     address = {"service": "http://127.0.0.1:8001"}
     command._print_addresses(address, {"read": "paretoib_r", "write": "paretoib_w"}, as_json=False)
     out = capsys.readouterr().out
@@ -246,8 +243,8 @@ def test_the_tokens_are_printed_with_instructions(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == "service  http://127.0.0.1:8001\n"
 
 
-def test_another_service_is_not_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The processes inherit neither its address nor its token."""
+def test_the_processes_do_not_inherit_another_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The URL and the token of another service are not passed on to the started processes."""
     monkeypatch.setenv("PARETOIB_SERVER", "https://elsewhere.example")
     monkeypatch.setenv("PARETOIB_TOKEN", "another's")
     settings.cache_clear()
@@ -258,25 +255,25 @@ def test_another_service_is_not_in_the_environment(monkeypatch: pytest.MonkeyPat
     assert "PARETOIB_STORE" in environment
 
 
-def test_an_invalid_store_or_port_is_refused_in_one_line(tmp_path: Path) -> None:
-    """A store that is not a folder or cannot be created, and a requested port that is taken."""
+def test_errors_before_the_start_are_one_line(tmp_path: Path) -> None:
+    """The store is a file or below a file, or the requested port is taken."""
     (tmp_path / "file").touch()
     rule = "should be a folder, not a file"
-    message = f"error: setting PARETOIB_STORE: {rule}; found '{tmp_path}/file'\n"
-    assert ended(start(tmp_path / "file")) == (2, "", message)
-    message = f"error: cannot write {tmp_path}/file/below/serve.json: Not a directory\n"
-    assert ended(start(tmp_path / "file" / "below")) == (2, "", message)
+    refused = f"error: setting PARETOIB_STORE: {rule}; found '{tmp_path}/file'\n"
+    assert result(start_serve(tmp_path / "file")) == (2, "", refused)
+    refused = f"error: cannot write {tmp_path}/file/below/serve.json: Not a directory\n"
+    assert result(start_serve(tmp_path / "file" / "below")) == (2, "", refused)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        message = f"error: --port: should be a free port; found {port}, which is taken\n"
-        assert ended(start(tmp_path / "store", "--port", str(port))) == (2, "", message)
+        refused = f"error: --port: should be a free port; found {port}, which is taken\n"
+        assert result(start_serve(tmp_path / "store", "--port", str(port))) == (2, "", refused)
 
 
 def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until the condition holds."""
+    """Return once the condition holds; fail after `PATIENCE` seconds."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, "timed out"
+        assert time.monotonic() < deadline, "the condition did not become true"
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""The process tree and the state file of `paretoib serve`, with shell scripts as processes."""
+"""The state file of `paretoib serve`, and how it ends processes; tested with shell scripts."""
 
 import os
 import signal
@@ -11,20 +11,19 @@ from threading import Timer
 
 import pytest
 
-from paretoib.cli.serve import processes
-from paretoib.cli.serve.processes import ProcessTree
-from paretoib.cli.serve.state_file import State, StateFile, lock_state_file
+from paretoib.cli.serve import state_file
+from paretoib.cli.serve.state_file import ServeState, StateFile, end, locked_state_file
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """`start(state, role, script)` runs a shell script with a role; the fixture kills it later."""
+    """`start(state, role, script)` runs a shell script as a process of this role."""
     started = []
 
-    def start_script(state: State, role: str, script: str) -> "subprocess.Popen[bytes]":
-        environment = {**os.environ, **ProcessTree(state.id).tag(role)}
+    def start_script(state: ServeState, role: str, script: str) -> "subprocess.Popen[bytes]":
+        environment = {**os.environ, **state.environment(role)}
         process = subprocess.Popen(
             ["sh", "-c", script],
             env=environment,
@@ -42,21 +41,16 @@ def start() -> Iterator[Start]:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> State:
+def state(tmp_path: Path) -> ServeState:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    return State("0123456789abcdef", os.getpid(), str(scratch))
+    return ServeState("0123456789abcdef", os.getpid(), str(scratch))
 
 
-def next_line(process: "subprocess.Popen[bytes]") -> str:
-    """The next line that a process prints."""
+def read_line(process: "subprocess.Popen[bytes]") -> str:
+    """The next line of a process's stdout."""
     assert process.stdout is not None
     return process.stdout.readline().decode().strip()
-
-
-def end(state: State) -> None:
-    """End all processes of a state."""
-    ProcessTree(state.id).end()
 
 
 def alive(pid: int) -> bool:
@@ -66,20 +60,20 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_processes_end_in_the_order_of_their_roles(
-    state: State, start: Start, tmp_path: Path
+def test_processes_end_before_the_processes_that_they_need(
+    state: ServeState, start: Start, tmp_path: Path
 ) -> None:
     """The service first, MLflow last; each has ended before the next gets SIGTERM."""
     order = tmp_path / "order"
     for role in ("mlflow", "ray", "service"):
         script = f"trap 'sleep 0.3; echo {role} >> {order}; exit' TERM; echo up; sleep 60 & wait"
-        assert next_line(start(state, role, script)) == "up"
+        assert read_line(start(state, role, script)) == "up"
     end(state)
     assert order.read_text().split() == ["service", "ray", "mlflow"]
 
 
-def test_a_sweep_ends_before_ray(state: State, start: Start, tmp_path: Path) -> None:
-    """The job is in another session below Ray; its Python process gets SIGTERM, not its shell."""
+def test_a_job_gets_sigterm_before_ray(state: ServeState, start: Start, tmp_path: Path) -> None:
+    """The job has its own session below Ray; the signal goes to the program, not its shell."""
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs/__init__.py").touch()
     (tmp_path / "jobs/sweep.py").write_text(
@@ -92,54 +86,56 @@ def test_a_sweep_ends_before_ray(state: State, start: Start, tmp_path: Path) -> 
     job = f"cd {tmp_path}; {sys.executable} -m jobs.sweep 00; sleep 1"
     on_sigterm = f"test -e {tmp_path}/closed && touch {tmp_path}/after; exit"
     ray = f"trap '{on_sigterm}' TERM; setsid sh -c '{job}' & wait"
-    assert next_line(start(state, "ray", ray)) == "up"
+    assert read_line(start(state, "ray", ray)) == "up"
     end(state)
     assert (tmp_path / "after").exists()
 
 
-def test_a_process_without_a_tag_is_found_by_its_session(state: State, start: Start) -> None:
-    """Workers of Ray overwrite their environment; they end with the other processes."""
-    process = start(state, "ray", "env -i sh -c 'echo $$; exec sleep 60' & exec sleep 60")
-    untagged = int(next_line(process))
+def test_a_process_without_the_id_is_found_by_its_session(state: ServeState, start: Start) -> None:
+    """Ray's workers overwrite their environment, but belong to the session of their parent."""
+    ray = start(state, "ray", "env -i sh -c 'echo $$; exec sleep 60' & exec sleep 60")
+    worker = int(read_line(ray))
     end(state)
-    assert not alive(untagged)
-    assert not alive(process.pid)
+    assert not alive(worker)
+    assert not alive(ray.pid)
 
 
-def test_a_process_that_does_not_end_is_killed(
-    state: State, start: Start, monkeypatch: pytest.MonkeyPatch
+def test_a_process_that_ignores_sigterm_is_killed(
+    state: ServeState, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that ignores SIGTERM is killed, and so are the children of an ended process."""
-    monkeypatch.setattr(processes, "_SHUTDOWN_SECONDS", {"service": 0.2, "job": 0.2, "ray": 0.2})
+    """Its children are killed too, and so are the orphans of a process that has ended."""
+    seconds = {"service": 0.2, "job": 0.2, "ray": 0.2}
+    monkeypatch.setattr(state_file, "_TERMINATION_SECONDS", seconds)
     ignoring = start(state, "ray", "trap '' TERM; sleep 60 & echo $!; wait; wait")
-    child = int(next_line(ignoring))
+    child = int(read_line(ignoring))
     ended = start(state, "service", "sleep 60 & echo $!; exit")
-    orphan = int(next_line(ended))
+    orphan = int(read_line(ended))
     end(state)
     assert not any(alive(pid) for pid in (ignoring.pid, child, orphan))
 
 
-def test_other_processes_are_left_alone(state: State, start: Start) -> None:
-    """Processes of another run, and processes without a tag."""
-    other = State("fedcba9876543210", 1, "")
-    other_run = start(other, "service", "echo up; exec sleep 60")
-    untagged = subprocess.Popen(["sleep", "60"])
+def test_other_processes_keep_running(state: ServeState, start: Start) -> None:
+    """Neither processes of another state nor unrelated processes get a signal."""
+    other_state = ServeState("fedcba9876543210", 1, "")
+    other_service = start(other_state, "service", "echo up; exec sleep 60")
+    unrelated = subprocess.Popen(["sleep", "60"])
     try:
-        assert next_line(other_run) == "up"
+        assert read_line(other_service) == "up"
         end(state)
-        assert other_run.poll() is None
-        assert untagged.poll() is None
+        assert other_service.poll() is None
+        assert unrelated.poll() is None
     finally:
-        untagged.kill()
-        untagged.wait()
+        unrelated.kill()
+        unrelated.wait()
 
 
-HOLD_LOCK = """
+# Locks the state file and is "starting" until its stdin closes.
+LOCK_HOLDER = """
 import dataclasses, sys, time
 from pathlib import Path
-from paretoib.cli.serve.state_file import State, lock_state_file
-with lock_state_file(Path(sys.argv[1])) as file:
-    state = State("0123456789abcdef", 7, sys.argv[2])
+from paretoib.cli.serve.state_file import ServeState, locked_state_file
+with locked_state_file(Path(sys.argv[1])) as file:
+    state = ServeState("0123456789abcdef", 7, sys.argv[2])
     file.write(state)
     print("starting", flush=True)
     sys.stdin.readline()
@@ -149,10 +145,10 @@ with lock_state_file(Path(sys.argv[1])) as file:
 
 
 @pytest.fixture
-def lock_holder(tmp_path: Path, state: State) -> Iterator["subprocess.Popen[str]"]:
-    """Another process that holds the lock; it writes its addresses when its stdin is closed."""
+def lock_holder(tmp_path: Path, state: ServeState) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that has locked the state file and is still starting."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD_LOCK, tmp_path / "store/serve.json", state.scratch],
+        [sys.executable, "-c", LOCK_HOLDER, tmp_path / "store/serve.json", state.scratch],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -164,41 +160,41 @@ def lock_holder(tmp_path: Path, state: State) -> Iterator["subprocess.Popen[str]
     process.wait()
 
 
-def test_a_second_process_waits_for_the_addresses_of_the_first(
+def test_a_second_serve_waits_for_the_addresses_of_the_first(
     tmp_path: Path, lock_holder: "subprocess.Popen[str]"
 ) -> None:
-    """It gets the state of the first instead of the lock; only the owner may read the file."""
+    """It gets the state instead of the lock; only the owner can read the file."""
     path = tmp_path / "store/serve.json"
     assert path.stat().st_mode & 0o777 == 0o600
     assert lock_holder.stdin is not None
     Timer(0.5, lock_holder.stdin.close).start()
-    with lock_state_file(path) as state:
-        assert isinstance(state, State)
-        assert state.addresses == {"service": "http://there"}
-        assert state.pid == 7
+    with locked_state_file(path) as file:
+        assert isinstance(file, ServeState)
+        assert file.addresses == {"service": "http://there"}
+        assert file.pid == 7
 
 
-def test_the_lock_of_a_killed_process_is_free(
-    tmp_path: Path, state: State, start: Start, lock_holder: "subprocess.Popen[str]"
+def test_a_killed_serve_leaves_its_lock_and_its_processes_to_the_next(
+    tmp_path: Path, state: ServeState, start: Start, lock_holder: "subprocess.Popen[str]"
 ) -> None:
-    """The next process gets the lock, ends the remaining processes, deletes the temp directory."""
-    process = start(state, "ray", "echo up; exec sleep 60")
-    assert next_line(process) == "up"
+    """The next one gets the lock, ends the processes, and deletes the temp directory."""
+    ray = start(state, "ray", "echo up; exec sleep 60")
+    assert read_line(ray) == "up"
     lock_holder.kill()
-    with lock_state_file(tmp_path / "store/serve.json") as file:
+    with locked_state_file(tmp_path / "store/serve.json") as file:
         assert isinstance(file, StateFile)
         file.clear()
-    assert not alive(process.pid)
+    assert not alive(ray.pid)
     assert not Path(state.scratch).exists()
     assert (tmp_path / "store/serve.json").read_text() == ""
 
 
-def test_a_broken_file_is_treated_as_empty(tmp_path: Path) -> None:
-    """A process may be killed while it writes the file."""
+def test_a_broken_state_file_counts_as_empty(tmp_path: Path) -> None:
+    """A process that is killed while it writes does not block the next start."""
     path = tmp_path / "serve.json"
     path.write_text('{"id": "01')
     began = time.monotonic()
-    with lock_state_file(path) as file:
+    with locked_state_file(path) as file:
         assert isinstance(file, StateFile)
         file.clear()
     assert time.monotonic() - began < 5

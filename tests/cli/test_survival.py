@@ -1,4 +1,4 @@
-"""Sweeps that are cancelled, killed, resumed, taken over or ended early."""
+"""Sweeps from the command line that are cancelled, killed, resumed, or end early."""
 
 import os
 import signal
@@ -21,9 +21,9 @@ Run = Callable[..., Any]
 TINY = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2")
 
 
-# Runs the command line with a changed worker: it writes a checkpoint after every epoch, logs the
-# size of the pack and the epoch, and hangs once, in the tenth epoch.
-SAVING = """
+# A program that saves a checkpoint after every epoch, logs the size and the epoch of each pack, and
+# hangs once in the tenth epoch.
+CHECKPOINTING = """
 import time
 from functools import partial
 from pathlib import Path
@@ -39,16 +39,16 @@ def train_pack(config):
     train_epoch = _run.Pack.train_epoch
     run_trials = _run.run_trials
 
-    def logged_epoch(pack, *args):
-        stop = folder / "stop"
-        if len(pack.specs) > 1 and pack.epoch == 9 and stop.exists():
-            stop.rename(folder / "stopped")
+    def logged(pack, *args):
+        hang = folder / "hang"
+        if len(pack.specs) > 1 and pack.epoch == 9 and hang.exists():
+            hang.rename(folder / "hanging")
             time.sleep(10_000)
         with (folder / "epochs").open("a") as file:
             print(len(pack.specs), pack.epoch + 1, file=file)
         return train_epoch(pack, *args)
 
-    _run.Pack.train_epoch = logged_epoch
+    _run.Pack.train_epoch = logged
     _run.run_trials = partial(run_trials, every=0)
     try:
         jobs.worker.train_pack(config)
@@ -60,45 +60,50 @@ main()
 """
 
 
-def stored(store: Any) -> tuple[SweepInfo, list[TrialRecord]] | None:
-    """The only sweep of the store and its trials; None before the sweep is created."""
+def stored_sweep(store: Any) -> tuple[SweepInfo, list[TrialRecord]] | None:
+    """The only sweep in the store and its ended trials; None before it is created."""
     if not (store.folder / "mlflow.db").exists():
         return None
     tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
     return next(((info, tracker.records(info.id)) for info in tracker.sweeps()), None)
 
 
+def trial_count(store: Any) -> int:
+    """The number of ended trials in the store."""
+    sweep = stored_sweep(store)
+    return len(sweep[1]) if sweep else 0
+
+
 def test_a_sweep_is_cancelled_then_killed_then_ends(
     store: Any, wait_for: WaitFor, run: Run
 ) -> None:
-    """It then has the same trials as an uninterrupted sweep, and its checkpoints are deleted."""
-    # Eight packs, because trials with different batch sizes share none.
+    """After two resumes it has every trial once, and its checkpoints are deleted."""
+    # Eight packs, because trials with different batch sizes share no pack.
     axes = ("--grid", "batch_size=16,17,18,19,20,21,22,23", "--set", "beta=0.01")
     process = store.start("sweep", *TINY, *axes, "--epochs", "15", "--name", "cut")
-    wait_for(lambda: (found := stored(store)) and found[1])
+    wait_for(lambda: trial_count(store))
 
     cancelled = run(store, "cancel", "cut")
     ended = store.ended(process)
-    info, records = stored(store)  # type: ignore[misc]
+    info, records = stored_sweep(store)  # type: ignore[misc]
     assert (cancelled.code, ended.code) == (0, 130)
-    assert (
-        f"cut is interrupted: {len(records)} of 8 trials are stored"
-        in cancelled.out + cancelled.err
-    )
+    message = f"cut is interrupted: {len(records)} of 8 trials are kept"
+    assert message in cancelled.out + cancelled.err
     assert info.status == "interrupted"
     checkpoints = store.folder / "checkpoints" / info.id
-    checkpoints.mkdir(parents=True, exist_ok=True)  # as trials of a minute or more create it
+    # These trials are too short to save a checkpoint.
+    checkpoints.mkdir(parents=True, exist_ok=True)
 
     process = store.start("resume", "cut")
-    wait_for(lambda: len(stored(store)[1]) > len(records))  # type: ignore[index]
+    wait_for(lambda: trial_count(store) > len(records))
     process.send_signal(signal.SIGKILL)
     store.ended(process)
-    assert len(stored(store)[1]) < 8  # type: ignore[index]
+    assert trial_count(store) < 8
     assert checkpoints.exists()
 
     ended = store.ended(store.start("resume", "cut", "--json"))
     assert ended.code == 0
-    info, records = stored(store)  # type: ignore[misc]
+    info, records = stored_sweep(store)  # type: ignore[misc]
     keys = [trial.key for trial in driver(SweepSpec.from_document(info.spec)).ask(100)]
     assert sorted(record.trial for record in records) == sorted(keys)
     assert ended.document["sweep"]["status"] == "finished"
@@ -106,29 +111,29 @@ def test_a_sweep_is_cancelled_then_killed_then_ends(
     assert not checkpoints.exists()
 
 
-def test_a_pack_continues_from_its_checkpoint_in_the_next_process(
+def test_a_pack_resumes_from_its_checkpoint_in_the_next_process(
     store: Any, wait_for: WaitFor, tmp_path: Path
 ) -> None:
-    """The process is killed while a pack trains; no epoch of the pack is trained twice."""
-    (tmp_path / "stop").touch()
-    program = SAVING.format(folder=str(tmp_path))
+    """Killed in the middle of a pack of several trials; no epoch is trained twice."""
+    (tmp_path / "hang").touch()
+    program = CHECKPOINTING.format(folder=str(tmp_path))
     axes = ("--grid", "beta=1e-3:1e-1:6", "--epochs", "12", "--name", "cut")
     process = store.start("sweep", *TINY, *axes, program=program)
-    wait_for((tmp_path / "stopped").exists)
+    wait_for((tmp_path / "hanging").exists)
     process.send_signal(signal.SIGKILL)
     store.ended(process)
 
     ended = store.ended(store.start("resume", "cut", "--json", program=program))
     assert (ended.code, len(ended.document["points"])) == (0, 6)
-    # The only worker trains one trial first, then a pack of the others.
+    # The one worker trains one trial first, and then the others.
     epochs = [f"{size} {epoch}" for size in (1, 5) for epoch in range(1, 13)]
     assert (tmp_path / "epochs").read_text().splitlines() == epochs
 
 
-@pytest.mark.slow  # The contract tests of writers check the same without processes.
+@pytest.mark.slow  # The contract of writers tries the same without processes.
 def test_a_sweep_killed_before_it_began_is_interrupted(store: Any, run: Run) -> None:
-    """Every command reports it as interrupted once its first heartbeat is overdue."""
-    killed = (
+    """Without a first heartbeat it is stale for every command, and it can be resumed."""
+    killed_at_start = (
         "import os, signal\n"
         "from paretoib.cli import main\n"
         "from paretoib.tracking import JournalTracker\n"
@@ -136,7 +141,7 @@ def test_a_sweep_killed_before_it_began_is_interrupted(store: Any, run: Run) -> 
         "main()"
     )
     axes = ("--grid", "beta=0.1,0.2", "--epochs", "1", "--name", "cut")
-    ended = store.ended(store.start("sweep", *TINY, *axes, program=killed))
+    ended = store.ended(store.start("sweep", *TINY, *axes, program=killed_at_start))
     assert ended.code == -signal.SIGKILL
     assert run(store, "list", "--json").document["sweeps"][0]["status"] == "running"
     with closing(sqlite3.connect(store.folder / "mlflow.db")) as database, database:
@@ -154,17 +159,17 @@ def test_a_sweep_killed_before_it_began_is_interrupted(store: Any, run: Run) -> 
     assert (ended.code, len(ended.document["points"])) == (0, 2)
 
 
-@pytest.mark.slow  # The contract tests of writers check the same without processes.
-def test_a_sweep_that_another_process_took_over_ends(
+@pytest.mark.slow  # The contract of writers tries the same without processes.
+def test_a_sweep_ends_when_another_process_takes_it_over(
     store: Any, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends in the middle of a trial, names the new writer, and writes nothing more."""
+    """It names the new writer, ends in the middle of a trial, and writes nothing more."""
     axes = ("--grid", "epochs=1,100000", "--set", "beta=0.01")
     process = store.start("sweep", *TINY, *axes, workers=2)
-    wait_for(lambda: (found := stored(store)) and found[1])
+    wait_for(lambda: trial_count(store))
     tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
     (info,) = tracker.sweeps()
-    # The tracker takes over only sweeps without a heartbeat.
+    # The tracker takes the running sweep for stale.
     monkeypatch.setattr(_heartbeat, "is_stale", lambda *_: True)
     tracker.begin(info.id, tracker.ruler(info.id))
 
@@ -174,22 +179,22 @@ def test_a_sweep_that_another_process_took_over_ends(
     assert ended.err.splitlines()[-1].startswith(message)
     assert "Traceback" not in ended.err
     assert store.left() == []
-    info, records = stored(store)  # type: ignore[misc]
+    info, records = stored_sweep(store)  # type: ignore[misc]
     assert (info.status, len(records)) == ("running", 1)
     assert not tracker.heartbeat(info.id)
 
 
-def test_trials_that_lag_behind_are_stopped(store: Any, run: Run) -> None:
-    """A stopped trial has a reason and a history, but no point in the front."""
-    # Initial weights that are far too large give a higher rate and a lower relevance.
+def test_trials_that_lag_behind_are_pruned(store: Any, run: Run) -> None:
+    """A stopped trial has a reason and a history but no point; the other trial finishes."""
+    # A trial with far too large initial weights has a higher rate and a lower relevance.
     axes = ("--grid", "initial_scale=1,10", "--set", "beta=0.01", "--epochs", "8")
     ended = store.ended(store.start("sweep", *TINY, *axes, "--prune", "--name", "raced", "--json"))
     assert ended.code == 0
     ((point,), (stopped,)) = ended.document["points"], ended.document["failed"]
     assert point["params"]["model.initial_scale"] == 1
     assert stopped["reason"] == "dominated by others after 25% of the epochs"
-    run(store, "list")  # sets PARETOIB_STORE, which `reader` reads
-    info, records = stored(store)  # type: ignore[misc]
+    run(store, "list")  # sets PARETOIB_STORE for `reader()` below
+    info, records = stored_sweep(store)  # type: ignore[misc]
     (record,) = [record for record in records if record.status == "stopped"]
     assert record.trial == stopped["trial"]
     assert {len(v) for v in reader().histories(info.id, record.trial).values()} == {2}
@@ -198,7 +203,7 @@ def test_trials_that_lag_behind_are_stopped(store: Any, run: Run) -> None:
     assert "1 trials finished, 1 stopped early, 0 failed" in run(store, "show", "raced").out
 
 
-def test_a_search_that_learns_ends_at_a_plateau(store: Any) -> None:
+def test_a_search_that_learns_stops_at_a_plateau(store: Any) -> None:
     """No further generation is proposed, and the reason is printed."""
     search = ("--search", "pymoo-nsga2", "--trials", "16", "--population", "4", "--epochs", "30")
     limit = ("--stop-on-plateau", "100:1")
@@ -207,8 +212,8 @@ def test_a_search_that_learns_ends_at_a_plateau(store: Any) -> None:
     assert "ended after 4 of 16 trials: the hypervolume grew by no more than 100 %" in ended.err
 
 
-def test_a_search_of_optuna_in_a_space_from_options(store: Any) -> None:
-    """All trials finish, with values from the space."""
+def test_optuna_searches_a_space_from_the_command_line(store: Any) -> None:
+    """All trials end, lie in the space, and are points of the front's document."""
     space = ("--space", "beta=1e-3:1e-1", "--space", "latent=2,3", "--space", "epochs=2")
     search = ("--search", "optuna-tpe", "--trials", "6", "--objectives", "error,rate")
     ended = store.ended(store.start("sweep", *TINY[:4], *space, *search, "--json"))

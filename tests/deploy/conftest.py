@@ -27,7 +27,7 @@ import yaml
 from dotenv import dotenv_values
 
 from paretoib.cli.serve.ports import free_ports
-from paretoib.cli.serve.processes import ProcessTree
+from paretoib.cli.serve.state_file import ProcessTree, ServeState
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -148,7 +148,7 @@ class Container:
         self._command = [self._local(word) for word in service["command"]]
         self._check = [self._local(word) for word in service["healthcheck"]["test"][1:]]
         self._restart = service["restart"] == "unless-stopped"
-        self._run_id = secrets.token_hex(8)
+        self._state = ServeState(secrets.token_hex(8), os.getpid(), "")
         variables = {name: self._local(str(v)) for name, v in service["environment"].items()}
         self.environment = {
             "PATH": f"{folder}/bin:{Path(sys.executable).parent}:{POSTGRES[-1]}:/usr/bin:/bin",
@@ -157,7 +157,7 @@ class Container:
             # The image has the package installed; here it is this repository.
             "PYTHONPATH": str(ROOT),
             **variables,
-            **ProcessTree(self._run_id).tag(name),
+            **self._state.environment(name),
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._user: list[str] = []
@@ -185,7 +185,7 @@ class Container:
 
     def kill(self) -> None:
         """Send SIGKILL to all processes."""
-        tree = ProcessTree(self._run_id)
+        tree = ProcessTree(self._state)
         with self._lock:
             while alive := tree.alive():
                 for process in alive:
@@ -204,7 +204,7 @@ class Container:
 
     def pids(self) -> set[int]:
         """The ids of all processes of the container."""
-        return {process.pid for process in ProcessTree(self._run_id).alive()}
+        return {process.pid for process in ProcessTree(self._state).alive()}
 
     def _local(self, text: str) -> str:
         """The text with host names, ports and paths of this machine."""

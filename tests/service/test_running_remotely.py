@@ -161,7 +161,7 @@ def test_ctrl_c_leaves_the_sweep_running(
         cancelled = run_remotely(served, "cancel", "left")
         assert (cancelled.code, cancelled.err) == (
             0,
-            "left is interrupted: 2 of 4 trials are stored\n",
+            "left is interrupted: 2 of 4 trials are kept\n",
         )
         seen = run_remotely(served, "watch", "left")
         assert seen.code == 130

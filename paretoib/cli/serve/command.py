@@ -1,4 +1,4 @@
-"""The command `paretoib serve`."""
+"""The command `paretoib serve`: starts everything, prints the addresses, ends everything."""
 
 import json
 import signal
@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paretoib.cli import _render
-from paretoib.cli._options import AsJSON
 from paretoib.errors import ParetoIBError
 
 if TYPE_CHECKING:
@@ -18,77 +16,70 @@ if TYPE_CHECKING:
 
     from paretoib.cli.serve.state_file import StateFile
 
-_CHECK_SECONDS = 0.5
-
 Port = Annotated[
     int | None,
-    typer.Option(
-        min=1, max=65535, help="Port of the service. Default: 8000, or a free port if it is taken."
-    ),
+    typer.Option(min=1, max=65535, help="Port of the service. Default: 8000, or a free port."),
 ]
 NoAuth = Annotated[
-    bool,
-    typer.Option(
-        "--no-auth", help="Require no token: every user of this machine can use the service."
-    ),
+    bool, typer.Option("--no-auth", help="Let every user of this machine in without a token.")
+]
+AsJSON = Annotated[
+    bool, typer.Option("--json", help="Print addresses and tokens as one JSON document.")
 ]
 
 
 def serve(port: Port = None, no_auth: NoAuth = False, as_json: AsJSON = False) -> int:
     """Run MLflow, Ray and the service on this machine until Ctrl-C."""
-    from paretoib.cli.serve.state_file import State, lock_state_file
+    from paretoib.cli.serve.state_file import ServeState, locked_state_file
     from paretoib.cli.serve.supervisor import check_port
     from paretoib.settings import settings
 
     store = settings().store.absolute()
-    with lock_state_file(store / "serve.json") as file:
-        if isinstance(file, State):
+    with locked_state_file(store / "serve.json") as file:
+        if isinstance(file, ServeState):
             _print_addresses(file.addresses, {}, as_json)
-            _render.message(f"already running as process {file.pid}, which has printed the tokens")
+            _message(f"already running as process {file.pid}, which has printed the tokens")
             return 0
         check_port(port)
         return _run(file, store / "logs", port, auth=not no_auth, as_json=as_json)
 
 
-def _run(
-    state_file: "StateFile", logs: "Path", port: int | None, *, auth: bool, as_json: bool
-) -> int:
-    """Start all processes, print their addresses, watch and end them; returns the exit code."""
-    from paretoib.cli.serve.state_file import State
+def _run(file: "StateFile", logs: "Path", port: int | None, *, auth: bool, as_json: bool) -> int:
+    """Start all processes, supervise them until Ctrl-C, then end them; returns the exit code."""
+    from paretoib.cli.serve.state_file import ServeState
     from paretoib.cli.serve.supervisor import Supervisor
     from paretoib.interrupts import deferred_interrupts
 
-    _raise_interrupt_on(signal.SIGTERM, signal.SIGHUP)
-    # End what an earlier process, which was killed, has left.
-    state_file.clear()
+    _interrupt_on(signal.SIGTERM, signal.SIGHUP)
+    file.clear()
     ready = False
     try:
-        state_file.write(state := State.new())
+        file.write(state := ServeState.new())
         supervisor = Supervisor(state, logs)
         addresses, tokens = supervisor.start(port, auth)
-        state_file.write(replace(state, addresses=addresses))
+        file.write(replace(state, addresses=addresses))
         ready = True
         _print_addresses(addresses, tokens, as_json)
         if not auth:
-            _render.message("no token is required: every user of this machine has access")
-        _render.message("Ctrl-C ends all processes")
+            _message("authentication is off: every user of this machine has access")
+        _message("Ctrl-C ends everything")
         while True:
             supervisor.check()
-            time.sleep(_CHECK_SECONDS)
+            time.sleep(0.5)
     except KeyboardInterrupt:
         if ready:
             return 0
         raise
     except ParetoIBError as error:
-        _render.message(f"error: {error}")
+        _message(f"error: {error}")
         return 1
     finally:
         with deferred_interrupts():
-            state_file.clear()
+            file.clear()
 
 
-def _raise_interrupt_on(*signals: signal.Signals) -> None:
-    """Raise `KeyboardInterrupt` for these signals, except those that are ignored (`nohup`)."""
+def _interrupt_on(*signals: signal.Signals) -> None:
+    """Raise `KeyboardInterrupt` for these signals, except those that `nohup` ignores."""
     for number in signals:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
@@ -104,11 +95,15 @@ def _print_addresses(
     for name, address in addresses.items():
         typer.echo(f"{name:<8} {address}")
     if tokens:
-        typer.echo("\ntokens (not printed again):")
+        typer.echo("\ntokens, printed only once:")
         for name, token in tokens.items():
             typer.echo(f"{name:<8} {token}")
-        typer.echo("\nset PARETOIB_TOKEN to one of them (read: look; write: also run sweeps), then")
+        typer.echo("\nset PARETOIB_TOKEN to one of them (`write` may also run sweeps), then use")
         typer.echo(f"paretoib sweep --server {addresses['service']}")
+
+
+def _message(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 COMMANDS = (serve,)

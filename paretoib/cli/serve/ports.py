@@ -5,23 +5,22 @@ import socket
 from contextlib import ExitStack, suppress
 
 HOST = "127.0.0.1"
-# Between Ray's range for its workers (from 10 002) and the ephemeral ports (from 32 768), so that
-# no other process is likely to take a port before our server listens on it.
-_PORT_RANGE = range(20_000, 32_000)
+# Above the ports of Ray's workers, and below the ephemeral ports: the system gives those to
+# clients, so a client could take one before our server binds it.
+_CANDIDATES = range(20_000, 32_000)
 
 
 def free_ports(*preferred: int) -> list[int]:
-    """These ports; a random free port replaces each that is taken or 0."""
-    with ExitStack() as stack:
-        # All sockets stay open until the end, so that no port is chosen twice.
-        return [_bind(stack.enter_context(socket.socket()), port) for port in preferred]
+    """The preferred ports; a port that is taken, or 0, is replaced by a free one."""
+    with ExitStack() as sockets:
+        return [_bound_port(sockets.enter_context(socket.socket()), port) for port in preferred]
 
 
-def _bind(probe: socket.socket, port: int) -> int:
-    # Servers set this option too: a port that was closed a moment ago counts as free.
+def _bound_port(probe: socket.socket, port: int) -> int:
+    # Servers set this option too: a port that was closed a moment ago is free.
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     while True:
-        port = port or random.choice(_PORT_RANGE)
+        port = port or random.choice(_CANDIDATES)
         with suppress(OSError):
             probe.bind((HOST, port))
             return port

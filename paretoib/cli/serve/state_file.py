@@ -1,7 +1,9 @@
-"""The state file of `paretoib serve`: the addresses of a running one, under a lock.
+"""The state file of `paretoib serve`, and the processes that it has started.
 
-The process that writes the file holds a lock on it until it ends. If the lock is free, the writer
-has therefore ended, but the processes that it started may still run.
+`paretoib serve` holds a lock on its state file while it runs. If the lock is free, the process that
+wrote the file has ended, but processes that it started may still run. All of them have the id of
+the state in their environment, or belong to the session of a process that has it: some processes of
+Ray overwrite their environment with a title.
 """
 
 import fcntl
@@ -9,6 +11,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,18 +20,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
-from paretoib.cli.serve.processes import ProcessTree
 from paretoib.errors import ParetoIBError
+
+_ID_VARIABLE = "PARETOIB_SERVE"
+_PROC = Path("/proc")
+_JOB = b"\0jobs.sweep\0"  # in the command line of a sweep's job, but not of the job's shell
+# The order in which processes get SIGTERM, and the seconds that each role has to end. A sweep
+# writes its front before it ends, which needs Ray and MLflow.
+_TERMINATION_SECONDS = {"service": 10.0, "job": 30.0, "ray": 20.0, "mlflow": 10.0}
 
 
 @dataclass(frozen=True)
-class State:
-    """The content of the file.
+class ServeState:
+    """The content of the state file: the process that wrote it, and the addresses once all answer.
 
-    - `id`: the id of the run, with which its processes are tagged.
-    - `pid`: the process that writes the file.
-    - `scratch`: a temp directory for Ray's sockets, deleted at the end.
-    - `addresses`: URLs by name; empty until all of them answer.
+    `scratch` is Ray's temp directory; it is deleted when the processes have ended.
     """
 
     id: str
@@ -37,43 +43,47 @@ class State:
     addresses: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def new(cls) -> "State":
-        """The state of a run that this process starts."""
-        # A short path, because the path of a socket must be short.
+    def new(cls) -> "ServeState":
+        """A state for this process, with a new id and a new temp directory.
+
+        Ray creates its sockets in the temp directory, and the path of a socket must be short.
+        """
         return cls(secrets.token_hex(8), os.getpid(), tempfile.mkdtemp(prefix="paretoib-"))
+
+    def environment(self, role: str) -> dict[str, str]:
+        """The environment variable by which `ProcessTree` finds a process of this role."""
+        return {_ID_VARIABLE: f"{self.id}.{role}"}
 
 
 class StateFile:
-    """A state file that this process has locked."""
+    """The state file, while this process holds its lock."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
 
-    def write(self, state: State | None) -> None:
-        """Replace the content; None empties the file."""
+    def write(self, state: ServeState | None) -> None:
+        """Write the state; None: nothing runs."""
         self._file.seek(0)
         self._file.truncate()
         self._file.write(json.dumps(asdict(state)) if state else "")
         self._file.flush()
 
     def clear(self) -> None:
-        """End the processes of the state in the file, delete its temp directory, empty the file.
-
-        The state may be that of an earlier process, which was killed.
-        """
+        """End the processes of the state in the file, delete its temp directory, empty the file."""
         if state := _read(self._file):
-            ProcessTree(state.id).end()
+            end(state)
             shutil.rmtree(state.scratch, ignore_errors=True)
             self.write(None)
 
 
 @contextmanager
-def lock_state_file(path: Path) -> Iterator[StateFile | State]:
-    """Lock the state file; if another process holds the lock, yield the state in the file instead.
+def locked_state_file(path: Path) -> Iterator[StateFile | ServeState]:
+    """The locked state file; or, if another process holds the lock, the state of that process.
 
-    Waits while the other process is starting. Raises `ParetoIBError` if the file cannot be opened.
+    Waits while the other process is still starting. Raises `ParetoIBError` if the file cannot be
+    opened.
     """
-    if not Path("/proc/self/environ").exists():
+    if not (_PROC / "self/environ").exists():
         raise ParetoIBError("`paretoib serve` should run on Linux; found no /proc")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,9 +106,81 @@ def _lock(file: IO[str]) -> bool:
     return False
 
 
-def _read(file: IO[str]) -> State | None:
+def _read(file: IO[str]) -> ServeState | None:
     file.seek(0)
-    # The file may be empty, or another process may be writing it.
-    with suppress(ValueError, TypeError):
-        return State(**json.loads(file.read()))
+    with suppress(ValueError, TypeError):  # The file is empty or half written.
+        return ServeState(**json.loads(file.read()))
     return None
+
+
+def end(state: ServeState) -> None:
+    """End all processes of a state: SIGTERM to one role after another, then SIGKILL to the rest.
+
+    Raises `ParetoIBError` if processes remain.
+    """
+    tree = ProcessTree(state)
+    for role, seconds in _TERMINATION_SECONDS.items():
+        for process in tree.sigterm_targets(role):
+            _signal(process, signal.SIGTERM)
+        deadline = time.monotonic() + seconds
+        while tree.sigterm_targets(role) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    deadline = time.monotonic() + 10
+    while remaining := tree.alive():
+        if time.monotonic() > deadline:
+            pids = ", ".join(str(process.pid) for process in remaining)
+            raise ParetoIBError(f"cannot end processes {pids}")
+        for process in remaining:
+            _signal(process, signal.SIGKILL)
+        time.sleep(0.1)
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of `/proc`; the role is None without the id of a state in its environment."""
+
+    pid: int
+    session: int
+    role: str | None
+
+
+class ProcessTree:
+    """The processes with a state's id in their environment, and all others of their sessions."""
+
+    def __init__(self, state: ServeState) -> None:
+        ((variable, value),) = state.environment("").items()
+        self._prefix = f"{variable}={value}".encode()
+        # Remembered, because the process with the id may end before others of its session.
+        self._sessions: set[int] = set()
+
+    def alive(self) -> list[Process]:
+        """The processes that run now."""
+        processes = [process for entry in _PROC.glob("[0-9]*") if (process := self._process(entry))]
+        self._sessions |= {process.session for process in processes if process.role}
+        return [process for process in processes if process.session in self._sessions]
+
+    def sigterm_targets(self, role: str) -> list[Process]:
+        """The processes of a role that should get SIGTERM; they end their own children.
+
+        These are the jobs of sweeps, and the session leader of every other role.
+        """
+        processes = [process for process in self.alive() if process.role == role]
+        return [p for p in processes if role == "job" or p.pid == p.session]
+
+    def _process(self, entry: Path) -> Process | None:
+        try:
+            state, _, _, session, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
+            environment = (entry / "environ").read_bytes().split(b"\0")
+            command = (entry / "cmdline").read_bytes()
+        except OSError:  # The process has ended, or belongs to another user.
+            return None
+        if state in "ZX":
+            return None
+        variables = [line for line in environment if line.startswith(self._prefix)]
+        role = variables[0].removeprefix(self._prefix).decode() if variables else None
+        return Process(int(entry.name), int(session), "job" if role and _JOB in command else role)
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, number)

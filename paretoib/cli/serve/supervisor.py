@@ -1,4 +1,4 @@
-"""Starts MLflow, Ray and the service on loopback, and watches them."""
+"""Starts MLflow, Ray and the service as processes on loopback, and checks that they run."""
 
 import os
 import secrets
@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from paretoib.cli.serve.ports import HOST, free_ports
-from paretoib.cli.serve.processes import ProcessTree
-from paretoib.cli.serve.state_file import State
+from paretoib.cli.serve.state_file import ServeState
 from paretoib.errors import ParetoIBError
 from paretoib.settings import settings
 from paretoib.tokens import new_token, token_digest
 from paretoib.tracking import PORT, ui
 
-_START_SECONDS = 180.0
-_SCOPES = {"read": "read", "write": "read+write"}  # of the new tokens, by name
-# Variables that would lead a process to another cluster or another service.
+START_TIMEOUT = 180.0  # seconds until the service reaches MLflow and Ray
+_SCOPES = {"read": "read", "write": "read+write"}
+# Not inherited: these variables would lead to another cluster or service than the ones started
+# here.
 _NOT_INHERITED = {
     *("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "PARETOIB_RAY_ADDRESS"),
     *("PARETOIB_SERVER", "PARETOIB_TOKEN"),
@@ -27,45 +27,42 @@ _NOT_INHERITED = {
 
 
 def check_port(port: int | None) -> None:
-    """Refuse a port that is taken; raises `ParetoIBError`."""
+    """Raise `ParetoIBError` if the requested port is taken."""
     if port and free_ports(port) != [port]:
         raise ParetoIBError(f"--port: should be a free port; found {port}, which is taken")
 
 
 class Supervisor:
-    """The processes of MLflow, Ray and the service, with their log files in the folder `logs`."""
+    """The processes of MLflow, Ray and the service; each writes a log file in `logs`."""
 
-    def __init__(self, state: State, logs: Path) -> None:
-        self._tree = ProcessTree(state.id)
-        self._scratch = state.scratch
+    def __init__(self, state: ServeState, logs: Path) -> None:
+        self._state = state
         self._logs = logs
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, port: int | None, auth: bool) -> tuple[dict[str, str], dict[str, str]]:
-        """Start all processes and wait until they answer; returns URLs and new tokens, by name.
+        """Start all processes; returns their addresses and the new tokens, once all answer.
 
-        The service gets only hashes of the tokens. There are no new tokens if the environment has
-        hashes of its own (`PARETOIB_SERVICE_TOKENS`). Raises `ParetoIBError` if a process ends or
-        does not answer.
+        The service gets only the hashes of the tokens. If the environment sets
+        `PARETOIB_SERVICE_TOKENS`, no tokens are created. Raises `ParetoIBError` if a process ends
+        or does not answer.
         """
-        mlflow, dashboard, *ray = free_ports(PORT, 8265, 0, 0, 0)
-        mlflow_ui = ui(mlflow)
+        mlflow_port, dashboard, *ray_ports = free_ports(PORT, 8265, 0, 0, 0)
+        mlflow = ui(mlflow_port)
         addresses = {
             "service": f"http://{HOST}:{port or free_ports(8000)[0]}",
-            "mlflow": mlflow_ui.address,
+            "mlflow": mlflow.address,
             "ray": f"http://{HOST}:{dashboard}",
         }
         tokens = {}
         if auth and "PARETOIB_SERVICE_TOKENS" not in os.environ:
             tokens = {name: new_token() for name in _SCOPES}
-        environment = _environment(addresses, mlflow_ui.uri, auth, tokens)
-        if mlflow_ui.command:
-            mlflow_environment = {**environment, **(mlflow_ui.environment or {})}
-            self._start_process("mlflow", mlflow_ui.command, mlflow_environment)
-        self._start_process("ray", _ray_command(self._scratch, dashboard, *ray), environment)
+        environment = _environment(addresses, mlflow.uri, auth, tokens)
+        if mlflow.command:
+            self._start("mlflow", mlflow.command, {**environment, **(mlflow.environment or {})})
+        self._start("ray", _ray_command(self._state.scratch, dashboard, *ray_ports), environment)
         # -P: a folder `service` in the working directory is not imported.
-        self._start_process("service", (sys.executable, "-P", "-m", "service"), environment)
-        # The service is ready only once it reaches MLflow and Ray.
+        self._start("service", (sys.executable, "-P", "-m", "service"), environment)
         self._wait_until_ready(f"{addresses['service']}/readyz")
         return addresses, tokens
 
@@ -73,38 +70,38 @@ class Supervisor:
         """Raise `ParetoIBError` if a process has ended, with the last line of its log."""
         for name, process in self._processes.items():
             if process.poll() is not None:
-                lines = self._log(name).read_text(errors="replace").strip().splitlines() or [""]
+                log = self._log(name)
+                *_, last = log.read_text(errors="replace").strip().splitlines() or [""]
                 raise ParetoIBError(
-                    f"{name} ended unexpectedly (exit code {process.returncode}), so all processes "
-                    f"were ended; the last line of {self._log(name)}: {lines[-1]}"
+                    f"{name} ended with exit code {process.returncode}, so the other processes "
+                    f"were ended too; the last line of {log}: {last}"
                 )
 
-    def _start_process(
-        self, name: str, command: tuple[str, ...], environment: Mapping[str, str]
-    ) -> None:
+    def _start(self, name: str, command: tuple[str, ...], environment: Mapping[str, str]) -> None:
         self._logs.mkdir(mode=0o700, exist_ok=True)
         with self._log(name).open("wb") as log:
             self._processes[name] = subprocess.Popen(
                 command,
-                env={**environment, **self._tree.tag(name)},
+                env={**environment, **self._state.environment(name)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # Ctrl-C reaches only this process, which then ends the others in order.
+                # In a separate session, Ctrl-C reaches only this process, which then ends the
+                # others one after another.
                 start_new_session=True,
             )
 
     def _log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
 
-    def _wait_until_ready(self, url: str) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while not _is_ready(url):
+    def _wait_until_ready(self, address: str) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while not _is_healthy(address):
             self.check()
             if time.monotonic() > deadline:
                 raise ParetoIBError(
-                    f"service, MLflow and Ray should be ready within {_START_SECONDS:g} s and are "
-                    f"not; see the logs in {self._logs}"
+                    f"{address} is not ready after {START_TIMEOUT:g} s; see the logs in "
+                    f"{self._logs}"
                 )
             time.sleep(0.2)
 
@@ -112,36 +109,35 @@ class Supervisor:
 def _environment(
     addresses: Mapping[str, str], store: str, auth: bool, tokens: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment of all processes; the jobs of sweeps inherit it from Ray."""
-    own = {
+    """The environment of all processes; Ray passes it on to the jobs of sweeps."""
+    environment = {
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
         "PARETOIB_TRACKING_URI": store,
-        # The default folder for the SQLite store; for an MLflow server the default is another one.
-        # A later `paretoib resume`, without the server, has to find the journals here.
+        # The same folder as without a server, so that commands on the store find the journal.
         "PARETOIB_JOURNAL": str((settings().journal or settings().store / "journal").absolute()),
         "PARETOIB_SERVICE_HOST": HOST,
         "PARETOIB_SERVICE_PORT": addresses["service"].rpartition(":")[2],
         "PARETOIB_SERVICE_AUTH": str(auth).lower(),
         "PARETOIB_SERVICE_RAY_JOBS": addresses["ray"],
-        # Set, because a `.env` file in the working directory may be for another service.
+        # Overrides a `.env` in the working directory, which may be that of another service.
         "PARETOIB_SERVICE_ALLOWED_HOSTS": f"{HOST},localhost,[::1]",
         "PARETOIB_SERVICE_MLFLOW_PAGES": addresses["mlflow"],
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_USAGE_STATS_ENABLED": "0",
-        # Otherwise Ray uses the machine's network address instead of loopback.
+        # Without it Ray binds to the machine's network address instead of loopback.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     }
     if tokens:
-        own["PARETOIB_SERVICE_TOKENS"] = ",".join(
+        environment["PARETOIB_SERVICE_TOKENS"] = ",".join(
             f"{name}:{_SCOPES[name]}:{token_digest(token)}" for name, token in tokens.items()
         )
-    inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    return {**inherited, **_settings_environment(), **own}
+    inherited = {n: value for n, value in os.environ.items() if n not in _NOT_INHERITED}
+    return {**inherited, **_settings_variables(), **environment}
 
 
-def _settings_environment() -> dict[str, str]:
-    """The settings as variables, with absolute paths, for processes in another folder."""
+def _settings_variables() -> dict[str, str]:
+    """Our settings as variables with absolute paths, as jobs run in another working directory."""
     variables = {
         f"PARETOIB_{name.upper()}": str(value.absolute() if isinstance(value, Path) else value)
         for name, value in settings()
@@ -151,9 +147,9 @@ def _settings_environment() -> dict[str, str]:
 
 
 def _ray_command(
-    temp_directory: str, dashboard: int, gcs: int, client: int, agent: int
+    scratch: str, dashboard: int, gcs: int, client: int, agent: int
 ) -> tuple[str, ...]:
-    """Ray's head node, with the dashboard, which serves the Jobs API."""
+    """The command of a Ray head with a dashboard, which serves Ray's Jobs API."""
     options = {
         "--node-ip-address": HOST,
         "--port": gcs,
@@ -162,16 +158,15 @@ def _ray_command(
         "--dashboard-agent-listen-port": agent,
         "--ray-client-server-port": client,
         "--include-log-monitor": "false",
-        "--temp-dir": temp_directory,
+        "--temp-dir": scratch,
     }
     words = [str(word) for option in options.items() for word in option]
     return (sys.executable, "-P", "-m", "ray.scripts.scripts", "start", "--head", "--block", *words)
 
 
-def _is_ready(url: str) -> bool:
-    """Whether the health check at this URL succeeds."""
+def _is_healthy(address: str) -> bool:
     try:
-        urllib.request.urlopen(url, timeout=15).close()
+        urllib.request.urlopen(address, timeout=15).close()
     except OSError:
         return False
     return True
