@@ -1,4 +1,4 @@
-"""A sweep from the command line, and the commands that read it back."""
+"""`paretoib sweep` and `train`, and the commands that read their results."""
 
 import json
 import shlex
@@ -8,12 +8,12 @@ from typing import Any
 
 import yaml
 
-Swept = tuple[Any, Any, Any]  # the store, and how its sweeps `linear` and `adaptive` ended
+Swept = tuple[Any, Any, Any]  # the store, and the ended commands of `linear` and `adaptive`
 Run = Callable[..., Any]
 
 
 def test_json_is_one_document_on_stdout_and_nothing_else_is_there(swept: Swept) -> None:
-    """`sweep --json` prints the front's document, with every promised key; exit code 0."""
+    """`sweep --json` prints the front's document with all documented keys; exit code 0."""
     _, linear, _ = swept
     assert linear.code == 0, linear.err
     document = linear.document
@@ -22,13 +22,13 @@ def test_json_is_one_document_on_stdout_and_nothing_else_is_there(swept: Swept) 
     assert document["reference"].keys() == {"rate_bits", "lost_bits"}
     assert document.keys() >= {"label_entropy_bits", "hypervolume", "failed"}
     assert document["cost"]["trials"] == len(document["points"]) == 4
-    promised = "trial params seed rate_bits rate_lower_bits relevance_bits lost_bits accuracy"
-    promised += " on_front supported beta_interval hull_gap_bits"
-    assert all(point.keys() >= set(promised.split()) for point in document["points"])
+    keys = "trial params seed rate_bits rate_lower_bits relevance_bits lost_bits accuracy"
+    keys += " on_front supported beta_interval hull_gap_bits"
+    assert all(point.keys() >= set(keys.split()) for point in document["points"])
 
 
 def test_two_sweeps_at_once_do_not_disturb_each_other(swept: Swept, run: Run) -> None:
-    """Both finish in the same store, each with its own trials alone."""
+    """Both finish in the same store, each with only its own trials."""
     store, linear, adaptive = swept
     assert (linear.code, adaptive.code) == (0, 0), adaptive.err
     by_name = {
@@ -45,28 +45,28 @@ def test_two_sweeps_at_once_do_not_disturb_each_other(swept: Swept, run: Run) ->
 
 
 def test_ray_ends_with_its_sweep(swept: Swept) -> None:
-    """No process that worked for a sweep is left after it."""
+    """No process of a sweep is left after its end."""
     store, _, _ = swept
     assert store.left() == []
 
 
-def test_a_front_read_back_is_the_front_that_the_sweep_gave(swept: Swept, run: Run) -> None:
+def test_front_prints_the_same_document_as_sweep(swept: Swept, run: Run) -> None:
     """`front --json` and `sweep --json` print the same document."""
     store, linear, _ = swept
     assert run(store, "front", "linear", "--json").document == linear.document
 
 
 def test_a_sweep_is_found_by_name_id_and_prefix(swept: Swept, run: Run) -> None:
-    """All three lead to the same sweep."""
+    """All three references find the same sweep."""
     store, linear, _ = swept
     id_ = linear.document["sweep"]["id"]
-    shown = [run(store, "show", ref, "--json").document for ref in ("linear", id_, id_[:6])]
-    assert [document["sweep"]["id"] for document in shown] == [id_] * 3
-    assert shown[0]["trials"] == {"finished": 4, "stopped": 0, "failed": 0}
+    documents = [run(store, "show", ref, "--json").document for ref in ("linear", id_, id_[:6])]
+    assert [document["sweep"]["id"] for document in documents] == [id_] * 3
+    assert documents[0]["trials"] == {"finished": 4, "stopped": 0, "failed": 0}
 
 
 def test_all_sweeps_are_listed(swept: Swept, run: Run) -> None:
-    """`list` knows both, in words and as JSON; other tests may have added theirs."""
+    """`list` prints both, as text and as JSON; other tests may have added sweeps."""
     store, _, _ = swept
     listed = run(store, "list", "--json").document["sweeps"]
     assert {sweep["name"] for sweep in listed} >= {"linear", "adaptive"}
@@ -74,7 +74,7 @@ def test_all_sweeps_are_listed(swept: Swept, run: Run) -> None:
 
 
 def test_tables_fit_into_eighty_columns(swept: Swept, run: Run) -> None:
-    """An adaptive sweep tells its trials apart by six fields, and still no line is broken."""
+    """The table of an adaptive sweep, with six varying fields, is split into two tables."""
     store, _, adaptive = swept
     front = run(store, "front", "adaptive")
     assert front.out == adaptive.out
@@ -86,16 +86,16 @@ def test_tables_fit_into_eighty_columns(swept: Swept, run: Run) -> None:
     assert len(rows) == 2 * sum(point["on_front"] for point in points)
 
 
-def test_a_sweep_says_where_to_look_and_how_to_compare(swept: Swept) -> None:
-    """The hints go to stderr, so that stdout holds the front alone."""
+def test_a_sweep_prints_its_page_and_a_command_to_compare(swept: Swept) -> None:
+    """The suggestions go to stderr, so that stdout has only the front."""
     _, _, adaptive = swept
     assert "look:" in adaptive.err
     assert "paretoib compare" in adaptive.err
     assert "paretoib compare" not in adaptive.out
 
 
-def test_the_way_to_compare_is_on_the_same_data(run: Run, tmp_path: Path) -> None:
-    """A command that a shell reads as it is meant, with what is unusual of the data alone."""
+def test_the_suggested_sweep_has_the_same_data(run: Run, tmp_path: Path) -> None:
+    """The command is quoted for a shell, and sets only the fields that are not defaults."""
     unusual = ("--set", "correlations=[0.9, 0.5]", "--set", "samples=500")
     small = ("--dataset", "gaussian", "--epochs", "1", *unusual, "--name", "g")
     assert run(tmp_path, "train", "--method", "vib", *small).code == 0
@@ -108,40 +108,40 @@ def test_the_way_to_compare_is_on_the_same_data(run: Run, tmp_path: Path) -> Non
 
 
 def test_comparison_as_json_has_every_promised_key(swept: Swept, run: Run) -> None:
-    """`compare --json` prints the comparison's document."""
+    """`compare --json` prints the comparison's document with all documented keys."""
     store, _, _ = swept
     document = run(store, "compare", "adaptive", "--against", "linear", "--json").document
     assert document.keys() >= {"schema", "left", "right", "points", "exact", "cost", "verdict"}
-    promised = "hypervolume hypervolume_ratio epsilon igd_plus coverage p_value intervals"
-    assert document["indicators"].keys() >= set(promised.split())
+    keys = "hypervolume hypervolume_ratio epsilon igd_plus coverage p_value intervals"
+    assert document["indicators"].keys() >= set(keys.split())
     assert document["points"][0].keys() >= {"side", "dominated_by_other", "hull_gap_bits"}
     assert len(document["points"]) == 10
 
 
 def test_comparison_ends_with_its_verdict(swept: Swept, run: Run) -> None:
-    """In words: the indicators of both sides, then the verdict of the document."""
+    """The text has the indicators of both sides, then the verdict of the JSON document."""
     store, _, _ = swept
     arguments = (store, "compare", "adaptive", "--against", "linear")
-    shown = run(*arguments)
-    assert shown.code == 0
+    text = run(*arguments)
+    assert text.code == 0
     verdict = run(*arguments, "--json").document["verdict"]
-    assert " ".join(shown.out.split()).endswith(" ".join(verdict.split()))
+    assert " ".join(text.out.split()).endswith(" ".join(verdict.split()))
 
 
-def test_pictures_are_written_where_asked(swept: Swept, run: Run, tmp_path: Path) -> None:
-    """`--html`, `--png` and `--plane` write files of their kinds."""
+def test_figures_are_written_to_the_given_files(swept: Swept, run: Run, tmp_path: Path) -> None:
+    """`--html` writes HTML; `--png` and `--plane` write different PNGs."""
     store, _, _ = swept
-    page, picture, plane = (tmp_path / name for name in ("front.html", "front.png", "plane.png"))
-    files = ("--html", str(page), "--png", str(picture), "--plane", str(plane))
+    page, image, plane = (tmp_path / name for name in ("front.html", "front.png", "plane.png"))
+    files = ("--html", str(page), "--png", str(image), "--plane", str(plane))
     assert run(store, "front", "linear", *files).code == 0
     assert "<html" in page.read_text()[:500].lower()
-    for image in (picture, plane):
-        assert image.read_bytes().startswith(b"\x89PNG")
-    assert picture.read_bytes() != plane.read_bytes()
+    for png in (image, plane):
+        assert png.read_bytes().startswith(b"\x89PNG")
+    assert image.read_bytes() != plane.read_bytes()
 
 
 def test_training_one_trial_needs_no_ray(run: Run, tmp_path: Path) -> None:
-    """`train` measures one trial in this process, and the store has it as a sweep of one."""
+    """`train` trains one trial in this process, and stores it as a sweep with one trial."""
     small = ("--set", "hidden=[8]", "--epochs", "1", "--set", "beta=0.1", "--seed", "3")
     record = run(tmp_path, "train", "--method", "vib", *small, "--name", "one", "--json").document
     assert (record["status"], record["spec"]["seed"]) == ("finished", 3)
@@ -151,34 +151,34 @@ def test_training_one_trial_needs_no_ray(run: Run, tmp_path: Path) -> None:
 
 
 def test_training_on_several_tasks_shows_each(run: Run, tmp_path: Path, two_tasks: str) -> None:
-    """One line a number, those of all tasks first."""
+    """One line for each metric; the metrics over all tasks come first."""
     small = ("--set", "hidden=[8]", "--epochs", "1", "--set", "beta=0.1", "--model", "mlp")
-    shown = run(tmp_path, "train", "--method", "mtvib", "--dataset", two_tasks, *small)
-    assert shown.code == 0, shown.err
-    names = [line.partition("  ")[0] for line in map(str.strip, shown.out.splitlines())]
-    own = [name.partition(": ")[2] for name in names if name.startswith("large: ")]
-    assert own == [name.partition(": ")[2] for name in names if name.startswith("digit: ")]
-    assert own[0] == "relevance bits"
+    trained = run(tmp_path, "train", "--method", "mtvib", "--dataset", two_tasks, *small)
+    assert trained.code == 0, trained.err
+    names = [line.partition("  ")[0] for line in map(str.strip, trained.out.splitlines())]
+    large = [name.partition(": ")[2] for name in names if name.startswith("large: ")]
+    assert large == [name.partition(": ")[2] for name in names if name.startswith("digit: ")]
+    assert large[0] == "relevance bits"
     assert names.index("relevance bits") < names.index("digit: relevance bits")
-    assert "tasks" not in shown.out
-    assert max(map(len, shown.out.splitlines())) <= 80
+    assert "tasks" not in trained.out
+    assert max(map(len, trained.out.splitlines())) <= 80
 
 
 def test_a_dry_run_is_a_config_of_the_same_sweep(run: Run, tmp_path: Path) -> None:
-    """What `--dry-run` prints, `--config` reads; nothing is run or stored."""
+    """`--config` reads the output of `--dry-run`; nothing is run or stored."""
     flags = ("--method", "vib", "--grid", "beta=1e-3:1:4", "--set", "latent=8", "--seeds", "1,2")
-    shown = run(tmp_path, "sweep", "--dry-run", *flags)
+    printed = run(tmp_path, "sweep", "--dry-run", *flags)
     config = tmp_path / "sweep.yaml"
-    config.write_text(shown.out, encoding="utf-8")
-    assert run(tmp_path, "sweep", "--dry-run", "--config", str(config)).out == shown.out
+    config.write_text(printed.out, encoding="utf-8")
+    assert run(tmp_path, "sweep", "--dry-run", "--config", str(config)).out == printed.out
     as_json = run(tmp_path, "sweep", "--dry-run", "--json", *flags)
-    assert as_json.document == yaml.safe_load(shown.out)
+    assert as_json.document == yaml.safe_load(printed.out)
     assert as_json.document["trials"] == 8
     assert list(tmp_path.iterdir()) == [config]
 
 
-def test_flags_go_over_the_config(run: Run, tmp_path: Path) -> None:
-    """A config's field that a flag names too has the flag's value."""
+def test_flags_override_the_config(run: Run, tmp_path: Path) -> None:
+    """A field in both has the value of the flag; other fields of the file are kept."""
     config = tmp_path / "sweep.yaml"
     config.write_text("method: vib\ntraining: {epochs: 7, learning_rate: 0.01}\nname: mine\n")
     flags = ("--config", str(config), "--epochs", "3", "--dry-run", "--json")
@@ -189,19 +189,19 @@ def test_flags_go_over_the_config(run: Run, tmp_path: Path) -> None:
 
 
 def test_help_and_version_answer(run: Run, tmp_path: Path) -> None:
-    """Without arguments `paretoib` helps."""
+    """`paretoib` without arguments prints the help."""
     assert run(tmp_path, "--version").out.startswith("paretoib ")
-    helped = run(tmp_path)
-    assert helped.code == 0
-    assert helped.out == run(tmp_path, "--help").out
-    listed = helped.out.partition("Commands:\n")[2].partition("\n\n")[0]
+    bare = run(tmp_path)
+    assert bare.code == 0
+    assert bare.out == run(tmp_path, "--help").out
+    listed = bare.out.partition("Commands:\n")[2].partition("\n\n")[0]
     names = "sweep submit train watch resume cancel front compare list show ui serve"
     names += " methods datasets models searches"
     assert [line.split()[0] for line in listed.splitlines()] == names.split()
 
 
-def test_an_empty_store_says_what_makes_a_sweep(run: Run, tmp_path: Path) -> None:
-    """`list` of nothing is no error, and makes nothing."""
+def test_an_empty_store_suggests_a_command(run: Run, tmp_path: Path) -> None:
+    """`list` on an empty folder is no error, and creates no files."""
     listed = run(tmp_path, "list")
     assert (listed.code, listed.out) == (0, "")
     assert "paretoib sweep" in listed.err

@@ -5,7 +5,7 @@ import socket
 from contextlib import ExitStack, suppress
 
 HOST = "127.0.0.1"
-# Above the ports of Ray's workers, and below the ephemeral ports. The system gives ephemeral ports to
+# Above the ports of Ray's workers, and below the ephemeral ports: the system gives those to
 # clients, so a client could take one before our server binds it.
 _CANDIDATES = range(20_000, 32_000)
 
