@@ -1,4 +1,4 @@
-"""`paretoib sweep` and `train`, and the commands that read a finished sweep."""
+"""`paretoib sweep` and `train`, and the commands that read their results."""
 
 import json
 import shlex
@@ -8,12 +8,12 @@ from typing import Any
 
 import yaml
 
-Swept = tuple[Any, Any, Any]  # the store, and the output of its sweeps `linear` and `adaptive`
+Swept = tuple[Any, Any, Any]  # the store, and the ended commands of `linear` and `adaptive`
 Run = Callable[..., Any]
 
 
-def test_a_sweep_prints_its_front_as_json(swept: Swept) -> None:
-    """Stdout of `sweep --json` is one document with every documented key; exit code 0."""
+def test_json_is_one_document_on_stdout_and_nothing_else_is_there(swept: Swept) -> None:
+    """`sweep --json` prints the front's document with all documented keys; exit code 0."""
     _, linear, _ = swept
     assert linear.code == 0, linear.err
     document = linear.document
@@ -27,8 +27,8 @@ def test_a_sweep_prints_its_front_as_json(swept: Swept) -> None:
     assert all(point.keys() >= set(keys.split()) for point in document["points"])
 
 
-def test_two_sweeps_run_at_the_same_time(swept: Swept, run: Run) -> None:
-    """Both finish in one store, each with only its own trials."""
+def test_two_sweeps_at_once_do_not_disturb_each_other(swept: Swept, run: Run) -> None:
+    """Both finish in the same store, each with only its own trials."""
     store, linear, adaptive = swept
     assert (linear.code, adaptive.code) == (0, 0), adaptive.err
     by_name = {
@@ -45,19 +45,19 @@ def test_two_sweeps_run_at_the_same_time(swept: Swept, run: Run) -> None:
 
 
 def test_ray_ends_with_its_sweep(swept: Swept) -> None:
-    """No process of a sweep is left when the sweep has ended."""
+    """No process of a sweep is left after its end."""
     store, _, _ = swept
     assert store.left() == []
 
 
-def test_a_stored_front_equals_the_printed_front(swept: Swept, run: Run) -> None:
+def test_front_prints_the_same_document_as_sweep(swept: Swept, run: Run) -> None:
     """`front --json` and `sweep --json` print the same document."""
     store, linear, _ = swept
     assert run(store, "front", "linear", "--json").document == linear.document
 
 
 def test_a_sweep_is_found_by_name_id_and_prefix(swept: Swept, run: Run) -> None:
-    """`show` prints the same sweep for all three."""
+    """All three references find the same sweep."""
     store, linear, _ = swept
     id_ = linear.document["sweep"]["id"]
     documents = [run(store, "show", ref, "--json").document for ref in ("linear", id_, id_[:6])]
@@ -66,7 +66,7 @@ def test_a_sweep_is_found_by_name_id_and_prefix(swept: Swept, run: Run) -> None:
 
 
 def test_all_sweeps_are_listed(swept: Swept, run: Run) -> None:
-    """`list` prints both, as a table and as JSON; other tests may have added more sweeps."""
+    """`list` prints both, as text and as JSON; other tests may have added sweeps."""
     store, _, _ = swept
     listed = run(store, "list", "--json").document["sweeps"]
     assert {sweep["name"] for sweep in listed} >= {"linear", "adaptive"}
@@ -74,30 +74,30 @@ def test_all_sweeps_are_listed(swept: Swept, run: Run) -> None:
 
 
 def test_tables_fit_into_eighty_columns(swept: Swept, run: Run) -> None:
-    """The front of an adaptive sweep has six varied fields; a second table holds them."""
+    """The table of an adaptive sweep, with six varying fields, is split into two tables."""
     store, _, adaptive = swept
     front = run(store, "front", "adaptive")
     assert front.out == adaptive.out
     assert max(map(len, front.out.splitlines())) <= 80
-    headers = [line.split() for line in front.out.splitlines() if line.split()[:1] == ["rate"]]
-    assert headers[1][1:] == ["init", "noise", "μ", "sqrted", "epochs", "seed"]
+    heads = [line.split() for line in front.out.splitlines() if line.split()[:1] == ["rate"]]
+    assert heads[1][1:] == ["init", "noise", "μ", "sqrted", "epochs", "seed"]
     rows = [line for line in front.out.splitlines() if line.strip()[:1].isdigit()]
     points = run(store, "front", "adaptive", "--json").document["points"]
     assert len(rows) == 2 * sum(point["on_front"] for point in points)
 
 
-def test_a_sweep_suggests_commands_to_look_and_compare(swept: Swept) -> None:
-    """The hints are on stderr, so that stdout holds only the front."""
+def test_a_sweep_prints_its_page_and_a_command_to_compare(swept: Swept) -> None:
+    """The suggestions go to stderr, so that stdout has only the front."""
     _, _, adaptive = swept
     assert "look:" in adaptive.err
     assert "paretoib compare" in adaptive.err
     assert "paretoib compare" not in adaptive.out
 
 
-def test_the_suggested_comparison_is_on_the_same_data(run: Run, tmp_path: Path) -> None:
-    """The command is quoted for a shell, and sets only the data fields that are not defaults."""
-    data = ("--set", "correlations=[0.9, 0.5]", "--set", "samples=500")
-    small = ("--dataset", "gaussian", "--epochs", "1", *data, "--name", "g")
+def test_the_suggested_sweep_has_the_same_data(run: Run, tmp_path: Path) -> None:
+    """The command is quoted for a shell, and sets only the fields that are not defaults."""
+    unusual = ("--set", "correlations=[0.9, 0.5]", "--set", "samples=500")
+    small = ("--dataset", "gaussian", "--epochs", "1", *unusual, "--name", "g")
     assert run(tmp_path, "train", "--method", "vib", *small).code == 0
     hint = run(tmp_path, "watch", "g").err.partition("compare:")[2].partition(", then")[0]
     _, *words = shlex.split(hint)
@@ -107,8 +107,8 @@ def test_the_suggested_comparison_is_on_the_same_data(run: Run, tmp_path: Path) 
     assert other["data"] == run(tmp_path, "show", "g", "--json").document["sweep"]["spec"]["data"]
 
 
-def test_a_comparison_as_json_has_every_documented_key(swept: Swept, run: Run) -> None:
-    """`compare --json` prints the document of the comparison."""
+def test_comparison_as_json_has_every_promised_key(swept: Swept, run: Run) -> None:
+    """`compare --json` prints the comparison's document with all documented keys."""
     store, _, _ = swept
     document = run(store, "compare", "adaptive", "--against", "linear", "--json").document
     assert document.keys() >= {"schema", "left", "right", "points", "exact", "cost", "verdict"}
@@ -118,30 +118,30 @@ def test_a_comparison_as_json_has_every_documented_key(swept: Swept, run: Run) -
     assert len(document["points"]) == 10
 
 
-def test_a_comparison_ends_with_its_verdict(swept: Swept, run: Run) -> None:
-    """The text ends with the verdict of the JSON document."""
+def test_comparison_ends_with_its_verdict(swept: Swept, run: Run) -> None:
+    """The text has the indicators of both sides, then the verdict of the JSON document."""
     store, _, _ = swept
     arguments = (store, "compare", "adaptive", "--against", "linear")
-    printed = run(*arguments)
-    assert printed.code == 0
+    text = run(*arguments)
+    assert text.code == 0
     verdict = run(*arguments, "--json").document["verdict"]
-    assert " ".join(printed.out.split()).endswith(" ".join(verdict.split()))
+    assert " ".join(text.out.split()).endswith(" ".join(verdict.split()))
 
 
-def test_figures_are_written_to_files(swept: Swept, run: Run, tmp_path: Path) -> None:
-    """`--html`, `--png` and `--plane` write one page and two different images."""
+def test_figures_are_written_to_the_given_files(swept: Swept, run: Run, tmp_path: Path) -> None:
+    """`--html` writes HTML; `--png` and `--plane` write different PNGs."""
     store, _, _ = swept
     page, image, plane = (tmp_path / name for name in ("front.html", "front.png", "plane.png"))
     files = ("--html", str(page), "--png", str(image), "--plane", str(plane))
     assert run(store, "front", "linear", *files).code == 0
     assert "<html" in page.read_text()[:500].lower()
-    for file in (image, plane):
-        assert file.read_bytes().startswith(b"\x89PNG")
+    for png in (image, plane):
+        assert png.read_bytes().startswith(b"\x89PNG")
     assert image.read_bytes() != plane.read_bytes()
 
 
 def test_training_one_trial_needs_no_ray(run: Run, tmp_path: Path) -> None:
-    """`train` trains in this process and stores a sweep of one trial."""
+    """`train` trains one trial in this process, and stores it as a sweep with one trial."""
     small = ("--set", "hidden=[8]", "--epochs", "1", "--set", "beta=0.1", "--seed", "3")
     record = run(tmp_path, "train", "--method", "vib", *small, "--name", "one", "--json").document
     assert (record["status"], record["spec"]["seed"]) == ("finished", 3)
@@ -150,20 +150,18 @@ def test_training_one_trial_needs_no_ray(run: Run, tmp_path: Path) -> None:
     assert [point["trial"] for point in points] == [record["trial"]]
 
 
-def test_training_on_several_tasks_prints_each_task(
-    run: Run, tmp_path: Path, two_tasks: str
-) -> None:
-    """One line for each number: first the totals, then the numbers of each task."""
+def test_training_on_several_tasks_shows_each(run: Run, tmp_path: Path, two_tasks: str) -> None:
+    """One line for each metric; the metrics over all tasks come first."""
     small = ("--set", "hidden=[8]", "--epochs", "1", "--set", "beta=0.1", "--model", "mlp")
-    printed = run(tmp_path, "train", "--method", "mtvib", "--dataset", two_tasks, *small)
-    assert printed.code == 0, printed.err
-    names = [line.partition("  ")[0] for line in map(str.strip, printed.out.splitlines())]
-    task_names = [name.partition(": ")[2] for name in names if name.startswith("large: ")]
-    assert task_names == [name.partition(": ")[2] for name in names if name.startswith("digit: ")]
-    assert task_names[0] == "relevance bits"
+    trained = run(tmp_path, "train", "--method", "mtvib", "--dataset", two_tasks, *small)
+    assert trained.code == 0, trained.err
+    names = [line.partition("  ")[0] for line in map(str.strip, trained.out.splitlines())]
+    large = [name.partition(": ")[2] for name in names if name.startswith("large: ")]
+    assert large == [name.partition(": ")[2] for name in names if name.startswith("digit: ")]
+    assert large[0] == "relevance bits"
     assert names.index("relevance bits") < names.index("digit: relevance bits")
-    assert "tasks" not in printed.out
-    assert max(map(len, printed.out.splitlines())) <= 80
+    assert "tasks" not in trained.out
+    assert max(map(len, trained.out.splitlines())) <= 80
 
 
 def test_a_dry_run_is_a_config_of_the_same_sweep(run: Run, tmp_path: Path) -> None:
@@ -179,8 +177,8 @@ def test_a_dry_run_is_a_config_of_the_same_sweep(run: Run, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [config]
 
 
-def test_options_override_the_config(run: Run, tmp_path: Path) -> None:
-    """A field that both an option and the config set has the value of the option."""
+def test_flags_override_the_config(run: Run, tmp_path: Path) -> None:
+    """A field in both has the value of the flag; other fields of the file are kept."""
     config = tmp_path / "sweep.yaml"
     config.write_text("method: vib\ntraining: {epochs: 7, learning_rate: 0.01}\nname: mine\n")
     flags = ("--config", str(config), "--epochs", "3", "--dry-run", "--json")
@@ -190,20 +188,20 @@ def test_options_override_the_config(run: Run, tmp_path: Path) -> None:
     assert document["name"] == "mine"
 
 
-def test_help_and_version_are_printed(run: Run, tmp_path: Path) -> None:
-    """Without arguments `paretoib` prints its help, with all commands."""
+def test_help_and_version_answer(run: Run, tmp_path: Path) -> None:
+    """`paretoib` without arguments prints the help."""
     assert run(tmp_path, "--version").out.startswith("paretoib ")
-    printed = run(tmp_path)
-    assert printed.code == 0
-    assert printed.out == run(tmp_path, "--help").out
-    commands = printed.out.partition("Commands:\n")[2].partition("\n\n")[0]
+    bare = run(tmp_path)
+    assert bare.code == 0
+    assert bare.out == run(tmp_path, "--help").out
+    listed = bare.out.partition("Commands:\n")[2].partition("\n\n")[0]
     names = "sweep submit train watch resume cancel front compare list show ui serve"
     names += " methods datasets models searches"
-    assert [line.split()[0] for line in commands.splitlines()] == names.split()
+    assert [line.split()[0] for line in listed.splitlines()] == names.split()
 
 
-def test_list_of_an_empty_store_suggests_a_command(run: Run, tmp_path: Path) -> None:
-    """It is not an error, and it creates no files."""
+def test_an_empty_store_suggests_a_command(run: Run, tmp_path: Path) -> None:
+    """`list` on an empty folder is no error, and creates no files."""
     listed = run(tmp_path, "list")
     assert (listed.code, listed.out) == (0, "")
     assert "paretoib sweep" in listed.err

@@ -1,4 +1,4 @@
-"""Invalid input: exit code 2 and one line on stderr, with the rule and the value found."""
+"""Wrong input: one line with the rule and the value found, and exit code 2."""
 
 import gzip
 import os
@@ -13,12 +13,12 @@ import pytest
 Run = Callable[..., Any]
 Swept = tuple[Any, Any, Any]
 
-# No server listens on this port, so that a download fails at once.
+# Nothing listens at this proxy, so a download fails at once.
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
 
 def refused(ended: Any, *parts: str) -> bool:
-    """Whether a command ended with code 2, an empty stdout, and one line with `parts` on stderr."""
+    """Whether the command ended with code 2, no stdout, and one line on stderr with `parts`."""
     one_line = ended.err.startswith("error: ") and len(ended.err.splitlines()) == 1
     return ended.code == 2 and not ended.out and one_line and all(p in ended.err for p in parts)
 
@@ -56,7 +56,7 @@ def refused(ended: Any, *parts: str) -> bool:
         (["left-over"], ["left-over"]),
     ],
 )
-def test_a_sweep_with_invalid_options_is_refused(
+def test_a_sweep_that_cannot_run_is_refused(
     run: Run, tmp_path: Path, arguments: list[str], parts: list[str]
 ) -> None:
     """Nothing is started or stored."""
@@ -79,7 +79,7 @@ def test_a_sweep_with_invalid_options_is_refused(
 def test_an_invalid_config_is_refused(
     run: Run, tmp_path: Path, content: bytes | None, parts: list[str]
 ) -> None:
-    """Unknown fields, text that is not YAML, YAML that is not a mapping, a missing file."""
+    """Unknown keys, no YAML, no mapping, or no file."""
     config = tmp_path / "sweep.yaml"
     if content is not None:
         config.write_bytes(content)
@@ -87,22 +87,22 @@ def test_an_invalid_config_is_refused(
 
 
 def test_an_unknown_command_is_refused(run: Run, tmp_path: Path) -> None:
-    """The error suggests a similar command."""
+    """The message suggests the nearest command."""
     assert refused(run(tmp_path, "swep"), "swep", "sweep")
 
 
-def test_missing_data_are_reported_with_ways_to_get_them(run: Run, tmp_path: Path) -> None:
-    """The error names the folder to fill and why the download failed; no sweep is created."""
+def test_missing_data_are_an_error_with_instructions(run: Run, tmp_path: Path) -> None:
+    """One line names the folder and the failed download; no sweep is created."""
     data, store = tmp_path / "data", tmp_path / "store"
     ended = run(store, "train", "--dataset", "mnist", PARETOIB_DATA=str(data), **OFFLINE)
-    # The lines before the error are the log of the downloader.
-    last_line = replace(ended, err=ended.err.splitlines()[-1])
-    assert refused(last_line, "`mnist` not found", str(data / "mnist"), "PARETOIB_DATA", "download")
+    # The downloader logs its attempts before the error.
+    last = replace(ended, err=ended.err.splitlines()[-1])
+    assert refused(last, "`mnist` not found", str(data / "mnist"), "PARETOIB_DATA", "download")
     assert run(store, "list", "--json").document["sweeps"] == []
 
 
 def test_a_corrupt_data_file_is_named(run: Run, tmp_path: Path) -> None:
-    """The error names a truncated file; no sweep is created."""
+    """A truncated file is detected, and no sweep is created."""
     folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
@@ -116,8 +116,8 @@ def test_a_corrupt_data_file_is_named(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_sweep_that_fails_before_its_start_leaves_nothing(store: Any) -> None:
-    """If the store cannot be created, `sweep` prints one line and leaves no process."""
-    store.folder.write_text("a file in place of a folder")
+    """A store below a file is refused in one line, and Ray ends too."""
+    store.folder.write_text("a file instead of a folder")
     below = replace(store, folder=store.folder / "below")
     assert refused(
         below.ended(below.start("sweep", "--json")), str(below.folder), "Not a directory"
@@ -127,7 +127,7 @@ def test_a_sweep_that_fails_before_its_start_leaves_nothing(store: Any) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_store_in_a_read_only_folder_is_refused(run: Run, tmp_path: Path) -> None:
-    """The error names the path and the reason."""
+    """With the path and the reason."""
     tmp_path.chmod(0o500)
     try:
         assert refused(
@@ -137,14 +137,14 @@ def test_a_store_in_a_read_only_folder_is_refused(run: Run, tmp_path: Path) -> N
         tmp_path.chmod(0o700)
 
 
-def test_an_output_path_that_cannot_be_written_is_refused(swept: Swept, run: Run) -> None:
-    """The error names the path and the reason."""
+def test_a_figure_that_cannot_be_written_is_an_error(swept: Swept, run: Run) -> None:
+    """With the path and the reason."""
     path = "/dev/null/front.html"
     assert refused(run(swept[0], "front", "linear", "--html", path), path, "Not a directory")
 
 
 def test_a_sweep_that_does_not_exist_is_refused(swept: Swept, run: Run) -> None:
-    """Every command suggests `paretoib list`."""
+    """The message of every command suggests `paretoib list`."""
     for command in (["front"], ["show"], ["compare", "linear", "--against"]):
         assert refused(run(swept[0], *command, "nosuch"), "`nosuch`", "paretoib list")
 
@@ -152,7 +152,7 @@ def test_a_sweep_that_does_not_exist_is_refused(swept: Swept, run: Run) -> None:
 def test_a_prefix_of_several_sweeps_is_refused(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error lists the ids and the names of the sweeps."""
+    """The message lists each sweep with its name."""
     from paretoib.specs import SweepSpec
     from paretoib.tracking._mlflow.tracker import MLflowTracker
 
@@ -165,7 +165,7 @@ def test_a_prefix_of_several_sweeps_is_refused(
 
 
 def test_sweeps_on_different_data_are_not_compared(swept: Swept, run: Run) -> None:
-    """The error names the field of the data set that differs."""
+    """A ruler measures one data set; the message names the field that differs."""
     store, _, _ = swept
     small = ("--set", "hidden=[8]", "--set", "subset=0.5", "--epochs", "1", "--name", "half")
     assert run(store, "train", "--method", "vib", *small).code == 0
@@ -173,7 +173,7 @@ def test_sweeps_on_different_data_are_not_compared(swept: Swept, run: Run) -> No
 
 
 def test_a_sweep_is_not_compared_with_itself(swept: Swept, run: Run) -> None:
-    """The name and the id refer to the same sweep."""
+    """A sweep may appear only once, by name or by id."""
     store, linear, _ = swept
     same = linear.document["sweep"]["id"]
     assert refused(run(store, "compare", "linear", "--against", same), "once", "linear", "twice")
@@ -181,13 +181,13 @@ def test_a_sweep_is_not_compared_with_itself(swept: Swept, run: Run) -> None:
 
 
 def test_a_comparison_needs_two_sides(swept: Swept, run: Run) -> None:
-    """`--against` is required, with at least one sweep."""
+    """The message names `--against` if it is missing or has no sweep."""
     assert refused(run(swept[0], "compare", "linear"), "--against")
     assert refused(run(swept[0], "compare", "linear", "--against"), "--against")
 
 
-def test_a_diverged_trial_gives_exit_code_1(run: Run, tmp_path: Path) -> None:
-    """The trial is stored with its reason; `front` prints the reason and exits with 0."""
+def test_a_diverged_trial_is_stored_with_its_reason(run: Run, tmp_path: Path) -> None:
+    """Without a finished trial the exit code is 1."""
     wild = ("--set", "optimiser=sgd", "--set", "learning_rate=10", "--set", "beta=1000")
     small = ("--set", "hidden=[8]", "--epochs", "2", "--name", "wild", "--json")
     ended = run(tmp_path, "train", "--method", "vib", *wild, *small)
@@ -196,15 +196,15 @@ def test_a_diverged_trial_gives_exit_code_1(run: Run, tmp_path: Path) -> None:
     assert "loss not finite" in ended.document["reason"]
     assert run(tmp_path, "front", "wild").code == 0
     assert "loss not finite" in run(tmp_path, "front", "wild").out
-    # A sweep without a usable trial has no front to print or compare.
-    hints = run(tmp_path, "watch", "wild").err
-    assert "paretoib show" in hints
-    assert "paretoib front" not in hints
-    assert "paretoib compare" not in hints
+    # Without points there is no front to show or compare.
+    suggestions = run(tmp_path, "watch", "wild").err
+    assert "paretoib show" in suggestions
+    assert "paretoib front" not in suggestions
+    assert "paretoib compare" not in suggestions
 
 
-def test_only_debug_prints_a_traceback(run: Run, tmp_path: Path) -> None:
-    """`--debug` may stand anywhere on the line; the message and the exit code stay the same."""
+def test_a_traceback_is_printed_only_with_debug(run: Run, tmp_path: Path) -> None:
+    """`--debug` may stand anywhere; the error line and the exit code stay the same."""
     plain = run(tmp_path, "sweep", "--method", "foo")
     for line in (("sweep", "--method", "foo", "--debug"), ("--debug", "sweep", "--method", "foo")):
         ended = run(tmp_path, *line)

@@ -1,4 +1,4 @@
-"""Which addresses a token is sent to."""
+"""Service URLs that the client accepts, and where it sends a token."""
 
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ INFO = SweepState(
 
 
 @pytest.mark.parametrize(
-    ("address", "token", "said"),
+    ("url", "token", "message"),
     [
         ("127.0.0.1:8000", "", r"http\(s\)://HOST\[:PORT\]; found `127"),
         ("ftp://somewhere", "", "found `ftp://somewhere`"),
@@ -35,26 +35,24 @@ INFO = SweepState(
         ("https://paretoib.example", "π", "PARETOIB_TOKEN should have printable"),
     ],
 )
-def test_an_address_that_cannot_be_is_refused_before_anything_is_sent(
-    monkeypatch: pytest.MonkeyPatch, address: str, token: str, said: str
+def test_an_invalid_url_or_token_is_refused_before_a_request(
+    monkeypatch: pytest.MonkeyPatch, url: str, token: str, message: str
 ) -> None:
-    """No password is shown, and no token goes over a network in the clear."""
+    """No password is printed, and no token is sent over a network without TLS."""
     monkeypatch.setenv("PARETOIB_TOKEN", token)
     settings.cache_clear()
-    with pytest.raises(ServiceError, match=said) as refused:
-        RemoteBackend(address)
+    with pytest.raises(ServiceError, match=message) as error:
+        RemoteBackend(url)
     settings.cache_clear()
-    assert "secret" not in str(refused.value)
-    assert "lines" not in str(refused.value)
+    assert "secret" not in str(error.value)
+    assert "lines" not in str(error.value)
 
 
-@pytest.mark.parametrize("address", ["http://localhost:1", "http://[::1]:1", "https://far.example"])
-def test_a_token_goes_to_this_machine_or_encrypted(
-    monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
-    """Those addresses are taken, with a path before the service's own too."""
+@pytest.mark.parametrize("url", ["http://localhost:1", "http://[::1]:1", "https://far.example"])
+def test_a_token_is_sent_to_loopback_or_over_tls(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """These URLs are accepted, also with a path prefix."""
     monkeypatch.setenv("PARETOIB_TOKEN", "t")
     settings.cache_clear()
-    page = RemoteBackend(f"{address}/below/").page(INFO)
+    page = RemoteBackend(f"{url}/below/").page(INFO)
     settings.cache_clear()
-    assert page == f"{address}/below/sweeps/{INFO.id}"
+    assert page == f"{url}/below/sweeps/{INFO.id}"

@@ -1,4 +1,4 @@
-"""A service that is away, full or cut off: what the client makes of it. The server is scripted."""
+"""The HTTP client with a scripted server that is unavailable, full, or cuts connections."""
 
 import json
 import re
@@ -35,7 +35,7 @@ PROBLEM = "application/problem+json"
 
 @dataclass
 class Answer:
-    """What the server says to one request; `cut`: it hangs up after it, or instead of it."""
+    """An answer to one request; `cut`: the server closes the connection after or without it."""
 
     body: str = ""
     status: int = 200
@@ -45,37 +45,37 @@ class Answer:
 
 
 @dataclass
-class Scripted:
-    """A server with an answer for each request, in order, the last one again and again."""
+class ScriptedServer:
+    """A server that answers each request with the next answer, and repeats the last one."""
 
     address: str
     script: list[Answer]
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Scripted]]:
-    """`server(*answers)`; nobody waits for long between two requests."""
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ScriptedServer]]:
+    """`server(*answers)` starts a scripted server; the client retries without long pauses."""
     monkeypatch.setattr(_sse, "RECONNECT_SECONDS", 0.05)
     monkeypatch.setattr(_http, "_RETRY_SECONDS", 0.05)
     monkeypatch.setenv("PARETOIB_SERVER_PATIENCE", "3")
     settings.cache_clear()
     running: list[ThreadingHTTPServer] = []
 
-    def start(*answers: Answer) -> Scripted:
+    def start(*answers: Answer) -> ScriptedServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                scripted.asked.append((f"{self.command} {self.path}", dict(self.headers)))
-                place = min(len(scripted.asked), len(scripted.script))
-                answer = scripted.script[place - 1]
+                scripted.requests.append((f"{self.command} {self.path}", dict(self.headers)))
+                number = min(len(scripted.requests), len(scripted.script))
+                answer = scripted.script[number - 1]
                 if answer.cut and not answer.body:
                     return
                 self.send_response(answer.status)
                 self.send_header("Content-Type", answer.kind)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
-                # One that is cut has promised more.
+                # A cut answer is shorter than its Content-Length.
                 length = len(answer.body.encode()) + 100 * answer.cut
                 self.send_header("Content-Length", str(length))
                 self.end_headers()
@@ -88,7 +88,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Scripted]]
 
         http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         running.append(http)
-        scripted = Scripted(f"http://127.0.0.1:{http.server_port}", list(answers))
+        scripted = ScriptedServer(f"http://127.0.0.1:{http.server_port}", list(answers))
         threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
         return scripted
 
@@ -99,65 +99,68 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Scripted]]
     settings.cache_clear()
 
 
-def told(name: str, id_: int, data: Any) -> str:
+def sse(name: str, id_: int, data: Any) -> str:
+    """An event as server-sent text."""
     return f"event: {name}\nid: {id_}\ndata: {json.dumps(data)}\n\n"
 
 
 def stream(text: str, **answer: Any) -> Answer:
+    """An answer with a stream of events."""
     return Answer(text, kind="text/event-stream", **answer)
 
 
-def test_a_stream_that_is_cut_goes_on_where_it_was(server: Callable[..., Scripted]) -> None:
-    """By Last-Event-ID; through a proxy's error page and a connection that is dropped."""
+def test_a_cut_stream_continues_after_the_last_event(server: Callable[..., ScriptedServer]) -> None:
+    """With Last-Event-ID; also after a proxy's error page and a dropped connection."""
     scripted = server(
-        stream(told("progress", 3, {"n": 1}) + "event: poi", cut=True),
+        stream(sse("progress", 3, {"n": 1}) + "event: poi", cut=True),
         Answer(cut=True),
         Answer("<html>", status=502, kind="text/html"),
-        stream(": ping\n\n" + told("progress", 5, {"n": 2})),
-        stream(told("end", 5, {"status": "finished"})),
+        stream(": ping\n\n" + sse("progress", 5, {"n": 2})),
+        stream(sse("end", 5, {"status": "finished"})),
     )
-    found = list(events(Http(scripted.address), "/events"))
-    assert found == [
+    assert list(events(Http(scripted.address), "/events")) == [
         Event("progress", "3", {"n": 1}),
         Event("progress", "5", {"n": 2}),
         Event("end", "5", {"status": "finished"}),
     ]
-    last = [headers.get("Last-Event-ID") for _, headers in scripted.asked]
+    last = [headers.get("Last-Event-ID") for _, headers in scripted.requests]
     assert last == [None, "3", "3", "3", "5"]
 
 
-@pytest.mark.parametrize("gone", [Answer(cut=True), stream("")])
-def test_who_is_away_for_too_long_is_given_up(
-    server: Callable[..., Scripted], monkeypatch: pytest.MonkeyPatch, gone: Answer
+@pytest.mark.parametrize("unavailable", [Answer(cut=True), stream("")])
+def test_the_client_gives_up_on_a_service_that_stays_unavailable(
+    server: Callable[..., ScriptedServer], monkeypatch: pytest.MonkeyPatch, unavailable: Answer
 ) -> None:
-    """After as many seconds as the settings say, whether it drops or ends the stream."""
+    """After PARETOIB_SERVER_PATIENCE seconds, if connections are dropped or streams end."""
     monkeypatch.setenv("PARETOIB_SERVER_PATIENCE", "0.5")
     settings.cache_clear()
-    scripted = server(stream(told("progress", 1, {})), gone)
+    scripted = server(stream(sse("progress", 1, {})), unavailable)
     began = time.monotonic()
     with pytest.raises(ServiceAwayError, match=r"^gave up after 0\.5 s: .*127\.0\.0\.1"):
         list(events(Http(scripted.address), "/events"))
     assert 0.5 < time.monotonic() - began < 3
-    assert len(scripted.asked) > 3
+    assert len(scripted.requests) > 3
 
 
-def test_a_refusal_ends_the_watching_at_once(server: Callable[..., Scripted]) -> None:
-    """A sweep that is not there does not come by waiting."""
+def test_a_stream_that_is_not_found_is_not_retried(server: Callable[..., ScriptedServer]) -> None:
+    """Waiting does not make an unknown sweep appear."""
     gone = json.dumps({"detail": "no sweep `x`"})
-    scripted = server(stream(told("progress", 1, {})), Answer(gone, status=404, kind=PROBLEM))
+    scripted = server(stream(sse("progress", 1, {})), Answer(gone, status=404, kind=PROBLEM))
     with pytest.raises(NotFoundError, match="no sweep `x`"):
         list(events(Http(scripted.address), "/events"))
-    assert len(scripted.asked) == 2
+    assert len(scripted.requests) == 2
 
 
 def test_data_over_several_lines_are_one_event() -> None:
-    """As the standard has it: joined by newlines, one leading space less, comments left out."""
+    """As in the standard: joined by newlines, without one leading space and without comments."""
     lines = ["data: {", ": ping", 'data:  "a": 1}', "event: x", "id: 7", "", ": ping", ""]
     assert list(parse(lines)) == [Event("x", "7", {"a": 1}), None]
 
 
-def test_a_full_service_is_asked_again_when_it_says(server: Callable[..., Scripted]) -> None:
-    """A submission waits for as long as Retry-After, and is made once: its key is the same."""
+def test_a_full_service_is_retried_after_its_time(
+    server: Callable[..., ScriptedServer],
+) -> None:
+    """The client waits for Retry-After seconds, and every retry has the same key."""
     full = Answer(
         json.dumps({"detail": "full"}), status=429, kind=PROBLEM, headers={"Retry-After": "1"}
     )
@@ -166,12 +169,12 @@ def test_a_full_service_is_asked_again_when_it_says(server: Callable[..., Script
     info = RemoteBackend(scripted.address).submit(SweepSpec.from_document({"method": "vib"}))
     assert time.monotonic() - began > 1
     assert info.id == "0" * 32
-    assert [line for line, _ in scripted.asked] == ["POST /sweeps"] * 3
-    assert len({headers["Idempotency-Key"] for _, headers in scripted.asked}) == 1
+    assert [line for line, _ in scripted.requests] == ["POST /sweeps"] * 3
+    assert len({headers["Idempotency-Key"] for _, headers in scripted.requests}) == 1
 
 
-def test_a_service_that_stays_full_says_so(server: Callable[..., Scripted]) -> None:
-    """When waiting would take longer than the settings' patience, with the service's own words."""
+def test_a_service_that_stays_full_is_an_error(server: Callable[..., ScriptedServer]) -> None:
+    """With the service's message, when the patience of the settings is too short to wait."""
     full = Answer(
         json.dumps({"detail": "8 sweeps run"}),
         status=429,
@@ -181,19 +184,19 @@ def test_a_service_that_stays_full_says_so(server: Callable[..., Scripted]) -> N
     scripted = server(full)
     with pytest.raises(ServiceError, match=r"^8 sweeps run$"):
         RemoteBackend(scripted.address).list()
-    assert len(scripted.asked) == 2
+    assert len(scripted.requests) == 2
 
 
-def test_what_may_have_been_done_is_not_asked_again(server: Callable[..., Scripted]) -> None:
-    """A request that changes something, and has no key, is sent once."""
+def test_a_request_without_a_key_is_sent_once(server: Callable[..., ScriptedServer]) -> None:
+    """The service may have carried out a cut request, so it is not retried."""
     scripted = server(Answer(cut=True))
     with pytest.raises(ServiceAwayError, match="no answer from"):
         RemoteBackend(scripted.address).cancel(SweepInfo.from_document(INFO))
-    assert len(scripted.asked) == 1
+    assert len(scripted.requests) == 1
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (Answer("<p>", kind="text/html"), "HTTP 200, text/html"),
         (Answer("<p>", status=404, kind="text/html"), "HTTP 404, text/html"),
@@ -203,45 +206,45 @@ def test_what_may_have_been_done_is_not_asked_again(server: Callable[..., Script
         (Answer(json.dumps({"sweeps": [{**SWEEP, "status": "odd"}], "total": 1})), "version"),
     ],
 )
-def test_another_kind_of_server_is_told_from_ours(
-    server: Callable[..., Scripted], answer: Answer, said: str
+def test_a_server_that_is_no_paretoib_service_is_an_error(
+    server: Callable[..., ScriptedServer], answer: Answer, message: str
 ) -> None:
-    """A web page, a redirect (which a token does not follow), another version."""
+    """A web page, a redirect (not followed, because of the token), or another version."""
     scripted = server(answer)
-    with pytest.raises(ServiceError, match=re.escape(said)) as refused:
+    with pytest.raises(ServiceError, match=re.escape(message)) as error:
         RemoteBackend(scripted.address).list()
-    assert scripted.address in str(refused.value)
-    assert len(scripted.asked) == 1
+    assert scripted.address in str(error.value)
+    assert len(scripted.requests) == 1
 
 
-def test_a_fault_of_the_services_own_is_none_of_the_callers(
-    server: Callable[..., Scripted], capfd: pytest.CaptureFixture[str]
+def test_an_internal_error_of_the_service_has_its_own_exit_code(
+    server: Callable[..., ScriptedServer], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 1, and 2 for what the caller has got wrong."""
+    """Exit code 1 for an internal error, 2 for a wrong request."""
     fault = Answer('{"detail": "its log says more"}', status=500, kind=PROBLEM)
     refusal = Answer('{"detail": "no such thing"}', status=422, kind=PROBLEM)
     for answer, code in ((fault, 1), (refusal, 2)):
         with pytest.raises(SystemExit) as end:
             cli.main(["list", "--server", server(answer).address])
         assert end.value.code == code
-        said = json.loads(answer.body)["detail"]
-        assert capfd.readouterr().err == f"error: {said}\n"
+        detail = json.loads(answer.body)["detail"]
+        assert capfd.readouterr().err == f"error: {detail}\n"
 
 
-def test_a_resumed_sweep_is_followed_to_its_end(server: Callable[..., Scripted]) -> None:
-    """From the service's answer on; without a front, where none had ended, but with why."""
-    standing = {"status": "interrupted", "trials": TRIALS, "hypervolume": None}
+def test_a_resumed_sweep_is_watched_to_its_end(server: Callable[..., ScriptedServer]) -> None:
+    """If no trial has ended there is no front, but the last state has the reason."""
+    progress = {"status": "interrupted", "trials": TRIALS, "hypervolume": None}
     scripted = server(
         Answer(json.dumps(SWEEP), status=202),
-        stream(told("progress", 0, standing) + told("end", 0, {"status": "interrupted"})),
+        stream(sse("progress", 0, progress) + sse("end", 0, {"status": "interrupted"})),
         Answer(json.dumps({**SWEEP, "status": "interrupted", "reason": "no such data"})),
         Answer(json.dumps({"detail": "no ended trial"}), status=404, kind=PROBLEM),
     )
-    seen: list[SweepState] = []
+    states: list[SweepState] = []
     info = SweepInfo.from_document(INFO)
-    assert RemoteBackend(scripted.address).resume(info, on_progress=seen.append) is None
-    assert [state.status for state in seen] == ["running", "interrupted", "interrupted"]
-    assert [state.reason for state in seen] == [None, None, "no such data"]
+    assert RemoteBackend(scripted.address).resume(info, on_progress=states.append) is None
+    assert [state.status for state in states] == ["running", "interrupted", "interrupted"]
+    assert [state.reason for state in states] == [None, None, "no such data"]
     path = f"/sweeps/{INFO['id']}"
-    asked = [f"POST {path}/resume", f"GET {path}/events", f"GET {path}", f"GET {path}/front"]
-    assert [line for line, _ in scripted.asked] == asked
+    requests = [f"POST {path}/resume", f"GET {path}/events", f"GET {path}", f"GET {path}/front"]
+    assert [line for line, _ in scripted.requests] == requests

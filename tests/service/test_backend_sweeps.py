@@ -1,0 +1,96 @@
+"""The contract of backends for sweeps that train: submit, watch, cancel and resume."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+import paretoib
+from paretoib.backends import Backend, RemoteBackend
+from paretoib.errors import ParetoIBError
+from paretoib.records import SweepState
+from paretoib.settings import settings
+from paretoib.specs import SweepSpec
+
+TINY = {
+    "method": "vib",
+    "data": "digits",
+    "model": {"name": "mlp", "hidden": [8], "latent": 2},
+    "training": {"epochs": 1},
+    "grid": {"beta": [0.1, 0.01]},
+}
+
+
+@pytest.fixture(params=("local", "remote"))
+def backend(
+    request: pytest.FixtureRequest,
+    fresh_store: Path,
+    token_of: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Backend]:
+    """The backend of this machine on an empty store, or of a service on a Ray cluster."""
+    monkeypatch.setenv("PARETOIB_STORE", str(fresh_store))
+    monkeypatch.setenv("PARETOIB_WORKERS", "1")
+    monkeypatch.setenv("PARETOIB_TOKEN", token_of["writer"])
+    settings.cache_clear()
+    with ExitStack() as services:
+        url = ""
+        if request.param == "remote":
+            serve_cluster = request.getfixturevalue("serve_cluster")
+            url = services.enter_context(serve_cluster()).address
+        yield paretoib.connect(url)
+    settings.cache_clear()
+
+
+def test_a_submitted_sweep_is_watched_to_its_end(backend: Backend) -> None:
+    """`submit` returns a running sweep; `watch` reports each state and returns the front."""
+    submitted = backend.submit(SweepSpec.from_document({**TINY, "name": "tiny"}))
+    assert (submitted.name, submitted.status) == ("tiny", "running")
+    assert submitted.trials.total == 2
+    states: list[SweepState] = []
+    front = backend.watch(submitted, on_progress=states.append)
+    assert front is not None
+    assert len(front.points) == 2
+    assert front == backend.front(submitted)
+    assert states[-1] == backend.find(submitted)
+    assert (states[-1].status, states[-1].trials.finished) == ("finished", 2)
+
+
+def test_a_cancelled_sweep_is_resumed_to_its_end(
+    backend: Backend, wait_for: Callable[[Callable[[], object]], None]
+) -> None:
+    """`cancel` keeps the ended trials, and `resume` runs only the others."""
+    # Trials with different batch sizes share no pack, so they end one after another.
+    grid = {"batch_size": [16, 17, 18, 19, 20, 21], "beta": [0.01]}
+    spec = {**TINY, "training": {"epochs": 10}, "grid": grid, "name": "cancelled"}
+    sweep = backend.submit(SweepSpec.from_document(spec))
+    wait_for(lambda: backend.find(sweep).trials.ended)
+    backend.cancel(sweep)
+    front = backend.watch(sweep)
+    assert front is not None
+    assert front.sweep.status == "interrupted"
+    assert 1 <= len(front.points) < 6
+
+    resumed = backend.resume(sweep)
+    assert resumed is not None
+    assert resumed.sweep.status == "finished"
+    trials = {point.trial for point in resumed.points}
+    assert len(trials) == len(resumed.points) == 6
+    assert trials > {point.trial for point in front.points}
+
+
+def test_a_sweep_that_cannot_begin_has_the_reason(backend: Backend) -> None:
+    """The store has the reason; on this machine, `submit` also raises it."""
+    spec = {**TINY, "resources": {"gpus": 0.5}, "name": "no gpu"}
+    if isinstance(backend, RemoteBackend):
+        assert backend.watch(backend.submit(SweepSpec.from_document(spec))) is None
+        failed = backend.find("no gpu")
+    else:
+        with pytest.raises(ParetoIBError) as error:
+            backend.submit(SweepSpec.from_document(spec))
+        failed = backend.find("no gpu")
+        assert str(error.value) == f"sweep {failed.id[:8]} could not begin: {failed.reason}"
+    assert failed.status == "failed"
+    assert "GPU" in str(failed.reason)
+    assert failed.trials.ended == 0
