@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from paretoib.data._load import load_dataset
+from paretoib.data import load_dataset
 from paretoib.fronts import GrowingFront, hypervolume, nondominated
 from paretoib.records import Reference, TrialRecord
 from paretoib.search import DRIVERS, driver

@@ -4,8 +4,7 @@ Plotting libraries are imported lazily, with the first picture.
 """
 
 import logging
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from paretoib.fronts._comparison import compare
 from paretoib.fronts._dominance import (
@@ -27,6 +26,7 @@ from paretoib.fronts._indicators import (
     igd_plus,
 )
 from paretoib.fronts._table import ComparisonRow, comparison_rows, comparison_statistics
+from paretoib.lazy import lazy_names
 
 if TYPE_CHECKING:
     from paretoib.fronts._interactive import (
@@ -71,18 +71,15 @@ __all__ = [
     "reachability",
 ]
 
-_PICTURES = {
-    "comparison_figure": "_interactive",
-    "comparison_html": "_interactive",
-    "front_figure": "_interactive",
-    "front_html": "_interactive",
-    "comparison_png": "_static",
-    "front_png": "_static",
-    "plane_png": "_plane",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PICTURES:
-        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
-    return getattr(import_module(f"{__name__}.{_PICTURES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "comparison_figure": "_interactive",
+        "comparison_html": "_interactive",
+        "front_figure": "_interactive",
+        "front_html": "_interactive",
+        "comparison_png": "_static",
+        "front_png": "_static",
+        "plane_png": "_plane",
+    },
+)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from paretoib.data import DATASETS
-from paretoib.data._load import load_dataset
+from paretoib.data import DATASETS, load_dataset
 from paretoib.errors import DataError, SpecError
 
 
