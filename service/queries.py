@@ -185,9 +185,13 @@ class SweepQueries:
 
 
 def version(state: SweepState) -> tuple[Any, ...]:
-    """Equal for two states of a sweep between which no trial ended and no status changed."""
+    """Equal for two states of a sweep between which no trial ended and no status changed.
+
+    The time of submission is part of it: the trials of a resumed sweep are read again, because a
+    killed writer may have written a trial without counting it.
+    """
     counts = (state.trials.finished, state.trials.stopped, state.trials.failed)
-    return (state.id, state.status, state.ended, state.reason, *counts)
+    return (state.id, state.status, state.submitted, state.ended, state.reason, *counts)
 
 
 def _versions(left: Sequence[SweepState], right: Sequence[SweepState]) -> tuple[Any, ...]:

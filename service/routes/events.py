@@ -94,7 +94,8 @@ def _events_after(queries: SweepQueries, state: SweepState, last: int) -> list[S
         "trials": state.trials.document,
         "hypervolume": state.hypervolume,
     }
-    progress = _event("progress", len(snapshot.records), fields)
+    # A cached snapshot may have fewer trials than the client has seen. An id must never go back.
+    progress = _event("progress", max(last, len(snapshot.records)), fields)
     progress.retry = RETRY_MILLISECONDS
     return [*_points(snapshot, last), progress]
 

@@ -28,14 +28,15 @@ def live(
 
 
 @pytest.fixture
-def running(live: tuple[Path, Any], store_tools: Any) -> tuple[Any, Any, Any, list[Any]]:
+def running(live: tuple[Path, Any], store_tools: Any) -> Iterator[tuple[Any, Any, Any, list[Any]]]:
     """A running sweep: the service, the tracker, the sweep, and the trials that it will have."""
     folder, served = live
     spec = SweepSpec.from_document({"method": "vib", "trials": 12})
     store = store_tools.open_tracker(folder)
     info = store.create(spec)
     store.begin(info.id, store_tools.ruler)
-    return served, store, info, store_tools.records(spec, 12)
+    with store_tools.heartbeats(folder, info.id):
+        yield served, store, info, store_tools.records(spec, 12)
 
 
 def read_until(events: Iterator[ServerSentEvent], until: str) -> list[ServerSentEvent]:
@@ -121,6 +122,48 @@ def test_a_reconnect_continues_after_the_last_event(running: Any) -> None:
             rest = events_after(int(points[cut].id))
             assert keys(points[: cut + 1]) + keys(rest) == keys(points)
         assert keys(events_after(12)) == keys(events_after(10**6)) == []
+
+
+def test_a_resumed_sweep_repeats_no_event(
+    running: Any, store_tools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer was killed after it wrote a trial and before it counted the trial.
+
+    The state after the resume is then equal to an earlier state with one trial fewer.
+    """
+    served, store, info, records = running
+    path = f"/sweeps/{info.id}"
+
+    def log_except_counts(run_id: str, **values: Any) -> None:
+        if run_id != info.id or "metrics" not in values:
+            type(store)._log(store, run_id, **values)
+
+    with served.client() as client:
+        seen: list[ServerSentEvent] = []
+
+        def follow(until: str) -> None:
+            headers = {"Last-Event-ID": seen[-1].id if seen else "0"}
+            with connect_sse(client, "GET", f"{path}/events", headers=headers) as source:
+                seen.extend(read_until(source.iter_sse(), until))
+
+        write(store, info.id, records[:6])
+        follow("progress")
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "_log", log_except_counts)
+            write(store, info.id, records[6:7])
+        store.close(info.id, "interrupted", None, [])
+        follow("end")
+        store.begin(info.id, store_tools.ruler)
+        deadline = time.monotonic() + 10
+        while client.get(path).json()["status"] != "running":
+            assert time.monotonic() < deadline
+        follow("progress")
+        write(store, info.id, records[7:])
+        store.close(info.id, "finished", None, [])
+        follow("end")
+    assert keys(seen) == front_entries(records)
+    ids = [int(event.id) for event in seen]
+    assert ids == sorted(ids)
 
 
 def test_an_ended_sweep_ends_the_stream_at_once(live: tuple[Path, Any], make_sweep: Any) -> None:
