@@ -1,4 +1,4 @@
-"""docs/methods.md says what there is."""
+"""docs/methods.md and the README's table agree with the registries."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ PAGE = ROOT / "docs" / "methods.md"
 
 
 def table(first: str, page: Path = PAGE) -> list[dict[str, str]]:
-    """The rows of the page's table whose first column is headed `first`, each by column."""
+    """The rows of the table whose first column has the header `first`, as {column: cell}."""
     lines = page.read_text().splitlines()
     head = "| " + f"{first} |".lstrip()
     start = next(i for i, line in enumerate(lines) if line.startswith(head))
@@ -36,7 +36,7 @@ def table(first: str, page: Path = PAGE) -> list[dict[str, str]]:
     [("objective", OBJECTIVES), ("weighting", WEIGHTINGS), ("model", MODELS)],
 )
 def test_a_table_lists_the_whole_registry(first: str, registry: Mapping[str, Entry]) -> None:
-    """Every row with its class and paper, in the registry's order."""
+    """The table has every entry with its class and paper, in the order of the registry."""
     rows = table(first)
     assert [row[first] for row in rows] == list(registry)
     for row in rows:
@@ -47,7 +47,7 @@ def test_a_table_lists_the_whole_registry(first: str, registry: Mapping[str, Ent
 
 
 def test_the_noise_and_the_data_are_those_of_the_rows() -> None:
-    """As the registries declare them."""
+    """Noise and kinds of data are those in the registries."""
     assert {r["objective"]: r["noise"] for r in table("objective")} == {
         name: row.noise for name, row in OBJECTIVES.items()
     }
@@ -58,7 +58,7 @@ def test_the_noise_and_the_data_are_those_of_the_rows() -> None:
 
 @pytest.mark.parametrize(("first", "data"), [("", "digits"), ("several tasks", "multi_mnist")])
 def test_what_combines_is_what_a_spec_takes(first: str, data: str) -> None:
-    """Each `yes` is a trial, and each `no` is refused."""
+    """Each `yes` is a valid spec, each `no` is refused."""
     rows = table(first)
     assert [row[first] for row in rows] == list(OBJECTIVES)
     for row in rows:
@@ -68,50 +68,51 @@ def test_what_combines_is_what_a_spec_takes(first: str, data: str) -> None:
             document = {"data": data, "model": model, "objective": row[first]}
             try:
                 TrialSpec.from_document({**document, "weighting": weighting})
-                taken = "yes"
+                accepted = "yes"
             except SpecError:
-                taken = "no"
-            assert answer == taken, (row[first], weighting)
+                accepted = "no"
+            assert answer == accepted, (row[first], weighting)
 
 
 def test_methods_that_are_no_objectives_are_listed_with_their_parts() -> None:
-    """In the order of METHODS."""
+    """With objective, weighting and paper, in the order of METHODS."""
     rows = {row["method"]: row for row in table("method")}
     assert list(rows) == [name for name in METHODS if name not in OBJECTIVES]
     for name, row in rows.items():
         method = METHODS[name]
-        found = (row["objective"], row["weighting"], row["paper"])
-        assert found == (method.objective, method.weighting, method.paper)
+        parts = (row["objective"], row["weighting"], row["paper"])
+        assert parts == (method.objective, method.weighting, method.paper)
 
 
 def test_the_readmes_table_has_every_method_once() -> None:
-    """With its weighting, classes that there are, a paper, and what it was checked against."""
-    found: list[str] = []
+    """Each row has the weighting, existing classes, a paper and a ground truth."""
+    listed: list[str] = []
     for row in table("method", ROOT / "README.md"):
         names = re.findall(r"\w+", row["method"])
         weightings = {METHODS[name].weighting for name in names}
         assert weightings <= set(re.findall(r"`?(\w+)`?", row["weighting"])), names
-        for place in re.findall(r"[\w.]+", row["class"].replace(" on one task", "")):
-            assert resolves(place), place
+        for reference in re.findall(r"[\w.]+", row["class"].replace(" on one task", "")):
+            assert resolves(reference), reference
         assert row["paper"], names
         assert row["checked against"], names
-        found += names
-    assert sorted(found) == sorted(METHODS)
+        listed += names
+    assert sorted(listed) == sorted(METHODS)
 
 
-def resolves(place: str) -> bool:
-    """Whether `_module`, `package._module.Class` or `Class` is part of the objectives or so."""
+def resolves(reference: str) -> bool:
+    """Whether `_module`, `package._module.Class` or `Class` is in a target of a registry."""
     targets = {
         entry.target.removeprefix("paretoib.").replace(":", ".")
         for registry in (OBJECTIVES, WEIGHTINGS, MODELS)
         for entry in registry.values()
     }
-    return any(f".{place.strip('.')}." in f".{target}." for target in targets if place.strip("."))
+    name = reference.strip(".")
+    return bool(name) and any(f".{name}." in f".{target}." for target in targets)
 
 
 def test_the_papers_sizes_are_settings() -> None:
-    """Each line of them makes a trial on images, with the model that it names."""
-    found = 0
+    """Each setting in the table is a valid spec on images, with the model that it names."""
+    count = 0
     for row in table("paper"):
         for settings in re.findall(r"`(model=[^`]*)`", f"`{row['settings']}`"):
             fields = dict(item.split("=") for item in settings.split())
@@ -120,5 +121,5 @@ def test_the_papers_sizes_are_settings() -> None:
             method = "det" if MODELS[name].sigmoid else "mib"
             sweep = with_overrides({"method": method, "data": "mnist", "model": name}, widths)
             assert sweep.model.name == name
-            found += 1
-    assert found == 11
+            count += 1
+    assert count == 11
