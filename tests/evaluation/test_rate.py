@@ -92,9 +92,9 @@ def test_the_lower_bound_saturates_at_log_n(count: int) -> None:
     encoding = GaussianEncoding(
         torch.arange(count).double()[:, None], torch.full((count, 1), 1e-4).double()
     )
-    found = bounds(encoding, sample(encoding, 0))
-    assert float(found.lower) == pytest.approx(math.log(count))
-    assert found.upper > 1e6
+    result = bounds(encoding, sample(encoding, 0))
+    assert float(result.lower) == pytest.approx(math.log(count))
+    assert result.upper > 1e6
 
 
 def test_for_complete_inputs_both_bounds_are_the_rate() -> None:
@@ -103,9 +103,9 @@ def test_for_complete_inputs_both_bounds_are_the_rate() -> None:
     encoding = GaussianEncoding(
         torch.from_numpy(MEANS)[each, None], torch.from_numpy(STDS)[each, None]
     )
-    found = rate_bounds(encoding, sample(encoding, 0), [], complete=True)
-    assert found.lower == found.upper
-    assert abs(float(found.upper) - mixture_rate()) < 4 * float(found.error) < 0.1
+    result = rate_bounds(encoding, sample(encoding, 0), [], complete=True)
+    assert result.lower == result.upper
+    assert abs(float(result.upper) - mixture_rate()) < 4 * float(result.error) < 0.1
     apart = GaussianEncoding(torch.arange(32.0)[:, None], torch.full((32, 1), 1e-3))
     z = sample(apart, 1)
     assert rate_bounds(apart, z, []).upper > 1000
@@ -165,26 +165,26 @@ def test_a_latent_that_ignores_the_input_has_no_rate() -> None:
     """Both bounds are 0 within rounding, and neither is negative."""
     encoding = GaussianEncoding(torch.zeros(500, 4), torch.full((500, 4), 0.3))
     z = sample(encoding, 9)
-    found = bounds(encoding, z, [standard_normal_log_prob(z)])
-    assert 0 <= found.lower <= found.upper < 1e-6
+    result = bounds(encoding, z, [standard_normal_log_prob(z)])
+    assert 0 <= result.lower <= result.upper < 1e-6
 
 
 def test_bounds_are_never_negative() -> None:
     """A Monte Carlo mean can be negative; the bounds are not, and lower ≤ upper."""
-    raw, found = [], []
+    raw, results = [], []
     for seed in range(50):
         encoding = gaussian(20, 2, 50.0, seed)
         z = sample(encoding, seed)
         raw.append(float((encoding.log_prob(z) - standard_normal_log_prob(z, 50.0)).mean()))
-        found.append(bounds(encoding, z, [standard_normal_log_prob(z, 50.0)]))
+        results.append(bounds(encoding, z, [standard_normal_log_prob(z, 50.0)]))
     assert min(raw) < 0
-    assert all(0 <= b.lower <= b.upper for b in found)
+    assert all(0 <= b.lower <= b.upper for b in results)
 
 
 @pytest.mark.parametrize("fitted", [False, True])
 @pytest.mark.parametrize("std", [0.5, 2.0])
 def test_the_standard_error_is_honest(fitted: bool, std: float) -> None:
-    """Over 400 draws the upper bound is within two stated errors of its mean 95 times in 100."""
+    """Over 400 draws the upper bound is within two standard errors of its mean in 95 % of cases."""
     marginal = GaussianMarginal(
         torch.zeros(2).double(), math.sqrt(1 + std**2) * torch.eye(2).double()
     )
@@ -192,8 +192,8 @@ def test_the_standard_error_is_honest(fitted: bool, std: float) -> None:
     def draw(mean: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         encoding = GaussianEncoding(mean, torch.full_like(mean, std))
         z = encoding.sample(noise)
-        found = bounds(encoding, z, [marginal.log_prob(z)] if fitted else [])
-        return found.upper, found.error
+        result = bounds(encoding, z, [marginal.log_prob(z)] if fitted else [])
+        return result.upper, result.error
 
     means, noises = torch.randn(2, 400, 100, 2, generator=torch.Generator().manual_seed(12))
     upper, error = torch.func.vmap(draw)(means, noises)
@@ -211,8 +211,8 @@ def test_a_pack_is_its_models_one_by_one() -> None:
         encoding = GaussianEncoding(mean, std)
         z = encoding.sample(noise)
         q = GaussianMarginal.fit(z)
-        found = bounds(encoding, z, [q.log_prob(z), standard_normal_log_prob(z)])
-        return found.lower, found.upper, found.error, q.mean, q.factor
+        result = bounds(encoding, z, [q.log_prob(z), standard_normal_log_prob(z)])
+        return result.lower, result.upper, result.error, q.mean, q.factor
 
     together = torch.func.vmap(measure)(mean, std, noise)
     for i in range(4):

@@ -38,8 +38,8 @@ def test_it_is_the_kl_from_each_classes_own_gaussian(noisy: Noisy, draw: Draw) -
     own = {"mean": draw(3, 4, seed=2), "log_width": draw(3, 4, seed=3)}
     posterior = Independent(Normal(output.gaussian.mean, output.gaussian.std), 1)
     backward = Independent(Normal(own["mean"][Y], own["log_width"][Y].exp()), 1)
-    found = compression(output.gaussian, own, Y)
-    torch.testing.assert_close(found, kl_divergence(posterior, backward).mean())
+    actual = compression(output.gaussian, own, Y)
+    torch.testing.assert_close(actual, kl_divergence(posterior, backward).mean())
 
 
 @pytest.mark.parametrize("classes", [3, None])
@@ -49,8 +49,8 @@ def test_it_starts_as_vib(noisy: Noisy, draw: Draw, classes: int | None) -> None
     kl = VIB().losses(output, Y, {"prior_width": torch.tensor(1.0)})[1]
     own = CEB().parameters(4, classes, None if classes else 2)
     doubled = {name: p.double() for name, p in own.items()}
-    found = compression(output.gaussian, doubled, Y if classes else draw(7, 2))
-    torch.testing.assert_close(found, kl)
+    actual = compression(output.gaussian, doubled, Y if classes else draw(7, 2))
+    torch.testing.assert_close(actual, kl)
 
 
 def test_of_a_continuous_y_the_mean_is_linear(draw: Draw) -> None:

@@ -43,10 +43,10 @@ def test_the_confidence_penalty_takes_off_the_entropy(draw: Draw) -> None:
     """CE − λ E H[q] with torch's entropy; up to a constant λ KL(q ‖ uniform) (Pereyra et al.)."""
     logits = draw(5, 3)
     q, uniform = Categorical(logits=logits), Categorical(torch.ones(5, 3).double())
-    found = loss(Deterministic(confidence_penalty=0.4), logits) - loss(Deterministic(), logits)
-    torch.testing.assert_close(found, -0.4 * q.entropy().mean())
+    actual = loss(Deterministic(confidence_penalty=0.4), logits) - loss(Deterministic(), logits)
+    torch.testing.assert_close(actual, -0.4 * q.entropy().mean())
     kl = kl_divergence(q, uniform).mean()
-    torch.testing.assert_close(found, 0.4 * (kl - torch.tensor(3.0).double().log()))
+    torch.testing.assert_close(actual, 0.4 * (kl - torch.tensor(3.0).double().log()))
 
 
 def test_both_options_add_up(draw: Draw) -> None:

@@ -57,9 +57,9 @@ def test_samples_up_to_a_layer_are_outside_the_logarithm_and_those_beyond_inside
         expected[1] -= sum(math.log(sum(row) / 4) for row in p) / 3 / 5
         expected[2] -= sum(math.log(value) for value in flat) / 12 / 5
     nll = output.prediction.nll(Y)
-    found = [float(conditional_relevance(nll, level)) for level in range(3)]
-    assert found == pytest.approx(expected)
-    assert found[0] < found[1] < found[2]  # theorem 3.2, by Jensen
+    actual = [float(conditional_relevance(nll, level)) for level in range(3)]
+    assert actual == pytest.approx(expected)
+    assert actual[0] < actual[1] < actual[2]  # theorem 3.2, by Jensen
 
 
 def test_compression_is_torchs_divergence_of_bits(draw: Draw) -> None:
@@ -95,8 +95,8 @@ def test_of_several_tasks_each_has_the_losses_that_it_would_have_alone(draw: Dra
         (first, *rest), (second, *_) = (
             objective.losses(output, y, {}) for output, y in ((one, Y), (alone, Y % 2))
         )
-        found = objective.losses(together, torch.stack([Y, Y % 2], dim=1), {})
-        torch.testing.assert_close(found, (first, second, *rest))
+        actual = objective.losses(together, torch.stack([Y, Y % 2], dim=1), {})
+        torch.testing.assert_close(actual, (first, second, *rest))
 
 
 @pytest.mark.parametrize("frozen", [0, 1])
@@ -158,8 +158,8 @@ def test_a_small_networks_losses_are_those_of_all_its_states(draw: Draw) -> None
     kl2 = kl_divergence(Bernoulli(logits=logits), half).sum(-1)
     kl = [kl_divergence(Bernoulli(logits=raw), half).sum(-1).mean(), (p1.T @ kl2).mean()]
     for level, expected in enumerate(vcr):
-        found = conditional_relevance(output.prediction.nll(Y), level).detach()
-        assert float(found) == pytest.approx(float(expected), abs=0.01), level
+        actual = conditional_relevance(output.prediction.nll(Y), level).detach()
+        assert float(actual) == pytest.approx(float(expected), abs=0.01), level
     for layer, expected in zip(output.layers, kl, strict=True):
         assert float(compression(layer).detach()) == pytest.approx(float(expected), abs=0.01)
 

@@ -42,8 +42,8 @@ def test_it_is_the_entropy_of_gaussian_codes(noisy: Noisy, draw: Draw) -> None:
     spreads = torch.tensor([0.1, 1.0, 5.0], dtype=torch.float64)
     mean = draw(50_000, 3) * spreads
     exact = Normal(0, (spreads**2 + ZERO_ENTROPY_STD**2).sqrt()).entropy().sum()
-    found = compression(LogVar(), noisy(mean), torch.zeros(50_000).long())
-    assert found == pytest.approx(float(exact), abs=0.02)
+    actual = compression(LogVar(), noisy(mean), torch.zeros(50_000).long())
+    assert actual == pytest.approx(float(exact), abs=0.02)
 
 
 def test_given_y_it_is_the_mean_over_classes(noisy: Noisy, draw: Draw) -> None:
@@ -54,8 +54,8 @@ def test_given_y_it_is_the_mean_over_classes(noisy: Noisy, draw: Draw) -> None:
         members = mean[Y.eq(label)].numpy()
         variance = members.var(axis=0) + 1 / (2 * np.pi * np.e)
         entropies.append((np.log(2 * np.pi * np.e * variance) / 2).sum())
-    found = compression(LogVarGivenY(), noisy(mean))
-    assert found == pytest.approx(float(np.mean(entropies)))
+    actual = compression(LogVarGivenY(), noisy(mean))
+    assert actual == pytest.approx(float(np.mean(entropies)))
 
 
 def test_with_noise_nothing_is_below_zero_and_constant_codes_are_there(

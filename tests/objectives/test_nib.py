@@ -34,10 +34,10 @@ def test_of_gaussian_codes_it_is_known(draw: Draw, spread: float) -> None:
 
     The first term is I(X;Z), the second one the excess of the bound.
     """
-    found = kolchinsky_bound(encoding(spread * draw(2500, 1), 1.0))
+    actual = kolchinsky_bound(encoding(spread * draw(2500, 1), 1.0))
     ratio = spread**2
     expected = 0.5 * math.log1p(ratio) + 0.5 * ratio / (1 + ratio)
-    assert float(found) == pytest.approx(expected, rel=0.03)
+    assert float(actual) == pytest.approx(expected, rel=0.03)
 
 
 @pytest.mark.parametrize("std", [0.2, 0.5, 1.0])
@@ -50,8 +50,8 @@ def test_it_bounds_the_information_from_above(draw: Draw, std: float) -> None:
     z = each.sample((20_000,))
     gains = each.log_prob(z) - marginal.log_prob(z)
     information, error = float(gains.mean()), float(gains.std()) / math.sqrt(gains.numel())
-    found = float(kolchinsky_bound(encoding(mean, std)))
-    assert information - 4 * error < found < information + 0.7
+    actual = float(kolchinsky_bound(encoding(mean, std)))
+    assert information - 4 * error < actual < information + 0.7
 
 
 def test_separate_codes_have_log_n_and_equal_ones_nothing(draw: Draw) -> None:

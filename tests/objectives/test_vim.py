@@ -18,11 +18,11 @@ Draw = Callable[..., Tensor]
 @pytest.mark.parametrize("width", [0.01, 0.5, 1.0, 4.0, 100.0])
 def test_the_kernels_mean_at_the_centre_is_an_exponential_integral(width: float) -> None:
     """In two dimensions E 2/(2 + ‖b‖²) = e^(1/σ²) E₁(1/σ²)/σ², over four decades of σ."""
-    found = kernel_mean(torch.zeros(1, 2, dtype=torch.float64), width)
+    actual = kernel_mean(torch.zeros(1, 2, dtype=torch.float64), width)
     inverse = width**-2
     # For t whose exponential overflows, e^t E₁(t) by its asymptotic series.
     scaled = (1 - 1 / inverse) / inverse if inverse > 500 else math.exp(inverse) * exp1(inverse)
-    assert float(found) == pytest.approx(inverse * scaled, rel=1e-6)
+    assert float(actual) == pytest.approx(inverse * scaled, rel=1e-6)
 
 
 @pytest.mark.parametrize("width", [0.1, 1.0, 5.0])
@@ -35,8 +35,8 @@ def test_the_kernels_mean_is_its_integral_over_the_prior(width: float, z: float)
         return density / (1 + (z - width * standard) ** 2)
 
     expected, _ = quad(integrand, -12, 12, points=[z / width] if z < 12 * width else None)
-    found = kernel_mean(torch.tensor([[z]], dtype=torch.float64), width)
-    assert float(found) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    actual = kernel_mean(torch.tensor([[z]], dtype=torch.float64), width)
+    assert float(actual) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
 @pytest.mark.parametrize("unbiased", [False, True])
@@ -51,8 +51,8 @@ def test_mmd_is_the_estimate_from_many_samples_of_the_prior(
     among = kernel(b, b)
     prior = (among.sum() - among.trace()) / (4000 * 3999)
     expected = apart - 2 * kernel(z, b).mean() + prior
-    found = mmd_squared(z, width, unbiased=unbiased)
-    assert float(found) == pytest.approx(float(expected), abs=0.01)
+    actual = mmd_squared(z, width, unbiased=unbiased)
+    assert float(actual) == pytest.approx(float(expected), abs=0.01)
 
 
 def test_codes_from_the_prior_have_no_distance_on_average(draw: Draw) -> None:

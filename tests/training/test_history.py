@@ -100,7 +100,7 @@ def test_losses_are_means_over_an_epochs_examples(trial: Trial, pack_of: PackOf)
 
 
 def test_the_plane_ends_near_the_record(trial: Trial) -> None:
-    """The last relevance agrees with the record within sampling error, the rate is not below it.
+    """Relevance agrees within sampling error; the rate is at least 95 % of that in the record.
 
     The bound in the history is looser, because its marginal is fitted to fewer examples.
     """

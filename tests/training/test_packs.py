@@ -142,20 +142,20 @@ def test_batch_norm_is_the_same_alone_and_in_packs(
     """Losses after 54 steps and batch norm's running statistics do not depend on the pack."""
     kind = {"method": method, "model": tiny_conv}
     specs = [varied(trial, kind, i) for i in range(32)]
-    everything = run_trials(specs, device="cpu")
+    together = run_trials(specs, device="cpu")
     for size in (1, 2, 7):
-        some = run_trials(specs[:size], device="cpu")
-        for packed, record in zip(some, everything, strict=False):
+        records = run_trials(specs[:size], device="cpu")
+        for packed, record in zip(records, together, strict=False):
             same(assert_same, packed, record)
     by_rate = sorted(specs[:7], key=lambda s: s.training.learning_rate)
     seven, alone = pack_of(by_rate), pack_of(by_rate[4:5])
     for pack in (seven, alone):
         pack.train()
-    held, expected = running_statistics(seven, 4), running_statistics(alone, 0)
-    assert held.keys() == expected.keys()
+    actual, expected = running_statistics(seven, 4), running_statistics(alone, 0)
+    assert actual.keys() == expected.keys()
     assert expected["features.1.num_batches_tracked"] == 54
     for name in expected:
-        torch.testing.assert_close(held[name], expected[name], rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(actual[name], expected[name], rtol=1e-4, atol=1e-6)
 
 
 def test_measuring_does_not_change_batch_norm(

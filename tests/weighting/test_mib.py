@@ -56,24 +56,24 @@ def test_the_step_is_the_gradient_of_smooth_ib(
     """Σ_i step_i ∇L_i is the autograd gradient of eq. 13 with constant weights."""
     problem = Quadratics(losses)
     jacobians = problem.jacobians
-    found = weighting("mib", mu=mu, sqrted=sqrted)(problem.losses.detach(), jacobians)
-    assert (found.log["alpha"] > 0.01).all(1).any(), "smoothing should matter somewhere"
+    result = weighting("mib", mu=mu, sqrted=sqrted)(problem.losses.detach(), jacobians)
+    assert (result.log["alpha"] > 0.01).all(1).any(), "smoothing should matter somewhere"
     powered = min_norm_weights(jacobians @ jacobians.mT) ** (1 + sqrted)
     whole = smooth_ib(problem.losses, powered, mu).sum()
     (expected,) = torch.autograd.grad(whole, problem.theta)
     torch.testing.assert_close(
-        torch.einsum("mi,mik->mk", found.step, jacobians), expected, rtol=1e-6, atol=1e-7
+        torch.einsum("mi,mik->mk", result.step, jacobians), expected, rtol=1e-6, atol=1e-7
     )
 
 
 def test_the_log_holds_every_stage(weighting: Callable[..., Any]) -> None:
     """The log holds w*, w̃ = w*² and α = softmax(w̃ L/μ); the step is (1 + α) w̃."""
     problem = Quadratics(2)
-    found = weighting("mib", mu=0.3)(problem.losses.detach(), problem.jacobians)
-    weight, powered, alpha = (found.log[k] for k in ("weight", "weight_powered", "alpha"))
+    result = weighting("mib", mu=0.3)(problem.losses.detach(), problem.jacobians)
+    weight, powered, alpha = (result.log[k] for k in ("weight", "weight_powered", "alpha"))
     torch.testing.assert_close(powered, weight.square())
     torch.testing.assert_close(alpha, torch.softmax(powered * problem.losses.detach() / 0.3, 1))
-    torch.testing.assert_close(found.step, (1 + alpha) * powered)
+    torch.testing.assert_close(result.step, (1 + alpha) * powered)
 
 
 def test_mu_and_sqrted_may_differ_between_trials(weighting: Callable[..., Any]) -> None:
@@ -119,8 +119,8 @@ def test_ablations_switch_one_part_off_each(
     problem = Quadratics(2)
     jacobians, losses = problem.jacobians, problem.losses.detach()
     weights = min_norm_weights(jacobians @ jacobians.mT)
-    found = weighting("mib", **switches)(losses, jacobians)
-    torch.testing.assert_close(found.step, expected(weights, losses))
+    result = weighting("mib", **switches)(losses, jacobians)
+    torch.testing.assert_close(result.step, expected(weights, losses))
 
 
 def test_without_adaptation_no_gradient_is_needed() -> None:
@@ -142,6 +142,6 @@ def test_the_published_solver_can_be_chosen(weighting: Callable[..., Any], name:
     """`solver=frank_wolfe` makes `iterations` steps."""
     problem = Quadratics(2)
     jacobians = problem.jacobians
-    found = weighting(name, solver="frank_wolfe", iterations=7)(problem.losses.detach(), jacobians)
+    result = weighting(name, solver="frank_wolfe", iterations=7)(problem.losses.detach(), jacobians)
     expected = frank_wolfe_weights(jacobians @ jacobians.mT, 7)
-    torch.testing.assert_close(found.log["weight"], expected)
+    torch.testing.assert_close(result.log["weight"], expected)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class FourierEncoder(nn.Module):
     """√2 cos(W x/bandwidth + b) with fixed normal W and uniform b, then a linear layer.
 
-    An encoder maps inputs (B, *shape) to means and widths (B, 2K), or to means (B, K) without noise.
+    An encoder maps inputs (B, *shape) to means and widths (B, 2K), or means (B, K) without noise.
     It may draw from torch's global generator, which is seeded for each trial.
     """
 
