@@ -73,6 +73,15 @@ class Entry:
         """Import the target and return it."""
         return load_target(self.target)
 
+    def build(self, params: Mapping[str, Any]) -> Any:
+        """An instance of the target for all trials of a pack.
+
+        The constructor gets the hyperparameters that the trials share, except those that only
+        choose the model's noise.
+        """
+        names = [p.name for p in self.params if not (p.per_trial or p.sets_noise)]
+        return self.load()(**{name: params[name] for name in names if name in params})
+
 
 EntryT = TypeVar("EntryT")
 

@@ -28,7 +28,7 @@ def find_sweep(backend: "Backend", reference: str) -> "SweepState":
         count = sum(other.name == reference for other in backend.list())
         if count > 1:
             typer.echo(
-                f"{count} sweeps are named `{reference}`: took the newest, {sweep.id[:8]}", err=True
+                f"`{reference}` names {count} sweeps: took the newest, {sweep.id[:8]}", err=True
             )
     return sweep
 

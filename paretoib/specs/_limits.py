@@ -41,8 +41,8 @@ class Prune(Document):
 class Plateau(Document):
     """End a sweep when hypervolume grew by at most `percent` % over the last `trials` trials."""
 
-    percent: float = Field(1.0, gt=0, le=100)
-    trials: int = Field(20, ge=1, le=100_000)
+    percent: float = Field(1.0, gt=0, le=100, description="growth that ends the sweep, in percent")
+    trials: int = Field(20, ge=1, le=100_000, description="latest trials that it counts")
 
 
 class Resources(Document):

@@ -45,44 +45,62 @@ Bits = Annotated[float, Field(gt=0, le=1e6)]  # small enough for a finite produc
 class SweepSpec(Document):
     """Everything that fixes a sweep. Missing fields take the defaults of method and data set.
 
-    - `grid` maps fields to values: the axes of search `grid`, or the choices of any other search. A
-      text such as "1e-5:1:16" is a log-spaced axis.
-    - `space` maps fields to ranges or choices, for searches other than `grid`. The fields of
-      `default_space` are added to it; give such a field one value to keep it fixed.
-    - `trials` counts the trials of all seeds. `grid` and `adaptive` train each setting for every
-      seed; any other search gives each trial one setting, and the seeds in turn.
-    - `objectives` are minimised by a search that learns, on the validation split: rate and lost
-      bits, error (of the mean latent), cost (seconds of training).
-    - `reference` is the reference point of hypervolumes: rate and lost bits. None: ten times the
-      relevance ceiling, and the ceiling.
-
     Rules for several fields raise `SpecError`; pydantic raises `ValidationError` for a single one.
     `from_document` raises `SpecError` for both.
     """
 
     schema_version: Literal[1] = Field(1, alias="schema")
-    name: str = Field("", max_length=200, json_schema_extra={"pattern": rf"^[^{UNPRINTABLE}]*$"})
-    method: str
-    data: SerializeAsAny[Section]
-    model: SerializeAsAny[Section]
-    objective: SerializeAsAny[Section]
-    weighting: SerializeAsAny[Section]
-    training: Training = Training()
-    search: str
-    trials: Trials = Field(0, description="0: the default of method and grid")
-    seeds: Seeds
-    grid: dict[str, Annotated[tuple[Any, ...], BeforeValidator(parse_axis)]] = Field({})
-    space: dict[str, Annotated[Range | Choices, BeforeValidator(parse_space)]] = Field({})
-    objectives: tuple[Measure, ...] = Field(("rate", "lost"), min_length=2)
+    name: str = Field(
+        "",
+        max_length=200,
+        description="a name to find the sweep by; empty: METHOD-DATASET, such as vib-digits",
+        json_schema_extra={"pattern": rf"^[^{UNPRINTABLE}]*$"},
+    )
+    method: str = Field(description="an objective, a weighting and a search under one name")
+    data: SerializeAsAny[Section] = Field(description="the data set")
+    model: SerializeAsAny[Section] = Field(description="the encoder and the decoder")
+    objective: SerializeAsAny[Section] = Field(description="the losses of a trial")
+    weighting: SerializeAsAny[Section] = Field(description="turns the losses into one gradient")
+    training: Training = Field(Training(), description="the optimiser and its schedule")
+    search: str = Field(description="proposes the trials")
+    trials: Trials = Field(
+        0, description="trials of all seeds together; 0: the default of method and grid"
+    )
+    seeds: Seeds = Field(
+        description="searches grid and adaptive train each setting for every seed; any other "
+        "search gives each trial one setting, and the seeds in turn"
+    )
+    grid: dict[str, Annotated[tuple[Any, ...], BeforeValidator(parse_axis)]] = Field(
+        {},
+        description="values of fields: the axes of search grid, or the choices of any other "
+        "search; a text such as 1e-5:1:16 is a log-spaced axis",
+    )
+    space: dict[str, Annotated[Range | Choices, BeforeValidator(parse_space)]] = Field(
+        {},
+        description="ranges or choices of fields, for searches other than grid; the method adds "
+        "fields of its own, and one value for such a field keeps it fixed",
+    )
+    objectives: tuple[Measure, ...] = Field(
+        ("rate", "lost"),
+        min_length=2,
+        description="minimised on the validation split by a search that learns: rate and lost "
+        "bits, error of the mean latent, cost in seconds of training",
+    )
     population: int = Field(
         0, ge=0, le=10_000, description="trials in a generation; 0: the default of the search"
     )
-    budget: Budget = Budget()
-    prune: Prune | None = None
-    plateau: Plateau | None = None
-    resources: Resources = Resources()
+    budget: Budget = Field(Budget(), description="limits after which no trial starts")
+    prune: Prune | None = Field(None, description="stops trials early that others dominate")
+    plateau: Plateau | None = Field(
+        None, description="ends the sweep when its hypervolume stops growing"
+    )
+    resources: Resources = Field(Resources(), description="what Ray reserves for a pack")
     trial_seconds: PositiveFloat | None = Field(None, description="limit for a trial")
-    reference: tuple[Bits, Bits] | None = None
+    reference: tuple[Bits, Bits] | None = Field(
+        None,
+        description="reference point of hypervolumes: rate and lost bits; none: ten times the "
+        "relevance ceiling, and the ceiling",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -42,8 +42,8 @@ class Pack:
         self.dataset = dataset
         self.device = device
         first = specs[0]
-        self.objective: Objective = _build(OBJECTIVES, first.objective)
-        self.weighting: Weighting = _build(WEIGHTINGS, first.weighting)
+        self.objective: Objective = OBJECTIVES[first.objective.name].build(first.objective.params)
+        self.weighting: Weighting = WEIGHTINGS[first.weighting.name].build(first.weighting.params)
         self.weighting.tasks = max(1, len(dataset.tasks))
         self.hyper = {
             kind: _per_trial([getattr(s, kind) for s in specs], device)
@@ -282,13 +282,6 @@ def _model(spec: TrialSpec, dataset: Dataset, objective: Objective, weighting: W
             ),
             weighting=weighting.parameters(),
         )
-
-
-def _build(registry: Any, section: Section) -> Any:
-    """Build the implementation of a section, with the hyperparameters that a pack shares."""
-    entry = registry[section.name]
-    names = [param.name for param in entry.params if not (param.per_trial or param.sets_noise)]
-    return entry.load()(**{name: section[name] for name in names})
 
 
 def _per_trial(sections: Sequence[Section], device: torch.device) -> dict[str, Tensor]:

@@ -37,9 +37,9 @@ each = pytest.mark.parametrize("name", OBJECTIVES)
 
 def build(name: str) -> Objective:
     """The objective with its default hyperparameters."""
-    entry, section = OBJECTIVES[name], section_model("objective", name).model_validate({})
-    shared = [param.name for param in entry.params if not (param.per_trial or param.sets_noise)]
-    objective: Objective = entry.load()(**{key: section[key] for key in shared})
+    section = section_model("objective", name).model_validate({})
+    shared = {k: v for k, v in section.params.items() if not section.is_per_trial(k)}
+    objective: Objective = OBJECTIVES[name].build(shared)
     return objective
 
 

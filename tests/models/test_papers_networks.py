@@ -1,4 +1,4 @@
-"""The papers' networks layer by layer, built from the fields in docs/methods.md and by sweeps."""
+"""The networks of the papers, layer by layer, as docs/reference/methods.md sets them."""
 
 from typing import Any
 

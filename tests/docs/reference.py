@@ -1,0 +1,506 @@
+"""Tables of docs/ that are rendered from the code.
+
+A page holds such a table between `<!-- table: NAME -->` and `<!-- end -->`. All columns come from
+the code, except those that a table lists as written by hand: their cells are read from the page.
+
+`python -m tests.docs.reference` writes all tables anew. A new row has "(fill in)" in the columns
+that are written by hand; replace it on the page.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
+
+from paretoib.cli import app
+from paretoib.data import DATASETS, DETERMINISTIC
+from paretoib.errors import SpecError
+from paretoib.models import MODELS
+from paretoib.objectives import OBJECTIVES
+from paretoib.records import SweepState
+from paretoib.registry import Entry, Param
+from paretoib.settings import Settings
+from paretoib.specs import METHODS, SEARCHES, SweepSpec, TrialSpec, section_model
+from paretoib.weighting import WEIGHTINGS
+from service.app import create_app
+from service.settings import ServiceSettings
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"(<!-- table: (?P<name>[\w ]+) -->\n)(?P<table>.*?)(<!-- end -->)", re.DOTALL)
+REGISTRIES: dict[str, Mapping[str, Entry]] = {
+    "data": DATASETS,
+    "model": MODELS,
+    "objective": OBJECTIVES,
+    "weighting": WEIGHTINGS,
+}
+# Sections of a sweep that have fixed fields.
+LIMITS = ("training", "budget", "prune", "plateau", "resources")
+# Errors that most routes share.
+COMMON_ERRORS = {"400", "401", "403", "429", "500", "503"}
+# The text of a cell that is yet to be written by hand.
+MISSING = "(fill in)"
+
+Row = Mapping[str, str]
+
+
+def pages() -> list[Path]:
+    """All pages of docs/."""
+    return sorted((ROOT / "docs").rglob("*.md"))
+
+
+def render(page: str) -> str:
+    """The page with all its tables rendered anew."""
+    return BLOCK.sub(lambda block: f"{block[1]}{_block(block)}\n{block[4]}", page)
+
+
+def _block(block: re.Match[str]) -> str:
+    return "\n" + TABLES[block["name"]](block["table"])
+
+
+def read_table(text: str) -> list[dict[str, str]]:
+    """The rows of a table, by column."""
+    lines = [_cells(line) for line in text.splitlines() if line.startswith("|")]
+    return [dict(zip(lines[0], cells, strict=True)) for cells in lines[2:]]
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def _table(rows: Iterable[Row], page: str = "", by_hand: Sequence[str] = ()) -> str:
+    """Rows as a Markdown table; the columns `by_hand` are those of the table on the page."""
+    rows = [{name: _escaped(cell) for name, cell in row.items()} for row in rows]
+    columns = list(rows[0])
+    on_page = {next(iter(row.values())): row for row in read_table(page)}
+    for row in rows:
+        old = on_page.get(row[columns[0]], {})
+        row |= {name: old.get(name) or MISSING for name in by_hand}
+    lines = [columns, ["---"] * len(columns), *(row.values() for row in rows)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _escaped(cell: str) -> str:
+    return re.sub(r"(?<!\\)\|", r"\|", " ".join(cell.split()))
+
+
+def _code(value: object) -> str:
+    return f"`{value}`" if value not in ("", None) else ""
+
+
+def _codes(values: Iterable[object]) -> str:
+    return ", ".join(f"`{value}`" for value in values)
+
+
+def _class(entry: Entry) -> str:
+    return _code(entry.target.removeprefix("paretoib.").replace(":", "."))
+
+
+# Methods and registries
+
+
+def methods(page: str) -> str:
+    """All methods: their parts, and the sweep that each has by default."""
+    rows = []
+    for name, method in METHODS.items():
+        spec = SweepSpec.from_document({"method": name})
+        seeds = "seed" if len(spec.seeds) == 1 else "seeds"
+        rows.append(
+            {
+                "method": _code(name),
+                "summary": method.summary,
+                "objective": _code(method.objective),
+                "weighting": _code(method.weighting),
+                "default sweep": f"`{spec.search}`, {spec.trials} trials, {seeds} "
+                f"{','.join(str(seed) for seed in spec.seeds)}",
+                "paper": method.paper,
+                "checked against": "",
+            }
+        )
+    return _table(rows, page, ["checked against"])
+
+
+def objectives(page: str) -> str:
+    """All objectives with their compression term."""
+    rows = [
+        {
+            "objective": _code(name),
+            "compression": "",
+            "noise": row.noise,
+            "class": _class(row),
+            "paper": row.paper,
+            "checked against": "",
+        }
+        for name, row in OBJECTIVES.items()
+    ]
+    return _table(rows, page, ["compression", "checked against"])
+
+
+def weightings(page: str) -> str:
+    """All weightings."""
+    rows = [
+        {
+            "weighting": _code(name),
+            "weights of the losses": "",
+            "class": _class(row),
+            "paper": row.paper,
+            "checked against": "",
+        }
+        for name, row in WEIGHTINGS.items()
+    ]
+    return _table(rows, page, ["weights of the losses", "checked against"])
+
+
+def models(_: str) -> str:
+    """All models."""
+    rows = (
+        {
+            "model": _code(name),
+            "network": row.summary,
+            "data": ", ".join(row.inputs),
+            "class": _class(row),
+            "paper": row.paper,
+        }
+        for name, row in MODELS.items()
+    )
+    return _table(rows)
+
+
+def datasets(_: str) -> str:
+    """All data sets."""
+    exact = {"": "", DETERMINISTIC: "yes (Y is a function of X)"}
+    rows = (
+        {
+            "data set": _code(name),
+            "content": row.summary,
+            "inputs": row.kind,
+            "tasks": _codes(row.tasks),
+            "default model": _code(row.model),
+            "exact curve": exact.get(row.exact, "yes"),
+            "paper": row.paper,
+        }
+        for name, row in DATASETS.items()
+    )
+    return _table(rows)
+
+
+def searches(_: str) -> str:
+    """All searches with their default sizes."""
+    rows = (
+        {
+            "search": _code(name),
+            "proposes": row.summary,
+            "trials": str(row.trials or "the method's") + (" for each seed" * row.every_seed),
+            "trials in a generation": str(row.population or "all"),
+        }
+        for name, row in SEARCHES.items()
+    )
+    return _table(rows)
+
+
+def combinations(data: str, corner: str) -> Callable[[str], str]:
+    """The objectives and the weightings that a trial on `data` can combine."""
+
+    def accepts(objective: str, weighting: str) -> str:
+        model = OBJECTIVES[objective].model or "mlp"
+        document = {"data": data, "model": model, "objective": objective, "weighting": weighting}
+        try:
+            TrialSpec.from_document(document)
+        except SpecError:
+            return "no"
+        return "yes"
+
+    return lambda _: _table(
+        {corner: _code(name)} | {_code(other): accepts(name, other) for other in WEIGHTINGS}
+        for name in OBJECTIVES
+    )
+
+
+# Settings
+
+
+def settings(model: type[BaseModel], prefix: str) -> Callable[[str], str]:
+    """Environment variables, from a model of pydantic-settings."""
+    return lambda _: _table(
+        {
+            "setting": _code(prefix + name.upper()),
+            "meaning": field.description or "",
+            "default": _setting_default(field),
+        }
+        for name, field in model.model_fields.items()
+    )
+
+
+def _setting_default(field: FieldInfo) -> str:
+    value = field.default
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    # A default that is not validated stands for none.
+    if value in ("", (), None) or field.validate_default is False:
+        return "none"
+    if isinstance(value, bool):
+        return _code("on" if value else "off")
+    return _code(",".join(value) if isinstance(value, tuple) else value)
+
+
+# Fields
+
+
+def sweep_fields(_: str) -> str:
+    """The fields of a sweep's document."""
+    method = SweepSpec.from_document({}).method
+    rows = [dict(row) for row in _fields(SweepSpec)]
+    for row in rows:
+        name = row["field"].strip("`")
+        if name in REGISTRIES:
+            row["type"] = f"[a name or a section](#{name})"
+        if name == "method":
+            row["default"] = _code(method)
+    return _table(rows)
+
+
+def limit_fields(section: str) -> Callable[[str], str]:
+    """The fields of a section whose fields are the same for all sweeps."""
+    annotation = SweepSpec.model_fields[section].annotation
+    kinds = [kind for kind in (annotation, *getattr(annotation, "__args__", ())) if _is_model(kind)]
+    return lambda _: _table(_fields(kinds[0]))
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _fields(model: type[BaseModel]) -> Iterator[Row]:
+    schema = model.model_json_schema()
+    for name, field in schema["properties"].items():
+        if name != "schema":
+            yield {
+                "field": _code(name),
+                "type": _type(field),
+                "default": _default(model.model_fields[name]),
+                "meaning": field.get("description", ""),
+            }
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "the method's"
+    value = to_jsonable_python(field.default)
+    return "" if isinstance(value, dict) or value is None else _value(value)
+
+
+def section_fields(kind: str) -> Callable[[str], str]:
+    """The fields of all entries of a registry; equal fields share a row."""
+
+    def table(_: str) -> str:
+        merged: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for name, entry in REGISTRIES[kind].items():
+            properties = section_model(kind, name).model_json_schema()["properties"]
+            for param in entry.params:
+                key = (param.name, _type(properties[param.name]), param.doc)
+                row = merged.setdefault(key, {"param": param, "defaults": {}})
+                row["defaults"][name] = param.default
+        return _table(
+            _section_row(kind, type_, row["param"], row["defaults"])
+            for (_, type_, _), row in merged.items()
+        )
+
+    return table
+
+
+def _section_row(kind: str, type_: str, param: Param, defaults: Mapping[str, Any]) -> Row:
+    names: dict[str, list[str]] = {}
+    for name, default in defaults.items():
+        names.setdefault(_value(default), []).append(name)
+    every = list(defaults) == list(REGISTRIES[kind])
+    usual = max(names, key=lambda value: len(names[value]))
+    others = (f"{value} ({_codes(names[value])})" for value in names if value != usual)
+    return {
+        "field": _code(param.name),
+        "of": "all" if every else _codes(defaults),
+        "type": type_,
+        "default": "; ".join([usual, *others]),
+        "meaning": param.doc,
+        "per trial": "yes" if param.per_trial else "",
+    }
+
+
+def _value(value: Any) -> str:
+    value = to_jsonable_python(value)
+    if isinstance(value, float):
+        return f"`{value:.4g}`"
+    return _code(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    """The type and the bounds of a field, from its JSON schema."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name.lower()}](#{name.lower()})" if name.lower() in LIMITS else "mapping"
+    if "anyOf" in schema:
+        kinds = [_type(kind) for kind in schema["anyOf"] if kind.get("type") != "null"]
+        return " or ".join(dict.fromkeys(kinds))
+    if "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema["enum"])
+    if "prefixItems" in schema:
+        items = [_type(item) for item in schema["prefixItems"]]
+        return f"{len(items)} values: {' and '.join(dict.fromkeys(items))}"
+    kind = schema.get("type", "any value")
+    if kind == "array":
+        return f"list: {_type(schema.get('items', {}))}"
+    if schema.get("format") == "date-time":
+        return "time"
+    names = {"object": "mapping", "boolean": "true or false", "string": "text"}
+    limits = {
+        "minimum": "≥ {}",
+        "exclusiveMinimum": "> {}",
+        "maximum": "≤ {}",
+        "exclusiveMaximum": "< {}",
+    }
+    bounds = [words.format(_bound(schema[key])) for key, words in limits.items() if key in schema]
+    return " ".join([names.get(kind, kind), ", ".join(bounds)]).rstrip()
+
+
+def _bound(value: float) -> str:
+    return "2^31" if value == 2**31 else f"{value:g}" if value < 1e6 else f"{value:.0e}"
+
+
+# Commands
+
+
+def commands(_: str) -> str:
+    """All commands with their arguments."""
+    return _table(
+        {
+            "command": _code(" ".join(["paretoib", name, *_arguments(command)])),
+            "does": command.help,
+        }
+        for name, command in _commands().items()
+    )
+
+
+def flags(_: str) -> str:
+    """All flags; those that commands share have one row."""
+    every = _commands()
+    merged: dict[tuple[str, str], list[str]] = {}
+    for name, command in every.items():
+        context = command.make_context(name, [], resilient_parsing=True)
+        for option in command.params:
+            if record := option.get_help_record(context):
+                merged.setdefault(record, []).append(name)
+    return _table(
+        {"flag": _code(flag), "meaning": meaning, "commands": _most(names, every)}
+        for (flag, meaning), names in merged.items()
+        if flag.startswith("-")
+    )
+
+
+def _commands() -> dict[str, Any]:
+    root: Any = typer.main.get_command(app)
+    return dict(root.commands)
+
+
+def _arguments(command: Any) -> list[str]:
+    return [p.metavar for p in command.params if p.param_type_name == "argument"]
+
+
+def _most(names: Sequence[str], every: Iterable[str]) -> str:
+    """The names, or those of `every` that are missing, where these are fewer."""
+    missing = [name for name in every if name not in names]
+    return f"all but {_codes(missing)}" if len(missing) < len(names) else _codes(names)
+
+
+# Routes
+
+
+def routes(_: str) -> str:
+    """The routes of the OpenAPI schema."""
+    paths = create_app(ServiceSettings(auth=False)).openapi()["paths"]
+    rows = []
+    for path, operations in paths.items():
+        for verb, operation in operations.items():
+            parameters = operation.get("parameters", ())
+            query = [p["name"] for p in parameters if p["in"] == "query"]
+            headers = [p["name"] for p in parameters if p["in"] == "header"]
+            statuses = set(operation["responses"])
+            rows.append(
+                {
+                    "route": _code(f"{verb.upper()} {path}"),
+                    "does": f"{operation['summary']}. {operation.get('description', '')}",
+                    "parameters": _codes([*query, *headers]),
+                    "success": ", ".join(sorted(s for s in statuses if s < "300")),
+                    "errors": ", ".join(sorted(s for s in statuses - COMMON_ERRORS if s > "300")),
+                }
+            )
+    return _table(rows)
+
+
+def query_parameters(_: str) -> str:
+    """The parameters of all routes that have a description; equal ones share a row."""
+    paths = create_app(ServiceSettings(auth=False)).openapi()["paths"]
+    merged: dict[tuple[str, str, str], list[str]] = {}
+    for path, operations in paths.items():
+        for verb, operation in operations.items():
+            for parameter in operation.get("parameters", ()):
+                description = parameter.get("description", "")
+                key = (parameter["name"], _type(parameter["schema"]), description)
+                merged.setdefault(key, []).append(f"{verb.upper()} {path}")
+    return _table(
+        {
+            "parameter": _code(name),
+            "type": type_,
+            "meaning": description,
+            "of": _codes(of) if len(of) < 3 else f"{len(of)} routes",
+        }
+        for (name, type_, description), of in merged.items()
+    )
+
+
+def state_fields(page: str) -> str:
+    """The fields of a sweep's state; their meaning is written by hand."""
+    properties = SweepState.model_json_schema(mode="serialization")["properties"]
+    rows = [
+        {"field": _code(name), "type": _type(field), "meaning": ""}
+        for name, field in properties.items()
+    ]
+    return _table(rows, page, ["meaning"])
+
+
+TABLES: dict[str, Callable[[str], str]] = {
+    "methods": methods,
+    "objectives": objectives,
+    "weightings": weightings,
+    "models": models,
+    "data sets": datasets,
+    "searches": searches,
+    "combinations of one task": combinations("digits", "one task"),
+    "combinations of several tasks": combinations("multi_mnist", "several tasks"),
+    "settings": settings(Settings, "PARETOIB_"),
+    "service settings": settings(ServiceSettings, "PARETOIB_SERVICE_"),
+    "sweep fields": sweep_fields,
+    **{f"{section} fields": limit_fields(section) for section in LIMITS},
+    **{f"{kind} fields": section_fields(kind) for kind in REGISTRIES},
+    "commands": commands,
+    "flags": flags,
+    "routes": routes,
+    "parameters": query_parameters,
+    "state fields": state_fields,
+}
+
+
+def main() -> None:
+    """Write all tables of docs/ anew."""
+    for page in pages():
+        old = page.read_text(encoding="utf-8")
+        if (new := render(old)) != old:
+            page.write_text(new, encoding="utf-8")
+            print(f"wrote {page.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The contract of backends, tested on this machine's store and on a service over the same store."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import paretoib
+from paretoib import fronts
+from paretoib.backends import Backend
+from paretoib.errors import ComparisonError, NotFoundError, ParetoIBError
+from paretoib.settings import settings
+
+GRID, MIB = "a grid of β", "adaptive weights"
+BACKENDS = ("local", "remote")
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(
+    request: pytest.FixtureRequest,
+    sample: Any,
+    token_of: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Backend]:
+    """The backend of the sample's store, or of the service on it."""
+    monkeypatch.setenv("PARETOIB_STORE", str(sample.store))
+    monkeypatch.setenv("PARETOIB_TOKEN", token_of["writer"])
+    settings.cache_clear()
+    yield paretoib.connect("" if request.param == "local" else sample.served.address)
+    settings.cache_clear()
+
+
+def test_sweeps_are_listed_newest_first(backend: Backend, sample: Any) -> None:
+    """Every sweep once, with its status and counts of trials."""
+    states = backend.list()
+    assert [state.name for state in states] == [*reversed(sample.sweeps)]
+    statuses = {state.name: state.status for state in states}
+    assert statuses["no good"] == "failed"
+    assert statuses["gaussian"] == "interrupted"
+    grid = states[-1]
+    assert (grid.trials.total, grid.trials.finished, grid.trials.failed) == (16, 13, 3)
+    assert grid.hypervolume == 75.0
+
+
+def test_a_sweep_is_found_by_every_reference(backend: Backend, sample: Any) -> None:
+    """By name, id, prefix of an id, and record; the result is the state in the list."""
+    info = sample.sweeps[GRID]
+    expected = next(state for state in backend.list() if state.id == info.id)
+    for reference in (GRID, info.id, info.id[:8], info, expected):
+        assert backend.find(reference) == expected
+
+
+@pytest.mark.parametrize("operation", ["find", "front", "watch", "cancel", "resume"])
+def test_an_unknown_sweep_is_not_found(backend: Backend, operation: str) -> None:
+    """By every operation, in one line that names the reference."""
+    with pytest.raises(NotFoundError, match="no sweep `nosuch`") as caught:
+        getattr(backend, operation)("nosuch")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_front_has_the_points_of_the_ended_trials(backend: Backend) -> None:
+    """`NotFoundError` before the first trial has ended."""
+    front = backend.front(GRID)
+    assert (len(front.points), len(front.failed)) == (13, 3)
+    assert front.sweep == backend.find(GRID).info
+    with pytest.raises(NotFoundError, match="no ended trial yet"):
+        backend.front("not begun")
+
+
+def test_fronts_are_compared_as_by_the_library(backend: Backend) -> None:
+    """Also several sweeps a side; a sweep is named once, and data sets are not mixed."""
+    comparison = backend.compare(GRID, MIB)
+    assert comparison == fronts.compare([backend.front(GRID)], [backend.front(MIB)])
+    assert backend.compare([GRID], [backend.find(MIB)]) == comparison
+    with pytest.raises(ParetoIBError, match="named once"):
+        backend.compare(GRID, [MIB, backend.find(GRID).id])
+    with pytest.raises(ComparisonError):
+        backend.compare(GRID, "gaussian")
+
+
+def test_an_ended_trial_has_its_history(backend: Backend) -> None:
+    """One value an epoch; `NotFoundError` for another key."""
+    first = min(backend.front(GRID).points, key=lambda point: point.order)
+    history = backend.history(GRID, first.trial)
+    assert {name: list(values) for name, values in history.items()} == {
+        "train/prediction": [1.5, 0.5, 0.0]
+    }
+    with pytest.raises(NotFoundError):
+        backend.history(GRID, "0" * 16)
+
+
+def test_a_sweep_has_a_page(backend: Backend) -> None:
+    """One line with its address and id."""
+    state = backend.find(GRID)
+    assert "http://127.0.0.1:" in backend.page(state)
+    assert state.id in backend.page(state)
+    assert "\n" not in backend.page(state)
+
+
+@pytest.mark.parametrize("kind", ["methods", "datasets", "models", "searches"])
+def test_the_catalogue_is_that_of_the_library(backend: Backend, kind: str) -> None:
+    """Every entry, with the JSON schema of each field."""
+    from paretoib.catalogue import catalogue
+
+    # As JSON, in which a tuple is a list.
+    assert backend.catalogue(kind) == json.loads(json.dumps(catalogue(kind)))
+
+
+def test_an_ended_sweep_is_watched_and_not_cancelled(backend: Backend) -> None:
+    """`watch` reports its state once or twice and returns its front, or None without a trial."""
+    seen: list[Any] = []
+    front = backend.watch(GRID, on_progress=seen.append)
+    assert front == backend.front(GRID)
+    assert {state.status for state in seen} == {"finished"}
+    assert {state.trials.ended for state in seen} == {16}
