@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 
 
 # The noise of p(z|x): a width learned for each input and dimension, one learned width for all, the
-# width whose entropy is zero, Bernoulli bits, categories, or none. Declared here, below objectives,
-# which choose it, and models, which have it; neither imports the other.
+# width whose entropy is zero, Bernoulli bits, categories, or none. It is declared here because both
+# objectives and models need it without loading torch, and neither may import the other.
 Noise = Literal["learned", "scale", "zero_entropy", "bernoulli", "categorical", "none"]
 
 

@@ -1,4 +1,4 @@
-"""What every row of DRIVERS guarantees."""
+"""Contract of every entry in DRIVERS."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from paretoib.specs import SEARCHES, SweepSpec, TrialSpec
 
 Outcome = Callable[[TrialSpec], TrialRecord]
 
-# Weights by β, and weights that adapt.
+# One method with linear scalarisation and one adaptive method.
 CASES = [(search, method) for search in DRIVERS for method in ("vib", "mib")]
 each = pytest.mark.parametrize(("search", "method"), CASES)
 spaced = pytest.mark.parametrize("search", [s for s in DRIVERS if not SEARCHES[s].every_seed])
@@ -23,7 +23,7 @@ spaced = pytest.mark.parametrize("search", [s for s in DRIVERS if not SEARCHES[s
 def sweep(search: str, method: str, seeds: tuple[int, ...] = (3, 5), **fields: Any) -> SweepSpec:
     """A sweep of twelve trials in generations of four."""
     document = {"method": method, "search": search, "trials": 12, "population": 4, "seeds": seeds}
-    if search == "optuna-gp":  # which takes long to think
+    if search == "optuna-gp":  # slow
         document |= {"trials": 4, "population": 2}
     if method == "mib" and search == "grid":
         document["grid"] = {"mu": "0.1:1:6"}
@@ -33,7 +33,7 @@ def sweep(search: str, method: str, seeds: tuple[int, ...] = (3, 5), **fields: A
 
 
 def record(trial: TrialSpec, status: Any = "finished", **changes: Any) -> TrialRecord:
-    """How a trial ended, with a trade-off in β or μ."""
+    """A record of the trial, whose metrics have a trade-off in β or μ."""
     number = trial.get("beta" if "beta" in trial.weighting.params else "mu")
     good = min(1.0, (number / 20) ** 0.3)
     metrics = {
@@ -59,26 +59,30 @@ def record(trial: TrialSpec, status: Any = "finished", **changes: Any) -> TrialR
     )
 
 
-def played(
-    of: Driver,
+def run_search(
+    searcher: Driver,
     outcome: Outcome = record,
     portion: int = 1000,
     shuffled: random.Random | None = None,
 ) -> list[TrialSpec]:
-    """All trials that it still proposes, in order; told when it waits for them."""
+    """All trials that a driver still proposes, in order.
+
+    It is told a record when it proposes nothing, or at random times and in random order if
+    `shuffled`.
+    """
     trials: list[TrialSpec] = []
-    flying: list[TrialSpec] = []
-    while not of.done:
-        asked = of.ask(portion)
-        assert len(asked) <= portion
-        trials += asked
-        flying += asked
-        if not asked or (shuffled and shuffled.random() < 0.3):
-            assert flying, "it neither asks, nor waits, nor is done"
+    running: list[TrialSpec] = []
+    while not searcher.done:
+        proposed = searcher.ask(portion)
+        assert len(proposed) <= portion
+        trials += proposed
+        running += proposed
+        if not proposed or (shuffled and shuffled.random() < 0.3):
+            assert running, "the driver proposes nothing, waits for nothing and is not done"
             if shuffled:
-                shuffled.shuffle(flying)
-            of.tell(outcome(flying.pop(0)))
-    assert of.ask(5) == []
+                shuffled.shuffle(running)
+            searcher.tell(outcome(running.pop(0)))
+    assert searcher.ask(5) == []
     return trials
 
 
@@ -87,26 +91,26 @@ def keys(trials: Sequence[TrialSpec]) -> list[str]:
 
 
 @cache
-def whole(search: str, method: str, outcome: Outcome = record) -> Sequence[TrialSpec]:
-    """A sweep that nothing disturbs."""
-    return played(driver(sweep(search, method)), outcome)
+def uninterrupted(search: str, method: str, outcome: Outcome = record) -> Sequence[TrialSpec]:
+    """The trials of a sweep without interruption."""
+    return run_search(driver(sweep(search, method)), outcome)
 
 
-def rough(trial: TrialSpec) -> TrialRecord:
-    """Of every four trials one goes wrong, each in another way."""
-    ways = ("finished", "finished", "finished", "failed", "diverged", "stopped", "no rate")
-    way = ways[int(trial.key, 16) % len(ways)]
-    return record(trial, rate_bits=None) if way == "no rate" else record(trial, way)
+def mixed(trial: TrialSpec) -> TrialRecord:
+    """A record whose outcome depends on the trial key: four of seven have no usable metrics."""
+    kinds = ("finished", "finished", "finished", "failed", "diverged", "stopped", "no rate")
+    kind = kinds[int(trial.key, 16) % len(kinds)]
+    return record(trial, rate_bits=None) if kind == "no rate" else record(trial, kind)
 
 
 @each
 def test_it_proposes_the_sweeps_trials_once_each(search: str, method: str) -> None:
-    """As many as the spec says, all different, of the sweep's data, method, seeds and space."""
+    """As many as in the spec, all different, with the data, method, seeds and space of the spec."""
     spec = sweep(search, method)
-    of = driver(spec)
-    assert not of.done
-    trials = played(of)
-    assert of.shortfall is None
+    searcher = driver(spec)
+    assert not searcher.done
+    trials = run_search(searcher)
+    assert searcher.shortfall is None
     assert len(set(keys(trials))) == len(trials) == spec.trials
     assert {t.seed for t in trials} == set(spec.seeds)
     fixed = {f: spec.template.get(f) for f in spec.varied} | {"seed": spec.template.seed}
@@ -119,101 +123,101 @@ def test_it_proposes_the_sweeps_trials_once_each(search: str, method: str) -> No
 
 @each
 def test_it_is_deterministic(search: str, method: str) -> None:
-    """The same spec and records give the same proposals in the same order, after JSON too."""
+    """The same spec and records give the same proposals in the same order, also through JSON."""
     again = SweepSpec.from_json(sweep(search, method).to_json())
-    assert played(driver(again)) == whole(search, method)
+    assert run_search(driver(again)) == uninterrupted(search, method)
 
 
 @each
 def test_neither_portions_nor_the_order_of_tells_matter(search: str, method: str) -> None:
-    """Workers end when they end, and ask for what they have room for."""
-    trials = played(driver(sweep(search, method)), rough, 3, random.Random(1))
-    assert trials == whole(search, method, rough)
+    """Proposals do not depend on how many are requested or on the order of records."""
+    trials = run_search(driver(sweep(search, method)), mixed, 3, random.Random(1))
+    assert trials == uninterrupted(search, method, mixed)
 
 
 @each
 def test_another_seed_is_another_sweep(search: str, method: str) -> None:
-    """The spec's seeds reach the trials."""
-    other = played(driver(sweep(search, method, (7, 8))))
-    assert not set(keys(whole(search, method))) & set(keys(other))
+    """Sweeps with different seeds have no trial in common."""
+    other = run_search(driver(sweep(search, method, (7, 8))))
+    assert not set(keys(uninterrupted(search, method))) & set(keys(other))
 
 
 @each
 @pytest.mark.parametrize(("share", "gaps"), [(0.25, False), (0.75, True), (1.0, False)])
-def test_replay_goes_on_where_it_stopped(
+def test_replay_resumes_where_it_stopped(
     search: str, method: str, share: float, gaps: bool
 ) -> None:
-    """A new driver told some records, in any order, proposes exactly the other trials.
+    """A new driver that is told some records, in any order, proposes exactly the other trials.
 
-    They may have gaps, where workers were lost.
+    The records may have gaps because of lost workers.
     """
-    trials = whole(search, method, rough)
+    trials = uninterrupted(search, method, mixed)
     chance = random.Random(4)
     count = round(share * len(trials))
     kept = chance.sample(trials, count) if gaps else trials[:count]
     resumed = driver(sweep(search, method))
     for trial in chance.sample(kept, count):
-        resumed.tell(rough(trial))
-    assert sorted(keys([*kept, *played(resumed, rough)])) == sorted(keys(trials))
+        resumed.tell(mixed(trial))
+    assert sorted(keys([*kept, *run_search(resumed, mixed)])) == sorted(keys(trials))
 
 
 @each
 def test_a_told_trial_is_never_proposed(search: str, method: str) -> None:
-    """Neither one that was asked for, nor one that was not yet; told again it counts once."""
-    of = driver(sweep(search, method))
-    first = of.ask(1)[0]
+    """Whether proposed before or not; a trial that is told twice counts once."""
+    searcher = driver(sweep(search, method))
+    first = searcher.ask(1)[0]
     plan = driver(sweep(search, method)).ask(2)
     told = [first, plan[1], plan[1]]
     for trial in told:
-        of.tell(rough(trial))
-    of.tell(record(first, "failed"))
+        searcher.tell(mixed(trial))
+    searcher.tell(record(first, "failed"))
     told_keys = dict.fromkeys(keys(told))
-    assert [*told_keys, *keys(played(of, rough))] == keys(whole(search, method, rough))
+    assert [*told_keys, *keys(run_search(searcher, mixed))] == keys(
+        uninterrupted(search, method, mixed)
+    )
 
 
 @each
-def test_it_waits_for_what_is_running(search: str, method: str) -> None:
-    """Asked for more than a generation it gives none, and is done only with its last trials."""
-    of = driver(sweep(search, method))
-    asked = of.ask(1000)
-    if len(asked) < of.spec.trials:
-        assert of.ask(1) == []
-        assert not of.done
-        for trial in asked[1:]:
-            of.tell(record(trial))
-        assert of.ask(1) == []
-        of.tell(record(asked[0]))
-        assert len(of.ask(1)) == 1
+def test_it_waits_for_running_trials(search: str, method: str) -> None:
+    """It proposes nothing beyond a generation until a record arrives, and is done at the end."""
+    searcher = driver(sweep(search, method))
+    proposed = searcher.ask(1000)
+    if len(proposed) < searcher.spec.trials:
+        assert searcher.ask(1) == []
+        assert not searcher.done
+        for trial in proposed[1:]:
+            searcher.tell(record(trial))
+        assert searcher.ask(1) == []
+        searcher.tell(record(proposed[0]))
+        assert len(searcher.ask(1)) == 1
     else:
-        assert of.done
+        assert searcher.done
 
 
 @each
 @pytest.mark.parametrize("status", ["failed", "diverged", "stopped", "no rate"])
-def test_a_sweep_where_all_goes_wrong_comes_to_its_end(
-    search: str, method: str, status: str
-) -> None:
-    """Each trial is proposed once and not tried again, and none is missing."""
+def test_a_sweep_without_usable_metrics_ends(search: str, method: str, status: str) -> None:
+    """Each trial is proposed exactly once."""
 
     def bad(trial: TrialSpec) -> TrialRecord:
         return record(trial, rate_bits=None) if status == "no rate" else record(trial, status)
 
-    trials = played(driver(sweep(search, method)), bad)
+    trials = run_search(driver(sweep(search, method)), bad)
     assert len(set(keys(trials))) == len(trials) == sweep(search, method).trials
 
 
 @each
 def test_a_record_of_another_sweep_changes_nothing(search: str, method: str) -> None:
-    """A trial that it would not propose may be told."""
-    of = driver(sweep(search, method))
-    of.tell(record(driver(sweep(search, method, (7, 8))).ask(1)[0]))
-    assert played(of) == whole(search, method)
+    """A record of a trial that the driver would not propose is ignored."""
+    searcher = driver(sweep(search, method))
+    searcher.tell(record(driver(sweep(search, method, (7, 8))).ask(1)[0]))
+    assert run_search(searcher) == uninterrupted(search, method)
 
 
 @spaced
 @pytest.mark.parametrize("seeds", [(0,), (4, 2)])
-def test_a_space_that_is_used_up_ends_the_search(search: str, seeds: tuple[int, ...]) -> None:
-    """Every setting is had once for every seed, and it says why there were no more."""
+def test_an_exhausted_space_ends_the_search(search: str, seeds: tuple[int, ...]) -> None:
+    """Every setting is proposed once for every seed, and `shortfall` gives the reason."""
     grid = {"sqrted": [0, 1], "normalise": ["none", "l2", "loss"]}
     fixed = {"initial_scale": [1], "initial_noise": [1], "mu": [1], "epochs": [1]}
     spec = SweepSpec.from_document(
@@ -226,19 +230,19 @@ def test_a_space_that_is_used_up_ends_the_search(search: str, seeds: tuple[int, 
             "grid": grid | fixed,
         }
     )
-    of = driver(spec)
-    assert of.shortfall is None
-    assert len(set(keys(played(of)))) == 6 * len(seeds)
-    assert of.shortfall is not None
-    assert f"found only {6 * len(seeds)} of 40 trials" in of.shortfall
+    searcher = driver(spec)
+    assert searcher.shortfall is None
+    assert len(set(keys(run_search(searcher)))) == 6 * len(seeds)
+    assert searcher.shortfall is not None
+    assert f"found only {6 * len(seeds)} of 40 trials" in searcher.shortfall
 
 
 @spaced
-def test_settings_that_no_trial_can_have_are_passed_over(search: str) -> None:
-    """Two choices that are right alone and refused together cost no trial, and end nothing."""
+def test_invalid_combinations_are_skipped(search: str) -> None:
+    """Values that are refused only together use up no trial and do not end the search."""
     space = {"gradient": ["parameters", "latent"], "over": ["shared", "all"]}
     spec = sweep(search, "mib", space=space)
-    trials = played(driver(spec))
+    trials = run_search(driver(spec))
     assert len(set(keys(trials))) == len(trials) == spec.trials
 
 
@@ -247,7 +251,7 @@ def test_settings_that_no_trial_can_have_are_passed_over(search: str) -> None:
     "objectives", [("lost", "error"), ("rate", "lost", "cost"), ("cost", "error", "lost", "rate")]
 )
 def test_any_objectives_can_be_searched_by(search: str, objectives: tuple[str, ...]) -> None:
-    """Two, three or four of them, in any order."""
+    """Two, three or four objectives, in any order."""
     spec = sweep(search, "vib", objectives=objectives)
-    trials = played(driver(spec), rough)
+    trials = run_search(driver(spec), mixed)
     assert len(set(keys(trials))) == len(trials) == spec.trials

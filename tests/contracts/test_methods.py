@@ -1,4 +1,4 @@
-"""What every row of METHODS guarantees, and MIB over more than VIB."""
+"""Contract of every entry in METHODS, and MIB with objectives other than VIB."""
 
 import pickle
 from typing import Any
@@ -13,7 +13,7 @@ from paretoib.training._run import run_trials
 
 
 def sweep(method: str, data: str, **fields: Any) -> SweepSpec:
-    """A small sweep of the method, on the data set of two tasks where its paper has several."""
+    """A small sweep of the method, on two tasks if the method is for several tasks."""
     row = METHODS[method]
     tasks = bool(row.task_model)
     model = row.model or OBJECTIVES[row.objective].model or "mlp"
@@ -28,8 +28,8 @@ def sweep(method: str, data: str, **fields: Any) -> SweepSpec:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_its_search_proposes_is_trained_and_measured(method: str, two_tasks: str) -> None:
-    """The first proposal: to the same record twice, with every task, on the ruler."""
+def test_a_proposed_trial_is_trained_and_measured(method: str, two_tasks: str) -> None:
+    """The first proposal gives the same record twice, with metrics for every task."""
     spec = sweep(method, two_tasks)
     (proposed,) = driver(spec).ask(1)
     sent = pickle.loads(pickle.dumps(proposed))
@@ -53,9 +53,9 @@ def test_what_its_search_proposes_is_trained_and_measured(method: str, two_tasks
 def test_mib_weighs_any_compression_and_every_task(
     objective: str, tasks: bool, two_tasks: str
 ) -> None:
-    """vim's MMD and ceb by name, and two tasks with compression (m = 3): Z learns of Y.
+    """vim and ceb as objectives, also two tasks with compression (m = 3): relevance rises.
 
-    They are on the simplex in every epoch, and no loss is left out in all of them.
+    Weights are on the simplex in every epoch, and no loss has weight 0 in all epochs.
     """
     document = {
         "method": "mib",
@@ -87,12 +87,12 @@ WITH_BETA = [
 
 @pytest.mark.parametrize("method", WITH_BETA)
 def test_the_default_betas_span_the_trade_off(method: str) -> None:
-    """On the digits: the least keeps much of Y, the greatest hardly anything of X."""
+    """On digits the smallest β keeps much relevance, the largest β leaves a small rate."""
     spec = SweepSpec.from_document({"method": method, "training": {"epochs": 15}})
     trials = driver(spec).ask(spec.trials)
-    least, greatest = (r.test for r in run_trials([trials[0], trials[-1]], device="cpu"))
-    assert least is not None
-    assert greatest is not None
-    assert least.relevance_bits > 1.2
-    assert greatest.rate_bits is not None
-    assert greatest.rate_bits < 1.6
+    smallest, largest = (r.test for r in run_trials([trials[0], trials[-1]], device="cpu"))
+    assert smallest is not None
+    assert largest is not None
+    assert smallest.relevance_bits > 1.2
+    assert largest.rate_bits is not None
+    assert largest.rate_bits < 1.6

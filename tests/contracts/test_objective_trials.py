@@ -1,4 +1,4 @@
-"""What trials of every row of OBJECTIVES guarantee."""
+"""Contract of trials with every entry in OBJECTIVES."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -24,7 +24,7 @@ each_of_two = pytest.mark.parametrize(
 
 
 def trial(name: str, data: str = "digits", weighting: str = "linear", **fields: Any) -> TrialSpec:
-    """A small trial of the objective, weighed where there is something to weigh."""
+    """A small trial of the objective; the weighting is used if there are several losses."""
     row = OBJECTIVES[name]
     model = (row.model or "mlp") if data == "digits" else "linear"
     small: dict[str, Any] = {"latent": 4} | ({"hidden": [16]} if data == "digits" else {})
@@ -47,7 +47,7 @@ def weighed(name: str, beta: float) -> dict[str, Any]:
 
 @cache
 def pack(name: str) -> tuple[tuple[TrialSpec, ...], list[TrialRecord]]:
-    """Four trials on a few digits that differ in seed, β and learning rate; trained together."""
+    """A pack of four trials on a few digits that differ in seed, β and learning rate."""
     training: dict[str, Any] = {"subset": 0.28, "batch_size": 100, "epochs": 4}
     specs = tuple(
         trial(name, **training, **weighed(name, beta), seed=seed, learning_rate=rate)
@@ -57,7 +57,7 @@ def pack(name: str) -> tuple[tuple[TrialSpec, ...], list[TrialRecord]]:
 
 
 def assert_same(left: Mapping[str, Any], right: Mapping[str, Any]) -> None:
-    """Two documents of numbers, rows of numbers and what is not there."""
+    """Compare two mappings of numbers, sequences of numbers and None."""
     assert left.keys() == right.keys()
     for key, value in left.items():
         if value is None or right[key] is None:
@@ -68,7 +68,7 @@ def assert_same(left: Mapping[str, Any], right: Mapping[str, Any]) -> None:
 
 @each
 def test_a_trial_does_not_depend_on_its_pack(name: str) -> None:
-    """Its history and metrics are those had alone."""
+    """History and metrics are the same alone and in a pack."""
     specs, records = pack(name)
     (alone,) = run_trials(specs[2:3], device="cpu")
     packed = records[2]
@@ -81,7 +81,7 @@ def test_a_trial_does_not_depend_on_its_pack(name: str) -> None:
 
 @each
 def test_a_seed_gives_one_record_and_another_seed_another(name: str) -> None:
-    """To the last bit, but for the seconds."""
+    """Equal to the last bit, except for the seconds."""
     (spec,) = pack(name)[0][2:3]
     first, again, other = (
         run_trials([one], device="cpu")[0].model_copy(update={"seconds": 0.0})
@@ -92,8 +92,8 @@ def test_a_seed_gives_one_record_and_another_seed_another(name: str) -> None:
 
 
 @each
-def test_training_lowers_the_loss_that_is_weighed(name: str) -> None:
-    """The last epoch's prediction + β · compression is below the first's."""
+def test_training_lowers_the_weighted_loss(name: str) -> None:
+    """prediction + β · compression is lower in the last epoch than in the first."""
     for spec, record in zip(*pack(name), strict=True):
         weights = {"prediction": 1.0, "compression": spec.weighting.params.get("beta", 0.0)}
         rows = [w * np.array(record.history.get(f"loss/{k}", 0.0)) for k, w in weights.items()]
@@ -102,7 +102,7 @@ def test_training_lowers_the_loss_that_is_weighed(name: str) -> None:
 
 @each
 def test_the_information_plane_is_recorded_at_every_epoch(name: str) -> None:
-    """In bits: relevance from 0 to H(Y), and a rate, exactly where there is noise."""
+    """In bits: relevance between 0 and H(Y), and a positive rate only with noise."""
     for spec, record in zip(*pack(name), strict=True):
         rows = {k: record.history.get(f"{k}_bits", ()) for k in ("rate", "relevance")}
         epochs = spec.training.epochs
@@ -116,8 +116,8 @@ def test_the_information_plane_is_recorded_at_every_epoch(name: str) -> None:
 
 
 @each
-def test_a_rate_is_there_exactly_where_noise_is(name: str) -> None:
-    """By the ruler, in order; without noise there is no number at all."""
+def test_a_trial_has_a_rate_exactly_if_it_has_noise(name: str) -> None:
+    """With noise the bounds are in order; without noise the rate is None."""
     noisy = OBJECTIVES[name].noise != "none"
     for record in pack(name)[1]:
         metrics = record.test
@@ -129,7 +129,7 @@ def test_a_rate_is_there_exactly_where_noise_is(name: str) -> None:
 
 @each_of_two
 def test_the_rate_falls_as_beta_grows(name: str) -> None:
-    """On Gaussian data, where the optimum's does; on classes where the objective needs them."""
+    """On Gaussian data, or on digits if the objective needs classes."""
     if OBJECTIVES[name].classes:
         data: dict[str, Any] = {"epochs": 25, "batch_size": 200, "learning_rate": 0.02}
         template, betas = trial(name, **data), (1e-3, 0.03, 1.0, 30.0)
@@ -138,11 +138,11 @@ def test_the_rate_falls_as_beta_grows(name: str) -> None:
         data = {"samples": 2000, "epochs": 10, "batch_size": 100, **schedule}
         template, betas = trial(name, "gaussian", **data), (0.01, 0.1, 0.3, 0.8)
     if name == "vim":
-        betas = (0.1, 3.0, 30.0, 100.0)  # of a distance that is at most 2, not of nats
+        betas = (0.1, 3.0, 30.0, 100.0)  # vim's compression is a distance of at most 2, not nats
     records = run_trials([template.with_fields({"beta": b}) for b in betas], device="cpu")
     rates = [r.test.rate_bits for r in records if r.test and r.test.rate_bits is not None]
     assert len(rates) == 4
-    if name == "categorical":  # whose optimum is the same corner for every β below 1
+    if name == "categorical":  # the optimum is the same corner for every β below 1
         assert rates[1] > 1.5 > 0.1 > max(rates[2:]), rates
         return
     assert (np.diff(rates) < -0.05).all(), rates
@@ -156,8 +156,8 @@ def test_the_rate_falls_as_beta_grows(name: str) -> None:
         ("l2", "log_var", "log_var_given_y", "dib"),
     ],
 )
-def test_at_beta_0_what_is_compressed_does_not_matter(names: tuple[str, ...]) -> None:
-    """Objectives with the same noise and the same prediction loss are then one and the same."""
+def test_at_beta_0_compression_does_not_matter(names: tuple[str, ...]) -> None:
+    """Objectives with the same noise and the same prediction loss train identically."""
     fields: dict[str, Any] = {"subset": 0.28, "batch_size": 100, "epochs": 3, "beta": 0.0}
     first, *others = (run_trials([trial(name, **fields)], device="cpu")[0] for name in names)
     for other in others:
@@ -167,9 +167,9 @@ def test_at_beta_0_what_is_compressed_does_not_matter(names: tuple[str, ...]) ->
 
 @each_of_two
 def test_a_large_beta_leaves_no_rate(name: str) -> None:
-    """As β → ∞ Z says nothing of X, and so nothing of Y."""
+    """For β → ∞ rate and relevance vanish."""
     if name == "vim":
-        pytest.skip("holds the codes as a whole to the prior, and bounds no information")
+        pytest.skip("fits the distribution of all codes to the prior, without a bound on the rate")
     fields = {"epochs": 30, "batch_size": 100, "learning_rate": 0.02, "beta": 1e3}
     (record,) = run_trials([trial(name, **fields)], device="cpu")
     assert record.test is not None
@@ -187,7 +187,7 @@ def test_a_large_beta_leaves_no_rate(name: str) -> None:
     ],
 )
 def test_every_weighting_that_takes_it_can_train_it(name: str, weighting: str) -> None:
-    """A step of two trials has finite gradients, and none that is zero for the whole encoder."""
+    """A step of two trials has finite gradients that are not all zero for either encoder."""
     specs = [trial(name, weighting=weighting, seed=seed) for seed in (0, 1)]
     trained = Pack(specs, load_dataset("digits", specs[0].data.params), torch.device("cpu"))
     trained.stack.train(True)
@@ -200,7 +200,7 @@ def test_every_weighting_that_takes_it_can_train_it(name: str, weighting: str) -
 
 @each
 def test_batches_of_one_and_a_smaller_last_one_are_trained_on(name: str) -> None:
-    """Eleven examples one by one, and in fives with one left over: every loss is finite."""
+    """Losses are finite for eleven examples in batches of one, and of five with one left over."""
     for batch_size in (1, 5):
         spec = trial(name, subset=0.01, batch_size=batch_size, epochs=2)
         (record,) = run_trials([spec], device="cpu")
@@ -211,8 +211,8 @@ def test_batches_of_one_and_a_smaller_last_one_are_trained_on(name: str) -> None
 
 
 @each
-def test_specs_come_back_from_text(name: str) -> None:
-    """From JSON and YAML, with each hyperparameter at its default and elsewhere."""
+def test_specs_round_trip_through_text(name: str) -> None:
+    """Through JSON and YAML, with default and other values of each hyperparameter."""
     plain = trial(name)
     for spec in (plain, *(plain.with_fields(change) for change in others(name))):
         for text, read in ((spec.to_json(), TrialSpec.from_json), (spec.to_yaml(), None)):
@@ -224,7 +224,7 @@ def test_specs_come_back_from_text(name: str) -> None:
 
 
 def others(name: str) -> list[dict[str, Any]]:
-    """For each hyperparameter another value that it takes."""
+    """For each hyperparameter a valid value other than the default."""
     changes = []
     for param in OBJECTIVES[name].params:
         if param.kind is bool:
@@ -243,7 +243,7 @@ def others(name: str) -> list[dict[str, Any]]:
     ids=lambda v: v if isinstance(v, str) else next(iter(v)),
 )
 def test_every_option_matters(name: str, option: dict[str, Any]) -> None:
-    """Another value of any hyperparameter gives another result."""
+    """Another value of any hyperparameter changes the result."""
     spec, record = pack(name)[0][2], pack(name)[1][2]
     (changed,) = run_trials([spec.with_fields(option)], device="cpu")
     assert changed.status == "finished"
@@ -254,6 +254,6 @@ def test_every_option_matters(name: str, option: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", [n for n, row in OBJECTIVES.items() if row.classes])
 def test_an_objective_of_classes_refuses_a_continuous_y(name: str) -> None:
-    """By its name, before anything is run."""
+    """The error names the objective and is raised before training."""
     with pytest.raises(SpecError, match=f"`{name}` needs classes; data set `gaussian` has a cont"):
         trial(name, "gaussian", samples=500)

@@ -1,4 +1,4 @@
-"""What the losses of every row of OBJECTIVES guarantee."""
+"""Contract of the losses of every entry in OBJECTIVES."""
 
 import pickle
 from typing import Any
@@ -36,6 +36,7 @@ each = pytest.mark.parametrize("name", OBJECTIVES)
 
 
 def build(name: str) -> Objective:
+    """The objective with its default hyperparameters."""
     section = section_model("objective", name).model_validate({})
     shared = {k: v for k, v in section.params.items() if not section.is_per_trial(k)}
     objective: Objective = OBJECTIVES[name].build(shared)
@@ -43,14 +44,14 @@ def build(name: str) -> Objective:
 
 
 def per_trial(name: str) -> dict[str, Tensor]:
-    """A different value of each per-trial hyperparameter for each of the trials."""
+    """Per-trial hyperparameters with a different value for each trial."""
     section = section_model("objective", name).model_validate({})
     names = [k for k in section.params if section.is_per_trial(k)]
     return {k: float(section[k]) * torch.linspace(0.5, 2, TRIALS) for k in names}
 
 
 def batch(name: str, continuous: bool, examples: int = 6) -> dict[str, Any]:
-    """Random encoders' outputs, noise and decoders of TRIALS models; targets; hyperparameters."""
+    """Random encoder outputs, noise, decoders, targets and hyperparameters of TRIALS models."""
     generator = torch.Generator().manual_seed(11)
 
     def draw(*shape: int) -> Tensor:
@@ -71,14 +72,14 @@ def batch(name: str, continuous: bool, examples: int = 6) -> dict[str, Any]:
 
 
 def take(batch: Any, trial: int) -> Any:
-    """One trial's part of a batch."""
+    """The part of one trial in a batch."""
     return torch.utils._pytree.tree_map(lambda t: t[trial], batch)
 
 
 def encode(
     name: str, values: dict[str, Any]
 ) -> GaussianEncoding | PointEncoding | BernoulliEncoding | CategoricalEncoding:
-    """p(z|x) with the noise that the row says."""
+    """p(z|x) with the noise of the entry."""
     mean, r = values["raw"], values["r"]
     noise = OBJECTIVES[name].noise
     if noise == "none":
@@ -97,11 +98,11 @@ def encode(
 
 def losses(name: str, objective: Objective, values: dict[str, Any]) -> Tensor:
     """One model's losses, stacked."""
-    output = out(name, values)
+    output = model_output(name, values)
     return torch.stack(objective.losses(output, values["y"], values["hyper"]))
 
 
-def out(name: str, values: dict[str, Any]) -> Output:
+def model_output(name: str, values: dict[str, Any]) -> Output:
     """One model's output."""
     encoding = encode(name, values)
     if isinstance(encoding, CategoricalEncoding):
@@ -109,7 +110,7 @@ def out(name: str, values: dict[str, Any]) -> Output:
         return Output(encoding, encoding.mean, book, values["own"])
     z = encoding.sample(values["noise"])
     prediction = predict(z @ values["decoder"], values["y"])
-    if isinstance(encoding, BernoulliEncoding):  # One layer, and two samples of it.
+    if isinstance(encoding, BernoulliEncoding):  # one layer with two samples
         more = torch.stack([z, raiko(encoding.mean, -values["noise"])])
         prediction = predict(more @ values["decoder"], values["y"])
         layers = (BinaryLayer(encoding, z, values["prior"]),)
@@ -126,46 +127,47 @@ def predict(decoded: Tensor, y: Tensor) -> CategoricalPrediction | GaussianPredi
 @each_target
 @pytest.mark.parametrize("examples", [1, 2, 6])
 def test_one_finite_scalar_for_each_named_loss(name: str, continuous: bool, examples: int) -> None:
-    """In the row's order, `prediction` first, also for a batch of one example."""
+    """In the order of the entry, `prediction` first, also for a batch of one example."""
     values = take(batch(name, continuous, examples), 0)
-    found = losses(name, build(name), values)
-    assert found.shape == (len(OBJECTIVES[name].losses),)
-    assert found.isfinite().all()
+    results = losses(name, build(name), values)
+    assert results.shape == (len(OBJECTIVES[name].losses),)
+    assert results.isfinite().all()
     assert OBJECTIVES[name].losses[0] == "prediction"
-    if OBJECTIVES[name].noise != "bernoulli":  # for which the samples' mean may be in the logarithm
-        nll = out(name, values).prediction.nll(values["y"])
-        torch.testing.assert_close(found[0], nll.mean())
+    # Objectives with binary layers may average over samples inside the logarithm.
+    if OBJECTIVES[name].noise != "bernoulli":
+        nll = model_output(name, values).prediction.nll(values["y"])
+        torch.testing.assert_close(results[0], nll.mean())
 
 
 @each_target
 def test_the_same_input_gives_the_same_losses(name: str, continuous: bool) -> None:
-    """An objective draws nothing at random: noise comes from outside."""
+    """An objective draws no random numbers; noise is an input."""
     first, second = (losses(name, build(name), take(batch(name, continuous), 1)) for _ in range(2))
     assert torch.equal(first, second)
 
 
 @each_target
 def test_the_order_of_a_batch_does_not_matter(name: str, continuous: bool) -> None:
-    """Examples, noise and targets exchanged together leave every loss as it was."""
+    """Reordering examples, noise and targets together changes no loss."""
     values = take(batch(name, continuous), 2)
-    turned = {k: values[k].flip(0) for k in ("raw", "noise", "y")}
+    flipped = {k: values[k].flip(0) for k in ("raw", "noise", "y")}
     if OBJECTIVES[name].noise == "learned":
-        turned["r"] = values["r"].flip(0)
+        flipped["r"] = values["r"].flip(0)
     objective = build(name)
     torch.testing.assert_close(
-        losses(name, objective, values | turned), losses(name, objective, values)
+        losses(name, objective, values | flipped), losses(name, objective, values)
     )
 
 
 @each_target
 def test_a_stack_is_its_models_one_by_one(name: str, continuous: bool) -> None:
-    """Under vmap, with hyperparameters that differ, losses and gradients are those had alone."""
+    """Under vmap each model has the losses and gradients that it has alone."""
     values, objective = batch(name, continuous), build(name)
     variables = {k: values[k] for k in ("raw", "own", "prior")}
 
     def total(variables: Any, values: dict[str, Any]) -> tuple[Tensor, Tensor]:
-        found = losses(name, objective, values | variables)
-        return found.sum(), found
+        results = losses(name, objective, values | variables)
+        return results.sum(), results
 
     derivative = torch.func.grad(total, has_aux=True)
     together = torch.func.vmap(derivative)(variables, values)
@@ -175,8 +177,8 @@ def test_a_stack_is_its_models_one_by_one(name: str, continuous: bool) -> None:
 
 
 @each
-def test_what_is_watched_has_a_value_for_each_loss_of_each_trial(name: str) -> None:
-    """Or NaN; and each trial's is its own."""
+def test_diagnostics_have_a_value_for_each_loss_of_each_trial(name: str) -> None:
+    """The value may be NaN, and depends on its trial only."""
     objective, rows = build(name), 1 + torch.rand(TRIALS, len(OBJECTIVES[name].losses))
     for key, values in objective.diagnostics(rows, 8).items():
         assert values.shape == rows.shape
@@ -186,7 +188,7 @@ def test_what_is_watched_has_a_value_for_each_loss_of_each_trial(name: str) -> N
 
 @each_target
 def test_it_can_be_sent_to_a_worker(name: str, continuous: bool) -> None:
-    """An objective survives pickling and gives the same losses afterwards."""
+    """A pickled objective gives the same losses."""
     values, objective = take(batch(name, continuous), 2), build(name)
     sent = pickle.loads(pickle.dumps(objective))
     assert torch.equal(losses(name, sent, values), losses(name, objective, values))
@@ -195,17 +197,17 @@ def test_it_can_be_sent_to_a_worker(name: str, continuous: bool) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @each_target
 def test_a_gpu_agrees_with_the_cpu(name: str, continuous: bool) -> None:
-    """Losses and gradients, in single precision, of a stack."""
+    """Losses and gradients of a stack agree in single precision."""
     values, objective = batch(name, continuous), build(name)
 
     def total(variables: Any, values: dict[str, Any]) -> tuple[Tensor, Tensor]:
-        found = losses(name, objective, values | variables)
-        return found.sum(), found
+        results = losses(name, objective, values | variables)
+        return results.sum(), results
 
-    def on(device: str) -> Any:
+    def compute_on(device: str) -> Any:
         moved = torch.utils._pytree.tree_map(lambda t: t.to(device), values)
         variables = {k: moved[k] for k in ("raw", "own", "prior", "decoder")}
-        found = torch.func.vmap(torch.func.grad(total, has_aux=True))(variables, moved)
-        return torch.utils._pytree.tree_map(lambda t: t.cpu(), found)
+        results = torch.func.vmap(torch.func.grad(total, has_aux=True))(variables, moved)
+        return torch.utils._pytree.tree_map(lambda t: t.cpu(), results)
 
-    torch.testing.assert_close(on("cuda"), on("cpu"), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(compute_on("cuda"), compute_on("cpu"), rtol=1e-3, atol=1e-4)

@@ -1,4 +1,4 @@
-"""What objectives, weightings, packs and the ruler guarantee where Y is several tasks."""
+"""Contract of objectives, weightings, packs and the ruler for several tasks."""
 
 import math
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from paretoib.weighting import WEIGHTINGS
 
 CPU = torch.device("cpu")
 TASKS = ("digit", "large")
-# What combines, of all objectives and weightings.
+# All combinations of objective and weighting that support several tasks.
 PAIRS = [
     (name, weighting)
     for name, row in OBJECTIVES.items()
@@ -31,7 +31,7 @@ Trial = Callable[..., TrialSpec]
 
 @pytest.fixture
 def trial(two_tasks: str) -> Trial:
-    """A small trial of a method or of sections, on the data set of two tasks."""
+    """A small trial of a method or of sections, on a data set with two tasks."""
 
     def make(method: str = "vib", seed: int = 0, **fields: Any) -> TrialSpec:
         small: dict[str, Any] = {
@@ -58,7 +58,7 @@ def pack_of(*specs: TrialSpec) -> Pack:
 
 @pytest.mark.parametrize(("name", "weighting"), PAIRS)
 def test_every_pair_trains(trial: Trial, name: str, weighting: str) -> None:
-    """One finite loss a task, then the others; a step of two trials moves both encoders."""
+    """One finite loss per task, then the others; a step changes the encoders of both trials."""
     specs = [trial(objective=name, weighting=weighting, seed=s) for s in (0, 1)]
     pack = pack_of(*specs)
     pack.stack.train(True)
@@ -89,7 +89,7 @@ def test_every_pair_trains(trial: Trial, name: str, weighting: str) -> None:
 def test_a_trial_does_not_depend_on_its_pack(
     trial: Trial, method: str, fields: dict[str, Any]
 ) -> None:
-    """Each task's losses, weights and metrics are those had alone."""
+    """Losses, weights and metrics of each task are the same alone and in a pack."""
     rates = {"learning_rate": 3e-3, "batch_size": 100}
     specs = [trial(method, seed, **fields, **rates) for seed in (0, 1)]
     if method == "gs":
@@ -99,20 +99,20 @@ def test_a_trial_does_not_depend_on_its_pack(
     assert packed.history.keys() == alone.history.keys()
     for name, row in alone.history.items():
         assert packed.history[name] == pytest.approx(row, rel=1e-4, abs=1e-5), name
-    assert told(packed) == pytest.approx(told(alone), rel=1e-4, abs=1e-5)
+    assert flat_metrics(packed) == pytest.approx(flat_metrics(alone), rel=1e-4, abs=1e-5)
 
 
-def told(record: TrialRecord) -> dict[str, float]:
-    """All numbers of the test split by one name each."""
+def flat_metrics(record: TrialRecord) -> dict[str, float]:
+    """All metrics of the test split by name, with `TASK/NAME` for those of a task."""
     assert record.test is not None
     document = record.test.model_dump()
     tasks = document.pop("tasks")
-    flat = {f"{task}/{k}": v for task, of_task in tasks.items() for k, v in of_task.items()}
+    flat = {f"{task}/{k}": v for task, metrics in tasks.items() for k, v in metrics.items()}
     return {k: -1.0 if v is None else v for k, v in (document | flat).items()}
 
 
-def test_the_ruler_sums_tasks_and_has_each(trial: Trial) -> None:
-    """H(Y_k) of the split's own labels; bits add up, and accuracies are averaged."""
+def test_the_ruler_measures_each_task_and_their_sum(trial: Trial) -> None:
+    """The ceiling of a task is H(Y_k) of the split; bits are summed, accuracies averaged."""
     spec = trial("mtvib", beta=1e-3, learning_rate=5e-3, batch_size=50, epochs=20)
     record = run_trials([spec], device="cpu")[0]
     metrics = record.test
@@ -138,8 +138,8 @@ def test_the_ruler_sums_tasks_and_has_each(trial: Trial) -> None:
         assert len(record.history[f"large/{name}"]) == 20
 
 
-def test_a_task_alone_is_measured_as_ever(trial: Trial) -> None:
-    """With `task` one of them the data set has one label, and a record no tasks."""
+def test_a_single_task_is_measured_without_tasks(trial: Trial) -> None:
+    """If `task` selects one task, the data set has one label and the record no tasks."""
     spec = trial("stvib", task="digit")
     record = run_trials([spec], device="cpu")[0]
     assert spec.tasks == ()
@@ -150,16 +150,16 @@ def test_a_task_alone_is_measured_as_ever(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize(("method", "same"), [("stvib", "vib"), ("stl", "deterministic")])
-def test_a_task_alone_is_trained_as_any_label(trial: Trial, method: str, same: str) -> None:
-    """mtvib's single-task systems are these methods, with its batches and its learning rate."""
+def test_a_single_task_is_trained_as_any_label(trial: Trial, method: str, same: str) -> None:
+    """mtvib's single-task methods are vib and det with mtvib's batch size and learning rate."""
     fields = {"task": "digit", "batch_size": 200, "learning_rate": 1e-4}
-    one = trial(method, task="digit")
-    assert one == trial(same, **fields)
-    assert one.training.batch_size == 200
+    single = trial(method, task="digit")
+    assert single == trial(same, **fields)
+    assert single.training.batch_size == 200
 
 
 def test_fixed_weights_of_one_are_no_weights(trial: Trial) -> None:
-    """`gs` at (1, 1) trains as the sum of the tasks' losses does."""
+    """`gs` with weights (1, 1) trains like the sum of the losses."""
     fixed, plain = (
         run_trials([trial("gs", learning_rate=3e-3, **fields)], device="cpu")[0]
         for fields in ({"task_weights": [1, 1]}, {"weighting": "none"})
@@ -171,38 +171,38 @@ def test_fixed_weights_of_one_are_no_weights(trial: Trial) -> None:
 
 @pytest.mark.parametrize("task", ["all", "digit"])
 def test_learned_weights_end_at_half_the_inverse_loss(trial: Trial, task: str) -> None:
-    """With a model that stands still (no scale, no rate): 1/σ_k² = 1/(2 L_k), eq. 14's optimum.
+    """With fixed model parameters 1/σ_k² converges to 1/(2 L_k), the optimum of eq. 14.
 
-    Of one task too, where it is the learning rate of the one loss that is learned.
+    This holds for a single task too, where the weight only scales the learning rate.
     """
     spec = trial("uwl", task=task, learning_rate=0.05, batch_size=2000)
     pack = pack_of(spec)
-    held = [p.detach().clone() for p in pack.stack.parameters]
+    initial = [p.detach().clone() for p in pack.stack.parameters]
     for _ in range(600):
         pack.step(next(pack.batches.epoch()))
-        for parameter, start in list(zip(pack.stack.parameters, held, strict=True))[:-1]:
+        for parameter, start in list(zip(pack.stack.parameters, initial, strict=True))[:-1]:
             parameter.detach().copy_(start)
     step = pack.gradients(next(pack.batches.epoch()))
     torch.testing.assert_close(step.weights.step, 0.5 / step.losses, rtol=1e-3, atol=0)
 
 
 def test_learned_weights_are_in_a_checkpoint(trial: Trial) -> None:
-    """A pack goes on from its state to the same numbers; without it they would start anew."""
+    """A pack resumed from its state ends in the state of an uninterrupted pack."""
     spec = trial("mtvib", learning_rate=0.05, epochs=4)
     whole, halved = pack_of(spec), pack_of(spec)
     whole.train()
     halved.train_epoch()
     halved.train_epoch()
-    rest = pack_of(spec)
-    rest.load({k: v.clone() for k, v in halved.state().items()}, 2)
-    rest.train()
-    assert "stack/weighting.log_variance" in rest.state()
-    for name, held in whole.state().items():
-        torch.testing.assert_close(rest.state()[name], held, equal_nan=True)
+    resumed = pack_of(spec)
+    resumed.load({k: v.clone() for k, v in halved.state().items()}, 2)
+    resumed.train()
+    assert "stack/weighting.log_variance" in resumed.state()
+    for name, expected in whole.state().items():
+        torch.testing.assert_close(resumed.state()[name], expected, equal_nan=True)
 
 
 def test_mib_weighs_three_losses_on_the_simplex(trial: Trial) -> None:
-    """Both tasks and compression have their weight, and the weights add up to 1."""
+    """Both tasks and compression have a weight, and the weights sum to 1."""
     (record,) = run_trials([trial("mib", learning_rate=3e-3, epochs=3)], device="cpu")
     names = ("prediction/digit", "prediction/large", "compression")
     rows = [record.history[f"weight/{name}"] for name in names]

@@ -1,4 +1,4 @@
-"""What every row of WEIGHTINGS guarantees."""
+"""Contract of every entry in WEIGHTINGS."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("mib", {"smooth": False}),
     ("smooth_chebyshev", {"mu": 1e-3, "scale": 1.0}),
 ]
-# As many losses as it can weigh, up to four.
+# Each number of losses that the weighting can weigh, up to four.
 CASES = [
     pytest.param(name, options, losses, id="-".join(map(str, [name, *options.values(), losses])))
     for name, options in OPTIONS
@@ -37,7 +37,7 @@ def weigh(
     jacobians: Tensor,
     trials: slice = slice(None),
 ) -> Weights:
-    """The weights of some of the trials, whose per-trial hyperparameters all differ."""
+    """The weights of the selected trials, with different per-trial hyperparameters."""
     section = section_model("weighting", name)(**options)
     shared = {k: v for k, v in section.params.items() if not section.is_per_trial(k)}
     weighting: Weighting = WEIGHTINGS[name].load()(**shared)
@@ -66,7 +66,7 @@ def draw(losses: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize(("name", "options", "losses"), CASES)
 def test_a_pack_is_its_trials_one_by_one(name: str, options: dict[str, Any], losses: int) -> None:
-    """Each trial's weights and log depend on that trial alone."""
+    """The weights and the log of a trial depend on that trial only."""
     values, jacobians = draw(losses)
     together = weigh(name, options, values, jacobians)
     for trial in range(TRIALS):
@@ -82,13 +82,13 @@ def test_a_pack_is_its_trials_one_by_one(name: str, options: dict[str, Any], los
 def test_a_diverged_trial_leaves_its_neighbours_alone(
     name: str, options: dict[str, Any], losses: int
 ) -> None:
-    """NaN and infinity in one trial's losses and gradients reach no other trial."""
+    """NaN and infinity in the losses and gradients of one trial do not affect other trials."""
     values, jacobians = draw(losses)
     clean = weigh(name, options, values, jacobians).step
     for trial, bad in ((1, torch.nan), (3, torch.inf)):
         values[trial], jacobians[trial] = bad, bad
-    found = weigh(name, options, values, jacobians).step
-    torch.testing.assert_close(found[[0, 2, 4]], clean[[0, 2, 4]])
+    step = weigh(name, options, values, jacobians).step
+    torch.testing.assert_close(step[[0, 2, 4]], clean[[0, 2, 4]])
 
 
 NUMBERS = st.floats(-1e6, 1e6, width=32, allow_subnormal=False)
@@ -101,7 +101,7 @@ ROWS = st.lists(st.lists(NUMBERS, min_size=2, max_size=2), min_size=4, max_size=
 def test_finite_losses_and_gradients_have_finite_weights(
     name: str, options: dict[str, Any], losses: int, rows: list[list[float]], values: list[float]
 ) -> None:
-    """Never negative, never all zero: with zero, huge and parallel gradients, losses below 0."""
+    """Weights are ≥ 0 and not all zero, for zero, huge, parallel gradients and losses < 0."""
     jacobians = torch.tensor(rows)[:losses].expand(TRIALS, -1, -1)
     step = weigh(name, options, torch.tensor(values)[:losses].expand(TRIALS, -1), jacobians).step
     assert step.isfinite().all()

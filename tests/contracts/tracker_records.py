@@ -1,4 +1,4 @@
-"""Sweeps and trials that nobody trained, for stores."""
+"""Specs and trial records for tests of trackers, made without training."""
 
 from paretoib.records import Metrics, Reference, TrialRecord
 from paretoib.specs import SweepSpec, TrialSpec
@@ -47,4 +47,4 @@ def record(beta: float, *, status: str = "finished", reason: str | None = None) 
 
 
 def ended(*records: TrialRecord, hypervolume: float = 1.0) -> list[EndedTrial]:
-    return [EndedTrial(one, hypervolume) for one in records]
+    return [EndedTrial(record, hypervolume) for record in records]

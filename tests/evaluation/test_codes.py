@@ -1,4 +1,4 @@
-"""The rate of binary and discrete codes, against enumeration."""
+"""The rate of binary and categorical codes, against enumeration."""
 
 import math
 from itertools import product
@@ -18,7 +18,7 @@ INPUTS = 64
 
 
 def network(widths: tuple[int, ...], scale: float = 12.0) -> tuple[SigmoidHead, Tensor]:
-    """A network of binary layers with random weights, and the first layer's logits of inputs."""
+    """A network of binary layers with random weights, and first-layer logits for all inputs."""
     torch.manual_seed(1)
     head = SigmoidHead(widths, draws=1, stochastic=True, decoder=(), classes=2, target_dim=None)
     with torch.no_grad():
@@ -34,7 +34,7 @@ def output(head: SigmoidHead, raw: Tensor, paths: int, seed: int = 0) -> Output:
 
 
 def test_tables_are_sums_over_all_states_below() -> None:
-    """Three layers, every path written out; each row is a distribution."""
+    """Three layers agree with a sum over all paths, and each row is a distribution."""
     head, raw = network((2, 3, 2))
     tables = code_tables(output(head, raw, 1))
     assert [table.shape for table in tables] == [(INPUTS, 4), (INPUTS, 8), (INPUTS, 4)]
@@ -54,7 +54,7 @@ def test_tables_are_sums_over_all_states_below() -> None:
 
 
 def test_information_of_known_codes() -> None:
-    """Noiseless bits tell all of themselves; a constant code nothing; half of the label one bit."""
+    """Information of a one-hot code, of a code with half the label, and of a constant code."""
     one_hot = torch.eye(8).double()
     y = torch.arange(8) % 4
     rate, relevance = discrete_information(one_hot, y, 4)
@@ -66,32 +66,32 @@ def test_information_of_known_codes() -> None:
 
 
 def test_the_discrete_sandwich_holds_the_information_of_the_population() -> None:
-    """Of 200 samples of 12 inputs: the lower bound is below on average, each upper one above."""
+    """Over 200 samples of 12 inputs the mean bounds enclose the rate of the population."""
     generator = torch.Generator().manual_seed(0)
     p = (3 * torch.randn(400, 6, generator=generator)).double().softmax(-1)
     exact, _ = discrete_information(p, torch.zeros(400).long(), 1)
-    found = []
+    results = []
     for _ in range(200):
-        some = p[torch.randperm(400, generator=generator)[:12]]
+        sample = p[torch.randperm(400, generator=generator)[:12]]
         for marginals in ([], [torch.full((6,), 1 / 6).double()]):
-            bounds = discrete_rate_bounds(some, marginals, complete=False)
-            found.append((float(bounds.lower), float(bounds.upper), float(bounds.error)))
+            bounds = discrete_rate_bounds(sample, marginals, complete=False)
+            results.append((float(bounds.lower), float(bounds.upper), float(bounds.error)))
             assert bounds.lower <= bounds.upper
-    lower, upper, error = np.mean(found, axis=0)
+    lower, upper, error = np.mean(results, axis=0)
     assert lower < float(exact) < upper
     assert upper - lower < 0.5
     assert error > 0
 
 
-def test_complete_inputs_leave_nothing_to_bound() -> None:
-    """Both ends are the information itself, with no error."""
+def test_for_complete_inputs_the_rate_is_exact() -> None:
+    """Both bounds equal the exact information, with standard error 0."""
     head, raw = network((3, 2))
     code = output(head, raw, 1)
     exact, _ = discrete_information(code_tables(code)[-1], torch.zeros(INPUTS).long(), 1)
-    found = code_rate(code, torch.zeros(0), torch.ones(()), (), complete=True)
-    assert found is not None
-    assert float(found.lower) == float(found.upper) == pytest.approx(float(exact))
-    assert float(found.error) == 0
+    bounds = code_rate(code, torch.zeros(0), torch.ones(()), (), complete=True)
+    assert bounds is not None
+    assert float(bounds.lower) == float(bounds.upper) == pytest.approx(float(exact))
+    assert float(bounds.error) == 0
 
 
 @pytest.mark.parametrize("complete", [False, True])
@@ -99,10 +99,10 @@ def test_complete_inputs_leave_nothing_to_bound() -> None:
 def test_samples_of_layers_below_bound_the_rate_on_both_sides(
     monkeypatch: pytest.MonkeyPatch, widths: tuple[int, ...], complete: bool
 ) -> None:
-    """Bits whose states are not counted, against enumeration over the same inputs.
+    """Bounds from sampled paths, against enumeration over the same inputs.
 
-    Averaged over 50 draws the upper bound is above the rate of these inputs, and the lower one is
-    below it. More paths bring them closer, where there is a layer below; the first is exact.
+    The mean of 50 draws is above the rate for the upper bound and below it for the lower bound.
+    With several layers more paths bring them closer; p(z|x) of a single layer is exact.
     """
     head, raw = network(widths)
     exact, _ = discrete_information(
@@ -130,7 +130,7 @@ def test_samples_of_layers_below_bound_the_rate_on_both_sides(
 
 
 def test_no_layers_bound_is_above_that_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By data processing: with one path, which says little of p(z|x), it is the first's."""
+    """By data processing; with one path the bound of the second layer is loose, so both agree."""
     head, raw = network((2, 8), scale=40.0)
     monkeypatch.setattr(_states, "MAX_BITS", 0)
     code = output(head, 0.1 * raw, 1)
@@ -140,11 +140,11 @@ def test_no_layers_bound_is_above_that_of_the_first(monkeypatch: pytest.MonkeyPa
     assert last is not None
     assert below is not None
     assert float(last.upper) == float(below.upper) < 0.3
-    assert float(last.lower) == 0  # as nothing but the path itself is known
+    assert float(last.lower) == 0  # with a single path the lower bound has no information
 
 
 def test_states_of_one_input_alone_leave_the_rate_finite() -> None:
-    """Nobody else has them, so neither the others' mean nor a fitted marginal covers them."""
+    """Neither the mean of other inputs nor a fitted marginal covers them; log S still does."""
     p = torch.eye(8, 16, dtype=torch.float64)
     elsewhere = torch.zeros(16, dtype=torch.float64)
     elsewhere[8:] = 1 / 8

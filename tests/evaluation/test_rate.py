@@ -1,4 +1,4 @@
-"""The rate sandwich against mutual information that is known."""
+"""Bounds on the rate, against known mutual information."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from torch import Tensor
 from paretoib.distributions import GaussianEncoding, standard_normal_log_prob
 from paretoib.evaluation import GaussianMarginal, RateBounds, rate_bounds
 
-# p(z|x) of five inputs, equally likely, on a line.
+# p(z|x) of five equally likely inputs, in one dimension.
 MEANS = np.array([-3.0, -1.0, 0.0, 0.4, 2.5])
 STDS = np.array([0.4, 0.2, 1.0, 0.3, 0.6])
 
 
 def mixture_rate() -> float:
-    """I(X;Z) = h(Z) − h(Z|X) of the five inputs in nats, by quadrature."""
+    """I(X;Z) = h(Z) − h(Z|X) of the five inputs in nats, by quadrature of h(Z)."""
 
     def minus_p_log_p(z: float) -> float:
         p = float(norm.pdf(z, MEANS, STDS).mean())
@@ -30,7 +30,7 @@ def mixture_rate() -> float:
 
 
 def mixture(count: int, seed: int) -> GaussianEncoding:
-    """`count` inputs drawn from the five."""
+    """A random sample of `count` of the five inputs."""
     drawn = torch.randint(5, (count,), generator=torch.Generator().manual_seed(seed))
     return GaussianEncoding(
         torch.from_numpy(MEANS)[drawn, None], torch.from_numpy(STDS)[drawn, None]
@@ -54,7 +54,7 @@ def bounds(encoding: GaussianEncoding, z: Tensor, marginals: Sequence[Tensor] = 
 
 
 def test_a_long_monte_carlo_run_agrees_with_the_quadrature() -> None:
-    """The truth that the next tests stand on, had in two ways."""
+    """The true rate that the next tests use agrees between two methods."""
     drawn = np.random.default_rng(0).integers(5, size=500_000)
     z = np.random.default_rng(1).normal(MEANS[drawn], STDS[drawn])
     log_ratio = norm.logpdf(z, MEANS[drawn], STDS[drawn]) - np.log(
@@ -66,18 +66,18 @@ def test_a_long_monte_carlo_run_agrees_with_the_quadrature() -> None:
 
 
 @pytest.mark.parametrize("count", [32, 500])
-def test_bounds_hold_the_truth_between_them(count: int) -> None:
-    """Over 200 draws the mean lower bound lies below I(X;Z), the mean upper one above it.
+def test_bounds_enclose_the_true_rate(count: int) -> None:
+    """Over 200 draws the mean lower bound is below I(X;Z), the mean upper bound above it.
 
-    Both close in as inputs are added.
+    With more inputs the gap shrinks.
     """
     repeats = 200 if count < 100 else 20
-    found = []
+    results = []
     for seed in range(repeats):
         encoding = mixture(count, seed)
-        found.append(bounds(encoding, sample(encoding, seed)))
+        results.append(bounds(encoding, sample(encoding, seed)))
     lower, upper, stated = (
-        torch.stack([getattr(b, name) for b in found]) for name in ("lower", "upper", "error")
+        torch.stack([getattr(b, name) for b in results]) for name in ("lower", "upper", "error")
     )
     truth, error = mixture_rate(), float(stated.mean()) / math.sqrt(repeats)
     assert lower.mean() < truth + 3 * error
@@ -88,24 +88,24 @@ def test_bounds_hold_the_truth_between_them(count: int) -> None:
 
 @pytest.mark.parametrize("count", [2, 50])
 def test_the_lower_bound_saturates_at_log_n(count: int) -> None:
-    """Inputs that never overlap: the lower bound is log N, whatever the rate."""
+    """If no inputs overlap, the lower bound is log N for any rate."""
     encoding = GaussianEncoding(
         torch.arange(count).double()[:, None], torch.full((count, 1), 1e-4).double()
     )
-    found = bounds(encoding, sample(encoding, 0))
-    assert float(found.lower) == pytest.approx(math.log(count))
-    assert found.upper > 1e6
+    result = bounds(encoding, sample(encoding, 0))
+    assert float(result.lower) == pytest.approx(math.log(count))
+    assert result.upper > 1e6
 
 
-def test_where_the_inputs_are_all_there_are_both_ends_are_the_rate() -> None:
-    """The five inputs, each as often as the others; and inputs so far apart that z tells them."""
+def test_for_complete_inputs_both_bounds_are_the_rate() -> None:
+    """For the five inputs in equal numbers, and for inputs that are too distant to overlap."""
     each = torch.arange(5).repeat(400)
     encoding = GaussianEncoding(
         torch.from_numpy(MEANS)[each, None], torch.from_numpy(STDS)[each, None]
     )
-    found = rate_bounds(encoding, sample(encoding, 0), [], complete=True)
-    assert found.lower == found.upper
-    assert abs(float(found.upper) - mixture_rate()) < 4 * float(found.error) < 0.1
+    result = rate_bounds(encoding, sample(encoding, 0), [], complete=True)
+    assert result.lower == result.upper
+    assert abs(float(result.upper) - mixture_rate()) < 4 * float(result.error) < 0.1
     apart = GaussianEncoding(torch.arange(32.0)[:, None], torch.full((32, 1), 1e-3))
     z = sample(apart, 1)
     assert rate_bounds(apart, z, []).upper > 1000
@@ -115,9 +115,9 @@ def test_where_the_inputs_are_all_there_are_both_ends_are_the_rate() -> None:
 
 
 def test_a_marginal_saves_the_upper_bound_where_inputs_never_overlap() -> None:
-    """The leave-one-out mixture is then useless; the least of the bounds is taken, with its error.
+    """The leave-one-out mixture is then useless; the smallest bound is used, with its error.
 
-    In 16 dimensions the fitted Gaussian is also the truth's own marginal.
+    The true marginal is Gaussian, so the fitted Gaussian is tight.
     """
     truth = 8 * math.log(1 + 1 / 0.2**2)
     train, test = gaussian(20_000, 16, 0.2, 1), gaussian(1000, 16, 0.2, 2)
@@ -132,7 +132,7 @@ def test_a_marginal_saves_the_upper_bound_where_inputs_never_overlap() -> None:
 
 @pytest.mark.parametrize("std", [0.1, 1.0, 5.0])
 def test_the_fitted_gaussian_is_tight_where_the_aggregate_is_gaussian(std: float) -> None:
-    """E log p(z|x) − log q(z) is I(X;Z) then, within its own standard error."""
+    """E log p(z|x) − log q(z) is then I(X;Z), within its standard error."""
     train, test = gaussian(20_000, 3, std, 3), gaussian(2000, 3, std, 4)
     z = sample(test, 4)
     fitted = GaussianMarginal.fit(sample(train, 3)).log_prob(z)
@@ -142,7 +142,7 @@ def test_the_fitted_gaussian_is_tight_where_the_aggregate_is_gaussian(std: float
 
 
 def test_any_density_gives_an_upper_bound_and_more_of_them_a_tighter_one() -> None:
-    """Poor marginals loosen nothing: the bound never falls below the truth, never rises."""
+    """With more marginals, even poor ones, the bound never rises nor falls below the true rate."""
     encoding = mixture(1000, 7)
     z = sample(encoding, 7)
     own = encoding.log_prob(z)
@@ -162,29 +162,29 @@ def test_any_density_gives_an_upper_bound_and_more_of_them_a_tighter_one() -> No
 
 
 def test_a_latent_that_ignores_the_input_has_no_rate() -> None:
-    """Both bounds are 0 to within rounding and neither is negative."""
+    """Both bounds are 0 within rounding, and neither is negative."""
     encoding = GaussianEncoding(torch.zeros(500, 4), torch.full((500, 4), 0.3))
     z = sample(encoding, 9)
-    found = bounds(encoding, z, [standard_normal_log_prob(z)])
-    assert 0 <= found.lower <= found.upper < 1e-6
+    result = bounds(encoding, z, [standard_normal_log_prob(z)])
+    assert 0 <= result.lower <= result.upper < 1e-6
 
 
 def test_bounds_are_never_negative() -> None:
-    """A Monte Carlo mean of a small rate can be; what is reported is not, and is in order."""
-    raw, found = [], []
+    """A Monte Carlo mean can be negative; the bounds are not, and lower ≤ upper."""
+    raw, results = [], []
     for seed in range(50):
         encoding = gaussian(20, 2, 50.0, seed)
         z = sample(encoding, seed)
         raw.append(float((encoding.log_prob(z) - standard_normal_log_prob(z, 50.0)).mean()))
-        found.append(bounds(encoding, z, [standard_normal_log_prob(z, 50.0)]))
+        results.append(bounds(encoding, z, [standard_normal_log_prob(z, 50.0)]))
     assert min(raw) < 0
-    assert all(0 <= b.lower <= b.upper for b in found)
+    assert all(0 <= b.lower <= b.upper for b in results)
 
 
 @pytest.mark.parametrize("fitted", [False, True])
 @pytest.mark.parametrize("std", [0.5, 2.0])
 def test_the_standard_error_is_honest(fitted: bool, std: float) -> None:
-    """Over 400 draws the upper bound is within two stated errors of its mean 95 times in 100."""
+    """Over 400 draws the upper bound is within two standard errors of its mean in 95 % of cases."""
     marginal = GaussianMarginal(
         torch.zeros(2).double(), math.sqrt(1 + std**2) * torch.eye(2).double()
     )
@@ -192,8 +192,8 @@ def test_the_standard_error_is_honest(fitted: bool, std: float) -> None:
     def draw(mean: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         encoding = GaussianEncoding(mean, torch.full_like(mean, std))
         z = encoding.sample(noise)
-        found = bounds(encoding, z, [marginal.log_prob(z)] if fitted else [])
-        return found.upper, found.error
+        result = bounds(encoding, z, [marginal.log_prob(z)] if fitted else [])
+        return result.upper, result.error
 
     means, noises = torch.randn(2, 400, 100, 2, generator=torch.Generator().manual_seed(12))
     upper, error = torch.func.vmap(draw)(means, noises)
@@ -202,7 +202,7 @@ def test_the_standard_error_is_honest(fitted: bool, std: float) -> None:
 
 
 def test_a_pack_is_its_models_one_by_one() -> None:
-    """Bounds and fitted marginals under vmap are those of a loop."""
+    """Bounds and fitted marginals are the same under vmap and in a loop."""
     generator = torch.Generator().manual_seed(10)
     mean, noise = torch.randn(2, 4, 60, 3, generator=generator)
     std = torch.rand(4, 60, 3, generator=generator) + 0.1
@@ -211,8 +211,8 @@ def test_a_pack_is_its_models_one_by_one() -> None:
         encoding = GaussianEncoding(mean, std)
         z = encoding.sample(noise)
         q = GaussianMarginal.fit(z)
-        found = bounds(encoding, z, [q.log_prob(z), standard_normal_log_prob(z)])
-        return found.lower, found.upper, found.error, q.mean, q.factor
+        result = bounds(encoding, z, [q.log_prob(z), standard_normal_log_prob(z)])
+        return result.lower, result.upper, result.error, q.mean, q.factor
 
     together = torch.func.vmap(measure)(mean, std, noise)
     for i in range(4):
@@ -221,7 +221,7 @@ def test_a_pack_is_its_models_one_by_one() -> None:
 
 
 def test_the_fitted_gaussian_has_the_samples_moments() -> None:
-    """Mean and covariance with N − 1; a dimension that is a function of others does no harm."""
+    """Mean and covariance with N − 1, also if one dimension is a linear function of another."""
     z = torch.randn(500, 3, generator=torch.Generator().manual_seed(11)).double()
     z[:, 1] = 0.7 * z[:, 0] + 2
     fitted = GaussianMarginal.fit(z)

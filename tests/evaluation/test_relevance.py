@@ -1,4 +1,4 @@
-"""The relevance bound against channels whose information is known."""
+"""The relevance bound, against channels with known information."""
 
 import math
 
@@ -11,7 +11,7 @@ from paretoib.evaluation import relevance_bound, relevance_error
 
 @pytest.mark.parametrize("flip", [0.01, 0.11, 0.4])
 def test_the_exact_decoder_of_a_binary_channel_gives_its_information(flip: float) -> None:
-    """log 2 − h(δ) for a symmetric channel, within the stated error; a wrong decoder less."""
+    """log 2 − h(δ) for a symmetric channel, within the standard error; less for other decoders."""
     count = 50_000
     y = torch.arange(count) % 2
     flipped = torch.rand(count, generator=torch.Generator().manual_seed(1)) < flip
@@ -33,7 +33,7 @@ def test_the_exact_decoder_of_a_binary_channel_gives_its_information(flip: float
 
 @pytest.mark.parametrize("rho", [0.3, 0.9])
 def test_the_exact_decoder_of_a_gaussian_channel_gives_its_information(rho: float) -> None:
-    """−½ log(1 − ρ²), from h(Y) and the density q(y|z) = N(ρz, 1 − ρ²)."""
+    """−½ log(1 − ρ²) from h(Y) and the density q(y|z) = N(ρz, 1 − ρ²)."""
     z, noise = torch.randn(2, 50_000, 1, generator=torch.Generator().manual_seed(2)).double()
     y = rho * z + math.sqrt(1 - rho**2) * noise
     whitening = torch.full((1, 1), 1 / math.sqrt(1 - rho**2)).double()
@@ -44,14 +44,14 @@ def test_the_exact_decoder_of_a_gaussian_channel_gives_its_information(rho: floa
 
 
 def test_it_stays_between_nothing_and_the_ceiling() -> None:
-    """Worse than chance counts as 0; sampling noise cannot lift it above what any code can tell."""
+    """A decoder worse than chance gives 0; sampling noise cannot raise it above the ceiling."""
     nll = torch.tensor([[2.0, 3.0], [0.5, 0.7], [-4.0, -2.0]])
     value = relevance_bound(nll, 1.0, 0.9)
     assert value.tolist() == [0.0, pytest.approx(0.4), pytest.approx(0.9)]
 
 
 def test_the_standard_error_is_honest() -> None:
-    """Over 500 draws the bound is within two stated errors of the truth 95 times in 100."""
+    """Over 500 draws the bound is within two standard errors of the true value in 95 % of cases."""
     nll = torch.distributions.Exponential(2.0)
     torch.manual_seed(3)
     drawn = nll.sample(torch.Size((500, 200)))

@@ -1,4 +1,4 @@
-"""Dropout with masks of the model's own."""
+"""Dropout whose masks depend on the model alone."""
 
 import pytest
 import torch
@@ -10,20 +10,20 @@ from paretoib.specs import TrialSpec
 from paretoib.training._run import run_trials
 
 
-def fresh(rate: float, seed: int = 0) -> Dropout:
+def new_dropout(rate: float, seed: int = 0) -> Dropout:
     torch.manual_seed(seed)
     return Dropout(rate)
 
 
 def masks(dropout: Dropout, count: int, *shape: int) -> Tensor:
-    """What becomes of ones, in `count` steps of training."""
+    """The output for ones in `count` training steps."""
     return torch.stack([dropout(torch.ones(shape)) for _ in range(count)])
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_a_share_of_rate_is_dropped_and_the_mean_kept(rate: float) -> None:
-    """What is kept is scaled by 1/(1 − rate)."""
-    dropped = masks(fresh(rate), 40, 50, 50)
+    """Kept values are scaled by 1/(1 − rate)."""
+    dropped = masks(new_dropout(rate), 40, 50, 50)
     kept = dropped > 0
     error = (rate * (1 - rate) / kept.numel()) ** 0.5
     assert float(kept.double().mean()) == pytest.approx(1 - rate, abs=4 * error)
@@ -32,7 +32,7 @@ def test_a_share_of_rate_is_dropped_and_the_mean_kept(rate: float) -> None:
 
 
 def test_masks_look_independent() -> None:
-    """Of neighbours, of other steps, of other seeds and of another layer of the same model."""
+    """No correlation between neighbours, steps, layers of one model, or seeds."""
     torch.manual_seed(0)
     first, second = Dropout(0.5), Dropout(0.5)
     kept = masks(first, 30, 40, 40) - 1
@@ -41,7 +41,7 @@ def test_masks_look_independent() -> None:
         kept[:, 1:] * kept[:, :-1],
         kept[1:] * kept[:-1],
         kept * (masks(second, 30, 40, 40) - 1),
-        kept * (masks(fresh(0.5, seed=1), 30, 40, 40) - 1),
+        kept * (masks(new_dropout(0.5, seed=1), 30, 40, 40) - 1),
     ]
     for product in others:
         assert abs(float(product.mean())) < 4 / product.numel() ** 0.5
@@ -50,24 +50,24 @@ def test_masks_look_independent() -> None:
 
 
 def test_nothing_is_dropped_in_evaluation() -> None:
-    """And no mask is used up."""
-    dropout = fresh(0.5).eval()
+    """The mask counter does not change either."""
+    dropout = new_dropout(0.5).eval()
     before, x = dropout.count.clone(), torch.randn(5, 3)
     assert torch.equal(dropout(x), x)
     assert torch.equal(dropout.count, before)
 
 
 def test_gradients_pass_where_units_are_kept() -> None:
-    """Scaled as the value is, and zero elsewhere."""
+    """Gradients are scaled like the values, and zero for dropped units."""
     x = torch.randn(20, 20).requires_grad_()
-    y = fresh(0.5)(x)
+    y = new_dropout(0.5)(x)
     (gradient,) = torch.autograd.grad(y.sum(), x)
     torch.testing.assert_close(gradient * x, y)
     assert set(gradient.flatten().tolist()) == {0, 2}
 
 
 def test_masks_do_not_depend_on_the_pack() -> None:
-    """Stacked under vmap, each model drops what it drops alone, step by step; torch's would not."""
+    """Under vmap each model has the masks that it has alone; torch's dropout would not."""
 
     def model(seed: int) -> nn.Sequential:
         torch.manual_seed(seed)
@@ -87,12 +87,12 @@ def test_masks_do_not_depend_on_the_pack() -> None:
 
 
 def test_no_dropout_is_no_layer() -> None:
-    """By default a network costs nothing more."""
+    """Without dropout a network has no dropout layers."""
     assert not any(isinstance(layer, Dropout) for layer in mlp((6, 16, 4)))
 
 
 def test_a_trial_with_dropout_does_not_depend_on_its_pack() -> None:
-    """Trained alone and with others it has the same history; without dropout another."""
+    """Its history is the same alone and in a pack, and differs without dropout."""
     template = TrialSpec.from_document(
         {"data": "digits", "model": "mlp", "objective": "ceb", "weighting": "linear"}
     ).with_fields({"latent": 4, "hidden": [16], "epochs": 2, "subset": 0.3, "dropout": 0.3})

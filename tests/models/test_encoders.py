@@ -1,4 +1,4 @@
-"""Encoders: what they put out, how many parameters they have, how they start."""
+"""Encoders: outputs, numbers of parameters and initial values."""
 
 from itertools import pairwise
 from typing import Any
@@ -14,7 +14,7 @@ from paretoib.models._model import Model, build_model
 from paretoib.specs import section_model
 
 SHAPES = {"image": (1, 20, 20), "vector": (6,)}
-# Networks for larger images, made smaller.
+# Smaller versions of networks for large images.
 SMALL: dict[str, dict[str, Any]] = {
     "cnn": {"channels": (4, 6, 8, 10)},
     "mtvib_cnn": {"hidden": (16, 12)},
@@ -45,7 +45,7 @@ def count(module: nn.Module) -> int:
 def test_every_encoder_takes_every_kind_of_input_it_names(
     name: str, kind: str, noise: bool
 ) -> None:
-    """K means and, with noise, K widths for each example; examples do not mix in evaluation."""
+    """K means and, with noise, K widths per example; examples are independent in evaluation."""
     model = build(name, SHAPES[kind], noise=noise, latent=5).eval()
     x = torch.randn(3, *SHAPES[kind])
     raw = model.encoder(x)
@@ -60,20 +60,20 @@ def test_every_encoder_takes_every_kind_of_input_it_names(
 def test_resnet18_has_the_published_number_of_parameters(
     stem: str, outputs: int, published: int
 ) -> None:
-    """11 173 962 with CIFAR-10's stem and head, 11 689 512 with ImageNet's."""
+    """11 173 962 with the stem and head for CIFAR-10, 11 689 512 with those for ImageNet."""
     encoder = build("resnet18", (3, 32, 32), latent=outputs // 2, stem=stem).encoder
     assert count(encoder) == published
 
 
 @pytest.mark.parametrize(("stem", "size"), [("cifar", 4), ("imagenet", 1)])
 def test_resnet18_has_the_resolution_of_its_stem(stem: str, size: int) -> None:
-    """32×32 images end as 4×4 maps behind CIFAR's stem and as 1×1 behind ImageNet's."""
+    """32×32 images give 4×4 maps with the CIFAR stem and 1×1 maps with the ImageNet stem."""
     encoder: Any = build("resnet18", (3, 32, 32), stem=stem).encoder.eval()
     assert encoder.features(torch.randn(1, 3, 32, 32)).shape == (1, 512, size, size)
 
 
 def test_mlp_has_the_widths_of_vim() -> None:
-    """784–1024–1024–2K with K = 256, ReLU between and none at the end, a linear decoder."""
+    """784–1024–1024–2K with K = 256, ReLU between layers but not at the end, a linear decoder."""
     model = build("mlp", (1, 28, 28), hidden=(1024, 1024), latent=256)
     linear = [m for m in model.encoder.modules() if isinstance(m, nn.Linear)]
     assert [(m.in_features, m.out_features) for m in linear] == [
@@ -87,8 +87,8 @@ def test_mlp_has_the_widths_of_vim() -> None:
 
 
 @pytest.mark.parametrize(("activation", "low", "high"), [("relu", 0, 9), ("sigmoid", 0.1, 0.9)])
-def test_mlp_has_the_activation_asked_for(activation: str, low: float, high: float) -> None:
-    """Between its layers; imb's networks are sigmoid."""
+def test_mlp_has_the_requested_activation(activation: str, low: float, high: float) -> None:
+    """The hidden layers have values in the range of the activation; imb uses sigmoid."""
     encoder: Any = build("mlp", (6,), hidden=(512, 512), activation=activation).encoder
     hidden = encoder.layers[:-1](torch.randn(64, 6)).detach()
     assert low <= float(hidden.min()) < float(hidden.max()) < high
@@ -114,7 +114,7 @@ TABLES: list[Any] = [((1, 36, 36), {}, 3136), ((3, 150, 150), {"kernel": 5, "str
 def test_small_alexnet_is_that_of_mtvib(
     shape: tuple[int, ...], sizes: dict[str, Any], features: int
 ) -> None:
-    """Both tables' (a): features–384–192–10 behind the convolutions, with batch norm and ReLU."""
+    """Tables 1 and 2 (a): features–384–192–10 after the convolutions, with batch norm and ReLU."""
     model = build("small_alexnet", shape, noise=False, **sizes)
     convolutions = sizes.get("kernel", 3) ** 2 * 64 * (shape[0] + 64) + 2 * 2 * 64
     dense = (features + 1) * 384 + 2 * 384 + (384 + 1) * 192 + 2 * 192 + (192 + 1) * 10
@@ -128,7 +128,7 @@ def test_small_alexnet_is_that_of_mtvib(
 def test_mtvib_cnn_is_the_variational_encoder(
     shape: tuple[int, ...], sizes: dict[str, Any], features: int
 ) -> None:
-    """Both tables' (c): features–1024–1024–1024–2·256 and 256–384–192–10."""
+    """Tables 1 and 2 (c): features–1024–1024–1024–2·256 and 256–384–192–10."""
     hidden = section_model("model", "mtvib_cnn").model_validate({}).params["hidden"]
     model = build("mtvib_cnn", shape, hidden=hidden, **sizes)
     convolutions = sizes.get("kernel", 3) ** 2 * 64 * (shape[0] + 64) + 2 * 2 * 64
@@ -139,14 +139,14 @@ def test_mtvib_cnn_is_the_variational_encoder(
 
 
 def test_activation_is_of_the_means_alone() -> None:
-    """Widths r of either sign come through, so that the noise can shrink."""
+    """The widths r can be negative, so that the noise can shrink."""
     raw = build("small_alexnet", (1, 20, 20), latent=6).encoder(torch.randn(8, 1, 20, 20))
     assert raw[:, :6].min() == 0
     assert raw[:, 6:].min() < 0
 
 
 def test_dropout_cnn_is_pytorchs_example() -> None:
-    """32 and 64 convolutions, 9216 features, 128 units and K = 128, in the example's numbers."""
+    """32 and 64 filters, 9216 features, 128 units and K = 128; as many parameters as published."""
     model = build("dropout_cnn", (1, 28, 28), noise=False, latent=128)
     published = 1_199_882  # with ten outputs
     assert count(model.encoder) == published - 129 * 10 + 129 * 128
@@ -156,14 +156,14 @@ def test_dropout_cnn_is_pytorchs_example() -> None:
 
 @pytest.mark.parametrize(("name", "side"), [("cnn", 15), ("mtvib_cnn", 9), ("dropout_cnn", 5)])
 def test_an_image_too_small_for_the_convolutions_is_refused(name: str, side: int) -> None:
-    """With its side; one pixel more will do."""
+    """The error names the side; one pixel more is accepted."""
     with pytest.raises(SpecError, match=f"need larger images; found a side of {side}"):
         build(name, (1, side, side))
     assert count(build(name, (1, side + 1, side + 1))) > 0
 
 
 def test_linear_encoder_has_the_same_width_for_every_input() -> None:
-    """Means are affine in x, widths do not depend on it: no hidden nonlinearity."""
+    """Means are affine in x and widths do not depend on it."""
     encoder = build("linear", (6,), latent=3).encoder
     a, b = torch.randn(2, 6)
     raw = encoder(torch.stack([a, b, (a + b) / 2]))
@@ -173,8 +173,8 @@ def test_linear_encoder_has_the_same_width_for_every_input() -> None:
 
 @pytest.mark.parametrize("name", ["mlp", "linear"])
 def test_initial_scale_multiplies_the_weights_alone(name: str) -> None:
-    """Matrices are scaled; biases, widths and the decoder start as they would."""
+    """Weight matrices are scaled; biases, widths and the decoder are not."""
     plain, scaled = build(name, (6,)), build(name, (6,), initial_scale=3.0)
-    for (where, a), (_, b) in zip(plain.named_parameters(), scaled.named_parameters(), strict=True):
-        factor = 3 if where.startswith("encoder.") and where.endswith("weight") else 1
-        assert torch.equal(a * factor, b), where
+    for (key, a), (_, b) in zip(plain.named_parameters(), scaled.named_parameters(), strict=True):
+        factor = 3 if key.startswith("encoder.") and key.endswith("weight") else 1
+        assert torch.equal(a * factor, b), key

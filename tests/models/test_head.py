@@ -27,7 +27,7 @@ def head(
 
 @pytest.mark.parametrize("name", ["mlp", "resnet18"])
 def test_the_default_width_is_alemis(name: str) -> None:
-    """s = softplus(r − 5) for every r."""
+    """The width is s = softplus(r − 5), as in Alemi et al."""
     raw = torch.tensor([[0.0, 0.0, -30.0, 0.0], [1.0, 2.0, 5.0, 20.0]])
     default = section_model("model", name).model_validate({})["initial_noise"]
     encoding = head(default).encoding(raw)
@@ -38,16 +38,16 @@ def test_the_default_width_is_alemis(name: str) -> None:
 
 @pytest.mark.parametrize("noise", [1e-6, 0.0067, 1.0, 30.0, 1000.0])
 def test_initial_noise_is_the_width_at_r_0(noise: float) -> None:
-    """Over the whole range that a spec allows."""
+    """s = `initial_noise` at r = 0, over the whole range that a spec allows."""
     encoding = head(noise).encoding(torch.zeros(1, 4))
     assert isinstance(encoding, GaussianEncoding)
     torch.testing.assert_close(encoding.std, torch.full((1, 2), noise))
 
 
 def test_every_model_starts_near_its_initial_noise() -> None:
-    """The mean width of a fresh model on unit inputs is within a factor of 1.5 of the setting."""
+    """The mean width of a new model on unit inputs is within a factor of 1.5 of the field."""
     for name, row in MODELS.items():
-        if row.sigmoid:  # which has none
+        if row.sigmoid:  # has no initial noise
             continue
         shape = (1, 20, 20) if "image" in row.inputs else (64,)
         torch.manual_seed(0)
@@ -76,7 +76,7 @@ def test_the_latent_is_reparameterised() -> None:
 
 
 def test_an_encoder_of_k_outputs_has_no_noise() -> None:
-    """Whatever the noise drawn, z is the encoder's output."""
+    """z is the encoder's output, for any noise."""
     raw = torch.randn(5, 2)
     output = head()(raw, torch.randn(5, 2))
     assert isinstance(output.encoding, PointEncoding)
@@ -98,7 +98,7 @@ def built(noise: Noise, own: dict[str, torch.Tensor] | None = None, **params: ob
 
 
 def test_zero_entropy_noise_is_the_same_for_every_code() -> None:
-    """s = 1/√(2πe), whatever the input and the model's initial noise: nothing to learn in it."""
+    """s = 1/√(2πe) for any input and any initial noise, without trainable parameters."""
     model = built("zero_entropy", initial_noise=0.3)
     output = model.head(model.encoder(torch.randn(5, 6)), torch.randn(5, 3))
     torch.testing.assert_close(output.gaussian.std, torch.full((5, 3), ZERO_ENTROPY_STD))
@@ -107,7 +107,7 @@ def test_zero_entropy_noise_is_the_same_for_every_code() -> None:
 
 
 def test_one_learned_width_serves_all_codes() -> None:
-    """It starts at the initial noise, and is a parameter of the encoder's, which losses share."""
+    """It starts at the initial noise and is a parameter of the encoder, which losses share."""
     model = built("scale", initial_noise=0.3)
     width = dict(model.encoder.named_parameters())["width"]
     encoding = model.head.encoding(model.encoder(torch.randn(5, 6)))
@@ -119,20 +119,20 @@ def test_one_learned_width_serves_all_codes() -> None:
     assert gradient.item() > 0.1
 
 
-def test_what_the_objective_learns_is_the_heads() -> None:
-    """It is handed on in the output and trained with the decoder; by default there is nothing."""
+def test_the_head_holds_the_parameters_of_the_objective() -> None:
+    """They are in the output and trained with the head; by default there are none."""
     start = torch.randn(4, 3)
     model = built("learned", {"mean": start})
     output = model.head(model.encoder(torch.randn(5, 6)), torch.randn(5, 3))
     assert output.objective_parameters.keys() == {"mean"}
     assert torch.equal(output.objective_parameters["mean"], start)
-    held = dict(model.head.named_parameters())
-    assert any(parameter is output.objective_parameters["mean"] for parameter in held.values())
+    parameters = dict(model.head.named_parameters()).values()
+    assert any(parameter is output.objective_parameters["mean"] for parameter in parameters)
     assert built("learned").head(torch.zeros(2, 6), torch.zeros(2, 3)).objective_parameters == {}
 
 
 def test_a_continuous_target_has_one_full_covariance() -> None:
-    """For any whitening parameters q(y|z) is a normal with the covariance (WᵀW)⁻¹ everywhere."""
+    """For any whitening parameters q(y|z) is normal with covariance (WᵀW)⁻¹ for all z."""
     model = head(classes=None)
     with torch.no_grad():
         model.whitening.copy_(torch.randn(4, 4))
@@ -144,15 +144,15 @@ def test_a_continuous_target_has_one_full_covariance() -> None:
     torch.testing.assert_close(prediction.nll(y), -exact.log_prob(y), rtol=1e-4, atol=1e-4)
 
 
-def test_decoder_has_the_hidden_layers_asked_for() -> None:
-    """No widths make it linear, widths make it an MLP."""
+def test_decoder_has_the_requested_hidden_layers() -> None:
+    """Without widths the decoder is linear, with widths an MLP."""
     linear, deep = head().decoder, head(decoder=(7, 5)).decoder
     assert [p.shape for p in linear.parameters() if p.ndim > 1] == [(3, 2)]
     assert [p.shape for p in deep.parameters() if p.ndim > 1] == [(7, 2), (5, 7), (3, 5)]
 
 
 def test_an_unknown_model_is_refused() -> None:
-    """With a guess at what was meant."""
+    """The error suggests a similar name."""
     params = section_model("model", "mlp").model_validate({}).params
     with pytest.raises(SpecError, match=r"unknown model: .*found `mpl`; did you mean `mlp`\?"):
         build_model("mpl", params, shape=(3,), classes=2, target_dim=None, noise="learned")

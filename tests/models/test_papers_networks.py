@@ -21,10 +21,10 @@ KINDS: dict[type[nn.Module], str] = {
 
 
 def layers(module: nn.Module, x: torch.Tensor) -> list[str]:
-    """What a module runs, in order: `conv SIZE/STRIDE OUTPUT`, `pool OUTPUT`, `fc IN×OUT`, …"""
+    """The layers in call order: `conv SIZE/STRIDE OUTPUT`, `pool OUTPUT`, `fc IN×OUT`, …"""
     seen: list[str] = []
 
-    def note(layer: nn.Module, _: Any, output: torch.Tensor) -> None:
+    def record_layer(layer: nn.Module, _: Any, output: torch.Tensor) -> None:
         maps = "×".join(map(str, output.shape[1:]))
         if isinstance(layer, nn.Conv2d):
             seen.append(f"conv {layer.kernel_size[0]}/{layer.stride[0]} {maps}")
@@ -35,7 +35,7 @@ def layers(module: nn.Module, x: torch.Tensor) -> list[str]:
         elif type(layer) in KINDS:
             seen.append(KINDS[type(layer)])
 
-    hooks = [layer.register_forward_hook(note) for layer in module.modules()]
+    hooks = [layer.register_forward_hook(record_layer) for layer in module.modules()]
     module.eval()(x)
     for hook in hooks:
         hook.remove()
@@ -43,7 +43,7 @@ def layers(module: nn.Module, x: torch.Tensor) -> list[str]:
 
 
 def build(document: dict[str, Any], fields: dict[str, Any], shape: tuple[int, ...]) -> Model:
-    """The model of a sweep's trials, ten classes a task."""
+    """The model of a sweep's trials, with ten classes per task."""
     spec = with_overrides(document, fields).template
     torch.manual_seed(0)
     return build_model(
@@ -57,7 +57,7 @@ def build(document: dict[str, Any], fields: dict[str, Any], shape: tuple[int, ..
 
 
 def network(model: Model, shape: tuple[int, ...]) -> tuple[list[str], list[list[str]]]:
-    """The layers of the encoder, and those of each decoder."""
+    """The layers of the encoder and of each decoder."""
     head = model.head
     decoders = head.decoders if hasattr(head, "decoders") else [head.decoder]
     z = torch.randn(2, head.latent)
@@ -65,7 +65,7 @@ def network(model: Model, shape: tuple[int, ...]) -> tuple[list[str], list[list[
 
 
 NORM = ["bn", "relu"]
-# Tables 1 and 2 of mtvib, to the features behind the second pooling.
+# Tables 1 and 2 of mtvib, up to the second pooling.
 CONVOLUTIONS = {
     36: [
         *("conv 3/1 64×34×34", *NORM, "pool 64×17×17"),
@@ -84,7 +84,7 @@ MTVIB = [(36, 1, "multi_mnist", 3136, 2), (150, 3, "mtfl", 4096, 4)]
 def test_mtvibs_small_alexnet(
     method: str, side: int, channels: int, data: str, features: int, tasks: int
 ) -> None:
-    """Tables 1 and 2, (a) and (b): one 384 for all tasks, and 192 and 10 for each."""
+    """Tables 1 and 2, (a) and (b): a layer of 384 for all tasks, then 192 and 10 for each task."""
     fields = {"model": "small_alexnet"} if method == "stl" else {}
     shape = (channels, side, side)
     encoder, decoders = network(build({"method": method, "data": data, **fields}, {}, shape), shape)
@@ -98,7 +98,7 @@ def test_mtvibs_small_alexnet(
 def test_mtvibs_variational_encoder(
     method: str, side: int, channels: int, data: str, features: int, tasks: int
 ) -> None:
-    """Tables 1 and 2, (c) and (d): the two layers of 256 are one of 2·256, without BN and ReLU."""
+    """Tables 1 and 2, (c) and (d): one layer of 2·256 for two of 256, without BN and ReLU."""
     fields = {"model": "mtvib_cnn"} if method == "stvib" else {}
     shape = (channels, side, side)
     encoder, decoders = network(build({"method": method, "data": data, **fields}, {}, shape), shape)
@@ -109,7 +109,7 @@ def test_mtvibs_variational_encoder(
 
 
 def test_vims_network_for_cifar() -> None:
-    """Table 4: four 4×4 convolutions, then 2K with K = 64; logistic regression decodes."""
+    """Table 4: four 4×4 convolutions, then 2K with K = 64; the decoder is logistic regression."""
     shape = (3, 32, 32)
     model = build({"method": "vim", "data": "cifar10", "model": "cnn"}, {}, shape)
     maps = [(128, 16), (256, 8), (512, 4), (1024, 2)]
@@ -119,7 +119,7 @@ def test_vims_network_for_cifar() -> None:
 
 @pytest.mark.parametrize("latent", [256, 2])
 def test_vims_network_for_mnist(latent: int) -> None:
-    """784–1024–1024–2K and logistic regression, K = 256 or 2."""
+    """784–1024–1024–2K with K = 256 or 2; the decoder is logistic regression."""
     shape, fields = (1, 28, 28), {"hidden": [1024, 1024], "latent": latent}
     model = build({"method": "vim", "data": "mnist", "model": "mlp"}, fields, shape)
     encoder = ["fc 784×1024", "relu", "fc 1024×1024", "relu", f"fc 1024×{2 * latent}"]
@@ -128,7 +128,7 @@ def test_vims_network_for_mnist(latent: int) -> None:
 
 @pytest.mark.parametrize("method", ["l2", "log_var", "log_var_given_y"])
 def test_uibs_resnet18(method: str) -> None:
-    """Section 7.3: K = 100 and zero-entropy noise, so means alone; one linear map decodes."""
+    """Section 7.3: K = 100 means without widths (zero-entropy noise), a linear decoder."""
     shape, fields = (3, 32, 32), {"stem": "cifar", "latent": 100}
     model = build({"method": method, "data": "cifar10", "model": "resnet18"}, fields, shape)
     encoder, decoders = network(model, shape)
@@ -158,7 +158,7 @@ def test_uibs_network_for_categories() -> None:
 
 
 def test_uibs_dropout_network() -> None:
-    """Section 7.2: PyTorch's example for MNIST, with K = 128 for its ten outputs."""
+    """Section 7.2: PyTorch's example for MNIST, with K = 128 instead of its ten outputs."""
     shape = (1, 28, 28)
     model = build({"method": "log_var", "data": "mnist", "model": "dropout_cnn"}, {}, shape)
     encoder = [
@@ -169,7 +169,7 @@ def test_uibs_dropout_network() -> None:
 
 
 def test_imbs_network() -> None:
-    """Table 1: 784–512–512–10, binary or deterministic sigmoids; VIB's has a layer behind them."""
+    """Table 1: 784–512–512–10, binary or deterministic; VIB's network has another layer on top."""
     shape, sizes = (1, 28, 28), {"hidden": [512], "latent": 512}
     for method in ("imb_joint", "imb_greedy", "sfnn", "det"):
         model = build({"method": method, "data": "mnist"}, sizes, shape)

@@ -1,4 +1,4 @@
-"""A decoder for each task on the one latent."""
+"""Several tasks: one decoder per task on a shared latent."""
 
 import itertools
 from typing import Any
@@ -36,7 +36,7 @@ def count(module: nn.Module) -> int:
 def test_heads_are_those_of_mtvib(
     name: str, before: int, shape: tuple[int, ...], sizes: dict[str, Any], classes: tuple[int, ...]
 ) -> None:
-    """Tables 1 and 2 (b) and (d): 384–192–C for each task, MTVIB's from K = 256."""
+    """Tables 1 and 2 (b) and (d): 384–192–C for each task; for MTVIB 256–384–192–C."""
     model = build(name, classes, shape, **sizes)
     each = [before + 385 * 192 + 2 * 192 + 193 * c for c in classes]
     assert count(model.head) == sum(each)
@@ -44,7 +44,7 @@ def test_heads_are_those_of_mtvib(
 
 
 def test_q_is_the_product_over_tasks() -> None:
-    """−log q(y_1, y_2|z) is the sum of the tasks' own, from decoders that differ."""
+    """−log q(y_1, y_2|z) is the sum over tasks, each with its own decoder."""
     head = build("mlp", (3, 5), (6,), latent=4, decoder=(7,)).head
     z, y = torch.randn(9, 4), torch.stack([torch.arange(9) % 3, torch.arange(9) % 5], dim=1)
     prediction = head.predict(z)
@@ -59,7 +59,7 @@ def test_q_is_the_product_over_tasks() -> None:
 
 @pytest.mark.parametrize("name", ["mlp", "sigmoid"])
 def test_binary_layers_have_every_tasks_q_of_every_sample(name: str) -> None:
-    """Two samples of each layer: of each path those that its own z gives, by each decoder."""
+    """With two samples per layer, each decoder predicts from every sample of z."""
     section = section_model("model", name)(latent=4, hidden=(5,))
     model = build_model(
         name,
@@ -72,19 +72,19 @@ def test_binary_layers_have_every_tasks_q_of_every_sample(name: str) -> None:
     )
     paths = (2, 2) if name == "sigmoid" else (2,)
     z = torch.randn(*paths, 9, 4)
-    found = model.head.predict(z)
+    prediction = model.head.predict(z)
     y = torch.stack([torch.arange(9) % 3, torch.arange(9) % 5], dim=1)
-    assert found.expected.shape == (*paths, 9, 8)
+    assert prediction.expected.shape == (*paths, 9, 8)
     for path in itertools.product(*map(range, paths)):
-        one = model.head.predict(z[path])
-        torch.testing.assert_close(found.nll(y)[path], one.nll(y))
-        torch.testing.assert_close(found.expected[path], one.expected)
+        single = model.head.predict(z[path])
+        torch.testing.assert_close(prediction.nll(y)[path], single.nll(y))
+        torch.testing.assert_close(prediction.expected[path], single.expected)
     output = model.head(model.encoder(torch.randn(9, 6)), torch.randn(9, model.head.training_noise))
     assert output.prediction.nll(y).shape == (*paths, 9)
 
 
-def test_one_task_has_the_head_that_it_always_had() -> None:
-    """The same parameters by the same names: old checkpoints and results stay good."""
+def test_parameter_names_of_a_single_task_are_stable() -> None:
+    """The names stay the same, so that old checkpoints can be loaded."""
     head = build("mlp", 3, (6,), latent=4, decoder=(7,)).head
     names = ["decoder.0.weight", "decoder.0.bias", "decoder.2.weight", "decoder.2.bias"]
     assert [name for name, _ in head.named_parameters()] == names

@@ -1,4 +1,4 @@
-"""Random outputs of a model, in double precision."""
+"""Fixtures: random model outputs in double precision."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ Draw = Callable[..., Tensor]
 
 @pytest.fixture(scope="session")
 def draw() -> Draw:
-    """`draw(*shape, seed=0)`: standard normal numbers."""
+    """`draw(*shape, seed=0)` returns standard normal numbers."""
 
     def numbers(*shape: int, seed: int = 0) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
@@ -29,9 +29,9 @@ def draw() -> Draw:
 
 @pytest.fixture(scope="session")
 def noisy(draw: Draw) -> Callable[..., Output]:
-    """`noisy(mean, std)`: p(z|x) with these, a sample of it, and a prediction of three classes.
+    """`noisy(mean, std)` returns an output with this p(z|x), a sample z and three classes.
 
-    The width is that of zero entropy unless one is given.
+    The default width is that of zero-entropy noise.
     """
 
     def build(mean: Tensor, std: Tensor | float = ZERO_ENTROPY_STD) -> Output:

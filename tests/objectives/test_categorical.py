@@ -1,4 +1,4 @@
-"""A categorical code, its entropies and its optimal decoder."""
+"""Categorical codes: entropies and the optimal decoder."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ Y = torch.tensor([0, 2, 1, 1, 0, 2, 2, 1])
 
 
 def code(raw: Tensor, codebook: Tensor | None = None) -> Output:
-    """A code of so many categories as `raw` has columns, and any decoder to three classes."""
+    """A code with one category per column of `raw`, and a decoder to three classes."""
     encoding = CategoricalEncoding(raw)
     table = torch.zeros(raw.shape[1], 3).to(raw) if codebook is None else codebook
     book = CodebookPrediction(encoding.mean, table.log_softmax(-1))
@@ -45,20 +45,20 @@ def losses(output: Output, loss: str = "decoder", compressed: str = "given_y") -
 
 
 def test_the_entropies_are_scipys(draw: Draw) -> None:
-    """H[Y|Z], H[Z|Y], H[Z] and I(X;Z) of the joint table of all examples, in nats."""
+    """H[Y|Z], H[Z|Y], H[Z] and I(X;Z) equal scipy's entropies of the joint table, in nats."""
     output = code(2 * draw(8, 5))
     p = output.z.numpy()
     joint = np.stack([p[Y.numpy() == label].sum(0) for label in range(3)]) / 8
-    both, of_z, of_y = entropy(joint.ravel()), entropy(joint.sum(0)), entropy(joint.sum(1))
-    assert losses(output, "uncertainty")[0] == pytest.approx(both - of_z)
-    assert losses(output)[1] == pytest.approx(both - of_y)
-    assert losses(output, compressed="entropy")[1] == pytest.approx(of_z)
-    rate = of_z - np.mean([entropy(row) for row in p])
+    h_yz, h_z, h_y = entropy(joint.ravel()), entropy(joint.sum(0)), entropy(joint.sum(1))
+    assert losses(output, "uncertainty")[0] == pytest.approx(h_yz - h_z)
+    assert losses(output)[1] == pytest.approx(h_yz - h_y)
+    assert losses(output, compressed="entropy")[1] == pytest.approx(h_z)
+    rate = h_z - np.mean([entropy(row) for row in p])
     assert losses(output, compressed="rate")[1] == pytest.approx(rate)
 
 
 def test_the_losses_are_sums_over_categories(draw: Draw) -> None:
-    """E_z −log q(y|z), and −log E_z q(y|z), written out."""
+    """E_z −log q(y|z) and −log E_z q(y|z), computed in loops."""
     output = code(draw(8, 5), draw(5, 3, seed=1))
     p, q = output.z, draw(5, 3, seed=1).softmax(-1)
     decoder = prediction = 0.0
@@ -85,7 +85,7 @@ def test_the_three_losses_are_in_their_order(draw: Draw) -> None:
 
 
 def test_the_gradient_of_the_uncertainty_is_that_of_a_fixed_optimal_decoder(draw: Draw) -> None:
-    """uib appendix A.3: p(y|z) may be held fixed, as its own change does not count."""
+    """uib appendix A.3: the change of p(y|z) does not contribute to the gradient."""
     raw = draw(8, 5).requires_grad_()
     exact = decoder_uncertainty(joint_probabilities(raw.softmax(-1), Y, 3))
     fixed = code(raw, optimal_table(raw.softmax(-1), Y, 3).detach()).prediction.nll(Y).mean()
@@ -95,7 +95,7 @@ def test_the_gradient_of_the_uncertainty_is_that_of_a_fixed_optimal_decoder(draw
 @pytest.mark.parametrize("loss", ["decoder", "prediction", "uncertainty"])
 @pytest.mark.parametrize("compressed", ["given_y", "entropy", "rate"])
 def test_gradients_match_finite_differences(draw: Draw, loss: Any, compressed: Any) -> None:
-    """Of both losses, by the code's logits and the decoder's."""
+    """Gradients of both losses by the logits of the code and of the decoder."""
     objective = Categorical(loss=loss, compressed=compressed, optimal_decoder=False)
     inputs = [draw(8, 4).requires_grad_(), draw(4, 3, seed=1).requires_grad_()]
 
@@ -106,13 +106,13 @@ def test_gradients_match_finite_differences(draw: Draw, loss: Any, compressed: A
 
 
 def test_sure_codes_have_the_entropies_of_labels() -> None:
-    """z = y: nothing uncertain either way. One category for all: H[Y|Z] = H[Y], H[Z] = 0."""
+    """For z = y both conditional entropies are 0; for a constant z H[Y|Z] = H[Y] and H[Z] = 0."""
     sure = code(200 * torch.eye(3).double()[Y])
     assert losses(sure, "uncertainty") == pytest.approx([0, 0], abs=1e-9)
-    of_y = float(entropy(Y.bincount().numpy()))
-    assert losses(sure, "uncertainty", "rate")[1] == pytest.approx(of_y)
+    h_y = float(entropy(Y.bincount().numpy()))
+    assert losses(sure, "uncertainty", "rate")[1] == pytest.approx(h_y)
     same = code(200 * torch.eye(3).double()[torch.zeros(8).long()])
-    assert losses(same, "uncertainty", "entropy") == pytest.approx([of_y, 0], abs=1e-9)
+    assert losses(same, "uncertainty", "entropy") == pytest.approx([h_y, 0], abs=1e-9)
 
 
 def trial(**fields: Any) -> TrialSpec:
@@ -121,7 +121,7 @@ def trial(**fields: Any) -> TrialSpec:
 
 
 def test_the_decoder_is_a_network_from_one_hot_codes() -> None:
-    """C–16–10: one row of logits a category; uib's is 100–1024–1024–10."""
+    """C–16–10, one row of logits per category; uib uses 100–1024–1024–10."""
     section = section_model("model", "mlp")(latent=7, decoder=(16,))
     shapes: dict[str, Any] = {"shape": (4,), "target_dim": None, "noise": "categorical"}
     net = build_model("mlp", section.params, classes=10, **shapes)
@@ -135,7 +135,7 @@ def test_the_decoder_is_a_network_from_one_hot_codes() -> None:
 
 @pytest.mark.parametrize("trials", [1, 2])
 def test_the_optimal_decoder_is_that_of_the_training_data(trials: int) -> None:
-    """After every epoch, from the start on; the network that it replaces rests."""
+    """It is refreshed before training and after every epoch; the decoder network never changes."""
     specs = [
         trial(optimal_decoder=True, subset=0.2).with_fields({"seed": i}) for i in range(trials)
     ]
@@ -156,7 +156,7 @@ def test_the_optimal_decoder_is_that_of_the_training_data(trials: int) -> None:
     assert torch.equal(before, pack.stack.state()["head.decoder.0.weight"])
 
 
-def rate_by_hand(pack: Pack) -> float:
+def exact_rate_bits(pack: Pack) -> float:
     split = pack.dataset.test
     pack.stack.train(False)
     with torch.no_grad():
@@ -166,7 +166,7 @@ def rate_by_hand(pack: Pack) -> float:
 
 @pytest.mark.parametrize("loss", ["decoder", "prediction", "uncertainty"])
 def test_each_loss_trains_a_code_that_tells_classes(loss: str) -> None:
-    """Half of 3.3 bits in a few epochs; the lower end of its rate is that of the inputs alone."""
+    """Relevance reaches half of 3.3 bits; the lower rate bound is the rate of the test inputs."""
     spec = trial(loss=loss, latent=16, decoder=[], epochs=30, batch_size=100, learning_rate=0.02)
     data = load_dataset("digits", spec.data.params)
     (record,) = run_trials([spec], device="cpu")
@@ -174,14 +174,14 @@ def test_each_loss_trains_a_code_that_tells_classes(loss: str) -> None:
     assert record.test.relevance_bits > 1.6
     pack = Pack([spec], data, torch.device("cpu"))
     pack.train()
-    exact = rate_by_hand(pack)
+    exact = exact_rate_bits(pack)
     assert record.test.rate_lower_bits == pytest.approx(exact, rel=1e-3)
     assert record.test.rate_bits is not None
     assert exact <= record.test.rate_bits < exact + 0.3
 
 
 def test_histories_have_all_three_cross_entropies() -> None:
-    """Whichever is trained on, in bits, on training examples, in their order (uib figure 3)."""
+    """In bits, on training examples, for any training loss, and in their order (uib figure 3)."""
     spec = trial(subset=0.3, epochs=3)
     data = load_dataset("digits", spec.data.params)
     pack = Pack([spec, spec.with_fields({"seed": 1})], data, torch.device("cpu"))
@@ -217,7 +217,7 @@ def test_with_the_optimal_decoder_the_gap_closes() -> None:
 
 
 def test_on_complete_data_the_rate_is_exact() -> None:
-    """One number for both ends; the history has I(Z;Y) beside it."""
+    """Both bounds on the rate are equal, and the history has exact I(Z;X) and I(Z;Y)."""
     template = with_overrides(
         {"method": "categorical", "data": "binary12"}, {"epochs": 2, "latent": 5}
     ).template

@@ -1,4 +1,4 @@
-"""The conditional entropy bottleneck's learned b(z|y)."""
+"""The learned b(z|y) of the conditional entropy bottleneck."""
 
 from collections.abc import Callable, Mapping
 
@@ -33,28 +33,28 @@ def compression(encoding: GaussianEncoding, own: Mapping[str, Tensor], y: Tensor
 
 
 def test_it_is_the_kl_from_each_classes_own_gaussian(noisy: Noisy, draw: Draw) -> None:
-    """The mean over the batch of torch's KL(p(z|x) ‖ N(m_y, diag s_y²)), in nats."""
+    """Compression is the batch mean of torch's KL(p(z|x) ‖ N(m_y, diag s_y²)), in nats."""
     output = noisy(draw(7, 4), draw(7, 4, seed=1).exp())
     own = {"mean": draw(3, 4, seed=2), "log_width": draw(3, 4, seed=3)}
     posterior = Independent(Normal(output.gaussian.mean, output.gaussian.std), 1)
     backward = Independent(Normal(own["mean"][Y], own["log_width"][Y].exp()), 1)
-    found = compression(output.gaussian, own, Y)
-    torch.testing.assert_close(found, kl_divergence(posterior, backward).mean())
+    actual = compression(output.gaussian, own, Y)
+    torch.testing.assert_close(actual, kl_divergence(posterior, backward).mean())
 
 
 @pytest.mark.parametrize("classes", [3, None])
 def test_it_starts_as_vib(noisy: Noisy, draw: Draw, classes: int | None) -> None:
-    """Before b has learned anything it is N(0, I), for every class and for any continuous y."""
+    """The initial b is N(0, I) for every class and for any continuous y."""
     output = noisy(draw(7, 4), 0.5)
     kl = VIB().losses(output, Y, {"prior_width": torch.tensor(1.0)})[1]
     own = CEB().parameters(4, classes, None if classes else 2)
     doubled = {name: p.double() for name, p in own.items()}
-    found = compression(output.gaussian, doubled, Y if classes else draw(7, 2))
-    torch.testing.assert_close(found, kl)
+    actual = compression(output.gaussian, doubled, Y if classes else draw(7, 2))
+    torch.testing.assert_close(actual, kl)
 
 
 def test_of_a_continuous_y_the_mean_is_linear(draw: Draw) -> None:
-    """KL(p ‖ N(m + y A, diag s²)), one s for all y."""
+    """Compression is KL(p ‖ N(m + y A, diag s²)), with the same s for all y."""
     own = {"mean": draw(1, 4), "log_width": draw(1, 4, seed=1), "slope": draw(2, 4, seed=2)}
     y, encoding = draw(7, 2, seed=3), GaussianEncoding(draw(7, 4, seed=4), draw(7, 4).exp())
     backward = Independent(
@@ -67,7 +67,7 @@ def test_of_a_continuous_y_the_mean_is_linear(draw: Draw) -> None:
 
 @pytest.mark.parametrize("scale", [0.1, 1.0])
 def test_the_best_b_is_each_classes_gaussian_fit(noisy: Noisy, draw: Draw, scale: float) -> None:
-    """Learned, b has the mean of its class's codes and their variance, noise included."""
+    """The optimal b has the mean and the variance, with noise, of the codes of its class."""
     labels = torch.arange(60) % 3
     output = noisy(draw(60, 2) + 3 * draw(3, 2, seed=1)[labels], scale)
     own = {k: p.double().requires_grad_() for k, p in CEB().parameters(2, 3, None).items()}
@@ -90,7 +90,7 @@ def test_the_best_b_is_each_classes_gaussian_fit(noisy: Noisy, draw: Draw, scale
 
 
 def test_of_several_tasks_means_and_log_widths_add_up(noisy: Noisy, draw: Draw) -> None:
-    """b(z|y_1, y_2) = N(m_{y_1} + m_{y_2}, …): each task's classes have rows of their own."""
+    """b(z|y_1, y_2) = N(m_{y_1} + m_{y_2}, …), with separate rows for the classes of each task."""
     encoding = noisy(draw(7, 4), draw(7, 4, seed=1).exp()).gaussian
     y = torch.stack([Y, (Y + 1) % 2], dim=1)
     logits = (torch.zeros(7, 3).double(), torch.zeros(7, 2).double())

@@ -30,7 +30,7 @@ def test_label_smoothing_is_the_cross_entropy_with_softened_targets(draw: Draw) 
 
 
 def test_label_smoothing_is_least_at_the_softened_targets() -> None:
-    """q(y) = 1 − ε + ε/C is its optimum: the gradient vanishes there, and with none at no q."""
+    """The gradient vanishes at q(y) = 1 − ε + ε/C; without smoothing it does not."""
     targets = 0.7 * torch.eye(3).double()[Y] + 0.3 / 3
     logits = targets.log().requires_grad_()
     (gradient,) = torch.autograd.grad(loss(Deterministic(label_smoothing=0.3), logits), logits)
@@ -40,17 +40,17 @@ def test_label_smoothing_is_least_at_the_softened_targets() -> None:
 
 
 def test_the_confidence_penalty_takes_off_the_entropy(draw: Draw) -> None:
-    """CE − λ E H[q], as torch has H; up to a constant the KL from q to the uniform (Pereyra)."""
+    """CE − λ E H[q] with torch's entropy; up to a constant λ KL(q ‖ uniform) (Pereyra et al.)."""
     logits = draw(5, 3)
     q, uniform = Categorical(logits=logits), Categorical(torch.ones(5, 3).double())
-    found = loss(Deterministic(confidence_penalty=0.4), logits) - loss(Deterministic(), logits)
-    torch.testing.assert_close(found, -0.4 * q.entropy().mean())
+    actual = loss(Deterministic(confidence_penalty=0.4), logits) - loss(Deterministic(), logits)
+    torch.testing.assert_close(actual, -0.4 * q.entropy().mean())
     kl = kl_divergence(q, uniform).mean()
-    torch.testing.assert_close(found, 0.4 * (kl - torch.tensor(3.0).double().log()))
+    torch.testing.assert_close(actual, 0.4 * (kl - torch.tensor(3.0).double().log()))
 
 
 def test_both_options_add_up(draw: Draw) -> None:
-    """Neither switches the other off."""
+    """With both options the loss has both terms."""
     logits = draw(5, 3)
     both = loss(Deterministic(label_smoothing=0.2, confidence_penalty=0.5), logits)
     smoothed = loss(Deterministic(label_smoothing=0.2), logits)
@@ -60,7 +60,7 @@ def test_both_options_add_up(draw: Draw) -> None:
 
 @pytest.mark.parametrize("option", ["label_smoothing", "confidence_penalty"])
 def test_a_continuous_y_has_neither(draw: Draw, option: str) -> None:
-    """It is refused by name; without options a continuous y is fine."""
+    """The error names the option; without options a continuous y is accepted."""
     z = draw(5, 1)
     output = Output(PointEncoding(z), z, GaussianPrediction(draw(5, 2), torch.eye(2).double()))
     with pytest.raises(SpecError, match=f"{option} needs classes; found a continuous Y"):

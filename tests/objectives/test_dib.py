@@ -1,4 +1,4 @@
-"""The deterministic information bottleneck's bounds on H[Z]."""
+"""Bounds on H[Z] of the deterministic information bottleneck."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ def compression(covariance: str, output: Output) -> float:
 def test_the_full_bound_is_the_entropy_of_a_gaussian_with_the_codes_covariance(
     noisy: Noisy, draw: Draw
 ) -> None:
-    """torch's entropy, of the codes' covariance and the noise's."""
+    """Equal to torch's entropy for the covariance of codes plus noise."""
     mean = draw(40, 3) @ draw(3, 3, seed=1)
     covariance = torch.cov(mean.T, correction=0) + ZERO_ENTROPY_STD**2 * torch.eye(3)
     exact = MultivariateNormal(torch.zeros(3).double(), covariance).entropy()
@@ -32,14 +32,14 @@ def test_the_full_bound_is_the_entropy_of_a_gaussian_with_the_codes_covariance(
 
 
 def test_by_default_it_is_log_var(noisy: Noisy, draw: Draw) -> None:
-    """The diagonal bound, whatever the covariance."""
+    """The diagonal bound equals `log_var` for correlated codes too."""
     output = noisy(draw(40, 3) @ draw(3, 3, seed=1))
     expected = LogVar().losses(output, Y, {})
     assert DIB(covariance="diagonal").losses(output, Y, {}) == expected
 
 
 def test_the_full_bound_is_the_tighter(noisy: Noisy, draw: Draw) -> None:
-    """0 ≤ full ≤ diagonal, and equal for codes without correlation (uib appendix A.6)."""
+    """0 ≤ full ≤ diagonal, with equality for codes without correlation (uib appendix A.6)."""
     for seed in range(10):
         output = noisy(draw(40, 3, seed=seed) @ draw(3, 3, seed=seed + 50))
         assert 0 <= compression("full", output) <= compression("diagonal", output)
@@ -49,8 +49,8 @@ def test_the_full_bound_is_the_tighter(noisy: Noisy, draw: Draw) -> None:
     assert compression("full", output) == pytest.approx(compression("diagonal", output))
 
 
-def test_a_dimension_said_twice_counts_about_once(noisy: Noisy, draw: Draw) -> None:
-    """The copy adds ½ ln 2 to the full bound, and to the diagonal one as much again."""
+def test_a_duplicated_dimension_counts_about_once(noisy: Noisy, draw: Draw) -> None:
+    """The copy adds ½ ln 2 to the full bound, and doubles the diagonal bound."""
     mean = 100 * draw(40, 1)
     once, twice = noisy(mean), noisy(mean.expand(-1, 2).contiguous())
     assert compression("diagonal", twice) == pytest.approx(2 * compression("diagonal", once))
@@ -59,7 +59,7 @@ def test_a_dimension_said_twice_counts_about_once(noisy: Noisy, draw: Draw) -> N
 
 
 def test_more_dimensions_than_examples_are_no_trouble(noisy: Noisy, draw: Draw) -> None:
-    """The noise keeps the covariance invertible: value and gradient are finite."""
+    """The noise keeps the covariance invertible, so that value and gradient are finite."""
     mean = draw(40, 64).float().requires_grad_()
     loss = DIB(covariance="full").losses(noisy(mean), Y, {})[1]
     (gradient,) = torch.autograd.grad(loss, mean)

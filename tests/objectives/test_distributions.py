@@ -20,7 +20,7 @@ def draw(*shape: int, seed: int = 3) -> Tensor:
 @pytest.mark.parametrize("spread", [0.1, 1.0, 2.0])
 @pytest.mark.parametrize("width", [1e-3, 1.0, 1e3])
 def test_all_pairs_have_the_density_of_a_diagonal_normal(spread: float, width: float) -> None:
-    """log p(z_i|x_j) to 1e-5 nats also for float32 inputs, whatever the widths and their ratios."""
+    """log p(z_i|x_j) is exact to 1e-5 nats for float32 inputs, for any widths and ratios."""
     std = (width * draw(9, 5, seed=4).mul(spread).exp()).float()
     encoding = GaussianEncoding(draw(9, 5).float(), std)
     z = encoding.sample(draw(9, 5, seed=5).float())
@@ -37,7 +37,7 @@ def test_pairs_take_latents_of_other_inputs() -> None:
 
 
 def test_samples_follow_the_density() -> None:
-    """Mean and width of many samples of one input are the encoding's own."""
+    """Many samples of one input have the mean and width of the encoding."""
     encoding = GaussianEncoding(torch.full((40_000, 1), 3.0), torch.full((40_000, 1), 0.5))
     z = encoding.sample(draw(40_000, 1).float())
     assert float(z.mean()) == pytest.approx(3, abs=0.01)
@@ -45,13 +45,13 @@ def test_samples_follow_the_density() -> None:
 
 
 def test_a_point_encoding_ignores_noise() -> None:
-    """z is the mean itself."""
+    """z equals the mean."""
     mean = draw(4, 2)
     assert torch.equal(PointEncoding(mean).sample(draw(4, 2, seed=7)), mean)
 
 
 def test_gaussian_prediction_is_a_full_covariance_normal() -> None:
-    """−log q(y|z) with W lower triangular is torch's for the precision WᵀW."""
+    """−log q(y|z) with a lower-triangular W equals torch's for the precision WᵀW."""
     whitening = draw(3, 3).tril(-1) + torch.diag(draw(3).exp())
     mean, y = draw(6, 3, seed=8), draw(6, 3, seed=9)
     exact = MultivariateNormal(mean, precision_matrix=whitening.T @ whitening)
@@ -60,7 +60,7 @@ def test_gaussian_prediction_is_a_full_covariance_normal() -> None:
 
 @pytest.mark.parametrize("width", [0.2, 3.0])
 def test_the_prior_is_an_isotropic_normal(width: float) -> None:
-    """log N(z; 0, σ²I) of each row."""
+    """log N(z; 0, σ²I) of each row equals torch's."""
     z = draw(6, 3)
     expected = Independent(Normal(torch.zeros(3), width), 1).log_prob(z)
     torch.testing.assert_close(standard_normal_log_prob(z, width), expected)

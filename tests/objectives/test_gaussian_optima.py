@@ -1,7 +1,7 @@
-"""Objectives whose optimum for jointly Gaussian data is that of the information bottleneck.
+"""Objectives whose optimum for jointly Gaussian data is the optimum of the information bottleneck.
 
-With a linear encoder codes are Gaussian, and the bounds on H[Z] and I(X;Z|Y) are exact.
-Chechik, Globerson, Tishby, Weiss 2005; VIB's β is the inverse of theirs.
+With a linear encoder codes are Gaussian, so the bounds on H[Z] and I(X;Z|Y) are exact.
+Chechik, Globerson, Tishby, Weiss 2005; their β is the inverse of VIB's.
 """
 
 import math
@@ -25,23 +25,23 @@ SETTINGS: dict[str, Any] = {
     "schedule": "exponential",
     "decay": 0.85,
 }
-# What each weighs where vib weighs β. H[Z] = I(X;Z) under zero-entropy noise, and
+# The β of each objective that corresponds to vib's β: H[Z] = I(X;Z) under zero-entropy noise, and
 # I(X;Z|Y) = I(X;Z) − I(Y;Z).
-WEIGHED = {
+EQUIVALENT_BETA = {
     "log_var": lambda beta: beta,
     "dib": lambda beta: beta,
     "ceb": lambda beta: beta / (1 - beta),
 }
 
 
-@pytest.mark.parametrize("name", WEIGHED)
+@pytest.mark.parametrize("name", EQUIVALENT_BETA)
 def test_the_rate_is_the_exact_optimums(name: str) -> None:
-    """Within 5 % from 2 to 5 bits, for β that two and three of four directions are kept for."""
+    """Within 5 % between 2 and 5 bits, for β at which two or three of four directions are kept."""
     betas = (0.2, 0.35, 0.5)
     template = TrialSpec.from_document(
         {"data": "gaussian", "model": "linear", "objective": name, "weighting": "linear"}
     ).with_fields(SETTINGS | ({"covariance": "full"} if name == "dib" else {}))
-    specs = [template.with_fields({"beta": WEIGHED[name](beta)}) for beta in betas]
+    specs = [template.with_fields({"beta": EQUIVALENT_BETA[name](beta)}) for beta in betas]
     records = run_trials(specs, device="cpu")
     exact = gaussian_ib(*covariances(CORRELATIONS, 8, 0), [1 / beta for beta in betas])
     for record, nats in zip(records, exact.rates, strict=True):

@@ -1,4 +1,4 @@
-"""Information multi-bottlenecks on binary layers."""
+"""Information multi-bottlenecks with binary layers."""
 
 import math
 from collections.abc import Callable
@@ -33,7 +33,7 @@ Y = torch.tensor([0, 2, 1, 1, 0])
 
 
 def sampled(draw: Draw, draws: tuple[int, ...] = (3, 4)) -> Output:
-    """Five examples of a network of layers of 2, 3, … bits, and its samples' predictions."""
+    """The output of a network with layers of 2, 3, … bits for five examples, with its samples."""
     layers = []
     for i in range(len(draws)):
         width = i + 2
@@ -46,7 +46,7 @@ def sampled(draw: Draw, draws: tuple[int, ...] = (3, 4)) -> Output:
 def test_samples_up_to_a_layer_are_outside_the_logarithm_and_those_beyond_inside(
     draw: Draw,
 ) -> None:
-    """Eqs 6 and 7, sample by sample in loops, at every level of two layers."""
+    """Eqs 6 and 7 computed in loops over samples, at every level of two layers."""
     output = sampled(draw)
     q = output.prediction.logits.softmax(-1)  # type: ignore[union-attr]
     expected = [0.0, 0.0, 0.0]
@@ -57,9 +57,9 @@ def test_samples_up_to_a_layer_are_outside_the_logarithm_and_those_beyond_inside
         expected[1] -= sum(math.log(sum(row) / 4) for row in p) / 3 / 5
         expected[2] -= sum(math.log(value) for value in flat) / 12 / 5
     nll = output.prediction.nll(Y)
-    found = [float(conditional_relevance(nll, level)) for level in range(3)]
-    assert found == pytest.approx(expected)
-    assert found[0] < found[1] < found[2]  # theorem 3.2, by Jensen
+    actual = [float(conditional_relevance(nll, level)) for level in range(3)]
+    assert actual == pytest.approx(expected)
+    assert actual[0] < actual[1] < actual[2]  # theorem 3.2, by Jensen
 
 
 def test_compression_is_torchs_divergence_of_bits(draw: Draw) -> None:
@@ -71,7 +71,7 @@ def test_compression_is_torchs_divergence_of_bits(draw: Draw) -> None:
 
 
 def test_the_losses_are_sums_or_one_layers(draw: Draw) -> None:
-    """Joint: all levels and layers. Greedy: the first layer that is not frozen. SFNN: level 0."""
+    """Joint sums all levels and layers, greedy uses the first trained layer, SFNN level 0."""
     output = sampled(draw)
     nll = output.prediction.nll(Y)
     levels = [float(conditional_relevance(nll, level)) for level in range(3)]
@@ -79,14 +79,14 @@ def test_the_losses_are_sums_or_one_layers(draw: Draw) -> None:
     joint = IMBJoint(draws=4).losses(output, Y, {})
     assert [float(loss) for loss in joint] == pytest.approx([sum(levels), sum(terms)])
     for stage in (0, 1):
-        at = Output(**{**vars(output), "frozen": stage})
-        greedy = [float(loss) for loss in IMBGreedy(draws=4).losses(at, Y, {})]
+        frozen = Output(**{**vars(output), "frozen": stage})
+        greedy = [float(loss) for loss in IMBGreedy(draws=4).losses(frozen, Y, {})]
         assert greedy == pytest.approx([levels[stage + 1], terms[stage]])
     assert [float(loss) for loss in SFNN(draws=4).losses(output, Y, {})] == [levels[0]]
 
 
 def test_of_several_tasks_each_has_the_losses_that_it_would_have_alone(draw: Draw) -> None:
-    """One prediction loss a task, by its own q(y_k|z); compression is that of the one code."""
+    """One prediction loss per task, from its q(y_k|z); compression is that of the shared code."""
     one, other = sampled(draw), CategoricalPrediction(draw(3, 4, 5, 2, seed=8))
     alone = Output(**{**vars(one), "prediction": other})
     both = TaskPredictions((one.prediction, other))
@@ -95,28 +95,29 @@ def test_of_several_tasks_each_has_the_losses_that_it_would_have_alone(draw: Dra
         (first, *rest), (second, *_) = (
             objective.losses(output, y, {}) for output, y in ((one, Y), (alone, Y % 2))
         )
-        found = objective.losses(together, torch.stack([Y, Y % 2], dim=1), {})
-        torch.testing.assert_close(found, (first, second, *rest))
+        actual = objective.losses(together, torch.stack([Y, Y % 2], dim=1), {})
+        torch.testing.assert_close(actual, (first, second, *rest))
 
 
 @pytest.mark.parametrize("frozen", [0, 1])
 @pytest.mark.parametrize("objective", [IMBJoint(draws=4), IMBGreedy(draws=4), SFNN(draws=4)])
 def test_gradients_match_finite_differences(draw: Draw, objective: Any, frozen: int) -> None:
-    """By the layers' logits, their priors and q(y|z) of all samples."""
-    held = sampled(draw)
+    """Gradients by the logits of the layers, their priors and q(y|z) of all samples."""
+    original = sampled(draw)
 
     def losses(logits: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         layers = tuple(
             BinaryLayer(BernoulliEncoding(logits), layer.z, prior)
-            for layer, logits, prior in zip(held.layers, rest[:2], rest[2:], strict=True)
+            for layer, logits, prior in zip(original.layers, rest[:2], rest[2:], strict=True)
         )
-        output = Output(held.encoding, held.z, CategoricalPrediction(logits), {}, layers, frozen)
+        prediction = CategoricalPrediction(logits)
+        output = Output(original.encoding, original.z, prediction, {}, layers, frozen)
         return tuple(objective.losses(output, Y, {}))
 
     inputs = [
-        held.prediction.logits,  # type: ignore[union-attr]
-        *(layer.encoding.logits for layer in held.layers),
-        *(layer.prior for layer in held.layers),
+        original.prediction.logits,  # type: ignore[union-attr]
+        *(layer.encoding.logits for layer in original.layers),
+        *(layer.prior for layer in original.layers),
     ]
     assert torch.autograd.gradcheck(losses, [t.clone().requires_grad_() for t in inputs])
 
@@ -137,7 +138,7 @@ def model(draws: int, hidden: tuple[int, ...] = (2,), noise: Any = "bernoulli") 
 
 
 def test_a_small_networks_losses_are_those_of_all_its_states(draw: Draw) -> None:
-    """2-bit and 3-bit layers: VCR_0, VCR_1, VCR_2, Ĩ_1 and Ĩ_2 of 200² samples by enumeration."""
+    """VCR_0 … VCR_2, Ĩ_1 and Ĩ_2 from 200² samples agree with enumeration (2 and 3 bits)."""
     net, x = model(200), draw(5, 4)
     raw = net.encoder(x).detach()
     with torch.no_grad():
@@ -157,14 +158,14 @@ def test_a_small_networks_losses_are_those_of_all_its_states(draw: Draw) -> None
     kl2 = kl_divergence(Bernoulli(logits=logits), half).sum(-1)
     kl = [kl_divergence(Bernoulli(logits=raw), half).sum(-1).mean(), (p1.T @ kl2).mean()]
     for level, expected in enumerate(vcr):
-        found = conditional_relevance(output.prediction.nll(Y), level).detach()
-        assert float(found) == pytest.approx(float(expected), abs=0.01), level
+        actual = conditional_relevance(output.prediction.nll(Y), level).detach()
+        assert float(actual) == pytest.approx(float(expected), abs=0.01), level
     for layer, expected in zip(output.layers, kl, strict=True):
         assert float(compression(layer).detach()) == pytest.approx(float(expected), abs=0.01)
 
 
 def test_the_best_prior_is_the_mean_and_gives_a_single_bits_information(draw: Draw) -> None:
-    """For r = E p(z|x), r has no gradient; Ĩ is then I(Z;X) for one bit, and more for several."""
+    """The gradient vanishes at r = E p(z|x); there Ĩ is I(Z;X) for one bit, larger for several."""
     for width in (1, 4):
         logits = 2 * draw(64, width)
         prior = torch.logit(logits.sigmoid().mean(0)).requires_grad_()
@@ -179,9 +180,9 @@ def test_the_best_prior_is_the_mean_and_gives_a_single_bits_information(draw: Dr
 def test_raikos_gradient_is_exact_on_average_where_the_rest_is_linear_in_each_bit(
     draw: Draw,
 ) -> None:
-    """For Σ_ij A_ij z_i z_j over different bits, E of it is exact; for z_i² = z_i it is not.
+    """The mean gradient of Σ_ij A_ij z_i z_j over different bits is exact; that of z_i² is not.
 
-    There the gradient is 2 z_i p′ and not p′: right only where p is ½.
+    The gradient of z_i² = z_i is 2 z_i p′ instead of p′, correct only for p = ½.
     """
     a = draw(3)
     pairs = draw(3, 3, seed=1).triu(1)
@@ -202,7 +203,7 @@ def test_raikos_gradient_is_exact_on_average_where_the_rest_is_linear_in_each_bi
 
 
 def test_raikos_bits_have_their_probabilities(draw: Draw) -> None:
-    """Zeros and ones alone, as many ones as p says, the surest of them for the surest p."""
+    """All samples are 0 or 1, with mean p, also for p = 0 and p = 1."""
     p = torch.tensor([0.0, 0.1, 0.5, 0.93, 1.0]).double()
     z = raiko(p, draw(100_000, 5))
     torch.testing.assert_close(z, z.round(), atol=1e-12, rtol=0)
@@ -210,7 +211,7 @@ def test_raikos_bits_have_their_probabilities(draw: Draw) -> None:
 
 
 def test_det_is_a_network_of_sigmoids(draw: Draw) -> None:
-    """By hand; and the stochastic network without noise is the same one."""
+    """Equal to a loop over layers; the stochastic network without noise is the same network."""
     x = draw(5, 4)
     for noise in ("none", "bernoulli"):
         net = model(2, (6, 2), noise)
@@ -235,8 +236,11 @@ def packed(*specs: TrialSpec) -> Pack:
 
 @pytest.mark.parametrize("trials", [1, 2])
 def test_greedy_trains_one_layer_after_another(trials: int) -> None:
-    """Of seven epochs three, two and two. A layer's weights rest from the end of its own stage on,
-    those above it learn with it; its prior learns in its stage alone."""
+    """Stages of three, two and two epochs for seven epochs.
+
+    The weights of a layer are frozen after its stage and train in all stages before; its prior
+    trains in its stage only.
+    """
     pack = packed(*(greedy(7, seed) for seed in range(trials)))
     owner = {"encoder.mean": 0, "head.layers.0": 1, "head.layers.1": 2, "head.decoder": 3}
     for stage in (0, 0, 0, 1, 1, 2, 2):
@@ -246,12 +250,12 @@ def test_greedy_trains_one_layer_after_another(trials: int) -> None:
             moved = not torch.equal(tensor, before[name])
             if name.startswith("head.prior"):
                 assert moved == (name == f"head.prior.{stage}"), (stage, name)
-            elif (place := name.rpartition(".")[0]) in owner or "decoder" in name:
-                assert moved == (owner.get(place, 3) >= stage), (stage, name)
+            elif (module := name.rpartition(".")[0]) in owner or "decoder" in name:
+                assert moved == (owner.get(module, 3) >= stage), (stage, name)
 
 
-def test_greedy_goes_on_in_its_stage() -> None:
-    """A pack that is resumed at any epoch ends where an uninterrupted one does."""
+def test_greedy_resumes_in_its_stage() -> None:
+    """A pack resumed after any epoch ends with the parameters of an uninterrupted pack."""
     whole = packed(greedy(3))
     whole.train()
     for epoch in (1, 2):
@@ -265,28 +269,28 @@ def test_greedy_goes_on_in_its_stage() -> None:
 
 
 def test_greedy_needs_an_epoch_for_each_layer() -> None:
-    """Fewer are refused."""
+    """Fewer epochs than layers are refused."""
     with pytest.raises(SpecError, match=r"should be at least the 3 layers.*found 2"):
         packed(greedy(2))
 
 
 def test_too_many_draws_are_refused() -> None:
-    """What grows as draws to the power of layers is bounded."""
+    """draws^layers is limited."""
     with pytest.raises(SpecError, match=r"draws\^layers is at most 65536; found 32\^4"):
         model(32, (2, 2, 2))
 
 
 def test_sigmoid_layers_take_bits_or_no_noise() -> None:
-    """A Gaussian code of them is refused; any encoder's outputs can be the logits of bits."""
+    """Sigmoid layers refuse Gaussian noise; outputs of any encoder can be logits of bits."""
     with pytest.raises(SpecError, match="takes objectives whose noise is bernoulli or none"):
         SweepSpec.from_document({"method": "vib", "model": "sigmoid"})
-    for method, found in product(("imb_joint", "imb_greedy", "sfnn", "det"), ("mlp", "resnet18")):
-        assert SweepSpec.from_document({"method": method, "model": found}).model.name == found
+    for method, model in product(("imb_joint", "imb_greedy", "sfnn", "det"), ("mlp", "resnet18")):
+        assert SweepSpec.from_document({"method": method, "model": model}).model.name == model
         assert SweepSpec.from_document({"method": method}).model.name == "sigmoid"
 
 
 def test_a_sweep_of_sigmoid_layers_has_their_learning_rate() -> None:
-    """Unless another is set; whatever else of the training is."""
+    """It is the default, also if other training fields are set, and can be overridden."""
 
     def rate(**document: Any) -> float:
         return SweepSpec.from_document({"method": "sfnn", **document}).training.learning_rate

@@ -14,13 +14,13 @@ from paretoib.objectives._vib import VIB
 def test_it_is_the_second_moment_of_noisy_codes(
     noisy: Callable[..., Output], draw: Callable[..., Tensor]
 ) -> None:
-    """What 200 000 samples give, and K/(2πe) for codes that are all 0."""
+    """Equal to the mean of 200 000 samples, and K/(2πe) if all codes are 0."""
     y = torch.zeros(4).long()
     output = noisy(draw(4, 3))
     samples = output.encoding.mean + ZERO_ENTROPY_STD * draw(50_000, 4, 3, seed=1)
     expected = samples.square().sum(-1).mean()
-    found = L2().losses(output, y, {})[1]
-    torch.testing.assert_close(found, expected, rtol=0.01, atol=0)
+    actual = L2().losses(output, y, {})[1]
+    torch.testing.assert_close(actual, expected, rtol=0.01, atol=0)
     nothing = L2().losses(noisy(torch.zeros(4, 3).double()), y, {})[1]
     torch.testing.assert_close(float(nothing), 3 / (2 * math.pi * math.e))
 
@@ -28,18 +28,18 @@ def test_it_is_the_second_moment_of_noisy_codes(
 def test_vib_with_fixed_noise_is_half_of_it(
     noisy: Callable[..., Output], draw: Callable[..., Tensor]
 ) -> None:
-    """KL(p(z|x) ‖ N(0, I)) = ½ E‖Z‖² + K/2 ln 2π where H[Z|X] = 0 (uib appendix A.7)."""
+    """KL(p(z|x) ‖ N(0, I)) = ½ E‖Z‖² + K/2 ln 2π for H[Z|X] = 0 (uib appendix A.7)."""
     output, y = noisy(2 * draw(7, 5)), torch.arange(7) % 3
     kl = VIB().losses(output, y, {"prior_width": torch.tensor(1.0)})[1]
-    found = L2().losses(output, y, {})[1]
-    torch.testing.assert_close(found / 2 + 5 / 2 * math.log(2 * math.pi), kl)
+    actual = L2().losses(output, y, {})[1]
+    torch.testing.assert_close(actual / 2 + 5 / 2 * math.log(2 * math.pi), kl)
 
 
 def test_without_noise_it_is_that_of_the_codes(
     noisy: Callable[..., Output], draw: Callable[..., Tensor]
 ) -> None:
-    """E‖ẑ‖²."""
+    """Without noise it is E‖ẑ‖²."""
     mean = draw(7, 5)
     output = Output(PointEncoding(mean), mean, noisy(mean).prediction)
-    found = L2().losses(output, torch.zeros(7).long(), {})[1]
-    torch.testing.assert_close(found, mean.square().sum() / 7)
+    actual = L2().losses(output, torch.zeros(7).long(), {})[1]
+    torch.testing.assert_close(actual, mean.square().sum() / 7)

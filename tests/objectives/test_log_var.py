@@ -38,30 +38,30 @@ def test_the_noise_has_zero_entropy() -> None:
 
 
 def test_it_is_the_entropy_of_gaussian_codes(noisy: Noisy, draw: Draw) -> None:
-    """Σ_i ½ ln(2πe (v_i + 1/(2πe))) of independent dimensions with variances v_i."""
+    """For independent dimensions with variances v_i it is Σ_i ½ ln(2πe (v_i + 1/(2πe)))."""
     spreads = torch.tensor([0.1, 1.0, 5.0], dtype=torch.float64)
     mean = draw(50_000, 3) * spreads
     exact = Normal(0, (spreads**2 + ZERO_ENTROPY_STD**2).sqrt()).entropy().sum()
-    found = compression(LogVar(), noisy(mean), torch.zeros(50_000).long())
-    assert found == pytest.approx(float(exact), abs=0.02)
+    actual = compression(LogVar(), noisy(mean), torch.zeros(50_000).long())
+    assert actual == pytest.approx(float(exact), abs=0.02)
 
 
 def test_given_y_it_is_the_mean_over_classes(noisy: Noisy, draw: Draw) -> None:
-    """numpy's variance of each class, weighed by how often the class is there."""
+    """Computed from numpy's variance of each class, weighted by the class frequency."""
     mean = draw(7, 4)
     entropies = []
     for label in Y.tolist():
         members = mean[Y.eq(label)].numpy()
         variance = members.var(axis=0) + 1 / (2 * np.pi * np.e)
         entropies.append((np.log(2 * np.pi * np.e * variance) / 2).sum())
-    found = compression(LogVarGivenY(), noisy(mean))
-    assert found == pytest.approx(float(np.mean(entropies)))
+    actual = compression(LogVarGivenY(), noisy(mean))
+    assert actual == pytest.approx(float(np.mean(entropies)))
 
 
 def test_with_noise_nothing_is_below_zero_and_constant_codes_are_there(
     noisy: Noisy, draw: Draw
 ) -> None:
-    """H[Z] ≥ H[ε] = 0; codes that are the same within a class have no H[Z|Y], but H[Z] still."""
+    """H[Z] ≥ H[ε] = 0; codes that are constant within each class have H[Z|Y] = 0 and H[Z] > 0."""
     for scale in (1e-6, 1.0, 1e3):
         output = noisy(scale * draw(7, 4))
         assert 0 <= compression(LogVarGivenY(), output) <= compression(LogVar(), output)
@@ -73,11 +73,11 @@ def test_with_noise_nothing_is_below_zero_and_constant_codes_are_there(
 
 
 def test_without_noise_shrinking_codes_lowers_it_for_ever(noisy: Noisy, draw: Draw) -> None:
-    """By ln c a dimension, while a decoder loses nothing (uib section 7.2); with noise it ends."""
+    """By ln c per dimension, without loss for a decoder (uib section 7.2); with noise to 0 only."""
     mean = draw(7, 4)
     like = noisy(mean)
     for objective in (LogVar(), LogVarGivenY()):
-        # A class with one member has no variance at all: here every one has two.
+        # A class with one member would have zero variance, so every class has two members.
         y = torch.tensor([0, 1, 0, 2, 1, 0, 2])
         large = compression(objective, without_noise(mean, like), y)
         small = compression(objective, without_noise(1e-6 * mean, like), y)
@@ -87,7 +87,7 @@ def test_without_noise_shrinking_codes_lowers_it_for_ever(noisy: Noisy, draw: Dr
 
 @pytest.mark.parametrize("objective", [LogVar(), LogVarGivenY()])
 def test_where_codes_lie_does_not_matter(objective: LogVar, noisy: Noisy, draw: Draw) -> None:
-    """Moving all codes, or numbering examples otherwise, changes nothing."""
+    """Shifting all codes or reordering examples does not change the loss."""
     mean, order = draw(7, 4), torch.tensor([3, 1, 0, 6, 5, 2, 4])
     plain = compression(objective, noisy(mean))
     assert compression(objective, noisy(mean + 50)) == pytest.approx(plain)
@@ -98,7 +98,7 @@ def test_where_codes_lie_does_not_matter(objective: LogVar, noisy: Noisy, draw: 
 def test_codes_without_variance_have_finite_gradients(
     objective: LogVar, noisy: Noisy, draw: Draw
 ) -> None:
-    """A dead dimension without noise ends no training."""
+    """The gradient is finite for a constant dimension without noise."""
     mean = (draw(7, 4) * torch.tensor([1.0, 1.0, 0.0, 1.0])).requires_grad_()
     loss = objective.losses(without_noise(mean, noisy(mean.detach())), Y, {})[1]
     (gradient,) = torch.autograd.grad(loss, mean)
@@ -107,7 +107,7 @@ def test_codes_without_variance_have_finite_gradients(
 
 
 def test_a_continuous_y_has_no_classes(noisy: Noisy, draw: Draw) -> None:
-    """It is refused by name."""
+    """The error names the objective."""
     output = noisy(draw(7, 4))
     continuous = Output(
         output.encoding, output.z, GaussianPrediction(draw(7, 2), torch.eye(2).double())

@@ -1,4 +1,4 @@
-"""What all losses of Gaussian codes share: the prediction loss, and gradients."""
+"""Properties that the losses of all Gaussian codes share: prediction loss and gradients."""
 
 import pytest
 import torch
@@ -75,7 +75,7 @@ CASES = [
 
 @pytest.mark.parametrize(("objective", "continuous"), CASES)
 def test_gradients_match_finite_differences(objective: Objective, continuous: bool) -> None:
-    """Through the sample, the widths, the decoder, the prior's width and its own parameters."""
+    """By the means, the widths, the decoder, the prior's width and the objective's parameters."""
     generator = torch.Generator().manual_seed(2)
 
     def draw(*shape: int) -> Tensor:
@@ -84,10 +84,10 @@ def test_gradients_match_finite_differences(objective: Objective, continuous: bo
 
     noise = draw(3, 2).detach()
     y = draw(3, 2).detach() if continuous else torch.tensor([0, 1, 1])
-    learned = objective.parameters(2, None if continuous else 2, 2 if continuous else None)
+    initial = objective.parameters(2, None if continuous else 2, 2 if continuous else None)
 
     def losses(
-        mean: Tensor, r: Tensor, decoder: Tensor, log_width: Tensor, *own: Tensor
+        mean: Tensor, r: Tensor, decoder: Tensor, log_width: Tensor, *parameters: Tensor
     ) -> tuple[Tensor, ...]:
         encoding = GaussianEncoding(mean, torch.nn.functional.softplus(r))
         z = encoding.sample(noise)
@@ -96,8 +96,9 @@ def test_gradients_match_finite_differences(objective: Objective, continuous: bo
             prediction = GaussianPrediction(z @ decoder, decoder.tril(-1) + torch.eye(2).double())
         else:
             prediction = CategoricalPrediction(z @ decoder)
-        output = Output(encoding, z, prediction, dict(zip(learned, own, strict=True)))
+        output = Output(encoding, z, prediction, dict(zip(initial, parameters, strict=True)))
         return tuple(objective.losses(output, y, {"prior_width": log_width.exp()}))
 
-    own = [draw(*values.shape) for values in learned.values()]
-    assert torch.autograd.gradcheck(losses, (draw(3, 2), draw(3, 2), draw(2, 2), draw(), *own))
+    parameters = [draw(*values.shape) for values in initial.values()]
+    inputs = (draw(3, 2), draw(3, 2), draw(2, 2), draw(), *parameters)
+    assert torch.autograd.gradcheck(losses, inputs)

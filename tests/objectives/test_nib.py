@@ -20,7 +20,7 @@ def encoding(mean: Tensor, std: float) -> GaussianEncoding:
 
 @pytest.mark.parametrize("std", [0.3, 1.0, 3.0])
 def test_the_bound_is_that_of_all_pairs_of_kl_divergences(draw: Draw, std: float) -> None:
-    """−1/N Σ_i log 1/N Σ_j exp(−KL(p_i ‖ p_j)), with torch's KL of each pair."""
+    """Equal to −1/N Σ_i log 1/N Σ_j exp(−KL(p_i ‖ p_j)) with torch's KL of each pair."""
     mean = draw(9, 3)
     each = [Independent(Normal(m, std), 1) for m in mean]
     kl = torch.stack([torch.stack([kl_divergence(p, q) for q in each]) for p in each])
@@ -30,19 +30,19 @@ def test_the_bound_is_that_of_all_pairs_of_kl_divergences(draw: Draw, std: float
 
 @pytest.mark.parametrize("spread", [0.5, 2.0, 6.0])
 def test_of_gaussian_codes_it_is_known(draw: Draw, spread: float) -> None:
-    """½ ln(1 + v/s²) + ½ v/(v + s²) in each dimension, for ever more inputs of variance v.
+    """½ ln(1 + v/s²) + ½ v/(v + s²) per dimension, in the limit of many inputs with variance v.
 
-    The first part is I(X;Z) itself; the second is what the bound adds.
+    The first term is I(X;Z), the second one the excess of the bound.
     """
-    found = kolchinsky_bound(encoding(spread * draw(2500, 1), 1.0))
+    actual = kolchinsky_bound(encoding(spread * draw(2500, 1), 1.0))
     ratio = spread**2
     expected = 0.5 * math.log1p(ratio) + 0.5 * ratio / (1 + ratio)
-    assert float(found) == pytest.approx(expected, rel=0.03)
+    assert float(actual) == pytest.approx(expected, rel=0.03)
 
 
 @pytest.mark.parametrize("std", [0.2, 0.5, 1.0])
 def test_it_bounds_the_information_from_above(draw: Draw, std: float) -> None:
-    """I(X;Z) of 16 equally likely inputs, by a long Monte Carlo run, is never more."""
+    """I(X;Z) of 16 equally likely inputs, estimated by Monte Carlo, is below the bound."""
     mean = draw(16, 2)
     torch.manual_seed(0)
     each = Independent(Normal(mean, std), 1)
@@ -50,12 +50,12 @@ def test_it_bounds_the_information_from_above(draw: Draw, std: float) -> None:
     z = each.sample((20_000,))
     gains = each.log_prob(z) - marginal.log_prob(z)
     information, error = float(gains.mean()), float(gains.std()) / math.sqrt(gains.numel())
-    found = float(kolchinsky_bound(encoding(mean, std)))
-    assert information - 4 * error < found < information + 0.7
+    actual = float(kolchinsky_bound(encoding(mean, std)))
+    assert information - 4 * error < actual < information + 0.7
 
 
 def test_separate_codes_have_log_n_and_equal_ones_nothing(draw: Draw) -> None:
-    """N far apart: log N. Two far groups: log 2. All the same: 0."""
+    """log N for N distant codes, log 2 for two distant groups, 0 for equal codes."""
     far = 1e3 * torch.eye(8, dtype=torch.float64)
     assert float(kolchinsky_bound(encoding(far, 1.0))) == pytest.approx(math.log(8))
     groups = far[:2].repeat_interleave(4, dim=0)
@@ -64,8 +64,8 @@ def test_separate_codes_have_log_n_and_equal_ones_nothing(draw: Draw) -> None:
     assert float(kolchinsky_bound(encoding(same, 0.01))) == pytest.approx(0, abs=1e-12)
 
 
-def test_it_knows_distances_in_units_of_the_noise_alone(draw: Draw) -> None:
-    """Shifting, turning and scaling everything changes nothing, far from 0 in single precision."""
+def test_it_depends_on_distances_in_units_of_the_noise_alone(draw: Draw) -> None:
+    """It is invariant to rotation, scaling and shifts, also far from 0 in single precision."""
     mean, turn = draw(20, 4), torch.linalg.qr(draw(4, 4, seed=1)).Q
     plain = kolchinsky_bound(encoding(mean, 0.7))
     torch.testing.assert_close(kolchinsky_bound(encoding(3 * mean @ turn, 2.1)), plain)
@@ -74,7 +74,7 @@ def test_it_knows_distances_in_units_of_the_noise_alone(draw: Draw) -> None:
 
 
 def test_the_square_is_in_bits(noisy: Callable[..., Output], draw: Draw) -> None:
-    """ln 2 · (bound / ln 2)²; the prediction is the same."""
+    """Compression is ln 2 · (bound / ln 2)²; the prediction loss is unchanged."""
     output, y = noisy(draw(9, 3), 1.0), torch.arange(9) % 3
     prediction, nats = NIB().losses(output, y, {})
     same, squared = NIBSquared().losses(output, y, {})
@@ -86,7 +86,7 @@ def test_the_square_is_in_bits(noisy: Callable[..., Output], draw: Draw) -> None
 def test_a_bound_near_log_n_is_called_saturated(
     objective: NIB, noisy: Callable[..., Output], draw: Draw
 ) -> None:
-    """From 95 % of it on, each trial by itself; of the prediction there is nothing to say."""
+    """`saturated` is 1 from 95 % of log N on, for each trial; for prediction it is NaN."""
     y = torch.zeros(16, dtype=torch.long)
     losses = torch.stack(
         [torch.stack(objective.losses(noisy(scale * draw(16, 2), 1.0), y, {})) for scale in (2, 99)]

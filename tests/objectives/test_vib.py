@@ -33,7 +33,7 @@ def y() -> Tensor:
 def test_compression_of_vib_is_the_kl_from_the_prior(
     output: Output, y: Tensor, width: float
 ) -> None:
-    """The mean over the batch of torch's KL(p(z|x) ‖ N(0, σ²I)), in nats."""
+    """Compression is the batch mean of torch's KL(p(z|x) ‖ N(0, σ²I)), in nats."""
     _, compression = VIB().losses(output, y, {"prior_width": torch.tensor(width)})
     posterior = Independent(Normal(output.gaussian.mean, output.gaussian.std), 1)
     prior = Independent(Normal(torch.zeros(LATENT).double(), width), 1)
@@ -41,7 +41,7 @@ def test_compression_of_vib_is_the_kl_from_the_prior(
 
 
 def test_compression_vanishes_at_the_prior_alone(output: Output, y: Tensor) -> None:
-    """An encoder that ignores x and has the prior's width compresses everything away."""
+    """Compression is 0 for an encoder that ignores x and has the width of the prior."""
     nothing = GaussianEncoding(torch.zeros(EXAMPLES, LATENT), torch.full((EXAMPLES, LATENT), 2.0))
     empty = Output(nothing, nothing.mean, output.prediction)
     _, compression = VIB().losses(empty, y, {"prior_width": torch.tensor(2.0)})
@@ -49,7 +49,7 @@ def test_compression_vanishes_at_the_prior_alone(output: Output, y: Tensor) -> N
 
 
 def test_vib_squared_is_the_square_of_vib_in_bits(output: Output, y: Tensor) -> None:
-    """ln 2 · (E KL / ln 2)², the square of the mean and not the mean of squares."""
+    """ln 2 · (E KL / ln 2)²: the square of the mean, not the mean of squares."""
     hyper = {"prior_width": torch.tensor(0.7)}
     prediction, nats = VIB().losses(output, y, hyper)
     same, squared = VIBSquared().losses(output, y, hyper)
@@ -58,16 +58,16 @@ def test_vib_squared_is_the_square_of_vib_in_bits(output: Output, y: Tensor) -> 
 
 
 def test_an_encoder_without_noise_has_no_kl(output: Output, y: Tensor) -> None:
-    """vib refuses it by name, rather than giving a number that does not exist."""
+    """vib raises a TypeError, because the KL is infinite."""
     noiseless = Output(PointEncoding(output.z), output.z, output.prediction)
     with pytest.raises(TypeError, match="needs a Gaussian encoding"):
         VIB().losses(noiseless, y, {"prior_width": torch.tensor(1.0)})
 
 
 def optimum(objective: Objective, y: Tensor, beta: float, width: float) -> tuple[Tensor, Tensor]:
-    """(mean, width) of p(z|y) that minimise prediction + β · compression, q(y|z) = N(z, 1).
+    """(mean, width) of p(z|y) that minimise prediction + β · compression for q(y|z) = N(z, 1).
 
-    Noise of ±1 makes the sample's mean of any quadratic exact.
+    With noise of ±1 the sample mean of any quadratic is exact.
     """
     signs = torch.cat([torch.ones_like(y), -torch.ones_like(y)])
     mean = torch.zeros_like(y).requires_grad_()
@@ -90,7 +90,7 @@ def optimum(objective: Objective, y: Tensor, beta: float, width: float) -> tuple
 
 
 def ridge(y: Tensor, beta: float, width: float) -> tuple[Tensor, Tensor]:
-    """The minimum of ½ (y − m)² + ½ s² + β KL(N(m, s²) ‖ N(0, σ²)), by hand."""
+    """The minimum of ½ (y − m)² + ½ s² + β KL(N(m, s²) ‖ N(0, σ²)) in closed form."""
     shrunk = 1 + beta / width**2
     return y / shrunk, torch.full_like(y, math.sqrt(beta / shrunk))
 
@@ -100,7 +100,7 @@ def ridge(y: Tensor, beta: float, width: float) -> tuple[Tensor, Tensor]:
 def test_vib_of_a_gaussian_channel_has_the_optimum_known(
     draw: Draw, beta: float, width: float
 ) -> None:
-    """m = y/(1 + β/σ²), s² = β/(1 + β/σ²): for β → 0 y itself, for β → ∞ the prior."""
+    """m = y/(1 + β/σ²), s² = β/(1 + β/σ²): y for β → 0, the prior for β → ∞."""
     y = draw(5, 1)
     mean, std = optimum(VIB(), y, beta, width)
     expected = ridge(y, beta, width)
@@ -113,7 +113,7 @@ def test_vib_of_a_gaussian_channel_has_the_optimum_known(
 
 @pytest.mark.parametrize("beta", [0.01, 0.1, 1.0])
 def test_vib_squared_is_vib_at_a_beta_that_grows_with_the_rate(draw: Draw, beta: float) -> None:
-    """Its optimum is vib's at β′ = 2 β I, I the KL there in bits."""
+    """Its optimum is that of vib at β′ = 2 β I, where I is the KL at the optimum in bits."""
     y = draw(5, 1)
     mean, std = optimum(VIBSquared(), y, beta, 1.0)
     kl = kl_divergence(Normal(mean, std), Normal(0.0, 1.0)).mean()

@@ -18,45 +18,45 @@ Draw = Callable[..., Tensor]
 @pytest.mark.parametrize("width", [0.01, 0.5, 1.0, 4.0, 100.0])
 def test_the_kernels_mean_at_the_centre_is_an_exponential_integral(width: float) -> None:
     """In two dimensions E 2/(2 + ‖b‖²) = e^(1/σ²) E₁(1/σ²)/σ², over four decades of σ."""
-    found = kernel_mean(torch.zeros(1, 2, dtype=torch.float64), width)
+    actual = kernel_mean(torch.zeros(1, 2, dtype=torch.float64), width)
     inverse = width**-2
-    # e^t E₁(t) for a t whose exponential overflows, by its asymptotic series.
+    # For t whose exponential overflows, e^t E₁(t) by its asymptotic series.
     scaled = (1 - 1 / inverse) / inverse if inverse > 500 else math.exp(inverse) * exp1(inverse)
-    assert float(found) == pytest.approx(inverse * scaled, rel=1e-6)
+    assert float(actual) == pytest.approx(inverse * scaled, rel=1e-6)
 
 
 @pytest.mark.parametrize("width", [0.1, 1.0, 5.0])
 @pytest.mark.parametrize("z", [0.0, 0.3, 4.0, 300.0])
 def test_the_kernels_mean_is_its_integral_over_the_prior(width: float, z: float) -> None:
-    """In one dimension, near the centre and far out, by scipy's quadrature."""
+    """In one dimension it equals scipy's quadrature, near the centre and far out."""
 
     def integrand(standard: float) -> float:
         density = math.exp(-(standard**2) / 2) / math.sqrt(2 * math.pi)
         return density / (1 + (z - width * standard) ** 2)
 
     expected, _ = quad(integrand, -12, 12, points=[z / width] if z < 12 * width else None)
-    found = kernel_mean(torch.tensor([[z]], dtype=torch.float64), width)
-    assert float(found) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    actual = kernel_mean(torch.tensor([[z]], dtype=torch.float64), width)
+    assert float(actual) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
 @pytest.mark.parametrize("unbiased", [False, True])
 @pytest.mark.parametrize(("size", "width"), [(2, 0.5), (5, 1.0), (64, 3.0)])
-def test_mmd_is_what_many_samples_of_the_prior_give(
+def test_mmd_is_the_estimate_from_many_samples_of_the_prior(
     draw: Draw, size: int, width: float, unbiased: bool
 ) -> None:
-    """E k(z, z′) − 2 E k(z, b) + E k(b, b′), with 4 000 samples b in the place of the integrals."""
+    """E k(z, z′) − 2 E k(z, b) + E k(b, b′), with 4 000 samples b instead of the integrals."""
     z, b = 1.5 * draw(30, size), width * draw(4000, size, seed=1)
     pairs = kernel(z, z)
     apart = (pairs.sum() - pairs.trace()) / (30 * 29) if unbiased else pairs.mean()
     among = kernel(b, b)
     prior = (among.sum() - among.trace()) / (4000 * 3999)
     expected = apart - 2 * kernel(z, b).mean() + prior
-    found = mmd_squared(z, width, unbiased=unbiased)
-    assert float(found) == pytest.approx(float(expected), abs=0.01)
+    actual = mmd_squared(z, width, unbiased=unbiased)
+    assert float(actual) == pytest.approx(float(expected), abs=0.01)
 
 
 def test_codes_from_the_prior_have_no_distance_on_average(draw: Draw) -> None:
-    """The U-statistic's mean is 0, and the V-statistic's (1 − E k)/B, over 500 batches of 20."""
+    """Over 500 batches of 20 the mean is 0 for the U-statistic, (1 − E k)/B for the V-statistic."""
     batches = 2 * draw(500, 20, 3)
     u = torch.vmap(lambda z: mmd_squared(z, 2.0, unbiased=True))(batches)
     v = torch.vmap(lambda z: mmd_squared(z, 2.0))(batches)
@@ -67,7 +67,7 @@ def test_codes_from_the_prior_have_no_distance_on_average(draw: Draw) -> None:
 
 
 def test_the_v_statistic_is_a_distance(draw: Draw) -> None:
-    """Never negative, whatever the codes, the width and their number; least at the right width."""
+    """It is never negative, for any codes and widths, and smallest at the true width."""
     for seed in range(50):
         scale, width = (0.01 * 10 ** (4 * float(torch.rand(1).double())) for _ in range(2))
         assert float(mmd_squared(scale * draw(1 + seed % 7, 3, seed=seed), width)) >= -1e-12
@@ -81,7 +81,7 @@ def test_the_v_statistic_is_a_distance(draw: Draw) -> None:
 def test_codes_that_descend_on_it_end_as_the_prior(
     noisy: Callable[..., Output], draw: Draw, statistic: str
 ) -> None:
-    """Alone, as for β → ∞, it moves and scales a Gaussian sample to mean 0 and width σ."""
+    """Minimised alone (β → ∞), it shifts and scales a Gaussian sample to mean 0 and width σ."""
     objective = VIM(statistic="u" if statistic == "u" else "v")
     hyper = {"prior_width": torch.tensor(1.5, dtype=torch.float64)}
     sample = draw(300, 2)
@@ -97,8 +97,8 @@ def test_codes_that_descend_on_it_end_as_the_prior(
     assert float(scale.detach()) == pytest.approx(1.5, rel=0.05)
 
 
-def test_the_statistic_is_the_one_asked_for(noisy: Callable[..., Output], draw: Draw) -> None:
-    """Of the batch's sampled codes, against the trial's own prior width."""
+def test_the_statistic_is_the_requested_one(noisy: Callable[..., Output], draw: Draw) -> None:
+    """It is computed from the sampled codes of the batch and the prior width of the trial."""
     output, y = noisy(draw(9, 3), 0.5), torch.zeros(9).long()
     hyper = {"prior_width": torch.tensor(0.7)}
     v, u = (VIM(statistic=s).losses(output, y, hyper)[1] for s in ("v", "u"))
@@ -108,7 +108,7 @@ def test_the_statistic_is_the_one_asked_for(noisy: Callable[..., Output], draw: 
 
 
 def test_one_code_alone_is_no_sample(draw: Draw) -> None:
-    """Both statistics are finite: with no pairs, the U-statistic has nothing within."""
+    """Both statistics are finite; without pairs the first term of the U-statistic is 0."""
     z = draw(1, 3)
     expected = mmd_squared(z, 1.0) - 1
     torch.testing.assert_close(mmd_squared(z, 1.0, unbiased=True), expected)

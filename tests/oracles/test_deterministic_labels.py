@@ -1,8 +1,9 @@
-"""What scalarisations find where the label is a function of the input.
+"""Optima of scalarisations for labels that are a function of the input.
 
 Kolchinsky, Tracey, Van Kuyk: Caveats for information bottleneck in deterministic scenarios, 2018.
-The curve is min(r, H(Y)): every point of its slope has the same value under β = 1, and none is
-chosen by any other β. The square of the rate (Rodríguez Gálvez et al. 2020) chooses each.
+The curve is min(r, H(Y)). All points of its slope have the same value for β = 1, and no other β
+selects any of them. With the square of the rate (Rodríguez Gálvez et al. 2020) each point of the
+slope is selected by some β.
 """
 
 import math
@@ -23,22 +24,23 @@ SQUARED = (0.1, 0.2, 0.26, 0.3, 0.4, 0.5, 0.8, 1.0, 2.0, 5.0)
 
 
 def information(joint: Tensor) -> Tensor:
-    """I(A;B) in bits, by enumeration of joint tables (…, a, b)."""
+    """I(A;B) in bits of joint tables (…, a, b), by enumeration."""
     independent = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
     return (torch.xlogy(joint, joint) - torch.xlogy(joint, independent)).sum((-2, -1)) / math.log(2)
 
 
 def plane(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """I(X;Z) and I(Y;Z) in bits of softmax codes p(z|x), logits (M, x, z), X uniform."""
+    """I(X;Z) and I(Y;Z) in bits of softmax codes p(z|x) with logits (M, x, z), for uniform X."""
     code = logits.softmax(-1) / INPUTS
     return information(code), information(LABELS.T @ code)
 
 
 @cache
 def optima(betas: Sequence[float], *, squared: bool) -> list[tuple[float, float]]:
-    """(rate, bits lost) of the best of some starts, for each β.
+    """(rate, lost bits) of the best of several starts, for each β.
 
-    The functional is lost + β rate, or lost + β rate², by the library's `squared` and `Linear`.
+    The functional is lost + β rate or lost + β rate², computed with `squared` and `Linear` of the
+    library.
     """
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(
@@ -61,15 +63,15 @@ def optima(betas: Sequence[float], *, squared: bool) -> list[tuple[float, float]
 
 @pytest.mark.parametrize("beta", LINEAR)
 def test_linear_scalarisation_finds_the_corner_or_the_origin(beta: float) -> None:
-    """For β < 1 all 2 bits and nothing lost, for β > 1 nothing at all: no point between them."""
+    """For β < 1 the optimum is (2 bits, 0 lost), for β > 1 (0 bits, 2 lost), never in between."""
     expected = (2, 0) if beta < 1 else (0, 2)
-    found = optima(LINEAR, squared=False)[LINEAR.index(beta)]
-    assert found == pytest.approx(expected, abs=1e-3)
+    optimum = optima(LINEAR, squared=False)[LINEAR.index(beta)]
+    assert optimum == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize("beta", SQUARED)
 def test_the_squared_functional_fills_the_slope(beta: float) -> None:
-    """β per bit² chooses r = min(1/(2β), H(Y)), on the curve, to three digits."""
+    """β per bit² selects r = min(1/(2β), H(Y)) on the curve, to three digits."""
     rate, lost = optima(SQUARED, squared=True)[SQUARED.index(beta)]
     expected = min(1 / (2 * beta), 2)
     assert rate == pytest.approx(expected, rel=5e-4)

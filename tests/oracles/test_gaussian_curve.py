@@ -1,7 +1,7 @@
-"""A β grid on Gaussian data reaches the exact curve, and does not beat it.
+"""A β grid on Gaussian data reaches the exact curve and never exceeds it.
 
-Chechik, Globerson, Tishby, Weiss 2005. The encoder is linear and the decoder Gaussian, as the
-optimum's are; VIB's β weighs the rate and is the inverse of theirs.
+Chechik, Globerson, Tishby, Weiss 2005. Encoder and decoder are linear and Gaussian like the
+optimum. VIB's β weighs the rate and is the inverse of their β.
 """
 
 import numpy as np
@@ -27,14 +27,14 @@ SETTINGS = {
     "schedule": "exponential",
     "decay": 0.7,
 }
-# Even in log β/(1 − β): the exact points are then spread over all rates from 0.2 to 17 bits.
+# Equal steps in log β/(1 − β) spread the exact points over all rates from 0.2 to 17 bits.
 ODDS = np.geomspace(0.003 / 0.997, 0.88 / 0.12, 16)
 BETAS = ODDS / (1 + ODDS)
 
 
 @pytest.fixture(scope="module")
 def trained() -> list[Metrics]:
-    """What the ruler says of every β's trial, on the test split."""
+    """The test metrics of the trials for all β."""
     template = with_overrides({"method": "vib", "data": "gaussian"}, SETTINGS).template
     specs = [template.with_fields({"beta": float(beta)}) for beta in BETAS]
     records = run_trials(specs, device="cpu")
@@ -43,27 +43,27 @@ def trained() -> list[Metrics]:
 
 @pytest.fixture(scope="module")
 def curve(trained: list[Metrics]) -> ExactIB:
-    """The exact curve up to ten times the ceiling."""
+    """The exact curve up to a rate of ten times the ceiling."""
     ceiling = trained[0].ceiling_bits
     return gaussian({"correlations": CORRELATIONS}, ceiling, 10 * ceiling)
 
 
 def points(trained: list[Metrics]) -> Array:
-    """(rate, lost) of every trial, in bits."""
+    """(rate, lost bits) of every trial, in bits."""
     return np.array([(m.rate_bits, m.lost_bits) for m in trained])
 
 
 @pytest.fixture(scope="module")
 def exact() -> GaussianIB:
-    """The optima at the same β."""
+    """The exact optima at the same β."""
     return gaussian_ib(*covariances(CORRELATIONS, 8, 0), list(1 / BETAS))
 
 
 def test_the_grid_reaches_the_exact_front(trained: list[Metrics], exact: GaussianIB) -> None:
-    """At least 99 % of the hypervolume that the exact solutions have.
+    """The hypervolume is at least 99 % of that of the exact solutions at the same β.
 
-    A finite front is a staircase below its curve, which costs 16 points 2 % of the area under the
-    curve however well they are trained. The exact solutions at the same β pay the same.
+    A finite front is a staircase below its curve: 16 points lose 2 % of the area under the curve,
+    even if they are exact. The comparison with exact solutions cancels this loss.
     """
     assert len(trained) == len(BETAS)
     ceiling = trained[0].ceiling_bits
@@ -75,10 +75,10 @@ def test_the_grid_reaches_the_exact_front(trained: list[Metrics], exact: Gaussia
 
 @pytest.mark.parametrize("width", [10.0, 3.0, 1.5])
 def test_the_grid_lies_on_the_curve(trained: list[Metrics], curve: ExactIB, width: float) -> None:
-    """At least 99 % of the hypervolume that points of the curve have at the same rates.
+    """The hypervolume is at least 99 % of that of points on the curve at the same rates.
 
-    Also from references near the bend (3 and 1½ ceilings of rate), where the trade-off is most
-    of the volume.
+    This also holds for reference points near the bend (3 and 1½ ceilings of rate), where the
+    trade-off contributes most of the volume.
     """
     rates = points(trained)[:, 0]
     ceiling = trained[0].ceiling_bits
@@ -88,14 +88,14 @@ def test_the_grid_lies_on_the_curve(trained: list[Metrics], curve: ExactIB, widt
 
 
 def test_points_are_close_to_the_curve(trained: list[Metrics], curve: ExactIB) -> None:
-    """Every trial has, at its own rate, all but 0.06 bits of the relevance that there is."""
+    """The relevance of every trial is within 0.06 bits of the curve at its rate."""
     rates, lost = points(trained).T
     best = curve.relevance_at(rates)
     assert (curve.lost_bits[0] - lost > best - 0.06).all()
 
 
-def test_the_curve_is_never_beaten(trained: list[Metrics], curve: ExactIB) -> None:
-    """No trial is above the curve by more than four standard errors of its own estimates."""
+def test_the_curve_is_never_exceeded(trained: list[Metrics], curve: ExactIB) -> None:
+    """No trial is above the curve by more than four standard errors of its estimates."""
     for metrics in trained:
         assert metrics.rate_bits is not None
         assert metrics.rate_se_bits is not None
@@ -104,7 +104,7 @@ def test_the_curve_is_never_beaten(trained: list[Metrics], curve: ExactIB) -> No
 
 
 def test_beta_sets_the_rate(trained: list[Metrics], exact: GaussianIB) -> None:
-    """The rate falls as β rises, and nears that of the exact solution where it is not extreme."""
+    """The rate falls as β rises; for moderate β it is within 5 % of the exact solution."""
     rates = points(trained)[:, 0]
     assert (np.diff(rates) < 0).all()
     middle = (BETAS > 0.05) & (BETAS < 0.6)

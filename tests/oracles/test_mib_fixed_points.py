@@ -1,7 +1,7 @@
-"""Where min-norm weights and MIB come to rest (objectives.md, "What is known about MIB").
+"""Fixed points of min-norm weights and MIB.
 
-Two losses of one parameter t, Fonseca and Fleming's f = 1 − exp(−(t ∓ 1)²) or parabolas. Every
-t between the minima is Pareto optimal, and there the two gradients point in opposite directions.
+Two losses of one parameter t: Fonseca and Fleming's f = 1 − exp(−(t ∓ 1)²), or parabolas. Every t
+between the minima is Pareto optimal; there the two gradients have opposite directions.
 """
 
 from collections.abc import Callable
@@ -34,14 +34,14 @@ def fonseca_fleming(t: Tensor) -> Tensor:
 
 
 def parabolas(t: Tensor) -> Tensor:
-    """A convex front that is not symmetric: one loss is three times as steep."""
+    """A convex front that is not symmetric; one loss is three times as steep."""
     return torch.stack([(t - 1).square(), 3 * (t + 1).square()], dim=1)
 
 
 def descend(
     problem: Problem, weighting: Weighting, *, rate: float = 0.1, steps: int = 400, **hyper: float
 ) -> tuple[Tensor, Tensor, Weights]:
-    """End points (M,), their losses (M, 2) and weights after gradient descent from all starts."""
+    """Gradient descent from all starts: end points (M,), losses (M, 2) and weights."""
     t = STARTS.clone()
     per_trial = {name: torch.full_like(t, value) for name, value in hyper.items()}
     for _ in range(steps):
@@ -58,13 +58,13 @@ def descend(
 
 @pytest.mark.parametrize("problem", [fonseca_fleming, parabolas])
 def test_min_norm_stops_where_it_starts(problem: Problem) -> None:
-    """Every Pareto-optimal start is a stationary point: a front of MGDA is one of its starts."""
+    """Every Pareto-optimal start is stationary, so a front of MGDA is set by its starts."""
     ends, *_ = descend(problem, MGDA(**OPTIONS), steps=100)
     torch.testing.assert_close(ends, STARTS, rtol=0, atol=1e-9)
 
 
 def test_squared_weights_draw_mib_to_one_point_of_a_concave_front() -> None:
-    """On Fonseca–Fleming MIB ends, from every start, at w̃_pred L_pred = w̃_info L_info."""
+    """On Fonseca–Fleming MIB ends at w̃_pred L_pred = w̃_info L_info from every start."""
     mib = MIB(adaptive=True, smooth=True, **OPTIONS)
     ends, losses, weights = descend(fonseca_fleming, mib, sqrted=1.0, mu=0.2)
     torch.testing.assert_close(ends, torch.zeros_like(ends), rtol=0, atol=1e-3)
@@ -73,9 +73,9 @@ def test_squared_weights_draw_mib_to_one_point_of_a_concave_front() -> None:
 
 
 def test_squared_weights_balance_gradients_on_a_concave_front() -> None:
-    """Without smoothing, Σ w_i² g_i vanishes only where w is ½ each: where gradients are as long.
+    """Without smoothing Σ w_i² g_i vanishes only at w = (½, ½), where the gradient norms are equal.
 
-    On Fonseca–Fleming that is the middle, and the step leads there.
+    On Fonseca–Fleming this is the middle, and descent converges to it.
     """
     mib = MIB(adaptive=True, smooth=False, **OPTIONS)
     ends, _, weights = descend(fonseca_fleming, mib, sqrted=1.0, mu=0.2)
@@ -86,17 +86,17 @@ def test_squared_weights_balance_gradients_on_a_concave_front() -> None:
 
 @pytest.mark.parametrize("smooth", [False, True])
 def test_squared_weights_drive_mib_to_the_ends_of_a_convex_front(smooth: bool) -> None:
-    """On parabolas the point of equal gradients repels: the shorter gradient weighs more.
+    """On parabolas the point of equal gradient norms repels: the shorter gradient weighs more.
 
-    Smoothing does not hold it where the parabolas are alike: w̃_1 L_1 = w̃_2 L_2 everywhere.
+    Smoothing does not stabilise it for equal parabolas, where w̃_1 L_1 = w̃_2 L_2 everywhere.
     """
 
-    def alike(t: Tensor) -> Tensor:
+    def equal_parabolas(t: Tensor) -> Tensor:
         return torch.stack([(t - 1).square(), (t + 1).square()], dim=1)
 
     mib = MIB(adaptive=True, smooth=smooth, **OPTIONS)
-    ends, losses, weights = descend(alike, mib, sqrted=1.0, mu=0.2)
-    inner = STARTS.abs() > 0.01  # the middle itself is a fixed point
+    ends, losses, weights = descend(equal_parabolas, mib, sqrted=1.0, mu=0.2)
+    inner = STARTS.abs() > 0.01  # the middle is a fixed point
     torch.testing.assert_close(ends[inner], STARTS[inner].sign(), rtol=0, atol=1e-2)
     weighed = weights.log["weight_powered"] * losses
     torch.testing.assert_close(weighed[:, 0], weighed[:, 1])
@@ -104,7 +104,7 @@ def test_squared_weights_drive_mib_to_the_ends_of_a_convex_front(smooth: bool) -
 
 @pytest.mark.parametrize("problem", [fonseca_fleming, parabolas])
 def test_smoothing_alone_balances_the_weighed_losses(problem: Problem) -> None:
-    """With w̃ = w, Σ (1 + α_i) w_i g_i vanishes only where α is ½ each: w_1 L_1 = w_2 L_2."""
+    """With w̃ = w, Σ (1 + α_i) w_i g_i vanishes only at α = (½, ½), where w_1 L_1 = w_2 L_2."""
     mib = MIB(adaptive=True, smooth=True, **OPTIONS)
     ends, losses, weights = descend(problem, mib, sqrted=0.0, mu=0.2)
     assert ends.std() < 1e-4
@@ -114,7 +114,7 @@ def test_smoothing_alone_balances_the_weighed_losses(problem: Problem) -> None:
 
 @pytest.mark.parametrize("beta", [0.2, 0.8, 0.95, 1.05, 1.25, 5.0])
 def test_linear_scalarisation_ends_at_the_ends_of_a_concave_front(beta: float) -> None:
-    """On Fonseca–Fleming the best of all starts has |t| ≥ 0.957, and none stops far from there."""
+    """On Fonseca–Fleming the best end point has |t| ≥ 0.957, and all have |t| > 0.9."""
     ends, losses, _ = descend(fonseca_fleming, Linear(), beta=beta)
     best = ends[(losses[:, 0] + beta * losses[:, 1]).argmin()]
     assert 0.957 < abs(float(best)) <= 1

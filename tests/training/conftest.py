@@ -1,4 +1,4 @@
-"""Trials that train in a blink, and the VIB model written out by hand."""
+"""Fixtures: small trials, packs, and a hand-written VIB model for comparison."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Trial = Callable[..., TrialSpec]
 
 @pytest.fixture(scope="session")
 def trial() -> Trial:
-    """A small trial of a method; any field by its full or bare name."""
+    """`trial(method, data, **fields)` returns a small trial; fields by full or bare name."""
 
     def make(method: str = "vib", data: str = "digits", **fields: Any) -> TrialSpec:
         small: dict[str, Any] = {"latent": 4, "epochs": 2}
@@ -39,7 +39,7 @@ def trial() -> Trial:
 
 @pytest.fixture(scope="session")
 def pack_of() -> Callable[[Sequence[TrialSpec]], Pack]:
-    """The pack that trains some trials on the CPU."""
+    """`pack_of(specs)` returns the pack of these trials on the CPU."""
 
     def make(specs: Sequence[TrialSpec]) -> Pack:
         data = specs[0].data
@@ -50,9 +50,9 @@ def pack_of() -> Callable[[Sequence[TrialSpec]], Pack]:
 
 @dataclass
 class PlainVIB:
-    """One trial of `Pack` by hand: 64–16–2K encoder, K–10 decoder, no library code.
+    """One trial of a `Pack` without library code: 64–16–2K encoder, K–10 decoder.
 
-    `parameters` are weight and bias of the three layers, in order.
+    `parameters` are weight and bias of each of the three layers, in order.
     """
 
     spec: TrialSpec
@@ -60,9 +60,9 @@ class PlainVIB:
 
     @classmethod
     def copy(cls, pack: Pack, trial: int) -> "PlainVIB":
-        """The same weights as a trial of a pack has now."""
-        held = [pack.stack.per_trial(p.detach())[trial] for p in pack.stack.parameters]
-        return cls(pack.specs[trial], [p.clone().requires_grad_() for p in held])
+        """A model with the present weights of a trial of a pack."""
+        weights = [pack.stack.per_trial(p.detach())[trial] for p in pack.stack.parameters]
+        return cls(pack.specs[trial], [p.clone().requires_grad_() for p in weights])
 
     def raw(self, x: Tensor) -> Tensor:
         """The encoder's output (B, 2K)."""
@@ -83,7 +83,7 @@ class PlainVIB:
         return F.cross_entropy(logits, y), kl.sum(1).mean()
 
     def on(self, batch: Batch, trial: int) -> tuple[Tensor, Tensor]:
-        """Both losses of a trial's share of a pack's batch."""
+        """Both losses of one trial on a batch of a pack."""
         return self.losses(self.raw(batch.x[trial]), batch.y[trial], batch.noise[trial])
 
 
@@ -95,7 +95,7 @@ def plain() -> type[PlainVIB]:
 
 @pytest.fixture(scope="session")
 def assert_same() -> Callable[..., None]:
-    """Compare two trials' histories and metrics, number by number."""
+    """Compare histories or metrics of two trials, number by number."""
 
     def check(left: Any, right: Any, *, rel: float, path: str = "") -> None:
         if isinstance(left, Mapping):
@@ -131,6 +131,6 @@ class TinyConv(nn.Module):
 @pytest.fixture
 def tiny_conv(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a model with batch norm, registered for one test."""
-    entry = ModelEntry(f"{__name__}:TinyConv", "a test's", params=MODELS["linear"].params)
+    entry = ModelEntry(f"{__name__}:TinyConv", "for tests", params=MODELS["linear"].params)
     monkeypatch.setitem(MODELS, "tiny_conv", entry)
     return "tiny_conv"

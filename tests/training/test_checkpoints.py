@@ -1,4 +1,4 @@
-"""A pack that is interrupted goes on from its checkpoint, to the very same records."""
+"""An interrupted pack resumes from its checkpoint and returns identical records."""
 
 import json
 import os
@@ -34,7 +34,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def specs_of(trial: Trial, kind: dict[str, Any], count: int) -> list[TrialSpec]:
-    """Trials of which some share a seed, with rates of their own unless the kind has one."""
+    """Trials, some with equal seeds, with different learning rates unless the kind sets one."""
     fixed = {"epochs": EPOCHS, "initial_noise": 0.3, "subset": 0.3}
     return [
         trial(**fixed | {"seed": i // 2, "prior_width": 1.0 + i, "learning_rate": RATES[i]} | kind)
@@ -43,16 +43,16 @@ def specs_of(trial: Trial, kind: dict[str, Any], count: int) -> list[TrialSpec]:
 
 
 def timeless(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The records without what they cost."""
+    """The records with their seconds set to 0."""
     return [record.model_copy(update={"seconds": 0.0}) for record in records]
 
 
 class Interrupted(BaseException):
-    """The end of a worker, within its process."""
+    """Stands for the loss of a worker, within this process."""
 
 
 def interrupt_in(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
-    """Whoever trains is interrupted when this epoch has begun."""
+    """Interrupt training once, at the first step of this epoch."""
     step = Pack.step
 
     def interrupted(pack: Pack, batch: Any) -> Any:
@@ -65,17 +65,17 @@ def interrupt_in(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
 
 
 def epochs_trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A list that grows by every epoch that is trained from here on."""
-    seen: list[int] = []
+    """A list to which every epoch trained from now on is appended."""
+    epochs: list[int] = []
     train_epoch = Pack.train_epoch
 
-    def noted(pack: Pack, *args: Any) -> Any:
+    def recording(pack: Pack, *args: Any) -> Any:
         estimates = train_epoch(pack, *args)
-        seen.append(pack.epoch)
+        epochs.append(pack.epoch)
         return estimates
 
-    monkeypatch.setattr(Pack, "train_epoch", noted)
-    return seen
+    monkeypatch.setattr(Pack, "train_epoch", recording)
+    return epochs
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -87,32 +87,32 @@ def test_an_interrupted_pack_ends_as_if_it_had_run_through(
     kind: dict[str, Any],
     count: int,
 ) -> None:
-    """Interrupted in two epochs: the same records to the last bit, and no epoch is run twice."""
+    """After two interrupts the records are equal to the last bit, and no epoch is run twice."""
     specs = specs_of(trial, kind, count)
-    through = run_trials(specs, device="cpu")
-    seen = epochs_trained(monkeypatch)
+    uninterrupted = run_trials(specs, device="cpu")
+    epochs = epochs_trained(monkeypatch)
     for epoch in (3, 5):
         interrupt_in(monkeypatch, epoch)
         with pytest.raises(Interrupted):
             run_trials(specs, device="cpu", checkpoints=tmp_path, every=0)
     records = run_trials(specs, device="cpu", checkpoints=tmp_path, every=0)
-    assert timeless(records) == timeless(through)
-    assert seen == [1, 2, 3, 4, 5]
+    assert timeless(records) == timeless(uninterrupted)
+    assert epochs == [1, 2, 3, 4, 5]
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_batch_norm_goes_on_too(
+def test_batch_norm_is_resumed_too(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_conv: str, count: int
 ) -> None:
-    """Running statistics are state."""
+    """The checkpoint includes running statistics."""
     specs = [trial(model=tiny_conv, seed=i, epochs=2) for i in range(count)]
-    through = run_trials(specs, device="cpu")
+    uninterrupted = run_trials(specs, device="cpu")
     interrupt_in(monkeypatch, 2)
     with pytest.raises(Interrupted):
         run_trials(specs, device="cpu", checkpoints=tmp_path, every=0)
     records = run_trials(specs, device="cpu", checkpoints=tmp_path, every=0)
-    assert timeless(records) == timeless(through)
+    assert timeless(records) == timeless(uninterrupted)
 
 
 SCRIPT = """
@@ -130,12 +130,12 @@ run_trials(specs, device="cpu", checkpoints=Path(sys.argv[3]), every=0)
 def test_a_killed_process_costs_its_last_epoch_alone(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SIGKILL at whatever moment; the next process goes on to the records of one that ran through.
+    """After SIGKILL at any moment the next process resumes and returns identical records.
 
-    The file is whole at any moment, as a new one takes its place in one move.
+    The file is complete at any moment, because it is replaced atomically.
     """
     specs = [trial("mib", seed=i, epochs=40, learning_rate=1e-2 / (i + 1)) for i in range(2)]
-    through = run_trials(specs, device="cpu")
+    uninterrupted = run_trials(specs, device="cpu")
     documents = json.dumps([spec.document for spec in specs])
     command = [sys.executable, "-c", SCRIPT, documents, str(torch.get_num_threads()), str(tmp_path)]
     worker = subprocess.Popen(command)
@@ -148,17 +148,17 @@ def test_a_killed_process_costs_its_last_epoch_alone(
     finally:
         worker.wait()
     assert worker.returncode == -signal.SIGKILL
-    seen = epochs_trained(monkeypatch)
+    epochs = epochs_trained(monkeypatch)
     records = run_trials(specs, device="cpu", checkpoints=tmp_path)
-    assert 0 < len(seen) < 40
-    assert timeless(records) == timeless(through)
+    assert 0 < len(epochs) < 40
+    assert timeless(records) == timeless(uninterrupted)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_spent_before_counts(
+def test_time_before_a_resume_counts(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A record's seconds are those of all workers that its trial had, but for lost epochs."""
+    """The seconds of a record include the time of earlier workers, without lost epochs."""
     specs = [trial(epochs=EPOCHS)]
     saved = saved_after(specs, tmp_path, monkeypatch, epoch=3)
     header, state = header_of(saved), load_file(saved)
@@ -169,16 +169,16 @@ def test_what_was_spent_before_counts(
     assert 1000 < record.seconds < 1060
 
 
-def test_nothing_is_saved_before_its_time(trial: Trial, tmp_path: Path) -> None:
-    """`every` seconds must have passed; a short pack leaves the disk alone."""
+def test_nothing_is_saved_before_the_interval_has_passed(trial: Trial, tmp_path: Path) -> None:
+    """A pack that ends within `every` seconds writes no file."""
     run_trials([trial(epochs=EPOCHS)], device="cpu", checkpoints=tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
-def test_packs_have_files_of_their_own(
+def test_packs_have_separate_files(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another pack, even of some of the trials, neither uses nor removes a pack's file."""
+    """A pack neither uses nor deletes the file of another pack, even if they share trials."""
     specs = [trial(epochs=EPOCHS, seed=i) for i in range(2)]
     saved = saved_after(specs, tmp_path, monkeypatch, epoch=3)
     run_trials(specs[:1], device="cpu", checkpoints=tmp_path, every=0)
@@ -197,16 +197,16 @@ def saved_after(
 
 
 def header_of(saved: Path) -> dict[str, str]:
-    """A checkpoint's metadata."""
+    """The metadata of a checkpoint."""
     with safe_open(saved, "pt") as file:
         return dict(file.metadata())
 
 
 def rewritten(saved: Path, header: dict[str, str], pack: dict[str, Any]) -> None:
-    """Change a checkpoint's header."""
-    found = header_of(saved)
-    inner = json.dumps(json.loads(found["pack"]) | pack)
-    save_file(load_file(saved), saved, found | {"pack": inner} | header)
+    """Change fields in the header of a checkpoint."""
+    original = header_of(saved)
+    changed = json.dumps(json.loads(original["pack"]) | pack)
+    save_file(load_file(saved), saved, original | {"pack": changed} | header)
 
 
 def truncated(saved: Path) -> None:
@@ -220,7 +220,7 @@ def flipped(saved: Path) -> None:
 
 
 def misshapen(saved: Path) -> None:
-    """Numbers of another model, with a sum that is right."""
+    """Replace tensors by those of another model, with a correct checksum."""
     state = load_file(saved)
     name = "stack/head.decoder.0.weight"
     state[name] = state[name][..., :-1].contiguous()
@@ -234,7 +234,7 @@ def without_a_tensor(saved: Path) -> None:
 
 
 def pickled(saved: Path) -> None:
-    """A file that runs code when it is unpickled."""
+    """Replace the file by one that runs code when it is unpickled."""
     torch.save({"bomb": Bomb()}, saved)
 
 
@@ -261,30 +261,30 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_or_foreign_file_is_left_out_with_a_warning(
+def test_a_damaged_or_foreign_file_is_ignored_with_a_warning(
     trial: Trial,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     damage: Callable[[Path], object],
 ) -> None:
-    """Training starts anew and says so in one line; nothing in the file is run."""
+    """Training restarts with a warning of one line; code in the file is never run."""
     specs = [trial(epochs=EPOCHS, seed=i) for i in range(2)]
     saved = saved_after(specs, tmp_path, monkeypatch, epoch=3)
     damage(saved)
-    seen = epochs_trained(monkeypatch)
+    epochs = epochs_trained(monkeypatch)
     records = run_trials(specs, device="cpu", checkpoints=tmp_path)
     assert [record.status for record in records] == ["finished"] * 2
-    assert seen == [1, 2, 3, 4, 5]
+    assert epochs == [1, 2, 3, 4, 5]
     first = caplog.messages[0]
     assert first.startswith(f"checkpoint {saved} ignored, training restarts: ")
     assert "\n" not in first
 
 
-def test_a_folder_that_cannot_be_written_costs_no_training(
+def test_a_folder_that_cannot_be_written_does_not_stop_training(
     trial: Trial, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No checkpoint is better than no result; the log says what went wrong."""
+    """Training finishes without checkpoints, and the log has the reason."""
     (tmp_path / "file").write_bytes(b"")
     specs = [trial(epochs=2)]
     records = run_trials(specs, device="cpu", checkpoints=tmp_path / "file" / "in", every=0)

@@ -1,4 +1,4 @@
-"""A trial that diverges is recorded as diverged, and costs its neighbours nothing."""
+"""A trial that diverges is recorded as diverged and does not affect its neighbours."""
 
 import json
 import math
@@ -13,16 +13,16 @@ from paretoib.training._run import run_trials
 
 Trial = Callable[..., TrialSpec]
 
-# Activations overflow at the first step, or at the second.
+# Activations overflow in the first or second step.
 DEEP: dict[str, Any] = {"hidden": [16] * 14}
-ABSURD: dict[str, dict[str, Any]] = {
+DIVERGING: dict[str, dict[str, Any]] = {
     "initial scale": DEEP | {"initial_scale": 1000.0},
     "learning rate": DEEP | {"learning_rate": 10.0},
 }
 
 
 def strict_json(record: TrialRecord) -> dict[str, Any]:
-    """The record as JSON; fails on NaN and infinities, which JSON has not got."""
+    """The record as JSON; fails on NaN and infinities, which JSON does not allow."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} in JSON")
@@ -32,13 +32,13 @@ def strict_json(record: TrialRecord) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("method", ["vib", "mib", "mgda"])
-@pytest.mark.parametrize("absurd", ABSURD.values(), ids=ABSURD)
+@pytest.mark.parametrize("diverging", DIVERGING.values(), ids=DIVERGING)
 def test_a_diverged_trial_leaves_its_neighbours_untouched(
-    trial: Trial, assert_same: Callable[..., None], method: str, absurd: dict[str, Any]
+    trial: Trial, assert_same: Callable[..., None], method: str, diverging: dict[str, Any]
 ) -> None:
-    """It has a reason and no metrics; the others are, number by number, as without it."""
+    """Its record has a reason and no metrics; the other records are the same as without it."""
     neighbours = [trial(method, **DEEP, seed=s, learning_rate=r) for s, r in ((0, 1e-3), (1, 3e-3))]
-    bad = trial(method, **absurd)
+    bad = trial(method, **diverging)
     pack = run_trials([neighbours[0], bad, neighbours[1]], device="cpu")
     assert [r.status for r in pack] == ["finished", "diverged", "finished"]
     assert pack[1].reason == "loss not finite in epoch 1"
@@ -57,9 +57,9 @@ def test_a_diverged_trial_leaves_its_neighbours_untouched(
 def test_a_kl_beyond_single_precision_poisons_nobody(
     trial: Trial, assert_same: Callable[..., None], method: str
 ) -> None:
-    """A prior so narrow that the KL overflows: that trial diverges, and its neighbours end as ever.
+    """With a very narrow prior the KL overflows: that trial diverges, its neighbours are unchanged.
 
-    Also where its learning rate is its own, so that all trials' steps are scaled.
+    This holds for different learning rates too, where the steps of all trials are scaled.
     """
     neighbours = [trial(method, seed=seed, initial_noise=0.3) for seed in (0, 1)]
     without = run_trials(neighbours, device="cpu")
@@ -76,7 +76,7 @@ def test_a_kl_beyond_single_precision_poisons_nobody(
 
 
 def test_a_kl_that_explodes_later_poisons_nobody(trial: Trial) -> None:
-    """It grows until it overflows in epoch 4; the neighbour, at the same rate, ends as alone."""
+    """The KL overflows in epoch 4; the neighbour with the same learning rate is unchanged."""
     fields: dict[str, Any] = {"beta": 0.0, "epochs": 6, "learning_rate": 0.1}
     bad, good = trial(**fields, prior_width=1e-17), trial(**fields)
     records = run_trials([bad, good], device="cpu")
@@ -91,14 +91,14 @@ def test_a_kl_that_explodes_later_poisons_nobody(trial: Trial) -> None:
 
 
 def test_a_clipped_neighbour_is_untouched(trial: Trial) -> None:
-    """The norm that clips a trial's gradient is its own: a neighbour's NaN does not reach it."""
+    """Gradients are clipped by the norm of each trial, so NaN in one does not reach another."""
     good = trial(**DEEP, clip_norm=0.1)
     bad = good.with_fields({"initial_scale": 1000.0})
     assert run_trials([bad, good], device="cpu")[1].status == "finished"
 
 
 def test_a_diverged_record_is_valid_json(trial: Trial) -> None:
-    """What was not finite is null or left out; the document reads back as it was."""
+    """Values that are not finite are null or left out, and the document round-trips."""
     bad = trial("mib", **DEEP, initial_scale=1000.0)
     record = run_trials([bad, trial("mib", **DEEP)], device="cpu")[0]
     assert strict_json(record)["status"] == "diverged"
@@ -106,7 +106,7 @@ def test_a_diverged_record_is_valid_json(trial: Trial) -> None:
 
 
 def test_divergence_is_dated_by_its_epoch(trial: Trial) -> None:
-    """A trial that diverges later names that epoch and keeps the history up to there."""
+    """The reason names the epoch of the divergence, and the history ends there."""
     spec = trial(learning_rate=10.0, initial_noise=1e-30, epochs=4, prior_width=1e-3, beta=100.0)
     record = run_trials([spec], device="cpu")[0]
     assert record.status == "diverged"
@@ -117,7 +117,7 @@ def test_divergence_is_dated_by_its_epoch(trial: Trial) -> None:
 
 
 def test_a_pack_stops_when_all_have_diverged(trial: Trial) -> None:
-    """Nothing is left to train: the epochs that remain are not run."""
+    """The remaining epochs are not run."""
     bad = [trial(**DEEP, initial_scale=1000.0, seed=s, epochs=50) for s in (0, 1)]
     for record in run_trials(bad, device="cpu"):
         assert record.status == "diverged"
@@ -126,7 +126,7 @@ def test_a_pack_stops_when_all_have_diverged(trial: Trial) -> None:
 
 @pytest.mark.parametrize("method", ["vib", "mib"])
 def test_divergence_in_the_last_step_is_seen(trial: Trial, method: str) -> None:
-    """A step that is taken from finite losses to weights that overflow is a divergence too."""
+    """A last step with finite losses whose new weights overflow is a divergence too."""
     fields: dict[str, Any] = {"hidden": [64] * 18, "epochs": 1, "batch_size": 2000}
     bad = trial(method, **fields, learning_rate=10.0, initial_scale=2.0)
     good = trial(method, **fields)
@@ -138,9 +138,9 @@ def test_divergence_in_the_last_step_is_seen(trial: Trial, method: str) -> None:
 
 @pytest.mark.parametrize("noise", [1e-6, 1e-10, 1e-12, 1e-20])
 def test_little_noise_is_a_high_rate(trial: Trial, noise: float) -> None:
-    """With every halving of the noise, the rate of 4 latents rises by 4 bits.
+    """The rate of 4 latents rises by 4 bits with every halving of the noise, or it is None.
 
-    Or there is no number: what rounding makes of it can be a 0, the corner of every front.
+    It must not be 0 because of rounding: such a trial would dominate every front.
     """
     specs = [trial(epochs=1, learning_rate=1e-9, initial_noise=n) for n in (1e-4, noise)]
     rates = [r.test.rate_bits for r in run_trials(specs, device="cpu") if r.test is not None]

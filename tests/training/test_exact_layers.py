@@ -1,4 +1,4 @@
-"""Exact information of binary layers along training."""
+"""Exact information of binary layers in histories."""
 
 from typing import Any
 
@@ -14,22 +14,22 @@ from paretoib.training._run import run_trials
 
 
 def trial(method: str = "imb_joint", **fields: Any) -> TrialSpec:
-    """A small network on the 12-bit problem, with weights that say something."""
+    """A small network on the 12-bit problem, with initial weights that carry information."""
     small = {"hidden": [5], "latent": 3, "draws": 2, "epochs": 3, "initial_scale": 6.0}
     seed = fields.pop("seed", 0)
     document = {"method": method, "data": "binary12"}
     return with_overrides(document, small | fields).template.with_fields({"seed": seed})
 
 
-def mutual(joint: np.ndarray) -> float:
-    """I in bits of a joint distribution (A, B)."""
+def mutual_information(joint: np.ndarray) -> float:
+    """I(A;B) in bits of a joint distribution (A, B)."""
     independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.nansum(joint * np.log2(joint / independent)))
 
 
 def test_the_histories_are_those_of_every_state_written_out() -> None:
-    """After the last epoch, of both layers and both trials of a pack, by numpy."""
+    """The values after the last epoch, for both layers and trials, agree with numpy."""
     specs = [trial(seed=seed, beta=1e-3) for seed in (0, 1)]
     data = load_dataset("binary12", {}).test
     pack = Pack(specs, load_dataset("binary12", {}), torch.device("cpu"))
@@ -39,25 +39,28 @@ def test_the_histories_are_those_of_every_state_written_out() -> None:
         history = pack.history.of_trial(i)
         p = np.eye(4096)
         codes = data.x.double()
-        for layer, place in enumerate(("encoder.mean", "head.layers.0"), 1):
-            weight, bias = state[f"{place}.weight"][i], state[f"{place}.bias"][i]
+        for layer, module in enumerate(("encoder.mean", "head.layers.0"), 1):
+            weight, bias = state[f"{module}.weight"][i], state[f"{module}.bias"][i]
             width = len(bias)
-            every = torch.cartesian_prod(*[torch.tensor([0.0, 1.0]).double()] * width)
-            given = Bernoulli(logits=(codes @ weight.T + bias).unsqueeze(1)).log_prob(every)
-            p, codes = p @ given.sum(-1).exp().numpy(), every
-            of_y = np.stack([p[data.y == label].sum(0) for label in (0, 1)]) / 4096
-            found = {k: history[f"layer_{layer}/{k}"] for k in ("rate_bits", "relevance_bits")}
-            assert {len(row) for row in found.values()} == {3}
-            assert found["rate_bits"][-1] == pytest.approx(mutual(p / 4096), rel=1e-4)
-            assert found["relevance_bits"][-1] == pytest.approx(mutual(of_y), rel=1e-3)
-        assert mutual(p / 4096) > 0.05
+            states = torch.cartesian_prod(*[torch.tensor([0.0, 1.0]).double()] * width)
+            bits = Bernoulli(logits=(codes @ weight.T + bias).unsqueeze(1)).log_prob(states)
+            p, codes = p @ bits.sum(-1).exp().numpy(), states
+            p_yz = np.stack([p[data.y == label].sum(0) for label in (0, 1)]) / 4096
+            exact_rate, exact_relevance = mutual_information(p / 4096), mutual_information(p_yz)
+            rates, relevances = (
+                history[f"layer_{layer}/{name}"] for name in ("rate_bits", "relevance_bits")
+            )
+            assert len(rates) == len(relevances) == 3
+            assert rates[-1] == pytest.approx(exact_rate, rel=1e-4)
+            assert relevances[-1] == pytest.approx(exact_relevance, rel=1e-3)
+        assert exact_rate > 0.05
         for rate in (outcome["test"].rate_bits, history["rate_bits"][-1]):
-            assert rate == pytest.approx(mutual(p / 4096), rel=1e-4)
+            assert rate == pytest.approx(exact_rate, rel=1e-4)
         assert outcome["test"].rate_se_bits == 0
 
 
 def test_data_processing_holds_at_every_epoch() -> None:
-    """A layer has no more of X and of Y than the one below it, and of Y no more than of X."""
+    """Rate and relevance do not increase from layer to layer, and relevance ≤ rate."""
     (record,) = run_trials([trial(hidden=[6, 5, 4], epochs=2)], device="cpu")
     rows = {name: np.array(row, float) for name, row in record.history.items()}
     for name in ("rate_bits", "relevance_bits"):
@@ -76,8 +79,8 @@ def test_data_processing_holds_at_every_epoch() -> None:
         ({"data": "digits"}, 0),
     ],
 )
-def test_only_what_is_exact_is_called_so(fields: dict[str, Any], rows: int) -> None:
-    """Of binary layers of at most ten bits, on data of which nothing is left out."""
+def test_only_exact_values_are_in_the_history(fields: dict[str, Any], rows: int) -> None:
+    """Layers are in the history only if they have at most ten bits and the data are complete."""
     small: dict[str, Any] = {"hidden": [5], "latent": 3, "epochs": 1, "train_share": 0.02}
     changed = dict(fields)
     document = {k: changed.pop(k) for k in ("method", "data") if k in changed}

@@ -1,4 +1,4 @@
-"""What a trial's history holds."""
+"""The history of a trial."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ def rows(record: TrialRecord) -> dict[str, np.ndarray]:
 def test_a_history_has_one_value_an_epoch_under_each_name(
     trial: Trial, fields: dict[str, Any], names: set[str]
 ) -> None:
-    """What has no number has no row: the rate without noise, the accuracy without classes."""
+    """Undefined series are left out: the rate without noise, the accuracy without classes."""
     record = run_trials([trial(epochs=3, **fields)], device="cpu")[0]
     assert record.history.keys() == names
     assert {len(row) for row in record.history.values()} == {3}
@@ -52,8 +52,8 @@ def test_a_history_has_one_value_an_epoch_under_each_name(
 @pytest.mark.parametrize("gradient", ["parameters", "latent"])
 @pytest.mark.parametrize("sqrted", [0, 1])
 def test_weights_are_on_the_simplex(trial: Trial, gradient: str, sqrted: int) -> None:
-    """w and α each sum to 1; w̃ is w where sqrted is 0, and w² where it is 1."""
-    # One step an epoch, so that means over the epoch are the step's own values.
+    """w and α each sum to 1; w̃ is w for sqrted = 0 and w² for sqrted = 1."""
+    # With one step per epoch the means over the epoch are the values of the step.
     fields = {"gradient": gradient, "sqrted": sqrted, "batch_size": 2000, "epochs": 5}
     specs = [trial("mib", mu=mu, initial_noise=n, **fields) for mu, n in ((0.2, 0.5), (20.0, 0.1))]
     for spec, record in zip(specs, run_trials(specs, device="cpu"), strict=True):
@@ -72,7 +72,7 @@ def test_weights_are_on_the_simplex(trial: Trial, gradient: str, sqrted: int) ->
 
 
 def test_the_information_plane_is_in_bits_and_in_range(trial: Trial) -> None:
-    """Accuracy is a share; relevance lies between 0 and H(Y) and rises; the rate is positive."""
+    """Accuracy is in [0, 1]; relevance is between 0 and H(Y) and rises; the rate is positive."""
     h = rows(run_trials([trial(epochs=16, learning_rate=1e-2, initial_noise=0.1)], device="cpu")[0])
     assert ((h["accuracy"] >= 0) & (h["accuracy"] <= 1)).all()
     assert h["accuracy"][-1] > 0.8
@@ -82,7 +82,7 @@ def test_the_information_plane_is_in_bits_and_in_range(trial: Trial) -> None:
 
 
 def test_losses_are_means_over_an_epochs_examples(trial: Trial, pack_of: PackOf) -> None:
-    """In nats; a smaller last batch counts for as much as it holds. Norms are the last step's."""
+    """In nats, weighted by batch size; the gradient norm is that of the last step."""
     spec = trial("mib", batch_size=500, epochs=1)  # batches of 500, 500 and 79
     record = run_trials([spec], device="cpu")[0]
     pack = pack_of([spec])
@@ -99,10 +99,10 @@ def test_losses_are_means_over_an_epochs_examples(trial: Trial, pack_of: PackOf)
     assert record.history["gradient_norm"] == pytest.approx([float(last)], rel=1e-5)
 
 
-def test_the_plane_ends_where_the_ruler_stands(trial: Trial) -> None:
-    """The last epoch's relevance is the record's, within sampling; its rate bounds the record's.
+def test_the_plane_ends_near_the_record(trial: Trial) -> None:
+    """Relevance agrees within sampling error; the rate is at least 95 % of that in the record.
 
-    The history's upper bound is the looser: it does without a marginal fitted to the latents.
+    The bound in the history is looser, because its marginal is fitted to fewer examples.
     """
     record = run_trials([trial(epochs=8, learning_rate=1e-2, initial_noise=0.3)], device="cpu")[0]
     metrics = record.validation

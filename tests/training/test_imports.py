@@ -1,4 +1,4 @@
-"""What training a pack loads: a worker pays for it once for every process."""
+"""Modules that the training of a pack imports; every worker process pays for them."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ HEAVY = ("torch._dynamo", "sympy", "sklearn", "scipy", "pandas", "matplotlib", "
 
 
 def test_training_loads_no_compiler_and_no_library_that_it_does_not_use() -> None:
-    """Torch's compiler and sympy cost a second a process, scikit-learn with scipy as much."""
+    """torch's compiler with sympy costs a second per process, scikit-learn with scipy as much."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], check=True, stdout=subprocess.PIPE, text=True
     )

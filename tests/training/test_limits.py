@@ -1,4 +1,4 @@
-"""What ends a pack before its time: too little memory, too little time."""
+"""Limits of a pack: memory and time."""
 
 import json
 import subprocess
@@ -36,15 +36,15 @@ try:
     run_trials(large, device="cpu", checkpoints=Path(sys.argv[3]), every=0)
 except OutOfMemoryError as error:
     print(error)
-# In halves, and with the memory that is free again.
+# Both halves fit into the memory that was freed.
 for half in (large[:1], large[1:]):
     assert run_trials(half, device="cpu")[0].status == "finished"
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux alone")
-def test_too_little_memory_has_a_name_and_frees_what_was_held(trial: Trial, tmp_path: Path) -> None:
-    """A pack of two where there is room for one: OutOfMemoryError, then both halves."""
+def test_an_out_of_memory_error_frees_the_memory(trial: Trial, tmp_path: Path) -> None:
+    """With memory for one trial a pack of two raises OutOfMemoryError; both halves then train."""
     large = {"hidden": [2500, 2500], "epochs": 1, "batch_size": 600}
     specs = [trial(), trial(**large), trial(**large, seed=1)]
     documents = json.dumps([spec.document for spec in specs])
@@ -67,8 +67,8 @@ def test_too_little_memory_has_a_name_and_frees_what_was_held(trial: Trial, tmp_
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     ],
 )
-def test_every_lack_of_memory_has_the_same_name(error: Exception) -> None:
-    """numpy's, torch's on a CPU and on CUDA, cuBLAS's; in one line."""
+def test_every_lack_of_memory_is_an_out_of_memory_error(error: Exception) -> None:
+    """Errors of numpy, of torch on CPU and CUDA, and of cuBLAS; the message is one line."""
 
     def run() -> None:
         raise error
@@ -79,8 +79,8 @@ def test_every_lack_of_memory_has_the_same_name(error: Exception) -> None:
         translate_memory_errors(run, CPU, 3)
 
 
-def test_other_errors_stay_what_they_are() -> None:
-    """A RuntimeError that is not about memory is no reason to split a pack."""
+def test_other_errors_are_raised_unchanged() -> None:
+    """A RuntimeError that is not about memory must not split a pack."""
 
     def run() -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
@@ -90,7 +90,7 @@ def test_other_errors_stay_what_they_are() -> None:
 
 
 def slowed(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[int]:
-    """Every step takes so much longer; a list that grows by each."""
+    """Delay every step by `seconds`; returns a list to which each step appends its epoch."""
     steps: list[int] = []
     step = Pack.step
 
@@ -106,11 +106,11 @@ def slowed(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[int]:
 def test_a_trial_that_takes_too_long_has_failed(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its pack ends at the next step; the record says so and keeps its history."""
+    """Its pack ends at the next step; the record has the reason and the history."""
     run_trials([trial()], device="cpu")
     steps = slowed(monkeypatch, 0.2)
     options: dict[str, Any] = {"checkpoints": tmp_path, "every": 0, "limit_seconds": 2.5}
-    # Nine steps an epoch.
+    # Nine steps per epoch.
     (record,) = run_trials([trial(epochs=50)], device="cpu", **options)
     assert (record.status, record.reason) == ("failed", "took longer than 2.5 s")
     assert (record.validation, record.test) == (None, None)
@@ -121,7 +121,7 @@ def test_a_trial_that_takes_too_long_has_failed(
 
 
 def test_a_packs_trials_share_its_time(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit is held against a trial's share, as its record has it: four may take four times."""
+    """The limit applies to the time per trial, so a pack of four may take four times as long."""
     specs = [trial(epochs=1, seed=seed) for seed in range(4)]
     run_trials(specs, device="cpu")
     slowed(monkeypatch, 0.1)
@@ -131,7 +131,7 @@ def test_a_packs_trials_share_its_time(trial: Trial, monkeypatch: pytest.MonkeyP
     assert run_trials(specs[:1], device="cpu", limit_seconds=0.7)[0].status == "failed"
 
 
-def test_no_limit_is_no_limit(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By default a trial takes what it takes."""
+def test_by_default_there_is_no_limit(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow trial finishes."""
     slowed(monkeypatch, 0.05)
     assert run_trials([trial(epochs=2)], device="cpu")[0].status == "finished"

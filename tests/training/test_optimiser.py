@@ -1,4 +1,4 @@
-"""Update rules and clipping against torch's own on a hand-written model, a trial at a time."""
+"""Update rules and clipping, against torch's optimisers on a hand-written model."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ RATES = (1e-3, 1e-3, 4e-3, 2e-2)
 
 
 def by_hand(plain: Any, steps: int) -> list[Tensor]:
-    """The parameters that a hand-written VIB loop has after some steps."""
+    """The parameters of a hand-written VIB loop after some steps."""
     spec: TrialSpec = plain.spec
     split = load_dataset("digits", spec.data.params).train
     batches = Batches(split, [spec.seed], batch_size=spec.training.batch_size, noise=4)
@@ -46,10 +46,10 @@ def by_hand(plain: Any, steps: int) -> list[Tensor]:
 def test_parameters_are_those_of_a_hand_written_loop(
     trial: Trial, pack_of: PackOf, plain: Any, rates: tuple[float, ...], clip_norm: float | None
 ) -> None:
-    """A bare VIB loop with torch's Adam has the same parameters after 20 steps.
+    """A plain VIB loop with torch's Adam has the same parameters after 20 steps.
 
-    Alone, in a pack with one learning rate, in a pack with several; with clipping by
-    `clip_grad_norm_`, and without.
+    This holds alone, in packs with one or several learning rates, and with or without clipping by
+    `clip_grad_norm_`.
     """
     specs = [
         trial(
@@ -64,7 +64,7 @@ def test_parameters_are_those_of_a_hand_written_loop(
         for i, rate in enumerate(rates)
     ]
     pack = pack_of(specs)
-    hands = [plain.copy(pack, i) for i in range(len(specs))]
+    models = [plain.copy(pack, i) for i in range(len(specs))]
     done = 0
     pack.stack.train(True)
     while done < 20:
@@ -72,9 +72,9 @@ def test_parameters_are_those_of_a_hand_written_loop(
             if done < 20:
                 pack.step(batch)
                 done += 1
-    for i, hand in enumerate(hands):
-        held = [pack.stack.per_trial(p.detach())[i] for p in pack.stack.parameters]
-        for ours, theirs in zip(held, by_hand(hand, 20), strict=True):
+    for i, model in enumerate(models):
+        trained = [pack.stack.per_trial(p.detach())[i] for p in pack.stack.parameters]
+        for ours, theirs in zip(trained, by_hand(model, 20), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=2e-6)
 
 
@@ -86,28 +86,28 @@ TORCHS = {"adam": Adam, "adadelta": Adadelta, "adagrad": Adagrad, "sgd": SGD}
 def test_each_step_is_torchs(
     trial: Trial, pack_of: PackOf, plain: Any, rates: tuple[float, ...], optimiser: str
 ) -> None:
-    """Given the same gradients, 200 steps of torch's rule and of ours end within rounding."""
+    """With the same gradients torch's rule and ours agree within rounding after 200 steps."""
     specs = [trial(optimiser=optimiser, learning_rate=r, seed=i) for i, r in enumerate(rates)]
     pack = pack_of(specs)
-    hands = [plain.copy(pack, i).parameters for i in range(len(rates))]
-    adams = [TORCHS[optimiser](hand, lr=rate) for hand, rate in zip(hands, rates, strict=True)]
+    copies = [plain.copy(pack, i).parameters for i in range(len(rates))]
+    optimisers = [TORCHS[optimiser](p, lr=rate) for p, rate in zip(copies, rates, strict=True)]
     generator = torch.Generator().manual_seed(0)
     for _ in range(200):
         gradients = [torch.randn(p.shape, generator=generator) for p in pack.stack.parameters]
         pack.optimiser.step(gradients)
-        for i, adam in enumerate(adams):
-            for parameter, gradient in zip(hands[i], gradients, strict=True):
+        for i, torchs in enumerate(optimisers):
+            for parameter, gradient in zip(copies[i], gradients, strict=True):
                 parameter.grad = gradient[i]
-            adam.step()
-    for i, hand in enumerate(hands):
-        for ours, theirs in zip(pack.stack.parameters, hand, strict=True):
+            torchs.step()
+    for i, expected in enumerate(copies):
+        for ours, theirs in zip(pack.stack.parameters, expected, strict=True):
             torch.testing.assert_close(ours.detach()[i], theirs.detach(), rtol=1e-5, atol=1e-6)
 
 
 def test_clipping_bounds_each_trials_own_norm(trial: Trial, pack_of: PackOf) -> None:
-    """Long gradients are shortened to `clip_norm`, short ones are left; trial by trial.
+    """Only gradients longer than `clip_norm` are shortened, for each trial separately.
 
-    Seen in Adam's first moment, which after one step is a tenth of the gradient.
+    The test reads Adam's first moment, which is a tenth of the gradient after one step.
     """
     scales = (0.05, 1.0, 6.0)
     specs = [trial(clip_norm=0.5, initial_scale=s, beta=0.3, initial_noise=0.5) for s in scales]
@@ -123,29 +123,29 @@ def test_clipping_bounds_each_trials_own_norm(trial: Trial, pack_of: PackOf) -> 
 
 @pytest.mark.parametrize("optimiser", TORCHS)
 def test_a_reset_optimiser_is_a_new_one(trial: Trial, pack_of: PackOf, optimiser: str) -> None:
-    """Its next step is a first step, and with no gradient there is none."""
+    """Its next step equals a first step, and zero gradients change nothing."""
     pack = pack_of([trial(optimiser=optimiser, learning_rate=r) for r in (1e-2, 0.1)])
-    held = pack.stack.parameters
-    gradients = [torch.randn(p.shape, generator=torch.Generator().manual_seed(1)) for p in held]
+    parameters, generator = pack.stack.parameters, torch.Generator()
+    gradients = [torch.randn(p.shape, generator=generator.manual_seed(1)) for p in parameters]
 
-    def moves(gradients: Sequence[Tensor]) -> list[Tensor]:
-        before = [p.detach().clone() for p in held]
+    def changes(gradients: Sequence[Tensor]) -> list[Tensor]:
+        before = [p.detach().clone() for p in parameters]
         pack.optimiser.step(gradients)
-        return [p.detach() - b for p, b in zip(held, before, strict=True)]
+        return [p.detach() - b for p, b in zip(parameters, before, strict=True)]
 
-    first = moves(gradients)
+    first = changes(gradients)
     for scale in (3, -1, 20):
-        moves([scale * g for g in gradients])
+        changes([scale * g for g in gradients])
     pack.optimiser.reset()
-    assert all(not move.any() for move in moves([torch.zeros_like(g) for g in gradients]))
+    assert all(not change.any() for change in changes([torch.zeros_like(g) for g in gradients]))
     pack.optimiser.reset()
-    for again, move in zip(moves(gradients), first, strict=True):
-        torch.testing.assert_close(again, move, rtol=1e-3, atol=1e-6)
+    for again, change in zip(changes(gradients), first, strict=True):
+        torch.testing.assert_close(again, change, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("schedule", ["exponential", "plateau"])
 def test_the_scheduled_rate_is_the_one_that_is_used(trial: Trial, schedule: str) -> None:
-    """A rate that has fallen to nearly nothing stops all change."""
+    """With a learning rate near 0 the losses no longer change."""
     fields: dict[str, Any] = {"schedule": schedule, "decay": 1e-9, "patience": 1, "epochs": 20}
     specs = [trial(beta=30.0, learning_rate=r, **fields) for r in (0.5, 0.2)]
     for record in run_trials(specs, device="cpu"):

@@ -1,4 +1,4 @@
-"""A trial's result does not depend on the pack that it ran in (oracles.md, "Packs")."""
+"""The result of a trial does not depend on its pack."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,7 +20,7 @@ Trial = Callable[..., TrialSpec]
 PackOf = Callable[..., Pack]
 AssertSame = Callable[..., None]
 
-EPOCHS = 6  # of 9 steps each: 54 steps
+EPOCHS = 6  # with 9 steps each: 54 steps
 
 KINDS: dict[str, dict[str, Any]] = {
     "linear weights": {"method": "vib"},
@@ -36,7 +36,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def varied(trial: Trial, kind: dict[str, Any], i: int) -> TrialSpec:
-    """The i-th trial: trials differ in all fields in which those of a pack may."""
+    """The i-th trial; trials differ in all fields that may differ within a pack."""
     fields: dict[str, Any] = {
         "seed": i % 5,
         "learning_rate": (1e-3, 3e-3, 1e-3, 2e-2)[i % 4],
@@ -65,20 +65,20 @@ def same(assert_same: AssertSame, left: TrialRecord, right: TrialRecord) -> None
 def test_a_trial_is_the_same_alone_and_in_packs_of_any_size(
     trial: Trial, assert_same: AssertSame, kind: str
 ) -> None:
-    """Packs of 1, 2, 7 and 32 give each trial the same, after 54 steps."""
+    """Each trial has the same record in packs of 1, 2, 7 and 32, after 54 steps."""
     specs = [varied(trial, KINDS[kind], i) for i in range(32)]
-    everything = run_trials(specs, device="cpu")
+    together = run_trials(specs, device="cpu")
     for size in (1, 2, 7):
-        for packed, record in zip(run_trials(specs[:size], device="cpu"), everything, strict=False):
+        for packed, record in zip(run_trials(specs[:size], device="cpu"), together, strict=False):
             same(assert_same, packed, record)
-    same(assert_same, run_trials(specs[31:], device="cpu")[0], everything[31])
+    same(assert_same, run_trials(specs[31:], device="cpu")[0], together[31])
 
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if k not in ("linear weights", "mib")])
 def test_no_way_of_training_depends_on_the_pack(
     trial: Trial, assert_same: AssertSame, kind: str
 ) -> None:
-    """A pack of 4 gives each trial what it gives alone, whatever weighs and schedules it."""
+    """Each trial has the same record alone and in a pack of 4, for every weighting and schedule."""
     specs = [varied(trial, KINDS[kind], i) for i in range(4)]
     for spec, packed in zip(specs, run_trials(specs, device="cpu"), strict=True):
         same(assert_same, run_trials([spec], device="cpu")[0], packed)
@@ -87,7 +87,7 @@ def test_no_way_of_training_depends_on_the_pack(
 def test_gaussian_trials_are_the_same_alone_and_in_packs(
     trial: Trial, assert_same: AssertSame
 ) -> None:
-    """A linear encoder with a Gaussian decoder: the pack does not matter, after 54 steps."""
+    """With a linear encoder and a Gaussian decoder, after 54 steps."""
     specs = [
         trial(
             data="gaussian", samples=1500, batch_size=100, epochs=6, beta=b, seed=s, initial_noise=n
@@ -100,7 +100,7 @@ def test_gaussian_trials_are_the_same_alone_and_in_packs(
 
 
 def test_order_of_a_pack_does_not_matter(trial: Trial, assert_same: AssertSame) -> None:
-    """Records come in the order of the specs, and are the same in any."""
+    """Records have the order of the specs and are the same in any order."""
     specs = [varied(trial, KINDS["mib"], i) for i in range(6)]
     shuffled = [specs[i] for i in (4, 0, 5, 2, 1, 3)]
     straight = {r.trial: r for r in run_trials(specs, device="cpu")}
@@ -111,7 +111,7 @@ def test_order_of_a_pack_does_not_matter(trial: Trial, assert_same: AssertSame) 
 
 
 def test_every_varied_field_matters(trial: Trial) -> None:
-    """The packs above would not notice a field that all trials share by mistake: none is."""
+    """Every field changes the result; otherwise the tests above could not detect a shared value."""
     base = trial("mib", epochs=1)
     changed = {
         "seed": 1,
@@ -123,12 +123,12 @@ def test_every_varied_field_matters(trial: Trial) -> None:
         "sqrted": 0,
     }
     specs = [base, *(base.with_fields({k: v}) for k, v in changed.items())]
-    ends = {record.history["loss/compression"] for record in run_trials(specs, device="cpu")}
-    assert len(ends) == len(specs)
+    results = {record.history["loss/compression"] for record in run_trials(specs, device="cpu")}
+    assert len(results) == len(specs)
 
 
 def running_statistics(pack: Pack, trial: int) -> dict[str, Tensor]:
-    """Batch norm's buffers of a trial."""
+    """The batch norm buffers of a trial."""
     if isinstance(pack.stack, SingleModel):
         return dict(pack.stack.model.encoder.named_buffers())
     assert isinstance(pack.stack, StackedModels)
@@ -142,26 +142,26 @@ def test_batch_norm_is_the_same_alone_and_in_packs(
     """Losses after 54 steps and batch norm's running statistics do not depend on the pack."""
     kind = {"method": method, "model": tiny_conv}
     specs = [varied(trial, kind, i) for i in range(32)]
-    everything = run_trials(specs, device="cpu")
+    together = run_trials(specs, device="cpu")
     for size in (1, 2, 7):
-        some = run_trials(specs[:size], device="cpu")
-        for packed, record in zip(some, everything, strict=False):
+        records = run_trials(specs[:size], device="cpu")
+        for packed, record in zip(records, together, strict=False):
             same(assert_same, packed, record)
     by_rate = sorted(specs[:7], key=lambda s: s.training.learning_rate)
     seven, alone = pack_of(by_rate), pack_of(by_rate[4:5])
     for pack in (seven, alone):
         pack.train()
-    held, expected = running_statistics(seven, 4), running_statistics(alone, 0)
-    assert held.keys() == expected.keys()
+    actual, expected = running_statistics(seven, 4), running_statistics(alone, 0)
+    assert actual.keys() == expected.keys()
     assert expected["features.1.num_batches_tracked"] == 54
     for name in expected:
-        torch.testing.assert_close(held[name], expected[name], rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(actual[name], expected[name], rtol=1e-4, atol=1e-6)
 
 
-def test_measuring_leaves_batch_norm_as_training_left_it(
+def test_measuring_does_not_change_batch_norm(
     trial: Trial, pack_of: PackOf, tiny_conv: str
 ) -> None:
-    """The ruler uses the running statistics and does not move them."""
+    """The ruler uses the running statistics without updating them."""
     pack = pack_of([trial(model=tiny_conv, epochs=1, seed=s) for s in (0, 1)])
     pack.train()
     before = {k: v.clone() for k, v in running_statistics(pack, 1).items()}
@@ -172,7 +172,7 @@ def test_measuring_leaves_batch_norm_as_training_left_it(
 
 @pytest.fixture
 def double_precision() -> Iterator[None]:
-    """Models in double precision for one test."""
+    """Build models in double precision during one test."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
@@ -182,8 +182,8 @@ def double_precision() -> Iterator[None]:
 def test_resnets_are_the_same_alone_and_in_packs(trial: Trial) -> None:
     """ResNet-18 with the CIFAR stem: three steps on digits, in a pack of two and alone.
 
-    In double precision: in single, a step of Adam makes whole steps of gradients that are zero
-    but for rounding, and twenty layers of batch norm blow that up to 5e-4 within three steps.
+    In double precision, because in single precision Adam makes full steps for gradients that are
+    only rounding errors, and twenty layers of batch norm amplify this to 5e-4 within three steps.
     """
     fields = {"subset": 0.03, "batch_size": 8, "stem": "cifar"}
     specs = [trial("mib", model="resnet18", seed=s, sqrted=s, **fields) for s in (0, 1)]
@@ -199,9 +199,9 @@ def test_resnets_are_the_same_alone_and_in_packs(trial: Trial) -> None:
 
 
 def test_the_shared_data_set_is_not_written_to(trial: Trial) -> None:
-    """Training leaves the cached data as it was for the next pack."""
+    """Training does not change the cached data."""
     spec = trial(epochs=1)
-    held = load_dataset(spec.data.name, spec.data.params)
-    before = held.train.x.clone()
+    cached = load_dataset(spec.data.name, spec.data.params)
+    before = cached.train.x.clone()
     run_trials([spec, spec.with_fields({"seed": 1})], device="cpu")
-    assert torch.equal(held.train.x, before)
+    assert torch.equal(cached.train.x, before)

@@ -1,4 +1,4 @@
-"""Which trials train together."""
+"""Grouping of trials into packs."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +14,7 @@ SHAPE = (1, 8, 8)
 
 
 def work(pack: list[TrialSpec]) -> int:
-    """Epochs of training, over all trials."""
+    """The number of epochs, summed over all trials."""
     return len(pack) * pack[0].training.epochs
 
 
@@ -27,7 +27,7 @@ def work(pack: list[TrialSpec]) -> int:
 def test_every_trial_is_in_one_pack_that_can_train_it(
     counts: list[int], workers: int, device: str
 ) -> None:
-    """Whatever the trials: each once, with its own kind, within capacity, longest packs first."""
+    """Each trial is in one pack of its kind, within capacity; the longest packs come first."""
     base = with_overrides({"method": "vib"}, {"hidden": [16], "latent": 4}).template
     trials = [
         base.with_fields({"epochs": epochs, "seed": seed})
@@ -45,14 +45,14 @@ def test_every_trial_is_in_one_pack_that_can_train_it(
 
 
 def test_a_sweep_is_spread_over_the_workers(trial: Trial) -> None:
-    """8 trials on 4 workers are 4 packs of 2; on one, one."""
+    """8 trials are 4 packs of 2 on 4 workers, and one pack on one worker."""
     trials = [trial(seed=s) for s in range(8)]
     assert [len(p) for p in plan_packs(trials, SHAPE, workers=4, device="cpu")] == [2] * 4
     assert [len(p) for p in plan_packs(trials, SHAPE, workers=1, device="cpu")] == [8]
 
 
-def test_packs_of_a_kind_are_alike_in_size(trial: Trial) -> None:
-    """70 trials on one worker are not two full packs and a straggler."""
+def test_packs_of_a_kind_have_similar_sizes(trial: Trial) -> None:
+    """The sizes of the packs of 70 trials on one worker differ by at most 1."""
     sizes = [
         len(p)
         for p in plan_packs([trial(seed=s) for s in range(70)], SHAPE, workers=1, device="cpu")
@@ -61,14 +61,14 @@ def test_packs_of_a_kind_are_alike_in_size(trial: Trial) -> None:
 
 
 def test_convolutions_are_alone_on_a_cpu_and_together_on_a_gpu(trial: Trial) -> None:
-    """Stacked convolutions were measured to be slower on a CPU."""
+    """Stacked convolutions are slower on a CPU."""
     trials = [trial(model="resnet18", seed=s) for s in range(4)]
     assert [len(p) for p in plan_packs(trials, SHAPE, workers=1, device="cpu")] == [1] * 4
     assert [len(p) for p in plan_packs(trials, SHAPE, workers=1, device="cuda:0")] == [4]
 
 
 def test_large_models_make_small_packs(trial: Trial) -> None:
-    """On a CPU stacking pays for small models; a large one trains alone."""
+    """On a CPU only small models are stacked; a large model trains alone."""
     small, middle, large = (trial(hidden=[w, w]) for w in (16, 256, 2048))
     assert capacity(small, SHAPE, "cpu") >= capacity(middle, SHAPE, "cpu") > 1
     assert capacity(small, SHAPE, "cpu") >= 8
@@ -76,14 +76,14 @@ def test_large_models_make_small_packs(trial: Trial) -> None:
 
 
 def test_a_gpu_takes_more(trial: Trial) -> None:
-    """A pack on a GPU is larger than one on a CPU, and not without end."""
+    """The capacity of a GPU is larger than that of a CPU, but limited."""
     small, large = trial(hidden=[16]), trial(hidden=[4096, 4096])
     assert capacity(small, SHAPE, "cpu") < capacity(small, SHAPE, "cuda") <= 1024
     assert capacity(small, SHAPE, "cuda") > capacity(large, SHAPE, "cuda") >= 1
 
 
 def test_a_share_of_a_gpu_takes_its_share_of_trials(trial: Trial) -> None:
-    """By memory and by room for work alike; never less than one, and of a CPU there is no share."""
+    """The capacity scales with the share, but is at least 1; a CPU ignores the share."""
     for model in (trial(hidden=[16]), trial(hidden=[4096, 4096])):
         whole = capacity(model, SHAPE, "cuda")
         assert capacity(model, SHAPE, "cuda", share=0.25) == max(1, whole // 4)

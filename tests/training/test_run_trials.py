@@ -1,4 +1,4 @@
-"""What run_trials refuses, and what its records say."""
+"""Errors and records of `run_trials`."""
 
 import time
 from collections.abc import Callable
@@ -30,20 +30,20 @@ Trial = Callable[..., TrialSpec]
     ],
 )
 def test_a_mixed_pack_is_refused(trial: Trial, fields: dict[str, Any]) -> None:
-    """Trials whose shapes or schedules differ cannot train together; the error counts kinds."""
+    """Trials with different shapes or schedules cannot be a pack; the error counts kinds."""
     specs = [trial(), trial(seed=1), trial(**fields)]
     with pytest.raises(SpecError, match="found 2 kinds among 3 trials"):
         run_trials(specs, device="cpu")
 
 
 def test_methods_do_not_mix(trial: Trial) -> None:
-    """Nor can trials with different weightings."""
+    """Trials with different weightings cannot be a pack."""
     with pytest.raises(SpecError, match="found 2 kinds among 2 trials"):
         run_trials([trial("vib"), trial("mib")], device="cpu")
 
 
 def test_bf16_needs_cuda(trial: Trial) -> None:
-    """Mixed precision on a CPU is refused before anything is loaded."""
+    """bf16 on a CPU is refused before data are loaded."""
     with pytest.raises(SpecError, match=r"training.precision: bf16 needs a CUDA device; found cpu"):
         run_trials([trial(precision="bf16")], device="cpu")
 
@@ -51,15 +51,15 @@ def test_bf16_needs_cuda(trial: Trial) -> None:
 def test_absent_data_are_a_data_error(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`folder` is where data sets are looked for; one that is not there is named."""
+    """The error names the data set and the folder."""
     nowhere = replace(MNIST, mirrors=("http://127.0.0.1:9/",))
     monkeypatch.setattr("paretoib.data._idx.MNIST", nowhere)
     with pytest.raises(DataError, match=rf"data set `mnist` not found; .*{tmp_path}"):
         run_trials([trial(data="mnist", hidden=[16])], device="cpu", folder=tmp_path)
 
 
-def test_a_record_says_what_was_asked_and_what_it_cost(trial: Trial) -> None:
-    """Key, spec, device and size of the pack; the pack's time is shared out evenly."""
+def test_a_record_has_the_spec_and_the_cost_of_its_trial(trial: Trial) -> None:
+    """Key, spec, device and pack size; the time of the pack is divided evenly."""
     specs = [trial(seed=s) for s in range(3)]
     started = time.perf_counter()
     records = run_trials(specs, device="cpu")
@@ -73,7 +73,7 @@ def test_a_record_says_what_was_asked_and_what_it_cost(trial: Trial) -> None:
 
 
 def test_metrics_are_of_whole_splits(trial: Trial) -> None:
-    """Examples of each split; what is lost is the ceiling less the relevance; bounds in order."""
+    """All examples of each split; lost bits are ceiling minus relevance; bounds are in order."""
     record = run_trials([trial(epochs=10, learning_rate=1e-2, initial_noise=0.2)], device="cpu")[0]
     for metrics in (record.validation, record.test):
         assert metrics is not None
@@ -91,7 +91,7 @@ def test_metrics_are_of_whole_splits(trial: Trial) -> None:
 
 
 def test_an_encoder_without_noise_has_no_rate(trial: Trial) -> None:
-    """Its rate is infinite: the record has none, and everything else."""
+    """Its rate is infinite, so the record has None; all other metrics are present."""
     record = run_trials([trial("deterministic", learning_rate=1e-2)], device="cpu")[0]
     assert record.status == "finished"
     assert record.test is not None
@@ -102,7 +102,7 @@ def test_an_encoder_without_noise_has_no_rate(trial: Trial) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_a_pack_trains_on_cuda(trial: Trial, precision: str) -> None:
-    """Trials learn on a GPU, alone and packed alike, also in mixed precision."""
+    """Trials learn on a GPU alone and in a pack, also in mixed precision."""
     fields = {"precision": precision, "epochs": 10, "learning_rate": 1e-2}
     specs = [trial("mib", seed=s, **fields) for s in range(3)]
     packed = run_trials(specs, device="cuda")

@@ -1,4 +1,4 @@
-"""Trials that are stopped at a rung leave their pack."""
+"""Pruning: trials that are stopped at a rung leave their pack."""
 
 import math
 from collections.abc import Callable, Collection, Mapping
@@ -18,37 +18,37 @@ Trial = Callable[..., TrialSpec]
 
 
 def trials_of(trial: Trial, method: str = "mib", **fields: Any) -> list[TrialSpec]:
-    """Six trials that differ in seed and rate."""
+    """Six trials that differ in seed and learning rate."""
     varied = ((0, 1e-2), (0, 3e-3), (1, 1e-2), (1, 2e-2), (2, 1e-3), (3, 1e-2))
     fixed = {"epochs": 8, "initial_noise": 0.3, **fields}
     return [trial(method, seed=seed, learning_rate=rate, **fixed) for seed, rate in varied]
 
 
-class Judge:
-    """Stops given trials at given rungs, and remembers what it was told."""
+class FixedPruner:
+    """Stops the given trials at each rung and records its calls."""
 
-    def __init__(self, verdicts: Mapping[float, Collection[str]]) -> None:
-        self.verdicts = verdicts
-        self.told: list[tuple[float, RungResults]] = []
+    def __init__(self, stopped: Mapping[float, Collection[str]]) -> None:
+        self.stopped = stopped
+        self.calls: list[tuple[float, RungResults]] = []
 
-    def __call__(self, share: float, reached: RungResults) -> Collection[str]:
-        self.told.append((share, dict(reached)))
-        return self.verdicts.get(share, ())
+    def __call__(self, share: float, results: RungResults) -> Collection[str]:
+        self.calls.append((share, dict(results)))
+        return self.stopped.get(share, ())
 
 
 @pytest.mark.parametrize("method", ["mib", "vib"])
 def test_the_others_are_untouched(
     trial: Trial, assert_same: Callable[..., None], method: str
 ) -> None:
-    """Trials stopped at two rungs have their histories up to there; the others end as ever."""
+    """The histories of stopped trials end at their rung; the records of others are unchanged."""
     plateau = {"schedule": "plateau", "patience": 1, "decay": 0.5} if method == "vib" else {}
     specs = trials_of(trial, method, **plateau)
     keys = [spec.key for spec in specs]
-    judge = Judge({0.25: {keys[0], keys[3]}, 0.5: {keys[4]}})
-    records = run_trials(specs, device="cpu", rungs=(0.25, 0.5), on_rung=judge)
-    through = run_trials(specs, device="cpu")
+    pruner = FixedPruner({0.25: {keys[0], keys[3]}, 0.5: {keys[4]}})
+    records = run_trials(specs, device="cpu", rungs=(0.25, 0.5), on_rung=pruner)
+    unpruned = run_trials(specs, device="cpu")
     assert [r.trial for r in records] == keys
-    for i, (record, expected) in enumerate(zip(records, through, strict=True)):
+    for i, (record, expected) in enumerate(zip(records, unpruned, strict=True)):
         epochs = {0: 2, 3: 2, 4: 4}.get(i, 8)
         histories = {name: row[:epochs] for name, row in expected.history.items()}
         assert_same(record.history, histories, rel=1e-4)
@@ -66,66 +66,66 @@ def test_the_others_are_untouched(
     assert 0 < costs[0] == costs[3] < costs[4] < costs[1] == costs[2] == costs[5]
 
 
-def test_a_rung_tells_what_each_trial_has_reached(trial: Trial) -> None:
-    """Rate and lost bits of that epoch, as the histories have them, of those that still train."""
+def test_a_rung_gets_the_results_of_each_trial(trial: Trial) -> None:
+    """Rate and lost bits of that epoch, equal to the histories, of the trials still in training."""
     specs = trials_of(trial)
     keys = [spec.key for spec in specs]
-    judge = Judge({0.5: {keys[1]}})
-    records = run_trials(specs, device="cpu", rungs=(0.75, 0.5), on_rung=judge)
+    pruner = FixedPruner({0.5: {keys[1]}})
+    records = run_trials(specs, device="cpu", rungs=(0.75, 0.5), on_rung=pruner)
     dataset = load_dataset("digits", specs[0].data.params)
     _, ceiling = dataset.entropies(dataset.validation.first(HISTORY_INPUTS))
-    assert [share for share, _ in judge.told] == [0.5, 0.75]
-    assert judge.told[0][1].keys() == set(keys)
-    assert judge.told[1][1].keys() == set(keys) - {keys[1]}
-    for (_, reached), epoch in zip(judge.told, (4, 6), strict=True):
+    assert [share for share, _ in pruner.calls] == [0.5, 0.75]
+    assert pruner.calls[0][1].keys() == set(keys)
+    assert pruner.calls[1][1].keys() == set(keys) - {keys[1]}
+    for (_, results), epoch in zip(pruner.calls, (4, 6), strict=True):
         for record in records:
-            if record.trial in reached:
+            if record.trial in results:
                 relevance = record.history["relevance_bits"][epoch - 1]
                 assert relevance is not None
                 expected = (
                     record.history["rate_bits"][epoch - 1],
                     ceiling / math.log(2) - relevance,
                 )
-                assert reached[record.trial] == pytest.approx(expected, rel=1e-6)
+                assert results[record.trial] == pytest.approx(expected, rel=1e-6)
 
 
-def test_what_has_no_number_is_none(trial: Trial) -> None:
-    """A trial that has diverged, even if it has numbers again; stopped, it says diverged."""
+def test_a_diverged_trial_has_no_results(trial: Trial) -> None:
+    """Even if its losses are finite again; if it is stopped, its status is still diverged."""
     fields: dict[str, Any] = {"epochs": 4, "beta": 0.0, "learning_rate": 1.0}
     specs = [trial(**fields), trial(**fields, prior_width=1e-17)]
-    judge = Judge({0.5: {specs[1].key}})
-    records = run_trials(specs, device="cpu", rungs=(0.5,), on_rung=judge)
-    assert [value is None for value in judge.told[0][1].values()] == [False, True]
+    pruner = FixedPruner({0.5: {specs[1].key}})
+    records = run_trials(specs, device="cpu", rungs=(0.5,), on_rung=pruner)
+    assert [value is None for value in pruner.calls[0][1].values()] == [False, True]
     assert [record.status for record in records] == ["finished", "diverged"]
     assert records[1].reason == "loss not finite in epoch 1"
     assert len(records[1].history["learning_rate"]) == 1
 
 
-def test_an_encoder_without_noise_has_reached_nothing(trial: Trial) -> None:
-    """Its rate is infinite."""
-    judge = Judge({})
-    run_trials([trial("deterministic", epochs=4)], device="cpu", rungs=(0.5,), on_rung=judge)
-    assert list(judge.told[0][1].values()) == [None]
+def test_an_encoder_without_noise_has_no_results(trial: Trial) -> None:
+    """The result is None, because its rate is infinite."""
+    pruner = FixedPruner({})
+    run_trials([trial("deterministic", epochs=4)], device="cpu", rungs=(0.5,), on_rung=pruner)
+    assert list(pruner.calls[0][1].values()) == [None]
 
 
-def test_all_may_be_stopped(trial: Trial, tmp_path: Path) -> None:
-    """Then nothing is left to train or to measure, and no checkpoint stays."""
+def test_all_trials_may_be_stopped(trial: Trial, tmp_path: Path) -> None:
+    """The pack then ends without measurement, and its checkpoint is deleted."""
     specs = trials_of(trial)
-    judge = Judge({0.25: {spec.key for spec in specs}, 0.5: set()})
+    pruner = FixedPruner({0.25: {spec.key for spec in specs}, 0.5: set()})
     options: dict[str, Any] = {"checkpoints": tmp_path, "every": 0}
-    records = run_trials(specs, device="cpu", rungs=(0.25, 0.5), on_rung=judge, **options)
+    records = run_trials(specs, device="cpu", rungs=(0.25, 0.5), on_rung=pruner, **options)
     assert [record.status for record in records] == ["stopped"] * 6
-    assert len(judge.told) == 1
+    assert len(pruner.calls) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_pack_with_stopped_trials_goes_on_from_its_checkpoint(
+def test_a_pack_with_stopped_trials_resumes_from_its_checkpoint(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Interrupted after a rung: who was stopped stays stopped, and the rung is not asked again."""
+    """After an interrupt stopped trials stay stopped, and `on_rung` is not called again."""
     specs = trials_of(trial)
-    verdicts = {0.25: {specs[0].key, specs[3].key}}
-    through = run_trials(specs, device="cpu", rungs=(0.25,), on_rung=Judge(verdicts))
+    stopped = {0.25: {specs[0].key, specs[3].key}}
+    uninterrupted = run_trials(specs, device="cpu", rungs=(0.25,), on_rung=FixedPruner(stopped))
     options: dict[str, Any] = {"rungs": (0.25,), "checkpoints": tmp_path, "every": 0}
     train_epoch = Pack.train_epoch
 
@@ -136,17 +136,20 @@ def test_a_pack_with_stopped_trials_goes_on_from_its_checkpoint(
 
     monkeypatch.setattr(Pack, "train_epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_trials(specs, device="cpu", on_rung=Judge(verdicts), **options)
+        run_trials(specs, device="cpu", on_rung=FixedPruner(stopped), **options)
     monkeypatch.setattr(Pack, "train_epoch", train_epoch)
-    judge = Judge(verdicts)
-    records = run_trials(specs, device="cpu", on_rung=judge, **options)
-    assert judge.told == []
-    timeless = [[r.model_copy(update={"seconds": 0.0}) for r in rs] for rs in (records, through)]
+    pruner = FixedPruner(stopped)
+    records = run_trials(specs, device="cpu", on_rung=pruner, **options)
+    assert pruner.calls == []
+    timeless = [
+        [record.model_copy(update={"seconds": 0.0}) for record in group]
+        for group in (records, uninterrupted)
+    ]
     assert timeless[0] == timeless[1]
 
 
 def test_rungs_are_at_the_ends_of_epochs() -> None:
-    """A share's epoch is the first that reaches it; the last epoch is no rung."""
+    """A rung is the first epoch that reaches its share; the last epoch is never a rung."""
     assert rung_epochs((0.25, 0.5), 50) == {13: 0.25, 25: 0.5}
     assert rung_epochs((0.9, 0.1), 3) == {1: 0.1}
     assert rung_epochs((0.25, 0.5), 2) == {1: 0.5}

@@ -1,4 +1,4 @@
-"""What a resumed sweep learns from the folder of its checkpoints."""
+"""`saved_packs`: the packs that a resumed sweep finds in its folder of checkpoints."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from paretoib.training._checkpoint import Checkpoint, SavedPack
 
 
 def save(folder: Path, trials: Sequence[str], ended: Sequence[str] = (), age: float = 0.0) -> Path:
-    """The file of a pack of which some trials have ended, saved so many seconds ago."""
+    """The checkpoint of a pack, some of whose trials have ended, saved `age` seconds ago."""
     spec: Mapping[str, object] = {}
     records = tuple(TrialRecord(trial=key, spec=spec, status="stopped") for key in ended)
     checkpoint = Checkpoint(folder, [*trials, *ended], 0.0)
@@ -22,8 +22,8 @@ def save(folder: Path, trials: Sequence[str], ended: Sequence[str] = (), age: fl
     return checkpoint.path
 
 
-def test_every_pack_is_known_by_its_trials(tmp_path: Path) -> None:
-    """With those that have left it, as they too name its file; the latest pack first."""
+def test_every_pack_is_identified_by_its_trials(tmp_path: Path) -> None:
+    """Ended trials are included, because they are part of the file name; the latest comes first."""
     older = save(tmp_path, ["a", "b"], ["c"], age=60)
     newer = save(tmp_path, ["d"])
     packs = saved_packs(tmp_path)
@@ -31,8 +31,8 @@ def test_every_pack_is_known_by_its_trials(tmp_path: Path) -> None:
     assert [Checkpoint(tmp_path, pack, 0.0).path for pack in packs] == [newer, older]
 
 
-def test_what_cannot_be_read_is_no_pack(tmp_path: Path) -> None:
-    """Nor is what an interrupted saving has left, or a folder that is not there."""
+def test_unreadable_files_are_ignored(tmp_path: Path) -> None:
+    """Temporary files of interrupted saves and missing folders are ignored too."""
     save(tmp_path, ["a"])
     (tmp_path / "empty.safetensors").touch()
     (tmp_path / "b.1.tmp").write_bytes(b"half")

@@ -1,4 +1,4 @@
-"""Learning rates over the epochs, against torch's own schedulers."""
+"""Learning rate schedules, against torch's schedulers."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ SCHEDULERS: dict[str, Callable[[Optimizer], Any]] = {
 
 
 def by_torch(schedule: str, rate: float, losses: Sequence[float]) -> list[float]:
-    """The rate of each epoch when these are the losses at their ends."""
+    """The learning rate of each epoch for these losses at the ends of epochs."""
     sgd = SGD([torch.zeros(1, requires_grad=True)], lr=rate)
     scheduler = SCHEDULERS[schedule](sgd)
     rates = []
@@ -40,7 +40,7 @@ def by_torch(schedule: str, rate: float, losses: Sequence[float]) -> list[float]
 
 
 def walk(seed: int, epochs: int) -> list[float]:
-    """Losses that fall, stall by less than the threshold, rise, and are at times not finite."""
+    """Losses that fall, fall by less than the threshold, rise, and are sometimes not finite."""
     rng = np.random.default_rng(seed)
     losses = 5 + np.cumsum(rng.choice([-0.2, -1e-5, 0.0, 0.15], size=epochs))
     losses[rng.random(epochs) < 0.05] = rng.choice([math.nan, math.inf])
@@ -49,9 +49,9 @@ def walk(seed: int, epochs: int) -> list[float]:
 
 @pytest.mark.parametrize("schedule", SCHEDULERS)
 def test_rates_are_torchs_to_the_last_bit(trial: Trial, schedule: str) -> None:
-    """Four trials with rates of their own over 300 epochs, down to where torch stops lowering.
+    """Four trials with different rates over 300 epochs, down to torch's smallest change.
 
-    Also where their state is handed on after every epoch, as by a checkpoint.
+    The state is saved and restored after every epoch, as by a checkpoint.
     """
     fields: dict[str, Any] = {"schedule": schedule, "decay": DECAY, "patience": PATIENCE}
     specs = [trial(learning_rate=rate, **fields) for rate in (1e-3, 2e-2, 1e-3, 10.0)]
@@ -71,10 +71,10 @@ def test_rates_are_torchs_to_the_last_bit(trial: Trial, schedule: str) -> None:
 
 
 @pytest.mark.parametrize("schedule", ["exponential", "plateau"])
-def test_a_pack_trains_by_them(trial: Trial, schedule: str) -> None:
-    """What a history says of a trial's rates is what torch makes of its validation losses.
+def test_a_pack_uses_the_schedule(trial: Trial, schedule: str) -> None:
+    """The learning rates in a history are those of torch for the validation losses.
 
-    Trials that start with the same rate part where one gets on and the other does not.
+    With "plateau" two trials with the same initial rate end with different rates.
     """
     fields: dict[str, Any] = {
         "schedule": schedule,
@@ -90,7 +90,7 @@ def test_a_pack_trains_by_them(trial: Trial, schedule: str) -> None:
     entropy, _ = dataset.entropies(dataset.validation.first(HISTORY_INPUTS))
     records = run_trials(specs, device="cpu")
     for spec, record in zip(specs, records, strict=True):
-        # A relevance of 0 would hide what the cross-entropy was.
+        # The cross-entropy cannot be recovered from a relevance of 0.
         assert all(record.history["relevance_bits"])
         losses = [entropy - bits * math.log(2) for bits in record.history["relevance_bits"] if bits]
         expected = by_torch(schedule, spec.training.learning_rate, losses)

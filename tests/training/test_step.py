@@ -1,4 +1,4 @@
-"""A step's gradients, against autograd on the hand-written model."""
+"""The gradients of a step, against autograd on the hand-written model."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ WAYS: dict[str, dict[str, Any]] = {
 def step_of(
     request: pytest.FixtureRequest, trial: Trial, pack_of: PackOf, plain: Any
 ) -> Callable[[dict[str, Any]], tuple[Step, Batch, list[Any], Pack]]:
-    """A first step of one or three trials, its batch, and the trials by hand."""
+    """The first step of one or three trials, its batch, hand-written models, and the pack."""
 
     def make(way: dict[str, Any]) -> tuple[Step, Batch, list[Any], Pack]:
         fields = {"initial_noise": 0.5, **way}
@@ -59,45 +59,45 @@ def gramian(each: Sequence[Sequence[Tensor]]) -> Tensor:
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_the_step_is_the_gradient_of_the_weighted_sum(step_of: StepOf, way: dict[str, Any]) -> None:
-    """Σ step_i L_i with the weights held constant has, over all parameters, this gradient."""
-    step, batch, hands, pack = step_of(way)
-    for i, hand in enumerate(hands):
-        losses = torch.stack(hand.on(batch, i))
+    """The step is the gradient of Σ step_i L_i with constant weights, over all parameters."""
+    step, batch, models, pack = step_of(way)
+    for i, model in enumerate(models):
+        losses = torch.stack(model.on(batch, i))
         torch.testing.assert_close(step.losses[i], losses.detach(), rtol=1e-5, atol=0)
         (step.weights.step[i] * losses).sum().backward()
-        for ours, parameter in zip(step.gradients, hand.parameters, strict=True):
+        for ours, parameter in zip(step.gradients, model.parameters, strict=True):
             torch.testing.assert_close(
                 pack.stack.per_trial(ours)[i], parameter.grad, rtol=1e-4, atol=1e-6
             )
 
 
 @pytest.mark.parametrize("over", ["shared", "all"])
-def test_gradients_are_compared_over_the_parameters_asked_for(step_of: StepOf, over: str) -> None:
-    """The Gramian is of the encoder's gradients (mib eq. 7), or of all (its algorithm 1)."""
-    step, batch, hands, _ = step_of({"method": "mib", "over": over})
+def test_gradients_are_compared_over_the_selected_parameters(step_of: StepOf, over: str) -> None:
+    """The Gramian of the gradients of the encoder (mib eq. 7) or of all (mib algorithm 1)."""
+    step, batch, models, _ = step_of({"method": "mib", "over": over})
     assert step.gramian is not None
-    for i, hand in enumerate(hands):
-        compared = hand.parameters[:4] if over == "shared" else hand.parameters
+    for i, model in enumerate(models):
+        compared = model.parameters[:4] if over == "shared" else model.parameters
         each = [
             torch.autograd.grad(loss, compared, retain_graph=True, materialize_grads=True)
-            for loss in hand.on(batch, i)
+            for loss in model.on(batch, i)
         ]
         torch.testing.assert_close(step.gramian[i], gramian(each), rtol=1e-4, atol=1e-7)
 
 
 def test_latent_gradients_are_those_at_the_encoders_output(step_of: StepOf) -> None:
-    """The Gramian is of the gradients at means and widths of the batch, one block an example."""
-    step, batch, hands, _ = step_of({"method": "mib", "gradient": "latent"})
+    """The Gramian of the gradients at the means and widths of all examples in the batch."""
+    step, batch, models, _ = step_of({"method": "mib", "gradient": "latent"})
     assert step.gramian is not None
-    for i, hand in enumerate(hands):
-        raw = hand.raw(batch.x[i]).detach().requires_grad_()
-        losses = hand.losses(raw, batch.y[i], batch.noise[i])
+    for i, model in enumerate(models):
+        raw = model.raw(batch.x[i]).detach().requires_grad_()
+        losses = model.losses(raw, batch.y[i], batch.noise[i])
         each = [torch.autograd.grad(loss, [raw], retain_graph=True) for loss in losses]
         torch.testing.assert_close(step.gramian[i], gramian(each), rtol=1e-4, atol=1e-9)
 
 
 def test_linear_weights_are_one_and_beta(trial: Trial, pack_of: PackOf) -> None:
-    """Each trial's own β weighs its compression; no gradients are compared."""
+    """The compression of each trial has its own β as weight; no gradients are compared."""
     pack = pack_of([trial(beta=b) for b in (0.0, 0.25, 3.0)])
     step = pack.gradients(next(pack.batches.epoch()))
     assert step.weights.step.tolist() == [[1, 0], [1, 0.25], [1, 3]]
@@ -106,9 +106,9 @@ def test_linear_weights_are_one_and_beta(trial: Trial, pack_of: PackOf) -> None:
 
 @pytest.mark.parametrize("gradient", ["parameters", "latent"])
 def test_mgdas_step_is_the_shortest(step_of: StepOf, gradient: str) -> None:
-    """KKT of the min-norm problem: no loss gains less from step d than ‖d‖², weighted ones just it.
+    """KKT conditions of the min-norm problem: ⟨d, g_i⟩ ≥ ‖d‖² for step d, equal if w_i > 0.
 
-    Gains are ⟨d, g_i⟩ where gradients are compared.
+    The inner products are over the parameters or outputs whose gradients are compared.
     """
     step, *_ = step_of({"method": "mgda", "gradient": gradient})
     assert step.gramian is not None
@@ -122,7 +122,7 @@ def test_mgdas_step_is_the_shortest(step_of: StepOf, gradient: str) -> None:
 
 @pytest.mark.parametrize("stage", [0, 1, 2])
 def test_greedy_layers_are_compared_without_those_above(pack_of: PackOf, stage: int) -> None:
-    """What is above the layer of a stage decodes it, and is none of what both losses share."""
+    """The layers above the layer of a stage are its decoder, so the losses do not share them."""
 
     def step(**weighting: Any) -> tuple[Step, Pack]:
         spec = TrialSpec(
@@ -140,7 +140,7 @@ def test_greedy_layers_are_compared_without_those_above(pack_of: PackOf, stage: 
     compared, pack = step(name="mgda")
     prediction, _ = step(name="linear", beta=0.0)
     squares = torch.stack([g.square().sum() for g in prediction.gradients])
-    own = pack.stack.encoder_count + 2 * stage
+    shared = pack.stack.encoder_count + 2 * stage
     assert compared.gramian is not None
-    torch.testing.assert_close(compared.gramian[0, 0, 0], squares[:own].sum())
-    assert squares[own:].sum() > 0
+    torch.testing.assert_close(compared.gramian[0, 0, 0], squares[:shared].sum())
+    assert squares[shared:].sum() > 0

@@ -1,4 +1,4 @@
-"""Small packs are trained by one thread, whatever torch has been given."""
+"""Small packs train with one thread, for any thread setting of torch."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from paretoib.training._threads import limit_threads
 
 @pytest.fixture(autouse=True)
 def two_threads() -> Iterator[None]:
-    """As a worker with two cores has them."""
+    """Set two threads, as in a worker with two cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -30,10 +30,10 @@ def two_threads() -> Iterator[None]:
         ("cnn", {}, 1, 2),
     ],
 )
-def test_threads_go_with_the_pack(
+def test_the_number_of_threads_depends_on_the_pack(
     model: str, fields: dict[str, Any], trials: int, threads: int
 ) -> None:
-    """One where there is little to share out; convolutions always have much. Then all again."""
+    """One thread for small models, all threads for convolutions; the setting is restored."""
     shape = (3, 32, 32) if model == "cnn" else (1, 8, 8)
     options: dict[str, Any] = {
         "shape": shape,

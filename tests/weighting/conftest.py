@@ -1,4 +1,4 @@
-"""Weightings as a spec builds them, and random gradients."""
+"""Fixtures: weightings built from specs, and random gradients."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ Weigh = Callable[[Tensor, Tensor], Weights]
 
 @pytest.fixture(scope="session")
 def weighting() -> Callable[..., Weigh]:
-    """`weighting(name, **params)`: losses (M, m) and Jacobians (M, m, d) to weights."""
+    """`weighting(name, **params)` maps losses (M, m) and Jacobians (M, m, d) to weights."""
 
     def build(name: str, **params: Any) -> Weigh:
         section = section_model("weighting", name)(**params)
@@ -35,7 +35,7 @@ def weighting() -> Callable[..., Weigh]:
 
 @pytest.fixture(scope="session")
 def jacobians() -> Callable[..., Tensor]:
-    """`jacobians(M, m, d)`: M random sets of m gradients over d parameters, of unequal length."""
+    """`jacobians(M, m, d)` returns M random sets of m gradients with d entries, of unequal norm."""
 
     def draw(trials: int, losses: int, parameters: int, seed: int = 0) -> Tensor:
         generator = torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Smooth Chebyshev scalarisation against autograd, and where it ends on a concave front."""
+"""Smooth Chebyshev scalarisation, against autograd and on a concave front."""
 
 import math
 from typing import Any
@@ -18,7 +18,7 @@ def step(losses: Tensor, preference: Tensor, **options: Any) -> Tensor:
 @pytest.mark.parametrize("losses", [2, 3])
 @pytest.mark.parametrize("mu", [0.01, 0.1, 5.0])
 def test_the_step_is_the_gradient_of_the_smooth_maximum(losses: int, mu: float) -> None:
-    """Of μ log Σ exp(λ_i f_i/μ), f in nats of prediction and in `scale` nats of the others."""
+    """The gradient of μ log Σ exp(λ_i f_i/μ), f in nats or, except for prediction, `scale` nats."""
     values = torch.rand(20, losses, dtype=torch.float64).requires_grad_()
     preference = torch.linspace(0.05, 0.95, 20, dtype=torch.float64)
     others = (1 - preference) / (losses - 1)
@@ -30,21 +30,21 @@ def test_the_step_is_the_gradient_of_the_smooth_maximum(losses: int, mu: float) 
 
 
 def test_near_mu_0_the_worst_loss_alone_counts() -> None:
-    """With all of its own weight, and the others with none."""
+    """The worst loss has its full weight, the other losses have weight 0."""
     losses = torch.tensor([[1.0, 30.0], [4.0, 30.0]])
-    found = step(losses, torch.tensor([0.5, 0.5]), mu=1e-3)
-    torch.testing.assert_close(found, torch.tensor([[0.0, 0.05], [0.5, 0.0]]))
+    weights = step(losses, torch.tensor([0.5, 0.5]), mu=1e-3)
+    torch.testing.assert_close(weights, torch.tensor([[0.0, 0.05], [0.5, 0.0]]))
 
 
 def test_at_a_large_mu_it_is_linear_scalarisation() -> None:
-    """Weights in the ratio of λ_i/unit_i, whatever the losses."""
-    found = step(10 * torch.rand(9, 2), torch.full((9,), 0.2), mu=1e3)
-    ratios = found[:, 1] / found[:, 0]
+    """Weights have the ratio of λ_i/unit_i for any losses."""
+    weights = step(10 * torch.rand(9, 2), torch.full((9,), 0.2), mu=1e3)
+    ratios = weights[:, 1] / weights[:, 0]
     torch.testing.assert_close(ratios, torch.full((9,), 0.8 / 10 / 0.2), rtol=1e-2, atol=0)
 
 
 def test_preferences_reach_all_of_a_concave_front() -> None:
-    """From any start each ends where λ f_1 = (1 − λ) f_2; no β ends there (Fonseca, Fleming)."""
+    """From any start each λ ends at λ f_1 = (1 − λ) f_2, which no β reaches (Fonseca, Fleming)."""
     preferences = torch.linspace(0.1, 0.9, 9, dtype=torch.float64)
     starts = torch.linspace(-1, 1, 7, dtype=torch.float64)
     preference, t = (grid.flatten() for grid in torch.meshgrid(preferences, starts, indexing="ij"))
@@ -53,7 +53,7 @@ def test_preferences_reach_all_of_a_concave_front() -> None:
         values, gradients = 1 - (-away.square()).exp(), 2 * away * (-away.square()).exp()
         t = t - 0.03 * (step(values, preference, mu=0.01, scale=1.0) * gradients).sum(1)
     values = 1 - (-torch.stack([t - 1, t + 1], dim=1).square()).exp()
-    # Smoothing shifts the point by as much as μ log of the ratio of the two slopes.
+    # Smoothing shifts the point by up to μ log of the ratio of the two slopes.
     terms = torch.stack([preference * values[:, 0], (1 - preference) * values[:, 1]])
     assert (terms[0] - terms[1]).abs().max() < 0.01 * math.log(100)
     ends = t.view(9, 7)

@@ -1,7 +1,7 @@
-"""Where each weighting stops on a concave front (Fonseca and Fleming 1995, one parameter).
+"""End points of each weighting on a concave front (Fonseca and Fleming 1995, one parameter).
 
-f(t) = 1 − exp(−(t ∓ 1)²) is best for one loss at 1, for the other at −1, and every |t| ≤ 1 is
-Pareto optimal; the front bulges, so linear scalarisation reaches its ends alone.
+The losses f(t) = 1 − exp(−(t ∓ 1)²) have minima at 1 and −1, and every |t| ≤ 1 is Pareto optimal.
+The front is concave, so linear scalarisation reaches only its ends.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def losses_and_gradients(t: Tensor) -> tuple[Tensor, Tensor]:
 def descend(
     start: Tensor, weigh: Callable[[Tensor, Tensor], Weights], steps: int, rate: Tensor | float
 ) -> Tensor:
-    """Where gradient descent with the weights' step ends."""
+    """The end point of gradient descent with the step of the weights."""
     t = start
     for _ in range(steps):
         losses, gradients = losses_and_gradients(t)
@@ -32,10 +32,10 @@ def descend(
 
 
 def test_linear_scalarisation_ends_only_near_the_ends() -> None:
-    """No β and no start ends at |t| < 1/√2, and the best end of each β is at |t| > 0.957.
+    """No β and no start ends at |t| < 1/√2, and the best end point of each β has |t| > 0.957.
 
-    Stationary points have β = (1 − t)/(1 + t) e^{4t}; minima lie where that falls with |t|, which
-    is at |t| > 1/√2, and the lower of two minima where β ≤ 1 for t > 0, which is at |t| > 0.9575.
+    Stationary points satisfy β = (1 − t)/(1 + t) e^{4t}. They are minima where this falls with |t|,
+    at |t| > 1/√2. The lower of two minima has β ≤ 1 for t > 0, which holds at |t| > 0.9575.
     """
     betas = torch.logspace(-3, 3, 41, dtype=torch.float64)
     starts = torch.linspace(-1.5, 1.5, 20, dtype=torch.float64)
@@ -53,14 +53,14 @@ def test_linear_scalarisation_ends_only_near_the_ends() -> None:
 
 
 def test_min_norm_stops_wherever_it_meets_the_front(weighting: Callable[..., Any]) -> None:
-    """Started on the front it stays, started off the front it stops at the nearest end."""
+    """A start on the front is stationary; a start off the front stops at the nearest end."""
     start = torch.linspace(-1.5, 1.5, 31, dtype=torch.float64)
     ends = descend(start, weighting("mgda"), 80, 0.3)
     torch.testing.assert_close(ends, start.clamp(-1, 1), rtol=0, atol=1e-5)
 
 
 def test_squared_weights_are_drawn_to_one_point(weighting: Callable[..., Any]) -> None:
-    """Started inside the front, MIB ends in its middle, where the weighted losses are equal."""
+    """From starts inside the front MIB ends in the middle, where the weighted losses are equal."""
     start = torch.linspace(-0.9, 0.9, 19, dtype=torch.float64)
     ends = descend(start, weighting("mib"), 80, 0.3)
     torch.testing.assert_close(ends, torch.zeros_like(ends), rtol=0, atol=1e-6)

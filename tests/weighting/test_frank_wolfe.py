@@ -1,4 +1,4 @@
-"""Frank-Wolfe as published (mib eqs 9–11) against a hand-written loop and its limit."""
+"""The published Frank-Wolfe iteration (mib eqs 9–11), against a scalar loop and its limit."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ Draw = Callable[..., Tensor]
 
 
 def by_hand(gradients: list[list[float]], iterations: int) -> list[float]:
-    """Eqs 9–11 for one trial, on the gradients themselves."""
+    """Eqs 9–11 for one trial, computed from the gradients."""
     count = len(gradients)
     w = [1 / count] * count
     for t in range(iterations):
@@ -30,15 +30,15 @@ def by_hand(gradients: list[list[float]], iterations: int) -> list[float]:
 def test_first_iterations_are_the_published_ones(
     jacobians: Draw, losses: int, iterations: int
 ) -> None:
-    """A batch of trials goes through exactly the iterates of the scalar loop."""
+    """A batch of trials has the iterates of the scalar loop."""
     rows = jacobians(40, losses, 6)
     weights = frank_wolfe_weights(rows @ rows.mT, iterations)
     expected = [by_hand(each.tolist(), iterations) for each in rows]
     torch.testing.assert_close(weights, torch.tensor(expected, dtype=torch.float64))
 
 
-def test_it_nears_the_closed_form_slowly(jacobians: Draw) -> None:
-    """The worst error over random 2×2 Gramians falls, to about 0.17 at 10 steps, 0.02 at 100."""
+def test_it_converges_slowly_to_the_closed_form(jacobians: Draw) -> None:
+    """The worst error over random 2×2 Gramians is about 0.17 after 10 steps and 0.02 after 100."""
     rows = jacobians(5000, 2, 2)
     g = rows @ rows.mT
     exact = min_norm_weights(g)
@@ -50,7 +50,7 @@ def test_it_nears_the_closed_form_slowly(jacobians: Draw) -> None:
 
 
 def test_a_trial_that_is_not_finite_leaves_its_neighbours_alone(jacobians: Draw) -> None:
-    """NaN stays in its own row."""
+    """NaN in one row does not change other rows."""
     rows = jacobians(3, 2, 4)
     alone = frank_wolfe_weights(rows @ rows.mT, 20)
     rows[1] = torch.nan

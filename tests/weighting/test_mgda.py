@@ -1,4 +1,4 @@
-"""What MGDA's weights do not depend on."""
+"""Invariances of MGDA's weights."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ SCALES = torch.tensor([3e-3, 40.0, 1.0], dtype=torch.float64)
 def test_l2_weights_ignore_the_length_of_each_gradient(
     weighting: Callable[..., Any], jacobians: Draw, losses: int
 ) -> None:
-    """Lengthening one loss's gradient alone changes nothing, unless nothing is normalised."""
+    """Scaling the gradient of one loss changes the weights only without normalisation."""
     rows, scale = jacobians(50, losses, 7), SCALES[:losses]
     values = torch.ones(50, losses, dtype=torch.float64)
     l2, plain = weighting("mgda", normalise="l2"), weighting("mgda")
@@ -28,19 +28,19 @@ def test_l2_weights_ignore_the_length_of_each_gradient(
 def test_loss_weights_ignore_the_unit_of_each_loss(
     weighting: Callable[..., Any], jacobians: Draw, losses: int
 ) -> None:
-    """A loss in another unit (value and gradient times c) keeps its weight."""
+    """A loss in another unit (value and gradient times c) has the same weight."""
     rows, scale = jacobians(50, losses, 7), SCALES[:losses]
     values = torch.rand(50, losses, dtype=torch.float64) + 0.1
     weigh = weighting("mgda", normalise="loss")
-    found, scaled = weigh(values, rows), weigh(values * scale, rows * scale[:, None])
-    torch.testing.assert_close(found.step, scaled.step)
-    assert (found.step - weigh(values, rows * scale[:, None]).step).abs().max() > 0.1
+    plain, scaled = weigh(values, rows), weigh(values * scale, rows * scale[:, None])
+    torch.testing.assert_close(plain.step, scaled.step)
+    assert (plain.step - weigh(values, rows * scale[:, None]).step).abs().max() > 0.1
 
 
-def test_a_negative_loss_is_measured_by_its_size(
+def test_a_negative_loss_is_normalised_by_its_absolute_value(
     weighting: Callable[..., Any], jacobians: Draw
 ) -> None:
-    """A density's log loss can be below 0; its gradient is not turned round for that."""
+    """The log loss of a density can be negative; its gradient must keep its direction."""
     rows, values = jacobians(50, 2, 7), torch.rand(50, 2, dtype=torch.float64) + 0.1
     weigh, signs = weighting("mgda", normalise="loss"), torch.tensor([-1, 1])
     torch.testing.assert_close(weigh(values * signs, rows).step, weigh(values, rows).step)
@@ -49,7 +49,7 @@ def test_a_negative_loss_is_measured_by_its_size(
 def test_all_gradients_may_be_scaled_together(
     weighting: Callable[..., Any], jacobians: Draw
 ) -> None:
-    """Weights depend on directions and ratios of lengths alone."""
+    """Weights depend only on the directions of gradients and the ratios of their norms."""
     rows, values = jacobians(50, 3, 7), torch.ones(50, 3, dtype=torch.float64)
     weigh = weighting("mgda")
     torch.testing.assert_close(weigh(values, rows * 1e4).step, weigh(values, rows).step)
@@ -59,7 +59,7 @@ def test_all_gradients_may_be_scaled_together(
 def test_the_step_descends_on_every_loss(
     weighting: Callable[..., Any], jacobians: Draw, losses: int
 ) -> None:
-    """⟨g_i, Σ w_j g_j⟩ ≥ 0 for all i: a small step makes no loss worse."""
+    """⟨g_i, Σ w_j g_j⟩ ≥ 0 for all i: a small step increases no loss."""
     rows, values = jacobians(200, losses, 7), torch.ones(200, losses, dtype=torch.float64)
     step = weighting("mgda")(values, rows).step
     towards = torch.einsum("mik,mj,mjk->mi", rows, step, rows)
@@ -70,7 +70,7 @@ def test_the_step_descends_on_every_loss(
 def test_a_vanished_gradient_takes_all_the_weight(
     weighting: Callable[..., Any], normalise: str
 ) -> None:
-    """A loss at its minimum, even at value 0, gives finite weights: the point is stationary."""
+    """A loss at its minimum makes the point stationary; weights are finite, even at loss 0."""
     rows = torch.tensor([[[1.0, 2.0], [0.0, 0.0]]])
-    found = weighting("mgda", normalise=normalise)(torch.tensor([[1.0, 0.0]]), rows)
-    torch.testing.assert_close(found.step, torch.tensor([[0.0, 1.0]]))
+    weights = weighting("mgda", normalise=normalise)(torch.tensor([[1.0, 0.0]]), rows)
+    torch.testing.assert_close(weights.step, torch.tensor([[0.0, 1.0]]))

@@ -1,4 +1,4 @@
-"""MIB's step against the autograd gradient of the paper's loss (mib eqs 12–14)."""
+"""MIB's step, against the autograd gradient of the paper's loss (mib eqs 12–14)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ TRIALS, DIMENSIONS = 20, 6
 
 
 class Quadratics:
-    """L_i(θ) = ½ (θ − c_i)ᵀ A_i (θ − c_i) at random points θ, one a trial."""
+    """L_i(θ) = ½ (θ − c_i)ᵀ A_i (θ − c_i) at random points θ, one for each trial."""
 
     def __init__(self, losses: int, seed: int = 0) -> None:
         generator = torch.Generator().manual_seed(seed)
@@ -40,7 +40,7 @@ class Quadratics:
 
 
 def smooth_ib(losses: Tensor, powered: Tensor, mu: float) -> Tensor:
-    """Eq. 13 to the letter, the min included."""
+    """Eq. 13 as printed, including the min."""
     weighted = powered * losses
     least = weighted.min(1, keepdim=True).values
     smooth = mu * ((weighted - least) / mu).logsumexp(1)
@@ -53,31 +53,31 @@ def smooth_ib(losses: Tensor, powered: Tensor, mu: float) -> Tensor:
 def test_the_step_is_the_gradient_of_smooth_ib(
     weighting: Callable[..., Any], losses: int, sqrted: int, mu: float
 ) -> None:
-    """Σ_i step_i ∇L_i is what autograd makes of eq. 13 with the weights held constant."""
+    """Σ_i step_i ∇L_i is the autograd gradient of eq. 13 with constant weights."""
     problem = Quadratics(losses)
     jacobians = problem.jacobians
-    found = weighting("mib", mu=mu, sqrted=sqrted)(problem.losses.detach(), jacobians)
-    assert (found.log["alpha"] > 0.01).all(1).any(), "smoothing should matter somewhere"
+    result = weighting("mib", mu=mu, sqrted=sqrted)(problem.losses.detach(), jacobians)
+    assert (result.log["alpha"] > 0.01).all(1).any(), "smoothing should matter somewhere"
     powered = min_norm_weights(jacobians @ jacobians.mT) ** (1 + sqrted)
     whole = smooth_ib(problem.losses, powered, mu).sum()
     (expected,) = torch.autograd.grad(whole, problem.theta)
     torch.testing.assert_close(
-        torch.einsum("mi,mik->mk", found.step, jacobians), expected, rtol=1e-6, atol=1e-7
+        torch.einsum("mi,mik->mk", result.step, jacobians), expected, rtol=1e-6, atol=1e-7
     )
 
 
 def test_the_log_holds_every_stage(weighting: Callable[..., Any]) -> None:
-    """w*, w̃ = w*² and α = softmax(w̃ L/μ) are kept for the history; step = (1 + α) w̃."""
+    """The log holds w*, w̃ = w*² and α = softmax(w̃ L/μ); the step is (1 + α) w̃."""
     problem = Quadratics(2)
-    found = weighting("mib", mu=0.3)(problem.losses.detach(), problem.jacobians)
-    weight, powered, alpha = (found.log[k] for k in ("weight", "weight_powered", "alpha"))
+    result = weighting("mib", mu=0.3)(problem.losses.detach(), problem.jacobians)
+    weight, powered, alpha = (result.log[k] for k in ("weight", "weight_powered", "alpha"))
     torch.testing.assert_close(powered, weight.square())
     torch.testing.assert_close(alpha, torch.softmax(powered * problem.losses.detach() / 0.3, 1))
-    torch.testing.assert_close(found.step, (1 + alpha) * powered)
+    torch.testing.assert_close(result.step, (1 + alpha) * powered)
 
 
 def test_mu_and_sqrted_may_differ_between_trials(weighting: Callable[..., Any]) -> None:
-    """A pack of two settings is the two settings one by one."""
+    """A pack with two values of each gives the same weights as two packs with one value."""
     problem = Quadratics(2)
     jacobians = problem.jacobians
     mib = MIB(
@@ -115,16 +115,16 @@ def test_ablations_switch_one_part_off_each(
     switches: dict[str, Any],
     expected: Callable[[Tensor, Tensor], Tensor],
 ) -> None:
-    """Figure 5: without smoothing α = 0, without adaptation w* = 1/m, without power w̃ = w*."""
+    """Figure 5: α = 0 without smoothing, w* = 1/m without adaptation, w̃ = w* without the power."""
     problem = Quadratics(2)
     jacobians, losses = problem.jacobians, problem.losses.detach()
     weights = min_norm_weights(jacobians @ jacobians.mT)
-    found = weighting("mib", **switches)(losses, jacobians)
-    torch.testing.assert_close(found.step, expected(weights, losses))
+    result = weighting("mib", **switches)(losses, jacobians)
+    torch.testing.assert_close(result.step, expected(weights, losses))
 
 
-def test_without_adaptation_no_gradient_is_asked_for() -> None:
-    """The ablation with equal weights costs one backward pass."""
+def test_without_adaptation_no_gradient_is_needed() -> None:
+    """The ablation with equal weights needs one backward pass."""
     options: dict[str, Any] = {
         "smooth": True,
         "gradient": "parameters",
@@ -139,9 +139,9 @@ def test_without_adaptation_no_gradient_is_asked_for() -> None:
 
 @pytest.mark.parametrize("name", ["mib", "mgda"])
 def test_the_published_solver_can_be_chosen(weighting: Callable[..., Any], name: str) -> None:
-    """solver=frank_wolfe takes as many steps as `iterations` says."""
+    """`solver=frank_wolfe` makes `iterations` steps."""
     problem = Quadratics(2)
     jacobians = problem.jacobians
-    found = weighting(name, solver="frank_wolfe", iterations=7)(problem.losses.detach(), jacobians)
+    result = weighting(name, solver="frank_wolfe", iterations=7)(problem.losses.detach(), jacobians)
     expected = frank_wolfe_weights(jacobians @ jacobians.mT, 7)
-    torch.testing.assert_close(found.log["weight"], expected)
+    torch.testing.assert_close(result.log["weight"], expected)

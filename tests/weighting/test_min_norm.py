@@ -1,4 +1,4 @@
-"""Min-norm weights against the closed form, the KKT conditions and torchjd."""
+"""Min-norm weights, against the closed form, the KKT conditions and torchjd."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ def norm(gramian: Tensor, weights: Tensor) -> Tensor:
 
 
 def assert_kkt(gramian: Tensor, weights: Tensor, tolerance: float = 1e-9) -> None:
-    """On the simplex; and ⟨g_i, v⟩ ≥ ‖v‖² for all i, with equality where w_i > 0."""
+    """Check that w is on the simplex and ⟨g_i, v⟩ ≥ ‖v‖² for all i, with equality if w_i > 0."""
     assert (weights >= 0).all()
     torch.testing.assert_close(weights.sum(1), torch.ones(len(weights), dtype=weights.dtype))
     slope = torch.einsum("mij,mj->mi", gramian, weights) - norm(gramian, weights)[:, None]
@@ -34,7 +34,7 @@ def assert_kkt(gramian: Tensor, weights: Tensor, tolerance: float = 1e-9) -> Non
 
 
 def test_two_losses_have_the_closed_form(jacobians: Draw) -> None:
-    """w_1 = clip((g_22 − g_12)/(g_11 + g_22 − 2 g_12), 0, 1), as torchjd finds by line search."""
+    """w_1 = clip((g_22 − g_12)/(g_11 + g_22 − 2 g_12), 0, 1); torchjd's line search agrees."""
     g = gramian(jacobians(300, 2, 5))
     weights = min_norm_weights(g)
     first = (g[:, 1, 1] - g[:, 0, 1]) / (g[:, 0, 0] + g[:, 1, 1] - 2 * g[:, 0, 1])
@@ -51,7 +51,7 @@ def test_two_losses_have_the_closed_form(jacobians: Draw) -> None:
 def test_weights_satisfy_the_kkt_conditions(
     jacobians: Draw, losses: int, parameters: int, scale: float
 ) -> None:
-    """For any number of losses and parameters (so also singular Gramians), at any scale."""
+    """For any number of losses and parameters, singular Gramians included, at any scale."""
     g = gramian(jacobians(300, losses, parameters) * scale)
     assert_kkt(g, min_norm_weights(g))
 
@@ -59,15 +59,15 @@ def test_weights_satisfy_the_kkt_conditions(
 @settings(deadline=None)
 @given(st.lists(st.lists(st.integers(-3, 3), min_size=2, max_size=2), min_size=2, max_size=4))
 def test_lattice_gradients_satisfy_the_kkt_conditions(rows: list[list[int]]) -> None:
-    """Small integers bring equal, opposite, parallel and zero gradients together."""
+    """Small integers produce equal, opposite, parallel and zero gradients."""
     g = gramian(torch.tensor([rows], dtype=torch.float64))
     scaled = g / g.diagonal(dim1=1, dim2=2).amax().clamp_min(1)
     assert_kkt(scaled, min_norm_weights(g))
 
 
 @pytest.mark.parametrize("losses", [3, 4])
-def test_more_losses_are_never_longer_than_torchjds(jacobians: Draw, losses: int) -> None:
-    """torchjd's Frank-Wolfe comes within 3 % of our length, and never below it."""
+def test_for_more_losses_the_norm_is_never_above_torchjds(jacobians: Draw, losses: int) -> None:
+    """torchjd's Frank-Wolfe reaches a norm within 3 % of ours, and never below it."""
     g = gramian(jacobians(30, losses, 8))
     oracle = torch.stack([MGDAWeighting(epsilon=1e-6, max_iters=500)(each) for each in g])
     ours, theirs = norm(g, min_norm_weights(g)), norm(g, oracle)
@@ -77,7 +77,7 @@ def test_more_losses_are_never_longer_than_torchjds(jacobians: Draw, losses: int
 
 @pytest.mark.parametrize("losses", [3, 5])
 def test_a_gramian_need_not_be_symmetric_to_the_last_bit(jacobians: Draw, losses: int) -> None:
-    """As a product in single precision is not: the weights are those of its symmetric part."""
+    """Products in single precision are not exactly symmetric; the symmetric part is used."""
     g = gramian(jacobians(200, losses, 30).double())
     g += 1e-7 * g.triu(1)
     assert_kkt((g + g.mT) / 2, min_norm_weights(g))
@@ -85,14 +85,14 @@ def test_a_gramian_need_not_be_symmetric_to_the_last_bit(jacobians: Draw, losses
 
 @pytest.mark.parametrize("losses", [2, 3, 4])
 def test_equal_and_zero_gradients_get_equal_weights(losses: int) -> None:
-    """Where all weights are as good, none is preferred."""
+    """If all weights are optimal, the weights are equal."""
     equal = torch.ones(1, losses, losses, dtype=torch.float64)
     both = torch.cat([equal, 0 * equal])
     torch.testing.assert_close(min_norm_weights(both), torch.full_like(both[:, 0], 1 / losses))
 
 
 def test_opposite_gradients_cancel() -> None:
-    """g and −c g get weights c : 1, and a zero gradient all of it."""
+    """g and −c g get weights c : 1; a zero gradient gets weight 1."""
     g = gramian(torch.tensor([[[1.0, 2.0], [-3.0, -6.0]], [[1.0, 2.0], [0.0, 0.0]]]))
     torch.testing.assert_close(min_norm_weights(g), torch.tensor([[0.75, 0.25], [0.0, 1.0]]))
 
@@ -102,7 +102,7 @@ def test_opposite_gradients_cancel() -> None:
 def test_a_trial_that_is_not_finite_leaves_its_neighbours_alone(
     jacobians: Draw, losses: int, bad: float
 ) -> None:
-    """NaN and infinity stay in their own row, and a NaN is not turned into a number."""
+    """NaN and infinity do not change other rows, and the weights of their row are NaN."""
     g = gramian(jacobians(3, losses, 5))
     alone = min_norm_weights(g)
     g[1] = bad

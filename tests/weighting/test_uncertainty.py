@@ -14,33 +14,33 @@ BETA = torch.tensor([0.0, 0.3])
 LOSSES = torch.tensor([[0.2, 1.7, 5.0], [3.0, 0.4, 8.0]])
 
 
-def built(kind: type[Weighting], tasks: int = 2) -> Weighting:
+def build(kind: type[Weighting], tasks: int = 2) -> Weighting:
     weighting = kind()
     weighting.tasks = tasks
     return weighting
 
 
 def objective(weighting: Weighting, losses: Tensor, hyper: dict[str, Any]) -> Tensor:
-    """Σ_i step_i L_i + penalty, of each trial."""
+    """Σ_i step_i L_i + penalty of each trial."""
     weights = weighting(losses, None, hyper)
     assert weights.penalty is not None
     return (weights.step * losses).sum(1) + weights.penalty
 
 
 def test_it_is_the_papers_loss() -> None:
-    """Σ_k [CE_k/σ_k² + log σ_k] + β · compression."""
+    """The total is Σ_k [CE_k/σ_k² + log σ_k] + β · compression."""
     sigma = torch.tensor([[0.5, 2.0], [1.5, 0.7]])
     hyper = {"beta": BETA, "log_variance": sigma.square().log()}
     expected = (LOSSES[:, :2] / sigma**2 + sigma.log()).sum(1) + BETA * LOSSES[:, 2]
-    torch.testing.assert_close(objective(built(Uncertainty), LOSSES, hyper), expected)
+    torch.testing.assert_close(objective(build(Uncertainty), LOSSES, hyper), expected)
 
 
 @pytest.mark.parametrize("tasks", [1, 2])
 def test_it_is_least_where_the_variance_is_twice_the_loss(tasks: int) -> None:
-    """∂/∂s_k = ½ − L_k exp(−s_k) vanishes at s_k = log 2 L_k, and descent leads there."""
+    """∂/∂s_k = ½ − L_k exp(−s_k) vanishes at s_k = log 2 L_k, and descent converges to it."""
     losses = LOSSES[:, 2 - tasks :]
     optimum = (2 * losses[:, :tasks]).log()
-    weighting = built(Uncertainty, tasks)
+    weighting = build(Uncertainty, tasks)
     start = weighting.parameters()["log_variance"]
     assert torch.equal(start, torch.zeros(tasks))
     s = start.repeat(2, 1).requires_grad_()
@@ -53,25 +53,25 @@ def test_it_is_least_where_the_variance_is_twice_the_loss(tasks: int) -> None:
 
 
 def test_weights_reach_the_losses_as_constants() -> None:
-    """The history's are detached; the model sees 1/σ² as it would a number."""
+    """The weights in the log are detached, so that the history holds plain numbers."""
     s = torch.zeros(2, 2).requires_grad_()
-    weights = built(Uncertainty)(LOSSES, None, {"beta": BETA, "log_variance": s})
+    weights = build(Uncertainty)(LOSSES, None, {"beta": BETA, "log_variance": s})
     assert not weights.log["weight"].requires_grad
     assert torch.equal(weights.log["weight"], weights.step.detach())
 
 
-def test_fixed_weights_are_linear_with_them() -> None:
-    """Σ w_k CE_k + β · compression; with weights of 1, or none, it is `linear`."""
-    linear = built(Linear)(LOSSES, None, {"beta": BETA}).step
+def test_fixed_weights_generalise_linear() -> None:
+    """Σ w_k CE_k + β · compression; with weights of 1, or without weights, it is `linear`."""
+    linear = build(Linear)(LOSSES, None, {"beta": BETA}).step
     for weights in (torch.ones(2, 2), torch.ones(2, 0)):
         hyper = {"beta": BETA, "task_weights": weights}
-        assert torch.equal(built(TaskWeights)(LOSSES, None, hyper).step, linear)
+        assert torch.equal(build(TaskWeights)(LOSSES, None, hyper).step, linear)
     given = torch.tensor([[0.2, 1.8], [1.4, 0.6]])
-    step = built(TaskWeights)(LOSSES, None, {"beta": BETA, "task_weights": given}).step
+    step = build(TaskWeights)(LOSSES, None, {"beta": BETA, "task_weights": given}).step
     assert torch.equal(step, torch.cat([given, BETA[:, None]], dim=1))
 
 
 def test_linear_weighs_every_task_by_one() -> None:
-    """And what is no prediction by β."""
-    found = built(Linear)(torch.rand(2, 3), None, {"beta": BETA}).step
-    torch.testing.assert_close(found, torch.tensor([[1, 1, 0], [1, 1, 0.3]]))
+    """Losses that are no predictions have weight β."""
+    step = build(Linear)(torch.rand(2, 3), None, {"beta": BETA}).step
+    torch.testing.assert_close(step, torch.tensor([[1, 1, 0], [1, 1, 0.3]]))

@@ -1,4 +1,7 @@
-"""A model: Rahimi, Recht: Random Features for Large-Scale Kernel Machines, 2007."""
+"""A model with random Fourier features.
+
+Rahimi, Recht: Random Features for Large-Scale Kernel Machines, 2007.
+"""
 
 import math
 
@@ -7,10 +10,10 @@ from torch import Tensor, nn
 
 
 class FourierEncoder(nn.Module):
-    """√2 cos(W x/bandwidth + b), W normal and b uniform, both fixed; then a linear layer.
+    """√2 cos(W x/bandwidth + b) with fixed normal W and uniform b, then a linear layer.
 
-    An encoder takes inputs (B, *shape) to means and widths (B, 2K), or means (B, K) without noise.
-    Its random numbers come from torch's generator, which is the trial's own.
+    An encoder maps inputs (B, *shape) to means and widths (B, 2K), or means (B, K) without noise.
+    It may draw from torch's global generator, which is seeded for each trial.
     """
 
     frequencies: Tensor

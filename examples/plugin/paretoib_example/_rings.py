@@ -8,7 +8,10 @@ from paretoib.data import Dataset, Split
 
 
 def load(*, folder: Path, rings: int, samples: int, split_seed: int) -> Dataset:  # noqa: ARG001
-    """Points (2,) at radius y + 1, ± 0.1, of classes y below `rings`: 60 % training, 20 %, 20 %."""
+    """Points (2,) at radius y + 1 with noise 0.1, for classes y < `rings`.
+
+    60 % are for training, 20 % for validation and 20 % for test.
+    """
     generator = torch.Generator().manual_seed(split_seed)
     y = torch.randint(rings, (samples,), generator=generator)
     angle = 2 * torch.pi * torch.rand(samples, generator=generator)
