@@ -197,7 +197,7 @@ def test_trials_that_lag_behind_are_pruned(store: Any, run: Run) -> None:
     info, records = stored_sweep(store)  # type: ignore[misc]
     (record,) = [record for record in records if record.status == "stopped"]
     assert record.trial == stopped["trial"]
-    assert {len(v) for v in reader().histories(info.id, record.trial).values()} == {2}
+    assert {len(v) for v in reader().history(info.id, record.trial).values()} == {2}
     document = run(store, "show", "raced", "--json").document
     assert document["trials"] == {"finished": 1, "stopped": 1, "failed": 0}
     assert "1 trials finished, 1 stopped early, 0 failed" in run(store, "show", "raced").out
