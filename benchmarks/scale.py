@@ -38,16 +38,16 @@ def main() -> None:
 
 def measure(trials: int) -> dict[str, object]:
     """Times, memory and the content of the store for one sweep."""
-    from jobs.sweep import Progress, run_sweep
+    from jobs.sweep import run_sweep
+    from paretoib.records import SweepState
     from paretoib.specs import with_overrides
 
     # (seconds, ended trials, MiB) at each report of progress
     samples: list[tuple[float, int, float]] = []
     started = time.monotonic()
 
-    def sample(progress: Progress) -> None:
-        ended = progress.finished + progress.failed
-        samples.append((time.monotonic() - started, ended, resident_mib()))
+    def sample(state: SweepState) -> None:
+        samples.append((time.monotonic() - started, state.trials.ended, resident_mib()))
 
     document = {
         "method": "vib",
