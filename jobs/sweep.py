@@ -222,22 +222,25 @@ def main() -> int:
         front = resume_sweep(sweep_id)
     except ParetoIBError as error:
         print(f"error: {error}", file=sys.stderr)
-        _store_reason(sweep_id, error)
+        _close_as_failed(sweep_id, error)
         return 2
     except Exception as error:
-        _store_reason(sweep_id, error)
+        _close_as_failed(sweep_id, error)
         raise
     except KeyboardInterrupt:
         return 130
     return {"finished": 0, "interrupted": 130}.get(front.sweep.status, 1)
 
 
-def _store_reason(sweep_id: str, error: Exception) -> None:
+def _close_as_failed(sweep_id: str, error: Exception) -> None:
+    """Close a sweep that could not begin; a sweep that has begun closes itself (`SweepRun`)."""
     # There is no such sweep; or the store refuses writes, or the sweep has another writer.
     if isinstance(error, NotFoundError | StoreError):
         return
     try:
-        tracker().explain(sweep_id, described(error))
+        store = tracker()
+        if not store.state(sweep_id).begun:
+            store.close(sweep_id, "failed", None, (), described(error))
     except ParetoIBError as unwritten:
         print(f"error: the reason could not be stored: {unwritten}", file=sys.stderr)
 

@@ -104,7 +104,12 @@ class SweepController:
         jobs = self._active_jobs()
         self._check_room(jobs)
         if jobs.get(sweep.id):
-            raise ProblemError(409, "still-ending", "the sweep's last job is still ending")
+            raise ProblemError(
+                409,
+                "still-ending",
+                "the sweep's last job is still ending; retry later",
+                {"Retry-After": "1"},
+            )
         self._start(sweep.id)
         return self._queries.store.state(sweep.id)
 

@@ -115,7 +115,7 @@ _DESCRIPTIONS = {
     403: "The token lacks the scope, or a page of another origin sent the request.",
     404: "There is no such sweep or trial, or the sweep has no ended trial yet.",
     405: "The path does not support the method.",
-    409: "The sweep's status does not allow the action.",
+    409: "The sweep's status does not allow the action; with `Retry-After`, it soon will.",
     413: "The body is too large.",
     422: "The request is invalid; `detail` states the rule and the value found.",
     429: "Too many requests, sweeps or event streams; retry after `Retry-After` seconds.",

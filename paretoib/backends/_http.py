@@ -38,8 +38,8 @@ class Http:
 
     Raises `ServiceError`, or `ServiceAwayError` where the same request may succeed later, and
     `NotFoundError` for HTTP 404. For `patience` seconds (a setting) it retries a request that the
-    service has no room for (429), after the time that the service names, and an idempotent request
-    whose answer was cut off.
+    service refuses for now (429, or 409 with Retry-After), after the time that the service names,
+    and an idempotent request whose answer was cut off.
     """
 
     def __init__(self, url: str) -> None:
@@ -104,8 +104,8 @@ class Http:
             raise self._not_our_service(answer) from error
         if answer.status_code == 404:
             raise NotFoundError(detail)
-        if answer.status_code == 429:
-            after = answer.headers.get("retry-after", "")
+        after = answer.headers.get("retry-after", "")
+        if answer.status_code == 429 or (answer.status_code == 409 and after):
             raise _RetryError(detail, float(after) if after.isdecimal() else _RETRY_SECONDS)
         if answer.status_code == 500:
             raise ServiceFaultError(detail)

@@ -66,9 +66,11 @@ class LocalBackend(Backend):
         _submitted.append(job)
         while not (state := store.state(sweep_id)).begun:
             if job.poll() is not None and not (state := store.state(sweep_id)).begun:
-                reason = state.reason or f"its process ended with exit code {job.returncode}"
-                store.close(sweep_id, "failed", None, [], reason)
-                raise ParetoIBError(f"sweep {sweep_id[:8]} could not begin: {reason}")
+                if state.status == "running":
+                    reason = f"its process ended with exit code {job.returncode}"
+                    store.close(sweep_id, "failed", None, [], reason)
+                    state = store.state(sweep_id)
+                raise ParetoIBError(f"sweep {sweep_id[:8]} could not begin: {state.reason}")
             time.sleep(0.1)
         return state
 

@@ -68,7 +68,8 @@ def sweep(state: "SweepState", page: str, as_json: bool) -> None:
     reason = f" ({state.reason})" if state.reason else ""
     stopped = f", {trials.stopped} stopped early" if trials.stopped else ""
     typer.echo(f"{state.name} ({state.id}): {state.status}{reason}")
-    typer.echo(f"{trials.finished} trials finished{stopped}, {trials.failed} failed")
+    finished = f"{trials.finished} of {trials.total} trials finished"
+    typer.echo(f"{finished}{stopped}, {trials.failed} failed")
     typer.echo(f"look: {page}\n")
     typer.echo(yaml.safe_dump(dict(state.spec), sort_keys=False, allow_unicode=True).rstrip())
 

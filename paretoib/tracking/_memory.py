@@ -107,9 +107,6 @@ class MemoryTracker:
     def stop_waiting(self, sweep_id: str) -> None:
         """Nothing waits."""
 
-    def explain(self, sweep_id: str, reason: str) -> None:
-        self._change(self._get_written(sweep_id), reason=reason)
-
     def close(
         self,
         sweep_id: str,

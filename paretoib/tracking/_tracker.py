@@ -114,9 +114,6 @@ class Tracker(Reader, Protocol):
         Signal handlers call it, so it may interrupt any other method.
         """
 
-    def explain(self, sweep_id: str, reason: str) -> None:
-        """Store why the sweep ended; `begin` removes the reason."""
-
     def close(
         self,
         sweep_id: str,
@@ -125,4 +122,7 @@ class Tracker(Reader, Protocol):
         pictures: Sequence[File],
         reason: str | None = None,
     ) -> None:
-        """End the sweep: write its status, its reason, and the front and pictures if it has any."""
+        """End the sweep: write its status, its reason, and the front and pictures if it has any.
+
+        `begin` removes the reason.
+        """

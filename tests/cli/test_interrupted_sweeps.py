@@ -199,8 +199,9 @@ def test_trials_that_lag_behind_are_pruned(store: Any, run: Run) -> None:
     assert record.trial == stopped["trial"]
     assert {len(v) for v in reader().history(info.id, record.trial).values()} == {2}
     document = run(store, "show", "raced", "--json").document
-    assert document["trials"] == {"finished": 1, "stopped": 1, "failed": 0}
-    assert "1 trials finished, 1 stopped early, 0 failed" in run(store, "show", "raced").out
+    counts = {"total": 2, "finished": 1, "stopped": 1, "failed": 0}
+    assert document["sweep"]["trials"] == counts
+    assert "1 of 2 trials finished, 1 stopped early, 0 failed" in run(store, "show", "raced").out
 
 
 def test_a_search_that_learns_stops_at_a_plateau(store: Any) -> None:

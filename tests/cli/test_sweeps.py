@@ -62,7 +62,8 @@ def test_a_sweep_is_found_by_name_id_and_prefix(swept: Swept, run: Run) -> None:
     id_ = linear.document["sweep"]["id"]
     documents = [run(store, "show", ref, "--json").document for ref in ("linear", id_, id_[:6])]
     assert [document["sweep"]["id"] for document in documents] == [id_] * 3
-    assert documents[0]["trials"] == {"finished": 4, "stopped": 0, "failed": 0}
+    counts = {"total": 4, "finished": 4, "stopped": 0, "failed": 0}
+    assert documents[0]["sweep"]["trials"] == counts
 
 
 def test_all_sweeps_are_listed(swept: Swept, run: Run) -> None:

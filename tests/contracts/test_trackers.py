@@ -188,11 +188,10 @@ def test_the_state_counts_trials_by_status(reopen: Open) -> None:
 
 
 def test_the_reason_is_stored_until_the_sweep_begins_again(reopen: Open) -> None:
-    """By `close`, and by `explain` before a sweep has begun; `begin` removes it."""
+    """`close` stores it, also before the sweep has begun; `begin` removes it."""
     tracker = reopen()
     sweep = tracker.create(spec())
-    tracker.explain(sweep.id, "no node has room")
-    tracker.close(sweep.id, "interrupted", None, [])
+    tracker.close(sweep.id, "failed", None, [], "no node has room")
     assert reopen().state(sweep.id).reason == "no node has room"
     tracker = reopen()
     tracker.begin(sweep.id, RULER)

@@ -208,7 +208,7 @@ def test_a_resumed_sweep_has_no_reason(
     """Also if another process than the service resumed it, and after it has finished."""
     store = MLflowTracker(f"sqlite:///{fresh_store}/mlflow.db")
     sweep_id = make_sweep(fresh_store, 4, status="interrupted").id
-    store.explain(sweep_id, "no node has room")
+    store.close(sweep_id, "failed", None, [], "no node has room")
     assert store.state(sweep_id).reason == "no node has room"
     writer = store_tools.open_tracker(fresh_store)
     writer.begin(sweep_id, store_tools.ruler)

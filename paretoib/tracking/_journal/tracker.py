@@ -136,9 +136,6 @@ class JournalTracker(JournalReader):
         if writer := self._writers.get(sweep_id):
             writer.waiting_stopped = True
 
-    def explain(self, sweep_id: str, reason: str) -> None:
-        self._store.explain(sweep_id, reason)
-
     def close(
         self,
         sweep_id: str,

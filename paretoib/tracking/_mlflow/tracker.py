@@ -139,11 +139,6 @@ class MLflowTracker(MLflowReader):
         """No call waits for longer than one request."""
 
     @as_store_error
-    def explain(self, sweep_id: str, reason: str) -> None:
-        self._run_to_write(sweep_id)
-        self._log(sweep_id, tags={layout.REASON: reason[: layout.LONGEST_REASON]})
-
-    @as_store_error
     def close(
         self,
         sweep_id: str,
