@@ -97,17 +97,17 @@ def test_a_sweep_is_submitted_watched_and_read(serve_cluster: Callable[..., Any]
 def test_a_sweep_that_does_not_fit_the_cluster_has_a_reason(
     serve_cluster: Callable[..., Any],
 ) -> None:
-    """It is interrupted instead of waiting forever; JSON, events and page show the reason."""
+    """It fails instead of waiting forever; JSON, events and page show the reason."""
     with serve_cluster() as served, served.client() as client:
         sweep = submit(client, {**SMALL, "name": "no GPU", "resources": {"gpus": 0.5}}).json()["id"]
-        state = wait_for_status(client, sweep, "interrupted")
+        state = wait_for_status(client, sweep, "failed")
         assert state["reason"] == (
             "resources: a node should have room for a pack (1 CPU and 0.5 GPU); "
             "found nodes with 2 CPU"
         )
         with connect_sse(client, "GET", f"/sweeps/{sweep}/events") as source:
             *_, last = source.iter_sse()
-        assert json.loads(last.data) == {"status": "interrupted", "reason": state["reason"]}
+        assert json.loads(last.data) == {"status": "failed", "reason": state["reason"]}
         page = client.get(f"/sweeps/{sweep}", headers={"Accept": "text/html"}).text
         assert state["reason"] in page
 
