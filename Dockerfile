@@ -1,5 +1,5 @@
-# Two targets: `cpu` for all services, `cuda` for workers with an NVIDIA GPU. The torch package
-# includes CUDA's libraries; the host needs the driver and NVIDIA's container toolkit.
+# Two targets: `cpu` for all services, `cuda` for workers with an NVIDIA GPU. The default torch
+# package includes CUDA's libraries; the host needs the driver and NVIDIA's container toolkit.
 
 FROM python:3.11.14-slim-bookworm AS base
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \

@@ -1,10 +1,10 @@
-# Two commands do everything: `make sweep` and `make test`. Each makes .venv first where it is
-# missing or pyproject.toml or constraints.txt have changed since.
+# The two main commands are `make sweep` and `make test`. Every command except `clean` first creates
+# .venv if it is missing, or updates it if pyproject.toml or constraints.txt have changed.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 RUN := $(VENV)/bin
-# Arguments to pass on: make sweep ARGS="--method vib --dataset fashion_mnist"
+# Further arguments of the command: make sweep ARGS="--method vib --dataset fashion_mnist"
 ARGS ?=
 
 .PHONY: sweep test test-slow lint format clean

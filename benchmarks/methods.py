@@ -1,11 +1,11 @@
-"""All methods on one data set: a picture with all fronts, and a table.
+"""Compare all methods on one data set, with a picture of all fronts and a table.
 
     python benchmarks/methods.py --data digits --out docs/results
     python benchmarks/methods.py --data fashion_mnist --set subset=0.05 --out FOLDER
 
-Runs one sweep per method through `jobs`, as `paretoib sweep` does, into the store of the settings.
-A sweep that has finished in that store is not run again. Methods that need other data (several
-tasks, or a small discrete problem) are skipped with a message.
+The benchmark runs one sweep per method through `jobs`, as `paretoib sweep` does, and uses the
+configured store. A sweep that has finished in that store is not run again. Methods that need other
+data (several tasks, or a small discrete problem) are skipped with a message.
 """
 
 import argparse
@@ -37,7 +37,7 @@ PANELS = {
 
 
 def run_methods(args: argparse.Namespace) -> Iterator[Front]:
-    """The front of every method; runs the sweeps that have not finished yet."""
+    """Yield the front of every method; run the sweeps that have not finished yet."""
     from jobs.cluster import load_ray, ray_instance
     from jobs.sweep import run_sweep
     from paretoib.tracking import read_front, tracker
@@ -46,7 +46,7 @@ def run_methods(args: argparse.Namespace) -> Iterator[Front]:
     with ray_instance(settings()):
         for method in METHODS:
             try:
-                spec = sweep_of(method, args)
+                spec = sweep_spec(method, args)
             except SpecError as error:
                 print(f"skipped {method}: {error}", flush=True)
                 continue
@@ -64,7 +64,7 @@ def run_methods(args: argparse.Namespace) -> Iterator[Front]:
             yield front
 
 
-def sweep_of(method: str, args: argparse.Namespace) -> SweepSpec:
+def sweep_spec(method: str, args: argparse.Namespace) -> SweepSpec:
     """A sweep with the method's default search and `args.trials` settings for every seed."""
     options = dict(pair.split("=", 1) for pair in args.set)
     fields = {name: parse_value(text) for name, text in options.items()} | {"epochs": args.epochs}
@@ -76,7 +76,7 @@ def sweep_of(method: str, args: argparse.Namespace) -> SweepSpec:
     return with_overrides(document | {"trials": args.trials * args.seeds}, fields)
 
 
-def of_seed(front: Front, seed: int) -> list[Point]:
+def points_of_seed(front: Front, seed: int) -> list[Point]:
     """The points of one seed with a finite rate."""
     return [p for p in front.points if p.seed == seed and p.rate_bits is not None]
 
@@ -103,11 +103,11 @@ def table(fronts: list[Front], seeds: int) -> str:
     """A Markdown table with a row for each method, by descending hypervolume."""
     rows = []
     for front in fronts:
-        mean, half = interval([volume(front, of_seed(front, seed)) for seed in range(seeds)])
+        mean, half = interval([volume(front, points_of_seed(front, seed)) for seed in range(seeds)])
         accuracy = max((p.accuracy or 0.0 for p in front.points), default=0.0)
         lost = min((p.lost_bits for p in front.points), default=math.nan)
         rates = [p.rate_bits for p in front.points if p.rate_bits is not None]
-        span = f"{min(rates):.1f} – {max(rates):.1f}" if rates else "none is finite"
+        span = f"{min(rates):.1f} – {max(rates):.1f}" if rates else "not finite"
         text = f"{mean:.1f} ± {half:.1f}" if rates else "–"
         cells = (span, f"{lost:.3f}", f"{100 * accuracy:.1f}")
         rows.append((mean, f"| `{front.sweep.method}` | {text} | {' | '.join(cells)} |"))
@@ -121,9 +121,9 @@ def table(fronts: list[Front], seeds: int) -> str:
 def draw(fronts: list[Front], seeds: int, path: Path) -> None:
     """Draw all fronts, with a panel for each kind of method.
 
-    A line is the median over seeds of the least lost bits up to a rate; its band goes from the
-    minimum to the maximum over seeds. Dots are the trials on the fronts of single seeds. The grey
-    line is the best of all methods and seeds.
+    A line is the median over seeds of the least lost bits up to a rate; the band around it spans
+    the minimum to the maximum over seeds. Dots are the trials on the fronts of single seeds. The
+    grey line is the minimum over all methods and seeds.
     """
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -133,12 +133,12 @@ def draw(fronts: list[Front], seeds: int, path: Path) -> None:
     panels = {
         title: [f for f in finite if f.sweep.method in names] for title, names in PANELS.items()
     }
-    panels = {title: members for title, members in panels.items() if members}
+    panels = {title: panel_fronts for title, panel_fronts in panels.items() if panel_fronts}
     all_points = [p for f in finite for p in f.points if p.rate_bits is not None]
     ceiling = finite[0].label_entropy_bits
     highest_rate = max(p.rate_bits or 0.0 for p in all_points)
     rates = np.geomspace(LOWEST_RATE, 1.5 * highest_rate, 600)
-    best = attained(all_points, rates, ceiling)
+    best = least_lost(all_points, rates, ceiling)
 
     rows = math.ceil(len(panels) / 2)
     figure = Figure(figsize=(12, 4.2 * rows), dpi=120, layout="constrained")
@@ -148,8 +148,8 @@ def draw(fronts: list[Front], seeds: int, path: Path) -> None:
     for ax, (title, panel_fronts) in zip(axes, panels.items(), strict=False):
         ax.step(rates, best, color="0.7", linewidth=3, where="post", label="best of all methods")
         for front, colour in zip(panel_fronts, colours, strict=False):
-            by_seed = [of_seed(front, seed) for seed in range(seeds)]
-            curves = np.array([attained(points, rates, ceiling) for points in by_seed])
+            by_seed = [points_of_seed(front, seed) for seed in range(seeds)]
+            curves = np.array([least_lost(points, rates, ceiling) for points in by_seed])
             ends = curves.min(0), curves.max(0)
             ax.fill_between(rates, *ends, step="post", color=colour, alpha=0.15, lw=0)
             ax.step(
@@ -174,8 +174,8 @@ def draw(fronts: list[Front], seeds: int, path: Path) -> None:
     figure.savefig(path)
 
 
-def attained(points: list[Point], rates: np.ndarray, ceiling: float) -> np.ndarray:
-    """The least lost bits of the points up to each rate; all bits are lost at rate 0."""
+def least_lost(points: list[Point], rates: np.ndarray, ceiling: float) -> np.ndarray:
+    """The least lost bits of the points up to each rate, in bits; at rate 0 it is `ceiling`."""
     plane = sorted((p.rate_bits or 0.0, p.lost_bits) for p in points)
     lost = np.minimum.accumulate([ceiling, *(lost for _, lost in plane)])
     return lost[np.searchsorted([rate for rate, _ in plane], rates, side="right")]
@@ -186,7 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare all methods on one data set.")
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--trials", type=int, default=8, help="for every seed")
+    parser.add_argument("--trials", type=int, default=8, help="trials of each seed")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")

@@ -2,9 +2,9 @@
 
     python benchmarks/scale.py [--trials 5000]
 
-Runs a sweep (a tiny MLP on digits, β × seeds) through `jobs` in this process, as `paretoib sweep`
-does, into a new store. Then counts the trials in the store and the steps of the parent run's
-hypervolume.
+The benchmark runs a sweep (a tiny MLP on digits, a grid of β and seeds) through `jobs` in this
+process, as `paretoib sweep` does, with a new store. Then it counts the trials in the store and the
+steps of hypervolume in the parent run.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def measure(trials: int) -> dict[str, object]:
-    """Times, memory and the content of the store for one sweep."""
+    """Run one sweep; its times, its memory and the counts in its store."""
     from jobs.sweep import run_sweep
     from paretoib.records import SweepState
     from paretoib.specs import with_overrides

@@ -1,13 +1,14 @@
-"""All searches with an equal number of trials, and `adaptive` against grids of β.
+"""Compare all searches with an equal number of trials, and `adaptive` with grids of β.
 
     python benchmarks/searches.py budget --out FOLDER     every search, hypervolume against trials
-    python benchmarks/searches.py gaps --out FOLDER       adaptive β against log-spaced grids of β
+    python benchmarks/searches.py gaps --out FOLDER       `adaptive` and log-spaced grids of β
     python benchmarks/searches.py draw --out FOLDER       both pictures again, from the numbers
 
 Each search trains its trials with `run_trials`, in a process with one thread and without Ray, so
-that only the choice of trials differs. Hypervolumes (bits²) are on the test split, with the default
-reference point; the searches receive validation metrics only. Writes the numbers and the pictures
-to FOLDER: searches-budget.json, searches-gaps.json, searches.png and adaptive.png.
+that only the choice of trials differs. Hypervolumes (bits²) are measured on the test split, with
+the default reference point; the searches receive only validation metrics. The numbers and the
+pictures are written to FOLDER: searches-budget.json, searches-gaps.json, searches.png and
+adaptive.png.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import numpy as np
 
 from paretoib.data import load_dataset
 from paretoib.fronts import GrowingFront, hypervolume, nondominated
-from paretoib.records import Reference, TrialRecord
+from paretoib.records import ReferencePoint, TrialRecord
 from paretoib.search import DRIVERS, driver
 from paretoib.specs import SweepSpec, with_overrides
 
@@ -42,7 +43,7 @@ Curve = list[tuple[float, float]]  # (rate, lost), in bits, in the order of the 
 
 
 def train(spec: SweepSpec) -> tuple[list[TrialRecord], float]:
-    """The records of all trials that the spec's search proposes, and the driver's seconds."""
+    """Train the trials that the spec's search proposes; their records, and the driver's seconds."""
     import torch
 
     from paretoib.training import plan_packs, run_trials
@@ -66,14 +67,14 @@ def train(spec: SweepSpec) -> tuple[list[TrialRecord], float]:
     return records, proposing
 
 
-def default_reference(name: str) -> Reference:
+def default_reference(name: str) -> ReferencePoint:
     """The default reference point of a data set."""
     dataset = load_dataset(name, SweepSpec.from_document({"data": name}).data.params)
     ceiling = dataset.entropies(dataset.test)[1] / math.log(2)
-    return Reference(rate_bits=10 * ceiling, lost_bits=ceiling)
+    return ReferencePoint(rate_bits=10 * ceiling, lost_bits=ceiling)
 
 
-def one_budget(search: str, trials: int, epochs: int, seed: int) -> dict[str, Any]:
+def run_search(search: str, trials: int, epochs: int, seed: int) -> dict[str, Any]:
     """Hypervolume after each trial of one search with one seed."""
     document: dict[str, Any] = {"method": "vib", "search": search, "seeds": [seed]}
     if search == "grid":
@@ -89,7 +90,9 @@ def one_budget(search: str, trials: int, epochs: int, seed: int) -> dict[str, An
     return {"search": search, "seed": seed, "hypervolumes": volumes, "proposing_s": proposing}
 
 
-def one_gap(dataset: str, search: str, trials: int, epochs: int, seed: int) -> dict[str, Any]:
+def run_beta_search(
+    dataset: str, search: str, trials: int, epochs: int, seed: int
+) -> dict[str, Any]:
     """The points (rate, lost) of a grid of β, or of `adaptive`, in the order of the proposals."""
     document: dict[str, Any] = {"method": "vib", "data": dataset, "search": search, "seeds": [seed]}
     if search == "grid":
@@ -104,10 +107,11 @@ def one_gap(dataset: str, search: str, trials: int, epochs: int, seed: int) -> d
     }  # fmt: skip
 
 
-def largest_gap(points: Curve, reference: Reference) -> float:
-    """The largest distance between neighbours on the front, as a share of the reference point.
+def largest_gap(points: Curve, reference: ReferencePoint) -> float:
+    """The largest distance between neighbouring points of the front.
 
-    Rate 0 with all bits lost counts as a point of the front.
+    Rate and lost bits are divided by the reference point. Rate 0 with all bits lost counts as a
+    point of the front.
     """
     plane = np.array([p for p in points if p[0] is not None]).reshape(-1, 2)
     front = plane[nondominated(plane)]
@@ -116,7 +120,7 @@ def largest_gap(points: Curve, reference: Reference) -> float:
     return float(np.linalg.norm(np.diff(scaled, axis=0), axis=1).max())
 
 
-def volume(points: Curve, reference: Reference) -> float:
+def volume(points: Curve, reference: ReferencePoint) -> float:
     """Hypervolume in bits²."""
     return hypervolume(np.array(points), (reference.rate_bits, reference.lost_bits))
 
@@ -125,7 +129,7 @@ def budget_tasks(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
     """(function, *arguments) of every measurement for `budget`."""
     for seed in range(args.repeats):
         for search in DRIVERS:
-            yield one_budget, search, args.trials, args.epochs, seed
+            yield run_search, search, args.trials, args.epochs, seed
 
 
 def gap_tasks(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
@@ -134,7 +138,7 @@ def gap_tasks(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
         for dataset in ("digits", "gaussian"):
             for size in SIZES:
                 for search in ("grid", "adaptive"):
-                    yield one_gap, dataset, search, size, args.epochs, seed
+                    yield run_beta_search, dataset, search, size, args.epochs, seed
 
 
 def measure(tasks: Sequence[tuple[Any, ...]], workers: int) -> Iterator[dict[str, Any]]:
@@ -207,7 +211,10 @@ def draw_budget(measured: dict[str, Any], path: Path) -> None:
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     axes.grid(alpha=0.25)
     figure.savefig(path, dpi=110)
-    print("| search | hypervolume, bits² | after a third of the trials | proposing, ms per trial |")
+    print(
+        "| search | hypervolume, bits² | after a third of the trials "
+        "| time to propose a trial, ms |"
+    )
     print("|---|---|---|---|")
     for mean, half, early, proposing, search in sorted(ranking, reverse=True):
         print(f"| `{search}` | {mean:.2f} ± {half:.2f} | {early:.2f} | {proposing:.1f} |")

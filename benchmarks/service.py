@@ -1,15 +1,19 @@
-"""Response times of the service on loopback: fronts, comparisons, one key, first trial.
+"""Response times of the service on loopback: fronts, comparisons, submissions.
 
-    python benchmarks/service.py fill STORE     two sweeps of 1 000 trials, about two minutes
-    python benchmarks/service.py measure STORE  starts `paretoib serve` over it, about two minutes;
-                                                or some parts: alone, load, one_key, first_trial
+    python benchmarks/service.py fill STORE                two sweeps of 1 000 trials
+    python benchmarks/service.py measure STORE [PART...]   `paretoib serve` with this store
 
-`fill` trains 20 trials of each sweep on digits and writes varied copies of their records through
-the tracker, as a sweep's job does: the data have the size and irregularity of 1 000 trials.
-`measure` reads them with one client, then with 100 concurrent clients. Each client sends its next
-request when it has the response, and clients and service share the machine, so latency is mostly
-queueing. It also submits one sweep 50 times at once, and measures the time to a sweep's first
-trial.
+Each takes about two minutes. `fill` trains 20 trials of each sweep on digits and writes varied
+copies of their records through the tracker, as a sweep's job does. The data have the size and the
+variation of 1 000 trained trials, but they are not experimental results.
+
+The parts of `measure` are (default: all):
+
+- `alone`: one client reads a front and a comparison;
+- `load`: 100 concurrent clients read them. Each client sends its next request when it has the
+  response, and clients and service share the machine, so latency is mostly time in the queue;
+- `one_key`: 50 simultaneous submissions with the same idempotency key;
+- `first_trial`: the time from a submission to the first finished trial.
 """
 
 import argparse
@@ -37,12 +41,12 @@ import httpx
 
 TRIALS, TRAINED, CLIENTS, SECONDS, POSTS = 1000, 20, 100, 30.0, 50
 EPOCHS = 20
-LINEAR, ADAPTIVE = "linear-1000", "adaptive-1000"
+VIB, MIB = "vib-1000", "mib-1000"  # names of the sweeps
 SWEEPS: dict[str, dict[str, Any]] = {
-    LINEAR: {"method": "vib", "search": "random", "training": {"epochs": EPOCHS}},
-    ADAPTIVE: {"method": "mib", "seeds": [0], "training": {"epochs": EPOCHS}},
+    VIB: {"method": "vib", "search": "random", "training": {"epochs": EPOCHS}},
+    MIB: {"method": "mib", "seeds": [0], "training": {"epochs": EPOCHS}},
 }
-FIRST = {"method": "vib", "data": "digits"}  # a grid of 16 β, 50 epochs: the defaults
+DEFAULT_SWEEP = {"method": "vib", "data": "digits"}  # a grid of 16 β, 50 epochs
 
 
 def fill(store: Path) -> None:
@@ -97,7 +101,7 @@ class Service:
 
 @contextmanager
 def run_service(store: Path) -> Iterator[Service]:
-    """Run `paretoib serve` over a store: MLflow on SQLite, Ray and the service."""
+    """Run `paretoib serve` with this store: MLflow on SQLite, Ray and the service."""
     environment = {
         **os.environ,
         "PARETOIB_STORE": str(store),
@@ -150,9 +154,10 @@ def measure_alone(service: Service, paths: dict[str, str]) -> dict[str, Any]:
 async def _read_until(
     service: Service, paths: Sequence[str], until: float, responses: list[tuple[str, int, float]]
 ) -> None:
-    """One client on one connection; appends (path, status, seconds) of its responses.
+    """Run one client on one connection; append (path, status, seconds) of each response.
 
-    It speaks HTTP by hand to use little CPU time, because clients and service share the cores.
+    The client writes and parses HTTP itself, because an HTTP library uses more CPU time, and
+    clients and service share the cores.
     """
     url = urlsplit(service.address)
     turn = random.randrange(len(paths))
@@ -202,7 +207,7 @@ def measure_load(service: Service, paths: Sequence[str]) -> dict[str, Any]:
 def measure_key(service: Service) -> dict[str, Any]:
     """`POSTS` concurrent submissions with one idempotency key, and the number of new sweeps."""
     name = f"once-{time.time_ns()}"
-    document = {**FIRST, "name": name, "training": {"epochs": 1}}
+    document = {**DEFAULT_SWEEP, "name": name, "training": {"epochs": 1}}
     key = {"Idempotency-Key": name}
 
     def post(_: int) -> httpx.Response:
@@ -230,7 +235,7 @@ def measure_first_trial(service: Service, times: int = 3) -> dict[str, Any]:
     with service.client() as client:
         for turn in range(times):
             began = time.perf_counter()
-            response = client.post("/sweeps", json={**FIRST, "name": f"first-{turn}"})
+            response = client.post("/sweeps", json={**DEFAULT_SWEEP, "name": f"first-{turn}"})
             sweep = response.raise_for_status().json()["id"]
             _wait_for(client, sweep, lambda state: state["trials"]["finished"] > 0)
             firsts.append(round(time.perf_counter() - began, 1))
@@ -247,7 +252,7 @@ def _wait_for(client: httpx.Client, sweep: str, done: Any) -> None:
 
 
 def measure(store: Path, parts: Sequence[str]) -> dict[str, Any]:
-    """The figures of a service over a filled store; prints each part to stderr when it is done."""
+    """Measure a service with a filled store; print each part to stderr when it is done."""
     figures: dict[str, Any] = {
         "machine": f"{os.cpu_count()} × {platform.processor() or platform.machine()}",
         "load_before": round(os.getloadavg()[0], 2),
@@ -256,8 +261,8 @@ def measure(store: Path, parts: Sequence[str]) -> dict[str, Any]:
         with service.client() as client:
             sweeps = client.get("/sweeps", params={"limit": 200}).json()["sweeps"]
         ids = {sweep["name"]: sweep["id"] for sweep in sweeps}
-        compare = f"/compare?linear={ids[LINEAR]}&adaptive={ids[ADAPTIVE]}"
-        front = f"/sweeps/{ids[LINEAR]}/front"
+        compare = f"/compare?linear={ids[VIB]}&adaptive={ids[MIB]}"
+        front = f"/sweeps/{ids[VIB]}/front"
         measures = {
             "alone": lambda: measure_alone(service, {"front": front, "compare": compare}),
             "load": lambda: measure_load(service, [front, compare]),
@@ -271,13 +276,13 @@ def measure(store: Path, parts: Sequence[str]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Fill a store, or measure the service over a filled store."""
+    """Fill a store, or measure the service with a filled store."""
     parser = argparse.ArgumentParser(description="Measure the service on loopback.")
-    parser.add_argument("what", choices=("fill", "measure"))
+    parser.add_argument("action", choices=("fill", "measure"))
     parser.add_argument("store", type=Path)
-    parser.add_argument("parts", nargs="*", help="alone, load, one_key, first_trial")
+    parser.add_argument("parts", nargs="*", help="alone, load, one_key, first_trial; default: all")
     args = parser.parse_args()
-    if args.what == "fill":
+    if args.action == "fill":
         fill(args.store.absolute())
     else:
         print(json.dumps(measure(args.store.absolute(), args.parts), indent=2))

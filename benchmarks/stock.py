@@ -3,7 +3,7 @@
 It follows the manuals of Ray Tune and MLflow: one eager PyTorch trial per process on one CPU,
 Tune's function API, and Ray's `MLflowLoggerCallback` on a SQLite store. Features that cost time and
 are not needed are off (Tune's log files and tables, the dashboard, usage statistics). The data
-are sent once, through Ray's object store. Losses are in nats, times in seconds.
+set is sent once, through Ray's object store. Losses are in nats, times in seconds.
 
     python benchmarks/stock.py --trials 64 --epochs 50 --store DIR --json
 """
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-TIMES = ("import_s", "compute_s", "report_s")  # of the process of one trial
+TIMES = ("import_s", "compute_s", "report_s")  # measured in the process of one trial
 QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints a table even at verbosity 0
@@ -97,7 +97,9 @@ def train_vib(config: dict[str, Any], splits: dict[str, tuple[Any, Any]]) -> Non
 
 
 def run(trials: int, epochs: int, store: Path) -> dict[str, float]:
-    """Run β = 1e-5 … 1 into `store`; times are from the import of Ray to the end of `fit`.
+    """Run a grid of β from 1e-5 to 1 with its store in the folder `store`.
+
+    Times are in seconds, from the import of Ray to the end of `fit`.
 
     Raises:
         RuntimeError: a trial failed or is missing in MLflow.
@@ -144,7 +146,7 @@ if __name__ == "__main__":
     parser.add_argument("--trials", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--store", type=Path, help="an empty folder; default: a temporary one")
-    parser.add_argument("--json", action="store_true", help="on one line")
+    parser.add_argument("--json", action="store_true", help="print the JSON on one line")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         figures = run(args.trials, args.epochs, (args.store or Path(temporary)).resolve())

@@ -1,13 +1,14 @@
 """The training speed of paretoib, compared with code written without it.
 
     python benchmarks/throughput.py            both parts, about ten minutes on two cores
-    python benchmarks/throughput.py steps      the time of a step only, about a minute
-    python benchmarks/throughput.py sweep      trials per minute only
+    python benchmarks/throughput.py steps      only the time of a step, about a minute
+    python benchmarks/throughput.py sweep      only trials per minute
 
-`sweep`: the same β grid on digits by `paretoib sweep` and by plain Ray Tune (stock.py). Each is a
-complete process, including the start of Ray and the logging. `steps`: one large trial against a
-hand-written loop, and MIB's step against VIB's. The variants take turns in short rounds, so that
-other load slows all of them; the result is the median of the ratios of all rounds.
+`sweep` runs the same β grid on digits with `paretoib sweep` and with plain Ray Tune (stock.py).
+Each is a complete process, so its time includes the start of Ray and logging. `steps` compares a
+step of a large VIB trial with a hand-written loop, and MIB's step with VIB's. The variants take
+turns in short rounds, so that other load slows all of them; the result is the median of the ratios
+of all rounds.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from paretoib.data import Dataset, Split
 from paretoib.specs import TrialSpec, with_overrides
 from paretoib.training._pack import Pack
 
-STEPS_PER_ROUND, ROUNDS = 20, 15  # of each variant
+STEPS_PER_ROUND, ROUNDS = 20, 15  # for each variant
 BATCH, IMAGES = 100, 20_000
 
 Stepper = Callable[[], None]
@@ -122,10 +123,10 @@ def measure_steps(device: torch.device) -> dict[str, dict[str, float]]:
             if turn:  # the first round warms up
                 times[name].append(milliseconds)
     figures = {}
-    for name, own_times in times.items():
-        figures[name] = {"ms_per_step": statistics.median(own_times)}
+    for name, round_times in times.items():
+        figures[name] = {"ms_per_step": statistics.median(round_times)}
         if name in baselines:
-            ratios = [a / b for a, b in zip(own_times, times[baselines[name]], strict=True)]
+            ratios = [a / b for a, b in zip(round_times, times[baselines[name]], strict=True)]
             figures[name][f"ratio_to_{baselines[name]}"] = statistics.median(ratios)
     return figures
 
@@ -133,15 +134,15 @@ def measure_steps(device: torch.device) -> dict[str, dict[str, float]]:
 def measure_sweep(trials: int, epochs: int) -> dict[str, dict[str, float]]:
     """Trials per minute of `paretoib sweep` and of stock.py, each as a process with a new store."""
     with tempfile.TemporaryDirectory() as temporary:
-        ours = [str(Path(sys.executable).with_name("paretoib")), "sweep", "--method", "vib"]
-        ours += ["--grid", f"beta=1e-5:1:{trials}", "--epochs", str(epochs), "--json"]
-        ours += ["--set", "hidden=128,128", "--set", "latent=32", "--set", "batch_size=128"]
+        sweep = [str(Path(sys.executable).with_name("paretoib")), "sweep", "--method", "vib"]
+        sweep += ["--grid", f"beta=1e-5:1:{trials}", "--epochs", str(epochs), "--json"]
+        sweep += ["--set", "hidden=128,128", "--set", "latent=32", "--set", "batch_size=128"]
         stock = [sys.executable, str(Path(__file__).with_name("stock.py")), "--json"]
         stock += ["--trials", str(trials), "--epochs", str(epochs), "--store", f"{temporary}/stock"]
         figures = {}
-        for name, command in (("paretoib", ours), ("plain Ray Tune", stock)):
+        for name, command in (("paretoib", sweep), ("plain Ray Tune", stock)):
             # On the CPU, because stock.py has no other device.
-            settings = {"PARETOIB_STORE": f"{temporary}/ours", "PARETOIB_DEVICE": "cpu"}
+            settings = {"PARETOIB_STORE": f"{temporary}/paretoib", "PARETOIB_DEVICE": "cpu"}
             environment = {**os.environ, **settings}
             started = time.perf_counter()
             process = subprocess.run(

@@ -1,1 +1,1 @@
-"""The job that runs a sweep on Ray, and what runs on Ray's workers."""
+"""The job that runs a sweep on Ray, and the code that Ray's workers run."""

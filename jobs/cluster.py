@@ -16,7 +16,7 @@ from paretoib.interrupts import deferred_interrupts, termination_interrupts
 from paretoib.settings import Settings
 from paretoib.specs import Resources
 
-# Results are in MLflow alone, so Tune's log files, tables and telemetry are off. Ray would also
+# Results are only in MLflow, so Tune's log files, tables and telemetry are off. Ray would also
 # print every lost worker on stdout; the record of a failed trial has the reason.
 _QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
@@ -27,8 +27,8 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
-# Keep a Ray that we start on loopback, whatever its address. Ray has the variable for systems on
-# which it runs on one machine alone.
+# A Ray that we start listens only on loopback. The first variable restricts Ray to one machine, as
+# it is by default on Windows and macOS.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
 # Our own messages replace what Ray prints on the terminal.
@@ -40,7 +40,7 @@ SETTLE_SECONDS = 5.0  # a cluster is complete when no node has joined for this l
 
 @dataclass(frozen=True)
 class Workers:
-    """The number of packs that run at a time, and the resources and device of each."""
+    """The number of packs that run at a time, and the resources and device of each pack."""
 
     count: int
     cpus: int
@@ -54,10 +54,10 @@ class Workers:
 
 
 def load_ray(settings: Settings) -> None:
-    """Import Ray without its log output, and on loopback unless it joins a cluster."""
+    """Import Ray, set to print no log; it listens only on loopback unless it joins a cluster."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    # Ray reads these when it is imported; a program that has imported it made its own choice.
+    # Ray reads these variables when it is imported. If the program imported it, its values stay.
     if not settings.ray_address and "ray" not in sys.modules:
         for name, value in _LOOPBACK.items():
             os.environ.setdefault(name, value)
@@ -85,7 +85,7 @@ def ray_instance(settings: Settings, wanted: Resources | None = None) -> Iterato
             _join(settings.ray_address)
         else:
             _start()
-        # After Ray has set its SIGTERM handler, which would end the program at once.
+        # After Ray has set its own SIGTERM handler, which would end the program at once.
         with termination_interrupts():
             yield workers_on(nodes(), settings, wanted)
     finally:
@@ -94,7 +94,7 @@ def ray_instance(settings: Settings, wanted: Resources | None = None) -> Iterato
 
 
 def _start() -> None:
-    """Start Ray on loopback. An interrupt waits, as half a start would leave processes behind."""
+    """Start Ray on loopback. Interrupts wait, because a partial start would leave processes."""
     import ray
 
     with deferred_interrupts() as caught:
@@ -115,7 +115,7 @@ def _join(address: str) -> None:
 
 
 def _check_answers(address: str) -> None:
-    """Refuse a cluster that is down at once: Ray would retry for minutes."""
+    """Raise `ClusterError` at once if the cluster is down: Ray would retry for minutes."""
     parts = urlsplit(address if "//" in address else f"//{address}")
     try:
         if parts.hostname and parts.port:
@@ -134,11 +134,11 @@ def workers_on(
 ) -> Workers:
     """The workers on nodes with these Ray resources.
 
-    Raises `ClusterError` where no node is large enough for one: Ray would wait for ever.
+    Raises `ClusterError` if no node is large enough for a pack, because Ray would wait for ever.
     """
     gpus = wanted.gpus
     if gpus is None:
-        # A CPU in the settings wins over the nodes' GPUs; the spec's `gpus` wins over both.
+        # PARETOIB_DEVICE=cpu wins over the nodes' GPUs; the spec's `gpus` wins over both.
         on_cpus = settings.device.startswith("cpu") or not any(
             _amount(n, "GPU") >= 1 for n in nodes
         )
@@ -162,7 +162,7 @@ def workers_on(
 def nodes() -> list[dict[str, float]]:
     """The resources of every node.
 
-    A cluster without a node that can train is starting; wait for its nodes.
+    A cluster without a CPU is still starting; wait for its nodes, at most `JOIN_TIMEOUT`.
     """
     alive = _alive()
     if _can_train(alive):
@@ -195,7 +195,7 @@ def _room(node: Mapping[str, float], gpus: float, cpus: int) -> int:
 
 
 def _even_share(nodes: Sequence[Mapping[str, float]], workers: int) -> int:
-    """The cores of a worker: with fewer workers than cores, each has several, on one node."""
+    """The CPUs of a worker: an even share, but at most the CPUs of the largest node."""
     cores = [int(_amount(node, "CPU")) for node in nodes]
     return max(1, min(sum(cores) // (workers or max(1, sum(cores))), max(cores, default=1)))
 

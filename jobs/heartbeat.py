@@ -7,37 +7,37 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from paretoib.interrupts import termination_interrupts
-from paretoib.tracking import HEARTBEAT_SECONDS, StoreAwayError, Tracker
+from paretoib.tracking import HEARTBEAT_SECONDS, StoreUnavailableError, Tracker
 
 
 @contextmanager
 def heartbeat_thread(
     store: Tracker, sweep_id: str, on_end: Callable[[Exception | None], None]
 ) -> Iterator[None]:
-    """Send heartbeats while the sweep runs; end the sweep when it is to be cancelled.
+    """Send heartbeats while the sweep runs; end the sweep when its cancellation is requested.
 
     The sweep also ends when the store refuses a heartbeat for good, for example because another
     process has taken the sweep over. `on_end` is called with that error, or with None for a
     cancellation. Then the main thread gets a `KeyboardInterrupt`, as it does for SIGTERM, so that
-    packs which take hours end at once.
+    even packs that take hours end at once.
     """
-    over = threading.Event()
+    ended = threading.Event()
     in_main = threading.current_thread() is threading.main_thread()
 
     def send_heartbeats() -> None:
-        while not over.wait(HEARTBEAT_SECONDS):
+        while not ended.wait(HEARTBEAT_SECONDS):
             refused: Exception | None = None
             try:
                 if not store.heartbeat(sweep_id):
                     continue
-            except StoreAwayError:
-                continue  # The journal waits for the store too.
+            except StoreUnavailableError:
+                continue  # The journal keeps the trials meanwhile.
             except Exception as error:
                 refused = error
-            if not over.is_set():
+            if not ended.is_set():
                 on_end(refused)
                 if in_main:
-                    # Not SIGINT: a script's background jobs ignore it.
+                    # Not SIGINT, which background jobs of a shell script ignore.
                     _thread.interrupt_main(signal.SIGTERM)
             return
 
@@ -47,6 +47,6 @@ def heartbeat_thread(
         try:
             yield
         finally:
-            over.set()
+            ended.set()
             # With a timeout: the thread may be waiting for a store that hangs.
             thread.join(timeout=5)

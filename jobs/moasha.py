@@ -17,11 +17,12 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from paretoib.fronts import dominated_layers
 from paretoib.specs import Prune
 
+# (rate, lost) bits by trial key; None for a trial without a finite measurement.
 Measured = Mapping[str, tuple[float, float] | None]
 
 
 class _RungBoard:
-    """The actor, one for each sweep: the (rate, lost) bits of every trial at every rung."""
+    """The Ray actor of a sweep; it holds (rate, lost) bits of every trial at every rung."""
 
     def __init__(self, prune: dict[str, Any]) -> None:
         self._prune = Prune.model_validate(prune)
@@ -38,13 +39,13 @@ class _RungBoard:
 
 @dataclass(frozen=True)
 class Rungs:
-    """A worker's client of the actor; a rung is at each of `shares` of the epochs."""
+    """A worker's client of the actor. `shares` are the rungs, as shares of the epochs."""
 
     board: Any
     shares: tuple[float, ...]
 
     def report(self, rung: float, measured: Measured) -> set[str]:
-        """Report the trials that reached a rung; the keys of those to stop."""
+        """Report the trials that reached a rung; returns the keys of the trials to stop."""
         stopped: set[str] = ray.get(self.board.report.remote(rung, dict(measured)))
         return stopped
 
@@ -56,7 +57,7 @@ def rungs_board(prune: Prune | None) -> Iterator[str | None]:
         yield None
         return
     name = f"paretoib-rungs-{uuid4().hex}"
-    # On the job's node, as workers' nodes may leave; without a CPU, as it only compares.
+    # On the job's node, because workers' nodes may be lost. It needs no CPU to compare points.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     # After a crash the actor restarts empty and ranks the trials that report from then on.
     board: Any = (

@@ -1,4 +1,4 @@
-"""The searcher that gives Ray Tune the packs of a sweep and takes their records."""
+"""Ray Tune's searcher of a sweep: proposes packs and receives their records."""
 
 import json
 import math
@@ -20,7 +20,7 @@ Planner = Callable[[Sequence[TrialSpec]], list[list[TrialSpec]]]
 OnRecords = Callable[[Sequence[TrialRecord]], None]
 ShouldStop = Callable[[], bool]
 
-RETRIES = 3  # of a pack whose worker was lost; also of starts by workers that cannot begin
+RETRIES = 3  # of a pack whose worker was lost; also of workers in a row that cannot begin
 
 
 class Unwritten(BaseException):
@@ -36,7 +36,7 @@ class Unwritten(BaseException):
 
 @dataclass
 class _Attempt:
-    """A pack, the number of workers that it has lost, and when its present worker started."""
+    """A pack, the number of its lost workers, and the time when its current worker started."""
 
     trials: list[TrialSpec]
     lost: int = 0
@@ -44,14 +44,14 @@ class _Attempt:
 
 
 class PackSearcher(Searcher):
-    """Gives Tune one pack of trials at a time, and takes their records.
+    """Proposes one pack of trials at a time to Tune, and receives their records.
 
     A "trial" of Tune is one attempt to train a pack; `trial_id` identifies it while it is in
-    flight. The packs of `first` are placed first, then those that `plan` makes of the driver's
-    trials. Once `should_stop` returns True no more packs are placed, and those in flight finish.
+    flight. The packs of `first` are placed first, then the packs that `plan` makes of the driver's
+    trials. Once `should_stop` returns True, no more packs are placed; packs in flight finish.
 
-    A worker may be unable to begin, for example where a package is missing. No trial fails then:
-    its pack goes to another worker. After too many such workers in a row, nothing is placed until
+    A worker may be unable to begin, for example if a package is missing. No trial fails then: the
+    pack goes to another worker. After too many such workers in a row, nothing is placed until
     a pack in flight has been trained. If none is in flight, the loop ends and `refusal` has the
     reason.
     """
@@ -78,7 +78,7 @@ class PackSearcher(Searcher):
         self._common = common
         self._queue = deque(_Attempt(pack) for pack in first)
         self._in_flight: dict[str, _Attempt] = {}
-        self._refusals: list[str] = []  # in a row
+        self._refusals: list[str] = []  # of the last workers, in a row
 
     @property
     def refusal(self) -> str | None:
@@ -86,11 +86,11 @@ class PackSearcher(Searcher):
         return self._refusals[-1] if len(self._refusals) > RETRIES else None
 
     def started(self, trial_id: str) -> None:
-        """Note that an attempt has its worker; before that, it waits for resources."""
+        """Note the time at which an attempt got its worker. Before, it waits for resources."""
         self._in_flight[trial_id].started = time.monotonic()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
-        """The next pack; None while the driver waits for records of packs in flight."""
+        """The next pack; if there is none, None while packs are in flight, then `FINISHED`."""
         if self._should_stop() or self.refusal:
             return None if self._in_flight else Searcher.FINISHED
         if not self._queue:
@@ -101,7 +101,7 @@ class PackSearcher(Searcher):
             return None if self._in_flight else Searcher.FINISHED
         attempt = self._in_flight[trial_id] = self._queue.popleft()
         attempt.started = math.inf
-        # As JSON text: Tune copies and flattens its configurations several times.
+        # JSON text, because Tune copies and flattens its configurations several times.
         documents = json.dumps([spec.document for spec in attempt.trials])
         return {**self._common, "trials": documents}
 
@@ -129,7 +129,7 @@ class PackSearcher(Searcher):
             raise KeyboardInterrupt
 
     def _handle_lost_worker(self, attempt: _Attempt) -> list[TrialRecord]:
-        """Retry or split a pack whose worker was lost; the record of a trial that is given up."""
+        """Retry or split a pack whose worker was lost; returns the record of a trial given up."""
         attempt.lost += 1
         limit, trials = self._trial_seconds, attempt.trials
         hung = limit is not None and time.monotonic() - attempt.started > limit * len(trials)
@@ -137,12 +137,12 @@ class PackSearcher(Searcher):
             self._queue.appendleft(attempt)
             return []
         if len(trials) > 1:
-            # One of the trials may have caused it, so each gets its own worker now.
+            # One of the trials may be the cause, so each gets its own worker now.
             self._queue.extend(_Attempt([spec]) for spec in trials)
             return []
         reason = f"its worker was lost {attempt.lost} times"
         if hung:
-            reason = f"took longer than {limit:g} s, and its worker had to be ended"
+            reason = f"took longer than {limit:g} s, so its worker was killed"
         return [failed_record(trials[0], reason)]
 
     def _write(self, records: Sequence[TrialRecord]) -> None:
@@ -153,15 +153,15 @@ class PackSearcher(Searcher):
         except Exception as error:
             raise Unwritten(error) from error
         for record in records:
-            # Searches see the validation split alone.
+            # Searches see only the validation split.
             self._driver.tell(record.model_copy(update={"test": None}))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its searcher for a restore that never happens."""
+        """An empty state: Tune pickles its searcher for a restore that never happens."""
         return {}
 
     def save(self, checkpoint_path: str) -> None:
         """Do nothing: a sweep is resumed from the records in MLflow, not from Tune's files."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Do nothing, for the same reason."""
+        """Do nothing, as in `save`."""

@@ -16,37 +16,39 @@ from paretoib.errors import ClusterError
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails, JobSubmissionClient
 
-TIMEOUT = 30  # seconds for an answer of the Jobs API
+TIMEOUT = 30  # seconds to wait for the Jobs API
 _SWEEP = re.compile(r"[0-9a-f]{32}")
 _JOB = re.compile(r"([0-9a-f]{32})(?:-\d+)?")
 
-# The environment of every job. A stopped sweep needs time to write its front; by default, Ray
-# kills it after three seconds.
+# The environment of every job. A stopped job needs time to write the sweep's front; by default,
+# Ray kills it after three seconds.
 _ENVIRONMENT = {"PARETOIB_RAY_ADDRESS": "auto", "RAY_JOB_STOP_WAIT_TIME_S": "60"}
 
 
 class Jobs:
-    """The jobs of sweeps on one cluster, by the address of its Jobs API (`http://HOST:8265`).
+    """The jobs of sweeps on one cluster.
 
-    The token is `RAY_AUTH_TOKEN`, or the one that Ray finds. Ray's environment variables
-    `RAY_API_SERVER_ADDRESS` and `RAY_ADDRESS` override the address. Every method raises
-    `ClusterError` with one line of text.
+    `address` is that of the cluster's Jobs API (`http://HOST:8265`); Ray's environment variables
+    `RAY_API_SERVER_ADDRESS` and `RAY_ADDRESS` override it. The token is `RAY_AUTH_TOKEN`, or else
+    the token that Ray finds itself. A failed call raises `ClusterError` with one line of text.
     """
 
     def __init__(self, address: str) -> None:
         self._address = address
 
     def submit(self, sweep_id: str) -> None:
-        """Submit a sweep of the store; `ClusterError` while a job of the sweep is active.
+        """Submit a sweep of the store; raises `ClusterError` while a job of the sweep is active.
 
-        The job's command contains the id, 32 hexadecimal digits, and nothing else of the request.
+        The job's command contains nothing of a request but the id, which is checked.
         """
         if not _SWEEP.fullmatch(sweep_id):
             raise ClusterError(f"a sweep's id should be 32 hexadecimal digits; found `{sweep_id}`")
         with self._as_cluster_error("submit"):
             jobs = self._jobs_by_sweep().get(sweep_id, {})
             if any(jobs.values()):
-                raise ClusterError(f"a sweep should have one job at a time; {sweep_id[:8]} runs")
+                raise ClusterError(
+                    f"sweep {sweep_id[:8]} should have one job at a time; found an active job"
+                )
             self._client.submit_job(
                 entrypoint=f"python -m jobs.sweep {sweep_id}",
                 submission_id=f"{sweep_id}-{len(jobs) + 1}" if jobs else sweep_id,
@@ -62,7 +64,7 @@ class Jobs:
             return bool(active)
 
     def states(self) -> dict[str, bool]:
-        """For each sweep that the cluster has had a job of: whether a job is pending or running."""
+        """For each sweep with jobs on the cluster: whether one of them is pending or running."""
         with self._as_cluster_error("list"):
             return {sweep: any(jobs.values()) for sweep, jobs in self._jobs_by_sweep().items()}
 
@@ -84,7 +86,7 @@ class Jobs:
         from ray.job_submission import JobSubmissionClient
 
         class Client(JobSubmissionClient):
-            """With a timeout; Ray's client waits for ever."""
+            """Ray's client with a timeout; without it, the client waits for ever."""
 
             def _do_request(self, *args: Any, **kwargs: Any) -> Any:
                 return super()._do_request(*args, **{"timeout": TIMEOUT, **kwargs})

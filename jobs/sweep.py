@@ -14,7 +14,7 @@ from typing import TypeVar
 from jobs.sweep_run import SweepRun, described
 from paretoib.errors import NotFoundError, ParetoIBError, SpecError, StoreError
 from paretoib.interrupts import deferred_interrupts
-from paretoib.records import Front, OnProgress, Reference, TrialRecord
+from paretoib.records import Front, OnProgress, ReferencePoint, TrialRecord
 from paretoib.search import driver as new_driver
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec, TrialSpec
@@ -30,7 +30,7 @@ def run_sweep(
     sweep_id: str | None = None,
     on_progress: OnProgress = lambda _: None,
 ) -> Front:
-    """Run a sweep to its end and return its front; `front.sweep.status` tells how it ended.
+    """Run a sweep to its end and return its front; `front.sweep.status` is its final status.
 
     `sweep_id` names a sweep that the store holds already; its ended trials are not run again.
     An interrupt (Ctrl-C, SIGTERM) ends the sweep as `interrupted` and keeps every ended trial.
@@ -42,8 +42,8 @@ def run_sweep(
     """
     from jobs.cluster import load_ray, ray_instance
 
-    # Ray is imported first, and its processes start while the thread imports torch, loads the data
-    # and opens the store. Two imports at once would only take turns.
+    # Ray is imported first, because two imports at once would only take turns. Then Ray's processes
+    # start while the thread imports torch, loads the data and opens the store.
     load_ray(settings())
     preparing = _in_background(lambda: _prepare(spec, store))
     with ray_instance(settings(), spec.resources) as workers:
@@ -80,24 +80,24 @@ def run_sweep(
 
 
 def resume_sweep(
-    reference: str,
+    sweep: str,
     *,
     store: Callable[[], Tracker] = tracker,
     on_progress: OnProgress = lambda _: None,
 ) -> Front:
     """Resume a sweep of the store; its ended trials are not run again.
 
-    Raises what `run_sweep` raises, `NotFoundError`, and `StoreError` while another process writes
-    the sweep.
+    `sweep` is an id, a unique prefix of an id, or a name (the newest of several). Raises what
+    `run_sweep` raises, `NotFoundError`, and `StoreError` while another process writes the sweep.
     """
     opened = store()
-    state = opened.find(reference)
+    state = opened.find(sweep)
     spec = SweepSpec.from_document(state.spec)
     return run_sweep(spec, store=lambda: opened, sweep_id=state.id, on_progress=on_progress)
 
 
 def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRecord:
-    """Train the one trial of a sweep in this process, without Ray; its record with the history.
+    """Train a sweep's one trial in this process, without Ray; returns its record with history.
 
     Raises what `run_sweep` raises, and `SpecError` for a sweep of several trials.
     """
@@ -137,7 +137,7 @@ def _run(
     sweep_id: str | None = None,
     on_progress: OnProgress = lambda _: None,
 ) -> SweepRun:
-    """Do the work of a sweep, new or stored, and close it however the work ends.
+    """Call `work` for a new or stored sweep, and close the sweep however `work` ends.
 
     A spec that the device cannot train is refused before the sweep is written.
     """
@@ -157,30 +157,33 @@ def _run(
 
 @contextmanager
 def _checkpoint_folder(run: SweepRun) -> Iterator[Path]:
-    """The folder for the checkpoints of a sweep's packs; a cancelled sweep's are kept."""
+    """The folder for the checkpoints of a sweep's packs.
+
+    It is deleted when the sweep ends, but kept after a cancellation or an error.
+    """
     folder = (settings().checkpoints or settings().store / "checkpoints") / run.id
     yield folder
     if not run.cancelled:
-        # Packs delete their own checkpoints, except one that was split after its worker was lost.
+        # Packs delete their own checkpoints, except a pack that was split after a lost worker.
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prepare(
     spec: SweepSpec, store: Callable[[], Tracker]
 ) -> tuple[Tracker, tuple[int, ...], Ruler]:
-    """Open the store and load the data: the store, the shape of an input, and the ruler."""
-    new_driver(spec)  # may refuse the spec
+    """Open the store and load the data; returns the store, an input's shape and the ruler."""
+    new_driver(spec)  # raises `SpecError` for a spec that the driver cannot run
     opened = store()
     from paretoib.data import load_dataset
 
     dataset = load_dataset(spec.data.name, spec.data.params)
     ceiling = dataset.entropies(dataset.test)[1] / math.log(2)
     rate, lost = spec.reference or (10 * ceiling, ceiling)
-    return opened, dataset.shape, Ruler(Reference(rate_bits=rate, lost_bits=lost), ceiling)
+    return opened, dataset.shape, Ruler(ReferencePoint(rate_bits=rate, lost_bits=lost), ceiling)
 
 
 def _check_device(spec: SweepSpec, device: str) -> None:
-    """Refuse a spec that this device cannot train."""
+    """Raise an error for a device that does not exist or cannot train the spec."""
     import torch
 
     from paretoib.training import check_precision
@@ -212,7 +215,7 @@ def _in_background(function: Callable[[], T]) -> Future[T]:
 def main() -> int:
     """Run the sweep whose id is the only argument; the exit codes are those of `paretoib sweep`.
 
-    An error before the sweep begins is stored as the sweep's reason, for everyone who reads it.
+    An error before the sweep begins is stored as the sweep's reason, so that every reader sees it.
     """
     if len(sys.argv) != 2:
         print("usage: python -m jobs.sweep SWEEP_ID", file=sys.stderr)
@@ -234,7 +237,7 @@ def main() -> int:
 
 def _close_as_failed(sweep_id: str, error: Exception) -> None:
     """Close a sweep that could not begin; a sweep that has begun closes itself (`SweepRun`)."""
-    # There is no such sweep; or the store refuses writes, or the sweep has another writer.
+    # The sweep does not exist, the store refuses writes, or another process writes the sweep.
     if isinstance(error, NotFoundError | StoreError):
         return
     try:

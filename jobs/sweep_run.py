@@ -1,4 +1,4 @@
-"""A running sweep: writes its trials and front, and decides when it has reached a limit."""
+"""The writer of a running sweep: writes trials and front, and ends the sweep at a limit."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -14,12 +14,12 @@ from paretoib.search import Driver
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial, File, Ruler, Tracker, front_of, with_trials
 
-FRONT_SECONDS = 10.0  # between two updates of the stored front, at least
-FRONT_SHARE = 0.02  # of the sweep's time, at most, is spent on updating the stored front
+FRONT_SECONDS = 10.0  # minimum time between two updates of the stored front
+FRONT_SHARE = 0.02  # maximum share of the sweep's time for updates of the stored front
 
 
 class SweepRun:
-    """The one writer of a sweep."""
+    """Writes a sweep, as its only writer."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class SweepRun:
         self._on_progress = on_progress
         self._front = GrowingFront(ruler.reference)
         self._hypervolume = 0.0
-        # Limits, like searches, see the validation split alone.
+        # Limits, like searches, see only the validation split.
         self._validation_front = GrowingFront(ruler.reference)
         self._validation_hypervolumes: list[float] = []
         self._limit_reached: str | None = None
@@ -51,7 +51,7 @@ class SweepRun:
         self._update_seconds = 0.0
 
     def begin(self) -> None:
-        """Begin the sweep; a resumed sweep's trials count, and the driver is told of them."""
+        """Begin the sweep; the driver receives the ended trials of a resumed sweep."""
         self.store.begin(self.id, self.ruler)
         try:
             for record in self.store.records(self.id):
@@ -64,7 +64,7 @@ class SweepRun:
             raise
 
     def add(self, records: Sequence[TrialRecord]) -> None:
-        """Write the trials of a pack that ended, and from time to time the front."""
+        """Write the trials of a pack, and from time to time the front."""
         trials = [EndedTrial(record, self._front.add(record)) for record in records]
         self.store.add(self.id, trials)
         for trial in trials:
@@ -108,14 +108,14 @@ class SweepRun:
                 raise self._refused
             if not self.cancelled:
                 self._limit_reached = self._limit_reached or self.driver.shortfall
-            # A cancellation after the last trial has interrupted nothing.
+            # A cancellation after the last trial does not interrupt the sweep.
             interrupted = self.cancelled and not self.complete
             outcome = "interrupted" if interrupted else self._outcome()
         except Exception as error:
             failure = described(error)
             raise
         finally:
-            # Closing takes a moment, and a second Ctrl-C must not cost the front. The store refuses
+            # Closing takes time, and a second Ctrl-C must not lose the front. The store refuses
             # to close a sweep that another process has taken over.
             with self._interrupts_stop_waiting():
                 self.status = outcome
@@ -123,7 +123,7 @@ class SweepRun:
                 self._report()
 
     def _interrupts_stop_waiting(self) -> AbstractContextManager[object]:
-        """Within this block, Ctrl-C only ends the wait for a store that is away."""
+        """Within this block, Ctrl-C only ends the wait for an unavailable store."""
         return deferred_interrupts(partial(self.store.stop_waiting, self.id))
 
     def _remember(self, trial: EndedTrial) -> None:
@@ -137,7 +137,7 @@ class SweepRun:
         self.cancelled, self._refused = True, refused
 
     def _find_limit(self) -> str | None:
-        """The first limit of the spec that the sweep has reached, in words."""
+        """The first limit of the spec that the sweep has reached, as text; None without one."""
         budget, plateau = self.spec.budget, self.spec.plateau
         if budget.seconds is not None and time.monotonic() - self._started > budget.seconds:
             return f"the budget of {budget.seconds:g} s is spent"
@@ -179,7 +179,7 @@ class SweepRun:
         self._on_progress(self._current_state())
 
     def _current_state(self) -> SweepState:
-        """The sweep's state, as this writer knows it before the store does."""
+        """The sweep's state, with trials that the store may not hold yet."""
         state = with_trials(self._state, self.records, self._hypervolume)
         return state.model_copy(update={"status": self.status, "reason": self._reason()})
 
@@ -189,6 +189,6 @@ class SweepRun:
 
 
 def described(error: Exception) -> str:
-    """The error in one line; with its type where paretoib did not raise it on purpose."""
+    """The error in one line, with its type unless it is a `ParetoIBError`."""
     text = " ".join(str(error).split())
     return text if isinstance(error, ParetoIBError) else f"{type(error).__name__}: {text}"

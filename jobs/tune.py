@@ -18,7 +18,7 @@ from paretoib.errors import ClusterError
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec, TrialSpec
 
-# Tune logs every lost worker as an error; the searcher retries its pack or records a failed trial.
+# Tune logs every lost worker as an error; the searcher retries the pack or records a failed trial.
 logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
 BATCH = 256  # trials requested from the driver for each worker: enough for the largest pack
@@ -40,7 +40,7 @@ class _StartTimes(tune.Callback):
         self._searcher.started(trial.trial_id)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its callbacks for a restore that never happens."""
+        """An empty state: Tune pickles its callbacks for a restore that never happens."""
         return {}
 
 
@@ -56,11 +56,11 @@ def run_packs(
     folder: Path,
     checkpoints: Path,
 ) -> None:
-    """Run the driver's trials until it has no more, or until `should_stop` returns True.
+    """Run the driver's trials until the driver has no more, or `should_stop` returns True.
 
     `on_records` is called with the records of each pack, one pack at a time; its exceptions are
     raised here. `folder` holds the data sets and `checkpoints` the checkpoints. `saved` lists, for
-    each pack with a checkpoint, the keys of its trials. Raises `ClusterError` where workers cannot
+    each pack with a checkpoint, the keys of its trials. Raises `ClusterError` if workers cannot
     begin.
     """
     resumed, others = _packs_to_resume(driver, saved)
@@ -95,7 +95,7 @@ def run_packs(
                 reuse_actors=True,
             ),
             # Tune needs a folder for its state, which is deleted afterwards. The searcher counts
-            # retries: Tune cannot tell a pack that hangs from one that lost its worker.
+            # retries, because Tune cannot tell a pack that hangs from a pack whose worker was lost.
             run_config=tune.RunConfig(
                 storage_path=scratch,
                 failure_config=tune.FailureConfig(max_failures=0),
@@ -119,8 +119,8 @@ def _packs_to_resume(
 ) -> tuple[list[list[TrialSpec]], list[TrialSpec]]:
     """The packs that have a checkpoint, and the other trials that the driver proposed meanwhile.
 
-    The driver is asked until it has proposed all their trials, or has no more. A pack is left out
-    if the driver does not propose all its trials, or an earlier pack has one of them.
+    The driver is asked until it has proposed all trials of these packs, or has no more. A pack is
+    left out if the driver does not propose all its trials, or if an earlier pack has one of them.
     """
     proposed: dict[str, TrialSpec] = {}
     wanted = {key for pack in saved for key in pack}
@@ -135,10 +135,10 @@ def _packs_to_resume(
 
 
 def _batches(workers: Workers) -> Iterator[int]:
-    """How many trials each request to the driver asks for.
+    """The number of trials in each request to the driver.
 
-    The first request asks for one trial a worker, so that points or errors appear early. On GPUs it
-    asks for a full batch, as a single trial takes as long there as a pack.
+    The first request is for one trial per worker, so that points or errors appear early. On GPUs it
+    is for a full batch, because a single trial takes as long as a pack there.
     """
     full = BATCH * workers.count
     first = full if workers.device.startswith("cuda") else workers.count

@@ -16,7 +16,7 @@ from paretoib.errors import OutOfMemoryError, ParetoIBError
 from paretoib.records import TrialRecord
 from paretoib.specs import TrialSpec
 
-GRACE_SECONDS = 30.0  # beyond a pack's time limit, until its process is killed
+GRACE_SECONDS = 30.0  # from a pack's time limit until its process is killed
 
 RunPack = Callable[[Sequence[TrialSpec]], list[TrialRecord]]
 
@@ -24,8 +24,8 @@ RunPack = Callable[[Sequence[TrialSpec]], list[TrialRecord]]
 def train_pack(config: dict[str, Any]) -> None:
     """Tune's trainable: train the trials of `config` and report their records.
 
-    If this worker cannot begin (a package is missing, say), it reports the reason as `refused`. The
-    trials do not fail then: another worker may be able to train them.
+    If this worker cannot begin, for example because a package is missing, it reports the reason as
+    `refused`. The trials do not fail then: another worker may be able to train them.
     """
     from ray import tune
 
@@ -46,7 +46,7 @@ def _prepare(config: Mapping[str, Any]) -> tuple[list[TrialSpec], RunPack]:
 
     torch.set_num_threads(max(1, config["threads"]))
     if 0 < config["share"] < 1 and config["device"].startswith("cuda"):
-        # A pack beyond its share is halved; the packs beside it on the GPU are not affected.
+        # A pack that exceeds its share is halved; other packs on the GPU are not affected.
         torch.cuda.set_per_process_memory_fraction(config["share"])
     specs = [TrialSpec.from_document(document) for document in json.loads(config["trials"])]
     limit = config["limit_seconds"]
@@ -67,14 +67,14 @@ def _prepare(config: Mapping[str, Any]) -> tuple[list[TrialSpec], RunPack]:
 
 
 def run_pack(specs: Sequence[TrialSpec], train: RunPack) -> list[TrialRecord]:
-    """Train the trials; one that raises becomes a failed record, and the others are trained."""
+    """Train the trials. A trial that raises gets a failed record; the others are trained."""
     try:
         return train(specs)
     except OutOfMemoryError as error:
-        # Each half may fit.
+        # Each half of the pack may fit into memory.
         reason, parts = _reason(error), 2
     except Exception as error:
-        # One trial raised; each is trained alone, so that the others have their results.
+        # One trial raised. Each is trained alone, so that the others get their results.
         reason, parts = _reason(error), len(specs)
     if len(specs) == 1:
         return [failed_record(specs[0], reason)]
@@ -90,7 +90,7 @@ def failed_record(spec: TrialSpec, reason: str) -> TrialRecord:
 
 @contextmanager
 def _killed_if_hanging(seconds: float | None) -> Iterator[None]:
-    """Kill this process if a pack has not returned well after its time limit.
+    """Kill this process if a pack still runs `GRACE_SECONDS` after its time limit.
 
     `run_trials` checks the limit between two steps. A step that never returns can only be ended
     with its process; the job then sees a lost worker.
@@ -114,7 +114,7 @@ def _rung_options(rungs: Rungs | None) -> Mapping[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    """The error in one line; with its place in the code unless paretoib raised it on purpose."""
+    """The error in one line, with its type and line of code unless it is a `ParetoIBError`."""
     text = " ".join(str(error).split())[:300]
     if isinstance(error, ParetoIBError):
         return text

@@ -1,4 +1,4 @@
-"""paretoib: Pareto fronts of information-bottleneck objectives, on one ruler.
+"""paretoib: Pareto fronts of information-bottleneck objectives, measured with one ruler.
 
 import paretoib
 paretoib.sweep({"method": "vib", "data": "digits", "name": "linear"})
@@ -22,10 +22,10 @@ __all__ = ["compare", "connect", "front", "list", "resume", "sweep"]
 
 
 def connect(server: str | None = None) -> "Backend":
-    """The sweeps of a service at this URL, or of this machine: list, submit, run, watch, compare.
+    """A backend, which lists, runs and compares sweeps: the service at this URL, or this machine.
 
-    None stands for the URL in `PARETOIB_SERVER`, an empty URL for this machine; the token is that
-    in `PARETOIB_TOKEN`. The functions of this module act on this machine.
+    None means the URL in `PARETOIB_SERVER`, and an empty URL means this machine. `PARETOIB_TOKEN`
+    holds the token. The other functions of this module act on this machine.
 
     Raises:
         ServiceError: the URL or the token cannot be used.
@@ -36,13 +36,13 @@ def connect(server: str | None = None) -> "Backend":
 
 
 def sweep(spec: "SweepSpec | Mapping[str, Any]") -> "Front":
-    """Run a sweep on this machine, or on the cluster of the settings, and return its front.
+    """Run a sweep on this machine, or on the Ray cluster in the settings, and return its front.
 
-    `spec` is a `SweepSpec`, or a document for one as `paretoib sweep --config` reads it.
+    `spec` is a `SweepSpec`, or a mapping with the fields of a `paretoib sweep --config` file.
 
     Raises:
         SpecError: the spec is invalid.
-        DataError: its data set cannot be loaded.
+        DataError: the data set cannot be loaded.
         StoreError: the store cannot be written.
         ClusterError: the cluster cannot be joined, or its nodes are too small.
     """
@@ -53,9 +53,13 @@ def sweep(spec: "SweepSpec | Mapping[str, Any]") -> "Front":
 
 
 def resume(sweep: str) -> "Front":
-    """Resume an interrupted sweep of the store and return its front; raises as `sweep` does.
+    """Resume an interrupted sweep of the store and return its front.
 
     `sweep` is an id, a unique prefix of an id, or a name (the newest of several).
+
+    Raises:
+        NotFoundError: there is no such sweep.
+        SpecError, DataError, StoreError, ClusterError: as for `sweep`.
     """
     from jobs.sweep import resume_sweep
 
@@ -72,7 +76,7 @@ def list() -> "Sequence[SweepState]":
 
 
 def front(sweep: str) -> "Front":
-    """The current front of a sweep in the store, named as for `resume`.
+    """The current front of a sweep in the store; `sweep` is as for `resume`.
 
     Raises:
         NotFoundError: there is no such sweep, or none of its trials has ended.
@@ -82,10 +86,12 @@ def front(sweep: str) -> "Front":
 
 
 def compare(left: "Side", right: "Side") -> "Comparison":
-    """Compare two sides on one ruler; a side is a sweep (by name or front), or several, pooled.
+    """Compare two sides. A side is a sweep, or several sweeps, whose trials are pooled.
+
+    A sweep is given as for `resume`, by its record or by its front.
 
     Raises:
-        ComparisonError: a side has no finite rate, or the sweeps are on different data.
+        ComparisonError: a side has no point with a finite rate, or the sweeps' data differ.
         NotFoundError, StoreError: as for `front`.
     """
     from paretoib import fronts

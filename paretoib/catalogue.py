@@ -1,7 +1,7 @@
 """The catalogue: methods, data sets, models and searches by name, each with its fields.
 
-The command line prints it, the service serves it, and the service's form is made from it. It loads
-no torch.
+The command line prints the catalogue, and the service serves it and builds its form from it. This
+module imports no torch.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,8 @@ def catalogue(kind: str) -> Schemas:
     """The entries of `methods`, `datasets`, `models` or `searches` by name.
 
     An entry has a `summary`, a `paper` and `fields`: the JSON schema of each field of its section,
-    with type, default, bounds and description. A method also names its parts.
+    with type, default, bounds and description. A method also has the names of its objective,
+    weighting, model and search.
 
     Raises:
         SpecError: there is no such kind.
@@ -73,7 +74,7 @@ def sweep_schema(ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
         ("space", "such as `1e-5:1`, `lin:0:1` or `int:2:256`"),
     ):
         values = properties[field]["additionalProperties"]
-        text = {"type": "string", "description": f"values and commas, or a range {ranges}"}
+        text = {"type": "string", "description": f"values separated by commas, or a range {ranges}"}
         properties[field]["additionalProperties"] = {"anyOf": [values, text]}
     # Missing fields take the defaults of the method and the data set.
     schema.pop("required", None)

@@ -18,9 +18,10 @@ class BernoulliEncoding:
     """p(z|x) of K independent bits, or the mean of such distributions over S sampled paths.
 
     `logits` are (B, K), or (*S, B, K) if the layers below z are sampled along S paths; z is drawn
-    from the first path. Then log p(z|x) is an estimate, the log of the mean over paths. With the
-    path of z (`log_prob`) it is too large on average, without it (`log_prob_independent`) too
-    small, so that both give valid bounds. The bias shrinks with the number of paths.
+    from the first path. Then log p(z|x) is estimated as the log of the mean over paths. `log_prob`
+    includes the path of z, and its estimate is too large on average. `log_prob_independent`
+    excludes that path, and its estimate is too small on average. So `rate_bounds` gets valid bounds
+    from both. The bias shrinks with the number of paths.
     """
 
     logits: Float[Tensor, "*S B K"]
@@ -52,7 +53,7 @@ class BernoulliEncoding:
     def log_prob_independent(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
         if self.logits.ndim == 2:  # log p(z|x) is exact
             return self.log_prob(z)
-        if len(self.paths) == 1:  # no other path: the estimate is p = 0
+        if len(self.paths) == 1:  # without another path the estimate of p is 0
             return torch.full_like(self.log_prob(z), -torch.inf)
         return _log_mean_exp(_log_bernoulli(z, self.paths[1:]))
 
@@ -71,7 +72,7 @@ class BernoulliEncoding:
 
 
 def raiko(p: Float[Tensor, "*S"], noise: Float[Tensor, "*N"]) -> Float[Tensor, "*N"]:
-    """Sample bits with probability p from standard normal `noise`; their gradient is that of p.
+    """Sample bits with probability p from standard normal `noise`; bits have the gradient of p.
 
     Raiko, Berglund, Alain, Dinh: Techniques for learning binary stochastic feedforward neural
     networks, 2015 (imb section 4). The gradient is unbiased if the loss is linear in each bit.
@@ -126,13 +127,13 @@ class CategoricalEncoding:
 
     @property
     def variance(self) -> Float[Tensor, "B C"]:
-        """The variance of each indicator for each input."""
+        """The variance of each component of z for each input."""
         return self.mean * (1 - self.mean)
 
 
 @dataclass(frozen=True)
 class CodebookPrediction:
-    """Expectations over z ~ `p` = p(z|x) of q(y|z), whose logarithms are in `codebook`."""
+    """Expectations of q(y|z) over z ~ p(z|x): `p` holds p(z|x), `codebook` holds log q(y|z)."""
 
     p: Float[Tensor, "B C"]
     codebook: Float[Tensor, "C Y"]

@@ -20,15 +20,15 @@ from paretoib.discrete import (
 )
 
 LOG_2PI = math.log(2 * math.pi)
-# The number of classes of Y, one number for each of several tasks; None for a continuous Y.
+# The number of classes of Y, or a tuple with one number for each task; None for a continuous Y.
 Classes = int | tuple[int, ...] | None
-# The width of the Gaussian whose differential entropy is zero, N(0, 1/(2πe)) (uib section 6.1).
+# The standard deviation of N(0, 1/(2πe)), whose differential entropy is zero (uib section 6.1).
 ZERO_ENTROPY_STD = (2 * math.pi * math.e) ** -0.5
 
 
 @runtime_checkable
 class Encoding(Protocol):
-    """p(z|x) for a batch of B inputs; the ruler uses its log-density only."""
+    """p(z|x) for a batch of B inputs; the ruler uses only the log-density."""
 
     @property
     def mean(self) -> Float[Tensor, "B K"]:
@@ -41,9 +41,9 @@ class Encoding(Protocol):
         """log p(z_i|x_i)."""
 
     def log_prob_independent(self, z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
-        """log p(z_i|x_i), estimated without the samples that z was drawn with.
+        """log p(z_i|x_i), estimated without the samples from which z_i was drawn.
 
-        It differs from `log_prob` only for an encoding whose log-density is an estimate.
+        The value differs from `log_prob` only if the log-density is an estimate.
         """
 
     def log_prob_pairs(self, z: Float[Tensor, "N K"]) -> Float[Tensor, "N B"]:
@@ -77,8 +77,8 @@ class GaussianEncoding:
         return GaussianEncoding(self.mean.double(), self.std.double())
 
     def log_prob_pairs(self, z: Float[Tensor, "N K"]) -> Float[Tensor, "N B"]:
-        # Three matrix products instead of an (N, B, K) tensor. For a small std the squares nearly
-        # cancel, so the latents are centred and the precision is double.
+        # Matrix products need no (N, B, K) tensor. The squares nearly cancel if `std` is small, so
+        # the latents are centred and the precision is double.
         centre = self.mean.double().mean(0)
         z, mean, std = z.double() - centre, self.mean.double() - centre, self.std.double()
         precision = std.square().reciprocal()
@@ -95,7 +95,7 @@ class GaussianEncoding:
         return (mean.square() / 2 + std.square() / 2 - 0.5 - std.log()).sum(-1)
 
     def kl_from(self, other: "GaussianEncoding") -> Float[Tensor, " B"]:
-        """KL(p(z|x_i) ‖ other_i) of each row, in closed form."""
+        """KL(p(z|x_i) ‖ other_i) for each input x_i, in closed form."""
         shifted = GaussianEncoding((self.mean - other.mean) / other.std, self.std / other.std)
         return shifted.kl(1.0)
 
@@ -187,8 +187,9 @@ class Output:
     """A model's output on a batch: p(z|x), one sample of z, and q(y|z).
 
     `objective_parameters` are the trainable parameters of the objective. `layers` are the layers
-    of a binary network; z is the last one, and the first `frozen` layers are not trained at
-    present. During training the prediction of a binary network has one axis of samples per layer.
+    of a binary network; z is the sample of the last layer, and the first `frozen` layers are not
+    trained at present. During training the prediction of a binary network has one axis of samples
+    per layer.
     """
 
     encoding: GaussianEncoding | PointEncoding | BernoulliEncoding | CategoricalEncoding

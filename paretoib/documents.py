@@ -61,7 +61,7 @@ class Document(BaseModel):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote; raises `SpecError` for any other text."""
+        """Read JSON text; raises `SpecError` for invalid JSON and for an invalid document."""
         try:
             return cls.from_document(json.loads(text))
         except ValueError as error:
@@ -69,7 +69,7 @@ class Document(BaseModel):
 
     @classmethod
     def from_yaml(cls, text: str | bytes) -> Self:
-        """Read what `to_yaml` wrote; raises `SpecError` for any other text."""
+        """Read YAML text; raises `SpecError` for invalid YAML and for an invalid document."""
         try:
             return cls.from_document(load_yaml(text))
         except yaml.YAMLError as error:
@@ -103,8 +103,8 @@ def as_spec_error(model: type[Document], prefix: str = "") -> Iterator[None]:
         raise SpecError(f"{prefix}{_message(error, model)}") from error
 
 
-_BOOLEAN = "boolean_for_number"  # pydantic's type of the error
-# pydantic writes "Input should …" or "Tuple should … after validation, not 1". Our messages write
+_BOOLEAN = "boolean_for_number"  # the error type
+# pydantic writes "Input should …" or "Tuple should … after validation, not 1". Our errors are
 # "FIELD: should …; found VALUE", so the subject and the end are cut off.
 _SUBJECT = re.compile(r"^(\w+ (?=should )|Value error, )")
 _SURPLUS = re.compile(
@@ -124,13 +124,13 @@ def truncate(text: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of an error message that suggests the most similar known name; empty if none is."""
+    """The end of an error message: the most similar known name; empty if none is similar."""
     near = get_close_matches(name, known, n=1, cutoff=0.7)
     return f"; did you mean `{near[0]}`?" if near else ""
 
 
 def rule(error: ValidationError) -> str:
-    """The first rule that the input breaks, and the value found."""
+    """The first rule that the input breaks, the value found, and the number of further errors."""
     first, more = _first_detail(error)
     value, kind = first["input"], first["type"]
     text = _SURPLUS.sub("", _SUBJECT.sub("", first["msg"]))
@@ -158,7 +158,7 @@ def _message(error: ValidationError, model: type[Document]) -> str:
 
 
 def _first_detail(error: ValidationError) -> tuple[ErrorDetails, str]:
-    """The first detail of an error, and a note with the number of further ones."""
+    """The first detail of an error, and a note with the number of further details."""
     details = error.errors(include_url=False)
     locations = [detail["loc"] for detail in details]
     # pydantic drops an invalid item from its list and then may also report the list as too short.

@@ -1,12 +1,12 @@
-"""The errors of paretoib, one class for each cause. HTTP and exit codes are chosen elsewhere."""
+"""The errors of paretoib, one class for each cause. `service/problems.py` gives the HTTP status."""
 
 
 class ParetoIBError(Exception):
-    """Base of every error that paretoib raises on purpose; its text is one line of plain words."""
+    """Base class of the errors that paretoib raises; the text is one line for the user."""
 
 
 class SpecError(ParetoIBError):
-    """A sweep or trial cannot run as written; the text gives the field, the rule and the value."""
+    """A spec is invalid; the text has the field, the rule and the value."""
 
 
 class DataError(ParetoIBError):
@@ -14,14 +14,14 @@ class DataError(ParetoIBError):
 
 
 class NotFoundError(ParetoIBError):
-    """The store does not hold the sweep or trial, or the reference fits several."""
+    """The store does not hold the sweep or trial, or an id prefix matches several sweeps."""
 
 
 class StoreError(ParetoIBError):
     """The store cannot be read or written."""
 
 
-class StoreAwayError(StoreError):
+class StoreUnavailableError(StoreError):
     """The store is unavailable at the moment; the same call may succeed later."""
 
 
@@ -30,7 +30,7 @@ class TakenOverError(StoreError):
 
 
 class ComparisonError(ParetoIBError):
-    """The sweeps have no common ruler, as their data or splits differ."""
+    """Sweeps cannot be compared: their data differ, or a side has no point with a finite rate."""
 
 
 class OutOfMemoryError(ParetoIBError):
@@ -38,16 +38,16 @@ class OutOfMemoryError(ParetoIBError):
 
 
 class ClusterError(ParetoIBError):
-    """The Ray cluster cannot be reached, or refuses a request."""
+    """The Ray cluster cannot be reached, is too small for a pack, or cannot run a job."""
 
 
 class ServiceError(ParetoIBError):
     """The service cannot be reached, or refuses a request."""
 
 
-class ServiceAwayError(ServiceError):
+class ServiceUnavailableError(ServiceError):
     """The service is unavailable at the moment; the same request may succeed later."""
 
 
-class ServiceFaultError(ServiceAwayError):
-    """The service failed, although nothing was wrong with the request."""
+class ServiceFaultError(ServiceUnavailableError):
+    """The service failed with an internal error (HTTP 500)."""

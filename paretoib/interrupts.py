@@ -1,6 +1,6 @@
 """Ctrl-C (SIGINT) and SIGTERM in the main thread: deferred, or raised as `KeyboardInterrupt`.
 
-Python delivers signals to the main thread only; in other threads these contexts do nothing.
+Python delivers signals to the main thread only; in other threads these context managers do nothing.
 """
 
 import signal
@@ -12,7 +12,7 @@ from typing import Any
 
 @contextmanager
 def deferred_interrupts(on_interrupt: Callable[[], object] = lambda: None) -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM instead of raising them; yields the signals caught so far.
+    """Collect Ctrl-C and SIGTERM instead of raising them; yields the list of caught signals.
 
     `on_interrupt` is called after each signal, at any point of the main thread's code.
     """
@@ -28,7 +28,7 @@ def deferred_interrupts(on_interrupt: Callable[[], object] = lambda: None) -> It
 
 @contextmanager
 def termination_interrupts() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` for SIGTERM too."""
+    """Raise `KeyboardInterrupt` for SIGTERM, as Python does for Ctrl-C."""
     with _handled(signal.default_int_handler, signal.SIGTERM):
         yield
 

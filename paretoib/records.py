@@ -1,7 +1,7 @@
 """Results of trials and sweeps: frozen documents in JSON and YAML. Information is in bits.
 
-Documents carry their `schema` number. A number that does not exist (the rate of a noiseless
-encoder) is None, never NaN or infinity.
+`schema` is the version of a document's schema. A number that does not exist, such as the rate of a
+noiseless encoder, is None, never NaN or infinity.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ Side = Literal["left", "right"]
 
 
 class TaskMetrics(Document):
-    """One task of several, as in `Metrics`."""
+    """The metrics of one of several tasks, with the meanings and units of `Metrics`."""
 
     relevance_bits: float
     ceiling_bits: float
@@ -31,12 +31,13 @@ class TaskMetrics(Document):
 class Metrics(Document):
     """One trained model on one split, measured by the ruler of `paretoib.evaluation`.
 
-    `rate_bits` is the upper end of the sandwich around I(X;Z) and the front's coordinate,
-    `rate_lower_bits` the lower end; both None where the encoder has no noise. `relevance_bits`
-    is a lower bound on I(Y;Z), `ceiling_bits` the most that it could be (H(Y) of the split, or
-    I(X;Y)), `lost_bits` their difference. `…_se_bits` are standard errors. `accuracy` is that of
-    the mean latent, `accuracy_sampled` that of 12 averaged samples; None where Y is continuous.
-    Where Y is several `tasks`, bits are sums over them and accuracies means.
+    `rate_bits` is an upper bound on I(X;Z) and the coordinate of the front; `rate_lower_bits` is a
+    lower bound. Both are None if the encoder has no noise. `relevance_bits` is a lower bound on
+    I(Y;Z). `ceiling_bits` is the largest possible relevance: H(Y) of the split, or I(X;Y) for a
+    continuous Y. `lost_bits` is the ceiling minus the relevance. `…_se_bits` are standard errors.
+    `accuracy` uses the mean latent, `accuracy_sampled` the mean prediction of 12 samples; both are
+    None for a continuous Y. With several `tasks`, bits are summed over the tasks, and accuracies
+    are averaged.
     """
 
     examples: int
@@ -54,12 +55,12 @@ class Metrics(Document):
 
 
 class TrialRecord(Document):
-    """One trial: what was asked (`spec`, a TrialSpec's JSON), how it ended, what it measured.
+    """An ended trial: its spec (a `TrialSpec` as JSON), its status and its metrics.
 
-    `trial` is the hash of the spec. A `diverged` or `failed` trial has a `reason` and no metrics,
-    and so has a `stopped` one, which was doing too badly at a rung to be trained to its end.
-    `history` holds one value an epoch under each name; None where it was not finite. `seconds`
-    is this trial's share of its pack's time.
+    `trial` is the hash of the spec. A `diverged`, `failed` or `stopped` (pruned) trial has a
+    `reason` and no metrics. `history` has a list with one value per epoch for each name; a value
+    that is not finite is None. `pack` is the number of trials in the trial's pack, and `seconds`
+    the trial's share of the pack's time.
     """
 
     schema_version: Literal[1] = Field(1, alias="schema")
@@ -75,8 +76,8 @@ class TrialRecord(Document):
     pack: int = 1
 
 
-class Reference(Document):
-    """The corner that hypervolumes are measured from; fixed when a sweep starts."""
+class ReferencePoint(Document):
+    """The reference point of hypervolumes, in bits; fixed when a sweep starts."""
 
     rate_bits: float = Field(gt=0)
     lost_bits: float = Field(gt=0)
@@ -130,7 +131,8 @@ class SweepState(SweepInfo):
 
     `paretoib.tracking` computes it. `hypervolume` is in bits², None before the first trial has
     ended. `submitted` is when a service last handed the sweep to Ray, `heartbeat` the writer's last
-    heartbeat. `mlflow_url` is the sweep's page in MLflow's UI, None where users cannot reach it.
+    heartbeat. `mlflow_url` is the sweep's page in MLflow's UI, None if users cannot reach
+    the UI.
     """
 
     trials: TrialCounts
@@ -149,14 +151,14 @@ class SweepState(SweepInfo):
 
     @property
     def begun(self) -> bool:
-        """Whether the sweep has had a writer since it was last submitted, if it ever was."""
+        """Whether the sweep has had a writer; after a submission, since that submission."""
         if self.heartbeat is None:
             return False
         return self.submitted is None or self.heartbeat >= self.submitted
 
     @property
     def stale(self) -> bool:
-        """Whether the sweep is interrupted because its heartbeat stopped: nobody has closed it."""
+        """Whether the sweep is interrupted because its heartbeat stopped: no writer closed it."""
         return self.status == "interrupted" and self.ended is None
 
 
@@ -164,14 +166,14 @@ OnProgress = Callable[[SweepState], None]
 
 
 class Cost(Document):
-    """What was spent: trials run and the seconds that they trained, summed over workers."""
+    """The number of trials, and their training time in seconds, summed over workers."""
 
     trials: int
     seconds: float
 
 
 class ExactCurve(Document):
-    """An exact IB curve to draw beside a front; rate ascending."""
+    """An exact IB curve, drawn in the picture of a front; the rates ascend."""
 
     label: str
     rate_bits: tuple[float, ...]
@@ -179,12 +181,12 @@ class ExactCurve(Document):
 
 
 class Point(Document):
-    """One trial on the plane of rate and lost bits (test split).
+    """The rate and lost bits of a trial, on the test split.
 
-    `supported` points lie on the lower-left convex hull of the front, and some β in
-    `beta_interval` (β per bit of rate, for lost + β · rate; None: no upper end) selects them.
-    An unsupported one lies `hull_gap_bits` above the hull: no β selects it. `order` is the place
-    in which the trial ended within its sweep, `seconds` what it cost.
+    A `supported` point lies on the lower-left convex hull of the front: every β in `beta_interval`
+    (per bit of rate; an upper end of None is infinity) selects it as the minimum of
+    lost + β · rate. No β selects any other point, which lies `hull_gap_bits` above the hull.
+    `order` numbers the sweep's trials from 0, as they ended. `seconds` is the training time.
     """
 
     trial: str
@@ -204,12 +206,12 @@ class Point(Document):
 
 
 class FailedTrial(Document):
-    """A trial without a point, and why; `stopped` early, as others were ahead of it, or no good."""
+    """A trial without metrics on the test split, and the reason; `stopped`: it was pruned."""
 
     trial: str
     reason: str
     status: Literal["stopped", "diverged", "failed"] = "failed"
-    seed: int | None = None  # None in documents of before it was kept
+    seed: int | None = None  # None in documents of older versions
 
 
 class Front(Document):
@@ -218,7 +220,7 @@ class Front(Document):
     schema_version: Literal[1] = Field(1, alias="schema")
     sweep: SweepInfo
     split: Literal["test"] = "test"
-    reference: Reference
+    reference: ReferencePoint
     label_entropy_bits: float
     hypervolume: float
     cost: Cost
@@ -244,7 +246,7 @@ class Front(Document):
 
 
 class Sides(Document):
-    """One number for each side of a comparison; None where it could not be had."""
+    """One number for each side of a comparison; None if it cannot be computed."""
 
     left: float | None
     right: float | None
@@ -258,13 +260,16 @@ class Interval(Document):
 
 
 class Indicators(Document):
-    """Both sides' quality. Hypervolume and coverage: more is better; ε and IGD+: less.
+    """The quality indicators of both sides.
 
-    `epsilon.left` is the additive ε by which the left front must be shifted to weakly dominate
-    the right one; `coverage.left` the share of right points that left ones dominate or equal.
-    `igd_plus` is measured against the front of the union. `p_value` is Mann-Whitney's on per-seed
-    hypervolumes, `intervals` are bootstrapped over seeds; None with too few seeds.
-    `attainment_difference` is the largest difference of the two empirical attainment functions.
+    For hypervolume and coverage more is better, for the other indicators less. `epsilon.left` is
+    the additive ε: the shift after which the left front weakly dominates the right front.
+    `coverage.left` is the share of the right front's points that a point of the left front
+    dominates or equals. `igd_plus` is the distance from the common front of both sides.
+    `exact_gap_bits` is the mean height above the exact curve. `attainment_difference` is the
+    largest difference of the two empirical attainment functions. `p_value` is that of the
+    Mann-Whitney U test on the hypervolumes of single seeds; `intervals` are bootstrapped over
+    seeds. These three are None with too few seeds.
     """
 
     hypervolume: Sides
@@ -280,7 +285,10 @@ class Indicators(Document):
 
 
 class ComparisonSide(Document):
-    """The sweeps of one side, pooled."""
+    """The sweeps of one side, pooled.
+
+    `on_front` counts the points of the side's front, and `unsupported` those above its hull.
+    """
 
     label: str
     sweeps: tuple[SweepInfo, ...]
@@ -290,10 +298,10 @@ class ComparisonSide(Document):
 
 
 class ComparedPoint(Point):
-    """A point within a comparison; hull and support are those of its own side's front.
+    """A point in a comparison; the fields of `Point` about front and hull refer to its own side.
 
-    `dominated_by_other` says whether the other side dominates it, `dominated_bits` by how much:
-    the smallest shift of the point in both coordinates that would free it (0 where it is free).
+    `dominated_by_other` says whether the other side dominates the point. `dominated_bits` is the
+    smallest shift, equal in both coordinates, after which the other side does not dominate it.
     """
 
     side: Side
@@ -310,13 +318,13 @@ class SidedCost(Document):
 
 
 class Comparison(Document):
-    """Two sets of fronts on one ruler; the document of `compare --json`."""
+    """A comparison of two sides with one reference point; the document of `compare --json`."""
 
     schema_version: Literal[1] = Field(1, alias="schema")
     dataset: str
     left: ComparisonSide
     right: ComparisonSide
-    reference: Reference
+    reference: ReferencePoint
     label_entropy_bits: float
     indicators: Indicators
     points: tuple[ComparedPoint, ...]

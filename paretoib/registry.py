@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 
 
 # The noise of p(z|x): a width learned for each input and dimension, one learned width for all, the
-# width whose entropy is zero, Bernoulli bits, categories, or none. It is declared here because both
-# objectives and models need it without loading torch, and neither may import the other.
+# fixed width with differential entropy 0, Bernoulli bits, categories, or none. The type is declared
+# here because objectives and models both need it, and neither package may import the other.
 Noise = Literal["learned", "scale", "zero_entropy", "bernoulli", "categorical", "none"]
 
 
@@ -89,9 +89,9 @@ EntryT = TypeVar("EntryT")
 class Registry(MutableMapping[str, EntryT]):
     """Entries by name: paretoib's own (`own`) and those of installed packages.
 
-    An installed package adds entries by entry points of the `group`. The name of the entry point is
-    the name of the entry, its object an instance of `kind`; the object's module should not import
-    torch. Entry points that cannot be loaded, or whose name is taken, are logged and ignored.
+    An installed package adds entries by entry points of the `group`. An entry point has the name of
+    its entry and loads an instance of `kind`, from a module that should not import torch. Entry
+    points that cannot be loaded, or whose name is taken, are logged and ignored.
 
     Entry points are loaded on the first access, so that the module of an entry may itself import
     the registry.

@@ -11,7 +11,7 @@ from paretoib.errors import ParetoIBError
 
 
 class Settings(BaseSettings):
-    """Addresses and folders. No setting changes a result; a spec therefore holds none of them."""
+    """Settings that depend on the machine. No setting is part of a spec or of a trial key."""
 
     model_config = SettingsConfigDict(env_prefix="PARETOIB_", env_file=".env", extra="ignore")
 
@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     ray_address: str = Field(
         default="", description="a Ray cluster to join; empty: start one on loopback"
     )
-    # The default 0 stands for one worker for each CPU or GPU; it cannot be set.
+    # 0 means one worker for each CPU or GPU. It is only a default; users cannot set 0.
     workers: int = Field(
         default=0,
         ge=1,

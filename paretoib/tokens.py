@@ -8,7 +8,7 @@ _RANDOM_BYTES = 32
 
 
 def new_token() -> str:
-    """A new token. Only its owner keeps it; the service stores `token_digest` of it."""
+    """A new token. Only the client keeps it; the service's settings hold its `token_digest`."""
     return _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
 
 

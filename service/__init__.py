@@ -1,6 +1,6 @@
 """The FastAPI application: submits sweeps to Ray and serves fronts as JSON and HTML.
 
-`create_app()` builds it and `python -m service` runs it. It stores nothing itself: sweeps and
+`create_app()` builds it and `python -m service` runs it. The application stores nothing: sweeps and
 trials are in MLflow, jobs in Ray.
 """
 

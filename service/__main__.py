@@ -38,14 +38,14 @@ def _serve() -> int:
         host=settings.host,
         port=settings.port,
         server_header=False,
-        # Event streams stay open, so a shutdown has to cut them.
+        # Event streams stay open, so a shutdown has to close them.
         timeout_graceful_shutdown=3,
     )
     return 0
 
 
 def _create_token(name: str, scopes: str) -> int:
-    """Print a new token, and on the next line its entry for the settings."""
+    """Print a new token, and on the next line the entry to add to the settings."""
     token = new_token()
     entry = f"{name}:{scopes}:{token_digest(token)}"
     try:

@@ -18,7 +18,7 @@ def read_asset(name: str) -> bytes:
 
 @cache
 def assets_version() -> str:
-    """A hash of all files in `static/`; pages put it in the URL, so browsers may cache for long."""
+    """A hash of all files in `static/`; part of their URLs, so browsers can cache them for long."""
     return hashlib.sha256(b"".join(map(read_asset, MEDIA_TYPES))).hexdigest()[:12]
 
 
@@ -33,5 +33,5 @@ def plotly_path() -> Path:
 
 @cache
 def plotly_version() -> str:
-    """Changes with plotly's script; its size is enough, and hashing 4 MB is not needed."""
+    """A text that changes with plotly's script: its size, because hashing 4 MB takes time."""
     return f"{plotly_path().stat().st_size:x}"

@@ -32,7 +32,7 @@ def check_host(request: Request, allowed_hosts: Collection[str]) -> None:
 def check_origin(request: Request) -> None:
     """Reject requests from pages of another origin (CSRF).
 
-    A browser adds the cookie to such requests, and on loopback no token is needed at all.
+    A browser may add the cookie to such requests, and with `auth` off no token is needed.
     """
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin")
@@ -69,7 +69,7 @@ def authenticate(request: Request, settings: ServiceSettings) -> Token:
 
 
 def find_token(secret: str, tokens: Sequence[Token]) -> Token | None:
-    """The configured token with this secret. Takes the same time whether or not one matches."""
+    """The token with this secret, None if there is none; takes the same time in both cases."""
     digest, match = token_digest(secret), None
     for token in tokens:
         if hmac.compare_digest(digest, token.sha256):
@@ -78,7 +78,7 @@ def find_token(secret: str, tokens: Sequence[Token]) -> Token | None:
 
 
 def check_scope(token: Token, scope: Scope) -> None:
-    """`ProblemError` (403) for a token without this scope."""
+    """Raise `ProblemError` (403) for a token without this scope."""
     if scope not in token.scopes:
         found = "+".join(token.scopes)
         raise ProblemError(
@@ -87,7 +87,7 @@ def check_scope(token: Token, scope: Scope) -> None:
 
 
 def _check_loopback(request: Request) -> None:
-    # Another program may have bound the application to an open address, so the connection counts.
+    # The application may run under another server with another address: check the connection.
     ends = (request.scope.get("server"), request.scope.get("client"))
     if not all(end and is_loopback(end[0]) for end in ends):
         raise ProblemError(

@@ -13,8 +13,8 @@ class SingleFlightCache(Generic[V]):
     """LRU cache in which threads that need the same key at the same time compute it once.
 
     `weigh` gives the weight of a value. The least recently used values are evicted while the total
-    weight exceeds `capacity`; the newest value stays even if it alone is heavier. An exception is
-    raised in every waiting thread and is not cached.
+    weight exceeds `capacity`; the newest value stays even if it alone is heavier than `capacity`.
+    An exception is raised in every waiting thread and is not cached.
 
     `cachetools` has no cache that does all of this: its lock lets the waiting threads compute a
     failed value one after the other, and its `LRUCache` rejects a value heavier than its size.

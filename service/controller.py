@@ -25,8 +25,8 @@ from service.queries import SweepQueries
 from service.settings import ServiceSettings
 
 WATCH_SECONDS = 60.0  # after a change, Ray is polled every second for this long
-START_SECONDS = 5.0  # until Ray lists a new job
-BACKOFF_SECONDS = 5.0  # pause before the next request to Ray after it has not answered
+START_SECONDS = 5.0  # within which Ray lists the new job of a resumed sweep
+BACKOFF_SECONDS = 5.0  # pause after a failed request to Ray, before the next request
 QUEUE_TIMEOUT = 30.0  # seconds that a request waits for earlier ones
 
 P = ParamSpec("P")
@@ -35,7 +35,7 @@ _log = logging.getLogger("paretoib.service")
 
 
 class SweepController:
-    """Submits, cancels and resumes sweeps one at a time (`queued`), and reconciles them with Ray.
+    """Submits, cancels and resumes sweeps, one at a time (`queued`); reconciles them with Ray.
 
     The controller stores nothing. MLflow holds the sweeps and the requests for which they were
     created; Ray knows which sweeps have a running job.
@@ -70,19 +70,19 @@ class SweepController:
         """Create a sweep and submit it to Ray.
 
         Repeating a request with the same client, key and spec returns the sweep of the first
-        request. Raises `ProblemError` for a key that was used with another spec and while too many
-        sweeps run, `StoreError`, `ClusterError`.
+        request. Raises `ProblemError` for a key that was used with another spec, or while too many
+        sweeps run; also `StoreError` and `ClusterError`.
         """
         store = self._queries.store
         request = key and hashlib.sha256(f"{client}\n{key}".encode()).hexdigest()
         if request and (existing := store.requested(request)):
             if existing.spec != spec.document:
                 raise ProblemError(
-                    422, "key-reused", "an Idempotency-Key should be new for another sweep"
+                    422, "key-reused", "an Idempotency-Key should be used for one sweep only"
                 )
             never_ran = existing.heartbeat is None and not existing.cancel_requested
             if never_ran and existing.id not in (jobs := self._active_jobs()):
-                # Ray refused it, or the service was killed before it could submit it.
+                # Ray refused the sweep, or the service was killed before submitting it.
                 self._check_room(jobs)
                 self._start(existing.id)
             return store.state(existing.id)
@@ -114,10 +114,10 @@ class SweepController:
         return self._queries.store.state(sweep.id)
 
     def cancel(self, sweep: SweepState) -> SweepState:
-        """Request a running sweep to end; its ended trials are kept.
+        """Cancel a running sweep; its ended trials are kept.
 
-        Raises `ProblemError` if the sweep is not running. Raises `ClusterError` if it has not begun
-        and Ray does not answer: its job would still start later.
+        Raises `ProblemError` if the sweep is not running. Raises `ClusterError` if the sweep has
+        not begun and Ray does not answer, because the sweep's job would still start later.
         """
         store = self._queries.store
         current = store.state(sweep.id)
@@ -138,7 +138,7 @@ class SweepController:
         return store.state(sweep.id)
 
     def check(self) -> None:
-        """`ClusterError` unless Ray answers."""
+        """Raise `ClusterError` unless Ray answers."""
         self._checks.get(time.monotonic() // 1.0, self._active_jobs)
 
     @property
@@ -150,9 +150,9 @@ class SweepController:
     def reconcile(self) -> None:
         """Close submitted sweeps that MLflow lists as running although no job runs them.
 
-        Sweeps that were started elsewhere are left alone: Ray knows nothing of them.
+        Sweeps that no service has submitted are not changed, because Ray has no jobs of them.
         """
-        # Ray first: a job that Ray lists as ended has already written its last.
+        # Ask Ray first: a job that Ray lists as ended writes nothing more to MLflow.
         jobs = self._active_jobs_or_none()
         for state in self._queries.store.unclosed():
             if _is_lost(state, jobs):
@@ -172,7 +172,7 @@ class SweepController:
             raise
 
     def _check_room(self, jobs: Mapping[str, bool]) -> None:
-        """`ProblemError` while as many sweeps run as the settings allow."""
+        """Raise `ProblemError` while as many sweeps run as the settings allow."""
         if sum(jobs.values()) >= self._settings.max_running:
             raise ProblemError(
                 429,
@@ -184,7 +184,7 @@ class SweepController:
 
     @contextmanager
     def _ray(self) -> Iterator[Jobs]:
-        """Ray's jobs; `ClusterError` at once for a while after Ray has not answered."""
+        """Ray's jobs. For `BACKOFF_SECONDS` after a failure, raises `ClusterError` at once."""
         if time.monotonic() < self._backoff_until:
             raise ClusterError(f"Ray has not answered in the last {BACKOFF_SECONDS:g} s")
         try:
@@ -194,12 +194,12 @@ class SweepController:
             raise
 
     def _active_jobs(self) -> dict[str, bool]:
-        """For each sweep that Ray has had a job of: whether a job is pending or running."""
+        """For each sweep with jobs in Ray: whether one of them is pending or running."""
         with self._ray() as jobs:
             return jobs.states()
 
     def _active_jobs_or_none(self) -> dict[str, bool] | None:
-        """The same; None if Ray does not answer."""
+        """As `_active_jobs`; None if Ray does not answer."""
         try:
             return self._active_jobs()
         except ClusterError as error:
@@ -232,8 +232,8 @@ class SweepController:
 def _is_lost(state: SweepState, jobs: Mapping[str, bool] | None) -> bool:
     """Whether a submitted sweep has no job in Ray and no writer that sends heartbeats.
 
-    `jobs` is None while Ray does not answer: a sweep that has not begun may still begin then. If
-    its job ended before the sweep began, there is no heartbeat to wait for.
+    `jobs` is None if Ray does not answer; a sweep that has not begun is not lost then, because it
+    may still begin. If Ray answers, such a sweep is lost a while after its submission.
     """
     if state.submitted is None:
         return False

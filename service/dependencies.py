@@ -54,12 +54,12 @@ Controller = Annotated[SweepController, Depends(get_controller)]
 
 
 def named_sweep(sweep: SweepReference, queries: Queries) -> SweepState:
-    """The sweep with the id, unique prefix or name in the path; `NotFoundError` without one."""
+    """The sweep with the id, unique prefix or name in the path. Raises `NotFoundError`."""
     return queries.find(sweep)
 
 
 def sweep_by_id(sweep: SweepId, queries: Queries) -> SweepState:
-    """The sweep with the id in the path; `NotFoundError` if there is none."""
+    """The sweep with the id in the path. Raises `NotFoundError`."""
     return queries.state(sweep)
 
 

@@ -34,7 +34,7 @@ def limited_spec(document: Mapping[str, Any], limits: ServiceSettings) -> SweepS
 
 
 def check_limits(spec: SweepSpec, limits: ServiceSettings) -> None:
-    """`ProblemError` for a sweep with more trials, or more epochs a trial, than allowed."""
+    """Raise `ProblemError` for a sweep with too many trials, or too many epochs per trial."""
     _check("trials", spec.trials, limits.max_trials)
     epochs = spec.varied.get("training.epochs", ())
     varied = epochs if isinstance(epochs, tuple) else (epochs.high,)
@@ -52,7 +52,7 @@ def _axis_length(name: str, values: Any) -> int:
             f"{name}: should be a range, or values separated by commas, in at most "
             f"{_MAX_AXIS_CHARACTERS} characters",
         )
-    # Validation has a better message for text that is not an axis.
+    # Text that is not an axis counts as 0: validation rejects it with a better message.
     with suppress(ValueError, RecursionError, ParetoIBError):
         return _length(parse_axis(values))
     return 0
@@ -63,7 +63,7 @@ def _length(values: Any) -> int:
 
 
 def _number(value: Any) -> float:
-    """A number as validation will read it; 0 for anything else, which validation rejects."""
+    """The number that validation will read; 0 for no value, or one that validation rejects."""
     try:
         return float(value)
     except OverflowError:

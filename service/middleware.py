@@ -30,8 +30,8 @@ _log = logging.getLogger("paretoib.service")
 class AccessMiddleware:
     """Checks host, origin, token, rate, scope and body size; adds headers and counts requests.
 
-    Access is denied by default: only health checks and sign-in are open, and a path without a
-    route needs a token too.
+    Access is denied by default: only health checks, sign-in and sign-out need no token. Even a path
+    without a route needs a token.
     """
 
     def __init__(self, app: ASGIApp, settings: ServiceSettings, metrics: Metrics) -> None:
@@ -98,7 +98,7 @@ class AccessMiddleware:
             )
 
     def _limit_body(self, request: Request, receive: Receive) -> Receive:
-        """`receive` that raises 413 once the body is longer than the limit."""
+        """`receive` with a limit on the body; a longer body raises 413."""
         limit = self._settings.max_body_bytes
         too_large = HTTPException(413, f"the body should have at most {limit} bytes")
         content_length = request.headers.get("content-length", "")

@@ -12,7 +12,7 @@ from service.problems import ProblemDocument
 
 
 def openapi_schema(app: FastAPI) -> dict[str, Any]:
-    """The schema, built at the first call. It replaces `app.openapi`."""
+    """The schema, built at the first call. This function replaces `app.openapi`."""
     if app.openapi_schema:
         return app.openapi_schema
     schema = get_openapi(

@@ -7,7 +7,7 @@ from paretoib.fronts import build_front, compare
 from paretoib.records import (
     Front,
     Metrics,
-    Reference,
+    ReferencePoint,
     SweepState,
     TrialCounts,
     TrialRecord,
@@ -91,5 +91,5 @@ def _records(sweep: SweepState) -> list[TrialRecord]:
 
 
 def _front(sweep: SweepState) -> Front:
-    reference = Reference(rate_bits=33.0, lost_bits=3.3)
+    reference = ReferencePoint(rate_bits=33.0, lost_bits=3.3)
     return build_front(sweep.info, _records(sweep), reference=reference, label_entropy_bits=3.3)

@@ -167,19 +167,19 @@ def _neighbours(page: Sweeps, filters: dict[str, str | None]) -> list[tuple[str,
 def _form() -> dict[str, Any]:
     """The registries and field schemas that the form to submit a sweep is rendered from."""
     schema = sweep_schema()
-    searching = ("objectives", "population", "trial_seconds", "reference")
+    search_fields = ("objectives", "population", "trial_seconds", "reference")
     return {
         "methods": catalogue("methods"),
         "sections": {
             section: section_entries(section)
             for section in ("data", "model", "objective", "weighting")
         },
-        "own_models": {name: row.model for name, row in DATASETS.items()},
-        "several_tasks": {name for name, row in DATASETS.items() if row.tasks},
+        "default_models": {name: entry.model for name, entry in DATASETS.items()},
+        "several_tasks": {name for name, entry in DATASETS.items() if entry.tasks},
         "searches": list(SEARCHES),
         "training": Training.model_json_schema()["properties"],
-        "searching": {name: schema["properties"][name] for name in searching},
-        "limited": {
+        "search_fields": {name: schema["properties"][name] for name in search_fields},
+        "limit_fields": {
             kind: schema["$defs"][kind.title()]["properties"]
             for kind in ("budget", "prune", "plateau", "resources")
         },

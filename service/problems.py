@@ -48,7 +48,7 @@ class ProblemError(Exception):
 
     @property
     def document(self) -> dict[str, Any]:
-        """The members of the problem document."""
+        """The fields of the problem document."""
         title = HTTPStatus(self.status).phrase
         kind = f"urn:paretoib:problem:{self.kind}"
         return {"type": kind, "title": title, "status": self.status, "detail": self.detail}
@@ -59,7 +59,7 @@ class ProblemError(Exception):
 
 
 # Status, kind and detail of each library error; None uses the error's own message. Messages about
-# MLflow and Ray contain internal addresses, so they go to the log only.
+# MLflow and Ray contain internal addresses, so responses do not have them.
 _ERRORS: dict[type[ParetoIBError], tuple[int, str, str | None]] = {
     NotFoundError: (404, "not-found", None),
     SpecError: (422, "invalid-sweep", None),
@@ -115,7 +115,7 @@ _DESCRIPTIONS = {
     403: "The token lacks the scope, or a page of another origin sent the request.",
     404: "There is no such sweep or trial, or the sweep has no ended trial yet.",
     405: "The path does not support the method.",
-    409: "The sweep's status does not allow the action; with `Retry-After`, it soon will.",
+    409: "The sweep's status does not allow the action; with `Retry-After`, retry later.",
     413: "The body is too large.",
     422: "The request is invalid; `detail` states the rule and the value found.",
     429: "Too many requests, sweeps or event streams; retry after `Retry-After` seconds.",

@@ -29,9 +29,9 @@ from service.schemas import Trial
 if TYPE_CHECKING:
     from paretoib.tracking import SubmissionTracker
 
-FRESH_SECONDS = 1.0  # a list of sweeps, or the state of one, is read again after this long
+FRESH_SECONDS = 1.0  # cached lists and states of sweeps are read again after this long
 _ID = re.compile(r"[0-9a-f]{32}")
-_RECORDS = 20_000  # capacity of the caches of snapshots and comparisons; about 8 kB a record
+_RECORDS = 20_000  # capacity of the caches of snapshots and comparisons; about 8 kB per record
 _BYTES = 256 * 2**20  # capacity of the cache of rendered responses
 
 
@@ -45,7 +45,7 @@ class Snapshot:
 
     @cached_property
     def front(self) -> Front:
-        """The front; `NotFoundError` before the first trial has ended."""
+        """The front; raises `NotFoundError` before the first trial has ended."""
         if self.ruler is None or not self.records:
             raise no_front(self.state)
         return front_of(self.state.info, self.records, self.ruler)
@@ -76,10 +76,10 @@ class SweepQueries:
 
     @property
     def store(self) -> "SubmissionTracker":
-        """The store to write to, opened on first use; `StoreError` while it cannot be opened."""
+        """The store to write to, opened on first use; raises `StoreError` if that fails."""
         with self._lock:
             if self._store is None:
-                # No links without an MLflow server: its UI is not running then.
+                # Without an MLflow server MLflow's UI is not running, so there are no links.
                 no_ui = self._mlflow_url is None and ui().command
                 self._store = submission_tracker("" if no_ui else self._mlflow_url)
             return self._store
@@ -89,16 +89,16 @@ class SweepQueries:
         return with_journals(self.store)
 
     def check(self) -> None:
-        """`StoreError` unless the store answers."""
-        self._checks.get(self._version(), lambda: self.store.check())
+        """Raise `StoreError` unless the store answers."""
+        self._checks.get(self._freshness(), lambda: self.store.check())
 
     def invalidate(self) -> None:
-        """Forget cached states, after the service has written to the store."""
+        """Make cached lists and states outdated, after the service has written to the store."""
         self._writes += 1
 
     def sweeps(self) -> list[SweepState]:
         """All sweeps, newest first."""
-        return self._lists.get(self._version(), lambda: self._reader.sweeps())
+        return self._lists.get(self._freshness(), lambda: self._reader.sweeps())
 
     def filtered(
         self,
@@ -106,31 +106,31 @@ class SweepQueries:
         method: str | None = None,
         dataset: str | None = None,
         status: str | None = None,
-        reference: str | None = None,
+        sweep: str | None = None,
     ) -> list[SweepState]:
         """The sweeps that match all filters, newest first; `name` matches a part of the name.
 
-        With a `reference` (as for `find`) only that sweep; `NotFoundError` if there is none.
+        With `sweep` (as for `find`) only that sweep; `NotFoundError` if there is none.
         """
         filters = {"method": method, "dataset": dataset, "status": status}
         return [
             state
-            for state in (self.sweeps() if reference is None else [self.find(reference)])
+            for state in (self.sweeps() if sweep is None else [self.find(sweep)])
             if all(value in (None, getattr(state, field)) for field, value in filters.items())
             and (name or "").lower() in state.name.lower()
         ]
 
-    def find(self, reference: str) -> SweepState:
+    def find(self, sweep: str) -> SweepState:
         """The sweep with this id, name (the newest of several), or unique id prefix."""
-        if _ID.fullmatch(reference):
+        if _ID.fullmatch(sweep):
             # A name may look like an id.
             with suppress(NotFoundError):
-                return self.state(reference)
-        return self.state(find_sweep(reference, self.sweeps()).id)
+                return self.state(sweep)
+        return self.state(find_sweep(sweep, self.sweeps()).id)
 
     def state(self, sweep_id: str) -> SweepState:
         """The sweep with this id."""
-        key = (sweep_id, *self._version())
+        key = (sweep_id, *self._freshness())
         return self._states.get(key, lambda: self._reader.state(sweep_id))
 
     def snapshot(self, state: SweepState) -> Snapshot:
@@ -179,15 +179,15 @@ class SweepQueries:
         records = tuple(self._reader.records(state.id)) if ruler else ()
         return Snapshot(state, records, ruler)
 
-    def _version(self) -> tuple[Any, ...]:
-        """The cache key of everything that is read again after a second or a write."""
+    def _freshness(self) -> tuple[Any, ...]:
+        """A cache key that changes every second, and after each write by the service."""
         return (self._writes, time.monotonic() // FRESH_SECONDS)
 
 
 def version(state: SweepState) -> tuple[Any, ...]:
-    """Equal for two states of a sweep between which no trial ended and no status changed.
+    """A cache key that changes when a trial ends or the sweep's status changes.
 
-    The time of submission is part of it: the trials of a resumed sweep are read again, because a
+    The time of submission is part of the key. So the trials of a resumed sweep are read again: a
     killed writer may have written a trial without counting it.
     """
     counts = (state.trials.finished, state.trials.stopped, state.trials.failed)

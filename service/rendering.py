@@ -49,7 +49,7 @@ class Rendered:
 def conditional_response(
     request: Request, rendered: Rendered, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The content with its ETag; 304 without content if the client has this version already."""
+    """The content with its ETag; 304 without content if the client has this version."""
     headers = {"ETag": rendered.etag, "Vary": "Accept", **(headers or {})}
     if_none_match = request.headers.get("if-none-match", "")
     known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
@@ -59,7 +59,7 @@ def conditional_response(
 
 
 def document_response(request: Request, document: Document) -> Response:
-    """A document as JSON, with the same ETag handling."""
+    """A document as JSON, with an ETag as in `conditional_response`."""
     return conditional_response(request, Rendered(document.to_json().encode(), _JSON))
 
 

@@ -1,4 +1,4 @@
-"""The response models of the API, beside the records of `paretoib.records`."""
+"""The response models of the API that are not records of `paretoib.records`."""
 
 from typing import Literal
 
@@ -29,6 +29,6 @@ class Trials(Document):
 
 
 class Trial(TrialRecord):
-    """A trial with its history; `address` is its page in MLflow's UI, None without a link."""
+    """A trial with its history. `address` is the trial's page in MLflow's UI, None without one."""
 
     address: str | None

@@ -81,7 +81,7 @@ class ServiceSettings(BaseSettings):
 
 
 def service_settings() -> ServiceSettings:
-    """The settings from the environment; a one-line `ParetoIBError` for an invalid one."""
+    """The settings from the environment; raises a one-line `ParetoIBError` for an invalid one."""
     try:
         return ServiceSettings()
     except ValidationError as error:
@@ -92,7 +92,7 @@ def service_settings() -> ServiceSettings:
 
 
 def parse_token(text: str) -> dict[str, object]:
-    """The fields of a `Token` from `NAME:SCOPES:SHA256`; `ValueError` for any other text."""
+    """The fields of a `Token` from `NAME:SCOPES:SHA256`; raises `ValueError`."""
     if not (match := _TOKEN.fullmatch(text)):
         raise ValueError("a token should be NAME:SCOPES:SHA256, SCOPES read, write or read+write")
     return {**match.groupdict(), "scopes": match["scopes"].split("+")}

@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures for all tests: a data set with two tasks, a browser, and `paretoib` commands."""
 
 import json
 import os
@@ -26,29 +26,32 @@ from paretoib.settings import settings
 PATIENCE = 240  # seconds; Ray takes long to start on a busy machine
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
-# A busy machine is no finding.
+# No deadline, because examples take long on a busy machine.
 hypothesis.register_profile("paretoib", deadline=None)
 hypothesis.load_profile("paretoib")
 
-# Tests work on small tensors, which several threads take longer for than one.
+# The tensors of the tests are small, so that one thread is faster than several.
 torch.set_num_threads(1)
 
 
 def load_two_tasks(*, folder: Path, task: str, **params: Any) -> Dataset:  # noqa: ARG001
-    """The digits: which it is, of ten, and whether it is above four."""
+    """Data set `digits` with two labels: the digit (ten classes), and whether it is above 4.
+
+    With `task="digit"` the digit is the only label.
+    """
     digits = load_dataset("digits", params)
     if task == "digit":
         return digits
 
-    def both(split: Split) -> Split:
+    def with_two_labels(split: Split) -> Split:
         return Split(split.x, torch.stack([split.y, (split.y > 4).long()], dim=1))
 
     return replace(
         digits,
         name="two_tasks",
-        train=both(digits.train),
-        validation=both(digits.validation),
-        test=both(digits.test),
+        train=with_two_labels(digits.train),
+        validation=with_two_labels(digits.validation),
+        test=with_two_labels(digits.test),
         classes=(10, 2),
         tasks=("digit", "large"),
     )
@@ -56,13 +59,13 @@ def load_two_tasks(*, folder: Path, task: str, **params: Any) -> Dataset:  # noq
 
 @pytest.fixture
 def two_tasks(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a small data set of two tasks, registered for one test."""
+    """The name of a small data set with two tasks, registered for one test."""
     entry = DatasetEntry(
         f"{__name__}:load_two_tasks",
-        "a test's",
+        "digits with two labels",
         tasks=("digit", "large"),
         params=(
-            Param("task", Literal["all", "digit"], "all", "what to tell"),
+            Param("task", Literal["all", "digit"], "all", "the task to learn, or all"),
             *DATASETS["digits"].params,
         ),
     )
@@ -72,10 +75,9 @@ def two_tasks(monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium, headless.
+    """Headless Chromium, started once for a module.
 
-    A module's own: while Playwright is open its event loop runs in this thread, where no other
-    can.
+    While Playwright is open, its event loop runs in this thread and no other loop can run there.
     """
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed (apt install chromium)")
@@ -89,8 +91,8 @@ def browser() -> Iterator[Any]:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What a command left: exit code, stdout, stderr."""
+class CommandResult:
+    """Exit code, stdout and stderr of a command that has ended."""
 
     code: int
     out: str
@@ -98,14 +100,14 @@ class Ended:
 
     @property
     def document(self) -> dict[str, Any]:
-        """Stdout, which should be one JSON document."""
+        """The JSON document in stdout."""
         document: dict[str, Any] = json.loads(self.out)
         return document
 
 
 @dataclass(frozen=True)
 class Store:
-    """A store's folder, and `paretoib` run on it in processes of their own."""
+    """A store's folder. `start` runs `paretoib` on it in a new process."""
 
     folder: Path
     started: "list[subprocess.Popen[str]]" = field(default_factory=list)
@@ -118,31 +120,32 @@ class Store:
         program: str = "from paretoib.cli import main; main()",
         **environment: str,
     ) -> "subprocess.Popen[str]":
-        """The command, in a session of its own as in a terminal; `program` is what runs it.
+        """Start `paretoib` in a new session, as a terminal does. `program` is its Python code.
 
-        With one worker, as each has torch to load: most of what so small a sweep costs.
+        The default is one worker, because every worker imports torch, which takes longer than the
+        training in a small sweep.
         """
-        own = {"PARETOIB_STORE": str(self.folder), "PARETOIB_WORKERS": str(workers)}
+        variables = {"PARETOIB_STORE": str(self.folder), "PARETOIB_WORKERS": str(workers)}
         process = subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
-            env={**os.environ, **own, "COLUMNS": "80", **environment},
+            env={**os.environ, **variables, "COLUMNS": "80", **environment},
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
             start_new_session=True,
-            preexec_fn=_heed_interrupts,
+            preexec_fn=_accept_interrupts,
         )
         self.started.append(process)
         return process
 
     @staticmethod
-    def ended(process: "subprocess.Popen[str]") -> Ended:
-        """Wait for a command."""
+    def wait(process: "subprocess.Popen[str]") -> CommandResult:
+        """Wait until a command ends."""
         out, err = process.communicate(timeout=PATIENCE)
-        return Ended(process.returncode, out, err)
+        return CommandResult(process.returncode, out, err)
 
     def processes(self) -> list[str]:
-        """Command lines of all processes that work for this store, however they were started."""
+        """Command lines of all processes whose PARETOIB_STORE is this store, Ray's included."""
         marker = f"PARETOIB_STORE={self.folder}".encode()
         found = []
         for process in Path("/proc").glob("[0-9]*"):
@@ -153,22 +156,22 @@ class Store:
                 continue
         return found
 
-    def left(self) -> list[str]:
-        """`processes()`, once those that go with a process that ended have had time to end."""
+    def remaining_processes(self) -> list[str]:
+        """`processes()` as soon as it is empty, or after 20 seconds."""
         deadline = time.monotonic() + 20
         while (found := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
         return found
 
 
-def _heed_interrupts() -> None:
-    """A suite that runs in the background of a shell has Ctrl-C ignored, and hands that on."""
+def _accept_interrupts() -> None:
+    """Restore SIGINT, which a test run in the background of a shell ignores and passes on."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
 def new_store() -> Iterator[Callable[[Path], Store]]:
-    """`new_store(folder)`: the command in processes; what a failed test leaves of them is ended."""
+    """`new_store(folder)` returns a `Store`; its processes are killed after the last test."""
     stores: list[Store] = []
 
     def new(folder: Path) -> Store:
@@ -178,7 +181,7 @@ def new_store() -> Iterator[Callable[[Path], Store]]:
     yield new
     for process in (process for store in stores for process in store.started):
         if process.poll() is None:
-            # Ray's processes end with the one that started them.
+            # Ray's processes end with the process that started them.
             process.kill()
 
 
@@ -189,20 +192,20 @@ def wait_for() -> Callable[[Callable[[], object]], None]:
     def wait(condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < deadline, "waited in vain"
+            assert time.monotonic() < deadline, f"the condition did not hold within {PATIENCE} s"
             time.sleep(0.05)
 
     return wait
 
 
-Run = Callable[..., Ended]
+Run = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """`run(store, "list", "--json")`: the command in this process, for what needs no Ray."""
+    """`run(store, "list", "--json")` runs a command in this process, which must not need Ray."""
 
-    def call(store: Store | Path, *arguments: str, **environment: str) -> Ended:
+    def call(store: Store | Path, *arguments: str, **environment: str) -> CommandResult:
         folder = store.folder if isinstance(store, Store) else store
         monkeypatch.setenv("PARETOIB_STORE", str(folder))
         monkeypatch.setenv("COLUMNS", "80")
@@ -213,7 +216,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> I
         with pytest.raises(SystemExit) as end:
             cli.main(arguments)
         captured = capfd.readouterr()
-        return Ended(int(end.value.code or 0), captured.out, captured.err)
+        return CommandResult(int(end.value.code or 0), captured.out, captured.err)
 
     yield call
     settings.cache_clear()

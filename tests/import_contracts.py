@@ -1,11 +1,11 @@
-"""Contracts of import-linter that this project adds; `[tool.importlinter]` names them."""
+"""Import-linter contracts of this project; `[tool.importlinter]` in pyproject.toml uses them."""
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, output
 
 
 class PrivateModules(Contract):
-    """A module whose name begins with an underscore is imported within its own package alone."""
+    """Only its own package imports a module whose name begins with an underscore."""
 
     type_name = "private_modules"
 
@@ -31,7 +31,7 @@ class PrivateModules(Contract):
 def owner_of(module: str) -> str | None:
     """The package to which a module is private; None for a public module."""
     parts = module.split(".")
-    private = next((place for place, part in enumerate(parts) if is_private(part)), None)
+    private = next((i for i, part in enumerate(parts) if is_private(part)), None)
     return None if private is None else ".".join(parts[:private])
 
 

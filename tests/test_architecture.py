@@ -1,4 +1,4 @@
-"""The layers hold, and each door loads what it needs and no more."""
+"""Import rules of the packages, and the heavy libraries that an import must not load."""
 
 import subprocess
 import sys
@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "ray", "mlflow")
 
 
-def test_no_arrow_points_upwards() -> None:
-    """The contracts in pyproject.toml, by import-linter."""
+def test_import_contracts_are_kept() -> None:
+    """import-linter finds no broken contract of pyproject.toml."""
     linted = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
         cwd=ROOT,
@@ -27,16 +27,16 @@ def test_no_arrow_points_upwards() -> None:
 
 
 def loaded_by(code: str) -> set[str]:
-    """The top-level modules that a fresh interpreter has loaded after some code."""
+    """The top-level modules that a new interpreter has loaded after it ran the code."""
     tail = "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
-    ended = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code + tail], capture_output=True, text=True, check=True
     )
-    return set(ended.stderr.split())
+    return set(result.stderr.split())
 
 
 @pytest.mark.parametrize(
-    ("door", "closed_to"),
+    ("statement", "forbidden"),
     [
         ("import paretoib", HEAVY),
         ("import service", HEAVY),
@@ -52,21 +52,21 @@ def loaded_by(code: str) -> set[str]:
         ("import jobs.worker", ("mlflow", "typer", "rich", "plotly", "matplotlib")),
     ],
 )
-def test_a_door_loads_no_more_than_it_needs(door: str, closed_to: tuple[str, ...]) -> None:
-    """A re-export can pull torch in behind the linter's back; a fresh interpreter shows it."""
-    assert loaded_by(door).isdisjoint(closed_to)
+def test_an_import_loads_no_unneeded_library(statement: str, forbidden: tuple[str, ...]) -> None:
+    """import-linter does not see that a re-export loads torch; a new interpreter does."""
+    assert loaded_by(statement).isdisjoint(forbidden)
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
-def test_the_command_answers_without_what_is_heavy(option: str) -> None:
-    """So that it answers at once."""
+def test_help_and_version_load_no_heavy_library(option: str) -> None:
+    """The command therefore answers at once."""
     code = f"from paretoib.cli import main\ntry: main(['{option}'])\nexcept SystemExit: pass"
     loaded = loaded_by(code)
     assert "paretoib" in loaded
     assert loaded.isdisjoint({*HEAVY, "numpy", "pydantic", "rich"})
 
 
-def test_every_search_has_its_driver() -> None:
-    """What a spec may name, a sweep can run; and every method's search is one of them."""
+def test_every_search_has_a_driver() -> None:
+    """SEARCHES and DRIVERS have the same names, and every method's search is one of them."""
     assert list(SEARCHES) == list(DRIVERS)
     assert {method.search for method in METHODS.values()} <= set(SEARCHES)

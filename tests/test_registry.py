@@ -16,7 +16,7 @@ Installed = Callable[..., Registry[ModelEntry]]
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installed:
-    """`installed(source, name="module:object")`: a registry, and a package with entry points."""
+    """`installed(source, name="module:object")` installs a package and returns a registry."""
 
     def install(source: str, **points: str) -> Registry[ModelEntry]:
         (tmp_path / "a_users_entries.py").write_text(source)
@@ -41,7 +41,7 @@ CLASS = ModelEntry
 
 
 def test_an_entry_has_the_name_of_its_entry_point(installed: Installed) -> None:
-    """It follows paretoib's own entries, and `lookup` finds it."""
+    """The entry follows paretoib's own entries, and `lookup` finds it."""
     entries = installed(ENTRIES, good="a_users_entries:GOOD")
     assert list(entries) == ["own", "good"]
     assert lookup(entries, "good", "model").target == "somewhere:Good"
@@ -70,7 +70,7 @@ def test_an_invalid_entry_is_ignored_with_a_warning(
 
 
 def test_a_package_is_imported_on_the_first_access(installed: Installed) -> None:
-    """So that it can itself import the registry."""
+    """The package can therefore import the registry."""
     entries = installed(ENTRIES, good="a_users_entries:GOOD")
     assert "a_users_entries" not in sys.modules
     assert len(entries) == 2
@@ -78,7 +78,7 @@ def test_a_package_is_imported_on_the_first_access(installed: Installed) -> None
 
 
 def test_an_entry_can_be_added_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only for this process; workers see the entries of installed packages."""
+    """The entry exists in this process only. Workers do not have it."""
     monkeypatch.setitem(MODELS, "mine", OWN)
     assert lookup(MODELS, "mine", "model") is OWN
     monkeypatch.undo()

@@ -1,6 +1,6 @@
 """Where sweeps run and are stored: this machine or a service, behind one `Backend` protocol.
 
-Importing this package loads neither pydantic nor torch, Ray or MLflow.
+Importing this package loads none of pydantic, torch, Ray and MLflow.
 """
 
 from typing import TYPE_CHECKING
@@ -22,8 +22,8 @@ __getattr__ = lazy_names(
 def connect(server: str | None = None) -> "Backend":
     """The backend for a service at this URL, or for this machine.
 
-    None stands for the URL of the settings (`PARETOIB_SERVER`); an empty URL stands for this
-    machine. The token for a service is that of the settings (`PARETOIB_TOKEN`).
+    None stands for the URL in the settings (`PARETOIB_SERVER`); an empty URL stands for this
+    machine. The token for a service comes from the settings (`PARETOIB_TOKEN`).
 
     Raises:
         ServiceError: the URL or the token cannot be used.

@@ -10,20 +10,20 @@ if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
 SweepReference = str | SweepInfo
-"""A sweep by its id, name (the newest of several) or unique id prefix, or by its record."""
+"""A sweep's id, a unique prefix of the id, its name (the newest with that name), or its record."""
 
 
 def ignore_progress(state: SweepState) -> None:
-    """Do nothing with the progress of a sweep."""
+    """The default `on_progress`, which does nothing."""
 
 
 class Backend(Protocol):
-    """Sweeps, and the operations on them.
+    """Operations on sweeps.
 
-    `run`, `resume` and `watch` return the front when the sweep has ended, and None if no trial has
-    ended; meanwhile they call `on_progress` with each new state. Ctrl-C ends a sweep that runs in
-    this process, and its front is returned. If the sweep runs elsewhere, Ctrl-C ends only the
-    watching, with a `KeyboardInterrupt`.
+    `run`, `resume` and `watch` wait until the sweep has ended, and call `on_progress` with each new
+    state. They return the front of the sweep, or None if no trial has ended. Ctrl-C ends a sweep
+    that runs in this process, and the call returns its front. If the sweep runs in another process,
+    Ctrl-C raises `KeyboardInterrupt`, and the sweep goes on.
 
     Every method raises a subclass of `ParetoIBError`: `NotFoundError` for a sweep that does not
     exist, `StoreError` (local) or `ServiceError` (remote) for a backend that cannot be reached.
@@ -45,7 +45,8 @@ class Backend(Protocol):
     ) -> Comparison:
         """Compare the current fronts of two sides; the sweeps of one side are pooled.
 
-        `ComparisonError` for a side without a finite rate and for sweeps on different data.
+        Raises `ComparisonError` for a side without a finite rate and for sweeps on different data,
+        and `ParetoIBError` for a sweep that is named twice.
         """
         from paretoib.fronts import compare
 
@@ -56,20 +57,20 @@ class Backend(Protocol):
             for state in side:
                 if ids.count(state.id) > 1:
                     raise ParetoIBError(f"a sweep should be named once; found `{state.name}` twice")
-        linear, adaptive = ([self.front(state) for state in side] for side in states)
-        return compare(linear, adaptive)
+        left_fronts, right_fronts = ([self.front(state) for state in side] for side in states)
+        return compare(left_fronts, right_fronts)
 
     def history(self, sweep: SweepReference, trial: str) -> Mapping[str, Sequence[float | None]]:
-        """The history of an ended trial, by its key: one value an epoch under each name."""
+        """The history of the ended trial with this key: for each series, one value per epoch."""
 
     def page(self, sweep: SweepState) -> str:
-        """Where people see a sweep: one line to print."""
+        """One line that says where people can see a sweep: a URL, perhaps after a command."""
 
     def catalogue(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
-        """The `methods`, `datasets`, `models` or `searches`, as `paretoib.catalogue` has them."""
+        """The entries of a catalogue: `methods`, `datasets`, `models` or `searches`."""
 
     def submit(self, spec: "SweepSpec") -> SweepState:
-        """Start a sweep outside this process, and return once it is accepted or has begun."""
+        """Start a sweep in another process; returns once it has begun or was accepted."""
 
     def run(self, spec: "SweepSpec", *, on_progress: OnProgress = ignore_progress) -> Front | None:
         """Run a sweep to its end."""
@@ -82,10 +83,10 @@ class Backend(Protocol):
     def watch(
         self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
     ) -> Front | None:
-        """Follow a sweep that runs elsewhere to its end."""
+        """Follow a sweep that runs in another process to its end."""
 
     def cancel(self, sweep: SweepReference) -> None:
-        """Request a running sweep to end; its ended trials are kept."""
+        """Ask a running sweep to end; its ended trials are kept."""
 
 
 def _as_sequence(side: SweepReference | Sequence[SweepReference]) -> Sequence[SweepReference]:

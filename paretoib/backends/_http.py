@@ -1,4 +1,4 @@
-"""Requests to a service: retries, timeouts, and the errors of its answers."""
+"""HTTP requests to a service: retries, timeouts and errors."""
 
 import re
 import time
@@ -9,37 +9,38 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from paretoib.errors import NotFoundError, ServiceAwayError, ServiceError, ServiceFaultError
+from paretoib.errors import NotFoundError, ServiceError, ServiceFaultError, ServiceUnavailableError
 from paretoib.settings import is_loopback, settings
 
 PROBLEM = "application/problem+json"
-_RETRY_SECONDS = 5.0  # to wait without a Retry-After header
-# The service may wait 30 s for earlier requests, and then 30 s for Ray.
+_RETRY_SECONDS = 5.0  # pause before a retry, unless the response has a Retry-After header
+# A request may wait 30 s behind earlier requests in the service, and then 30 s for Ray.
 _TIMEOUT = httpx.Timeout(90, connect=10)
 # The service sends a keep-alive comment every 15 s.
 _STREAM_TIMEOUT = httpx.Timeout(45, connect=10)
 
 
-class _RetryError(ServiceAwayError):
+class _RetryError(ServiceUnavailableError):
     """The request may be retried after `pause` seconds.
 
-    `cut`: the answer was cut off, so the request may have been carried out; only an idempotent
-    request may be retried.
+    `disconnected`: the connection was lost before the whole response arrived. The service may have
+    carried out the request, so only an idempotent request is retried.
     """
 
-    def __init__(self, message: str, pause: float, *, cut: bool = False) -> None:
+    def __init__(self, message: str, pause: float, *, disconnected: bool = False) -> None:
         super().__init__(message)
         self.pause = pause
-        self.cut = cut
+        self.disconnected = disconnected
 
 
 class Http:
-    """An HTTP client of the service at a URL, with the token of the settings.
+    """An HTTP client of the service at a URL; the token comes from the settings.
 
-    Raises `ServiceError`, or `ServiceAwayError` where the same request may succeed later, and
-    `NotFoundError` for HTTP 404. For `patience` seconds (a setting) it retries a request that the
-    service refuses for now (429, or 409 with Retry-After), after the time that the service names,
-    and an idempotent request whose answer was cut off.
+    Raises `NotFoundError` for HTTP 404, `ServiceUnavailableError` if the same request may succeed
+    later, and `ServiceError` otherwise.
+
+    `request` retries for `patience` seconds (a setting) after HTTP 429, after HTTP 409 with
+    Retry-After, and, if the request is idempotent, after a lost connection.
     """
 
     def __init__(self, url: str) -> None:
@@ -59,65 +60,67 @@ class Http:
         )
 
     def request(self, method: str, path: str, **options: Any) -> Any:
-        """The JSON of the answer; `options` are httpx's."""
+        """The JSON of the response; `options` are keyword arguments of `httpx.Client.request`."""
         idempotent = method == "GET" or "Idempotency-Key" in options.get("headers", {})
         deadline = time.monotonic() + self.patience
         while True:
             try:
                 with self._as_service_error():
-                    answer = self._client.request(method, path, **options)
-                self._check(answer)
+                    response = self._client.request(method, path, **options)
+                self._check(response)
                 break
             except _RetryError as retry:
-                if time.monotonic() + retry.pause > deadline or (retry.cut and not idempotent):
+                if time.monotonic() + retry.pause > deadline or (
+                    retry.disconnected and not idempotent
+                ):
                     raise
                 time.sleep(retry.pause)
         try:
-            return answer.json()
+            return response.json()
         except ValueError as error:
-            raise self._not_our_service(answer) from error
+            raise self._not_our_service(response) from error
 
     @contextmanager
     def lines(self, path: str, headers: dict[str, str]) -> Iterator[Iterator[str]]:
-        """The lines of a streamed answer, as they arrive."""
+        """The lines of a streamed response, as they arrive; a lost connection is not retried."""
         headers = {"Accept": "text/event-stream", **headers}
         with (
             self._as_service_error(),
-            self._client.stream("GET", path, headers=headers, timeout=_STREAM_TIMEOUT) as answer,
+            self._client.stream("GET", path, headers=headers, timeout=_STREAM_TIMEOUT) as response,
         ):
-            if answer.status_code != 200:
-                answer.read()
-            self._check(answer)
-            yield answer.iter_lines()
+            if response.status_code != 200:
+                response.read()
+            self._check(response)
+            yield response.iter_lines()
 
-    def _check(self, answer: httpx.Response) -> None:
-        if answer.status_code == 401:
+    def _check(self, response: httpx.Response) -> None:
+        if response.status_code == 401:
             rule = "does not accept the token in" if self._token else "needs a token: set"
             raise ServiceError(f"{self.url} {rule} PARETOIB_TOKEN")
-        if answer.is_success:
+        if response.is_success:
             return
-        if answer.headers.get("content-type", "").partition(";")[0] != PROBLEM:
-            raise self._not_our_service(answer)
+        if response.headers.get("content-type", "").partition(";")[0] != PROBLEM:
+            raise self._not_our_service(response)
         try:
-            detail = str(answer.json()["detail"])
+            detail = str(response.json()["detail"])
         except (ValueError, KeyError, TypeError) as error:
-            raise self._not_our_service(answer) from error
-        if answer.status_code == 404:
+            raise self._not_our_service(response) from error
+        if response.status_code == 404:
             raise NotFoundError(detail)
-        after = answer.headers.get("retry-after", "")
-        if answer.status_code == 429 or (answer.status_code == 409 and after):
+        after = response.headers.get("retry-after", "")
+        if response.status_code == 429 or (response.status_code == 409 and after):
             raise _RetryError(detail, float(after) if after.isdecimal() else _RETRY_SECONDS)
-        if answer.status_code == 500:
+        if response.status_code == 500:
             raise ServiceFaultError(detail)
-        raise (ServiceAwayError if answer.status_code > 500 else ServiceError)(detail)
+        raise (ServiceUnavailableError if response.status_code > 500 else ServiceError)(detail)
 
-    def _not_our_service(self, answer: httpx.Response) -> ServiceError:
-        """The error for an answer that no paretoib service sends, such as a proxy's error page."""
-        kind = answer.headers.get("content-type", "no content type")
-        away = answer.status_code in (429, 502, 503, 504)
-        return (ServiceAwayError if away else ServiceError)(
+    def _not_our_service(self, response: httpx.Response) -> ServiceError:
+        """The error for a response that no paretoib service sends, such as a proxy's error page."""
+        kind = response.headers.get("content-type", "no content type")
+        unavailable = response.status_code in (429, 502, 503, 504)
+        return (ServiceUnavailableError if unavailable else ServiceError)(
             f"{self.url} should be a paretoib service; it answered HTTP "
-            f"{answer.status_code}, {kind}"
+            f"{response.status_code}, {kind}"
         )
 
     @contextmanager
@@ -128,8 +131,8 @@ class Http:
             reason = re.sub(r"^\[\w+ -?\d+\] ", "", str(error)) or type(error).__name__
             message = f"no answer from {self.url}: {reason}"
             if isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
-                raise _RetryError(message, _RETRY_SECONDS, cut=True) from error
-            raise ServiceAwayError(message) from error
+                raise _RetryError(message, _RETRY_SECONDS, disconnected=True) from error
+            raise ServiceUnavailableError(message) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceError(f"{self.url}: {error}") from error
 
@@ -148,10 +151,12 @@ def _checked_host(url: str, token: str) -> str:
             f"--server (PARETOIB_SERVER) should be http(s)://HOST[:PORT]; found `{masked}`"
         )
     if not (token.isascii() and token.isprintable()):
-        raise ServiceError("PARETOIB_TOKEN should have printable ASCII characters; found others")
+        raise ServiceError(
+            "PARETOIB_TOKEN should have only printable ASCII characters; found others"
+        )
     if token and parts.scheme == "http" and not is_loopback(host):
         raise ServiceError(
-            f"a token should not go over a network in the clear: {masked} should be https://, or a "
-            f"tunnel on this machine (ssh -L 8000:localhost:8000 {host}), http://localhost:8000"
+            f"a token should be sent over https; found `{masked}`. Without https, open a tunnel "
+            f"(ssh -L 8000:localhost:8000 {host}) and use http://localhost:8000"
         )
     return host

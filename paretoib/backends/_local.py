@@ -1,4 +1,4 @@
-"""The backend for this machine: the store of the settings, and Ray in this process."""
+"""The backend for this machine, on the configured store."""
 
 import subprocess
 import sys
@@ -16,8 +16,8 @@ from paretoib.tracking import Reader, read_front, reader, tracker, ui
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
-POLL_SECONDS = 1.0  # between two reads of a sweep that another process runs, at least
-_submitted: list["subprocess.Popen[bytes]"] = []  # kept, so that ended jobs are reaped
+POLL_SECONDS = 1.0  # minimum time between two reads of a sweep that another process runs
+_submitted: list["subprocess.Popen[bytes]"] = []  # `Popen` warns if deleted while its process runs
 
 
 class LocalBackend(Backend):
@@ -49,9 +49,9 @@ class LocalBackend(Backend):
         return catalogue(kind)
 
     def submit(self, spec: "SweepSpec") -> SweepState:
-        """Run the sweep in a process of its own; returns once that has begun.
+        """Run the sweep in another process; returns once the sweep has begun.
 
-        `ParetoIBError` with the reason if the process ends before the sweep begins.
+        Raises `ParetoIBError` with the reason if the process ends before the sweep begins.
         """
         store = tracker()
         sweep_id = store.create(spec).id
@@ -98,7 +98,7 @@ class LocalBackend(Backend):
                 with suppress(NotFoundError):
                     return read_front(self._store, state)
                 return None
-            # Reading a large store takes a while; do not spend all time on it.
+            # Reading a large store is slow: spend at most a fifth of the time on reads.
             time.sleep(max(POLL_SECONDS, 4 * (time.monotonic() - began)))
 
     def cancel(self, sweep: SweepReference) -> None:

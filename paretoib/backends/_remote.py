@@ -1,4 +1,4 @@
-"""The backend for a service, over HTTP: each operation is one request or two."""
+"""The backend for a service, over HTTP."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,13 +15,13 @@ from paretoib.records import Front, OnProgress, SweepState
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
-_PAGE = 200  # sweeps a request, the most that the service returns
+_PAGE = 200  # sweeps per request; the service returns at most this many
 
 D = TypeVar("D", bound=Document)
 
 
 class RemoteBackend(Backend):
-    """The sweeps of the service at a URL, requested with the token of the settings.
+    """The sweeps of the service at a URL; the token comes from the settings.
 
     Raises `ServiceError` for a URL that cannot be used, and for a service that cannot be reached or
     that refuses a request.
@@ -33,26 +33,26 @@ class RemoteBackend(Backend):
     def find(self, sweep: SweepReference) -> SweepState:
         if not isinstance(sweep, str):
             return self._state(self._http.request("GET", f"/sweeps/{sweep.id}"))
-        answer = self._http.request("GET", "/sweeps", params={"sweep": sweep})
-        return self._state(answer["sweeps"][0])
+        response = self._http.request("GET", "/sweeps", params={"sweep": sweep})
+        return self._state(response["sweeps"][0])
 
     def list(self) -> Sequence[SweepState]:
         states: dict[str, SweepState] = {}
         offset, total = 0, 1
         while offset < total:
             page = {"offset": offset, "limit": _PAGE}
-            answer = self._http.request("GET", "/sweeps", params=page)
+            response = self._http.request("GET", "/sweeps", params=page)
             # A sweep that is submitted meanwhile shifts the pages, so that some sweeps come twice.
-            states |= {sweep["id"]: self._state(sweep) for sweep in answer["sweeps"]}
-            offset, total = offset + _PAGE, answer["total"]
+            states |= {sweep["id"]: self._state(sweep) for sweep in response["sweeps"]}
+            offset, total = offset + _PAGE, response["total"]
         return [*states.values()]
 
     def front(self, sweep: SweepReference) -> Front:
         return self._parse(Front, self._http.request("GET", f"/sweeps/{self._id(sweep)}/front"))
 
     def history(self, sweep: SweepReference, trial: str) -> Mapping[str, Sequence[float | None]]:
-        answer = self._http.request("GET", f"/sweeps/{self._id(sweep)}/trials/{trial}")
-        history: Mapping[str, Sequence[float | None]] = answer["history"]
+        response = self._http.request("GET", f"/sweeps/{self._id(sweep)}/trials/{trial}")
+        history: Mapping[str, Sequence[float | None]] = response["history"]
         return history
 
     def page(self, sweep: SweepState) -> str:
@@ -63,15 +63,15 @@ class RemoteBackend(Backend):
         return entries
 
     def submit(self, spec: "SweepSpec") -> SweepState:
-        # With one key, a request that is sent again creates no second sweep.
+        # Retries send the same key, so that they create no second sweep.
         key = {"Idempotency-Key": uuid4().hex}
         try:
-            answer = self._http.request("POST", "/sweeps", json=spec.document, headers=key)
+            response = self._http.request("POST", "/sweeps", json=spec.document, headers=key)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 "interrupted: `paretoib list` shows whether the sweep was submitted"
             ) from None
-        return self._state(answer)
+        return self._state(response)
 
     def run(self, spec: "SweepSpec", *, on_progress: OnProgress = ignore_progress) -> Front | None:
         state = self.submit(spec)
@@ -88,14 +88,17 @@ class RemoteBackend(Backend):
     def watch(
         self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
     ) -> Front | None:
-        """Follow a sweep; reconnects after a cut, `ServiceAwayError` if the service stays away."""
+        """Follow a sweep to its end; reconnects after a lost connection.
+
+        Raises `ServiceUnavailableError` if the service sends nothing for too long.
+        """
         state = sweep if isinstance(sweep, SweepState) else self.find(sweep)
         for event in events(self._http, f"/sweeps/{state.id}/events"):
             if event.name == "progress":
                 state = self._state({**state.document, **event.data})
                 on_progress(state)
             elif event.name == "end":
-                # Read once more, for the reason.
+                # Read the state again: `progress` events have no reason.
                 on_progress(self.find(state))
         with suppress(NotFoundError):
             return self.front(state)
@@ -115,5 +118,6 @@ class RemoteBackend(Backend):
             return kind.from_document(document)
         except SpecError as error:
             raise ServiceError(
-                f"{self._http.url} should run the same version of paretoib; it sent {error}"
+                f"{self._http.url} should run the same version of paretoib; its response is "
+                f"invalid: {error}"
             ) from error

@@ -1,6 +1,6 @@
 """The command line: parses the arguments, calls a backend, prints the result.
 
-Importing it loads neither pydantic nor numpy or torch, so that `paretoib --help` is fast.
+Importing this package loads none of pydantic, numpy and torch, so `paretoib --help` is fast.
 """
 
 import gc
@@ -46,16 +46,16 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Accept the options that go before a command."""
+    """The options that go before a command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The console script: runs a command, prints an error as one line, exits with its code."""
+    """The console script: runs a command, prints an error as one line, and exits."""
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in words
-    words = _inspect.spread_against([word for word in words if word != "--debug"])
+    words = _inspect.repeat_against([word for word in words if word != "--debug"])
     code = _execute(words, debug=debug)
-    # Without this, the garbage collector visits all objects of torch, Ray and MLflow for seconds.
+    # At exit, the garbage collector would visit all objects of torch, Ray and MLflow for seconds.
     gc.freeze()
     sys.exit(code)
 
@@ -71,7 +71,8 @@ def _execute(arguments: list[str], *, debug: bool) -> int:
     except KeyboardInterrupt as interrupt:
         return _print_line(str(interrupt) or "interrupted", 130)
     except BrokenPipeError:
-        # The reader of our output has closed the pipe, as `| head` does; stay silent at exit too.
+        # The reader of stdout has closed the pipe, as `| head` does. Python flushes stdout at exit,
+        # which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ServiceFaultError as error:
@@ -89,7 +90,7 @@ def _execute(arguments: list[str], *, debug: bool) -> int:
 
 
 def _usage_error(error: Any) -> str:
-    """The text of a usage error; for a wrong value the flag, the rule and the value."""
+    """The text of a usage error; for a wrong value it has the flag, the rule and the value."""
     from pydantic import ValidationError
 
     from paretoib.documents import rule

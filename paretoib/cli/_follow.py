@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from paretoib.backends import Backend
     from paretoib.records import Front, SweepInfo, SweepState
 
-POLL_SECONDS = 0.5  # between two reads of the state of a cancelled sweep, at least
+POLL_SECONDS = 0.5  # minimum time between two reads of the state of a cancelled sweep
 
 
 def watch(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
@@ -39,7 +39,7 @@ def cancel(
     sweep: Sweep,
     wait: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="How long to wait for the end of the sweep."),
+        typer.Option(min=0, metavar="SECONDS", help="The longest wait for the end of the sweep."),
     ] = 60.0,
     server: Server = None,
 ) -> int:
@@ -57,7 +57,7 @@ def cancel(
     deadline = read_at + wait
     while (state := backend.find(state)).status == "running":
         if time.monotonic() > deadline:
-            _render.message(f"{state.name} is still running {wait:g} s after the request to end")
+            _render.message(f"{state.name} is still running {wait:g} s after the request to cancel")
             return 1
         # Wait at least as long as a read takes, so that a slow store is not always busy.
         time.sleep(max(POLL_SECONDS, time.monotonic() - read_at))
@@ -81,7 +81,7 @@ def follow(
         except KeyboardInterrupt:
             if bar.state is None:
                 raise
-            # The sweep runs elsewhere: a sweep in this process returns its front after Ctrl-C.
+            # The sweep runs in another process: one in this process returns its front after Ctrl-C.
             raise KeyboardInterrupt(_still_running(bar.state, server)) from None
     state = bar.state
     if front is None:
@@ -128,7 +128,7 @@ def _still_running(sweep: "SweepInfo", server: str | None) -> str:
 def _suggest_commands(
     front: "Front", state: "SweepState | None", backend: "Backend", server: str | None
 ) -> None:
-    """Print the page of the sweep, and a command that compares it with another method."""
+    """Print the page of the sweep, and the commands that show and compare its front."""
     sweep = front.sweep
     name = sweep.id[:8]
     _render.message(f"\nlook:     {backend.page(state or backend.find(sweep))}")
@@ -147,7 +147,7 @@ def _suggest_commands(
     changed = " ".join(
         f"--set {quote(f'{field}={json.dumps(value)}')}"
         for field, value in sweep.spec["data"].items()
-        # Compared as JSON, because a tuple of the spec is a list in JSON.
+        # Compare as JSON, in which a tuple equals a list.
         if field in fields and json.dumps(value) != json.dumps(fields[field]["default"])
     )
     run = f"sweep --method {method} --dataset {sweep.dataset} {changed}".rstrip()
@@ -157,7 +157,7 @@ def _suggest_commands(
 
 
 def _comparable(other: "SweepInfo", sweep: "SweepInfo") -> bool:
-    """Whether `other` is a finished sweep by another method on the same data, of several trials."""
+    """Whether `other` is a finished sweep of several trials by another method on the same data."""
     same_data = other.spec["data"] == sweep.spec["data"] and other.method != sweep.method
     return same_data and other.status == "finished" and other.spec["trials"] > 1
 

@@ -13,14 +13,16 @@ from paretoib.cli._options import SWEEP_HELP, AsJSON, Server, Sweep, find_sweep
 from paretoib.errors import ParetoIBError, StoreError
 
 Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP", help=SWEEP_HELP)]
-Page = Annotated[
+HtmlFile = Annotated[
     Path | None,
-    typer.Option("--html", metavar="FILE", help="Also write an interactive figure to this file."),
+    typer.Option(
+        "--html", metavar="FILE", help="Also write an interactive HTML figure to this file."
+    ),
 ]
-Image = Annotated[
-    Path | None, typer.Option("--png", metavar="FILE", help="Also write a figure to this file.")
+PngFile = Annotated[
+    Path | None, typer.Option("--png", metavar="FILE", help="Also write a PNG figure to this file.")
 ]
-Plane = Annotated[
+PlaneFile = Annotated[
     Path | None,
     typer.Option(
         "--plane",
@@ -33,9 +35,9 @@ Plane = Annotated[
 def front(
     sweep: Sweep,
     as_json: AsJSON = False,
-    html: Page = None,
-    png: Image = None,
-    plane: Plane = None,
+    html: HtmlFile = None,
+    png: PngFile = None,
+    plane: PlaneFile = None,
     server: Server = None,
 ) -> None:
     """Show the front of a sweep."""
@@ -59,15 +61,16 @@ def compare(
     against: Annotated[
         list[str],
         typer.Option(
-            metavar="SWEEP...", help="The sweeps of the other side; those of one side are pooled."
+            metavar="SWEEP...",
+            help="The sweeps of the other side. The trials of all sweeps of a side are pooled.",
         ),
     ],
     as_json: AsJSON = False,
-    html: Page = None,
-    png: Image = None,
+    html: HtmlFile = None,
+    png: PngFile = None,
     server: Server = None,
 ) -> None:
-    """Compare the fronts of two sides, each of one or more sweeps."""
+    """Compare the fronts of two sides; a side has one or more sweeps."""
     _check_files(html=html, png=png)
     backend = connect(server)
     left, right = ([find_sweep(backend, name) for name in side] for side in (sweeps, against))
@@ -97,10 +100,10 @@ def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
 
 def ui(
     port: Annotated[
-        int, typer.Option(min=1, max=65535, metavar="PORT", help="Port on loopback.")
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="Port of the UI, on loopback.")
     ] = 5000,
 ) -> int:
-    """Serve MLflow's UI over the store until Ctrl-C."""
+    """Serve MLflow's UI for the store until Ctrl-C."""
     import subprocess
 
     from paretoib.interrupts import termination_interrupts
@@ -110,7 +113,7 @@ def ui(
     typer.echo(f"MLflow: {mlflow.address}", err=True)
     if not mlflow.command:
         return 0
-    # In a separate session: at Ctrl-C, MLflow would print pages of tracebacks.
+    # A separate session: otherwise MLflow also gets Ctrl-C, and prints many tracebacks.
     with (
         termination_interrupts(),
         subprocess.Popen(mlflow.command, env=mlflow.environment, start_new_session=True) as server,
@@ -122,24 +125,26 @@ def ui(
             return 0
 
 
-def spread_against(arguments: Sequence[str]) -> list[str]:
+def repeat_against(arguments: Sequence[str]) -> list[str]:
     """Rewrite `--against A B` as `--against A --against B`: a typer option takes one value."""
-    spread: list[str] = []
+    repeated: list[str] = []
     against = False
     for argument in arguments:
         if argument == "--against":
             against = True
             continue
         against = against and not argument.startswith("-")
-        spread += ["--against", argument] if against else [argument]
-    return spread if arguments[:1] == ["compare"] and "--against" in arguments else list(arguments)
+        repeated += ["--against", argument] if against else [argument]
+    return (
+        repeated if arguments[:1] == ["compare"] and "--against" in arguments else list(arguments)
+    )
 
 
 def _check_files(**files: Path | None) -> None:
     """Raise `ParetoIBError` for a wrong suffix, and for two options with the same file."""
     paths = {option: path for option, path in files.items() if path is not None}
     for option, path in paths.items():
-        # A path without suffix may be a pipe.
+        # A path without a suffix may be a pipe.
         suffixes = ("", ".html", ".htm") if option == "html" else ("", ".png")
         if path.suffix.lower() not in suffixes:
             raise ParetoIBError(f"--{option}: should end in {suffixes[1]}; found `{path}`")

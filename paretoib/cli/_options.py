@@ -12,8 +12,8 @@ Server = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help="Use the service at this URL; PARETOIB_TOKEN holds its token. Default: "
-        "PARETOIB_SERVER; without either, or with an empty URL, this machine.",
+        help="Use the service at this URL, with the token in PARETOIB_TOKEN. Default: the URL in "
+        "PARETOIB_SERVER. Without a URL, or with an empty one, use this machine.",
     ),
 ]
 SWEEP_HELP = "Id, unique prefix of an id, or name of a sweep (the newest with that name)."
@@ -21,16 +21,14 @@ Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help=SWEEP_HELP)]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 
-def find_sweep(backend: "Backend", reference: str) -> "SweepState":
+def find_sweep(backend: "Backend", sweep: str) -> "SweepState":
     """The sweep that a user names; prints a note on stderr if several sweeps have that name."""
-    sweep = backend.find(reference)
-    if reference == sweep.name:
-        count = sum(other.name == reference for other in backend.list())
+    found = backend.find(sweep)
+    if sweep == found.name:
+        count = sum(other.name == sweep for other in backend.list())
         if count > 1:
-            typer.echo(
-                f"`{reference}` names {count} sweeps: took the newest, {sweep.id[:8]}", err=True
-            )
-    return sweep
+            typer.echo(f"`{sweep}` names {count} sweeps: took the newest, {found.id[:8]}", err=True)
+    return found
 
 
 def command_line(words: str, server: str | None) -> str:

@@ -58,16 +58,16 @@ class Bar:
 class Remaining:
     """Estimates the remaining time from the mean time of all trials so far.
 
-    The last trials alone say little, because the trials of a pack end together.
+    The mean of the last trials alone varies too much, because the trials of a pack end together.
     """
 
     def __init__(self) -> None:
         self._first_call: tuple[float, int] | None = None
 
     def after(self, ended: int, trials: int) -> str:
-        """The estimate after `ended` of `trials`; empty before the first trial has ended.
+        """The estimate as text after `ended` of `trials`; empty before the first trial has ended.
 
-        Trials that ended before the first call, in a resumed sweep, do not count.
+        Trials that ended before the first call (in a resumed sweep) do not count.
         """
         if self._first_call is None:
             self._first_call = time.monotonic(), ended

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def record(record: "TrialRecord") -> None:
-    """Print the metrics of a trial on both splits, and those of each task if there are several."""
+    """Print the metrics of a trial on both splits; with several tasks, also those of each task."""
     out = console()
     out.print(f"trial {record.trial}: {record.status}, {record.seconds:.1f} s on {record.device}")
     if record.reason:
@@ -22,19 +22,19 @@ def record(record: "TrialRecord") -> None:
     if record.test is None or record.validation is None:
         return
     metrics = table("", "validation", "test")
-    validation = dict(_numbers(record.validation))
-    for name, value in _numbers(record.test):
+    validation = dict(_named_metrics(record.validation))
+    for name, value in _named_metrics(record.test):
         metrics.add_row(name, number(validation[name], 4), number(value, 4))
     out.print(metrics)
 
 
-def _numbers(metrics: "Metrics") -> Iterator[tuple[str, float | None]]:
-    """The metrics of a split with readable names, followed by those of each task."""
+def _named_metrics(metrics: "Metrics") -> Iterator[tuple[str, float | None]]:
+    """The metrics of a split with readable names, then the metrics of each task."""
     for name, value in metrics:
         if name != "tasks":
             yield name.replace("_", " "), value
-    for task, of_task in metrics.tasks.items():
-        for name, value in of_task:
+    for task, task_metrics in metrics.tasks.items():
+        for name, value in task_metrics:
             yield f"{task}: {name.replace('_', ' ')}", value
 
 
@@ -94,7 +94,7 @@ def catalogue(entries: Mapping[str, Mapping[str, Any]], *, fields: bool) -> None
         source = f" ({entry['paper']})" if entry["paper"] else ""
         console().print(f"{name}: {entry['summary']}{source}", style="bold" if fields else None)
         if fields:
-            _fields({n: (f["default"], f["description"]) for n, f in entry["fields"].items()})
+            _print_fields({n: (f["default"], f["description"]) for n, f in entry["fields"].items()})
 
 
 def method(spec: "SweepSpec") -> None:
@@ -109,7 +109,9 @@ def method(spec: "SweepSpec") -> None:
         section = getattr(spec, kind)
         out.print(f"{kind} {getattr(section, 'name', '')}".rstrip(), style="bold")
         fields = type(section).model_fields.items()
-        _fields({n: (getattr(section, n), f.description or "") for n, f in fields if n != "name"})
+        _print_fields(
+            {n: (getattr(section, n), f.description or "") for n, f in fields if n != "name"}
+        )
 
 
 def _varied(values: "Range | Choices") -> str:
@@ -118,7 +120,7 @@ def _varied(values: "Range | Choices") -> str:
     return f"{values.low:g} to {values.high:g} ({values.scale})"
 
 
-def _fields(fields: Mapping[str, tuple[Any, str]]) -> None:
+def _print_fields(fields: Mapping[str, tuple[Any, str]]) -> None:
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 2))

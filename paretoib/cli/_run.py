@@ -69,7 +69,7 @@ def train(
     base = build_spec(config, flags, fields)
     # An axis with one value: without axes, a grid varies β over its default values.
     axes = {f: [base.template.get(f)] for f in ("beta",) if f in base.weighting.params}
-    # The default name differs from that of a sweep, so that the name still finds the sweep.
+    # `train-` in the default name, so that the default name of a sweep still finds the sweep.
     flags |= {"grid": axes, "name": name or f"train-{base.name}"}
     spec = build_spec(config, flags, fields)
     from jobs.sweep import train as train_one

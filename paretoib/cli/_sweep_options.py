@@ -96,8 +96,8 @@ def spec_from_flags(
         typer.Option(
             min=1,
             metavar="N",
-            help="Number of trials; for search grid or adaptive a multiple of the number of "
-            "seeds (3 for mib).",
+            help="Number of trials. With --search grid or adaptive, it must be a multiple of the "
+            "number of seeds (3 for mib).",
         ),
     ] = None,
     seeds: Annotated[
@@ -141,7 +141,7 @@ def spec_from_flags(
         float | None,
         typer.Option(
             metavar="SECONDS",
-            help="Start no new trial after this much training, summed over workers.",
+            help="Start no new trial after this much training time, summed over workers.",
         ),
     ] = None,
     trial_seconds: Annotated[
@@ -151,7 +151,7 @@ def spec_from_flags(
         bool,
         typer.Option(
             "--prune",
-            help="Stop trials early that many others dominate at a quarter or at half of the "
+            help="Stop a trial early if many others dominate it after a quarter or half of the "
             "epochs.",
         ),
     ] = False,
@@ -183,7 +183,7 @@ def spec_from_flags(
     }
     axes, ranges = _parse_pairs(grid, "--grid"), _parse_pairs(space, "--space")
     spec = build_spec(config, flags, field_values(set_, epochs), axes, ranges)
-    _check_search_uses(spec, flags)
+    _refuse_ignored_flags(spec, flags)
     return spec
 
 
@@ -224,12 +224,12 @@ def build_spec(
     """The sweep of a config file, overridden by flags, single fields, axes and ranges."""
     from paretoib.specs import with_overrides, with_seed_count, without_defaults
 
-    # Drop values that only repeat defaults, so that a flag such as --method brings its own.
+    # Drop values that only repeat defaults, so that the defaults of a new --method apply.
     document = without_defaults(_read_config(config))
     if seeds := flags.get("seeds"):
         document = with_seed_count(document, len(seeds))
     if grid:
-        # The number of trials in the file belongs to the file's axes.
+        # `trials` in the file is the number of trials of the file's axes.
         document.pop("trials", None)
     document |= {key: value for key, value in flags.items() if value is not None}
     return with_overrides(document, fields, grid, space)
@@ -287,12 +287,15 @@ def _read_config(config: Path | None) -> dict[str, Any]:
     return document
 
 
-def _check_search_uses(spec: "SweepSpec", flags: dict[str, Any]) -> None:
+def _refuse_ignored_flags(spec: "SweepSpec", flags: dict[str, Any]) -> None:
     """Raise `SpecError` for flags that the search of the sweep ignores."""
     from paretoib.specs import SEARCHES
 
-    learns = SEARCHES[spec.search].learns
-    for flag, used in (("objectives", learns), ("population", learns or spec.by_beta)):
+    uses_results = SEARCHES[spec.search].uses_results
+    for flag, used in (
+        ("objectives", uses_results),
+        ("population", uses_results or spec.adapts_beta),
+    ):
         if flags[flag] and not used:
             raise SpecError(
                 f"--{flag}: should go with a search that uses it, such as --search optuna-tpe; "

@@ -15,7 +15,7 @@ Columns = dict[str, list[str]]
 
 
 def front(front: "Front") -> None:
-    """Print a front as a table, then the numbers of other trials with their reasons."""
+    """Print a front as a table, then how many trials were stopped or failed, with the reasons."""
     sweep = front.sweep
     out = console()
     title = f"{sweep.name} ({sweep.id[:8]}): {sweep.method} on {sweep.dataset}, {sweep.status}"
@@ -23,13 +23,15 @@ def front(front: "Front") -> None:
     if any(p.on_front for p in front.points):
         _points(front, out)
     elif front.points:
-        out.print("No trial has a finite rate (an encoder without noise), so there is no front.")
+        out.print(
+            "No trial has a finite rate, because the encoder has no noise. So there is no front."
+        )
         for point in front.points:
             accuracy = "" if point.accuracy is None else f", accuracy {_percent(point.accuracy)}"
             out.print(f"  seed {point.seed}: lost {point.lost_bits:.3f} bits{accuracy}")
     if stopped := sum(failed.status == "stopped" for failed in front.failed):
         trials = "1 trial was" if stopped == 1 else f"{stopped} trials were"
-        out.print(f"{trials} stopped early, far behind others at the same epoch.")
+        out.print(f"{trials} stopped early, dominated by many others at the same epoch.")
     reasons = Counter(failed.reason for failed in front.failed if failed.status != "stopped")
     for reason, count in reasons.items():
         trials = "1 trial has" if count == 1 else f"{count} trials have"

@@ -1,4 +1,7 @@
-"""Data sets: three splits of tensors each. `DATASETS` lists them."""
+"""Data sets, which have three splits of tensors each. `DATASETS` lists them.
+
+Papers have the short names of `paretoib.objectives`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,14 +27,14 @@ DETERMINISTIC = "paretoib.data._exact:deterministic_labels"
 
 @dataclass(frozen=True)
 class DatasetEntry(Entry):
-    """A row of `DATASETS`.
+    """An entry of `DATASETS`.
 
     `kind` is the type of an input. `model` names the default model. `exact` names the function
     ("module:name") that computes the exact IB curve from the data set's parameters and the
     relevance ceiling in bits (see `ExactIB`); it is `DETERMINISTIC` if Y is a function of X.
-    `tasks` names the tasks of a Y that has several; the parameter `task` then selects one or all.
+    If Y has several tasks, `tasks` names them, and the parameter `task` selects one or all.
     `continuous` means that Y has no classes. `field_defaults` holds default values for fields of
-    other sections, by full name; a section without such a field ignores them.
+    other sections, by full name; a section without such a field ignores its default.
     """
 
     kind: Literal["image", "vector"] = "image"
@@ -50,11 +53,12 @@ _SPLIT_SEED = Param("split_seed", int, 0, "seed of the split", ge=0)
 _FACES = ("gender", "smile", "glasses", "pose")
 _SIDES = ("left", "right")
 _SIDE = Param(
-    "task", Literal["all", "left", "right"], "all", "the images to classify: both, or one of them"
+    "task",
+    Literal["all", "left", "right"],
+    "all",
+    "the image of a pair to classify: `left`, `right`, or `all` (both)",
 )
-_SUBSET = Param(
-    "subset", float, 1.0, "share of the official training images to train on", gt=0, le=1
-)
+_SUBSET = Param("subset", float, 1.0, "share of the available training examples to use", gt=0, le=1)
 
 _OWN: dict[str, DatasetEntry] = {
     "digits": DatasetEntry(
@@ -76,17 +80,24 @@ _OWN: dict[str, DatasetEntry] = {
                 "correlations",
                 tuple[Annotated[float, Field(gt=-1, lt=1)], ...],
                 (0.95, 0.8, 0.6, 0.3),
-                "canonical correlations of X and Y; as many as Y has dimensions",
+                "canonical correlations of X and Y; their number is the dimension of Y",
                 min_length=1,
             ),
             Param("inputs", int, 8, "dimensions of X", ge=1, le=4096),
-            Param("samples", int, 20_000, "total number of samples", ge=100, le=10_000_000),
+            Param(
+                "samples",
+                int,
+                20_000,
+                "number of samples of all splits together",
+                ge=100,
+                le=10_000_000,
+            ),
             _SPLIT_SEED,
         ),
     ),
     "binary12": DatasetEntry(
         "paretoib.data._binary12:load",
-        "all 4096 patterns of 12 bits in two equal classes; information is exact",
+        "all 4096 patterns of 12 bits in two equal classes; mutual information can be exact",
         "Shwartz-Ziv and Tishby 2017; imb section 5.3",
         kind="vector",
         exact=DETERMINISTIC,
@@ -95,7 +106,7 @@ _OWN: dict[str, DatasetEntry] = {
                 "train_share",
                 float,
                 1.0,
-                "share of the patterns to train on; validation and test are all of them",
+                "share of the patterns to train on; validation and test use all patterns",
                 gt=0,
                 le=1,
             ),
@@ -154,7 +165,7 @@ _OWN: dict[str, DatasetEntry] = {
     ),
     "mtfl": DatasetEntry(
         "paretoib.data._mtfl:load",
-        "10 000 faces, resized, with gender, smile, glasses and pose; to be downloaded by hand",
+        "10 000 resized faces with gender, smile, glasses and pose; must be downloaded by hand",
         "Zhang et al. 2014; mtvib section 5",
         model="mtvib_cnn",
         tasks=_FACES,
@@ -164,9 +175,9 @@ _OWN: dict[str, DatasetEntry] = {
                 "task",
                 Literal["all", "gender", "smile", "glasses", "pose"],
                 "all",
-                "the labels to predict: all four, or one",
+                "the labels to predict: `all` four, or one",
             ),
-            Param("side", int, 150, "pixels along each side, after resizing", ge=8, le=1024),
+            Param("side", int, 150, "pixels along each side of the resized image", ge=8, le=1024),
             _SUBSET,
             _SPLIT_SEED,
         ),

@@ -1,10 +1,10 @@
 """The 12-bit problem: all 4096 patterns of 12 bits, in two classes of 2048 each.
 
-After Shwartz-Ziv, Tishby: Opening the Black Box of Deep Neural Networks via Information, 2017, and
-Information Multi-Bottlenecks, section 5.3. Each bit is a point on a sphere, here a vertex of an
-icosahedron, that is present or absent. The label is invariant under rotations: whether the power of
-the pattern in the spherical harmonics of degrees 1 and 2 is above the median. The papers do not
-publish their rule; it is also noisy, with I(X;Y) = 0.99 bits.
+Shwartz-Ziv, Tishby: Opening the Black Box of Deep Neural Networks via Information, 2017.
+Information Multi-Bottlenecks, section 5.3. Each bit says whether a point on a sphere is present;
+here the points are the vertices of an icosahedron. The label says whether the power of the pattern
+in the spherical harmonics of degrees 1 and 2 is above the median, so rotations do not change it.
+The papers do not publish their rule, which is also noisy: I(X;Y) is 0.99 bits.
 """
 
 from itertools import product
@@ -21,10 +21,10 @@ BITS = 12
 
 
 def load(*, folder: Path, train_share: float, split_seed: int) -> Dataset:  # noqa: ARG001
-    """Patterns (12,) of 0 and 1: all are validation and test, a share is the training split.
+    """Patterns (12,) of 0 and 1. Validation and test have all of them, training `train_share`.
 
-    `split_seed` fixes the order of the patterns, so also the share, and the classes of patterns
-    whose power equals the median.
+    `split_seed` fixes the order of the patterns, and thereby the training patterns. It also fixes
+    the classes of patterns whose power equals the median.
 
     Raises:
         SpecError: `train_share` leaves no pattern.

@@ -32,7 +32,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training, validation and test split, with the facts that models and estimators need.
+    """Training, validation and test splits, with the facts that models and estimators need.
 
     `classes` is the number of classes, or a tuple with one number for each of `tasks`. It is None
     for a continuous Y; then `target_dim` is Y's dimension, `target_entropy` its differential

@@ -1,4 +1,4 @@
-"""The 1 797 handwritten digits, 8×8, that come with scikit-learn; no download."""
+"""The 1 797 handwritten digits, 8×8, that come with scikit-learn and need no download."""
 
 import gzip
 from importlib.util import find_spec
@@ -39,7 +39,7 @@ def load(*, folder: Path, subset: float, split_seed: int) -> Dataset:  # noqa: A
 def _read() -> tuple[Tensor, Tensor]:
     """Images and labels, read from scikit-learn's file.
 
-    Does not import scikit-learn, which takes longer than training a small pack.
+    scikit-learn is not imported, because the import takes longer than training a small pack.
     """
     sklearn = find_spec("sklearn")
     if sklearn is None or sklearn.origin is None:

@@ -1,7 +1,7 @@
 """Exact information-bottleneck curves: the highest relevance of any code at each rate.
 
-The Gaussian IB: Chechik, Globerson, Tishby and Weiss 2005, theorems 3.1 and 4.1. β is the paper's,
-in min I(X;T) − β I(T;Y): the inverse of VIB's weight of the rate.
+The Gaussian IB: Chechik, Globerson, Tishby and Weiss 2005, theorems 3.1 and 4.1. T is the code, and
+β is that of the paper, min I(X;T) − β I(T;Y): the inverse of β in VIB.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -61,8 +61,8 @@ def deterministic_labels(
 ) -> ExactIB:
     """min(rate, H(Y)): the curve for a Y that is a function of X (Kolchinsky et al. 2018).
 
-    This holds for labelled images: no image has two labels. `ceiling_bits` is H(Y). For several
-    tasks it is the sum of their entropies, so the curve assumes independent tasks.
+    Labels of images are a function of X, because no image has two labels. `ceiling_bits` is H(Y).
+    For several tasks it is the sum of their entropies, so the curve assumes independent tasks.
     """
     return _sampled(
         "exact curve (deterministic labels)",
@@ -76,7 +76,8 @@ def deterministic_labels(
 def _sampled(
     label: str, curve: Curve, ceiling_bits: float, max_rate_bits: float, kinks: Array
 ) -> ExactIB:
-    # Even samples for a linear axis, geometric ones for a logarithmic axis, and the curve's kinks.
+    # Even spacing suits a linear axis, geometric spacing a logarithmic axis. The kinks of the curve
+    # are added to both.
     even = np.linspace(0, max_rate_bits, 257)
     rate = np.concatenate([even, np.geomspace(1e-4, 1, 128) * max_rate_bits, kinks])
     rate = np.unique(rate[rate <= max_rate_bits])
@@ -97,7 +98,7 @@ def gaussian_information(correlations: Sequence[float]) -> float:
 
 
 def gaussian_relevance(correlations: Sequence[float], rate_nats: ArrayLike) -> Array:
-    """I(T;Y) in nats of the best code with I(X;T) = `rate_nats`.
+    """I(T;Y) in nats of the best code T with I(X;T) = `rate_nats`.
 
     With λ = 1 − ρ², the rate of an active mode is ½ ln[(β − 1)(1 − λ)/λ] (water-filling),
     and its relevance is ½ ln[1/(λ + (1 − λ) e^(−2 rate))].
@@ -107,8 +108,8 @@ def gaussian_relevance(correlations: Sequence[float], rate_nats: ArrayLike) -> A
     depth = 0.5 * np.log((1 - lam) / lam)
     active = np.searchsorted(_activation_rates(lam), rate[..., 0], side="right").clip(1)
     level = (rate[..., 0] - np.cumsum(depth)[active - 1]) / active
-    each = np.where(np.arange(len(lam)) < active[..., None], level[..., None] + depth, 0.0)
-    return -0.5 * np.log(lam + (1 - lam) * np.exp(-2 * each)).sum(-1)
+    mode_rates = np.where(np.arange(len(lam)) < active[..., None], level[..., None] + depth, 0.0)
+    return -0.5 * np.log(lam + (1 - lam) * np.exp(-2 * mode_rates)).sum(-1)
 
 
 def _sorted_lambdas(correlations: Sequence[float]) -> Array:
@@ -123,7 +124,7 @@ def _activation_rates(lam: Array) -> Array:
 
 @dataclass(frozen=True)
 class GaussianIB:
-    """Exact solutions for each β: rates and relevances (nats), and optimal encoders (k, d_x).
+    """Exact solutions for each β: rates, relevances (nats), encoders (k, d_x) of k active modes.
 
     `eigenvalues` are the λ of Σ_{x|y} Σ_x⁻¹ in ascending order; mode i is active for
     β > 1/(1 − λ_i). The optimum is T = A x + ξ with an encoder A and standard normal noise ξ.
@@ -141,7 +142,8 @@ def gaussian_ib(
     """Solve min I(X;T) − β I(T;Y) from covariances (d_x, d_x), (d_y, d_y), (d_x, d_y)."""
     sigma_x, sigma_xy = np.asarray(sigma_x, float), np.asarray(sigma_xy, float)
     given_y = sigma_x - sigma_xy @ np.linalg.solve(np.asarray(sigma_y, float), sigma_xy.T)
-    # With Σ_x = L Lᵀ the left eigenvectors are v = L⁻ᵀ w, w those of L⁻¹ Σ_{x|y} L⁻ᵀ; v Σ_x vᵀ = 1.
+    # With Σ_x = L Lᵀ and the eigenvectors w of L⁻¹ Σ_{x|y} L⁻ᵀ, the left eigenvectors of
+    # Σ_{x|y} Σ_x⁻¹ are v = L⁻ᵀ w, with v Σ_x vᵀ = 1.
     whiten = np.linalg.inv(np.linalg.cholesky(sigma_x))
     lam, w = np.linalg.eigh(whiten @ given_y @ whiten.T)
     rows = w.T @ whiten
@@ -157,16 +159,17 @@ def gaussian_ib(
 
 
 def bsc_relevance(flip: float, rate_bits: ArrayLike) -> Array:
-    """F(r) = 1 − h(δ ∗ h⁻¹(1 − r)) in bits for a uniform binary X.
+    """The highest relevance at rate r, 1 − h(δ ∗ h⁻¹(1 − r)) in bits, for a uniform binary X.
 
-    Y is X after a binary symmetric channel with flip probability δ.
+    Y is X after a binary symmetric channel with flip probability δ. h is the binary entropy in
+    bits, and a ∗ b = a (1 − b) + (1 − a) b.
     """
     inverse = _inverse_entropy(1 - np.clip(np.asarray(rate_bits, float), 0, 1))
     return 1 - _binary_entropy(flip * (1 - inverse) + (1 - flip) * inverse)
 
 
 def bec_relevance(erasure: float, rate_bits: ArrayLike) -> Array:
-    """F(r) = (1 − ε) r in bits, r ≤ 1, for a uniform binary X.
+    """The highest relevance at rate r ≤ 1, (1 − ε) r in bits, for a uniform binary X.
 
     Y is X after a binary erasure channel with erasure probability ε.
     """

@@ -26,7 +26,10 @@ def _source(
     system: Path | None = None,
     package: str = "",
 ) -> Source:
-    """The source of a data set in MNIST's format; `md5` of the files, `gz_md5` of their .gz."""
+    """The source of a data set in MNIST's format.
+
+    `md5` holds the checksums of the files, `gz_md5` those of the compressed files.
+    """
     return Source(
         name=name,
         folder=name.replace("_", "-"),
@@ -52,7 +55,7 @@ MNIST = _source(
         "9fb629c4189551a2d022fa330f9573f3",
         "ec29112dd5afa0611ce80d1b7f02629c",
     ),
-    # Mirrors: the authors' page no longer serves the files to programs.
+    # Mirrors are used because the authors' page no longer serves the files to programs.
     mirrors=(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",

@@ -19,9 +19,9 @@ def official_splits(
     """Splits of (images, labels): images (N, channels, height, width) with pixels 0 … 255.
 
     `split_seed` fixes a permutation of the official training images. Its first
-    `source.validation` images are the validation split; the next `subset` of the official number
-    (at most the rest) are the training split. So validation does not depend on `subset`. Test is
-    the official test set, in a fixed random order.
+    `source.validation` images are the validation split, which therefore does not depend on
+    `subset`. The next images are the training split: `subset` times the official number, but at
+    most all others. The test split is the official test set, in a fixed random order.
 
     Raises:
         SpecError: `subset` leaves no training image.
@@ -39,7 +39,7 @@ def official_splits(
 
 
 def subset_count(subset: float, examples: int) -> int:
-    """The number of `examples` in the share `subset`.
+    """The number of examples in a share `subset` of this many `examples`.
 
     Raises:
         SpecError: the share has no example.
@@ -53,16 +53,16 @@ def subset_count(subset: float, examples: int) -> int:
     return count
 
 
-def check_labels(labels: NDArray[np.uint8], where: object) -> None:
-    """Raise a DataError that names `where` if a label is not one of the ten classes."""
+def check_labels(labels: NDArray[np.uint8], file: object) -> None:
+    """Raise a DataError that names the `file` if a label is not one of the ten classes."""
     if len(labels) and labels.max() >= CLASSES:
         raise DataError(
-            f"corrupt file {where}: labels should be below {CLASSES}; found {labels.max()}"
+            f"corrupt file {file}: labels should be below {CLASSES}; found {labels.max()}"
         )
 
 
 def as_split(images: Images, index: NDArray[np.integer]) -> Split:
     """The images and labels at `index`, as tensors."""
-    # Only scaled to [0, 1]: the ε of an adversarial attack is a distance between such pixels.
+    # Pixels are only scaled to [0, 1], the scale in which adversarial attacks measure distances.
     x = torch.from_numpy(images[0][index]).float().div_(255)
     return Split(x, torch.from_numpy(images[1][index]).long())

@@ -1,4 +1,4 @@
-"""Loading data sets by name, with a cache."""
+"""Loading of data sets by name, with a cache."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -15,8 +15,8 @@ from paretoib.settings import settings
 def load_dataset(name: str, params: Mapping[str, Any], *, folder: Path | None = None) -> Dataset:
     """The data set called `name`, on the CPU; missing parameters take their defaults.
 
-    `folder` is the data folder, by default that of the settings. The last two data sets are cached
-    and shared: do not write into their tensors.
+    `folder` is the data folder, by default that of the settings. The two data sets used last are
+    cached and shared, so callers must not write into their tensors.
 
     Raises:
         SpecError: the name or a parameter is unknown, or the data set refuses a value.

@@ -1,9 +1,9 @@
 """MTFL: faces with four tasks: gender, smile, glasses and pose.
 
 Zhang, Luo, Loy, Tang: Facial Landmark Detection by Deep Multi-task Learning, 2014. Users download
-it themselves and unpack it into the folder `MTFL` of the data folder: `training.txt` and the
-folders of images. Each line of `training.txt` holds a path, ten coordinates of landmarks, and the
-four labels, counted from 1.
+MTFL themselves and unpack it into the folder `MTFL` of the data folder: the file `training.txt` and
+the folders of images. Each line of `training.txt` holds a path, ten coordinates of landmarks, and
+the four labels, counted from 1.
 """
 
 from pathlib import Path
@@ -17,16 +17,17 @@ from paretoib.data._images import as_split, subset_count
 from paretoib.errors import DataError
 
 FOLDER, FILE = "MTFL", "training.txt"
-CLASSES = (2, 2, 2, 5)  # of gender, smile, glasses, pose
+CLASSES = (2, 2, 2, 5)  # numbers of classes of gender, smile, glasses, pose
 _FIELDS = 1 + 10 + len(CLASSES)
 
 
 def load(*, folder: Path, task: str, side: int, subset: float, split_seed: int) -> Dataset:
-    """Colour images (3, side, side) in [0, 1]: a tenth is test, as in mtvib (9 000 and 1 000).
+    """Colour images (3, side, side) in [0, 1].
 
-    Test does not depend on the seed; `split_seed` fixes another tenth as validation. `subset` is
-    the share of all images to train on (at most the rest). With `task` other than "all", its label
-    is the only target.
+    A tenth of the images is the test split, as in mtvib (9 000 and 1 000 images), for every seed.
+    `split_seed` fixes another tenth as the validation split. The training split has the share
+    `subset` of all images, but at most the others. If `task` is not "all", Y is the label of this
+    task alone.
 
     Raises:
         DataError: the download is missing, or not in the published layout.
@@ -41,11 +42,11 @@ def load(*, folder: Path, task: str, side: int, subset: float, split_seed: int) 
     train = train[: subset_count(subset, len(paths))]
     tasks = DATASETS["mtfl"].tasks
     chosen = tasks.index(task) if task != "all" else None
-    own = labels if chosen is None else labels[:, chosen]
+    targets = labels if chosen is None else labels[:, chosen]
 
     def split(index: NDArray[np.integer]) -> Split:
         images = np.stack([_image(root / paths[i], side) for i in index])
-        return as_split((images, own[index]), np.arange(len(index)))
+        return as_split((images, targets[index]), np.arange(len(index)))
 
     return Dataset(
         name="mtfl",

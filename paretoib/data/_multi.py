@@ -1,8 +1,8 @@
 """MultiMNIST and MultiFashionMNIST: two overlapping images, whose labels are two tasks.
 
 Sabour, Frosst, Hinton: Dynamic Routing Between Capsules, 2017. The variant is that of Lin, Zhen,
-Li, Zhang, Kwong: Pareto Multi-Task Learning, 2019, which mtvib uses: 36×36 pixels, 120 000 and
-10 000 images.
+Li, Zhang, Kwong: Pareto Multi-Task Learning, 2019, which mtvib uses: 36×36 pixels, 120 000 training
+images and 10 000 test images.
 """
 
 import hashlib
@@ -39,12 +39,13 @@ def load_multi_fashion(*, folder: Path, task: str, subset: float, split_seed: in
 def load_multi(
     name: str, source: Source, folder: Path, task: str, subset: float, split_seed: int
 ) -> Dataset:
-    """Pairs of images of a source; each training image is the left one of two pairs.
+    """Pairs of images of a source, a left and a right one; Y has the labels of both.
 
-    There are twice as many pairs as official training images. Validation has `source.validation`
-    pairs, made from images that no training pair has. Training has the share `subset` of all pairs
-    (at most the rest). Test has one pair for each official test image. `split_seed` fixes the pairs
-    of training and validation. With `task` left or right, that label is the only target.
+    There are two pairs for each official training image. The validation split has
+    `source.validation` pairs, whose images are in no training pair. The training split has the
+    share `subset` of all pairs, but at most the others. The test split has one pair for each
+    official test image. `split_seed` fixes the pairs of training and validation. If `task` is
+    "left" or "right", Y is the label of that image alone.
 
     The pairs are cached in the data folder; the file's name holds its checksum.
 
@@ -74,8 +75,8 @@ def make_pairs(train: Images, test: Images, validation_images: int, seed: int) -
     """The pairs of training, validation and test, (N, 2 + 36·36): both labels, then the pixels.
 
     Validation pairs are made from the last `validation_images` of the shuffled training images,
-    training pairs from the others. Each of these images is left twice and right twice, each test
-    image once.
+    training pairs from the others. Each of these images is the left one of two pairs and the right
+    one of two pairs. Each test image is the left one of one pair and the right one of one pair.
     """
     rng, test_rng = np.random.default_rng(seed), np.random.default_rng(0)
     order = rng.permutation(len(train[1]))
@@ -95,8 +96,8 @@ def overlay(
 ) -> NDArray[np.uint8]:
     """The pairs, (N, 2 + 36·36), of the images with the indices `left` (N,) and `right` (N,).
 
-    The left image is at the top left, the right image 8 pixels further down and to the right.
-    Overlapping pixels take the larger value.
+    The left image is at the top left, the right image 8 pixels below and to the right of it. Where
+    the images overlap, a pixel has the larger value.
     """
     pixels, labels = images[0][:, 0], images[1]
     canvas = np.zeros((len(left), SIDE, SIDE), np.uint8)
@@ -109,7 +110,7 @@ def overlay(
 def _cached_pairs(
     name: str, source: Source, folder: Path, validation_images: int, seed: int
 ) -> NDArray[np.uint8]:
-    """The pairs of a seed from the cache; created and cached if missing or damaged."""
+    """The pairs of a seed from the cache; they are created and cached if missing or damaged."""
     directory = folder / name.replace("_", "-")
     for path in sorted(directory.glob(f"pairs-{seed}-*.bin")):
         try:
@@ -125,7 +126,7 @@ def _cached_pairs(
 
 
 def _write_cache(content: bytes, directory: Path, stem: str) -> None:
-    """Write the file atomically; a failure is only logged, as the pairs can be created again."""
+    """Write the file atomically; a failure is only logged: the pairs can be created again."""
     target = directory / f"{stem}-{_digest(content)}.bin"
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """Permutation-MNIST: MNIST with the same random permutation of the pixels of every image.
 
 Goodfellow, Mirza, Xiao, Courville, Bengio: An Empirical Investigation of Catastrophic Forgetting,
-2013; uib section 7.1. For a fully connected network it is as difficult as MNIST; for a
-convolutional network it is harder, as neighbouring pixels are unrelated.
+2013; uib section 7.1. The data set is as difficult as MNIST for a fully connected network. It is
+more difficult than MNIST for a convolutional network, because neighbouring pixels are unrelated.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ def load(*, folder: Path, subset: float, split_seed: int, permutation_seed: int)
 
 
 def permuted(dataset: Dataset, seed: int) -> Dataset:
-    """The data set with the numbers of every input permuted in one order, fixed by `seed`."""
+    """The data set with the pixels of every input in the same random order, fixed by `seed`."""
     size = dataset.train.x[0].numel()
     order = torch.randperm(size, generator=torch.Generator().manual_seed(seed))
 

@@ -25,7 +25,8 @@ class Source:
     directory of the Debian package `package`. If it is in neither, it is downloaded from the first
     of `mirrors` that has it. `md5` holds the checksum of each decompressed file; `downloads` maps
     each file to its archive (a .gz or a .tar.gz) and the archive's checksum. `train` and `test`
-    are the official numbers of examples; `validation` of the training examples are for validation.
+    are the official numbers of examples. `validation` is the number of training examples that are
+    used for validation instead.
     """
 
     name: str
@@ -106,7 +107,7 @@ class Source:
         raise DataError(self._not_found(folder, " ".join("; ".join(reasons).split())))
 
     def _not_found(self, folder: Path, reason: str) -> str:
-        """The error message, with the ways to get the files; `reason` is the download's error."""
+        """The error message, which says how to get the files; `reason` is the download's error."""
         remedies = [
             f"put {', '.join(self.md5)} (each plain or .gz) into {(folder / self.folder).resolve()}"
             " (PARETOIB_DATA sets the data folder)",
@@ -118,7 +119,7 @@ class Source:
 
 
 def _reason(error: Exception) -> object:
-    """The cause of a connection error without the text about retries; else the error itself."""
+    """The cause of a connection error, without the text about retries; any other error itself."""
     return getattr(next(iter(error.args), None), "reason", error)
 
 

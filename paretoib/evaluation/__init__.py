@@ -1,4 +1,4 @@
-"""Estimators of rate and relevance, with bounds; the same ones for all methods."""
+"""Estimators of rate and relevance, with bounds, the same for all methods."""
 
 from paretoib.evaluation._codes import (
     code_rate,

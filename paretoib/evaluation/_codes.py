@@ -1,9 +1,9 @@
 """Bounds on the rate of a model's output, for every kind of code. Units: nats. Runs under `vmap`.
 
-`rate_bounds` measures a Gaussian code, and each layer of a binary network. For a network the
-smallest upper bound is used: by the data-processing inequality I(X;Z) ≤ I(X;Z_l) for any layer Z_l
-below Z, and p(z_l|x) of a lower layer has fewer sampled layers below (that of the first is exact).
-Codes whose states can be enumerated (small binary layers, categories) are measured without
+`rate_bounds` measures Gaussian codes and each layer of a binary network. The upper bound for a
+network is the smallest one of its layers: by the data-processing inequality I(X;Z) ≤ I(X;Z_l) for
+any layer Z_l below Z, and p(z_l|x) of a lower layer depends on fewer sampled layers (p(z_1|x) is
+exact). Codes whose states can be enumerated (small binary layers, categories) are measured without
 sampling.
 """
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from paretoib.discrete import BernoulliEncoding, CategoricalEncoding, one_hot
 from paretoib.distributions import GaussianEncoding, Output, standard_normal_log_prob
 from paretoib.evaluation._rate import GaussianMarginal, RateBounds, rate_bounds
-from paretoib.models import countable, state_probabilities
+from paretoib.models import can_enumerate, state_probabilities
 
 Fitted = tuple[Tensor, ...]
 
@@ -25,13 +25,14 @@ Fitted = tuple[Tensor, ...]
 def fit_marginals(output: Output) -> Fitted:
     """Fit the marginal q(z) of a code to a sample; returns the tensors that `code_rate` takes.
 
-    For enumerable states, the mean of p(z|x); for other binary layers, the share of ones of each
-    bit of each layer; for any other code, the mean and the Cholesky factor of the covariance.
+    The tensors are the mean of p(z|x) if the states can be enumerated; for other binary layers, the
+    share of ones of each bit of each layer; for any other code, the mean and the Cholesky factor of
+    the covariance.
     """
     if tables := code_tables(output):
         return (tables[-1].mean(0),)
     if output.layers:
-        # Add-½ smoothing: a bit that is never 1 in the sample can still be 1 elsewhere.
+        # Add-½ smoothing, because a bit that is never 1 in the sample can be 1 for other inputs.
         count = len(output.z)
         return tuple((layer.z.sum(0) + 0.5) / (count + 1) for layer in output.layers)
     fitted = GaussianMarginal.fit(output.z)
@@ -42,7 +43,7 @@ def code_tables(output: Output) -> tuple[Float[Tensor, "N _"], ...]:
     """p(z_l|x) of every layer of a code whose states can be enumerated; empty for other codes."""
     if isinstance(output.encoding, CategoricalEncoding):
         return (output.encoding.logits.double().softmax(-1),)
-    if output.layers and countable([layer.z.shape[-1] for layer in output.layers]):
+    if output.layers and can_enumerate([layer.z.shape[-1] for layer in output.layers]):
         return state_probabilities(output.layers)
     return ()
 
@@ -50,14 +51,14 @@ def code_tables(output: Output) -> tuple[Float[Tensor, "N _"], ...]:
 def code_rate(
     output: Output, noise: Tensor, width: Tensor, fitted: Fitted, *, complete: bool = False
 ) -> RateBounds | None:
-    """Bounds on I(X;Z) in nats from N inputs; None for a code without noise: its rate is infinite.
+    """Bounds on I(X;Z) in nats from N inputs; None for a code without noise (infinite rate).
 
     Args:
         output: the model's output on the inputs.
         noise: the standard normal noise of z.
-        width: the width of the Gaussian prior.
+        width: the standard deviation of the Gaussian prior.
         fitted: the marginals from `fit_marginals`, or empty.
-        complete: the N inputs are all possible inputs, and equally likely.
+        complete: whether the N inputs are all possible inputs and equally likely.
     """
     if tables := code_tables(output):
         return discrete_rate_bounds(tables[-1], fitted, complete=complete)
@@ -71,17 +72,17 @@ def code_rate(
         return rate_bounds(gaussian, z, densities, complete=complete)
     if not output.layers:
         return None
-    each = []
+    layer_bounds = []
     for i, layer in enumerate(output.layers):
         encoding, z = layer.encoding.double(), layer.z.double().round()
         marginals = [layer.prior, *(torch.logit(q) for q in fitted[i : i + 1])]
         densities = [_bits_log_prob(z, q) for q in marginals]
-        each.append(rate_bounds(encoding, z, densities, complete=complete))
-    uppers = torch.stack([bounds.upper for bounds in each])
+        layer_bounds.append(rate_bounds(encoding, z, densities, complete=complete))
+    uppers = torch.stack([bounds.upper for bounds in layer_bounds])
     upper, tightest = uppers.min(0)
-    errors = torch.stack([bounds.error for bounds in each])
+    errors = torch.stack([bounds.error for bounds in layer_bounds])
     error = errors.gather(0, tightest.unsqueeze(0)).squeeze(0)
-    return RateBounds(torch.minimum(each[-1].lower, upper), upper, error)
+    return RateBounds(torch.minimum(layer_bounds[-1].lower, upper), upper, error)
 
 
 def discrete_rate_bounds(
@@ -89,9 +90,10 @@ def discrete_rate_bounds(
 ) -> RateBounds:
     """Both bounds from p(z|x_i) over all S states, N ≥ 2, without sampling of z.
 
-    Lower: I(X;Z) under the assumption that these N inputs are all. Upper: the smallest of
-    E KL(p(z|x_i) ‖ q) with q the mean of all other inputs, E KL(p(z|x_i) ‖ q) for each marginal q,
-    and log S. If the inputs are `complete`, both bounds are I(X;Z).
+    Lower: I(X;Z) if X takes only these N values, with equal probability. Upper: the smallest of
+    E KL(p(z|x_i) ‖ q), where q is the mean of p(z|x_j) over all other inputs x_j, of
+    E KL(p(z|x_i) ‖ q) for each marginal q, and of log S. If the inputs are `complete`, both bounds
+    are I(X;Z).
     """
     count = len(p)
     mean = p.mean(0)
@@ -108,8 +110,8 @@ def discrete_rate_bounds(
     upper, tightest = samples.mean(-1).min(0)
     errors = samples.std(-1) / math.sqrt(count)
     error = errors.gather(0, tightest.unsqueeze(0)).squeeze(0)
-    # log S ≥ H(Z) bounds the rate too. It is the tightest bound if a state occurs for one input
-    # only, where the divergence is infinite.
+    # The rate is at most H(Z) ≤ log S. This is the tightest bound if a state occurs for one input
+    # only, because the divergence is then infinite.
     maximum = torch.full_like(upper, math.log(p.shape[-1]))
     error = torch.where(upper < maximum, error, torch.zeros_like(error))
     return RateBounds(lower, torch.minimum(torch.maximum(upper, lower), maximum), error)

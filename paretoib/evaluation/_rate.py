@@ -24,7 +24,7 @@ class RateBounds:
     error: Float[Tensor, ""]
 
 
-BLOCK = 128  # rows of the pair matrix in memory at a time, chosen to fit into the CPU cache
+BLOCK = 128  # rows of the (N, N) pair matrix in memory at a time; they fit into the CPU cache
 
 
 def rate_bounds(
@@ -36,18 +36,18 @@ def rate_bounds(
 ) -> RateBounds:
     """Both bounds in nats from p(z|x_j) and z_i ~ p(z|x_i), N ≥ 2.
 
-    Lower: E log p(z_i|x_i) − log 1/N Σ_j p(z_i|x_j); it cannot exceed log N. Upper: the smaller of
-    the leave-one-out mixture, E log p(z_i|x_i) − log 1/(N−1) Σ_{j≠i} p(z_i|x_j), and of
-    E log p(z_i|x_i) − log q(z_i) for each marginal. Every density q gives an upper bound, so more
-    marginals can only tighten it.
+    Lower: E[log p(z_i|x_i) − log(1/N Σ_j p(z_i|x_j))]; it cannot exceed log N. Upper: the smallest
+    of E[log p(z_i|x_i) − log q(z_i)], where q is the leave-one-out mixture
+    1/(N−1) Σ_{j≠i} p(z|x_j) or one of the marginals. Every density q gives an upper bound, so more
+    marginals can only tighten the bound.
 
     `marginals` holds log q(z_i) for each q. `complete` means that the N inputs are all possible
-    inputs and equally likely: the mixture of all N is then p(z) itself and replaces the
+    inputs and equally likely. Then the mixture of all N is p(z) itself and replaces the
     leave-one-out mixture, and the rate is at most log N.
 
     If p(z|x) is an estimate (a mean over sampled lower layers), the upper bound uses `log_prob`,
-    which is too large on average, and the lower bound `log_prob_independent`, which is too small.
-    Both remain valid bounds.
+    which is too large on average, and the lower bound uses `log_prob_independent`, which is too
+    small on average. So both remain valid bounds.
     """
     count = len(z)
     own = encoding.log_prob(z).double()
@@ -68,7 +68,7 @@ def rate_bounds(
 
 
 def _others(pairs: Float[Tensor, "R N"], first: int) -> Float[Tensor, " R"]:
-    """log Σ_{j≠i} p(z_i|x_j) for the rows i ≥ `first`; overwrites p(z_i|x_i)."""
+    """log Σ_{j≠i} p(z_i|x_j) of R rows, from row i = `first`; overwrites p(z_i|x_i) in `pairs`."""
     pairs.diagonal(first).fill_(-torch.inf)
     return pairs.logsumexp(-1)
 
@@ -85,7 +85,7 @@ class GaussianMarginal:
         """Fit the mean and covariance of the samples.
 
         A small term on the diagonal keeps the covariance invertible if dimensions have collapsed.
-        It makes the rate bound looser, but never invalid.
+        The term makes the bound on the rate less tight, but never invalid.
         """
         z = z.double()
         mean = z.mean(0)

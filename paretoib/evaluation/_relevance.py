@@ -12,9 +12,9 @@ def relevance_bound(
     """A lower bound on I(Y;Z) for each of M models.
 
     I(Y;Z) ≥ H(Y) − E[−log q(y|z)] (Barber and Agakov 2003). `nll` is the decoder cross-entropy of
-    each of N examples, averaged over samples of z; `target_entropy` is H(Y). The bound is clamped
-    to 0, which is tighter for a decoder worse than chance, and to `ceiling`, which only sampling
-    noise can exceed.
+    each of N examples, averaged over samples of z; `target_entropy` is H(Y). The bound is at least
+    0, which is tighter for a decoder that is worse than chance, and at most `ceiling`, which only
+    sampling noise can exceed.
     """
     return (target_entropy - nll.mean(1)).clamp(0, ceiling)
 

@@ -14,7 +14,7 @@ from paretoib.records import (
     ComparisonSide,
     Cost,
     Front,
-    Reference,
+    ReferencePoint,
     Side,
     SidedCost,
     SweepInfo,
@@ -28,7 +28,7 @@ def compare(
 
     Indicators are computed on the pooled fronts; p-value, intervals and attainment on the fronts
     of single seeds (all trials of a side with that seed). A seed whose trials all diverged counts
-    with a hypervolume of 0, so that no side is judged by its survivors alone. A sweep that is
+    with a hypervolume of 0; otherwise a side would gain from seeds that diverge. A sweep that is
     passed twice for one side counts once. `labels` default to the sides' methods; if these are
     equal, to the sweeps' names, then to names with ids.
 
@@ -41,7 +41,7 @@ def compare(
     _check_rates("right", rights)
     fronts = (*lefts, *rights)
     _check_data(fronts)
-    reference = Reference(
+    reference = ReferencePoint(
         rate_bits=max(front.reference.rate_bits for front in fronts),
         lost_bits=max(front.reference.lost_bits for front in fronts),
     )
@@ -139,9 +139,9 @@ def _pool(side: Side, fronts: Sequence[Front]) -> list[ComparedPoint]:
 def _with_dominance(
     points: list[ComparedPoint], others: list[ComparedPoint]
 ) -> list[ComparedPoint]:
-    """The points, marked where the other side dominates them.
+    """The points with the fields about dominance by the other side.
 
-    Points without a rate have to come last.
+    In `points`, those without a rate must come last.
     """
     own, other = coordinates(points), coordinates(others)
     dominance = zip(dominated_by(own, other), dominated_depth(own, other), strict=True)
@@ -157,7 +157,7 @@ def _with_dominance(
 def _seeds(fronts: Sequence[Front]) -> tuple[int, ...]:
     """Seeds with a point or a diverged trial.
 
-    A seed with only pruned or failed trials is left out: it says nothing about the method.
+    A seed with only pruned or failed trials is ignored, because it has no result.
     """
     measured = {point.seed for front in fronts for point in front.points}
     diverged = {

@@ -1,4 +1,4 @@
-"""Pareto dominance between points whose coordinates are all minimised; moocore computes it."""
+"""Pareto dominance of points whose coordinates are all minimised."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,29 +28,29 @@ def finite(points: ArrayLike) -> Float[np.ndarray, "n m"]:
 
 
 def nondominated(points: ArrayLike) -> Bool[np.ndarray, " n"]:
-    """Mask of the points that no other point dominates; equal points share one value."""
+    """Mask of the points that no other point dominates; equal points have equal values."""
     array = finite(points)
     if not len(array):
         return np.zeros(0, dtype=bool)
     return moocore.is_nondominated(array, keep_weakly=True)
 
 
-def dominated_layers(reached: Mapping[str, Sequence[float] | None], *, keep: float) -> set[str]:
+def dominated_layers(points: Mapping[str, Sequence[float] | None], *, keep: float) -> set[str]:
     """The names of the points outside the best `keep` share, by non-dominated sorting.
 
-    As in MOASHA (Schmucker et al. 2021), but points of one rank share one fate: the layer that
-    fills the share is kept whole. A point that is None ranks last. The result is empty for fewer
-    than 1 / (1 − keep) points, or if all points are None.
+    As in MOASHA (Schmucker et al. 2021), except that a layer is kept or dropped as a whole: the
+    layer that completes the share is kept. A point that is None ranks last. The result is empty for
+    fewer than 1 / (1 − keep) points, or if all points are None.
     """
-    known = {name: point for name, point in reached.items() if point is not None}
-    count = len(reached)
+    known = {name: point for name, point in points.items() if point is not None}
+    count = len(points)
     if count < 1 / (1 - keep) or not known:
         return set()
     ranks = moocore.pareto_rank(finite(list(known.values())))
-    room = max(1, math.ceil(keep * count))
-    worst_kept = np.sort(ranks)[min(room, len(ranks)) - 1]
+    keep_count = max(1, math.ceil(keep * count))
+    worst_kept = np.sort(ranks)[min(keep_count, len(ranks)) - 1]
     kept = {name for name, rank in zip(known, ranks, strict=True) if rank <= worst_kept}
-    return reached.keys() - kept
+    return points.keys() - kept
 
 
 def dominated_by(points: ArrayLike, others: ArrayLike) -> Bool[np.ndarray, " n"]:
@@ -60,9 +60,9 @@ def dominated_by(points: ArrayLike, others: ArrayLike) -> Bool[np.ndarray, " n"]
 
 
 def dominated_depth(points: ArrayLike, others: ArrayLike) -> Float[np.ndarray, " n"]:
-    """For each point the smallest shift, equal in all coordinates, that ends its dominance.
+    """For each point the smallest shift, equal in all coordinates, that frees it from `others`.
 
-    0 if none of `others` dominates the point, or only with one coordinate equal.
+    0 if no point of `others` dominates the point, or if one coordinate is equal in each that does.
     """
     own, other = _pairwise(points, others)
     return np.max(np.min(own - other, axis=2), axis=1, initial=0.0)

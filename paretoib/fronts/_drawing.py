@@ -9,7 +9,7 @@ import numpy as np
 from paretoib.fronts._format import format_cost, format_number, format_reference, shorten
 from paretoib.fronts._front import coordinates
 from paretoib.fronts._hull import reachability
-from paretoib.records import ComparedPoint, Comparison, ExactCurve, Front, Point, Reference
+from paretoib.records import ComparedPoint, Comparison, ExactCurve, Front, Point, ReferencePoint
 
 # Okabe and Ito's palette and viridis stay distinguishable with common colour blindness.
 LEFT, RIGHT, EXACT, INK, FAINT = "#0072B2", "#D55E00", "#009E73", "#30343B", "#9AA0A8"
@@ -22,7 +22,7 @@ UNSUPPORTED = "above the hull"
 LOWER_BOUND = "lower bound on the rate"
 NO_POINTS = "no trial with a finite rate yet"
 SMALLEST_DECADE = -3
-WALL = 10  # times the rate of the reference point: the largest rate drawn
+MAX_RATE_FACTOR = 10  # the largest rate drawn, as a multiple of the reference point's rate
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class Groups:
 class Plane:
     """The axes of a picture, in bits.
 
-    Rates below `floor` are drawn at `floor` and rates above `wall` at `wall`; otherwise one trial
-    with an exploded rate would squeeze all others. Exact curves end at `right`. The axis of lost
-    bits runs from `bottom` to `top`.
+    Rates are clipped to `min_rate` and `max_rate`; otherwise one trial with a huge rate would
+    squeeze all other points together. Exact curves end at the rate `curve_end`. The axis of lost
+    bits goes from `bottom` to `top`. `log` says whether the axis of rates is logarithmic.
     """
 
-    floor: float
-    wall: float
-    right: float
+    min_rate: float
+    max_rate: float
+    curve_end: float
     log: bool
     bottom: float
     top: float
@@ -70,36 +70,36 @@ class Plane:
 
     def rate(self, points: Sequence[Point]) -> np.ndarray:
         """The points' rates, clipped to the drawn range."""
-        return np.clip([p.rate_bits or 0.0 for p in points], self.floor, self.wall)
+        return np.clip([p.rate_bits or 0.0 for p in points], self.min_rate, self.max_rate)
 
     def lower(self, points: Sequence[Point]) -> np.ndarray:
-        """The lower bounds on the points' rates, clipped; the rate itself where unknown."""
-        return np.clip(_lower_bounds(points), self.floor, self.rate(points))
+        """The lower bounds on the points' rates, clipped; the rate where there is no bound."""
+        return np.clip(_lower_bounds(points), self.min_rate, self.rate(points))
 
     def above_top(self, points: Sequence[Point]) -> int:
         """The number of points that lie above the picture."""
         return sum(p.rate_bits is not None and p.lost_bits > self.top for p in points)
 
-    def at_wall(self, points: Sequence[Point]) -> int:
-        """The number of points whose rate is clipped to `wall`."""
-        return sum(p.rate_bits is not None and p.rate_bits > self.wall for p in points)
+    def beyond_max_rate(self, points: Sequence[Point]) -> int:
+        """The number of points whose rate is clipped to `max_rate`."""
+        return sum(p.rate_bits is not None and p.rate_bits > self.max_rate for p in points)
 
 
-def plane(points: Sequence[Point], reference: Reference) -> Plane:
-    """Axes that hold every point with at most the lost bits of the reference point."""
+def plane(points: Sequence[Point], reference: ReferencePoint) -> Plane:
+    """Axes that show every point with at most as many lost bits as the reference point."""
     rate, lost = coordinates(points).T
     low = _decade_below(rate)
     has_classes = any(p.accuracy is not None for p in points)
     ceiling = "H(Y)" if has_classes or not points else "I(X;Y)"
     inside = lost[lost <= reference.lost_bits]
-    wall = WALL * reference.rate_bits
-    rate = np.minimum(rate, wall)
+    max_rate = MAX_RATE_FACTOR * reference.rate_bits
+    rate = np.minimum(rate, max_rate)
     highest = inside.max(initial=0.0) or reference.lost_bits
     log = bool(len(rate)) and float(np.maximum(rate, low).max()) > 10 * max(low, rate.min())
     return Plane(
-        floor=_decade_below([*rate, *_lower_bounds(points)]) if log else 10.0**SMALLEST_DECADE,
-        wall=wall,
-        right=1.15 * max(rate.max(initial=0.0), low) if len(rate) else reference.rate_bits,
+        min_rate=_decade_below([*rate, *_lower_bounds(points)]) if log else 10.0**SMALLEST_DECADE,
+        max_rate=max_rate,
+        curve_end=1.15 * max(rate.max(initial=0.0), low) if len(rate) else reference.rate_bits,
         log=log,
         bottom=min(0.0, lost.min(initial=0.0)) - 0.03 * highest,
         top=1.06 * highest,
@@ -122,18 +122,19 @@ def _decade_below(rates: Sequence[float] | np.ndarray) -> float:
 def staircase(points: Sequence[Point], axes: Plane) -> Line:
     """The points of the front by ascending rate, to be joined by steps."""
     front = np.unique(coordinates([p for p in points if p.on_front]), axis=0)
-    return Line(np.maximum(front[:, 0], axes.floor), front[:, 1])
+    return Line(np.maximum(front[:, 0], axes.min_rate), front[:, 1])
 
 
 def hull(points: Sequence[Point], axes: Plane) -> Line:
     """The hull, sampled densely: its straight edges are curves on a logarithmic axis."""
     rate, lost = reachability(coordinates(points)).vertices.T
-    return _dense(rate, lost, axes.floor, rate.max(initial=axes.floor))
+    return _dense(rate, lost, axes.min_rate, rate.max(initial=axes.min_rate))
 
 
 def exact_line(exact: ExactCurve, axes: Plane) -> Line:
-    """The exact curve up to the right end of the axes."""
-    return _dense(np.array(exact.rate_bits), np.array(exact.lost_bits), axes.floor, axes.right)
+    """The exact curve up to the rate `curve_end`."""
+    rate, lost = np.array(exact.rate_bits), np.array(exact.lost_bits)
+    return _dense(rate, lost, axes.min_rate, axes.curve_end)
 
 
 def _dense(rate: np.ndarray, lost: np.ndarray, first: float, last: float) -> Line:
@@ -166,7 +167,7 @@ class ColourScale:
     log: bool
 
     def of(self, points: Sequence[Point]) -> np.ndarray:
-        """The points' values, clipped to the scale (a β of 0 becomes the smallest value)."""
+        """The points' values, clipped to the scale (a β of 0 becomes the smallest positive β)."""
         return np.clip([float(p.params[self.name]) for p in points], self.low, self.high)
 
 
@@ -190,7 +191,7 @@ def colour_scale(points: Sequence[Point]) -> ColourScale | None:
 
 
 def front_caption(front: Front, axes: Plane) -> str:
-    """Hypervolume, reference point, cost, and the number of trials that are not drawn."""
+    """Hypervolume, reference point, cost, and how many trials are not drawn or at the edge."""
     reference = f"reference point ({format_reference(front.reference)})"
     volume = f"hypervolume {format_number(front.hypervolume, 4)} bits² up to the {reference}"
     if not front.hypervolume and any(p.rate_bits is not None for p in front.points):
@@ -204,8 +205,8 @@ def front_caption(front: Front, axes: Plane) -> str:
         (noiseless, "without a finite rate"),
         (axes.above_top(front.points), "above the picture"),
         (
-            axes.at_wall(front.points),
-            f"drawn at {format_number(axes.wall)} bits, the right edge",
+            axes.beyond_max_rate(front.points),
+            f"drawn at {format_number(axes.max_rate)} bits, the right edge",
         ),
     ):
         if count:

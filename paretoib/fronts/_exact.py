@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from paretoib.data import DATASETS
-from paretoib.records import ExactCurve, Reference
+from paretoib.records import ExactCurve, ReferencePoint
 from paretoib.registry import load_target
 
 
 def exact_curve(
-    data: Mapping[str, Any], *, ceiling_bits: float, reference: Reference
+    data: Mapping[str, Any], *, ceiling_bits: float, reference: ReferencePoint
 ) -> ExactCurve | None:
     """The exact curve for a spec's `data` section, up to the rate of the reference point.
 
-    None if no exact curve is known, or if the data set is from a plugin that is not installed
-    here: its stored fronts can still be read. `ceiling_bits` is the relevance ceiling: H(Y), or
+    None if no exact curve is known, or if the data set's plugin is not installed; stored fronts on
+    that data set can then still be read. `ceiling_bits` is the relevance ceiling: H(Y), or
     I(X;Y) for a continuous Y.
     """
     entry = DATASETS.get(data["name"])

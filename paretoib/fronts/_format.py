@@ -1,10 +1,10 @@
 """Numbers, durations and costs as text."""
 
-from paretoib.records import Cost, Reference
+from paretoib.records import Cost, ReferencePoint
 
 
 def format_number(value: float | None, digits: int = 3) -> str:
-    """A number with that many significant digits; a dash for None."""
+    """A number with `digits` significant digits; a dash for None."""
     return "–" if value is None else f"{value:.{digits}g}"
 
 
@@ -21,7 +21,7 @@ def format_cost(cost: Cost) -> str:
     return f"{cost.trials} trial{'s' * (cost.trials != 1)}, {format_duration(cost.seconds)}"
 
 
-def format_reference(reference: Reference) -> str:
+def format_reference(reference: ReferencePoint) -> str:
     """The coordinates of the reference point, in bits."""
     rate, lost = format_number(reference.rate_bits), format_number(reference.lost_bits)
     return f"rate {rate} bits, lost {lost} bits"

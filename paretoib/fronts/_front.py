@@ -17,7 +17,7 @@ from paretoib.records import (
     Front,
     Metrics,
     Point,
-    Reference,
+    ReferencePoint,
     SweepInfo,
     TrialRecord,
 )
@@ -29,14 +29,15 @@ def build_front(
     info: SweepInfo,
     records: Sequence[TrialRecord],
     *,
-    reference: Reference,
+    reference: ReferencePoint,
     label_entropy_bits: float,
     exact: ExactCurve | None = None,
 ) -> Front:
-    """The front of a sweep's trials on the test split; `records` in the order in which they ended.
+    """The front of a sweep's trials on the test split.
 
-    Points are sorted by rate. Points without a finite rate come last and are never on the front.
-    A trial without a measurement on the test split is listed under `failed`.
+    `records` are in the order in which the trials ended. Points are sorted by rate. Points
+    without a finite rate come last and are never on the front. A trial without metrics on the test
+    split is listed under `failed`.
     """
     params = varying_params([record.spec for record in records])
     points: list[Point] = []
@@ -65,7 +66,7 @@ def build_front(
 class GrowingFront:
     """The hypervolume of a running sweep's front, updated with each trial that ends."""
 
-    def __init__(self, reference: Reference) -> None:
+    def __init__(self, reference: ReferencePoint) -> None:
         self._corner = corner(reference)
         self._front = coordinates([])
 
@@ -83,7 +84,7 @@ def coordinates(points: Sequence[Point | Metrics]) -> Float[np.ndarray, "n 2"]:
     return np.array(pairs, dtype=np.float64).reshape(-1, 2)
 
 
-def corner(reference: Reference) -> tuple[float, float]:
+def corner(reference: ReferencePoint) -> tuple[float, float]:
     """The reference point as (rate, lost) in bits, as in `coordinates`."""
     return reference.rate_bits, reference.lost_bits
 
@@ -107,10 +108,10 @@ def classify(points: Sequence[P]) -> list[P]:
 
 
 def varying_params(specs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The parameters in which the trials of a sweep differ: per trial a dict with dotted names.
+    """For each trial of a sweep, the parameters in which the trials differ, by dotted name.
 
-    Includes the weighting's numbers even if they are equal, and leaves out the seed, which is a
-    field of `Point`.
+    The hyperparameters of the weighting are included even if they are equal. The seed is not
+    included, because it is a field of `Point`.
     """
     leaves = [flatten(spec) for spec in specs]
     names = dict.fromkeys(name for leaf in leaves for name in leaf if name != "seed")

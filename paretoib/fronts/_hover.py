@@ -8,11 +8,11 @@ from paretoib.fronts._format import format_number
 from paretoib.records import ComparedPoint, Point
 from paretoib.specs import short_name
 
-KEY_DIGITS = 12  # of a trial's key, in hover texts
+KEY_DIGITS = 12  # number of digits of a trial key in hover texts
 
 
 def hover(point: Point, axes: d.Plane, labels: Mapping[str, str] | None = None) -> str:
-    """Parameters, measured numbers, and the point's relation to front and hull, as plotly's HTML.
+    """Parameters, metrics, and the point's relation to front and hull, in plotly's HTML.
 
     `labels` are the names of the sides of a comparison.
     """
@@ -21,10 +21,10 @@ def hover(point: Point, axes: d.Plane, labels: Mapping[str, str] | None = None) 
         for name, value in point.params.items()
     ]
     lines = [f"trial {point.trial[:KEY_DIGITS]}", *params, f"seed {point.seed}", *_measured(point)]
-    if point.rate_bits is not None and point.rate_bits < axes.floor:
-        lines.append(f"drawn at {axes.floor:g} bits, where the logarithmic axis begins")
-    if point.rate_bits is not None and point.rate_bits > axes.wall:
-        lines.append(f"drawn at {axes.wall:.3g} bits, the right edge of the picture")
+    if point.rate_bits is not None and point.rate_bits < axes.min_rate:
+        lines.append(f"drawn at {axes.min_rate:g} bits, where the logarithmic axis begins")
+    if point.rate_bits is not None and point.rate_bits > axes.max_rate:
+        lines.append(f"drawn at {axes.max_rate:.3g} bits, the right edge of the picture")
     lines.append(_reach(point))
     if isinstance(point, ComparedPoint) and labels is not None:
         lines.insert(0, labels[point.side])

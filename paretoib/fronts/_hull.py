@@ -46,8 +46,8 @@ class Reachability:
 def reachability(points: ArrayLike) -> Reachability:
     """The hull of points (f1, f2), both minimised, and each point's relation to it.
 
-    A dominated point is never supported, even if β = 0 ties it with the best f2. A point on an
-    edge between two corners is supported by a single β, minus the edge's slope.
+    A dominated point is never supported, even if it has the smallest f2, which β = 0 selects. A
+    point on an edge between two corners is supported by a single β, minus the edge's slope.
     """
     array = finite(points)
     front = nondominated(array)

@@ -1,4 +1,4 @@
-"""Quality indicators of fronts whose coordinates are all minimised; moocore computes them.
+"""Quality indicators of fronts whose coordinates are all minimised.
 
 Zitzler, Thiele, Laumanns, Fonseca and Grunert da Fonseca, "Performance assessment of
 multiobjective optimizers" (2003); IGD+: Ishibuchi et al. (2015); attainment: Fonseca, Guerreiro,
@@ -20,7 +20,7 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     """The volume between the points and the reference point `reference`; more is better.
 
     Its unit is the product of the coordinates' units (bits² for rate and lost bits). Points that
-    are not smaller than the reference point in every coordinate add nothing.
+    are not smaller than the reference point in every coordinate add no volume.
     """
     corner = finite(np.atleast_2d(reference))
     return float(moocore.hypervolume(finite(points), ref=corner[0]))
@@ -40,7 +40,8 @@ def igd_plus(points: ArrayLike, target: ArrayLike) -> float:
 def epsilon_additive(points: ArrayLike, others: ArrayLike) -> float:
     """The smallest shift, equal in all coordinates, after which `points` weakly dominate `others`.
 
-    In the coordinates' unit; less is better. Negative if `points` dominates with a margin.
+    In the coordinates' unit; less is better. Negative if each of `others` is
+    larger in all coordinates than some point.
 
     Raises:
         ParetoIBError: one of the two fronts is empty.
@@ -68,9 +69,10 @@ def attainment(fronts: Sequence[ArrayLike]) -> Float[np.ndarray, "k m+1"]:
 def attainment_difference(left: Sequence[ArrayLike], right: Sequence[ArrayLike]) -> float:
     """The largest difference between two empirical attainment functions (0 to 1).
 
-    That is the maximum over all goals of |share of left runs that attain it − share of right runs|.
-    The result is exact: the corners of the level sets of all runs together include one for every
-    possible set of attaining runs. A run without points attains nothing.
+    For a goal, a point of the plane, the difference is |share of left runs that attain the goal −
+    share of right runs|. The maximum over the corners of the level sets of all runs is exact,
+    because each attained goal has such a corner, which the same runs attain. A run without points
+    attains nothing.
     """
     goals = attainment([run for run in (*left, *right) if len(finite(run))])[:, :-1]
     shares = [np.mean([_attains(run, goals) for run in side], axis=0) for side in (left, right)]

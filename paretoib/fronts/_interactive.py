@@ -34,7 +34,7 @@ def front_html(front: Front) -> str:
 def front_figure(front: Front) -> str:
     """The picture of `front_html` as plotly's JSON: data, layout, config.
 
-    The `customdata` of a mark is the first `KEY_DIGITS` digits of its trial's key.
+    The `customdata` of a marker is the first `KEY_DIGITS` digits of its trial's key.
     """
     return _json(_front(front, d.plane(front.points, front.reference)))
 
@@ -177,7 +177,7 @@ def _points(
 
 
 def _add_bar_legend(figure: go.Figure, points: Sequence[Point]) -> None:
-    """Add the error bars to the legend: plotly itself leaves them out."""
+    """Add the error bars to the legend, because plotly omits them."""
     if any(p.rate_bits is not None for p in points):
         bar = {"color": BAR, "width": 3}
         figure.add_scatter(x=[None], y=[None], mode="lines", line=bar, name=d.LOWER_BOUND)

@@ -75,8 +75,8 @@ def comparison_table(comparison: Comparison) -> str:
         f'<th style="color:{RIGHT}">{escape(comparison.right.label)}</th></tr></thead>'
         f"<tbody>{''.join(map(_row, comparison_rows(comparison)))}</tbody></table></div>\n"
         f"<p>{escape(' · '.join(statistics))}</p>\n"
-        f"<p><small>{escape(reference.capitalize())}. A dash: not known, or too few seeds."
-        "</small></p>"
+        f"<p><small>{escape(reference.capitalize())}. A dash means unknown, or too few "
+        "seeds.</small></p>"
     )
 
 

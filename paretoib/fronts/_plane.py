@@ -1,8 +1,8 @@
 """The information plane during training: a path for each trial, a dot for each epoch.
 
-The colour of a line shows the trial's β, the colour of a dot the epoch, as in figure 1 of Kirsch,
-Lyle, Gal: Unpacking Information Bottlenecks. Binary layers whose information is known exactly get
-a panel each, as in imb's figures 1 and 2.
+The colour of a path shows the trial's β, the colour of a dot the epoch, as in figure 1 of uib
+(Kirsch, Lyle and Gal, "Unpacking Information Bottlenecks"). If the information of binary layers is
+known exactly, each layer has a panel, as in figures 1 and 2 of imb.
 """
 
 import re
@@ -32,9 +32,9 @@ from paretoib.specs import short_name
 
 History = Mapping[str, Sequence[float | None]]
 
-PATHS = 64  # maximum number of trials drawn: more cannot be distinguished
-DOTS = 64  # maximum number of epochs drawn; early epochs are denser, as training moves fastest
-FLOOR = 10.0**d.SMALLEST_DECADE  # smaller rates are drawn here: a logarithmic axis has no 0
+MAX_PATHS = 64  # one path for each trial; more paths cannot be distinguished
+MAX_DOTS = 64  # of a path; epochs are log-spaced, because a trial moves fastest in early epochs
+FLOOR = 10.0**d.SMALLEST_DECADE  # smaller rates are drawn here, because a logarithmic axis has no 0
 _LAYER = re.compile(r"layer_(\d+)/rate_bits")
 
 
@@ -49,16 +49,16 @@ class Path:
 
 
 def select_points(points: Sequence[Point]) -> list[Point]:
-    """Up to `PATHS` points with a finite rate, evenly spaced in the order of the trials' ends."""
+    """Up to `MAX_PATHS` points with a finite rate, evenly spaced in the order of `Point.order`."""
     finite = sorted((p for p in points if p.rate_bits is not None), key=lambda p: p.order)
-    chosen = np.linspace(0, len(finite) - 1, min(PATHS, len(finite))).round().astype(int)
+    chosen = np.linspace(0, len(finite) - 1, min(MAX_PATHS, len(finite))).round().astype(int)
     return [finite[i] for i in chosen]
 
 
 def paths(histories: Sequence[tuple[Point, History]]) -> dict[int, list[Path]]:
     """The paths of the trials by layer, lowest layer first.
 
-    Key 0 alone, with the paths of Z, if no history has numbers of single layers.
+    If no history has the rate of single layers, the only key is 0, with the paths of Z.
     """
     layers = {int(m[1]) for _, h in histories for name in h if (m := _LAYER.fullmatch(name))}
     by_layer: dict[int, list[Path]] = {}
@@ -75,7 +75,7 @@ def paths(histories: Sequence[tuple[Point, History]]) -> dict[int, list[Path]]:
 
 def _path(point: Point, rate: Sequence[float | None], relevance: Sequence[float | None]) -> Path:
     last = len(rate)
-    epoch = np.unique(np.geomspace(1, last, min(last, DOTS)).round().astype(int))
+    epoch = np.unique(np.geomspace(1, last, min(last, MAX_DOTS)).round().astype(int))
     values = (np.array(row, dtype=float)[epoch - 1] for row in (rate, relevance))
     return Path(point, epoch, *values)
 
@@ -128,7 +128,7 @@ def plane_png(front: Front, history: Callable[[str], History]) -> bytes:
 def _draw_axes(ax: Axes, front: Front, all_paths: Sequence[Path]) -> None:
     """Set the axes and draw the upper limit of the relevance.
 
-    The limit is the exact curve; if that is not known, min(I(X;Z), H(Y)).
+    The limit is the exact curve, or min(I(X;Z), H(Y)) if the exact curve is not known.
     """
     ceiling = front.label_entropy_bits
     ax.set_ylim(-0.02 * ceiling, 1.06 * ceiling)

@@ -14,21 +14,21 @@ from paretoib.fronts._indicators import (
     igd_plus,
 )
 from paretoib.fronts._statistics import bootstrap_mean, bootstrap_ratio, mann_whitney
-from paretoib.records import ComparedPoint, ExactCurve, Indicators, Reference, SidedCost, Sides
+from paretoib.records import ComparedPoint, ExactCurve, Indicators, ReferencePoint, SidedCost, Sides
 
 MIN_RUNS = 2
-"""Minimum of seeds on each side for attainment: with one, it is the front itself."""
+"""Minimum number of seeds on each side for the attainment difference."""
 
 
 def side_by_side(
     left: Sequence[ComparedPoint],
     right: Sequence[ComparedPoint],
     seeds: tuple[Sequence[int], Sequence[int]],
-    reference: Reference,
+    reference: ReferencePoint,
     cost: SidedCost,
     exact: ExactCurve | None,
 ) -> Indicators:
-    """The indicators of both sides from all their points; `seeds` are those of each side.
+    """The indicators of both sides from all their points; `seeds` are the left and the right seeds.
 
     See `Indicators` for their meaning and units.
     """
@@ -89,8 +89,8 @@ def _within(
 ) -> Float[np.ndarray, "n 2"]:
     """The points that a side had measured after `budget` of its `seconds` of training.
 
-    Its sweeps take turns, each in the order in which its trials ended. The cost of failed trials
-    is spread over the others in proportion to their cost.
+    The trials of the side's sweeps alternate, in the order in which they ended. The cost of failed
+    trials is added to the other trials, in proportion to their own cost.
     """
     ordered = sorted(points, key=lambda point: (point.order, point.sweep))
     spent = np.cumsum([point.seconds for point in ordered])

@@ -8,10 +8,10 @@ import numpy as np
 from paretoib.records import Interval
 
 LEVEL = 0.05
-"""Significance level: a difference counts as shown if p is below it."""
+"""Significance level: a difference counts as shown only if p is below this level."""
 
 MIN_SEEDS = 3
-"""Minimum of seeds on each side for a test or an interval."""
+"""Minimum number of seeds on each side for a test or an interval."""
 
 RESAMPLES = 10_000
 
@@ -24,7 +24,7 @@ def mann_whitney(left: Sequence[float], right: Sequence[float]) -> float | None:
     """
     if min(len(left), len(right)) < MIN_SEEDS:
         return None
-    # Imported late: it takes 0.7 s, and most comparisons have fewer seeds.
+    # The import takes 0.7 s, and most comparisons have too few seeds for the test.
     from scipy.stats import PermutationMethod, mannwhitneyu
 
     method: str | PermutationMethod = "exact"

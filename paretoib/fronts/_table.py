@@ -9,7 +9,7 @@ from paretoib.records import Comparison, Interval, Sides
 class ComparisonRow(NamedTuple):
     """One row of the table, as text.
 
-    `better` is the direction in which a side is better, empty where there is none.
+    `better` says whether more or less is better; it is empty if neither is.
     """
 
     label: str

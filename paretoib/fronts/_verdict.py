@@ -1,17 +1,20 @@
-"""The verdict: a comparison in one sentence that claims no more than the data show."""
+"""The verdict: one sentence about a comparison that claims no more than the data show."""
+
+from typing import NamedTuple
 
 from paretoib.fronts._statistics import LEVEL, smallest_p_value
-from paretoib.records import ComparedPoint, Comparison, Interval, Side, Sides
+from paretoib.records import ComparedPoint, Comparison, ComparisonSide, Interval, Side, Sides
 
 SAME = 5e-4
-"""Hypervolumes whose ratio differs from 1 by at most this are called the same, within 0.1 %."""
+"""Two hypervolumes count as the same if the larger is larger by at most this share."""
 
 
 def verdict(comparison: Comparison) -> str:
-    """The verdict on a comparison; it contains 'no difference shown' if none is shown.
+    """The verdict on a comparison.
 
     A difference counts as shown if the Mann-Whitney test on the hypervolumes of single seeds has
-    p < 0.05 and the bootstrap interval of their ratio excludes 1.
+    p < 0.05 and the bootstrap interval of their ratio excludes 1. Otherwise the verdict has the
+    words 'no difference is shown' or, if a side has too few seeds for the test, 'too few seeds'.
     """
     tested = comparison.indicators.p_value is not None
     clauses = (
@@ -28,47 +31,40 @@ def verdict(comparison: Comparison) -> str:
 def _over_seeds(c: Comparison) -> str:
     p, ratio = c.indicators.p_value, c.indicators.intervals["hypervolume_ratio"]
     assert p is not None
-    n, m = len(c.left.seeds), len(c.right.seeds)
-    over = f"over {n} seeds each" if n == m else f"over {n} and {m} seeds"
-    lead = _lead(c, c.indicators.hypervolume)
+    left, right = _with_seeds(c.left), _with_seeds(c.right)
+    lead = _lead(c.indicators.hypervolume, left, right)
     if p < LEVEL and lead and (ratio is None or ratio.low == 0):
-        # A side with a hypervolume of 0 for some seed has no useful ratio: the test decides alone.
-        return f"{lead[0]} reached {lead[1]} ({over}; p = {p:.2g})"
+        # If a side has a hypervolume of 0 for some seed, the ratio says nothing.
+        return f"{lead.text}: p = {p:.2g}"
     if p < LEVEL and ratio is not None and not ratio.low <= 1 <= ratio.high:
-        if ratio.low > 1:
-            winner, loser = c.left.label, c.right.label
-        else:
-            winner, loser = c.right.label, c.left.label
+        winner, loser = left, right
+        if ratio.high < 1:
+            winner, loser = right, left
             ratio = Interval(low=1 / ratio.high, high=1 / ratio.low)
         return (
             f"{winner} reached {_percent(ratio.low)} to {_percent(ratio.high)} % more hypervolume "
-            f"than {loser} (95 % interval {over}; p = {p:.2g})"
+            f"than {loser}: 95 % interval, p = {p:.2g}"
         )
-    spread = f", 95 % interval of the ratio {ratio.low:.3f} to {ratio.high:.3f}" if ratio else ""
-    least = smallest_p_value(n, m)
+    interval = f", 95 % interval of the ratio {ratio.low:.3f} to {ratio.high:.3f}" if ratio else ""
+    least = smallest_p_value(len(c.left.seeds), len(c.right.seeds))
     limit = f"; with so few seeds p cannot be below {least:.2g}" if least >= LEVEL else ""
     return (
-        f"no difference shown between the hypervolumes of {c.left.label} and {c.right.label} "
-        f"({over}: p = {p:.2g}{spread}{limit})"
+        f"no difference is shown between the hypervolumes of {left} and {right}: "
+        f"p = {p:.2g}{interval}{limit}"
     )
 
 
 def _few_seeds(c: Comparison) -> str:
-    volumes = c.indicators.hypervolume
-    n, m = len(c.left.seeds), len(c.right.seeds)
-    words = {1: "one seed", 2: "two seeds"}
-    seeds = f"from {words.get(n, f'{n} seeds')} " + (
-        "each" if n == m else f"and {words.get(m, f'{m} seeds')}"
-    )
-    beyond = "that seed" if n == m == 1 and c.left.seeds == c.right.seeds else "those seeds"
-    lead = _lead(c, volumes)
-    if lead is None:
-        return (
-            f"{c.left.label} and {c.right.label} reached the same hypervolume, to within 0.1 %, "
-            f"{seeds}: no difference shown"
-        )
-    winner, reached = lead
-    return f"{winner} reached {reached} {seeds}: no difference shown beyond {beyond}"
+    left, right = _with_seeds(c.left), _with_seeds(c.right)
+    lead = _lead(c.indicators.hypervolume, left, right)
+    result = lead.text if lead else f"{left} and {right} reached the same hypervolume within 0.1 %"
+    return f"{result}; too few seeds to show a difference in general"
+
+
+def _with_seeds(side: ComparisonSide) -> str:
+    """The side's label with its number of seeds."""
+    count = len(side.seeds)
+    return f"{side.label} ({count} seed{'s' * (count != 1)})"
 
 
 def _diverged(c: Comparison, side: Side) -> str | None:
@@ -78,51 +74,64 @@ def _diverged(c: Comparison, side: Side) -> str | None:
     count = len(set(about.seeds) - measured)
     if not count:
         return None
-    return f"every trial of {count} of {about.label}'s {len(about.seeds)} seeds diverged"
+    return f"all trials diverged for {count} of {about.label}'s {len(about.seeds)} seeds"
 
 
 def _equal_cost(c: Comparison) -> str | None:
-    """The leader at equal cost; None unless it differs from the leader overall."""
-    overall = _lead(c, c.indicators.hypervolume)
-    equal = _lead(c, c.indicators.hypervolume_at_equal_cost)
-    if overall is None or equal is None or overall[0] == equal[0]:
+    """The lead at equal cost, if the other side leads without that limit; otherwise None."""
+    labels = c.left.label, c.right.label
+    overall = _lead(c.indicators.hypervolume, *labels)
+    equal = _lead(c.indicators.hypervolume_at_equal_cost, *labels)
+    if overall is None or equal is None or overall.side == equal.side:
         return None
-    return f"at equal cost {equal[0]} reached {equal[1]}"
+    return f"at equal cost {equal.text}"
 
 
-def _lead(c: Comparison, volumes: Sides) -> tuple[str, str] | None:
-    """(label of the side with more hypervolume, its lead as text); None if both are the same."""
-    left, right = volumes.left or 0.0, volumes.right or 0.0
-    winner, loser = c.left.label, c.right.label
-    if left < right:
-        winner, loser = loser, winner
-    low, high = sorted((left, right))
+class _Lead(NamedTuple):
+    """The side with more hypervolume, and its lead as text."""
+
+    side: Side
+    text: str
+
+
+def _lead(volumes: Sides, left: str, right: str) -> _Lead | None:
+    """The lead in hypervolume between sides called `left` and `right`; None if equal."""
+    left_volume, right_volume = volumes.left or 0.0, volumes.right or 0.0
+    low, high = sorted((left_volume, right_volume))
     if high - low <= SAME * low:
         return None
+    side: Side = "right" if left_volume < right_volume else "left"
+    winner, loser = (left, right) if side == "left" else (right, left)
     if low == 0:
-        return winner, f"a hypervolume above 0 and {loser} none"
-    return winner, f"{_percent(high / low)} % more hypervolume than {loser}"
+        return _Lead(side, f"{winner} reached a hypervolume above 0 and {loser} reached 0")
+    return _Lead(side, f"{winner} reached {_percent(high / low)} % more hypervolume than {loser}")
 
 
 def _dominance(c: Comparison) -> str:
     left = [p for p in _front(c, "left") if p.dominated_by_other]
     right = [p for p in _front(c, "right") if p.dominated_by_other]
     if not left and not right:
-        return "neither dominates a point of the other's front"
+        return "neither side dominates a point of the other side's front"
     return (
-        f"{c.left.label} dominates {len(right)} of {c.right.label}'s {c.right.on_front} front "
-        f"points, {c.right.label} {len(left)} of {c.left.label}'s {c.left.on_front}"
+        f"{c.left.label} dominates {_of_front(len(right), c.right)} front points; "
+        f"{c.right.label} dominates {_of_front(len(left), c.left)}"
     )
+
+
+def _of_front(count: int, side: ComparisonSide) -> str:
+    if count == side.on_front > 1:
+        return f"all {count} of {side.label}'s"
+    return f"{count} of {side.label}'s {side.on_front}"
 
 
 def _reach(c: Comparison) -> str:
     if not c.left.unsupported and not c.right.unsupported:
-        return "every point of both fronts lies on its hull, where some β selects it"
+        return "every point of both fronts lies on its front's hull, so some β selects it"
     gap = max(p.hull_gap_bits or 0.0 for side in ("left", "right") for p in _front(c, side))
     return (
         f"{c.left.unsupported} of {c.left.label}'s and {c.right.unsupported} of "
-        f"{c.right.label}'s front points lie above their own hull, by up to {gap:.2g} bits, "
-        "where no β selects them"
+        f"{c.right.label}'s front points lie up to {gap:.2g} bits above their front's hull, so "
+        "no β selects them"
     )
 
 

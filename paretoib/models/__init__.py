@@ -1,4 +1,7 @@
-"""Encoders, stochastic bottlenecks and decoders. `MODELS` lists the encoders."""
+"""Encoders, stochastic bottlenecks and decoders. `MODELS` lists the encoders.
+
+Papers have the short names of `paretoib.objectives`.
+"""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from paretoib.models._categorical import CategoricalHead, optimal_table
     from paretoib.models._head import Head
     from paretoib.models._model import Model, build_model
-    from paretoib.models._states import countable, state_probabilities
+    from paretoib.models._states import can_enumerate, state_probabilities
 
 __all__ = [
     "MAX_PATHS",
@@ -25,7 +28,7 @@ __all__ = [
     "ModelEntry",
     "bottleneck",
     "build_model",
-    "countable",
+    "can_enumerate",
     "optimal_table",
     "state_probabilities",
 ]
@@ -38,23 +41,23 @@ __getattr__ = lazy_names(
         "Head": "_head",
         "Model": "_model",
         "build_model": "_model",
-        "countable": "_states",
+        "can_enumerate": "_states",
         "state_probabilities": "_states",
     },
 )
 
-MAX_PATHS = 2**16  # samples of the last binary layer for each example
+MAX_PATHS = 2**16  # limit on the samples of the last binary layer for each example
 
 Widths = tuple[Annotated[int, Field(ge=1, le=65_536)], ...]
 
 
 @dataclass(frozen=True)
 class ModelEntry(Entry):
-    """A row of `MODELS`.
+    """An entry of `MODELS`.
 
-    `inputs` are the kinds of data that the model takes. `stack_on_cpu` is off for models whose
-    trials train faster one by one than stacked on a CPU (convolutions). A `sigmoid` model has
-    sigmoid layers, `hidden` and the latent. They are binary for objectives whose noise is
+    `inputs` are the kinds of data that the model takes. `stack_on_cpu` is false for models, such as
+    convolutions, whose trials train faster on a CPU one by one than stacked. If `sigmoid`, the
+    `hidden` layers and the latent are sigmoid layers. They are binary for objectives whose noise is
     `bernoulli` and deterministic for objectives without noise; other objectives are refused.
     `learning_rate` is the default for sweeps.
     """
@@ -102,25 +105,27 @@ def _bottleneck(
     )
 
 
-# softplus(−5), the initial value in the demo of Alemi et al., where s = softplus(r − 5).
+# The initial s in the demo of Alemi et al., where s = softplus(r − 5) and r starts near 0.
 _ALEMI = math.log1p(math.exp(-5))
 
 
 def bottleneck(latent: int = 32) -> tuple[Param, ...]:
-    """The hyperparameters that every model has, for the `ModelEntry` of a plugin."""
+    """The hyperparameters of a Gaussian bottleneck, for the `ModelEntry` of a plugin."""
     return _bottleneck(_ALEMI, latent)
 
 
-_DROPOUT = "share of hidden units dropped at random during training; none during measurement"
+_DROPOUT = "share of hidden units dropped at random in training; measurements use no dropout"
 
 
 def _small_alexnet(hidden: tuple[int, ...], *, activated: bool) -> tuple[Param, ...]:
-    """Hyperparameters from mtvib tables 1 and 2; the defaults are table 1, for 36×36 images."""
+    """Hyperparameters of mtvib tables 1 and 2; the defaults are those of table 1, 36×36 images."""
     return (
-        Param("kernel", int, 3, "side of the two convolutions; 5 in table 2", ge=1, le=64),
-        Param("stride", int, 1, "their stride; 2 in table 2", ge=1, le=64),
+        Param(
+            "kernel", int, 3, "kernel size of the two convolutions; 5 in mtvib table 2", ge=1, le=64
+        ),
+        Param("stride", int, 1, "stride of the two convolutions; 2 in mtvib table 2", ge=1, le=64),
         Param("hidden", Widths, hidden, "widths of the layers before the latent"),
-        Param("activated", bool, activated, "batch norm and ReLU after the means too"),
+        Param("activated", bool, activated, "apply batch norm and ReLU to the means"),
         Param("decoder_batch_norm", bool, True, "batch norm in the decoder's hidden layers"),
     )
 
@@ -156,13 +161,16 @@ _OWN: dict[str, ModelEntry] = {
     ),
     "resnet18": ModelEntry(
         "paretoib.models._resnet:ResNet18Encoder",
-        "ResNet-18 with the stem for ImageNet or for CIFAR",
+        "ResNet-18 with the first layers for ImageNet or for CIFAR",
         "He et al. 2016; mib section 4.1",
         inputs=("image",),
         stack_on_cpu=False,
         params=(
             Param(
-                "stem", Literal["imagenet", "cifar"], "imagenet", "7×7 stride 2 and pooling, or 3×3"
+                "stem",
+                Literal["imagenet", "cifar"],
+                "imagenet",
+                "first layers: a 7×7 convolution of stride 2 and pooling, or a 3×3 convolution",
             ),
             *_bottleneck(_ALEMI),
         ),
@@ -204,7 +212,7 @@ _OWN: dict[str, ModelEntry] = {
     ),
     "small_alexnet": ModelEntry(
         "paretoib.models._alexnet:SmallAlexNetEncoder",
-        "two unpadded convolutions with pooling, then 384–192: mtvib's deterministic network",
+        "two unpadded convolutions with pooling, then layers 384 and 192: mtvib's small AlexNet",
         "mtvib tables 1 and 2, (a) and (b)",
         inputs=("image",),
         stack_on_cpu=False,
@@ -215,7 +223,7 @@ _OWN: dict[str, ModelEntry] = {
     ),
     "mtvib_cnn": ModelEntry(
         "paretoib.models._alexnet:SmallAlexNetEncoder",
-        "two unpadded convolutions with pooling, then 1024–1024–1024–2K: mtvib's encoder",
+        "two unpadded convolutions with pooling, then layers 1024, 1024, 1024, 2K: mtvib's encoder",
         "mtvib tables 1 and 2, (c) and (d)",
         inputs=("image",),
         stack_on_cpu=False,

@@ -1,13 +1,13 @@
 """The small AlexNet of mtvib and its variational encoder.
 
-Qian, Chen, Gechter: Multi-Task Variational Information Bottleneck, tables 1 and 2: two blocks of 64
-convolutions without padding, batch norm, ReLU and 2×2 pooling, then linear layers with batch norm
-and ReLU. 36×36 images with 3×3 convolutions give 64·7² = 3136 features; 150×150 images with 5×5
-convolutions of stride 2 give 64·8² = 4096.
+Qian, Chen, Gechter: Multi-Task Variational Information Bottleneck, tables 1 and 2. Each of two
+blocks has a convolution with 64 filters and no padding, batch norm, ReLU and 2×2 pooling. Linear
+layers with batch norm and ReLU follow. 36×36 images with 3×3 convolutions give 64·7² = 3136
+features; 150×150 images with 5×5 convolutions of stride 2 give 64·8² = 4096 features.
 
-The tables print batch norm and ReLU after the layer that is Z; `activated` adds them after the
-means. It is on for the small AlexNet, where Z is a hidden layer, and off for the variational
-encoder, because means that cannot be negative do not fit the prior N(0, I).
+In the tables, batch norm and ReLU follow the layer that is Z; if `activated`, they are applied to
+the means. `activated` is true for the small AlexNet, where Z is a hidden layer. It is false for the
+variational encoder, because means that cannot be negative do not fit the prior N(0, I).
 """
 
 import torch
@@ -18,7 +18,7 @@ from paretoib.models._layers import mlp, side_after
 
 
 class SmallAlexNetEncoder(nn.Module):
-    """Images (B, C, H, W) to means and widths (B, 2K), or means (B, K) without noise."""
+    """Map images (B, C, H, W) to means and r of `Head` (B, 2K); if not `noise`, to means (B, K)."""
 
     def __init__(
         self,

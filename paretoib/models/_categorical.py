@@ -19,9 +19,9 @@ from paretoib.models._head import Head
 class CategoricalHead(Head):
     """Map the logits of C = `latent` categories to p(z|x) and q(y|z).
 
-    The decoder maps the one-hot vector of each category to logits of Y, in one pass of C rows for
-    a batch of any size. With `optimal` set, log q(y|z) is `table` instead, which the training loop
-    refreshes by `optimal_table`, and the decoder is not trained.
+    The decoder maps the one-hot vectors of the C categories to logits of Y, once for the whole
+    batch. If `optimal`, the decoder is not trained: log q(y|z) is `table`, which the training loop
+    computes by `optimal_table`.
 
     Raises:
         SpecError: Y has no classes, or several tasks.
@@ -35,7 +35,7 @@ class CategoricalHead(Head):
             target = "a continuous Y" if self.classes is None else "several tasks"
             raise SpecError(f"objective: categorical needs classes; found {target}")
         self.noise = self.training_noise = 0
-        self.countable = True
+        self.enumerable = True
         self.register_buffer("table", torch.zeros(latent, self.classes))
 
     def forward(self, raw: Float[Tensor, "B C"], noise: Tensor | None) -> Output:  # noqa: ARG002
@@ -53,7 +53,7 @@ class CategoricalHead(Head):
 def optimal_table(
     p: Float[Tensor, "N C"], y: Int[Tensor, " N"], classes: int
 ) -> Float[Tensor, "C Y"]:
-    """log p(y|z) of N equally likely inputs (uib footnote 13), from p(z|x_i) and their labels.
+    """log p(y|z) of N equally likely inputs (uib footnote 13), from p(z|x_i) and the labels y_i.
 
     A class that never occurs with a category gets a tiny probability, which keeps the logarithm
     finite on other inputs.

@@ -1,7 +1,8 @@
 """The dropout network of uib: Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, section 7.2.
 
-PyTorch's MNIST example: 3×3 convolutions with 32 and 64 filters, 2×2 pooling, dropout ¼, a layer
-of 128, dropout ½, and K = 128 dimensions instead of its ten outputs; the decoder is linear.
+The network is PyTorch's MNIST example with K = 128 dimensions instead of ten outputs: 3×3
+convolutions with 32 and 64 filters, 2×2 pooling, dropout ¼, a layer of 128 units, dropout ½, and
+the output layer. The decoder is linear.
 """
 
 from jaxtyping import Float
@@ -11,9 +12,9 @@ from paretoib.models._layers import Dropout, side_after
 
 
 class DropoutCNNEncoder(nn.Module):
-    """Images (B, C, H, W) to means and widths (B, 2K), or means (B, K) without noise.
+    """Map images (B, C, H, W) to means and r of `Head` (B, 2K); if not `noise`, to means (B, K).
 
-    Dropout makes it stochastic during training; it is measured without dropout.
+    Dropout makes the encoder stochastic during training; measurements use no dropout.
     """
 
     def __init__(self, shape: tuple[int, ...], latent: int, *, noise: bool, dropout: float) -> None:

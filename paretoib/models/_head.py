@@ -1,4 +1,4 @@
-"""The head of a model: from the encoder's output to p(z|x), a sample of z, and q(y|z)."""
+"""The head of a model, which maps the encoder's output to p(z|x), a sample of z, and q(y|z)."""
 
 import math
 from collections.abc import Mapping
@@ -24,10 +24,11 @@ from paretoib.models._layers import mlp
 class Head(nn.Module):
     """Map the encoder's output to p(z|x), a sample of z, and q(y|z).
 
-    An encoder output (B, 2K) holds the means and r, with s = softplus(r + shift). The shift makes
-    s equal to `initial_noise` at r = 0; it is −5 in the demo of Alemi et al. An output (B, K)
-    holds the means only: s is `fixed_noise`, or there is no noise if that is None. Each task has
-    its own decoder. `objective_parameters` are trained with the head and returned in its output.
+    p(z|x) is N(m, diag s²). An encoder output (B, 2K) holds the means m and numbers r, with
+    s = softplus(r + shift). The shift makes s equal to `initial_noise` at r = 0; it is −5 in the
+    demo of Alemi et al. An encoder output (B, K) holds only the means. Then s is `fixed_noise`, or
+    there is no noise if `fixed_noise` is None. Each task has its own decoder.
+    `objective_parameters` are trained with the head and returned in `Output`.
     """
 
     shift: Tensor
@@ -48,10 +49,11 @@ class Head(nn.Module):
         self.latent = latent
         # Standard normal numbers per example: for one sample of z, and for a training step.
         self.noise = self.training_noise = latent
-        # For the ruler: paths that p(z|x) averages over, numbers per code, enumerable states.
-        self.paths, self.columns, self.countable = 1, latent, False
+        # For the ruler: the number of paths over which p(z|x) is averaged, the number of columns of
+        # its matrices, and whether the states of the code can be enumerated.
+        self.paths, self.columns, self.enumerable = 1, latent, False
         self.frozen = 0  # binary layers that are not trained at present
-        self.optimal = False  # whether the decoder of a categorical code is p(y|z) of the data
+        self.optimal = False  # whether q(y|z) of a categorical code is p(y|z) of the data
         self.fixed_noise = fixed_noise
         self.objective_parameters = nn.ParameterDict(dict(objective_parameters or {}))
         # softplus⁻¹(s) = log(eˢ − 1), written so that a large s does not overflow.
@@ -75,7 +77,7 @@ class Head(nn.Module):
     def forward(self, raw: Float[Tensor, "B R"], noise: Float[Tensor, "B K"] | None) -> Output:
         """p(z|x), z and q(y|z) from the encoder's output and standard normal noise.
 
-        If noise is None, z is the mean.
+        If `noise` is None, z is the mean.
         """
         encoding = self.encoding(raw)
         z = encoding.mean if noise is None else encoding.sample(noise)

@@ -21,17 +21,17 @@ def mlp(
 ) -> nn.Sequential:
     """Linear layers of these widths, with batch norm, activation and dropout between them."""
     layers: list[nn.Module] = []
-    for i, (wide, narrow) in enumerate(pairwise(widths)):
+    for i, (inputs, outputs) in enumerate(pairwise(widths)):
         if i:
-            norm = [nn.BatchNorm1d(wide)] if batch_norm else []
+            norm = [nn.BatchNorm1d(inputs)] if batch_norm else []
             drop = [Dropout(dropout)] if dropout else []
             layers += [*norm, ACTIVATIONS[activation](), *drop]
-        layers.append(nn.Linear(wide, narrow))
+        layers.append(nn.Linear(inputs, outputs))
     return nn.Sequential(*layers)
 
 
 def side_after(side: int, filters: Sequence[tuple[int, int, int]]) -> int:
-    """The side of an image after convolutions and poolings, each (size, stride, padding).
+    """The side of an image after convolutions and poolings, given as (size, stride, padding).
 
     Raises:
         SpecError: the image is too small.
@@ -48,8 +48,8 @@ class Dropout(nn.Module):
     """Dropout whose masks depend on the model alone, not on its pack or device.
 
     torch's dropout draws the masks of all models in a pack from one random stream. Here a mask is
-    a hash of each element's index and of a counter. The counter starts at random with the model's
-    weights and increases with every mask. In evaluation mode nothing is dropped.
+    a hash of each element's index and of a counter. The counter starts at a random number, drawn
+    with the model's weights, and increases with every mask. In evaluation mode nothing is dropped.
     """
 
     count: Tensor
@@ -72,6 +72,6 @@ class Dropout(nn.Module):
 def _hash(x: Tensor) -> Tensor:
     """Hash integers below 2³² to integers below 2³² (Wellons' lowbias32)."""
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B - 2**32)):
-        # The factor is below 2³¹ in size, so that the product fits into 64 bits.
+        # |factor| is below 2³¹, so that the product fits into 64 bits.
         x = ((x ^ (x >> shift)) * factor) & 0xFFFFFFFF
     return x ^ (x >> 16)

@@ -1,6 +1,6 @@
-"""Linear encoder with one noise width per dimension.
+"""Linear encoder with one noise standard deviation per dimension, the same for all inputs.
 
-This family contains the optimum for jointly Gaussian data (Chechik, Globerson, Tishby, Weiss 2005).
+The best such encoder is optimal for jointly Gaussian data (Chechik, Globerson, Tishby, Weiss 2005).
 """
 
 import math
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class LinearEncoder(nn.Module):
-    """x (B, *shape) to means Wx + b and widths (B, 2K) that do not depend on x."""
+    """Map x (B, *shape) to means Wx + b and r of `Head` (B, 2K), where r does not depend on x."""
 
     def __init__(self, shape: tuple[int, ...], latent: int, *, noise: bool) -> None:
         super().__init__()

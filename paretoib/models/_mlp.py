@@ -9,7 +9,7 @@ from paretoib.models._layers import mlp
 
 
 class MLPEncoder(nn.Module):
-    """x (B, *shape) to means and widths (B, 2K), or means (B, K) without noise.
+    """Map x (B, *shape) to means and r of `Head` (B, 2K); if not `noise`, to means (B, K).
 
     The papers use `hidden=(1024, 1024)` (vim, uib), and `hidden=(512, 512)` with
     `activation="sigmoid"` (imb).

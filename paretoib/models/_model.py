@@ -46,9 +46,9 @@ def build_model(
 
     Args:
         name: a key of `MODELS`.
-        params: its hyperparameters; `initial_scale` multiplies the weights below the latent.
+        params: hyperparameters of the model; `initial_scale` scales the weights below the latent.
         shape: the shape of one input.
-        classes: the number of classes of Y, one for each task; None for a continuous Y.
+        classes: the number of classes of Y, or one number for each task; None for a continuous Y.
         target_dim: the dimension of a continuous Y.
         noise: the noise of p(z|x).
         objective_parameters: the trainable parameters of the objective.
@@ -62,7 +62,7 @@ def build_model(
     rest, entry = dict(params), lookup(MODELS, name, "model")
     latent, scale = rest.pop("latent"), rest.pop("initial_scale")
     initial_noise = rest.pop("initial_noise", 1.0)
-    ends: dict[str, Any] = {
+    head_options: dict[str, Any] = {
         "decoder": rest.pop("decoder"),
         "classes": classes,
         "target_dim": target_dim,
@@ -72,12 +72,14 @@ def build_model(
     widths = (*(rest.pop("hidden") if entry.sigmoid else ()), latent)
     encoder = entry.load()(shape, widths[0], noise=noise == "learned", **rest)
     if entry.sigmoid or noise == "bernoulli":
-        head: Head = SigmoidHead(widths, draws=draws, stochastic=noise == "bernoulli", **ends)
+        head: Head = SigmoidHead(
+            widths, draws=draws, stochastic=noise == "bernoulli", **head_options
+        )
     elif noise == "categorical":
-        head = CategoricalHead(latent, **ends)
+        head = CategoricalHead(latent, **head_options)
     else:
         fixed = ZERO_ENTROPY_STD if noise == "zero_entropy" else None
-        head = Head(latent, initial_noise=initial_noise, fixed_noise=fixed, **ends)
+        head = Head(latent, initial_noise=initial_noise, fixed_noise=fixed, **head_options)
     scaled = nn.ModuleList([encoder, *getattr(head, "layers", ())])
     with torch.no_grad():
         for parameter in scaled.parameters():

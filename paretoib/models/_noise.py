@@ -1,4 +1,4 @@
-"""One learned noise width s for all inputs: p(z|x) = N(m(x), s²I)."""
+"""One learned noise standard deviation s for all inputs: p(z|x) = N(m(x), s²I)."""
 
 import torch
 from jaxtyping import Float
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class SharedWidth(nn.Module):
-    """Extend the means (B, K) of an encoder by one learned width, to (B, 2K)."""
+    """Map x to the means of an encoder and r of `Head` (B, 2K), where all r are one parameter."""
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ from paretoib.errors import SpecError
 from paretoib.models import MAX_PATHS
 from paretoib.models._head import Head
 from paretoib.models._linear import LinearEncoder
-from paretoib.models._states import countable
+from paretoib.models._states import can_enumerate
 
 RATE_PATHS = 32  # sampled paths over which the ruler averages p(z|x)
 
@@ -29,15 +29,15 @@ class SigmoidEncoder(LinearEncoder):
 
 
 class SigmoidHead(Head):
-    """Map the logits of the first layer to Z, the last of L layers of these `widths`, and q(y|z).
+    """Map the logits of the first layer to z and q(y|z); Z is the last of L layers of `widths`.
 
-    If `stochastic`, training draws M samples (`draws`) of each layer per sample of the layer below
-    (imb algorithm 1): M^L samples of the last layer, with one axis per layer. In evaluation the
-    noise of P independent paths through all layers gives p(z_l|x) as the mean over the paths
-    (`BernoulliEncoding`); z is the sample on the first path. The first `frozen` layers get no
+    If `stochastic`, training draws M = `draws` samples of each layer per sample of the layer below
+    (imb algorithm 1): M^L samples of the last layer, with one axis per layer. In evaluation, P
+    independent paths through all layers are drawn. p(z_l|x) is the mean over these paths
+    (`BernoulliEncoding`), and z is the sample on the first path. The first `frozen` layers get no
     gradient.
 
-    Without noise, or if not `stochastic`, each layer passes its probabilities to the next one.
+    If not `stochastic`, or without `noise`, each layer passes its probabilities to the next layer.
 
     Raises:
         SpecError: M^L is above `MAX_PATHS`.
@@ -60,8 +60,8 @@ class SigmoidHead(Head):
         self.noise = sum(sampled)
         self.training_noise = sum(draws**i * w for i, w in enumerate(sampled, 1))
         self.paths = RATE_PATHS if stochastic and len(widths) > 1 else 1
-        self.countable = stochastic and countable(widths)
-        self.columns = max(2**w if self.countable else w for w in widths)
+        self.enumerable = stochastic and can_enumerate(widths)
+        self.columns = max(2**w if self.enumerable else w for w in widths)
 
     def forward(self, raw: Float[Tensor, "B R"], noise: Float[Tensor, "B N"] | None) -> Output:
         """The layers, z and q(y|z) from the first layer's logits and standard normal noise."""

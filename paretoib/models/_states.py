@@ -10,11 +10,12 @@ from torch.nn import functional as F
 
 from paretoib.discrete import BinaryLayer
 
-# The widest layer whose states are enumerated: the widest of the 12-bit problem (imb section 5.3).
+# The largest number of bits whose states are enumerated: the width of the widest stochastic layer
+# for the problem with 12 input bits (imb section 5.3).
 MAX_BITS = 10
 
 
-def countable(widths: Sequence[int]) -> bool:
+def can_enumerate(widths: Sequence[int]) -> bool:
     """Whether all layers of these widths are small enough to enumerate their states."""
     return max(widths) <= MAX_BITS
 
@@ -22,7 +23,7 @@ def countable(widths: Sequence[int]) -> bool:
 def state_probabilities(layers: Sequence[BinaryLayer]) -> tuple[Float[Tensor, "B _"], ...]:
     """p(z_l|x) of each layer over its 2^n states (B, 2^n), in double precision.
 
-    p(z_l|x) = Σ p(z_l|z_{l−1}) p(z_{l−1}|x). Bit i of a state's index is z_i.
+    p(z_l|x) = Σ_{z_{l−1}} p(z_l|z_{l−1}) p(z_{l−1}|x). Bit i of a state's index is z_i.
     """
     tables = [_over_states(layers[0].encoding.logits)]
     for below, layer in pairwise(layers):

@@ -1,7 +1,12 @@
-"""Objectives: each turns a batch and a model's output into named losses.
+"""Objectives, which compute named losses from a batch and a model's output.
 
-`OBJECTIVES` lists them. To add one: a module with a subclass of `Objective`, an entry here, a row
-in the README's table and a test file.
+`OBJECTIVES` lists them; CONTRIBUTING.md says how to add one. Short names of papers in the code:
+
+- mib: Exploring Complex Trade-offs in Information Bottleneck through Multi-Objective Optimization;
+- uib: Kirsch, Lyle, Gal: Unpacking Information Bottlenecks;
+- imb: Information Multi-Bottlenecks;
+- mtvib: Qian, Chen, Gechter: Multi-Task Variational Information Bottleneck;
+- vim: Crescimanna, Graham: The Variational InfoMax Learning Objective.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,12 +50,13 @@ class ObjectiveEntry(Entry):
     """An entry of `OBJECTIVES`.
 
     `losses` names the losses that the objective returns, `prediction` first. `noise` is the noise
-    of p(z|x): a `learned` width for each input and dimension, one learned `scale` for all, the
-    fixed width of `zero_entropy`, `bernoulli` bits, `categorical` codes, or `none` (then the rate
-    is infinite). `betas` are the ends of the default β grid of a linear sweep. `field_defaults`
-    are defaults for fields of other sections, by full name. With `classes` Y must have classes;
-    with `several_tasks` Y may have several labels. `model` is the default model; empty: the default
-    of the data set. With `greedy` the binary layers of a network are trained one after another.
+    of p(z|x): `learned`, a standard deviation for each input and dimension; `scale`, one learned
+    standard deviation for all; `zero_entropy`, a fixed one; `bernoulli` bits; `categorical` codes;
+    or `none`, which makes the rate infinite. `betas` are the ends of the default β grid of a linear
+    sweep. `field_defaults` holds defaults for fields of other sections, by full name. If `classes`,
+    Y must have classes; if `several_tasks`, Y may have several labels. `model` is the default
+    model; if it is empty, the data set names the default. If `greedy`, the binary layers of a
+    network are trained one after another.
     """
 
     losses: tuple[str, ...] = ("prediction", "compression")
@@ -63,7 +69,7 @@ class ObjectiveEntry(Entry):
     greedy: bool = False
 
     def losses_of(self, tasks: Sequence[str]) -> tuple[str, ...]:
-        """The names of the losses for these tasks; without tasks, Y is a single label."""
+        """The names of the losses, with one prediction loss for each of several `tasks`."""
         if not tasks:
             return self.losses
         return (*(f"prediction/{task}" for task in tasks), *self.losses[1:])
@@ -73,8 +79,9 @@ class ObjectiveEntry(Entry):
         return self.noise if params.get("zero_entropy_noise", True) else "none"
 
 
-# Some compression terms hardly increase the noise of codes. With almost no noise at the start,
-# nib's bound is log N of the batch, where its slope is zero, and vim's codes keep tens of bits.
+# The compression terms of nib and vim hardly increase the noise of codes. With almost no noise at
+# the start, nib's bound is log N for a batch of N, where its slope is zero, and vim's codes keep
+# tens of bits.
 _NOISY_START = {"model.initial_noise": 1.0}
 
 PRIOR_WIDTH = Param(
@@ -98,10 +105,10 @@ _DRAWS = Param(
 )
 
 
-def _imb(target: str, summary: str, paper: str, **row: Any) -> ObjectiveEntry:
+def _imb(target: str, summary: str, paper: str, **fields: Any) -> ObjectiveEntry:
     defaults = {"noise": "bernoulli", "model": "sigmoid", "betas": (1e-4, 1.0)}
     return ObjectiveEntry(
-        f"paretoib.objectives._imb:{target}", summary, paper, params=(_DRAWS,), **defaults | row
+        f"paretoib.objectives._imb:{target}", summary, paper, params=(_DRAWS,), **defaults | fields
     )
 
 
@@ -120,7 +127,7 @@ _OWN: dict[str, ObjectiveEntry] = {
     ),
     "nib": ObjectiveEntry(
         "paretoib.objectives._nib:NIB",
-        "Kolchinsky's bound on I(X;Z) over the batch, one noise width for all; at most log N",
+        "Kolchinsky's bound on I(X;Z) of a batch of N, at most log N; one learned σ for all",
         "Kolchinsky et al. 2019; mib eq. 37, corrected",
         betas=(1e-2, 1.0),
         field_defaults=_NOISY_START,
@@ -146,7 +153,7 @@ _OWN: dict[str, ObjectiveEntry] = {
                 "statistic",
                 Literal["v", "u"],
                 "v",
-                "estimate of MMD²: the V-statistic, or the U-statistic without its bias",
+                "estimate of MMD²: the V-statistic (`v`), or the unbiased U-statistic (`u`)",
             ),
         ),
     ),
@@ -185,8 +192,8 @@ _OWN: dict[str, ObjectiveEntry] = {
                 "covariance",
                 Literal["diagonal", "full"],
                 "diagonal",
-                "diagonal treats dimensions as independent, as log_var does; full uses their "
-                "correlations, which is tighter",
+                "`diagonal` treats dimensions as independent, as `log_var` does; `full` uses their "
+                "correlations, which gives a tighter bound",
             ),
         ),
     ),
@@ -202,7 +209,7 @@ _OWN: dict[str, ObjectiveEntry] = {
         noise="categorical",
         betas=(1e-5, 0.02),
         # A hundred categories and a decoder with a hidden layer, as in uib section 7.1. With Adam's
-        # usual learning rate the softmax hardly changes during most of a short training.
+        # default learning rate the softmax hardly changes during most of a short training.
         field_defaults={
             "model.latent": 100,
             "model.decoder": (256,),
@@ -228,7 +235,8 @@ _OWN: dict[str, ObjectiveEntry] = {
                 "optimal_decoder",
                 bool,
                 False,
-                "q(y|z) is p(y|z) of the training data, refreshed after each epoch, not learned",
+                "use p(y|z) of the training data, computed after each epoch, as q(y|z) instead of "
+                "a learned decoder",
             ),
         ),
     ),
@@ -260,7 +268,7 @@ _OWN: dict[str, ObjectiveEntry] = {
                 "label_smoothing",
                 float,
                 0.0,
-                "ε: share of each target spread over all classes",
+                "ε, share of each target's probability given to all classes equally",
                 ge=0,
                 lt=1,
             ),
@@ -268,7 +276,7 @@ _OWN: dict[str, ObjectiveEntry] = {
                 "confidence_penalty",
                 float,
                 0.0,
-                "λ: weight of the prediction's negative entropy",
+                "λ, weight of the prediction's negative entropy",
                 ge=0,
                 le=1e3,
             ),

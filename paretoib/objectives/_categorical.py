@@ -1,8 +1,8 @@
 """A categorical code, whose entropies are exact sums, not bounds.
 
 Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, sections 5.4 and 7.1. p(y, z) is estimated
-from the batch, Σ_i p(z|x_i) 1[y = y_i]/B. Its H[Y|Z] is too small on average if the batch has few
-examples per category.
+from a batch of B examples as Σ_i p(z|x_i) 1[y = y_i]/B. The resulting H[Y|Z] is too small on
+average if the batch has few examples per category.
 """
 
 from typing import Literal
@@ -17,12 +17,12 @@ from paretoib.objectives._objective import Hyper, Objective, Scalar
 
 
 class Categorical(Objective):
-    """prediction = one of three losses; compression = one of three entropies, in nats.
+    """Losses in nats: prediction, chosen by `loss`, and compression, chosen by `compressed`.
 
     `loss` is the decoder cross-entropy H_Θ[Y|Z], the prediction cross-entropy
-    H_Θ[Y|X] = E −log Σ_z p(z|x) q(y|z), or the decoder uncertainty H[Y|Z]. The last one trains no
-    decoder: q(y|z) is p(y|z) of the training data, refreshed after each epoch.
-    H_Θ[Y|X] ≤ H_Θ[Y|Z] ≥ H[Y|Z]. `compressed` is H[Z|Y], H[Z], or I(X;Z) = H[Z] − H[Z|X].
+    H_Θ[Y|X] = E[−log Σ_z p(z|x) q(y|z)], or the decoder uncertainty H[Y|Z]. H_Θ[Y|Z] is at least as
+    large as the other two. H[Y|Z] trains no decoder: q(y|z) is p(y|z) of the training data,
+    computed after each epoch. `compressed` is H[Z|Y], H[Z], or I(X;Z) = H[Z] − H[Z|X].
     """
 
     def __init__(

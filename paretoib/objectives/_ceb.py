@@ -1,7 +1,7 @@
 """The conditional entropy bottleneck.
 
-Fischer: The Conditional Entropy Bottleneck, 2020; uib section 4.2:
-I(X;Z|Y) ≤ E KL(p(z|x) ‖ b(z|y)) for any b, with equality for b = p(z|y).
+Fischer: The Conditional Entropy Bottleneck, 2020. Kirsch, Lyle, Gal: Unpacking Information
+Bottlenecks, section 4.2. I(X;Z|Y) ≤ E KL(p(z|x) ‖ b(z|y)) for any b, with equality for b = p(z|y).
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from paretoib.objectives._objective import (
 
 
 class CEB(Objective):
-    """prediction; compression = E KL(p(z|x) ‖ b(z|y)) in nats, which bounds I(X;Z|Y).
+    """Losses: prediction, and compression = E KL(p(z|x) ‖ b(z|y)) in nats, a bound on I(X;Z|Y).
 
     b(z|y) = N(m_y, diag s_y²) is learned, with one m_y and s_y for each class. For a continuous Y
     the mean is linear in y and s is the same for all y; for several tasks m_y and log s_y are sums
@@ -31,7 +31,10 @@ class CEB(Objective):
     def parameters(
         self, latent: int, classes: Classes, target_dim: int | None
     ) -> Mapping[str, Tensor]:
-        """`mean` and `log_width` (classes, K); for a continuous Y (1, K) and `slope` (d, K)."""
+        """`mean` and `log_width` (classes, K), where `log_width` holds log s_y.
+
+        For a continuous Y they have shape (1, K), and `slope` has shape (d, K).
+        """
         count = sum(classes) if isinstance(classes, tuple) else classes or 1
         rows = {name: torch.zeros(count, latent) for name in ("mean", "log_width")}
         return rows if target_dim is None else {**rows, "slope": torch.zeros(target_dim, latent)}
@@ -49,7 +52,7 @@ def _backward(output: Output, y: Tensor) -> GaussianEncoding:
         return GaussianEncoding(mean, parameters["log_width"].exp().expand_as(mean))
     rows, first = [], 0
     for prediction, label in by_task(output.prediction, y):
-        rows.append(first + label)  # the rows of each task follow those of the task before
+        rows.append(first + label)  # each task's rows follow those of the previous task
         first += class_logits(prediction, "ceb").shape[-1]
     mean, log_width = (
         torch.stack([parameters[name][row] for row in rows]).sum(0)

@@ -1,9 +1,10 @@
-"""Baselines without a bottleneck: DET, RES18, and vim table 1.
+"""Baselines without a bottleneck (DET, RES18), and the regularisers of vim table 1.
 
-Label smoothing: Szegedy, Vanhoucke, Ioffe, Shlens, Wojna: Rethinking the Inception Architecture
-for Computer Vision, 2016, section 7. Confidence penalty: Pereyra, Tucker, Chorowski, Kaiser,
-Hinton: Regularizing Neural Networks by Penalizing Confident Output Distributions, 2017. Dropout,
-the third method of that table, is a hyperparameter of the encoder.
+vim is Crescimanna, Graham: The Variational InfoMax Learning Objective. Label smoothing: Szegedy,
+Vanhoucke, Ioffe, Shlens, Wojna: Rethinking the Inception Architecture for Computer Vision, 2016,
+section 7. Confidence penalty: Pereyra, Tucker, Chorowski, Kaiser, Hinton: Regularizing Neural
+Networks by Penalizing Confident Output Distributions, 2017. Dropout, the third method of the table,
+is a hyperparameter of the encoder.
 """
 
 from torch import Tensor
@@ -18,7 +19,7 @@ from paretoib.objectives._objective import (
 
 
 class Deterministic(Objective):
-    """prediction only. The encoder has no noise, so its rate is infinite.
+    """Loss: prediction. The encoder has no noise, so the rate is infinite.
 
     With ε = `label_smoothing` and λ = `confidence_penalty` the loss of each task is
     E[−(1 − ε) log q(y|z) − ε/C Σ_c log q(c|z)] − λ E H[q(·|z)] in nats.

@@ -17,10 +17,10 @@ from paretoib.objectives._objective import Hyper, Scalar, prediction_losses
 
 
 class DIB(LogVar):
-    """prediction; compression = a bound on H[Z] in nats.
+    """Losses: prediction, and compression = an upper bound on H[Z] in nats.
 
-    `covariance="diagonal"` is the log-variance bound of `log_var`. "full" is tighter, because it
-    uses the correlations between dimensions.
+    `covariance="diagonal"` gives the log-variance bound of `log_var`. `covariance="full"` gives a
+    tighter bound, because it uses the correlations between dimensions.
     """
 
     def __init__(self, *, covariance: Literal["diagonal", "full"]) -> None:

@@ -1,11 +1,13 @@
 """Information multi-bottlenecks: each binary layer of a stochastic network is a bottleneck.
 
 Information Multi-Bottlenecks, section 3. Layer l has the loss L_l = VCR_l + β Ĩ_l, where
-VCR_l = E_{x,y} E_{z_l|x} [−log E_{z_L|z_l} q(y|z_L)] bounds H(Y|Z_l) (eqs 6, 7) and
+VCR_l = E_{x,y} E_{z_l|x} [−log E_{z_L|z_l} q(y|z_L)], the variational conditional relevance, bounds
+H(Y|Z_l) (eqs 6, 7), and
 Ĩ_l = E Σ_i KL(p(z_{l,i}|z_{l−1}) ‖ r(z_{l,i})), with r learned, bounds I(Z_l;X) (eq. 10). VCR_0 is
-the network's negative log-likelihood (eq. 8); there is no Ĩ_0. Samples up to layer l are averaged
-outside the logarithm, samples of the layers above inside; with few samples inside, VCR_l is too
-large on average. With several tasks each task k has its own VCR_l, which bounds H(Y_k|Z_l).
+the network's negative log-likelihood (eq. 8); there is no Ĩ_0. Samples of the layers up to l are
+averaged outside the logarithm, samples of the layers above l inside it. With few samples inside,
+VCR_l is too large on average. With several tasks each task k has its own VCR_l, which bounds
+H(Y_k|Z_l).
 """
 
 import math
@@ -23,7 +25,7 @@ from paretoib.objectives._objective import Hyper, Objective, Scalar
 def conditional_relevance(nll: Float[Tensor, "*P B"], level: int) -> Scalar:
     """VCR_l in nats from −log q(y|z_L), which has one axis of samples per layer.
 
-    `level` is l, from 0 to L; at L it is E[−log q(y|z)].
+    `level` is l, from 0 to L; VCR_L is E[−log q(y|z)].
     """
     inside = tuple(range(level, nll.ndim - 1))
     if inside:
@@ -43,7 +45,10 @@ class _LayerObjective(Objective):
 
 
 class IMBJoint(_LayerObjective):
-    """JointIMB with all γ_l = 1: prediction = Σ_{l=0..L} VCR_l; compression = Σ_{l=1..L} Ĩ_l."""
+    """JointIMB with the same weight γ_l = 1 for all layers.
+
+    Losses: prediction = Σ_{l=0..L} VCR_l, and compression = Σ_{l=1..L} Ĩ_l.
+    """
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         levels = range(len(output.layers) + 1)
@@ -55,9 +60,10 @@ class IMBJoint(_LayerObjective):
 
 
 class IMBGreedy(_LayerObjective):
-    """GreedyIMB: prediction = VCR_l; compression = Ĩ_l, for the first layer l that is not frozen.
+    """GreedyIMB. Losses: prediction = VCR_l, and compression = Ĩ_l.
 
-    The layers above it are trained with it, as its decoder.
+    Layer l is the first layer that is not frozen. The layers above l are its decoder and are
+    trained at the same time.
     """
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
@@ -67,7 +73,7 @@ class IMBGreedy(_LayerObjective):
 
 
 class SFNN(_LayerObjective):
-    """prediction = VCR_0, the negative log-likelihood with q(y|z) averaged over all samples."""
+    """Loss: prediction = VCR_0, the negative log-likelihood; q(y|z) is a mean over all samples."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         return tuple(conditional_relevance(nll, 0) for nll in _task_nlls(output, y))

@@ -11,7 +11,7 @@ from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_
 
 
 class L2(Objective):
-    """prediction; compression = E‖Z‖², with the share of the noise, K/(2πe), in closed form."""
+    """Losses: prediction, and compression = E‖Z‖², to which the noise adds K/(2πe)."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         second_moment = output.encoding.mean.square() + output.encoding.variance

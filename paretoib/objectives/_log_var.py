@@ -31,7 +31,7 @@ def gaussian_entropy(variance: Float[Tensor, "*S K"]) -> Float[Tensor, "*S"]:
 
 
 class LogVar(Objective):
-    """prediction; compression = Σ_i ½ ln(2πe Var[Z_i]) in nats, which bounds H[Z] from above."""
+    """Losses: prediction, and compression = Σ_i ½ ln(2πe Var[Z_i]) in nats, a bound on H[Z]."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         encoding = output.encoding
@@ -40,18 +40,18 @@ class LogVar(Objective):
 
 
 class LogVarGivenY(LogVar):
-    """prediction; compression = E_y Σ_i ½ ln(2πe Var[Z_i|y]) in nats, which bounds H[Z|Y].
+    """Losses: prediction, and compression = E_y Σ_i ½ ln(2πe Var[Z_i|y]) in nats.
 
-    The mean weighs each class by its frequency in the batch.
+    Compression bounds H[Z|Y] from above. E_y weighs each class by its frequency in the batch.
     """
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         encoding = output.encoding
         classes = class_logits(output.prediction, "log_var_given_y").shape[-1]
-        member = (y.unsqueeze(1) == torch.arange(classes, device=y.device)).to(encoding.mean)
-        count = member.sum(0)
-        share = member / count.clamp_min(1)
-        deviation = encoding.mean - member @ (share.mT @ encoding.mean)
+        indicator = (y.unsqueeze(1) == torch.arange(classes, device=y.device)).to(encoding.mean)
+        count = indicator.sum(0)
+        share = indicator / count.clamp_min(1)
+        deviation = encoding.mean - indicator @ (share.mT @ encoding.mean)
         variance = share.mT @ (deviation.square() + encoding.variance)
         entropy = (count * gaussian_entropy(variance)).sum() / len(y)
         return *prediction_losses(output, y), entropy

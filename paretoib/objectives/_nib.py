@@ -1,13 +1,14 @@
 """The nonlinear information bottleneck, and its square.
 
-Kolchinsky, Tracey, Wolpert: Nonlinear Information Bottleneck, 2019: with one noise width s for all
-inputs, I(X;Z) ≤ log N − 1/N Σ_i log Σ_j exp(−‖m_i − m_j‖²/(2s²)) over the N inputs of a batch.
-Squared after Rodríguez Gálvez, Thobaben, Skoglund: The Convex Information Bottleneck Lagrangian,
-2020. mib eqs 37 and 39 as printed have a "natural" IB with H(Z|x), which is in neither paper.
+Kolchinsky, Tracey, Wolpert: Nonlinear Information Bottleneck, 2019: for the N inputs of a batch
+with means m_i and one noise standard deviation s,
+I(X;Z) ≤ log N − 1/N Σ_i log Σ_j exp(−‖m_i − m_j‖²/(2s²)). The square is that of Rodríguez Gálvez,
+Thobaben, Skoglund: The Convex Information Bottleneck Lagrangian, 2020. mib eqs 37 and 39 print a
+"natural" IB with H(Z|x) instead; neither of the two papers has it.
 
-The bound cannot exceed log N, 7 bits for a batch of 128. There its slope is zero, and it carries no
-information on the true rate. `saturated` in the history is the share of an epoch's examples in
-batches whose bound was within 5 % of log N. If it is not 0, choose a larger batch.
+The bound cannot exceed log N, which is 7 bits for a batch of 128. Near log N its slope is zero, and
+it says nothing about the true rate. `saturated` in the history is the share of an epoch's examples
+in batches whose bound was within 5 % of log N. If it is not 0, choose a larger batch.
 """
 
 import math
@@ -21,13 +22,13 @@ from paretoib.distributions import GaussianEncoding, Output
 from paretoib.objectives._objective import Hyper, Objective, Scalar, nan_like, prediction_losses
 from paretoib.objectives._vib import squared
 
-SATURATION = 0.95  # share of log N from which on the bound counts as saturated
+SATURATION = 0.95  # the bound counts as saturated from this share of log N
 
 
 def kolchinsky_bound(encoding: GaussianEncoding) -> Scalar:
-    """The bound on I(X;Z) in nats; each dimension must have the same width for all inputs."""
+    """The bound on I(X;Z) in nats; the standard deviations must be equal for all inputs."""
     scaled = encoding.mean / encoding.std
-    # Centring the codes reduces the cancellation of squares in the distances.
+    # Centring the codes reduces rounding errors in the differences of squares.
     scaled = scaled - scaled.mean(0)
     squares = scaled.square().sum(-1)
     distances = squares.unsqueeze(1) + squares - 2 * scaled @ scaled.mT
@@ -37,7 +38,7 @@ def kolchinsky_bound(encoding: GaussianEncoding) -> Scalar:
 
 
 class NIB(Objective):
-    """prediction; compression = Kolchinsky's bound on I(X;Z) over the batch, in nats."""
+    """Losses: prediction, and compression = Kolchinsky's bound on I(X;Z) in nats."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         return *prediction_losses(output, y), kolchinsky_bound(output.gaussian)
@@ -55,7 +56,7 @@ class NIB(Objective):
 
 
 class NIBSquared(NIB):
-    """prediction; compression = `squared` of Kolchinsky's bound, so that β is per bit²."""
+    """Losses: prediction, and compression = `squared` of Kolchinsky's bound; β weighs bits²."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         *predictions, nats = super().losses(output, y, hyper)

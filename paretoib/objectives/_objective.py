@@ -36,17 +36,20 @@ class Objective(ABC):
     `hyper` holds the hyperparameters that the entry marks `per_trial`, as scalar tensors; the
     constructor gets all other hyperparameters.
 
-    If the entry is `greedy`, the binary layers of a network are trained one after another from the
-    first one on, in equal shares of the epochs; the layers below are frozen (`Output.frozen`). With
-    `optimal_decoder`, q(y|z) of a categorical code is p(y|z) of the training data, computed before
-    the first epoch and after each epoch.
+    If the entry is `greedy`, the binary layers of a network are trained one after another, starting
+    with the first, in equal shares of the epochs. The layers below the trained layer are frozen
+    (`Output.frozen`). If `optimal_decoder`, q(y|z) of a categorical code is p(y|z) of the training
+    data, computed before the first epoch and after each epoch.
     """
 
     optimal_decoder: bool = False
 
     @abstractmethod
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
-        """The losses of a batch of B examples with targets `y` (B,), (B, d) or (B, T)."""
+        """The losses of a batch of B examples.
+
+        The targets `y` are (B,) for one label, (B, d) for a continuous Y, or (B, T) for T tasks.
+        """
 
     def parameters(
         self,
@@ -57,8 +60,8 @@ class Objective(ABC):
         """Initial values of the objective's trainable parameters; none by default.
 
         They are trained with the decoder, and `losses` finds them in
-        `output.objective_parameters`. `classes` is one number for each task, or None for a
-        continuous Y of dimension `target_dim`.
+        `output.objective_parameters`. `classes` is the number of classes, a tuple of one number for
+        each task, or None for a continuous Y of dimension `target_dim`.
         """
         return {}
 
@@ -67,17 +70,18 @@ class Objective(ABC):
         losses: Float[Tensor, "M m"],  # noqa: ARG002
         examples: int,  # noqa: ARG002
     ) -> Mapping[str, Float[Tensor, "M m"]]:
-        """Values for the history beside the `losses` of M trials in a batch of `examples`.
+        """Additional values for the history, from the `losses` of M trials and the batch size.
 
-        One value for each loss, NaN where there is none; no diagnostics by default.
+        Each diagnostic has one value for each loss, or NaN for losses without a value. By default
+        there are no diagnostics.
         """
         return {}
 
 
 def prediction_losses(output: Output, y: Tensor) -> tuple[Scalar, ...]:
-    """The decoder cross-entropy E[−log q(y_k|z)] of each task in nats, with one sample of z.
+    """The decoder cross-entropy E[−log q(y_k|z)] of each task k in nats (uib section 5).
 
-    uib section 5.
+    The expectation is estimated with one sample of z for each example.
     """
     return tuple(task.nll(target).mean() for task, target in by_task(output.prediction, y))
 
@@ -86,7 +90,8 @@ def class_logits(prediction: Prediction, option: str) -> Float[Tensor, "B C"]:
     """The logits of q(y|z).
 
     Raises:
-        SpecError: Y has no classes, which `option` (the name for the message) needs.
+        SpecError: Y is continuous or has several tasks; the message says that `option` needs
+            classes.
     """
     if isinstance(prediction, CategoricalPrediction):
         return prediction.logits
@@ -95,5 +100,5 @@ def class_logits(prediction: Prediction, option: str) -> Float[Tensor, "B C"]:
 
 
 def nan_like(like: Tensor) -> Tensor:
-    """NaN of the same shape: the value in `diagnostics` for a loss that has none."""
+    """NaN in the shape of `like`, for losses that have no value in `diagnostics`."""
     return torch.full_like(like, torch.nan)

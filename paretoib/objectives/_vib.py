@@ -14,14 +14,14 @@ from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_
 
 
 class VIB(Objective):
-    """prediction; compression = E KL(p(z|x) ‖ N(0, σ²I)) in nats, with σ = `prior_width`."""
+    """Losses: prediction, and compression = E KL(p(z|x) ‖ N(0, σ²I)) in nats, σ = `prior_width`."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         return *prediction_losses(output, y), output.gaussian.kl(hyper["prior_width"]).mean()
 
 
 class VIBSquared(Objective):
-    """prediction; compression = `squared` of vib's E KL, so that β is per bit²."""
+    """Losses: prediction, and compression = `squared` of vib's E KL; β weighs bits²."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         nats = output.gaussian.kl(hyper["prior_width"]).mean()
@@ -29,5 +29,5 @@ class VIBSquared(Objective):
 
 
 def squared(nats: Tensor) -> Tensor:
-    """u(I) = I² with I in bits; the result counts as bits and is returned in nats, ln 2 · bits²."""
+    """u(I) = I² with I in bits. The result counts as bits and is converted to nats: ln 2 · I²."""
     return (nats / math.log(2)).square() * math.log(2)

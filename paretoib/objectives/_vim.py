@@ -1,11 +1,12 @@
 """Variational InfoMax: fits the aggregate distribution of all codes to the prior, not each code.
 
 Crescimanna, Graham: The Variational InfoMax Learning Objective, eq. 18 with the divergence of its
-section 4: MMD²(q(z), N(0, σ²I)) with the kernel k(a, b) = K/(K + ‖a − b‖²), K latent dimensions.
+section 4: MMD²(q(z), N(0, σ²I)) with the kernel k(a, b) = K/(K + ‖a − b‖²) for K latent dimensions.
 
-The paper draws samples of the prior. Here the kernel's means under the prior are integrals, which
-equals infinitely many samples. With k(a, b) = ∫ exp(−s) exp(−s ‖a − b‖²/K) ds and a Gaussian b,
-only the integral over s is left.
+The paper draws samples of the prior. Here the kernel's means under the prior are computed as
+integrals, which is equivalent to infinitely many samples. The kernel is
+k(a, b) = ∫ exp(−s) exp(−s ‖a − b‖²/K) ds; its mean over a Gaussian b is a closed form under the
+integral over s, which is computed numerically.
 """
 
 import math
@@ -18,8 +19,8 @@ from torch import Tensor
 from paretoib.distributions import Output
 from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_losses
 
-# Nodes of the trapezoidal rule for the integral over s = eˣ. The integrand vanishes towards both
-# ends, so that the rule is exact to 1e-8 at this step; less than 1e-9 of it lies below −21.
+# Nodes x of the trapezoidal rule for the integral over s = eˣ. The integrand vanishes at both ends,
+# so the error of the rule is below 1e-8 at this step. The part below x = −21 is less than 1e-9.
 _STEP = 0.5
 _LOG_NODES = torch.arange(-21.0, 4.5, _STEP, dtype=torch.float64)
 
@@ -43,27 +44,28 @@ def kernel_mean(z: Float[Tensor, "B K"], width: Tensor | float) -> Float[Tensor,
 def mmd_squared(
     z: Float[Tensor, "B K"], width: Tensor | float, *, unbiased: bool = False
 ) -> Scalar:
-    """MMD² between the sample z and N(0, width² I): the V-statistic, or the `unbiased` U-statistic.
+    """MMD² between the sample z and N(0, width² I).
 
-    The V-statistic is the distance from the empirical distribution and never negative. On average
-    it exceeds the distance from the true distribution of z by (1 − E k(z, z′))/B.
+    The result is the V-statistic or, if `unbiased`, the U-statistic. The V-statistic is the MMD² of
+    the empirical distribution and never negative. On average it exceeds the MMD² of the true
+    distribution of z by (1 − E k(z, z′))/B.
     """
     count = len(z)
     diagonal = torch.eye(count, device=z.device)
-    # Centring the codes reduces the cancellation of squares in the distances.
+    # Centring the codes reduces rounding errors in the differences of squares.
     centred = z - z.mean(0)
     pairs = (kernel(centred, centred) * (1 - diagonal)).sum()
     within = pairs / max(count * (count - 1), 1) if unbiased else (pairs + count) / count**2
-    # The difference of two draws from the prior is Gaussian with √2 times its width.
+    # The difference of two samples of the prior is Gaussian with √2 times the standard deviation.
     prior = kernel_mean(torch.zeros_like(z[:1]), math.sqrt(2) * width).squeeze(0)
     return within - 2 * kernel_mean(z, width).mean() + prior
 
 
 class VIM(Objective):
-    """prediction; compression = MMD² between the batch's z and N(0, σ²I), with σ = `prior_width`.
+    """Losses: prediction, and compression = MMD² between z and N(0, σ²I), σ = `prior_width`.
 
-    Compression is a distance between 0 and 2, not an information. It shapes the marginal of z; the
-    rate is bounded only through the noise that p(z|x) keeps during training.
+    Compression is a squared distance between 0 and 2, not an information in nats. It fits the
+    marginal of z to the prior; only the noise that p(z|x) keeps during training limits the rate.
     """
 
     def __init__(self, *, statistic: Literal["v", "u"]) -> None:

@@ -12,18 +12,17 @@ from paretoib.specs import SweepSpec, TrialSpec
 
 
 def adaptive(spec: SweepSpec) -> Driver:
-    """The driver for the sweep's weighting: `ByBeta` if it has a β to vary, else `Spread`."""
-    return ByBeta(spec) if spec.by_beta else Spread(spec)
+    """`ByBeta` if the sweep's space has a range of β, otherwise `LatinHypercube`."""
+    return ByBeta(spec) if spec.adapts_beta else LatinHypercube(spec)
 
 
-class Spread(PlannedDriver):
-    """Many starting points and settings for an adaptive weighting, spread evenly.
+class LatinHypercube(PlannedDriver):
+    """Evenly spaced initialisations and hyperparameters, from a Latin hypercube.
 
-    The final point of a min-norm method depends on its starting point and on the length of
-    training. So these vary: seed, initial scale of weights and of noise, training length, and μ
-    and sqrted if the weighting has them. The settings are a Latin hypercube, drawn with the first
-    seed, which covers each field evenly. All seeds have the same settings, so that fronts of
-    single seeds can be compared.
+    The point that a min-norm method reaches depends on its initialisation and on the length of
+    training. So the default space varies these and the weighting's per-trial hyperparameters, such
+    as MIB's μ and `sqrted`. The hypercube is drawn with the first seed. All seeds have the same
+    settings, so that fronts of single seeds can be compared.
     """
 
     def plan(self) -> Iterator[TrialSpec]:

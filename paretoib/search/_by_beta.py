@@ -11,17 +11,18 @@ from paretoib.search._generations import GenerationalDriver, Generations
 from paretoib.search._space import value_at
 from paretoib.search._values import Values, values_of
 
-NARROW = 1 / 512  # as a share of β's range
+NARROW = 1 / 512  # a share of β's range; narrower intervals of β are divided last
 
 
 class ByBeta(GenerationalDriver):
-    """Chooses β in the widest gaps of the front so far, for a front of even resolution.
+    """Chooses β in the widest gaps of the front, so that its points become evenly spaced.
 
-    The first generation has β at both ends of its range and evenly between them, on the scale of
-    the range. Each later generation divides the widest gaps between neighbouring β. A gap is the
-    distance of two points (rate, lost) on the validation split, averaged over seeds, divided by
-    the reference point and clipped there. A β without a measurement is interpolated between its
-    neighbours. Where the curve jumps, a gap cannot be closed: intervals below `NARROW` come last.
+    The first generation has evenly spaced β from one end of the range to the other, on the range's
+    scale. Each later generation divides the widest gaps. A gap is the distance between the points
+    of two neighbouring β. A point is (rate, lost) on the validation split, averaged over seeds,
+    divided by the reference point and clipped at 1. The point of a β without a measurement is
+    interpolated. If the front jumps at some β, no β closes the gap, so intervals of β that are
+    narrower than `NARROW` are divided last.
     """
 
     def generations(self) -> Generations:
@@ -61,7 +62,7 @@ def fill_gaps(
     """Up to `count` new positions that make the widest gap of a curve as narrow as possible.
 
     `positions` are sorted, and `curve` has a point (or NaN) for each. The parts of a divided gap
-    are assumed to be equal.
+    are assumed to be equal. `is_new` says whether the sweep has no trial at a position yet.
     """
     measured = ~np.isnan(curve[:, 0])
     gaps, widths = np.zeros(len(positions) - 1), np.diff(positions)
@@ -84,11 +85,11 @@ def fill_gaps(
         parts[i] += 1
         heapreplace(heap, rank(i, parts[i]))
     new = [float(positions[i] + widths[i] * j / n) for i, n in parts.items() for j in range(1, n)]
-    # β is rounded, so all parts may repeat known values; the middles of the intervals do not.
+    # β is rounded, so every new position may have a known β. The middles of the intervals do not.
     return [position for position in new if is_new(position)] or [middles[i] for i in chosen]
 
 
 def _mean_point(values_by_seed: Iterable[Values | None]) -> np.ndarray:
-    """The mean over measured seeds, clipped to the reference point; NaN if there is none."""
+    """The mean over measured seeds, clipped at 1; NaN if no seed is measured."""
     measured = [values for values in values_by_seed if values is not None]
     return np.minimum(np.mean(measured, axis=0), 1) if measured else np.full(2, np.nan)

@@ -11,7 +11,7 @@ def direction_count(objectives: int, most: int) -> int:
 def divisions(objectives: int, most: int) -> int:
     """The largest number of divisions of each axis with at most `most` directions.
 
-    At least 1, even if its directions, one for each objective, are more than `most`.
+    At least 1, which gives one direction for each objective, even if that is more than `most`.
     """
     number = 1
     while _count(objectives, number + 1) <= most:

@@ -12,7 +12,7 @@ Generations = Generator[Sequence[TrialSpec], list[TrialRecord], None]
 
 
 class GenerationalDriver(Driver):
-    """Proposes the generations that `generations` yields, one after the other.
+    """Proposes the trials that `generations` yields, one generation after the other.
 
     The next generation is computed when `tell` has received all records of the current one. So a
     generation depends only on the spec and on the records of earlier generations, in the order in
@@ -33,8 +33,8 @@ class GenerationalDriver(Driver):
         """The whole search, as `records = yield trials` for each generation.
 
         `records` are in the order of `trials`. A trial that is yielded again is not run again; its
-        record is sent again. The generator may be endless, as the sweep's number of trials ends
-        it, but it must not yield known trials for ever.
+        record is sent again. The generator may be endless, because the sweep ends after
+        `spec.trials` trials. It must not yield only known trials for ever.
         """
 
     def is_known(self, trial: TrialSpec) -> bool:
@@ -46,7 +46,7 @@ class GenerationalDriver(Driver):
         return [self._queue.pop(key) for key in list(islice(self._queue, count))]
 
     def tell(self, record: TrialRecord) -> None:
-        # Later generations need no records of the last one, and no histories, which are long.
+        # No generation follows the last one. No generation uses histories, which are long.
         if not self._last:
             self._records.setdefault(record.trial, record.model_copy(update={"history": {}}))
         self._pending.discard(record.trial)
@@ -63,8 +63,8 @@ class GenerationalDriver(Driver):
         if not self._last or proposed >= trials:
             return None
         return (
-            f"search `{self.spec.search}` found only {proposed} of {trials} trials: no other "
-            "settings differ from these and can be trained"
+            f"search `{self.spec.search}` found only {proposed} of {trials} trials: the space has "
+            "no other settings that can be trained"
         )
 
     def _advance(self) -> None:

@@ -1,4 +1,4 @@
-"""Searches that learn from the objectives of earlier trials, for any library."""
+"""Base class of searches that use the objectives of earlier trials, for any library."""
 
 from abc import abstractmethod
 from collections.abc import Generator, Sequence
@@ -17,11 +17,11 @@ Learning = Generator[Sequence[Setting], list[Values], None]
 class LearningDriver(Random):
     """Proposes the settings that `learning` yields, and sends their objectives back to it.
 
-    The first generation is a Latin hypercube, the same for all searches; it is drawn again until
-    a trial has objectives. A repeated setting is not trained again; its objectives are sent again.
-    A setting without objectives, or without a valid trial, gets the worst value of each objective
-    so far. A generation without a new trial is followed by one of random settings, which
-    `learning` does not receive; if that has no new trial either, the search is over.
+    The first generation is a Latin hypercube, the same for all searches. More such generations
+    follow until a trial has objectives. A repeated setting is not trained again; its objectives are
+    sent again. A setting without objectives, or without a valid trial, gets the worst value of each
+    objective so far. After a generation without a new trial, random settings are trained, which
+    `learning` does not receive; if no random setting is new, the search is over.
     """
 
     def __init__(self, spec: SweepSpec) -> None:

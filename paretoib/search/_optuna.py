@@ -1,4 +1,4 @@
-"""Optuna's samplers, by ask and tell, in memory. https://optuna.org; Akiba et al. 2019."""
+"""Optuna's samplers, with studies in memory. https://optuna.org; Akiba et al. 2019."""
 
 import warnings
 from abc import abstractmethod
@@ -22,7 +22,7 @@ from paretoib.search._space import Setting, axis_ends, round_to_range
 from paretoib.search._values import Values
 from paretoib.specs import Choices, Range
 
-# A sweep shows its own progress.
+# Hide Optuna's log, because a sweep shows its own progress.
 optuna.logging.set_verbosity(optuna.logging.CRITICAL)
 
 
@@ -58,16 +58,16 @@ class OptunaDriver(LearningDriver):
 
 
 class TPE(OptunaDriver):
-    """Multi-objective TPE (Ozaki et al. 2022): densities of good and of other trials per field."""
+    """Multi-objective TPE (Ozaki et al. 2022): densities of good and other trials by field."""
 
     def sampler(self, seed: int) -> BaseSampler:
         return TPESampler(seed=seed, n_startup_trials=self.size)
 
 
 class GP(OptunaDriver):
-    """A Gaussian process per objective, log expected hypervolume improvement (Ament et al. 2023).
+    """A Gaussian process per objective and log expected hypervolume improvement.
 
-    For few trials: its time grows with the cube of their number.
+    Ament et al. 2023. For few trials, because its time grows with the cube of their number.
     """
 
     def sampler(self, seed: int) -> BaseSampler:
@@ -77,8 +77,9 @@ class GP(OptunaDriver):
 class NSGA2(OptunaDriver):
     """NSGA-II (Deb et al. 2002), with its published operators instead of Optuna's.
 
-    Optuna's operators exchange whole fields or redraw them; with one field that is a random search.
-    Steps are wider than published, because a sweep has few generations.
+    Optuna's operators exchange whole fields or draw them again. With one field, they amount to a
+    random search. The steps are wider than the published ones (smaller η), because a sweep has few
+    generations.
     """
 
     def sampler(self, seed: int) -> BaseSampler:

@@ -21,8 +21,8 @@ class PlannedDriver(GenerationalDriver):
         trials = {trial.key: trial for trial in self.plan()}
         if len(trials) < self.spec.trials:
             raise SpecError(
-                f"trials: should be at most {len(trials)}, the number of different settings of "
-                f"search `{self.spec.search}`; found {self.spec.trials}"
+                f"trials: should be at most {len(trials)}, the number of different trials that "
+                f"search `{self.spec.search}` has; found {self.spec.trials}"
             )
         yield list(trials.values())
 

@@ -1,4 +1,4 @@
-"""pymoo's evolutionary algorithms, by ask and tell. https://pymoo.org; Blank and Deb 2020."""
+"""pymoo's evolutionary algorithms. https://pymoo.org; Blank and Deb 2020."""
 
 import warnings
 from abc import abstractmethod
@@ -25,7 +25,7 @@ from paretoib.search._space import Setting, Space
 from paretoib.search._values import Values
 from paretoib.specs import SweepSpec
 
-# No message about missing compiled modules in the output of a sweep.
+# Hide pymoo's message about missing compiled modules.
 Config.warnings["not_compiled"] = False
 
 # Wider steps than pymoo's defaults, because a sweep has few generations.
@@ -107,7 +107,7 @@ class SMSEMOA(PymooDriver):
 
 
 class _Snap(Repair):
-    """Moves each point to the point of its setting, so that pymoo recognises duplicates."""
+    """Moves each point to the position of its setting, so that pymoo recognises duplicates."""
 
     def __init__(self, space: Space) -> None:
         super().__init__()

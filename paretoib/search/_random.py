@@ -13,10 +13,10 @@ ATTEMPTS = 1000  # the search is over after this many draws in a row without a n
 
 
 class Random(GenerationalDriver):
-    """As many settings as the sweep has trials, uniformly from the space, in one generation.
+    """Draws `spec.trials` settings uniformly from the space, in one generation.
 
-    A finite space is sampled without replacement, so that a sweep can cover it. Trials take the
-    sweep's seeds in turn; a repeated setting takes the next seed that it has not had.
+    A small finite space is drawn as in `Space.draws`, so that a sweep can cover it. The trials take
+    the seeds in turn; a repeated setting takes the next seed that it has not had.
     """
 
     def __init__(self, spec: SweepSpec) -> None:

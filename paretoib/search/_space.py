@@ -14,9 +14,9 @@ Setting = dict[str, Any]  # values by field
 class Space:
     """The fields that a search varies; each is an axis of the unit cube.
 
-    Each whole number and each choice has an interval of its axis, with equal lengths on the
-    axis's scale. Other numbers are rounded to four digits, so that floating-point noise in a
-    point does not change a trial.
+    A choice is one of equal intervals of its axis. A whole number n is the interval from n − ½ to
+    n + ½ on the range's scale. Other numbers are rounded to four significant digits, so that
+    floating-point noise in a point does not change a trial.
     """
 
     def __init__(self, fields: Mapping[str, Range | Choices]) -> None:
@@ -35,11 +35,15 @@ class Space:
         return {f: value_at(values, float(u)) for (f, values), u in zip(fields, point, strict=True)}
 
     def point(self, setting: Setting) -> list[float]:
-        """The point of a setting; for whole numbers and choices the middle of their interval."""
+        """The point of a setting; a choice is in the middle of its interval."""
         return [position_of(values, setting[field]) for field, values in self.fields.items()]
 
     def draws(self, rng: np.random.Generator, rounds: int) -> Iterator[Setting]:
-        """Random settings: endless, or for a small finite space all settings `rounds` times."""
+        """Random settings: endless, or a grid over a small finite space in random order.
+
+        The grid has `size` points and is repeated `rounds` times, in a new order. On linear axes
+        it has each setting once.
+        """
         if self.size is None or self.size > 100_000:
             while True:
                 yield self.setting(rng.random(len(self)).tolist())
@@ -60,17 +64,14 @@ def value_at(values: Range | Choices, u: float) -> Any:
 
 
 def round_to_range(values: Range, number: float) -> float | int:
-    """`number`, rounded to a whole number or to four digits and clipped to the range."""
+    """`number` as a whole number or with four significant digits, clipped to the range."""
     if values.whole:
         return int(min(max(math.floor(number + 0.5), values.low), values.high))
     return min(max(float(f"{number:.4g}"), values.low), values.high)
 
 
 def axis_ends(values: Range) -> tuple[float, float]:
-    """The ends of the axis; for whole numbers half a step beyond the range.
-
-    So the first and the last whole number have an interval of full length.
-    """
+    """The ends of the axis; for whole numbers ½ beyond the range, because n is n ± ½."""
     half = 0.5 if values.whole else 0.0
     return values.low - half, values.high + half
 

@@ -14,9 +14,9 @@ def values_of(
     """The values of the objectives; None if one is missing.
 
     Rate and lost bits are divided by the reference point `reference` (by default ten times the
-    ceiling, and the ceiling). Error is a share, cost is in seconds. All are rounded to about the
-    precision of the ruler (0.01 bits, 0.001 of error, two digits of cost): the same trial in
-    another pack differs in the last digits. A value is missing if the trial failed, diverged, was
+    ceiling, and the ceiling). Error is 1 − accuracy; cost is in seconds. All are rounded (to 0.01
+    bits, 0.001 of error, two digits of cost), because the same trial differs in the last digits if
+    it trains in another pack. A value is missing if the trial failed, diverged, was
     stopped, or has no finite rate.
     """
     metrics = record.validation

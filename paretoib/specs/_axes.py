@@ -1,4 +1,4 @@
-"""Parsers for values, axes and ranges as text, in flags and YAML files.
+"""Parsers of values, axes and ranges that flags and YAML files give as text.
 
 | kind | text | meaning |
 |---|---|---|
@@ -8,7 +8,7 @@
 | a range of a search | `1e-5:1`, `log:1e-5:1` | any number between, on a logarithmic scale |
 | | `lin:0:1` | on a linear scale |
 | | `int:2:256` | any whole number between, on a linear scale |
-| either | `0.1,0.2,0.5`, `[64],[64,64]` | these values |
+| an axis or a range | `0.1,0.2,0.5`, `[64],[64,64]` | these values |
 
 A range of an integer field holds whole numbers only, on either scale.
 """
@@ -34,7 +34,7 @@ def log_spaced(low: float, high: float, count: int) -> tuple[float, ...]:
 
 
 def parse_value(text: str) -> Any:
-    """Read a field's value as YAML; commas make a list, and invalid YAML is the text itself."""
+    """Read a field's value as YAML; commas make a list, and invalid YAML is returned as text."""
     listed = f"[{text}]" if "," in text and not text.lstrip().startswith("[") else text
     try:
         return yaml.safe_load(listed)
@@ -43,9 +43,10 @@ def parse_value(text: str) -> Any:
 
 
 def parse_axis(axis: Any) -> Any:
-    """The values of an axis from text: LOW:HIGH:COUNT, lin:LOW:HIGH:COUNT, or values and commas.
+    """The values of an axis from text: LOW:HIGH:COUNT, lin:LOW:HIGH:COUNT, or a list.
 
-    Anything but text is returned unchanged. Raises `ValueError` for invalid text.
+    The values of a list are separated by commas. Anything but text is returned unchanged. Raises
+    `ValueError` for invalid text.
     """
     if not isinstance(axis, str):
         return axis
@@ -76,9 +77,9 @@ def parse_axis(axis: Any) -> Any:
 
 
 def parse_range(text: str) -> dict[str, Any] | tuple[Any, ...]:
-    """The fields of a `Range` from text, or a tuple of choices; raises `ValueError` for neither.
+    """The fields of a `Range` from text, or a tuple of choices; raises `ValueError` if invalid.
 
-    `Range` itself checks the ends against each other and against the scale.
+    `Range` itself checks that the ends have the right order and fit the scale.
     """
     if ":" not in text:
         return _listed(text, "choices")
@@ -99,7 +100,7 @@ def _listed(text: str, label: str) -> tuple[Any, ...]:
         return tuple(yaml.safe_load(f"[{text}]"))
     except yaml.YAMLError as error:
         raise ValueError(
-            f"{label} should be values and commas; found `{truncate(text)}`"
+            f"{label} should be values separated by commas; found `{truncate(text)}`"
         ) from error
 
 

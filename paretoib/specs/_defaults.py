@@ -1,6 +1,6 @@
 """The defaults of a sweep, which follow from its method, data set, model and search.
 
-The functions fill in plain documents, so that a caller can know the defaults of a document without
+The functions take plain documents, so that a caller gets the defaults of a document without
 validating it as a `SweepSpec`.
 """
 
@@ -31,15 +31,15 @@ Trials = Annotated[int, Field(ge=0, le=MAX_TRIALS)]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1)]
 
 
-class Counts(Document):
+class TrialsAndSeeds(Document):
     """The number of trials of a sweep (0: the default) and its seeds."""
 
     trials: Trials = 0
     seeds: Seeds
 
     @classmethod
-    def of(cls, filled: Mapping[str, Any]) -> "Counts":
-        """Read the counts of a document from `fill_sections`; raises `SpecError`."""
+    def of(cls, filled: Mapping[str, Any]) -> "TrialsAndSeeds":
+        """Read both fields from a document of `fill_sections`; raises `SpecError`."""
         return cls.from_document({k: filled[k] for k in ("trials", "seeds") if k in filled})
 
 
@@ -76,13 +76,13 @@ def fill_sections(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fill_in(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a document's sweep as JSON values, with all defaults, without validation.
+    """All fields of the sweep that a document describes, with defaults, as JSON values.
 
-    The document should have no grid, space or population. Raises `SpecError` if a default depends
-    on a field that is invalid.
+    The document should have no grid, space or population. It is not validated as a `SweepSpec`.
+    Raises `SpecError` for an invalid section, `training`, `trials` or `seeds`.
     """
     filled = fill_sections(document)
-    counts = Counts.of(filled)
+    counts = TrialsAndSeeds.of(filled)
     trials, seeds = counts.trials, len(counts.seeds)
     defaults = SearchDefaults.of(filled)
     by_grid = defaults.search == "grid"
@@ -106,8 +106,11 @@ def default_name(method: str, data: Section) -> str:
     return f"{method}-{data.name}"
 
 
-def is_by_beta(search: str, space: Mapping[str, Any]) -> bool:
-    """Whether `adaptive` searches by β; if not, it spreads starts and settings."""
+def adapts_beta(search: str, space: Mapping[str, Any]) -> bool:
+    """Whether the search is `adaptive` over a range of β.
+
+    Without that range, `adaptive` spaces initialisations and hyperparameters evenly.
+    """
     return search == "adaptive" and isinstance(space.get("weighting.beta"), Range)
 
 
@@ -136,8 +139,8 @@ class SearchDefaults:
     def grid(self, trials: int, seeds: int) -> dict[str, Axis]:
         """The axes of search `grid`: β, or the weights of the tasks.
 
-        `trials` (0: the default) are divided among the `seeds`. An axis of weights may be a little
-        longer, so that the weights lie evenly.
+        `trials` (0: the default) are divided among the `seeds`. An axis of task weights may have
+        more values than its share of `trials`, so that the weights are evenly spaced.
         """
         template = self.template
         if template.weighs_compression:
@@ -151,19 +154,20 @@ class SearchDefaults:
         return {}
 
     def space(self, varied: Mapping[str, Range | Choices]) -> dict[str, Range | Choices]:
-        """The space of a search other than `grid`; `varied` is what the document itself varies."""
-        # If β has choices, `adaptive` spreads starts over them.
+        """The space of a search other than `grid`; `varied` are the document's own fields."""
+        # If β is a list of choices, `adaptive` varies the initialisation too.
         choices = not isinstance(varied.get("weighting.beta"), Range | None)
-        space = default_space(self.template, starts=choices and self.search == "adaptive")
-        # Defaults of the method itself, such as the switches of an ablation, are not varied.
+        adaptive_choices = choices and self.search == "adaptive"
+        space = default_space(self.template, vary_initialisation=adaptive_choices)
+        # Fields that the method sets, such as the switches of an ablation, are not varied.
         return {f: r for f, r in space.items() if f not in METHODS[self.method].field_defaults}
 
     def trials(
         self, trials: int, seeds: int, grid: Mapping[str, Axis], space: Mapping[str, Any]
     ) -> int:
-        """The number of trials, checked against grid and seeds; `trials` of 0 takes the default.
+        """The number of trials; `trials` is that of the document, 0 for the default.
 
-        Raises `SpecError` if grid and seeds give another number.
+        Raises `SpecError` if the grid and the seeds give another number.
         """
         if not SEARCHES[self.search].every_seed:
             return trials or SEARCHES[self.search].trials
@@ -181,15 +185,17 @@ class SearchDefaults:
         return size
 
     def population(self, seeds: int, space: Mapping[str, Any]) -> int:
-        """The number of trials in a generation; 0: all trials are in one."""
+        """The number of trials in a generation; 0: all trials are in one generation."""
         default = SEARCHES[self.search].population
         if self.search == "adaptive":
-            return default * seeds if is_by_beta(self.search, space) else 0
+            return default * seeds if adapts_beta(self.search, space) else 0
         return default
 
     def _per_seed(self, trials: int, seeds: int, space: Mapping[str, Any]) -> int:
-        by_beta = is_by_beta(self.search, space)
-        default = SEARCHES[self.search].trials if by_beta else METHODS[self.method].trials
+        if adapts_beta(self.search, space):
+            default = SEARCHES[self.search].trials
+        else:
+            default = METHODS[self.method].trials
         return trials_per_seed(trials, seeds) or default
 
 
@@ -198,13 +204,16 @@ def trials_per_seed(trials: int, seeds: int) -> int:
     if trials % seeds:
         raise SpecError(
             f"trials: should be a multiple of the number of seeds ({seeds}), "
-            f"so that each has the same settings; found {trials}"
+            f"so that each seed has the same settings; found {trials}"
         )
     return trials // seeds
 
 
 def weight_lattice(tasks: int, count: int) -> tuple[tuple[float, ...], ...]:
-    """`count` or more evenly spread tuples of positive weights, one for each task, of mean 1."""
+    """Evenly spaced tuples of one positive weight for each task, with mean 1.
+
+    The result has at least `count` tuples, or one tuple for a single task.
+    """
     parts = 1
     if tasks > 1:
         parts = next(n for n in itertools.count(tasks) if math.comb(n - 1, tasks - 1) >= count)
@@ -216,7 +225,7 @@ def weight_lattice(tasks: int, count: int) -> tuple[tuple[float, ...], ...]:
 
 
 def _with_task(data: Any, method: Method) -> Any:
-    """The data section, with its first task if the method learns one task and none is named."""
+    """The data section; its `task` defaults to the first if the method learns a single task."""
     section = as_mapping(data)
     name = section.get("name") if isinstance(section, Mapping) else None
     tasks = DATASETS[name].tasks if isinstance(name, str) and name in DATASETS else ()
@@ -224,7 +233,7 @@ def _with_task(data: Any, method: Method) -> Any:
 
 
 def _has_field(kind: str, section: Mapping[str, Any], field: str) -> bool:
-    """Whether a section has a field; `training` has all of its defaults."""
+    """Whether a section has a field. For `training` always true."""
     if kind not in REGISTRIES:
         return True
     name = section.get("name")

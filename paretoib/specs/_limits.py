@@ -1,4 +1,4 @@
-"""Limits of a sweep: its budget, pruning, the plateau that ends it, resources of a pack."""
+"""Limits of a sweep: budget, pruning, plateau, and the resources of a pack."""
 
 from itertools import pairwise
 from typing import Annotated
@@ -41,24 +41,29 @@ class Prune(Document):
 class Plateau(Document):
     """End a sweep when hypervolume grew by at most `percent` % over the last `trials` trials."""
 
-    percent: float = Field(1.0, gt=0, le=100, description="growth that ends the sweep, in percent")
-    trials: int = Field(20, ge=1, le=100_000, description="latest trials that it counts")
+    percent: float = Field(
+        1.0, gt=0, le=100, description="largest growth that ends the sweep, in percent"
+    )
+    trials: int = Field(
+        20, ge=1, le=100_000, description="latest trials, over which growth is measured"
+    )
 
 
 class Resources(Document):
-    """Resources that Ray reserves for a pack. They change no result, so trials do not hold them.
+    """Resources that Ray reserves for a pack. They are no part of a trial's spec.
 
-    By default a pack gets a GPU and a core on a cluster with GPUs, and else the cores of a worker.
+    By default a pack gets one GPU and one CPU core if the cluster has GPUs. Otherwise it gets an
+    equal share of the CPU cores.
     """
 
     gpus: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="share of a GPU: with 0.25 four packs share one; 0: CPUs only",
+        description="share of a GPU: with 0.25 four packs share a GPU; 0: CPUs only",
     )
     cpus: int | None = Field(
-        None, ge=1, le=1024, description="CPU cores, and threads where a pack trains on the CPU"
+        None, ge=1, le=1024, description="CPU cores, and threads if the pack trains on the CPU"
     )
 
     @field_validator("gpus")

@@ -1,4 +1,4 @@
-"""Methods and searches under the names that `--method` and `--search` take."""
+"""Methods and searches, by the names that `--method` and `--search` accept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,14 +12,14 @@ from paretoib.specs._sections import Section
 
 @dataclass(frozen=True)
 class Method:
-    """An objective, a weighting and a search; a spec may set every other part.
+    """An objective, a weighting and a search, and the defaults of a sweep of the method.
 
-    - `trials`: settings that the search proposes by default for each of `seeds`.
-    - `data`: the data set by default.
-    - `model`: the model by default; if empty, the objective's, or else the data set's.
+    - `trials`: the number of settings for each of `seeds`.
+    - `data`: the data set.
+    - `model`: the model; if empty, the objective's default, or the data set's if that is empty too.
     - `task_model`: the model on data sets with several tasks; if empty, as `model`.
     - `field_defaults`: defaults of other fields, by full names, as in the method's paper.
-    - `one_task`: whether the method refuses data with several tasks.
+    - `one_task`: whether the method learns a single task, which `task` of the data set names.
     """
 
     summary: str
@@ -37,7 +37,7 @@ class Method:
 
     @property
     def described(self) -> dict[str, str]:
-        """The method's row in a catalogue; an empty model stands for the data set's."""
+        """The method's catalogue entry; an empty model means the default of the data set."""
         return {
             "summary": self.summary,
             "paper": self.paper,
@@ -55,7 +55,7 @@ class Method:
             for field, value in self.field_defaults.items()
             if field.startswith(("objective.", "weighting."))
         }
-        return {n: {**row, "default": own.get(n, row["default"])} for n, row in fields.items()}
+        return {n: {**s, "default": own.get(n, s["default"])} for n, s in fields.items()}
 
 
 def _scalarised(name: str) -> Method:
@@ -68,7 +68,7 @@ def _scalarised(name: str) -> Method:
 
 
 def _mtvib(summary: str, *, stochastic: bool, weighting: str, grid: int, **more: Any) -> Method:
-    """A system of mtvib section 5, over a grid of so many settings; 0: one setting, three seeds."""
+    """A method of mtvib section 5: a grid of `grid` settings, or one setting with three seeds."""
     return Method(
         summary,
         "vib" if stochastic else "deterministic",
@@ -85,7 +85,7 @@ def _mtvib(summary: str, *, stochastic: bool, weighting: str, grid: int, **more:
 
 
 _MIB = Method(
-    "multi-objective IB: adaptive min-norm weights with Smooth-IB, from many starts",
+    "multi-objective IB: adaptive min-norm weights with Smooth-IB, from many initialisations",
     "vib",
     "mib",
     "adaptive",
@@ -96,7 +96,7 @@ _MIB = Method(
 
 
 def _ablated(part: str, **switches: Any) -> Method:
-    """MIB without a part (mib figure 5); searches do not vary the switches that turn it off."""
+    """MIB without a part (mib figure 5); searches do not vary the `switches` that turn it off."""
     field_defaults = {f"weighting.{name}": value for name, value in switches.items()}
     return replace(
         _MIB, summary=f"mib without {part}", paper="mib figure 5", field_defaults=field_defaults
@@ -105,11 +105,11 @@ def _ablated(part: str, **switches: Any) -> Method:
 
 METHODS: dict[str, Method] = {
     "mib": _MIB,
-    "mib_no_adaptive": _ablated("adaptive weights: both losses weigh the same", adaptive=False),
+    "mib_no_adaptive": _ablated("adaptive weights: both losses have equal weights", adaptive=False),
     "mib_no_smooth": _ablated("Smooth-IB", smooth=False, mu=0.2),
-    "mib_no_sqrted": _ablated("the power of the weights", sqrted=0),
+    "mib_no_sqrted": _ablated("squared weights", sqrted=0),
     "mgda": Method(
-        "the min-norm weights alone, from many starts",
+        "min-norm weights alone (MGDA), from many initialisations",
         "vib",
         "mgda",
         "adaptive",
@@ -128,32 +128,32 @@ METHODS: dict[str, Method] = {
         model="sigmoid",
     ),
     "mtvib": _mtvib(
-        "multi-task VIB: learned weights of tasks on a noisy latent; a grid of β",
+        "multi-task VIB: learned task weights and a noisy latent; a grid of β",
         stochastic=True,
         weighting="uncertainty",
         grid=16,
     ),
     "uwl": _mtvib(
-        "uncertainty-weighted losses: learned weights of tasks, no noise, no compression",
+        "uncertainty-weighted losses: learned task weights, no noise, no compression",
         stochastic=False,
         weighting="uncertainty",
         grid=0,
     ),
     "gs": _mtvib(
-        "grid search: fixed weights of tasks, no noise, no compression",
+        "grid search: fixed task weights, no noise, no compression",
         stochastic=False,
         weighting="task_weights",
         grid=9,
     ),
     "stvib": _mtvib(
-        "single-task VIB: one task of several, `task`; a grid of β",
+        "single-task VIB: only the task that `task` names; a grid of β",
         stochastic=True,
         weighting="linear",
         grid=16,
         one_task=True,
     ),
     "stl": _mtvib(
-        "single-task learning: one task of several, `task`, no noise, no compression",
+        "single-task learning: only the task that `task` names, no noise, no compression",
         stochastic=False,
         weighting="none",
         grid=0,
@@ -165,24 +165,25 @@ METHODS |= {name: _scalarised(name) for name in OBJECTIVES if name not in METHOD
 
 @dataclass(frozen=True)
 class Search:
-    """A way to propose the trials of a sweep.
+    """A search, with its defaults.
 
-    - `trials`: the default number of trials, with `every_seed` for each seed; 0: the method's.
+    - `trials`: the number of trials, for each seed if `every_seed`; 0: the method's default.
     - `population`: trials in a generation; 0: all trials are proposed at once.
     - `every_seed`: whether each setting trains once for every seed; otherwise the trials take the
       seeds in turn.
-    - `learns`: whether the search minimises the sweep's `objectives`.
+    - `uses_results`: whether the search minimises the sweep's `objectives`, with the results of
+      earlier trials.
     """
 
     summary: str
     trials: int = 0
     population: int = 0
     every_seed: bool = False
-    learns: bool = False
+    uses_results: bool = False
 
 
-def _learning(summary: str, trials: int, population: int) -> Search:
-    return Search(summary, trials, population, learns=True)
+def _using_results(summary: str, trials: int, population: int) -> Search:
+    return Search(summary, trials, population, uses_results=True)
 
 
 SEARCHES: dict[str, Search] = {
@@ -191,29 +192,44 @@ SEARCHES: dict[str, Search] = {
     ),
     "random": Search("random settings from the space; the baseline for the other searches", 32),
     "adaptive": Search(
-        "β where the front is thin; for adaptive weights an even spread of starts and settings",
+        "β in the widest gaps of the front; for adaptive weightings, evenly spaced initialisations "
+        "and hyperparameters",
         trials=12,
         population=4,
         every_seed=True,
     ),
-    "optuna-tpe": _learning("Optuna's multi-objective TPE: densities of good settings", 32, 8),
-    "optuna-nsga2": _learning("Optuna's NSGA-II: evolution by rank and crowding", 64, 8),
-    "optuna-nsga3": _learning("Optuna's NSGA-III: evolution towards reference directions", 64, 8),
-    "optuna-gp": _learning("Optuna's Gaussian processes: expected hypervolume; few trials", 32, 4),
-    "pymoo-nsga2": _learning("pymoo's NSGA-II: evolution by rank and crowding", 64, 8),
-    "pymoo-nsga3": _learning("pymoo's NSGA-III: evolution towards reference directions", 64, 8),
-    "pymoo-moead": _learning("pymoo's MOEA/D: many scalarised problems that share trials", 64, 8),
-    "pymoo-sms": _learning("pymoo's SMS-EMOA: evolution by share of the hypervolume", 64, 8),
+    "optuna-tpe": _using_results("Optuna's multi-objective TPE: densities of good settings", 32, 8),
+    "optuna-nsga2": _using_results(
+        "Optuna's NSGA-II: evolution by rank and crowding distance", 64, 8
+    ),
+    "optuna-nsga3": _using_results(
+        "Optuna's NSGA-III: evolution towards reference directions", 64, 8
+    ),
+    "optuna-gp": _using_results(
+        "Optuna's Gaussian processes: expected hypervolume improvement; for few trials", 32, 4
+    ),
+    "pymoo-nsga2": _using_results(
+        "pymoo's NSGA-II: evolution by rank and crowding distance", 64, 8
+    ),
+    "pymoo-nsga3": _using_results(
+        "pymoo's NSGA-III: evolution towards reference directions", 64, 8
+    ),
+    "pymoo-moead": _using_results(
+        "pymoo's MOEA/D: many scalarised problems that share trials", 64, 8
+    ),
+    "pymoo-sms": _using_results(
+        "pymoo's SMS-EMOA: evolution by contribution to the hypervolume", 64, 8
+    ),
 }
 
-# Fields of the model that set where training starts; searches vary them for a min-norm method.
+# Fields of the model that set its initialisation; searches vary them for a min-norm method.
 ADAPTIVE_FIELDS = ("initial_scale", "initial_noise")
 
 
 def check_method(name: str, data: Section, objective: Section, weighting: Section) -> None:
     """Refuse sections that contradict the method; raises `SpecError`."""
     method = METHODS[name]
-    # An adaptive weighting can balance any objective; the other methods fix their objective too.
+    # An adaptive weighting can balance any objective; all other methods also fix the objective.
     fixed = [("weighting", weighting.name, method.weighting)]
     if method.search != "adaptive":
         fixed.insert(0, ("objective", objective.name, method.objective))

@@ -6,8 +6,8 @@ from typing import Any
 from paretoib.documents import preview
 from paretoib.errors import SpecError
 from paretoib.specs._defaults import (
-    Counts,
     SearchDefaults,
+    TrialsAndSeeds,
     fill_in,
     fill_sections,
     trials_per_seed,
@@ -17,7 +17,7 @@ from paretoib.specs._methods import SEARCHES
 from paretoib.specs._sections import REGISTRIES, as_mapping
 from paretoib.specs._sweep import SweepSpec
 
-# The defaults of a group of fields follow from the groups above it.
+# The defaults of a group of fields depend on the groups above it.
 _ORDER_OF_DEFAULTS = (
     ("objective", "weighting", "search"),
     ("model",),
@@ -33,15 +33,15 @@ def with_overrides(
     grid: Mapping[str, Any] | None = None,
     space: Mapping[str, Any] | None = None,
 ) -> SweepSpec:
-    """The sweep of a document in which single fields, axes and ranges are overridden.
+    """The spec of a document in which some fields, axes and ranges are overridden.
 
-    Fields have their full or their bare names. The name of a section (`objective=vib_squared`)
-    replaces the section, and the other fields then belong to the new one. A field that is set here
-    is not varied, by neither the default grid nor the default space. `epochs` is an exception: a
-    search may vary it up to the value that is set.
+    Fields are given by full or bare name. The name of a section (`objective=vib_squared`) replaces
+    the section, and the other fields then belong to the new section. A field that is set here is
+    no longer varied by the default grid or the default space. `epochs` is an exception: a search
+    may vary it up to the value that is set.
 
-    Raises `SpecError` for an unknown field, a field that is both set and varied, and whatever
-    `SweepSpec` refuses.
+    Raises `SpecError` for an unknown field, for a field that is both set and varied, and for an
+    invalid spec.
     """
     filled, fields = dict(document), dict(fields or {})
     for kind in REGISTRIES:
@@ -64,7 +64,8 @@ def with_overrides(
     for field, value in fields.items():
         kind, _, name = field.partition(".")
         if not name:
-            raise SpecError(f"{field}: should be set as seeds of the sweep; found {preview(value)}")
+            rule = "should be set as `seeds` of the sweep"
+            raise SpecError(f"{field}: {rule}; found {preview(value)}")
         section = as_mapping(filled.get(kind, template.document[kind]))
         filled[kind] = {**section, name: value}
     if both := fields.keys() & {*axes, *ranges}:
@@ -119,7 +120,7 @@ def with_seed_count(document: Mapping[str, Any], seeds: int) -> dict[str, Any]:
     filled = fill_sections(document)
     if not SEARCHES[filled["search"]].every_seed:
         return dict(document)
-    counts = Counts.of(filled)
+    counts = TrialsAndSeeds.of(filled)
     return {**document, "trials": trials_per_seed(counts.trials, len(counts.seeds)) * seeds}
 
 

@@ -84,7 +84,7 @@ def section_model(kind: str, name: str) -> type[Section]:
 
 
 def as_mapping(section: Any) -> Any:
-    """A section given by name alone as a mapping; any other value unchanged."""
+    """A mapping for a section that is given by its name alone; any other value unchanged."""
     return {"name": section} if isinstance(section, str) else section
 
 

@@ -1,4 +1,4 @@
-"""Search spaces: ranges and choices of fields, and the space that a trial has by default."""
+"""Search spaces: ranges and choices of fields, and the default space of a trial."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self
@@ -21,9 +21,9 @@ class Range(Document):
     low: float
     high: float
     scale: Literal["log", "lin"] = Field(
-        "log", description="the scale on which numbers are spread evenly"
+        "log", description="the scale on which numbers are evenly spaced"
     )
-    whole: bool = Field(False, description="whole numbers only; always so for an integer field")
+    whole: bool = Field(False, description="whole numbers only; always true for an integer field")
 
     @model_validator(mode="after")
     def _check_ends(self) -> Self:
@@ -40,8 +40,8 @@ class Range(Document):
 
 
 Choices = tuple[Any, ...]
-# Logarithmic ranges for fields whose declared bounds are too wide. Noise starts between the width
-# of Alemi et al. and that of the prior.
+# Logarithmic ranges for fields whose declared bounds are too wide. The initial noise lies between
+# the width of Alemi et al. (0.0067) and the width of the prior (1).
 _RANGES = {"initial_scale": (0.1, 2.0), "initial_noise": (0.0067, 1.0), "mu": (0.02, 20.0)}
 _EPOCH_SHARES = (0.25, 0.5, 1.0)
 
@@ -62,20 +62,22 @@ def parse_space(value: Any) -> Range | Choices:
     raise ValueError(f"{rule}; found {preview(value)}")
 
 
-def default_space(template: TrialSpec, *, starts: bool = False) -> dict[str, Range | Choices]:
+def default_space(
+    template: TrialSpec, *, vary_initialisation: bool = False
+) -> dict[str, Range | Choices]:
     """The ranges and choices that a search varies by default, under full field names.
 
-    They are β over the objective's range and the other per-trial parameters of the weighting. A
-    trial without β, or without a loss that β weighs, varies the start and the length of training
-    in place of β, because these decide where on the front a min-norm method ends. `starts` asks
-    for this with β too.
+    They are β over the objective's range and the other per-trial parameters of the weighting. For a
+    trial without β, or without a loss that β weighs, they are the initialisation and the length of
+    training instead of β, because these determine which point of the front a min-norm method
+    reaches. `vary_initialisation` has the same effect for a trial with β.
     """
     declared: dict[str, Range | Choices] = {
         f"weighting.{param.name}": range_
         for param in WEIGHTINGS[template.weighting.name].params
         if param.per_trial and param.name != "beta" and (range_ := _range_of(param))
     }
-    if template.weighs_compression and not starts:
+    if template.weighs_compression and not vary_initialisation:
         low, high = OBJECTIVES[template.objective.name].betas
         return {"weighting.beta": Range(low=low, high=high), **declared}
     noise = OBJECTIVES[template.objective.name].noise_of(template.objective.params)
@@ -93,8 +95,8 @@ def default_space(template: TrialSpec, *, starts: bool = False) -> dict[str, Ran
 def _range_of(param: Param) -> Range | None:
     """The range of a hyperparameter, from its declaration; None if that does not fix one.
 
-    A bounded integer and a share may take all of their values; any other number is varied over two
-    decades around its positive default, within its bounds.
+    A bounded integer, or a float between 0 and 1, is varied over all of its values. Any other float
+    is varied over two decades around its positive default, within its bounds.
     """
     if param.name in _RANGES:
         low, high = _RANGES[param.name]

@@ -1,4 +1,4 @@
-"""The spec of a sweep, which flags, a YAML file and the body of a request all become."""
+"""The spec of a sweep, which is built from flags, a YAML file or the body of a request."""
 
 import re
 from collections.abc import Mapping
@@ -24,9 +24,9 @@ from paretoib.specs._defaults import (
     SearchDefaults,
     Seeds,
     Trials,
+    adapts_beta,
     default_name,
     fill_sections,
-    is_by_beta,
 )
 from paretoib.specs._limits import Budget, Plateau, Prune, Resources
 from paretoib.specs._methods import SEARCHES, check_method
@@ -39,14 +39,14 @@ from paretoib.specs._unknown_fields import check_misplaced
 # terminals and pages of other users.
 UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 Measure = Literal["rate", "lost", "error", "cost"]
-Bits = Annotated[float, Field(gt=0, le=1e6)]  # small enough for a finite product
+Bits = Annotated[float, Field(gt=0, le=1e6)]  # so that their product, a hypervolume, is finite
 
 
 class SweepSpec(Document):
     """Everything that fixes a sweep. Missing fields take the defaults of method and data set.
 
-    Rules for several fields raise `SpecError`; pydantic raises `ValidationError` for a single one.
-    `from_document` raises `SpecError` for both.
+    The constructor raises `ValidationError` (of pydantic) for a value that breaks the rule of one
+    field, and `SpecError` for rules about several fields. `from_document` raises only `SpecError`.
     """
 
     schema_version: Literal[1] = Field(1, alias="schema")
@@ -60,15 +60,17 @@ class SweepSpec(Document):
     data: SerializeAsAny[Section] = Field(description="the data set")
     model: SerializeAsAny[Section] = Field(description="the encoder and the decoder")
     objective: SerializeAsAny[Section] = Field(description="the losses of a trial")
-    weighting: SerializeAsAny[Section] = Field(description="turns the losses into one gradient")
+    weighting: SerializeAsAny[Section] = Field(
+        description="the rule that turns the losses into one gradient"
+    )
     training: Training = Field(Training(), description="the optimiser and its schedule")
-    search: str = Field(description="proposes the trials")
+    search: str = Field(description="how trials are proposed")
     trials: Trials = Field(
-        0, description="trials of all seeds together; 0: the default of method and grid"
+        0, description="trials of all seeds together; 0: the default of the method or the search"
     )
     seeds: Seeds = Field(
-        description="searches grid and adaptive train each setting for every seed; any other "
-        "search gives each trial one setting, and the seeds in turn"
+        description="searches grid and adaptive train each setting once for every seed; all other "
+        "searches give the seeds to the trials in turn"
     )
     grid: dict[str, Annotated[tuple[Any, ...], BeforeValidator(parse_axis)]] = Field(
         {},
@@ -77,25 +79,28 @@ class SweepSpec(Document):
     )
     space: dict[str, Annotated[Range | Choices, BeforeValidator(parse_space)]] = Field(
         {},
-        description="ranges or choices of fields, for searches other than grid; the method adds "
-        "fields of its own, and one value for such a field keeps it fixed",
+        description="ranges or choices of fields, for searches other than grid; the default space "
+        "adds other fields, and a field with a single choice is not varied",
     )
     objectives: tuple[Measure, ...] = Field(
         ("rate", "lost"),
         min_length=2,
-        description="minimised on the validation split by a search that learns: rate and lost "
-        "bits, error of the mean latent, cost in seconds of training",
+        description="minimised on the validation split by a search that uses results: rate and "
+        "lost in bits, error (1 − accuracy of the mean latent), cost in seconds of training",
     )
     population: int = Field(
         0, ge=0, le=10_000, description="trials in a generation; 0: the default of the search"
     )
     budget: Budget = Field(Budget(), description="limits after which no trial starts")
-    prune: Prune | None = Field(None, description="stops trials early that others dominate")
+    prune: Prune | None = Field(None, description="stops trials early if many others dominate them")
     plateau: Plateau | None = Field(
         None, description="ends the sweep when its hypervolume stops growing"
     )
     resources: Resources = Field(Resources(), description="what Ray reserves for a pack")
-    trial_seconds: PositiveFloat | None = Field(None, description="limit for a trial")
+    trial_seconds: PositiveFloat | None = Field(
+        None,
+        description="seconds after which a trial fails; n times as many for a pack of n trials",
+    )
     reference: tuple[Bits, Bits] | None = Field(
         None,
         description="reference point of hypervolumes: rate and lost bits; none: ten times the "
@@ -120,7 +125,7 @@ class SweepSpec(Document):
     @classmethod
     def _check_name(cls, name: str) -> str:
         if re.search(f"[{UNPRINTABLE}]", name) or name.isspace():
-            raise ValueError(f"should be of printable characters; found {preview(name)}")
+            raise ValueError(f"should have only printable characters; found {preview(name)}")
         return name
 
     @model_validator(mode="after")
@@ -129,7 +134,9 @@ class SweepSpec(Document):
         for field in ("seeds", "objectives"):
             values = getattr(self, field)
             if len(set(values)) < len(values):
-                raise SpecError(f"{field}: should differ; found {preview(list(values))}")
+                raise SpecError(
+                    f"{field}: should have no value twice; found {preview(list(values))}"
+                )
         check_combination(self.data, self.model, self.objective, self.weighting)
         defaults, seeds = self._defaults, len(self.seeds)
         grid, space = self._full_names("grid"), self._full_names("space")
@@ -139,8 +146,9 @@ class SweepSpec(Document):
             if space:
                 others = ", ".join(name for name in SEARCHES if name != "grid")
                 raise SpecError(
-                    "space: search `grid` takes axes, in `grid`, such as LOW:HIGH:COUNT; ranges "
-                    f"go with search {others}; found ranges of {', '.join(space)}"
+                    "space: should be empty for search `grid`, which takes axes such as "
+                    f"LOW:HIGH:COUNT in `grid`; ranges need search {others}; found ranges of "
+                    f"{', '.join(space)}"
                 )
             grid = grid or defaults.grid(self.trials, seeds)
         else:
@@ -177,14 +185,17 @@ class SweepSpec(Document):
 
     @property
     def varied(self) -> dict[str, Range | Choices]:
-        """The ranges and choices of all varied fields, from `space` and `grid`; defaults first."""
+        """The ranges and choices of all varied fields; fields of the default space come first."""
         both = {**self.grid, **self.space}
         return {f: both[f] for f in {**self._defaults.space(both), **both} if f in both}
 
     @property
-    def by_beta(self) -> bool:
-        """Whether `adaptive` searches by β; if not, it spreads starts and settings."""
-        return is_by_beta(self.search, self.space)
+    def adapts_beta(self) -> bool:
+        """Whether the search is `adaptive` over a range of β.
+
+        Without that range, `adaptive` spaces initialisations and hyperparameters evenly.
+        """
+        return adapts_beta(self.search, self.space)
 
     def _full_names(self, kind: Literal["grid", "space"]) -> dict[str, Any]:
         fields = self.template.full_names(getattr(self, kind), kind)
@@ -206,14 +217,16 @@ class SweepSpec(Document):
             return self._axis(f"space.{field}", values)
         ends = self._axis(f"space.{field}", (values.low, values.high))
         if not all(type(end) in (int, float) for end in ends):
-            raise SpecError(f"space.{field}: should be choices, as it is no number; found {ends}")
+            raise SpecError(
+                f"space.{field}: should be choices, because the field is not a number; found {ends}"
+            )
         whole = values.whole or any(isinstance(end, int) for end in ends)
         return values.model_copy(update={"whole": whole})
 
     def _check_layers(self) -> None:
         """Refuse too few epochs for greedy layers, and too many samples of the last layer.
 
-        For varied fields the worst values count, because one trial may combine them.
+        A varied field is checked with its worst value, because a trial may combine worst values.
         """
         objective, model = OBJECTIVES[self.objective.name], MODELS[self.model.name]
         layers = model.layers_of(self.model.params)
@@ -224,8 +237,8 @@ class SweepSpec(Document):
         epochs = int(min(self._values("training.epochs")))
         if objective.greedy and epochs < layers:
             raise SpecError(
-                f"training.epochs: should be at least the {layers} layers, which objective "
-                f"`{self.objective.name}` trains one after another; found {epochs}"
+                f"training.epochs: should be at least {layers}, the number of layers, which "
+                f"objective `{self.objective.name}` trains one after another; found {epochs}"
             )
         if "draws" not in self.objective.params:
             return
@@ -242,22 +255,24 @@ class SweepSpec(Document):
         return (varied.low, varied.high) if isinstance(varied, Range) else varied
 
     def _check_search(self) -> None:
-        """Refuse fields that the search cannot vary, and objectives that it cannot learn from."""
-        if self.by_beta and len(self.varied) > 1:
+        """Refuse fields that the search cannot vary, and objectives that it cannot minimise."""
+        if self.adapts_beta and len(self.varied) > 1:
             others = ", ".join(field for field in self.varied if field != "weighting.beta")
             raise SpecError(
-                f"search: adaptive varies only β; found {others} too: give β values in `grid` to "
-                "spread settings, or choose another search"
+                f"search: `adaptive` varies nothing else with a range of β; found {others}: list "
+                "values of β in `grid` instead, or choose another search"
             )
         if self.prune and max(self._values("training.epochs")) < 2:
-            raise SpecError("prune: should have 2 epochs or more to compare trials at; found 1")
+            raise SpecError(
+                "prune: should have 2 epochs or more, so that a rung precedes the last; found 1"
+            )
         betas = self.varied.get("weighting.beta", ())
         if not self.template.weighs_compression and (isinstance(betas, Range) or len(betas) > 1):
             raise SpecError(
-                f"weighting.beta: should not vary, as objective `{self.objective.name}` has no "
-                "loss that it weighs"
+                f"weighting.beta: should not vary, because objective `{self.objective.name}` has "
+                "no loss that β weighs"
             )
-        if not SEARCHES[self.search].learns:
+        if not SEARCHES[self.search].uses_results:
             return
         if self.population < 2:
             raise SpecError(
@@ -266,12 +281,12 @@ class SweepSpec(Document):
             )
         if "error" in self.objectives and DATASETS[self.data.name].continuous:
             raise SpecError(
-                f"objectives: should be without error, as Y of data set `{self.data.name}` is "
-                f"continuous; found {', '.join(self.objectives)}"
+                f"objectives: should not include error, because Y of data set `{self.data.name}` "
+                f"is continuous; found {', '.join(self.objectives)}"
             )
         noise = OBJECTIVES[self.objective.name].noise_of(self.objective.params)
         if "rate" in self.objectives and noise == "none":
             raise SpecError(
-                f"objectives: should be without rate, as objective `{self.objective.name}` has no "
-                f"noise and so no finite rate; found {', '.join(self.objectives)}"
+                f"objectives: should not include rate, because objective `{self.objective.name}` "
+                f"has no noise and so no finite rate; found {', '.join(self.objectives)}"
             )

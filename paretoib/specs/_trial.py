@@ -22,7 +22,7 @@ _PER_TRIAL: JsonDict = {"per_trial": True}
 
 
 class Training(Document):
-    """Optimiser, schedule and length of a trial's training, as the papers use them."""
+    """Optimiser, schedule and length of a trial's training."""
 
     epochs: int = Field(50, ge=1, le=100_000, description="passes over the training data")
     batch_size: int = Field(128, ge=1, le=1_000_000, description="examples for each step")
@@ -35,10 +35,15 @@ class Training(Document):
     schedule: Literal["constant", "exponential", "step", "plateau"] = Field(
         "constant",
         description="multiplies the learning rate by `decay` after each epoch (exponential), every "
-        "`patience` epochs (step), or after more epochs without better validation (plateau)",
+        "`patience` epochs (step), or after more than `patience` epochs without a lower validation "
+        "loss (plateau)",
     )
     decay: float = Field(0.97, gt=0, lt=1, description="factor on the learning rate")
-    patience: int = Field(10, ge=1, description="epochs between decays (step, plateau)")
+    patience: int = Field(
+        10,
+        ge=1,
+        description="step: epochs between decays; plateau: tolerated epochs without improvement",
+    )
     clip_norm: float | None = Field(None, gt=0, description="largest norm of a gradient")
     precision: Literal["float32", "bf16"] = Field(
         "float32", description="bf16: mixed precision, only on CUDA"
@@ -87,7 +92,7 @@ class TrialSpec(Document):
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The names of the tasks; empty where Y is a single task."""
+        """The names of the tasks; empty if Y is a single task."""
         return DATASETS[self.data.name].tasks_of(self.data.params)
 
     @property
@@ -97,7 +102,7 @@ class TrialSpec(Document):
 
     @property
     def min_epochs(self) -> int:
-        """The fewest epochs: one for each layer of a greedy objective, and else one."""
+        """The minimum number of epochs: one for each layer if the objective is greedy, else one."""
         greedy = OBJECTIVES[self.objective.name].greedy
         return MODELS[self.model.name].layers_of(self.model.params) if greedy else 1
 
@@ -128,8 +133,8 @@ class TrialSpec(Document):
     ) -> dict[str, Any]:
         """The same values under the full names of their fields.
 
-        Raises `SpecError` for unknown fields, as `full_name` does, and for a field under two names;
-        `label` is the start of that message.
+        Raises `SpecError` for unknown fields, as `full_name` does, and for a field that is given
+        under both of its names; the second message begins with `label`.
         """
         full = {self.full_name(str(name), others): value for name, value in fields.items()}
         if len(full) < len(fields):
@@ -197,17 +202,17 @@ def check_combination(
     params = weighting.params
     if (weights := params.get("task_weights")) and len(weights) != max(1, len(tasks)):
         raise SpecError(
-            f"weighting.task_weights: should be {max(1, len(tasks))}, one for each task; "
+            f"weighting.task_weights: should have {max(1, len(tasks))} values, one for each task; "
             f"found {preview(list(weights))}"
         )
     if params.get("gradient") == "latent" and MODELS[model.name].layers_of(model.params) > 1:
         raise SpecError(
-            f"weighting.gradient: should be parameters if model `{model.name}` has hidden "
-            "layers, which lie between the encoder's output and Z; found latent"
+            f"weighting.gradient: should be `parameters`, because model `{model.name}` has hidden "
+            "layers between the encoder's output and Z; found `latent`"
         )
     if params.get("gradient") == "latent" and params.get("over") == "all":
         raise SpecError(
-            "weighting.over: should be shared if weighting.gradient is latent; found all"
+            "weighting.over: should be `shared` if weighting.gradient is `latent`; found `all`"
         )
 
 

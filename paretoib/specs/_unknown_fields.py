@@ -1,4 +1,4 @@
-"""Errors for unknown fields, and for fields that a document has outside their section."""
+"""Errors for unknown fields, and for fields outside their section."""
 
 from collections.abc import Mapping
 from typing import Any

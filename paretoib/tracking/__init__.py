@@ -1,17 +1,17 @@
-"""The store of sweeps: `tracker()` opens the configured one to write, `reader()` to read.
+"""The store of sweeps. `tracker()` opens the configured store to write, `reader()` to read.
 
 MLflow is imported when a store is opened, not when this package is imported.
 """
 
 from typing import TYPE_CHECKING
 
-from paretoib.errors import NotFoundError, StoreAwayError
+from paretoib.errors import NotFoundError, StoreUnavailableError
 from paretoib.tracking._front import front_of, no_front, read_front
 from paretoib.tracking._heartbeat import STALE_SECONDS
 from paretoib.tracking._journal.tracker import JournalReader, JournalTracker
 from paretoib.tracking._lookup import find_sweep
 from paretoib.tracking._memory import MemoryTracker
-from paretoib.tracking._mlflow import environment  # noqa: F401  (before MLflow is imported)
+from paretoib.tracking._mlflow import environment  # noqa: F401  (set before MLflow is imported)
 from paretoib.tracking._mlflow.ui import PORT, UI, ui
 from paretoib.tracking._state import with_trials
 from paretoib.tracking._tracker import (
@@ -40,7 +40,7 @@ __all__ = [
     "MemoryTracker",
     "Reader",
     "Ruler",
-    "StoreAwayError",
+    "StoreUnavailableError",
     "Tracker",
     "find_sweep",
     "front_of",
@@ -58,7 +58,7 @@ __all__ = [
 def tracker() -> Tracker:
     """The configured store, opened to write through a journal.
 
-    `StoreError` where it cannot be opened.
+    Raises `StoreError` if the store cannot be opened.
     """
     from paretoib.tracking._mlflow.location import journal_folder
     from paretoib.tracking._mlflow.tracker import MLflowTracker
@@ -68,9 +68,9 @@ def tracker() -> Tracker:
 
 
 def reader() -> Reader:
-    """The configured store, opened to read. Nothing is created; a missing SQLite store is empty.
+    """The configured store, opened to read. A missing SQLite store is empty, and is not created.
 
-    `StoreError` where it cannot be read.
+    Raises `StoreError` if the store cannot be read.
     """
     from paretoib.tracking._mlflow.location import journal_folder
     from paretoib.tracking._mlflow.reader import MLflowReader
@@ -85,8 +85,8 @@ def reader() -> Reader:
 def submission_tracker(ui_url: str | None = None) -> "SubmissionTracker":
     """The configured store, opened by a service that submits sweeps to a cluster.
 
-    `ui_url` is where people reach MLflow's UI, for links; "" for no links. `StoreError` where the
-    store cannot be opened.
+    Links start with `ui_url`, the address of MLflow's UI; "" for no links, None for the default
+    address. Raises `StoreError` if the store cannot be opened.
     """
     from paretoib.tracking._mlflow.submissions import SubmissionTracker
 
@@ -94,7 +94,7 @@ def submission_tracker(ui_url: str | None = None) -> "SubmissionTracker":
 
 
 def with_journals(store: "SubmissionTracker") -> Reader:
-    """The same store to read, with the trials in journals on this machine."""
+    """A reader of the store that adds the trials in this machine's journals."""
     from paretoib.tracking._mlflow.location import journal_folder
 
     return JournalReader(store, journal_folder(store.uri))

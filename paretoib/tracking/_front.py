@@ -9,7 +9,7 @@ from paretoib.tracking._tracker import Reader, Ruler
 
 
 def front_of(info: SweepInfo, records: Sequence[TrialRecord], ruler: Ruler) -> Front:
-    """The front of these trials, with the exact curve of the sweep's data where it is known."""
+    """The front of these trials, with the exact curve of the sweep's data if it is known."""
     return build_front(
         info,
         records,
@@ -22,7 +22,7 @@ def front_of(info: SweepInfo, records: Sequence[TrialRecord], ruler: Ruler) -> F
 
 
 def read_front(reader: Reader, state: SweepState) -> Front:
-    """The current front of a sweep; `NotFoundError` before its first trial has ended."""
+    """The current front of a sweep; raises `NotFoundError` before its first trial has ended."""
     ruler = reader.ruler(state.id)
     records = reader.records(state.id) if ruler else []
     if ruler is None or not records:

@@ -1,8 +1,7 @@
-"""A sweep's heartbeat, its writer and the request to cancel, as tags of the sweep's run.
+"""A sweep's writer, its heartbeat and the request to cancel, as tags of the sweep's MLflow run.
 
-A writer on this machine is gone when its process has ended; a writer on another machine is gone
-when its heartbeat is stale. The lock of a journal (`_journal.file`) tells the same, for the writers
-that use that journal.
+A writer counts as gone when its heartbeat is stale, or when it ran on this machine and its process
+has ended. The lock of a journal (`_journal.file`) also keeps a second writer on this machine out.
 """
 
 import json
@@ -18,47 +17,50 @@ from paretoib.tracking._tracker import HEARTBEAT_SECONDS, Tags
 _WRITER = "mlflow.paretoib.writer"
 _CANCEL = "mlflow.paretoib.cancel"
 _SUBMITTED = "mlflow.paretoib.submitted"
-STALE_SECONDS = 4 * HEARTBEAT_SECONDS  # a heartbeat of this age is stale
+STALE_SECONDS = 4 * HEARTBEAT_SECONDS  # an older heartbeat is stale
 
 CANCEL_REQUESTED = {_CANCEL: "true"}
 CANCEL_NOT_REQUESTED = {_CANCEL: ""}
 
 
 def heartbeat_tag() -> dict[str, str]:
-    """A heartbeat of this process as the sweep's writer, now."""
+    """The tag for a heartbeat at this moment, with this process as the sweep's writer."""
     writer = {
         "host": socket.gethostname(),
         "process": os.getpid(),
-        "started": _start_of(os.getpid()),
+        "started": _start_time(os.getpid()),
         "alive": round(time.time()),
     }
     return {_WRITER: json.dumps(writer)}
 
 
 def last_heartbeat(tags: Tags) -> float | None:
-    """The time of the last heartbeat (seconds since the epoch); None without one."""
+    """The time of the last heartbeat (seconds since the epoch); None if there is none."""
     writer = _writer(tags)
     return float(writer["alive"]) if writer else None
 
 
 def submitted_tag() -> dict[str, str]:
-    """The sweep is handed to a cluster, now."""
+    """The tag for a sweep that is submitted to a cluster at this moment."""
     return {_SUBMITTED: datetime.now(UTC).isoformat()}
 
 
 def submitted_at(tags: Tags) -> datetime | None:
-    """When the sweep was last handed to a cluster; None if it never was."""
+    """When the sweep was last submitted to a cluster; None if it never was."""
     return datetime.fromisoformat(tags[_SUBMITTED]) if tags.get(_SUBMITTED) else None
 
 
 def is_stale(heartbeat: float | None, seconds: float | None = None) -> bool:
-    """Whether a heartbeat (seconds since the epoch) is older than `seconds`."""
+    """Whether a heartbeat (seconds since the epoch) is older than `seconds`; False for None.
+
+    `seconds` is `STALE_SECONDS` by default.
+    """
     limit = STALE_SECONDS if seconds is None else seconds
     return heartbeat is not None and abs(time.time() - heartbeat) > limit
 
 
 def other_writer(tags: Tags) -> str | None:
-    """The other process that writes the sweep, in words; None where there is none."""
+    """A description of the other process that writes the sweep; None if there is none."""
     writer = _writer(tags)
     if not writer or is_stale(writer["alive"]):
         return None
@@ -69,7 +71,10 @@ def other_writer(tags: Tags) -> str | None:
 
 
 def successor(tags: Tags) -> str | None:
-    """The process that has taken the sweep over from this one, alive or not; None without one."""
+    """A description of the process that took over the sweep from this process; None if none did.
+
+    That process may have ended since.
+    """
     writer = _writer(tags)
     if not writer or (writer["host"], writer["process"]) == (socket.gethostname(), os.getpid()):
         return None
@@ -77,23 +82,23 @@ def successor(tags: Tags) -> str | None:
 
 
 def is_cancel_requested(tags: Tags) -> bool:
-    """Whether someone has requested to cancel the sweep since it was begun."""
+    """Whether a cancellation was requested since the sweep last began or was submitted."""
     return bool(tags.get(_CANCEL))
 
 
 def _runs_here(writer: dict[str, Any]) -> bool:
-    """Whether a writer on this machine is another process than this one, and still runs."""
+    """Whether a writer on this machine still runs and is not this process."""
     process, started = writer["process"], writer.get("started")
-    return process != os.getpid() and started is not None and started == _start_of(process)
+    return process != os.getpid() and started is not None and started == _start_time(process)
 
 
-def _start_of(process: int) -> int | None:
-    """When a process started (clock ticks since boot), as process ids are used again.
+def _start_time(process: int) -> int | None:
+    """The start time of a process (clock ticks since boot), because process ids are reused.
 
-    None for a process that has ended, and where the system does not tell.
+    None if the process has ended, or if the system has no `/proc`.
     """
     try:
-        # The process name before the last bracket may contain blanks and brackets.
+        # The process name, which ends with the last `)`, may contain spaces and parentheses.
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None

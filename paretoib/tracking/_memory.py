@@ -30,7 +30,7 @@ class _Sweep:
 
 
 class MemoryTracker:
-    """Holds sweeps in this process alone."""
+    """Holds sweeps in the memory of this process."""
 
     def __init__(self) -> None:
         self._sweeps: dict[str, _Sweep] = {}
@@ -49,8 +49,8 @@ class MemoryTracker:
         self._sweeps[state.id] = _Sweep(state)
         return state
 
-    def find(self, reference: str) -> SweepState:
-        return find_sweep(reference, self.sweeps())
+    def find(self, sweep: str) -> SweepState:
+        return find_sweep(sweep, self.sweeps())
 
     def state(self, sweep_id: str) -> SweepState:
         sweep = self._get(sweep_id)
@@ -72,7 +72,7 @@ class MemoryTracker:
         self._change(sweep, status="running", ended=None, reason=None, cancel_requested=False)
 
     def heartbeat(self, sweep_id: str) -> bool:
-        sweep = self._get_written(sweep_id)
+        sweep = self._get_to_write(sweep_id)
         sweep.heartbeat = _heartbeat.heartbeat_tag()
         return sweep.state.cancel_requested
 
@@ -83,7 +83,7 @@ class MemoryTracker:
         return self._get(sweep_id).ruler
 
     def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
-        stored = self._get_written(sweep_id).trials
+        stored = self._get_to_write(sweep_id).trials
         for trial in trials:
             stored.setdefault(trial.record.trial, trial)
 
@@ -99,13 +99,13 @@ class MemoryTracker:
         return None
 
     def update(self, sweep_id: str, front: Front) -> None:
-        self._get_written(sweep_id).front = front
+        self._get_to_write(sweep_id).front = front
 
     def flush(self, sweep_id: str) -> None:
         self._get(sweep_id)
 
     def stop_waiting(self, sweep_id: str) -> None:
-        """Nothing waits."""
+        """Do nothing: no method waits."""
 
     def close(
         self,
@@ -115,7 +115,7 @@ class MemoryTracker:
         pictures: Sequence[File],
         reason: str | None = None,
     ) -> None:
-        sweep = self._get_written(sweep_id)
+        sweep = self._get_to_write(sweep_id)
         sweep.front, sweep.pictures = front or sweep.front, tuple(pictures)
         reason = reason or sweep.state.reason
         self._change(sweep, status=status, ended=datetime.now(UTC), reason=reason)
@@ -128,8 +128,8 @@ class MemoryTracker:
             raise sweep_not_found(sweep_id)
         return self._sweeps[sweep_id]
 
-    def _get_written(self, sweep_id: str) -> _Sweep:
-        """The sweep, to be written by this process."""
+    def _get_to_write(self, sweep_id: str) -> _Sweep:
+        """The sweep, to write to; raises `TakenOverError` if another process has taken it over."""
         sweep = self._get(sweep_id)
         if other := _heartbeat.successor(sweep.heartbeat):
             raise taken_over(sweep_id, other)

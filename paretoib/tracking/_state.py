@@ -1,8 +1,8 @@
-"""The state of a sweep, and the one rule for a writer that is gone.
+"""The state of a sweep, and the stale rule.
 
-A running sweep counts as interrupted when its heartbeat is stale, in every reader. Two sweeps are
-exempt: one that waits for its turn on a cluster, and one whose journal a process on this machine
-holds locked (a writer that closes its sweep sends no heartbeats).
+For every reader, a running sweep counts as interrupted when its heartbeat is stale. This does not
+hold for a submitted sweep that has not begun, because it waits for the cluster, nor for a sweep
+whose journal is locked on this machine, because a writer that closes its sweep sends no heartbeats.
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,17 @@ from paretoib.records import SweepState, TrialCounts, TrialRecord
 from paretoib.tracking import _heartbeat
 
 
-def with_stale_rule(state: SweepState, store_away: datetime | None = None) -> SweepState:
-    """The state, interrupted where the sweep's heartbeat is stale.
+def with_stale_rule(state: SweepState, store_unavailable_at: datetime | None = None) -> SweepState:
+    """The state; its status is `interrupted` if the sweep's heartbeat is stale.
 
-    `store_away` is when the store last did not answer: no writer could send a heartbeat then.
+    `store_unavailable_at` is when the store last did not answer: no writer could send a heartbeat
+    then.
     """
     waits_for_cluster = state.submitted is not None and not state.begun
     if state.status != "running" or waits_for_cluster:
         return state
-    signs = (state.started, state.submitted, state.heartbeat, store_away)
-    last = max(sign for sign in signs if sign is not None)
+    times = (state.started, state.submitted, state.heartbeat, store_unavailable_at)
+    last = max(time for time in times if time is not None)
     if not _heartbeat.is_stale(last.timestamp()):
         return state
     reason = state.reason or f"no heartbeat for {_heartbeat.STALE_SECONDS:g} s or more"
@@ -29,7 +30,7 @@ def with_stale_rule(state: SweepState, store_away: datetime | None = None) -> Sw
 
 
 def without_stale_rule(state: SweepState) -> SweepState:
-    """The state of a stale sweep whose writer is known to live."""
+    """The state of a stale sweep whose writer is known to run."""
     return state.model_copy(update={"status": "running", "reason": None})
 
 

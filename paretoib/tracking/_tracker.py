@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from paretoib.records import Front, Reference, Status, SweepState, TrialRecord
+from paretoib.records import Front, ReferencePoint, Status, SweepState, TrialRecord
 from paretoib.specs import SweepSpec
 
 HEARTBEAT_SECONDS = 5.0  # between two heartbeats of a sweep's writer
@@ -15,9 +15,9 @@ Tags = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Ruler:
-    """What the hypervolumes of a sweep are measured with; fixed when the sweep begins."""
+    """The reference point and the label entropy of a sweep; fixed when the sweep begins."""
 
-    reference: Reference
+    reference: ReferencePoint
     label_entropy_bits: float
 
 
@@ -42,11 +42,11 @@ class Reader(Protocol):
 
     An implementation raises `NotFoundError` for a sweep that the store does not hold and
     `StoreError` for a store that cannot be read, each with one line of text. A `StoreError` is a
-    `StoreAwayError` where the same call may succeed later. `records` returns each trial once, in
-    the order in which trials were added.
+    `StoreUnavailableError` if the same call may succeed later. `records` returns each trial once,
+    in the order in which trials were added.
     """
 
-    def find(self, reference: str) -> SweepState:
+    def find(self, sweep: str) -> SweepState:
         """The sweep with this id, name (the newest of several), or unique id prefix.
 
         A prefix has 4 characters or more.
@@ -67,21 +67,21 @@ class Reader(Protocol):
     def history(self, sweep_id: str, trial: str) -> History:
         """The whole history of one trial; empty for a trial that ended before its first epoch.
 
-        `NotFoundError` for a trial that has not ended in this sweep.
+        Raises `NotFoundError` for a trial that has not ended in this sweep.
         """
 
     def trial_url(self, sweep_id: str, trial: str) -> str | None:
-        """The page of one ended trial, as `SweepState.mlflow_url`; raises as `history` does."""
+        """An ended trial's page in MLflow's UI, None without a link; raises as `history` does."""
 
 
 class Tracker(Reader, Protocol):
     """A store of sweeps and their trials, to write.
 
-    Beside what a `Reader` guarantees, an implementation guarantees: what a method has written when
-    it returns survives the process; a trial is there as a whole or not at all; `StoreError` for
-    what cannot be written. A sweep has one writer at a time; any number of processes may read it.
-    After a pause, a writer may find that another process has begun its sweep. `heartbeat` and
-    every method that writes then raise `TakenOverError` and write nothing.
+    An implementation guarantees what `Reader` demands, and more. Data that a method has written
+    survive the process once the method returns. A trial is stored completely or not at all. A
+    failed write raises `StoreError`. A sweep has one writer at a time; any number of processes may
+    read it. After a pause, a writer may find that another process has begun its sweep. `heartbeat`,
+    `add`, `update` and `close` then raise `TakenOverError` and write nothing.
     """
 
     def create(self, spec: SweepSpec) -> SweepState:
@@ -90,17 +90,17 @@ class Tracker(Reader, Protocol):
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         """Fix the ruler and set the status to running, also for a sweep that had ended.
 
-        `StoreError` for a ruler other than before, and while another writer is at work.
+        Raises `StoreError` for another ruler than before, or while the sweep has another writer.
         """
 
     def heartbeat(self, sweep_id: str) -> bool:
-        """Write a heartbeat; whether someone has requested to cancel the sweep since `begin`."""
+        """Write a heartbeat; returns whether a cancellation was requested since `begin`."""
 
     def cancel(self, sweep_id: str) -> None:
-        """Request the sweep's writer to end, wherever it runs."""
+        """Ask the sweep's writer to end the sweep, on whichever machine it runs."""
 
     def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
-        """Add the ended trials of a pack, in order. A key that the store holds is not added."""
+        """Add the ended trials of a pack, in order. A trial that the store holds is skipped."""
 
     def update(self, sweep_id: str, front: Front) -> None:
         """Replace the front of a running sweep."""
@@ -109,7 +109,7 @@ class Tracker(Reader, Protocol):
         """Wait until every reader sees the trials that were added."""
 
     def stop_waiting(self, sweep_id: str) -> None:
-        """End every present and later wait for a store that is away.
+        """End every current and later wait for an unavailable store.
 
         Signal handlers call it, so it may interrupt any other method.
         """

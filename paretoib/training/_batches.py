@@ -1,4 +1,4 @@
-"""Data order and noise of each trial, from the seed of the trial."""
+"""Data order and noise of each trial, both drawn from the seed of the trial."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,31 +13,36 @@ from paretoib.data import Split
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs (M, B, *shape), targets (M, B, …) and standard normal noise (M, B, R)."""
+    """Inputs (M, B, *shape), targets (M, B, …) and standard normal noise (M, B, K).
+
+    M is the number of trials, B the number of examples, K the number of noise values per example.
+    """
 
     x: Tensor
     y: Tensor
-    noise: Float[Tensor, "M B R"]
+    noise: Float[Tensor, "M B K"]
 
 
 class Batches:
-    """The batches of a pack of trials, with `noise` standard normal numbers for each example.
+    """The batches of a pack of trials, with `noise_size` standard normal numbers per example.
 
     Trials with the same seed get the same data and noise, drawn once for all of them. The data
     order is drawn on the CPU for every device; noise is drawn on the device.
     """
 
-    def __init__(self, split: Split, seeds: Sequence[int], *, batch_size: int, noise: int) -> None:
+    def __init__(
+        self, split: Split, seeds: Sequence[int], *, batch_size: int, noise_size: int
+    ) -> None:
         self.split = split
         self.batch_size = batch_size
-        self.noise = noise
+        self.noise_size = noise_size
         device = split.x.device
         distinct = sorted(set(seeds))
         self._order = [torch.Generator().manual_seed(stream_seed(s, 1)) for s in distinct]
         self._noise = [torch.Generator(device).manual_seed(stream_seed(s, 2)) for s in distinct]
         self._generators = {"order": self._order, "noise": self._noise}
-        members = [distinct.index(s) for s in seeds]
-        self._members = torch.tensor(members, device=device)
+        seed_index = [distinct.index(s) for s in seeds]
+        self._seed_index = torch.tensor(seed_index, device=device)
         self._size = len(seeds)
 
     def epoch(self) -> Iterator[Batch]:
@@ -52,31 +57,32 @@ class Batches:
             index = order[:, start : start + self.batch_size]
             if start and index.shape[1] == 1 < self.batch_size:
                 return
-            shape = (index.shape[1], self.noise)
+            shape = (index.shape[1], self.noise_size)
             noise = [torch.randn(shape, generator=g, device=device) for g in self._noise]
             x, y = self.split.x[index], self.split.y[index]
-            yield Batch(self._spread(x), self._spread(y), self._spread(_stacked(noise)))
+            expand = self._for_trials
+            yield Batch(expand(x), expand(y), expand(_stacked(noise)))
 
     def state(self) -> dict[str, Tensor]:
         """The states of the generators of order and noise, one row of bytes for each trial."""
-        members = self._members.cpu()
+        seed_index = self._seed_index.cpu()
         return {
-            name: torch.stack([g.get_state() for g in generators])[members]
+            name: torch.stack([g.get_state() for g in generators])[seed_index]
             for name, generators in self._generators.items()
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Restore a `state()` of trials with the same seeds."""
         for name, generators in self._generators.items():
-            for row, member in zip(state[name], self._members.tolist(), strict=True):
-                # Copied because torch reads a generator state from the start of the storage.
-                generators[member].set_state(row.clone())
+            for row, index in zip(state[name], self._seed_index.tolist(), strict=True):
+                # A copy, because torch reads a generator state from the start of the storage.
+                generators[index].set_state(row.clone())
 
-    def _spread(self, tensor: Tensor) -> Tensor:
-        """Expand from one row for each distinct seed to one row for each trial."""
+    def _for_trials(self, tensor: Tensor) -> Tensor:
+        """Expand a tensor with one row for each distinct seed to one row for each trial."""
         if len(tensor) == 1:
             return tensor.expand(self._size, *tensor.shape[1:])
-        return tensor[self._members]
+        return tensor[self._seed_index]
 
 
 def _stacked(rows: Sequence[Tensor]) -> Tensor:

@@ -1,7 +1,7 @@
-"""Checkpoints: the whole state of a pack in one file, to resume from after its worker is lost.
+"""Checkpoints: the state of a pack in one file, so that it can resume if its worker is lost.
 
-The format is safetensors, with other values as JSON in the header. Loading it runs no code, so a
-checkpoint in a shared folder is safe to read.
+The format is safetensors, with values that are not tensors as JSON in the header. Loading the file
+runs no code, so a checkpoint in a shared folder is safe to read.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class SavedPack:
     """The content of a checkpoint.
 
     `state` is the `Pack.state` of the `trials` still in training; `ended` holds the records of the
-    other trials. `epoch` is the last completed epoch, `seconds` the time per trial so far.
+    other trials. `epoch` is the last completed epoch, `seconds` the training time per trial so far.
     """
 
     trials: tuple[str, ...]

@@ -13,7 +13,7 @@ from paretoib.records import Metrics
 
 @dataclass(frozen=True)
 class TaskEstimates:
-    """Estimates of M trials for one task, (M,) each, in nats; `ceiling` is that of the task."""
+    """Estimates of M trials for one task, (M,) each, in nats; `ceiling` is the task's ceiling."""
 
     ceiling: float
     relevance: Tensor
@@ -27,7 +27,7 @@ class Estimates:
     """Estimates of M trials on one split, (M,) each, in nats.
 
     Relevance and cross-entropy are sums over tasks, accuracies are means. Rates are NaN for an
-    encoder without noise, accuracies for a continuous Y. Rates are measured on the first
+    encoder without noise, accuracies are NaN for a continuous Y. Rates are measured on the first
     `RATE_INPUTS` examples. `tasks` holds the estimates of each named task.
     """
 
@@ -67,7 +67,7 @@ class Estimates:
 
 
 def to_metrics(estimates: Estimates, trial: int, examples: int) -> Metrics:
-    """The estimates of one trial as a record, in bits."""
+    """The estimates of one trial as `Metrics`, in bits."""
 
     def number(values: Tensor, unit: float = 1.0) -> float | None:
         value = float(values[trial]) / unit

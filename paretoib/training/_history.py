@@ -14,15 +14,15 @@ from paretoib.training._step import Step
 class History:
     """The histories of M trials.
 
-    - Means over the examples of an epoch: `loss/NAME` in the units of the objective (nats), and,
-      if the weighting computes them, `weight/NAME`, `weight_powered/NAME` (w̃), `alpha/NAME` and
-      `gradient_norm/NAME`.
-    - `gradient_norm` of the last step of an epoch, and `learning_rate`.
+    - Means over the examples of an epoch for each loss NAME: `loss/NAME` in the units of the
+      objective (nats), and, if the weighting or the objective computes them, `weight/NAME`,
+      `weight_powered/NAME` (w̃), `alpha/NAME`, `gradient_norm/NAME` and `saturated/NAME`.
+    - `gradient_norm` over all parameters at the last step of an epoch, and `learning_rate`.
     - The information plane, on the first examples of the validation split with one sample of z:
       `rate_bits`, `relevance_bits` and `accuracy`; for several tasks also `TASK/relevance_bits` and
       `TASK/accuracy`.
-    - For binary layers and categorical codes, if exact values can be computed: `layer_1/rate_bits`
-      I(Z_1;X), `layer_1/relevance_bits` I(Z_1;Y), and so on for each layer.
+    - For binary layers and categorical codes, if exact values can be computed: for each layer l
+      `layer_l/rate_bits` I(Z_l;X) and `layer_l/relevance_bits` I(Z_l;Y).
     - For categorical codes, on training examples: `decoder_uncertainty_bits` H[Y|Z],
       `decoder_cross_entropy_bits` H_Θ[Y|Z] and `prediction_cross_entropy_bits` H_Θ[Y|X] (uib
       figure 3).
@@ -55,14 +55,14 @@ class History:
         layers: Sequence[tuple[Tensor, Tensor]],
         cross_entropies: Mapping[str, Tensor],
     ) -> Tensor:
-        """Append the values of the epoch; returns whether all losses of each trial were finite.
+        """Append the values of the epoch; returns which trials had only finite losses.
 
         Args:
-            estimates: on the first examples of the validation split.
-            gradient_norm: of the last step, (M,).
-            learning_rates: of the epoch, one for each trial.
+            estimates: the estimates on the first examples of the validation split.
+            gradient_norm: the gradient norm of each trial at the last step, (M,).
+            learning_rates: the learning rate of each trial in this epoch.
             layers: exact (I(Z_l;X), I(Z_l;Y)) of each layer in nats, (M,) each.
-            cross_entropies: of categorical codes in nats, (M,) each.
+            cross_entropies: the cross-entropies of categorical codes in nats, (M,) each.
 
         Returns:
             (M,) bool.
@@ -101,9 +101,9 @@ class History:
         self._epochs.update({name: list(rows.unbind(1)) for name, rows in state.items()})
 
     def of_trial(self, trial: int, last: int | None = None) -> dict[str, tuple[float | None, ...]]:
-        """The history of one trial, up to epoch `last` if that is not None.
+        """The history of one trial, up to epoch `last` unless `last` is None.
 
-        A value that was not finite is None; a series without any finite value is left out.
+        Values that were not finite are None. Series without any finite value are omitted.
         """
         rows = {
             name: tuple(_finite(float(values[trial])) for values in epochs[:last])

@@ -27,7 +27,7 @@ from paretoib.training._stack import Stack
 
 SAMPLES = 12  # samples of z per input at test time, as in Alemi et al.
 RATE_INPUTS = 4096  # limited because the bounds on the rate compare all pairs of inputs
-MARGINAL_INPUTS = 16_384
+MARGINAL_INPUTS = 16_384  # limit on the training examples that marginals are fitted to
 _FORWARD_BATCH = 1024  # inputs per forward pass
 _MAX_ELEMENTS = 2**24  # matrix elements in memory at a time
 
@@ -52,7 +52,7 @@ class Evaluator:
         samples: int = SAMPLES,
         marginals: tuple[Tensor, ...] = (),
     ) -> Estimates:
-        """All estimates on a split; `marginals` from `fit_marginals` can tighten the rate."""
+        """All estimates on a split; `marginals` of `fit_marginals` can tighten the upper bound."""
         raw = self._encode(split.x)
         y = self._expand(split.y)
         generator = _generator(split, 0)
@@ -91,8 +91,7 @@ class Evaluator:
     def fit_marginals(self, split: Split) -> tuple[Tensor, ...]:
         """The fitted marginals of all trials, from their latents on a split.
 
-        At most `MARGINAL_INPUTS` examples are used, many more than a latent has dimensions. See
-        `paretoib.evaluation.fit_marginals`.
+        At most `MARGINAL_INPUTS` examples are used. See `paretoib.evaluation.fit_marginals`.
         """
         split = split.first(MARGINAL_INPUTS)
         raw = self._encode(split.x)
@@ -106,7 +105,7 @@ class Evaluator:
 
     @torch.no_grad()
     def refresh_decoder(self) -> None:
-        """Set the decoder of every categorical code to p(y|z) of the training data (uib 5.4)."""
+        """Set the decoder of every categorical code to p(y|z) of the training data."""
         split, classes = self.dataset.train, self.dataset.classes
         assert isinstance(classes, int)
 
@@ -119,14 +118,15 @@ class Evaluator:
     @property
     def has_layer_information(self) -> bool:
         """Whether `layer_information` returns values."""
-        enumerable = self.dataset.complete and isinstance(self.dataset.classes, int)
-        return enumerable and self.head.countable
+        one_label = isinstance(self.dataset.classes, int)
+        return self.dataset.complete and one_label and self.head.enumerable
 
     @torch.no_grad()
     def layer_information(self) -> list[tuple[Tensor, Tensor]]:
         """Exact (I(Z_l;X), I(Z_l;Y)) of every layer in nats, (M,) each, by enumeration.
 
-        Empty unless the data set is complete and the states of the layers can be enumerated.
+        The list is empty unless the data set is complete and the states of the layers can be
+        enumerated.
         """
         if not self.has_layer_information:
             return []
@@ -147,8 +147,9 @@ class Evaluator:
     def cross_entropies(self) -> dict[str, Tensor]:
         """H[Y|Z], H_Θ[Y|Z] and H_Θ[Y|X] on training examples in nats, (M,) each (uib figure 3).
 
-        At most `MARGINAL_INPUTS` examples are used. p(y|z) is estimated by counting, which makes
-        H[Y|Z] too small if there are few examples per category. Empty unless Z is categorical.
+        At most `MARGINAL_INPUTS` examples are used. p(y|z) is estimated from these examples, which
+        makes H[Y|Z] too small if there are few examples per category. The result is empty unless Z
+        is categorical.
         """
         if not isinstance(self.head, CategoricalHead):
             return {}
@@ -217,7 +218,7 @@ _TaskOutputs = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
 def _decode(
     _: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, y: Tensor
 ) -> _TaskOutputs:
-    """For each task −log q(y|z) of each example, and the class probabilities or the mean of q."""
+    """For each task: −log q(y|z) of each example, and the class probabilities or the mean of q."""
     return _by_task(head(raw, noise), y)
 
 
@@ -227,7 +228,7 @@ def _decode_mean(_: Any, head: Callable[..., Output], raw: Tensor, y: Tensor) ->
 
 
 def _by_task(output: Output, y: Tensor) -> _TaskOutputs:
-    """The results of `_decode` for an output, averaged over its samples of each example."""
+    """The results of `_decode` for an output, averaged over all samples of each example."""
     tasks = by_task(output.prediction, y)
     nlls = [q.nll(target).reshape(-1, len(y)).mean(0) for q, target in tasks]
     expected = [q.expected for q, _ in tasks]

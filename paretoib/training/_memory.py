@@ -1,4 +1,4 @@
-"""Memory of a training: allocator settings, and one exception for all out-of-memory errors."""
+"""Allocator settings for training, and one exception for all out-of-memory errors."""
 
 import ctypes
 import gc
@@ -12,7 +12,7 @@ from paretoib.errors import OutOfMemoryError
 
 Result = TypeVar("Result")
 
-# glibc's malloc.h
+# Parameters of mallopt in glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 # Parts of the RuntimeError messages of torch's allocators, cuBLAS and cuDNN when memory is short.
@@ -24,15 +24,15 @@ def keep_freed_memory() -> None:
     """Configure glibc to keep freed memory for the next step, which needs blocks of the same size.
 
     By default glibc returns large blocks to the system, which must clear their pages again at every
-    step. This was measured as a fifth of the time of small packs and a third of the time of MIB on
-    a large model. Without glibc this function does nothing.
+    step. Clearing was measured to take a fifth of the time of small packs and a third of the time
+    of MIB on a large model. Without glibc this function does nothing.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):
         return
     mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-    # Old versions refuse more than 32 MiB.
+    # Old versions of glibc refuse more than 32 MiB.
     if not mallopt(_M_MMAP_THRESHOLD, 2**30):
         mallopt(_M_MMAP_THRESHOLD, 2**25)
 
@@ -50,7 +50,7 @@ def translate_memory_errors(run: Callable[[], Result], device: torch.device, tri
         if not _is_out_of_memory(error):
             raise
         message = " ".join(str(error).split())[:200]
-    # After the `except` block, because the error refers to the frames and they to the memory.
+    # After the `except` block, because the error keeps the frames and the frames keep the memory.
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

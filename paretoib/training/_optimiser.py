@@ -16,8 +16,8 @@ class Optimiser:
     """Applies one of torch's update rules (`RULES`) to all trials in one call.
 
     torch's kernel takes a single learning rate. If the learning rates of the trials differ, the
-    kernel computes the change at rate 1, which is then scaled by the rate of each trial. This is a
-    third slower, for any number of rates.
+    kernel computes the change at rate 1, which is then scaled by the rate of each trial. Such a
+    step takes a third more time, for any number of different rates.
     """
 
     def __init__(self, stack: Stack, specs: Sequence[TrialSpec]) -> None:

@@ -25,11 +25,11 @@ from paretoib.training._stack import Stack, stack_models
 from paretoib.training._step import Losses, Step, training_step
 from paretoib.weighting import WEIGHTINGS, Weighting
 
-# Validation examples for the information plane of the history. Its marginal is fitted to twice as
-# many training examples, or more if the latent has many dimensions.
+# Number of validation examples for the information plane of the history, unless exact values need
+# all. The marginal is fitted to twice as many training examples, or more for a large latent.
 HISTORY_INPUTS = 128
 
-# Attributes that training changes; a checkpoint stores their states.
+# Attributes of a pack whose states change during training and are stored in checkpoints.
 _PARTS = ("stack", "optimiser", "batches", "history")
 
 
@@ -62,7 +62,7 @@ class Pack:
             dataset.train,
             [s.seed for s in specs],
             batch_size=first.training.batch_size,
-            noise=self.stack.head.training_noise,
+            noise_size=self.stack.head.training_noise,
         )
         measured = (
             len(dataset.validation) if self.evaluator.has_layer_information else HISTORY_INPUTS
@@ -120,15 +120,16 @@ class Pack:
         epochs = self.specs[0].training.epochs
         if epochs < layers:
             raise SpecError(
-                f"training.epochs: should be at least the {layers} layers, which "
-                f"{self.specs[0].objective.name} trains one after another; found {epochs}"
+                f"training.epochs: should be at least {layers}, the number of layers, which "
+                f"objective `{self.specs[0].objective.name}` trains one after another; "
+                f"found {epochs}"
             )
         return layers
 
     def _begin_epoch(self) -> None:
         """Switch to training mode; at the start of a stage, freeze layers and reset the optimiser.
 
-        The reset sets the moments of frozen layers to zero, so that they do not change any more.
+        The reset sets all moments to zero, so that frozen layers do not change any more.
         """
         self.stack.train(True)
         epochs = self.specs[0].training.epochs
@@ -140,7 +141,7 @@ class Pack:
             self.optimiser.reset()
 
     def rung_results(self, estimates: Estimates) -> dict[str, tuple[float, float] | None]:
-        """(rate, lost bits) of each trial by key, in bits; None if not finite or diverged."""
+        """(rate, lost bits) in bits by trial key; None if not finite or if the trial diverged."""
         rates = (estimates.rate / math.log(2)).tolist()
         lost = ((estimates.ceiling - estimates.relevance) / math.log(2)).tolist()
         all_finite = estimates.cross_entropy.isfinite() & estimates.rate.isfinite()
@@ -178,7 +179,7 @@ class Pack:
             getattr(self, part).load(tensors)
 
     def subset(self, trials: Sequence[int]) -> "Pack":
-        """A new pack of some of the trials, in their present state; `trials` are indices."""
+        """A new pack of some trials in their present state; `trials` holds their indices."""
         pack = Pack([self.specs[i] for i in trials], self.dataset, self.device)
         pack.load({name: rows[list(trials)] for name, rows in self.state().items()}, self.epoch)
         return pack
@@ -205,15 +206,14 @@ class Pack:
     def record(self, trial: int, outcome: Mapping[str, Any], seconds: float) -> TrialRecord:
         """The record of a trial: its outcome, its history so far and its time in `seconds`.
 
-        A trial without metrics whose loss was not finite is recorded as diverged, whatever its
-        outcome.
+        A trial whose loss was not finite is recorded as diverged, unless its outcome is "finished".
         """
         if outcome["status"] != "finished" and (reason := self._diverged(trial)):
             outcome = {"status": "diverged", "reason": reason}
         return TrialRecord(
             trial=self.specs[trial].key,
             spec=self.specs[trial].document,
-            # The history ends where the trial diverged; its pack trained on for other trials.
+            # The history ends where the trial diverged; the pack continued with other trials.
             history=self.history.of_trial(trial, self.diverged_in[trial]),
             seconds=seconds,
             device=str(self.device),
@@ -239,7 +239,7 @@ class Pack:
         return step
 
     def gradients(self, batch: Batch) -> Step:
-        """The gradients of one batch, with the losses, weights and Gramian behind them."""
+        """The gradients of one batch, with the losses, weights and Gramian."""
         with self._precision():
             raw = self.stack.map(lambda encoder, _, x: encoder(x).float(), batch.x)
 

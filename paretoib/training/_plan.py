@@ -11,16 +11,16 @@ from paretoib.models import MODELS, build_model
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs import TrialSpec
 
-# Stacking pays off while the overhead of a step outweighs its arithmetic: up to about this many
-# parameters in all on a CPU core, and many more on a GPU.
+# Stacking saves time as long as the overhead of a step exceeds its arithmetic: up to about so many
+# parameters and trials in a pack on a CPU core, and many more on a GPU.
 _CPU_PARAMETERS, _CPU_TRIALS = 2_000_000, 16
 _GPU_PARAMETERS, _GPU_TRIALS = 400_000_000, 256
 
 
 def capacity(spec: TrialSpec, shape: tuple[int, ...], device: str, *, share: float = 1.0) -> int:
-    """The largest useful pack of trials like this one, on a share of a device.
+    """The number of trials like this one in the largest useful pack, on a share of a device.
 
-    A share of a GPU provides the same share of its memory and of its compute capacity.
+    A share of a GPU provides that share of its memory and of its compute capacity.
     """
     on_gpu = device.startswith("cuda")
     if not (on_gpu or MODELS[spec.model.name].stack_on_cpu):
@@ -42,27 +42,27 @@ def plan_packs(
     device: str,
     share: float = 1.0,
 ) -> list[list[TrialSpec]]:
-    """Group trials into packs, the longest pack first, so that all workers are busy.
+    """Group trials into enough packs to keep all workers busy, the longest pack first.
 
     `shape` is the shape of an input, `share` the share of a GPU that each worker has.
     """
-    kinds: dict[str, list[TrialSpec]] = {}
+    groups: dict[str, list[TrialSpec]] = {}
     for trial in trials:
-        kinds.setdefault(trial.pack_key, []).append(trial)
+        groups.setdefault(trial.pack_key, []).append(trial)
     packs: list[list[TrialSpec]] = []
-    for members in kinds.values():
-        by_capacity = ceil(len(members) / capacity(members[0], shape, device, share=share))
-        by_workers = ceil(workers * len(members) / len(trials))
-        count = min(max(by_capacity, by_workers), len(members))
-        bounds = [round(i * len(members) / count) for i in range(count + 1)]
-        packs += [members[a:b] for a, b in pairwise(bounds)]
+    for group in groups.values():
+        by_capacity = ceil(len(group) / capacity(group[0], shape, device, share=share))
+        by_workers = ceil(workers * len(group) / len(trials))
+        count = min(max(by_capacity, by_workers), len(group))
+        bounds = [round(i * len(group) / count) for i in range(count + 1)]
+        packs += [group[a:b] for a, b in pairwise(bounds)]
     return sorted(packs, key=lambda pack: -len(pack) * pack[0].training.epochs)
 
 
 def _size(spec: TrialSpec, shape: tuple[int, ...]) -> int:
-    """The parameters of a model plus the noise samples of a step.
+    """The number of parameters of a model plus the number of noise samples of a step.
 
-    Binary networks draw many samples with few parameters.
+    Noise samples count because binary networks draw many samples with few parameters.
     """
     with torch.device("meta"):
         model = build_model(

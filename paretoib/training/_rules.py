@@ -2,7 +2,7 @@
 
 The functional interface is used because the first step of a `torch.optim.Optimizer` imports torch's
 compiler, which takes longer than many trials. Every rule must change parameters in proportion to
-the learning rate, with a state that does not depend on it.
+the learning rate, and its state must not depend on the learning rate.
 """
 
 from collections.abc import Callable, Mapping

@@ -31,7 +31,7 @@ def run_trials(
     on_rung: OnRung | None = None,
     limit_seconds: float | None = None,
 ) -> list[TrialRecord]:
-    """Train the trials of a pack together and measure them; records in the order of `specs`.
+    """Train and measure the trials of a pack; returns their records in the order of `specs`.
 
     The result of a trial does not depend on its pack, within floating-point tolerance: its initial
     weights, data order and noise come from its own seed. A trial that diverges is recorded as
@@ -48,17 +48,17 @@ def run_trials(
         every: seconds between checkpoints.
         rungs: shares of the epochs after which `on_rung` is called.
         on_rung: gets the share and the results so far: for each trial key, (rate, lost bits) in
-            bits on the first validation examples, or None. It returns the keys of the trials to
-            stop, which leave the pack and are recorded as stopped. After a resume it may be called
-            for the same rung again.
+            bits on the first validation examples, or None if not finite. `on_rung` returns the keys
+            of the trials to stop, which leave the pack and are recorded as stopped. After a resume
+            it may be called for the same rung again.
         limit_seconds: the time limit per trial. The time of a pack is divided evenly among its
             trials, as in `TrialRecord.seconds`, so a pack of n trials may take n times as long.
-            Trials that exceed the limit after a step are recorded as failed. Time before a resume
-            counts.
+            The limit is checked after each step. Trials that exceed it are recorded as failed. Time
+            before a resume counts.
 
     Raises:
-        SpecError: the trials do not fit into one pack (`TrialSpec.pack_key`), or bf16 without CUDA.
-        DataError: data are absent or damaged.
+        SpecError: the trials have different `pack_key`s, or the precision is bf16 without CUDA.
+        DataError: data are missing or damaged.
         OutOfMemoryError: the pack does not fit into memory; the memory is free again afterwards.
     """
     if len({s.pack_key for s in specs}) != 1:
@@ -112,9 +112,9 @@ class _Run:
         `limit` is in seconds per trial.
         """
         while not self.complete and not self.pack.trained:
-            left = math.inf if limit is None else (limit - self.seconds) * len(self.pack.specs)
+            rest = math.inf if limit is None else (limit - self.seconds) * len(self.pack.specs)
             try:
-                estimates = self.pack.train_epoch(self._last + left)
+                estimates = self.pack.train_epoch(self._last + rest)
             except TimeoutError:
                 self._add_elapsed()
                 reason = f"took longer than {limit:g} s"
@@ -128,11 +128,11 @@ class _Run:
 
     @property
     def complete(self) -> bool:
-        """Whether every trial has its record."""
+        """Whether every trial has a record."""
         return len(self.ended) == len(set(self.keys))
 
     def records(self) -> dict[str, TrialRecord]:
-        """The record of every trial by key; measures the trials that have none yet."""
+        """The record of every trial by key; measures the trials that have no record yet."""
         if not self.complete:
             outcomes = self.pack.measure()
             self._add_elapsed()

@@ -17,10 +17,10 @@ TrialFunction = Callable[..., Any]
 class Stack(ABC):
     """The models of a pack.
 
-    `parameters` are leaves for autograd, in this order: those of the encoder (`encoder_count`),
-    those of the binary layers below the latent (`shared_count` with the encoder's), the other
-    parameters of the head, and those of the weighting. The gradients of losses are compared over
-    the first `shared_count` parameters.
+    `parameters` are leaves for autograd, in this order: those of the encoder, those of the sigmoid
+    layers in the head, the other parameters of the head, and those of the weighting. The first
+    `encoder_count` belong to the encoder. The gradients of losses are compared over the first
+    `shared_count`, which include the encoder and the sigmoid layers.
     """
 
     size: int
@@ -60,7 +60,10 @@ class Stack(ABC):
         self.parameters += weighting
 
     def share_layers(self, count: int) -> None:
-        """Share only the first `count` binary layers; the layers above belong to the decoder."""
+        """Share the encoder and the first `count` sigmoid layers of the head.
+
+        The layers above belong to the decoder.
+        """
         shared = [name for name in self._layers if int(name.split(".")[1]) < count]
         self.shared_count = self.encoder_count + len(shared)
 

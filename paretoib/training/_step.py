@@ -18,7 +18,7 @@ LossFunction = Callable[[Float[Tensor, "M B R"]], Losses]
 
 @dataclass(frozen=True)
 class Step:
-    """Gradients of the stack's parameters, with the losses, weights and Gramian behind them.
+    """Gradients of the stack's parameters, with the losses, weights and Gramian.
 
     `gramian` is None if the weighting does not need it.
     """
@@ -38,8 +38,8 @@ def training_step(
 ) -> Step:
     """Compute the gradients of one step.
 
-    `raw` is the encoder's output, `losses_of` computes the losses from it, and `hyper` holds the
-    per-trial hyperparameters and trainable parameters of the weighting, (M, …) each.
+    `raw` is the encoder's output, and `losses_of` computes the losses from such an output. `hyper`
+    holds the per-trial hyperparameters and trainable parameters of the weighting, (M, …) each.
     """
     if weighting.gradient == "none":
         return _scalarised(stack, weighting, hyper, losses_of(raw))
@@ -65,11 +65,11 @@ def _over_parameters(
 ) -> Step:
     """One backward pass for each loss; the step is the weighted sum of these gradients."""
     values = _values(losses)
-    each = _each_loss(losses, stack.parameters)
+    loss_gradients = _loss_gradients(losses, stack.parameters)
     compared = stack.shared_count if weighting.over == "shared" else len(stack.parameters)
-    gramian = _gramian([[stack.per_trial(g) for g in grads[:compared]] for grads in each])
+    gramian = _gramian([[stack.per_trial(g) for g in grads[:compared]] for grads in loss_gradients])
     weights = weighting(values, gramian, hyper)
-    return Step(_combine(stack, each, weights), values, weights, gramian)
+    return Step(_combine(stack, loss_gradients, weights), values, weights, gramian)
 
 
 def _at_latent(
@@ -79,18 +79,20 @@ def _at_latent(
     raw: Tensor,
     losses_of: LossFunction,
 ) -> Step:
-    """Gradients compared at the encoder's output, with one backward pass of the encoder."""
+    """Compare gradients at the encoder's output, with one backward pass of the encoder."""
     latent = raw.detach().requires_grad_()
     losses = losses_of(latent)
     values = _values(losses)
-    each = _each_loss(losses, [latent, *stack.parameters[stack.encoder_count :]])
-    gramian = _gramian([grads[:1] for grads in each])
+    loss_gradients = _loss_gradients(losses, [latent, *stack.parameters[stack.encoder_count :]])
+    gramian = _gramian([grads[:1] for grads in loss_gradients])
     weights = weighting(values, gramian, hyper)
-    at_latent = torch.einsum("mi,imbr->mbr", weights.step, torch.stack([g[0] for g in each]))
+    at_latent = torch.einsum(
+        "mi,imbr->mbr", weights.step, torch.stack([g[0] for g in loss_gradients])
+    )
     of_encoder = _gradients(
         torch.dot(raw.flatten(), at_latent.flatten()), stack.parameters[: stack.encoder_count]
     )
-    of_head = _combine(stack, [grads[1:] for grads in each], weights)
+    of_head = _combine(stack, [grads[1:] for grads in loss_gradients], weights)
     return Step([*of_encoder, *of_head], values, weights, gramian)
 
 
@@ -101,7 +103,7 @@ def _values(losses: Losses) -> Float[Tensor, "M m"]:
 def _gradients(
     summed: Float[Tensor, ""], inputs: Sequence[Tensor], *, retain: bool = False
 ) -> list[Tensor]:
-    """The gradients of a loss summed over trials; zeros for parameters that it does not depend on.
+    """The gradients of a loss summed over trials; zeros for inputs without influence.
 
     Trials share no parameters, so the gradient of the sum holds the gradient of each trial. Weights
     are part of `summed`, because `grad` imports sympy if it gets them as `grad_outputs`.
@@ -109,14 +111,14 @@ def _gradients(
     return list(torch.autograd.grad(summed, inputs, retain_graph=retain, materialize_grads=True))
 
 
-def _each_loss(losses: Losses, inputs: Sequence[Tensor]) -> list[list[Tensor]]:
+def _loss_gradients(losses: Losses, inputs: Sequence[Tensor]) -> list[list[Tensor]]:
     last = losses[-1]
     return [_gradients(loss.sum(), inputs, retain=loss is not last) for loss in losses]
 
 
-def _gramian(each: Sequence[Sequence[Tensor]]) -> Float[Tensor, "M m m"]:
-    """⟨g_i, g_j⟩ of each trial; `each[i]` holds the gradients of loss i, (M, …) each."""
-    flat = [[g.flatten(1) for g in grads] for grads in each]
+def _gramian(loss_gradients: Sequence[Sequence[Tensor]]) -> Float[Tensor, "M m m"]:
+    """⟨g_i, g_j⟩ of each trial; `loss_gradients[i]` holds the gradients of loss i, (M, …) each."""
+    flat = [[g.flatten(1) for g in grads] for grads in loss_gradients]
     count = len(flat)
     inner = {(i, j): _inner(flat[i], flat[j]) for i in range(count) for j in range(i, count)}
     rows = [
@@ -131,10 +133,12 @@ def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Float[Tensor, " M"]:
     return torch.stack(products).sum(0)
 
 
-def _combine(stack: Stack, each: Sequence[Sequence[Tensor]], weights: Weights) -> list[Tensor]:
+def _combine(
+    stack: Stack, loss_gradients: Sequence[Sequence[Tensor]], weights: Weights
+) -> list[Tensor]:
     """Σ_i weights_i g_i for every parameter."""
     combined = []
-    for gradients in zip(*each, strict=True):
+    for gradients in zip(*loss_gradients, strict=True):
         rows = [stack.per_trial(g) for g in gradients]
         column = [w.view(-1, *[1] * (rows[0].ndim - 1)) for w in weights.step.unbind(1)]
         total = rows[0] * column[0]

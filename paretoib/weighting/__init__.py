@@ -1,4 +1,7 @@
-"""Weightings: rules that turn several losses into one gradient. `WEIGHTINGS` lists them."""
+"""Weightings: rules that turn several losses into one gradient. `WEIGHTINGS` lists them.
+
+Papers have the short names of `paretoib.objectives`.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -18,10 +21,11 @@ __getattr__ = lazy_names(__name__, {"Weighting": "_weighting", "Weights": "_weig
 
 @dataclass(frozen=True)
 class WeightingEntry(Entry):
-    """An entry of `WEIGHTINGS`; `losses` is the smallest and largest number that it can weigh.
+    """An entry of `WEIGHTINGS`.
 
-    With `each_task` the predictions of several tasks count as one loss each, otherwise as one loss
-    together.
+    `losses` is the smallest and the largest number of losses that the weighting accepts. If
+    `each_task`, the predictions of several tasks count as one loss each, otherwise as one loss in
+    total.
     """
 
     losses: tuple[int, int] = (2, 8)
@@ -34,29 +38,29 @@ _GRADIENT = (
         "gradient",
         Literal["parameters", "latent"],
         "parameters",
-        "where gradients are compared: over the parameters, or at the encoder's output (Sener and "
-        "Koltun's upper bound, at about the cost of a plain step)",
+        "compare gradients over the `parameters`, or at the encoder's output, `latent` (Sener and "
+        "Koltun's upper bound, at about the cost of one backward pass)",
     ),
     Param(
         "over",
         Literal["shared", "all"],
         "shared",
-        "the parameters whose gradients are compared: those of the encoder (mib eq. 7) or all "
-        "(mib algorithm 1)",
+        "the parameters whose gradients are compared: `shared`, those of the encoder (mib eq. 7), "
+        "or `all` (mib algorithm 1)",
     ),
     Param(
         "normalise",
         Literal["none", "l2", "loss"],
         "none",
-        "divide each gradient by its norm or its loss before the weights are computed",
+        "before the weights are computed, divide each gradient by its norm (`l2`) or its `loss`",
     ),
     Param(
         "solver",
         Literal["closed_form", "frank_wolfe"],
         "closed_form",
-        "how the min-norm weights are computed: exactly, or by mib eqs 9–11",
+        "compute the min-norm weights exactly, `closed_form`, or by mib eqs 9–11, `frank_wolfe`",
     ),
-    Param("iterations", int, 100, "steps of frank_wolfe", ge=1, le=10_000),
+    Param("iterations", int, 100, "number of iterations of `frank_wolfe`", ge=1, le=10_000),
 )
 
 WEIGHTINGS: dict[str, WeightingEntry] = {
@@ -91,14 +95,14 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
     ),
     "mgda": WeightingEntry(
         "paretoib.weighting._mgda:MGDA",
-        "the weights whose combined gradient is shortest",
+        "the weights whose combined gradient has the smallest norm",
         "Désidéri 2012; Sener and Koltun 2018; mib eqs 7–11",
         each_task=True,
         params=_GRADIENT,
     ),
     "mib": WeightingEntry(
         "paretoib.weighting._mib:MIB",
-        "min-norm weights, raised to a power, smoothed: the paper's MIB",
+        "MIB: min-norm weights, raised to a power, with Smooth-IB",
         "mib eqs 7–14",
         each_task=True,
         params=(
@@ -107,7 +111,7 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
                 "sqrted",
                 int,
                 1,
-                "1: weights are squared, 0: they are not (eq. 12)",
+                "1 squares the weights, 0 does not (mib eq. 12, the paper's name)",
                 ge=0,
                 le=1,
                 per_trial=True,
@@ -132,13 +136,13 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
                 per_trial=True,
             ),
             Param(
-                "mu", float, 0.1, "μ, smoothness; near 0 only the worst loss counts", gt=0, le=1e3
+                "mu", float, 0.1, "μ, smoothness; near 0 only the largest loss counts", gt=0, le=1e3
             ),
             Param(
                 "scale",
                 float,
                 10.0,
-                "nats of another loss that count as one nat of prediction",
+                "number of nats of another loss that count as one nat of prediction",
                 gt=0,
                 le=1e6,
             ),

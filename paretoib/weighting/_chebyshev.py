@@ -19,8 +19,8 @@ from paretoib.weighting._weighting import Weighting, Weights
 class SmoothChebyshev(Weighting):
     """λ is the `preference` for the prediction of each task; the other losses share 1 − λ equally.
 
-    Losses f are measured from the ideal value 0, in nats for prediction and in units of `scale`
-    nats for the others.
+    The ideal value of every loss f is 0. The unit of f is 1 nat for prediction and `scale` nats for
+    the other losses.
     """
 
     def __init__(self, *, mu: float, scale: float) -> None:
@@ -36,6 +36,6 @@ class SmoothChebyshev(Weighting):
         preference = hyper["preference"].to(losses).unsqueeze(1)
         others = losses.shape[1] - self.tasks
         share = ((1 - preference) / (others * self.scale)).expand(-1, others)
-        rates = torch.cat([preference.expand(-1, self.tasks), share], dim=1)
-        alpha = torch.softmax(rates * losses / self.mu, dim=1)
-        return Weights(rates * alpha, {"alpha": alpha})
+        scaled = torch.cat([preference.expand(-1, self.tasks), share], dim=1)
+        alpha = torch.softmax(scaled * losses / self.mu, dim=1)
+        return Weights(scaled * alpha, {"alpha": alpha})

@@ -31,7 +31,7 @@ def with_beta(
 
 
 class TaskWeights(Linear):
-    """A fixed weight on each task's prediction, β on each other loss (GS in mtvib, on a grid)."""
+    """A fixed weight on each task's prediction, β on each other loss (mtvib's grid search, GS)."""
 
     def __call__(
         self,
@@ -46,7 +46,7 @@ class TaskWeights(Linear):
 
 
 class Unweighted(Weighting):
-    """Weight 1 on every loss: the prediction of each task."""
+    """Weight 1 on every loss, for objectives that have prediction losses only."""
 
     def __call__(
         self,

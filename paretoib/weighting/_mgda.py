@@ -18,8 +18,9 @@ from paretoib.weighting._weighting import Weighting, Weights
 class MGDA(Weighting):
     """Min-norm weights on the simplex (mib eqs 7–11).
 
-    `normalise` divides each gradient by its norm or its loss before the weights are computed. The
-    weights then apply to the gradients without normalisation, as in Sener and Koltun's code.
+    `normalise` divides each gradient by its norm ("l2") or its loss before the weights are
+    computed. The weights then multiply the gradients without normalisation, as in Sener and
+    Koltun's code.
     """
 
     def __init__(
@@ -40,8 +41,8 @@ class MGDA(Weighting):
     def simplex_weights(
         self, losses: Float[Tensor, "M m"], gramian: Float[Tensor, "M m m"]
     ) -> Float[Tensor, "M m"]:
-        """w* of eq. 8."""
-        # Near a Pareto point gradients nearly cancel, hence double precision.
+        """The weights w* of mib eq. 8."""
+        # Double precision, because the gradients nearly cancel near a Pareto point.
         gramian = gramian.double()
         if self.normalise != "none":
             l2 = gramian.diagonal(dim1=1, dim2=2).sqrt()

@@ -13,14 +13,15 @@ from torch import Tensor
 def min_norm_weights(gramian: Float[Tensor, "M m m"]) -> Float[Tensor, "M m"]:
     """The exact min-norm weights.
 
-    For two losses w_1 = clip((g_22 − g_12)/(g_11 + g_22 − 2 g_12), 0, 1), and ½ for equal
-    gradients. For more losses the KKT conditions are a linear system on each face of the simplex,
-    and the best of the 2^m − 1 faces is chosen; m is small. A Gramian that is not finite gives NaN
-    weights.
+    With g_ij = ⟨g_i, g_j⟩, two losses have w_1 = clip((g_22 − g_12)/(g_11 + g_22 − 2 g_12), 0, 1),
+    or ½ if the gradients are equal. For more losses the KKT conditions are a linear system on each
+    face of the simplex, and the best of the 2^m − 1 faces is chosen; m is small. A Gramian that is
+    not finite gives NaN weights.
     """
     if gramian.shape[-1] == 2:
-        return _two(gramian)
-    # The eigensolver reads one triangle only, and fails for all trials if one is not finite.
+        return _two_losses(gramian)
+    # The eigensolver reads only one triangle of each Gramian, and fails for all trials if the
+    # Gramian of one trial is not finite.
     finite = gramian.isfinite().flatten(1).all(1)
     gramian = torch.where(finite[:, None, None], (gramian + gramian.mT) / 2, 0)
     losses = gramian.shape[-1]
@@ -37,8 +38,8 @@ def min_norm_weights(gramian: Float[Tensor, "M m m"]) -> Float[Tensor, "M m"]:
 def frank_wolfe_weights(gramian: Float[Tensor, "M m m"], iterations: int) -> Float[Tensor, "M m"]:
     """The published iteration (mib eqs 9–11) from equal weights, with γ_t = 2/(t + 2).
 
-    It converges slowly to `min_norm_weights`: the error can be 0.17 after 10 steps and 0.02 after
-    100.
+    It converges slowly to `min_norm_weights`: the error of a weight can be 0.17 after 10 iterations
+    and 0.02 after 100.
     """
     losses = gramian.shape[-1]
     w = torch.full_like(gramian[..., 0], 1 / losses)
@@ -50,7 +51,7 @@ def frank_wolfe_weights(gramian: Float[Tensor, "M m m"], iterations: int) -> Flo
     return w
 
 
-def _two(gramian: Float[Tensor, "M 2 2"]) -> Float[Tensor, "M 2"]:
+def _two_losses(gramian: Float[Tensor, "M 2 2"]) -> Float[Tensor, "M 2"]:
     g11, g12, g22 = gramian[:, 0, 0], gramian[:, 0, 1], gramian[:, 1, 1]
     distance = g11 + g22 - 2 * g12
     first = torch.where(distance > 0, (g22 - g12) / distance, 0.5).clamp(0, 1)
@@ -68,7 +69,7 @@ def _on_face(gramian: Float[Tensor, "M m m"], face: tuple[int, ...]) -> Float[Te
     size, index = len(face), torch.tensor(face, device=gramian.device)
     inner = gramian[:, index][:, :, index]
     along = torch.eye(size).to(inner) - 1 / size
-    # Differences between gradients within rounding count as zero.
+    # Differences between gradients count as zero if rounding errors can explain them.
     rounding = 10 * size * torch.finfo(inner.dtype).eps * inner.diagonal(dim1=1, dim2=2).amax(1)
     inverse = torch.linalg.pinv(along @ inner @ along, atol=rounding, hermitian=True)
     weights = torch.zeros_like(gramian[..., 0])

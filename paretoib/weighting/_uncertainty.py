@@ -2,7 +2,7 @@
 
 Kendall, Gal, Cipolla: Multi-Task Learning Using Uncertainty to Weigh Losses, 2018. Qian, Chen,
 Gechter: Multi-Task Variational Information Bottleneck (mtvib), eqs 9 and 14:
-Σ_k [CE_k/σ_k² + log σ_k] + β · compression.
+Σ_k [CE_k/σ_k² + log σ_k] + β · compression, where CE_k is the prediction loss of task k.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Uncertainty(Weighting):
     """Weight 1/σ_k² on the prediction of each task, β on each other loss.
 
     The learned parameter is s_k = log σ_k², which starts at 0. For a constant loss L_k the minimum
-    is at σ_k² = 2 L_k, s_k = log 2 L_k: a task with a smaller loss gets a larger weight.
+    is at σ_k² = 2 L_k: a task with a smaller loss gets a larger weight.
     """
 
     def parameters(self) -> Mapping[str, Tensor]:

@@ -11,9 +11,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Weights:
-    """The step is Σ_i step_i ∇L_i, one row for each trial; `log` goes into the history.
+    """The weights of one step: the gradient of a trial is Σ_i step_i ∇L_i over its losses L_i.
 
-    `penalty` is the term that a weighting with trainable parameters adds to Σ_i step_i L_i.
+    `log` holds values for the history. `penalty` is the term that a weighting with trainable
+    parameters adds to Σ_i step_i L_i.
     """
 
     step: Float[Tensor, "M m"]
@@ -31,9 +32,10 @@ class Weighting(ABC):
     - the weights are finite if the losses and gradients are.
 
     `tasks` is the number of prediction losses, which come first; the caller sets it for several
-    tasks. `gradient` is the input that the weighting needs beside the losses: "none" (one backward
-    pass), or the Gramian of the losses' gradients over the "parameters" (one backward pass for each
-    loss) or at the "latent" (about the cost of one pass). `over` selects the parameters.
+    tasks. `gradient` says where the gradients of the losses are compared by their Gramian: over
+    "parameters" (one backward pass for each loss), at the encoder's output, "latent" (about the
+    cost of one pass), or not at all, "none" (one pass). `over` selects the parameters: those of the
+    encoder, "shared", or "all".
     """
 
     gradient: Literal["none", "parameters", "latent"] = "none"
@@ -44,7 +46,7 @@ class Weighting(ABC):
         """Initial values of the weighting's trainable parameters; none by default.
 
         They are trained with the model, by the gradient of Σ_i step_i L_i + penalty. Each call gets
-        them in `hyper`, (M, …) each. Only allowed if `gradient` is "none".
+        them in `hyper`, (M, …) each. A weighting may have parameters only if `gradient` is "none".
         """
         return {}
 

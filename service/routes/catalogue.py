@@ -10,10 +10,10 @@ from service.problems import problem_responses
 router = APIRouter(tags=["catalogue"], responses=problem_responses(400, 401, 403, 429))
 
 
-# Coroutines: they need no thread, so they answer while the threads wait for MLflow or Ray.
+# Coroutines need no thread, so these routes answer while the threads wait for MLflow or Ray.
 
 
-@router.get("/methods", summary="Methods: objective, weighting and search in one")
+@router.get("/methods", summary="Methods: an objective, a weighting and a search under one name")
 async def methods() -> dict[str, Any]:
     """Each method's parts, and the JSON schemas of the fields of objective and weighting."""
     return {"schema": 1, "methods": catalogue("methods")}
@@ -33,5 +33,5 @@ async def models() -> dict[str, Any]:
 
 @router.get("/searches", summary="Searches: how the trials of a sweep are proposed")
 async def searches() -> dict[str, Any]:
-    """Each search; the `space` of a sweep says which fields it varies."""
+    """Each search. The `space` of a sweep says which fields the search varies."""
     return {"schema": 1, "searches": catalogue("searches")}

@@ -28,14 +28,14 @@ router = APIRouter(
     prefix="/sweeps", tags=["sweeps"], responses=problem_responses(400, 401, 403, 429, 500, 503)
 )
 
-POLL_SECONDS = 1.0  # between two reads of the store, at least
-RETRY_MILLISECONDS = 2000  # after which a client that was cut off reconnects
+POLL_SECONDS = 1.0  # minimum time between two reads of the store
+RETRY_MILLISECONDS = 2000  # pause of a disconnected client before it reconnects
 
 _log = logging.getLogger("paretoib.service")
 
 
-async def free_stream(request: Request, settings: Settings) -> Metrics:
-    """The metrics, which count open streams; `ProblemError` at the limit of open streams."""
+async def check_stream_limit(request: Request, settings: Settings) -> Metrics:
+    """The metrics, which count open streams; raises `ProblemError` at the limit."""
     metrics: Metrics = request.app.state.metrics
     if metrics.open_streams >= settings.max_streams:
         raise ProblemError(
@@ -56,7 +56,7 @@ async def free_stream(request: Request, settings: Settings) -> Metrics:
 async def events(
     state: NamedSweep,
     queries: Queries,
-    metrics: Annotated[Metrics, Depends(free_stream)],
+    metrics: Annotated[Metrics, Depends(check_stream_limit)],
     last: Annotated[
         int, Header(alias="Last-Event-ID", ge=0, le=10**9, description="continue after this event")
     ] = 0,
@@ -82,12 +82,12 @@ async def events(
                     return
             except StoreError as error:
                 _log.warning("%s", error)
-            # Reading thousands of trials takes seconds: spend at most a fifth of the time on it.
+            # Reading thousands of trials takes seconds: read for at most a fifth of the time.
             await anyio.sleep(max(POLL_SECONDS, 4 * seconds))
 
 
 def _events_after(queries: SweepQueries, state: SweepState, last: int) -> list[ServerSentEvent]:
-    """The events for a client that has those of the first `last` trials; progress comes last."""
+    """The events after those of the first `last` trials; the `progress` event comes last."""
     snapshot = queries.snapshot(state)
     fields = {
         "status": state.status,

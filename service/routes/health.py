@@ -56,7 +56,7 @@ async def healthz() -> Health:
     summary="Readiness: whether MLflow and Ray answer",
 )
 async def readyz(request: Request) -> Response:
-    """`ok` or `down` for each of the two. Needs no token."""
+    """`ok` or `down` for MLflow and for Ray. Needs no token."""
     state = request.app.state
     states = {
         "mlflow": await _state(state.queries.check),
@@ -86,12 +86,12 @@ async def prometheus(request: Request, queries: Queries) -> Response:
 
 @cache
 def _threads() -> anyio.CapacityLimiter:
-    """Threads for checks that may hang, apart from those of the other routes."""
+    """Threads for checks that may hang, separate from the threads of the other routes."""
     return anyio.CapacityLimiter(4)
 
 
 async def _call(blocking: Callable[[], T]) -> T:
-    """The result of a blocking call; `TimeoutError` after `TIMEOUT`."""
+    """The result of a blocking call; raises `TimeoutError` after `TIMEOUT`."""
     with anyio.fail_after(TIMEOUT):
         return await to_thread.run_sync(blocking, abandon_on_cancel=True, limiter=_threads())
 

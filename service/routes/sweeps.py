@@ -40,7 +40,7 @@ Key = Annotated[
 TrialKey = Annotated[
     str, Path(pattern="^[0-9a-f]{12,64}$", description="A trial's key.", examples=["0d1e2f3a4b5c"])
 ]
-Form = Literal["json", "csv", "html", "png", "figure"]
+FrontFormat = Literal["json", "csv", "html", "png", "figure"]
 EXAMPLES: Any = {
     "β grid": {"value": {"method": "vib", "data": "digits", "trials": 16}},
     "adaptive weighting": {"value": {"method": "mib", "data": "digits", "seeds": [0, 1, 2]}},
@@ -139,7 +139,7 @@ async def resume(state: SweepById, controller: Controller) -> Response:
     summary="Cancel a sweep",
 )
 async def cancel(state: SweepById, controller: Controller) -> Response:
-    """It becomes `interrupted` within a minute. Ended trials are kept; the sweep can be resumed."""
+    """The sweep is `interrupted` within a minute. Ended trials are kept; it can be resumed."""
     return _accepted(await controller.queued(controller.cancel, state))
 
 
@@ -171,7 +171,7 @@ def trials(
     summary="Get a trial with its history",
 )
 def trial(request: Request, state: NamedSweep, queries: Queries, trial: TrialKey) -> Response:
-    """By its key, or by at least the first 12 digits of it, which figures show."""
+    """`{trial}` is the trial's key, or at least its first 12 digits, which figures show."""
     return document_response(request, queries.trial(state, trial))
 
 
@@ -189,7 +189,7 @@ def front(
     state: NamedSweep,
     queries: Queries,
     format: Annotated[
-        Form, Query(description="`figure`: the JSON of the plotly figure that `html` shows.")
+        FrontFormat, Query(description="`figure`: the JSON of the plotly figure that `html` shows.")
     ] = "json",
 ) -> Response:
     """All ended trials, with those on the front marked; JSON as from `paretoib front --json`."""

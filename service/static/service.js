@@ -263,8 +263,9 @@ function setUpSweep(article) {
   if (article.dataset.status === "running") followEvents(article, id, () => { timer ??= setTimeout(redraw, 1000); });
 }
 
-// Event stream of a sweep. A browser reconnects after a lost connection but not after a response
-// other than 200, so this opens a new stream then, with a pause that doubles up to 30 s.
+// The event stream of a sweep. A browser reconnects after a lost connection, but not after a
+// response other than 200. Then `followEvents` opens a new stream, after a pause that doubles from
+// 2 s to 30 s.
 
 const MIN_PAUSE_MS = 2000, MAX_PAUSE_MS = 30000;
 

@@ -15,7 +15,7 @@ from paretoib import cli
 from paretoib.backends import RemoteBackend, _http, _sse
 from paretoib.backends._http import Http
 from paretoib.backends._sse import Event, events, parse
-from paretoib.errors import NotFoundError, ServiceAwayError, ServiceError
+from paretoib.errors import NotFoundError, ServiceError, ServiceUnavailableError
 from paretoib.records import SweepInfo, SweepState
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
@@ -34,8 +34,12 @@ PROBLEM = "application/problem+json"
 
 
 @dataclass
-class Answer:
-    """An answer to one request; `cut`: the server closes the connection after or without it."""
+class Response:
+    """A response to one request.
+
+    With `cut`, the server closes the connection after an incomplete body; if the body is empty,
+    it closes the connection without a response.
+    """
 
     body: str = ""
     status: int = 200
@@ -46,40 +50,40 @@ class Answer:
 
 @dataclass
 class ScriptedServer:
-    """A server that answers each request with the next answer, and repeats the last one."""
+    """A server with one response for each request; it repeats the last response."""
 
     address: str
-    script: list[Answer]
+    script: list[Response]
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ScriptedServer]]:
-    """`server(*answers)` starts a scripted server; the client retries without long pauses."""
+    """`server(*responses)` starts a scripted server; the client retries without long pauses."""
     monkeypatch.setattr(_sse, "RECONNECT_SECONDS", 0.05)
     monkeypatch.setattr(_http, "_RETRY_SECONDS", 0.05)
     monkeypatch.setenv("PARETOIB_SERVER_PATIENCE", "3")
     settings.cache_clear()
     running: list[ThreadingHTTPServer] = []
 
-    def start(*answers: Answer) -> ScriptedServer:
+    def start(*responses: Response) -> ScriptedServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 scripted.requests.append((f"{self.command} {self.path}", dict(self.headers)))
                 number = min(len(scripted.requests), len(scripted.script))
-                answer = scripted.script[number - 1]
-                if answer.cut and not answer.body:
+                response = scripted.script[number - 1]
+                if response.cut and not response.body:
                     return
-                self.send_response(answer.status)
-                self.send_header("Content-Type", answer.kind)
-                for name, value in answer.headers.items():
+                self.send_response(response.status)
+                self.send_header("Content-Type", response.kind)
+                for name, value in response.headers.items():
                     self.send_header(name, value)
-                # A cut answer is shorter than its Content-Length.
-                length = len(answer.body.encode()) + 100 * answer.cut
+                # A cut response is shorter than its Content-Length.
+                length = len(response.body.encode()) + 100 * response.cut
                 self.send_header("Content-Length", str(length))
                 self.end_headers()
-                self.wfile.write(answer.body.encode())
+                self.wfile.write(response.body.encode())
 
             do_POST = do_DELETE = do_GET  # noqa: N815
 
@@ -88,7 +92,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ScriptedSe
 
         http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         running.append(http)
-        scripted = ScriptedServer(f"http://127.0.0.1:{http.server_port}", list(answers))
+        scripted = ScriptedServer(f"http://127.0.0.1:{http.server_port}", list(responses))
         threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
         return scripted
 
@@ -100,21 +104,21 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ScriptedSe
 
 
 def sse(name: str, id_: int, data: Any) -> str:
-    """An event as server-sent text."""
+    """The text of a server-sent event."""
     return f"event: {name}\nid: {id_}\ndata: {json.dumps(data)}\n\n"
 
 
-def stream(text: str, **answer: Any) -> Answer:
-    """An answer with a stream of events."""
-    return Answer(text, kind="text/event-stream", **answer)
+def stream(text: str, **fields: Any) -> Response:
+    """A response with a stream of events."""
+    return Response(text, kind="text/event-stream", **fields)
 
 
 def test_a_cut_stream_continues_after_the_last_event(server: Callable[..., ScriptedServer]) -> None:
-    """With Last-Event-ID; also after a proxy's error page and a dropped connection."""
+    """Requests have Last-Event-ID, also after a proxy's error page or a dropped connection."""
     scripted = server(
         stream(sse("progress", 3, {"n": 1}) + "event: poi", cut=True),
-        Answer(cut=True),
-        Answer("<html>", status=502, kind="text/html"),
+        Response(cut=True),
+        Response("<html>", status=502, kind="text/html"),
         stream(": ping\n\n" + sse("progress", 5, {"n": 2})),
         stream(sse("end", 5, {"status": "finished"})),
     )
@@ -127,44 +131,44 @@ def test_a_cut_stream_continues_after_the_last_event(server: Callable[..., Scrip
     assert last == [None, "3", "3", "3", "5"]
 
 
-@pytest.mark.parametrize("unavailable", [Answer(cut=True), stream("")])
+@pytest.mark.parametrize("unavailable", [Response(cut=True), stream("")])
 def test_the_client_gives_up_on_a_service_that_stays_unavailable(
-    server: Callable[..., ScriptedServer], monkeypatch: pytest.MonkeyPatch, unavailable: Answer
+    server: Callable[..., ScriptedServer], monkeypatch: pytest.MonkeyPatch, unavailable: Response
 ) -> None:
-    """After PARETOIB_SERVER_PATIENCE seconds, if connections are dropped or streams end."""
+    """The time limit is PARETOIB_SERVER_PATIENCE, for dropped connections and ended streams."""
     monkeypatch.setenv("PARETOIB_SERVER_PATIENCE", "0.5")
     settings.cache_clear()
     scripted = server(stream(sse("progress", 1, {})), unavailable)
     began = time.monotonic()
-    with pytest.raises(ServiceAwayError, match=r"^gave up after 0\.5 s: .*127\.0\.0\.1"):
+    with pytest.raises(ServiceUnavailableError, match=r"^gave up after 0\.5 s: .*127\.0\.0\.1"):
         list(events(Http(scripted.address), "/events"))
     assert 0.5 < time.monotonic() - began < 3
     assert len(scripted.requests) > 3
 
 
 def test_a_stream_that_is_not_found_is_not_retried(server: Callable[..., ScriptedServer]) -> None:
-    """Waiting does not make an unknown sweep appear."""
+    """A sweep that the service does not know will not appear later."""
     gone = json.dumps({"detail": "no sweep `x`"})
-    scripted = server(stream(sse("progress", 1, {})), Answer(gone, status=404, kind=PROBLEM))
+    scripted = server(stream(sse("progress", 1, {})), Response(gone, status=404, kind=PROBLEM))
     with pytest.raises(NotFoundError, match="no sweep `x`"):
         list(events(Http(scripted.address), "/events"))
     assert len(scripted.requests) == 2
 
 
-def test_data_over_several_lines_are_one_event() -> None:
-    """As in the standard: joined by newlines, without one leading space and without comments."""
+def test_several_data_lines_are_one_event() -> None:
+    """As in the SSE standard: newlines join the lines, and comments are ignored."""
     lines = ["data: {", ": ping", 'data:  "a": 1}', "event: x", "id: 7", "", ": ping", ""]
     assert list(parse(lines)) == [Event("x", "7", {"a": 1}), None]
 
 
-def test_a_full_service_is_retried_after_its_time(
+def test_a_full_service_is_retried_after_retry_after_seconds(
     server: Callable[..., ScriptedServer],
 ) -> None:
-    """The client waits for Retry-After seconds, and every retry has the same key."""
-    full = Answer(
+    """Every retry has the same idempotency key."""
+    full = Response(
         json.dumps({"detail": "full"}), status=429, kind=PROBLEM, headers={"Retry-After": "1"}
     )
-    scripted = server(full, Answer(cut=True), Answer(json.dumps(SWEEP), status=202))
+    scripted = server(full, Response(cut=True), Response(json.dumps(SWEEP), status=202))
     began = time.monotonic()
     info = RemoteBackend(scripted.address).submit(SweepSpec.from_document({"method": "vib"}))
     assert time.monotonic() - began > 1
@@ -174,8 +178,8 @@ def test_a_full_service_is_retried_after_its_time(
 
 
 def test_a_service_that_stays_full_is_an_error(server: Callable[..., ScriptedServer]) -> None:
-    """With the service's message, when the patience of the settings is too short to wait."""
-    full = Answer(
+    """The client raises the service's message if waiting exceeds PARETOIB_SERVER_PATIENCE."""
+    full = Response(
         json.dumps({"detail": "8 sweeps run"}),
         status=429,
         kind=PROBLEM,
@@ -187,30 +191,32 @@ def test_a_service_that_stays_full_is_an_error(server: Callable[..., ScriptedSer
     assert len(scripted.requests) == 2
 
 
-def test_a_request_without_a_key_is_sent_once(server: Callable[..., ScriptedServer]) -> None:
-    """The service may have carried out a cut request, so it is not retried."""
-    scripted = server(Answer(cut=True))
-    with pytest.raises(ServiceAwayError, match="no answer from"):
+def test_a_request_without_an_idempotency_key_is_not_retried(
+    server: Callable[..., ScriptedServer],
+) -> None:
+    """The service may have carried out the request before the connection was cut."""
+    scripted = server(Response(cut=True))
+    with pytest.raises(ServiceUnavailableError, match="no answer from"):
         RemoteBackend(scripted.address).cancel(SweepInfo.from_document(INFO))
     assert len(scripted.requests) == 1
 
 
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("response", "message"),
     [
-        (Answer("<p>", kind="text/html"), "HTTP 200, text/html"),
-        (Answer("<p>", status=404, kind="text/html"), "HTTP 404, text/html"),
-        (Answer("<p>", status=409, kind=PROBLEM), f"HTTP 409, {PROBLEM}"),
-        (Answer("{}", status=409, kind=PROBLEM), f"HTTP 409, {PROBLEM}"),
-        (Answer(status=307, headers={"Location": "http://example.org/"}), "HTTP 307"),
-        (Answer(json.dumps({"sweeps": [{**SWEEP, "status": "odd"}], "total": 1})), "version"),
+        (Response("<p>", kind="text/html"), "HTTP 200, text/html"),
+        (Response("<p>", status=404, kind="text/html"), "HTTP 404, text/html"),
+        (Response("<p>", status=409, kind=PROBLEM), f"HTTP 409, {PROBLEM}"),
+        (Response("{}", status=409, kind=PROBLEM), f"HTTP 409, {PROBLEM}"),
+        (Response(status=307, headers={"Location": "http://example.org/"}), "HTTP 307"),
+        (Response(json.dumps({"sweeps": [{**SWEEP, "status": "odd"}], "total": 1})), "version"),
     ],
 )
-def test_a_server_that_is_no_paretoib_service_is_an_error(
-    server: Callable[..., ScriptedServer], answer: Answer, message: str
+def test_a_server_that_is_not_a_paretoib_service_is_an_error(
+    server: Callable[..., ScriptedServer], response: Response, message: str
 ) -> None:
-    """A web page, a redirect (not followed, because of the token), or another version."""
-    scripted = server(answer)
+    """It sends a web page, a redirect (not followed: it would get the token) or an odd status."""
+    scripted = server(response)
     with pytest.raises(ServiceError, match=re.escape(message)) as error:
         RemoteBackend(scripted.address).list()
     assert scripted.address in str(error.value)
@@ -220,25 +226,25 @@ def test_a_server_that_is_no_paretoib_service_is_an_error(
 def test_an_internal_error_of_the_service_has_its_own_exit_code(
     server: Callable[..., ScriptedServer], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 1 for an internal error, 2 for a wrong request."""
-    fault = Answer('{"detail": "its log says more"}', status=500, kind=PROBLEM)
-    refusal = Answer('{"detail": "no such thing"}', status=422, kind=PROBLEM)
-    for answer, code in ((fault, 1), (refusal, 2)):
+    """The exit code is 1 for an internal error and 2 for a wrong request."""
+    fault = Response('{"detail": "its log says more"}', status=500, kind=PROBLEM)
+    refusal = Response('{"detail": "no such thing"}', status=422, kind=PROBLEM)
+    for response, code in ((fault, 1), (refusal, 2)):
         with pytest.raises(SystemExit) as end:
-            cli.main(["list", "--server", server(answer).address])
+            cli.main(["list", "--server", server(response).address])
         assert end.value.code == code
-        detail = json.loads(answer.body)["detail"]
+        detail = json.loads(response.body)["detail"]
         assert capfd.readouterr().err == f"error: {detail}\n"
 
 
 def test_a_resumed_sweep_is_watched_to_its_end(server: Callable[..., ScriptedServer]) -> None:
-    """If no trial has ended there is no front, but the last state has the reason."""
+    """If no trial has ended there is no front, and the last state has the reason."""
     progress = {"status": "interrupted", "trials": TRIALS, "hypervolume": None}
     scripted = server(
-        Answer(json.dumps(SWEEP), status=202),
+        Response(json.dumps(SWEEP), status=202),
         stream(sse("progress", 0, progress) + sse("end", 0, {"status": "interrupted"})),
-        Answer(json.dumps({**SWEEP, "status": "interrupted", "reason": "no such data"})),
-        Answer(json.dumps({"detail": "no ended trial"}), status=404, kind=PROBLEM),
+        Response(json.dumps({**SWEEP, "status": "interrupted", "reason": "no such data"})),
+        Response(json.dumps({"detail": "no ended trial"}), status=404, kind=PROBLEM),
     )
     states: list[SweepState] = []
     info = SweepInfo.from_document(INFO)

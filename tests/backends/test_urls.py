@@ -1,4 +1,4 @@
-"""Service URLs that the client accepts, and where it sends a token."""
+"""Service URLs that the client accepts, and those to which it sends a token."""
 
 from datetime import UTC, datetime
 
@@ -30,15 +30,15 @@ INFO = SweepState(
         ("http://host:port", "", "found `http://host:port`"),
         ("http://[::1", "", r"found `http://\[::1`"),
         ("https://me:secret@host", "", "found `https://host`"),
-        ("http://paretoib.example", "t", "in the clear: http://paretoib.example should be https"),
-        ("https://paretoib.example", "two\nlines", "PARETOIB_TOKEN should have printable"),
-        ("https://paretoib.example", "π", "PARETOIB_TOKEN should have printable"),
+        ("http://paretoib.example", "t", "sent over https; found `http://paretoib.example`"),
+        ("https://paretoib.example", "two\nlines", "PARETOIB_TOKEN should have only printable"),
+        ("https://paretoib.example", "π", "PARETOIB_TOKEN should have only printable"),
     ],
 )
 def test_an_invalid_url_or_token_is_refused_before_a_request(
     monkeypatch: pytest.MonkeyPatch, url: str, token: str, message: str
 ) -> None:
-    """No password is printed, and no token is sent over a network without TLS."""
+    """The error does not contain the password or the token."""
     monkeypatch.setenv("PARETOIB_TOKEN", token)
     settings.cache_clear()
     with pytest.raises(ServiceError, match=message) as error:
@@ -50,7 +50,7 @@ def test_an_invalid_url_or_token_is_refused_before_a_request(
 
 @pytest.mark.parametrize("url", ["http://localhost:1", "http://[::1]:1", "https://far.example"])
 def test_a_token_is_sent_to_loopback_or_over_tls(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """These URLs are accepted, also with a path prefix."""
+    """A URL may have a path, for a service behind a proxy."""
     monkeypatch.setenv("PARETOIB_TOKEN", "t")
     settings.cache_clear()
     page = RemoteBackend(f"{url}/below/").page(INFO)

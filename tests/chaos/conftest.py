@@ -1,4 +1,4 @@
-"""A small cluster as an administrator has it: MLflow, a Ray head and a second node, all real."""
+"""A cluster of real processes: MLflow's server, a Ray head and a second Ray node."""
 
 import os
 import secrets
@@ -21,7 +21,7 @@ PATIENCE = 240  # seconds
 
 
 class Cluster:
-    """Processes that can be killed by name, and `paretoib` that works with them."""
+    """The processes of the cluster, and `paretoib` commands that use them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -40,30 +40,30 @@ class Cluster:
         }
 
     def start(self) -> None:
-        """Everything, ready for a sweep."""
+        """Start all processes, and wait until they are ready for a sweep."""
         self.start_mlflow()
-        on = ["--node-ip-address", "127.0.0.1", "--num-cpus", "1"]
+        options = ["--node-ip-address", "127.0.0.1", "--num-cpus", "1"]
         head = ["--head", "--port", str(self.ray_port), "--include-dashboard", "false"]
-        self._ray("head", *head, *on)
-        self._until(self._ray_answers)
+        self._ray("head", *head, *options)
+        self._wait_until(self._ray_answers)
         self.start_node()
 
     def start_node(self) -> None:
-        """The second node."""
+        """Start the second node."""
         address = ["--address", self.environment["PARETOIB_RAY_ADDRESS"]]
         self._ray("node", *address, "--node-ip-address", "127.0.0.1", "--num-cpus", "1")
-        self._until(lambda: len(self._raylets()) == 2)
+        self._wait_until(lambda: len(self._raylets()) == 2)
 
     def start_mlflow(self) -> None:
-        """MLflow's server, on the same database each time."""
+        """Start MLflow's server, with the same database each time."""
         database = f"sqlite:///{self.folder}/mlflow.db"
         files = ["--backend-store-uri", database, "--artifacts-destination", "artifacts"]
-        at = ["--host", "127.0.0.1", "--port", str(self.mlflow_port), "--workers", "1"]
-        self._spawn("mlflow", [BIN / "mlflow", "server", *files, *at])
-        self._until(self._mlflow_answers)
+        address = ["--host", "127.0.0.1", "--port", str(self.mlflow_port), "--workers", "1"]
+        self._spawn("mlflow", [BIN / "mlflow", "server", *files, *address])
+        self._wait_until(self._mlflow_answers)
 
-    def sweep(self, *arguments: str) -> "subprocess.Popen[str]":
-        """`paretoib …`, under way."""
+    def paretoib(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start a command of `paretoib`."""
         return subprocess.Popen(
             [BIN / "paretoib", *arguments],
             env=self.environment,
@@ -74,25 +74,25 @@ class Cluster:
         )
 
     def kill_mlflow(self) -> None:
-        """SIGKILL to the server and the processes that it has made."""
+        """Send SIGKILL to MLflow's server and its child processes."""
         _kill_tree(self._processes.pop("mlflow").pid)
 
     def kill_node(self) -> None:
-        """SIGKILL to the second node's raylet."""
+        """Send SIGKILL to the raylet of the second node."""
         (raylet,) = [p for p in self._raylets() if p in _tree(self._processes["node"].pid)]
         os.kill(raylet, signal.SIGKILL)
         self._processes.pop("node").wait(PATIENCE)
 
     def kill_worker(self) -> bool:
-        """SIGKILL to one process that trains; whether there was one."""
+        """Send SIGKILL to one process that trains; returns whether there was one."""
         training = [pid for pid, line in _running() if "ImplicitFunc.train" in line]
-        training = [pid for pid in training if _of(pid, self.folder)]
+        training = [pid for pid in training if _belongs_to(pid, self.folder)]
         if training:
             os.kill(training[0], signal.SIGKILL)
         return bool(training)
 
     def stop(self) -> None:
-        """End what is left."""
+        """Kill all processes that still run."""
         for name in list(self._processes):
             _kill_tree(self._processes.pop(name).pid)
 
@@ -105,15 +105,15 @@ class Cluster:
             command, env=self.environment, cwd=self.folder, stdout=log, stderr=log
         )
 
-    def _until(self, ready: Callable[[], bool]) -> None:
+    def _wait_until(self, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
         while not ready():
             assert time.monotonic() < deadline, "a server did not start"
             time.sleep(0.2)
 
     def _raylets(self) -> list[int]:
-        mine = [p for name in ("head", "node") if (p := self._processes.get(name))]
-        trees = {pid for process in mine for pid in _tree(process.pid)}
+        nodes = [p for name in ("head", "node") if (p := self._processes.get(name))]
+        trees = {pid for process in nodes for pid in _tree(process.pid)}
         return [pid for pid, line in _running() if "/raylet/raylet " in line and pid in trees]
 
     def _ray_answers(self) -> bool:
@@ -131,17 +131,17 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One for all faults: what one leaves behind, the next has to live with."""
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    """One cluster for all tests, so that later faults hit a cluster that has had earlier ones."""
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
     try:
-        made.start()
-        yield made
+        cluster.start()
+        yield cluster
     finally:
-        made.stop()
+        cluster.stop()
 
 
 def _running() -> Iterator[tuple[int, str]]:
-    """Id and command line of every process."""
+    """The id and the command line of every process on this machine."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
@@ -150,7 +150,7 @@ def _running() -> Iterator[tuple[int, str]]:
         yield int(process.name), line
 
 
-def _of(pid: int, folder: Path) -> bool:
+def _belongs_to(pid: int, folder: Path) -> bool:
     """Whether a process belongs to the cluster in `folder`."""
     try:
         return str(folder / "store").encode() in Path(f"/proc/{pid}/environ").read_bytes()

@@ -1,4 +1,4 @@
-"""Faults at random moments, with real processes: no trial is lost, none is there twice.
+"""Processes are killed at random moments: no trial is lost, and none is stored twice.
 
 python -m pytest -m slow tests/chaos -s      prints the table of faults and outcomes
 """
@@ -32,27 +32,27 @@ Points = dict[str, dict[str, Any]]
 
 @dataclass
 class Outcome:
-    """What became of a sweep that met a fault."""
+    """A fault, and how the sweep differs from the undisturbed one."""
 
     fault: str
     moments: list[float] = field(default_factory=list)
     lost: int = 0
     twice: int = 0
     failed: int = 0
-    off: float = 0.0
+    front_error: float = 0.0  # bits
 
     def __str__(self) -> str:
         return (
             f"{self.fault:42} {len(self.moments):2} faults: {self.lost} trials lost, "
             f"{self.twice} written twice, {self.failed} failed; "
-            f"front off by {self.off:.1e} bits at most"
+            f"error of the front at most {self.front_error:.1e} bits"
         )
 
 
 @pytest.fixture(scope="module")
 def undisturbed(cluster: Any) -> Points:
-    """The points of the sweep without any fault, by trial."""
-    process = cluster.sweep(*SWEEP, "--name", "undisturbed")
+    """The points of the sweep without faults, by trial key."""
+    process = cluster.paretoib(*SWEEP, "--name", "undisturbed")
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     points = {point["trial"]: point for point in json.loads(out)["points"]}
@@ -62,47 +62,47 @@ def undisturbed(cluster: Any) -> Points:
 
 @pytest.fixture(scope="module")
 def outcomes() -> Iterator[list[Outcome]]:
-    """Every fault and what came of it; printed at the end."""
-    rows: list[Outcome] = []
-    yield rows
-    print("\n\n" + "\n".join(str(row) for row in rows))
+    """The outcome of each fault; the table is printed at the end."""
+    outcomes: list[Outcome] = []
+    yield outcomes
+    print("\n\n" + "\n".join(str(outcome) for outcome in outcomes))
 
 
 @pytest.fixture(scope="module")
-def chance() -> random.Random:
-    """Where the moments come from."""
+def rng() -> random.Random:
+    """The random generator for the moments of faults; its seed is printed."""
     seed = random.SystemRandom().randrange(1000)
-    print(f"\nmoments drawn with seed {seed}")
+    print(f"\nmoments of faults drawn with seed {seed}")
     return random.Random(seed)
 
 
-def judge(cluster: Any, name: str, outcome: Outcome, undisturbed: Points) -> None:
-    """Compare all that the store has of an ended sweep with the undisturbed one."""
+def check_outcome(cluster: Any, name: str, outcome: Outcome, undisturbed: Points) -> None:
+    """Compare a finished sweep in the store with the undisturbed one, trial by trial."""
     client = MlflowClient(cluster.environment["PARETOIB_TRACKING_URI"])
     experiment = client.get_experiment_by_name("paretoib-digits")
     (parent,) = client.search_runs([experiment.experiment_id], f"run_name = '{name}'")
     assert parent.info.status == "FINISHED"
-    of_sweep = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-    runs = client.search_runs([experiment.experiment_id], of_sweep, max_results=10_000)
+    condition = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    runs = client.search_runs([experiment.experiment_id], condition, max_results=10_000)
     keys = Counter(_key(run) for run in runs)
     outcome.twice = sum(count - 1 for count in keys.values())
     outcome.lost = len(undisturbed.keys() - keys.keys())
-    out, _ = cluster.sweep("front", name, "--json").communicate(timeout=PATIENCE)
+    out, _ = cluster.paretoib("front", name, "--json").communicate(timeout=PATIENCE)
     front = json.loads(out)
     outcome.failed = len(front["failed"])
     for point in front["points"]:
         other = undisturbed[point["trial"]]
-        apart = [abs(point[axis] - other[axis]) for axis in ("rate_bits", "lost_bits")]
-        outcome.off = max(outcome.off, *apart)
+        differences = [abs(point[axis] - other[axis]) for axis in ("rate_bits", "lost_bits")]
+        outcome.front_error = max(outcome.front_error, *differences)
     assert (outcome.lost, outcome.twice, outcome.failed) == (0, 0, 0), str(outcome)
     assert keys.keys() == undisturbed.keys()
-    assert outcome.off < 1e-3
+    assert outcome.front_error < 1e-3
 
 
-def test_a_job_killed_again_and_again(
-    cluster: Any, undisturbed: Points, outcomes: list[Outcome], chance: random.Random
+def test_a_job_is_killed_and_resumed(
+    cluster: Any, undisturbed: Points, outcomes: list[Outcome], rng: random.Random
 ) -> None:
-    """SIGKILL at random moments, each time followed by a resume, until one runs through."""
+    """Each sweep is killed at random moments and resumed until it finishes."""
     outcome = Outcome("job, SIGKILL, resumed each time")
     outcomes.append(outcome)
     sweeps = 0
@@ -111,8 +111,8 @@ def test_a_job_killed_again_and_again(
         name = f"killed-{sweeps}"
         command = (*SWEEP, "--name", name)
         while True:
-            process = cluster.sweep(*command)
-            moment = chance.uniform(1, 15)
+            process = cluster.paretoib(*command)
+            moment = rng.uniform(1, 15)
             if len(outcome.moments) < KILLS:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(moment)
@@ -123,76 +123,76 @@ def test_a_job_killed_again_and_again(
             if process.returncode == 0:
                 break
             assert process.returncode == -signal.SIGKILL, err
-            # Killed before its first line in the store, there is nothing yet to resume.
-            if f'"{name}"' in cluster.sweep("list", "--json").communicate(timeout=PATIENCE)[0]:
+            # A job that was killed before it created its sweep is started again.
+            if f'"{name}"' in cluster.paretoib("list", "--json").communicate(timeout=PATIENCE)[0]:
                 command = ("resume", name, "--json")
-        judge(cluster, name, outcome, undisturbed)
+        check_outcome(cluster, name, outcome, undisturbed)
 
 
-def test_workers_killed(
-    cluster: Any, undisturbed: Points, outcomes: list[Outcome], chance: random.Random
+def test_workers_are_killed(
+    cluster: Any, undisturbed: Points, outcomes: list[Outcome], rng: random.Random
 ) -> None:
-    """SIGKILL to processes that train: their packs are trained again, and the sweep ends."""
+    """The packs of the killed workers are trained again, and the sweep finishes."""
     outcome = Outcome("worker, SIGKILL")
     outcomes.append(outcome)
     started = time.monotonic()
-    process = cluster.sweep(*SWEEP, "--name", "workers")
+    process = cluster.paretoib(*SWEEP, "--name", "workers")
     while process.poll() is None:
-        time.sleep(chance.uniform(1, 3))
+        time.sleep(rng.uniform(1, 3))
         if len(outcome.moments) < 3 and cluster.kill_worker():
             outcome.moments.append(time.monotonic() - started)
     assert process.returncode == 0, process.communicate()[1]
     assert len(outcome.moments) == 3
-    judge(cluster, "workers", outcome, undisturbed)
+    check_outcome(cluster, "workers", outcome, undisturbed)
 
 
-def test_a_node_killed(
-    cluster: Any, undisturbed: Points, outcomes: list[Outcome], chance: random.Random
+def test_a_node_is_killed(
+    cluster: Any, undisturbed: Points, outcomes: list[Outcome], rng: random.Random
 ) -> None:
-    """SIGKILL to the second node's raylet: what it had is trained on the first."""
+    """The raylet of the second node is killed, and the first node trains its packs."""
     outcome = Outcome("raylet of the second node, SIGKILL")
     outcomes.append(outcome)
-    process = cluster.sweep(*SWEEP, "--name", "node")
-    moment = chance.uniform(7, 12)
+    process = cluster.paretoib(*SWEEP, "--name", "node")
+    moment = rng.uniform(7, 12)
     time.sleep(moment)
     assert process.poll() is None
     cluster.kill_node()
     outcome.moments.append(moment)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
-    judge(cluster, "node", outcome, undisturbed)
+    check_outcome(cluster, "node", outcome, undisturbed)
     cluster.start_node()
 
 
-@pytest.mark.parametrize("away", [3, 15])
-def test_mlflow_killed(
-    cluster: Any, undisturbed: Points, outcomes: list[Outcome], chance: random.Random, away: int
+@pytest.mark.parametrize("downtime", [3, 15])
+def test_mlflow_is_killed_and_started_again(
+    cluster: Any, undisturbed: Points, outcomes: list[Outcome], rng: random.Random, downtime: int
 ) -> None:
-    """SIGKILL to MLflow's server, back after some seconds: the sweep goes on as if nothing was."""
-    outcome = Outcome(f"MLflow server, SIGKILL, {away} s away")
+    """The sweep continues while the server is down, and finishes without a resume."""
+    outcome = Outcome(f"MLflow server, SIGKILL, back after {downtime} s")
     outcomes.append(outcome)
-    name = f"mlflow-{away}"
-    process = cluster.sweep(*SWEEP, "--name", name)
-    moment = chance.uniform(8, 12)
+    name = f"mlflow-{downtime}"
+    process = cluster.paretoib(*SWEEP, "--name", name)
+    moment = rng.uniform(8, 12)
     time.sleep(moment)
     assert process.poll() is None
     cluster.kill_mlflow()
     outcome.moments.append(moment)
-    time.sleep(away)
+    time.sleep(downtime)
     cluster.start_mlflow()
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
-    judge(cluster, name, outcome, undisturbed)
+    check_outcome(cluster, name, outcome, undisturbed)
 
 
-def test_mlflow_and_the_job_killed(
-    cluster: Any, undisturbed: Points, outcomes: list[Outcome], chance: random.Random
+def test_mlflow_and_the_job_are_killed(
+    cluster: Any, undisturbed: Points, outcomes: list[Outcome], rng: random.Random
 ) -> None:
-    """What the job could not write before it was killed too is written by the resume."""
+    """The resumed job writes the trials that the killed job could not write to MLflow."""
     outcome = Outcome("MLflow server and 3 s later the job, SIGKILL")
     outcomes.append(outcome)
-    process = cluster.sweep(*SWEEP, "--name", "both")
-    moment = chance.uniform(8, 10)
+    process = cluster.paretoib(*SWEEP, "--name", "both")
+    moment = rng.uniform(8, 10)
     time.sleep(moment)
     cluster.kill_mlflow()
     time.sleep(3)
@@ -200,14 +200,14 @@ def test_mlflow_and_the_job_killed(
     process.communicate(timeout=PATIENCE)
     outcome.moments += [moment, moment + 3]
     cluster.start_mlflow()
-    process = cluster.sweep("resume", "both", "--json")
+    process = cluster.paretoib("resume", "both", "--json")
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
-    judge(cluster, "both", outcome, undisturbed)
+    check_outcome(cluster, "both", outcome, undisturbed)
 
 
 def _key(run: Any) -> str:
-    """A trial's key, from its record among the run's tags."""
+    """The key of a trial, from the record in the tags of its run."""
     parts = sorted(t for t in run.data.tags if t.startswith("mlflow.paretoib.record"))
     record = json.loads("".join(run.data.tags[part] for part in parts))
     return str(record["trial"])

@@ -1,4 +1,4 @@
-"""Fixtures: an empty store, and a store with two sweeps from the command line."""
+"""Fixtures: an empty store, and a store with two sweeps of `paretoib sweep`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,16 +16,16 @@ def store(new_store: Callable[[Path], Any], tmp_path: Path) -> Any:
 
 
 @pytest.fixture(scope="session")
-def swept(
+def store_with_sweeps(
     new_store: Callable[[Path], Any], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Any, Any, Any]:
-    """A store, and the ended commands of its sweeps `linear` (with --json) and `adaptive`.
+    """A store, and the results of the commands of its sweeps `linear` (--json) and `adaptive`.
 
     The two sweeps run at the same time.
     """
-    store = new_store(tmp_path_factory.mktemp("swept"))
+    store = new_store(tmp_path_factory.mktemp("sweeps"))
     linear = store.start(
         *("sweep", "--method", "vib", "--trials", "4", "--name", "linear", "--json", *SMALL)
     )
     adaptive = store.start("sweep", "--trials", "6", "--name", "adaptive", *SMALL)
-    return store, store.ended(linear), store.ended(adaptive)
+    return store, store.wait(linear), store.wait(adaptive)

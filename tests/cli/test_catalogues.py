@@ -13,7 +13,7 @@ Run = Callable[..., Any]
 
 @pytest.mark.parametrize("command", ["methods", "datasets", "models", "searches"])
 def test_catalogues_name_every_entry(run: Run, tmp_path: Path, command: str) -> None:
-    """Text lists the entries in the order of the JSON document, which also has their fields."""
+    """The text has the same entries, in the same order, as the JSON document."""
     document = run(tmp_path, command, "--json").document
     text = run(tmp_path, command)
     assert document["schema"] == 1
@@ -51,7 +51,7 @@ def test_one_entry_is_printed_with_all_its_fields(run: Run, tmp_path: Path, comm
 def test_a_method_is_printed_with_its_default_sweep(
     run: Run, tmp_path: Path, name: str, expected: list[str]
 ) -> None:
-    """Its search, the fields that it varies, and every field that `--set` accepts."""
+    """The text has the search, the fields that vary, and every field that `--set` accepts."""
     text = run(tmp_path, "methods", name).out
     assert all(part in text for part in expected)
     template = SweepSpec.from_document({"method": name}).template
@@ -61,8 +61,8 @@ def test_a_method_is_printed_with_its_default_sweep(
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_methods_defaults_are_its_own(run: Run, tmp_path: Path, name: str) -> None:
-    """The defaults are those of the method's sweep: an ablation's fields are off."""
+def test_a_method_is_listed_with_its_own_defaults(run: Run, tmp_path: Path, name: str) -> None:
+    """The defaults are those of the method's sweep; an ablation, for example, turns a field off."""
     fields = run(tmp_path, "methods", name, "--json").document["methods"][name]["fields"]
     document = SweepSpec.from_document({"method": name}).document
     values = {**document["objective"], **document["weighting"]}
@@ -72,7 +72,7 @@ def test_a_methods_defaults_are_its_own(run: Run, tmp_path: Path, name: str) -> 
 
 def test_an_unknown_name_is_refused(run: Run, tmp_path: Path) -> None:
     """The message lists the known names and suggests the nearest one."""
-    ended = run(tmp_path, "methods", "vibb")
-    assert (ended.code, ended.out) == (2, "")
-    assert "unknown method: should be one of mib, " in ended.err
-    assert "found `vibb`; did you mean `vib`?" in ended.err
+    result = run(tmp_path, "methods", "vibb")
+    assert (result.code, result.out) == (2, "")
+    assert "unknown method: should be one of mib, " in result.err
+    assert "found `vibb`; did you mean `vib`?" in result.err

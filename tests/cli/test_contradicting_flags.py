@@ -1,4 +1,4 @@
-"""Flags that contradict each other, or would have no effect, are refused: one line, code 2."""
+"""Contradicting flags, flags without effect and invalid settings are refused with code 2."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,10 +36,10 @@ def test_a_sweep_that_contradicts_itself_is_refused(
     run: Run, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     """Neither of two contradicting flags wins silently."""
-    ended = run(tmp_path, "sweep", "--dry-run", *arguments)
-    assert (ended.code, ended.out) == (2, "")
-    assert message in ended.err
-    assert len(ended.err.splitlines()) == 1
+    result = run(tmp_path, "sweep", "--dry-run", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert len(result.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -52,17 +52,17 @@ def test_a_sweep_that_contradicts_itself_is_refused(
     ],
 )
 def test_flags_with_an_effect_are_accepted(run: Run, tmp_path: Path, arguments: list[str]) -> None:
-    """The same flags are fine with a search that uses them."""
+    """Flags that one search ignores are accepted with a search that uses them."""
     assert run(tmp_path, "sweep", "--dry-run", *VIB, *arguments).code == 0
 
 
 def test_a_config_with_a_key_twice_is_refused(run: Run, tmp_path: Path) -> None:
-    """YAML would drop the first value silently."""
+    """YAML parsers drop the first value silently."""
     config = tmp_path / "sweep.yaml"
     config.write_text("method: vib\nmethod: mib\n")
-    ended = run(tmp_path, "sweep", "--dry-run", "--config", str(config))
-    assert (ended.code, ended.out) == (2, "")
-    assert "should be YAML; found the key `method` 2 times" in ended.err
+    result = run(tmp_path, "sweep", "--dry-run", "--config", str(config))
+    assert (result.code, result.out) == (2, "")
+    assert "should be YAML; found the key `method` 2 times" in result.err
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_a_config_with_a_key_twice_is_refused(run: Run, tmp_path: Path) -> None:
 def test_wrong_suffixes_and_equal_files_are_refused(
     run: Run, tmp_path: Path, files: list[str], message: str
 ) -> None:
-    """No file overwrites another, and no PNG is named .jpg; checked before any other work."""
-    ended = run(tmp_path, "front", "nosuch", *files)
-    assert (ended.code, ended.out) == (2, "")
-    assert message in ended.err
+    """The names are checked first, before the sweep is looked up."""
+    result = run(tmp_path, "front", "nosuch", *files)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def test_invalid_settings_are_refused(
     run: Run, tmp_path: Path, setting: str, value: str, message: str
 ) -> None:
     """Every command checks the settings first."""
-    ended = run(tmp_path, "list", **{setting: value})
-    assert (ended.code, ended.out) == (2, "")
-    assert f"setting {setting}: {message}" in ended.err
+    result = run(tmp_path, "list", **{setting: value})
+    assert (result.code, result.out) == (2, "")
+    assert f"setting {setting}: {message}" in result.err
 
 
 def test_a_store_that_is_a_file_is_refused(run: Run) -> None:
-    """`list` does not take it for an empty store."""
-    ended = run(Path(__file__), "list")
-    assert (ended.code, ended.out) == (2, "")
-    assert "setting PARETOIB_STORE: should be a folder, not a file" in ended.err
+    """`list` does not treat the file as an empty store."""
+    result = run(Path(__file__), "list")
+    assert (result.code, result.out) == (2, "")
+    assert "setting PARETOIB_STORE: should be a folder, not a file" in result.err

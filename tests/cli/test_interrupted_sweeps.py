@@ -1,4 +1,4 @@
-"""Sweeps from the command line that are cancelled, killed, resumed, or end early."""
+"""`paretoib sweep` and `resume`: cancelled, killed, taken over, pruned and early-ended sweeps."""
 
 import os
 import signal
@@ -21,8 +21,8 @@ Run = Callable[..., Any]
 TINY = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2")
 
 
-# A program that saves a checkpoint after every epoch, logs the size and the epoch of each pack, and
-# hangs once in the tenth epoch.
+# `paretoib` that saves a checkpoint after every epoch, logs the size and the epoch of each pack,
+# and hangs once, in the tenth epoch of a pack of several trials.
 CHECKPOINTING = """
 import time
 from functools import partial
@@ -77,62 +77,62 @@ def trial_count(store: Any) -> int:
 def test_a_sweep_is_cancelled_then_killed_then_ends(
     store: Any, wait_for: WaitFor, run: Run
 ) -> None:
-    """After two resumes it has every trial once, and its checkpoints are deleted."""
+    """After two resumes the sweep has every trial once, and its checkpoints are deleted."""
     # Eight packs, because trials with different batch sizes share no pack.
     axes = ("--grid", "batch_size=16,17,18,19,20,21,22,23", "--set", "beta=0.01")
     process = store.start("sweep", *TINY, *axes, "--epochs", "15", "--name", "cut")
     wait_for(lambda: trial_count(store))
 
     cancelled = run(store, "cancel", "cut")
-    ended = store.ended(process)
+    result = store.wait(process)
     info, records = stored_sweep(store)  # type: ignore[misc]
-    assert (cancelled.code, ended.code) == (0, 130)
+    assert (cancelled.code, result.code) == (0, 130)
     message = f"cut is interrupted: {len(records)} of 8 trials are kept"
     assert message in cancelled.out + cancelled.err
     assert info.status == "interrupted"
     checkpoints = store.folder / "checkpoints" / info.id
-    # These trials are too short to save a checkpoint.
+    # Trials as short as these save no checkpoint, so the test creates the folder.
     checkpoints.mkdir(parents=True, exist_ok=True)
 
     process = store.start("resume", "cut")
     wait_for(lambda: trial_count(store) > len(records))
     process.send_signal(signal.SIGKILL)
-    store.ended(process)
+    store.wait(process)
     assert trial_count(store) < 8
     assert checkpoints.exists()
 
-    ended = store.ended(store.start("resume", "cut", "--json"))
-    assert ended.code == 0
+    result = store.wait(store.start("resume", "cut", "--json"))
+    assert result.code == 0
     info, records = stored_sweep(store)  # type: ignore[misc]
     keys = [trial.key for trial in driver(SweepSpec.from_document(info.spec)).ask(100)]
     assert sorted(record.trial for record in records) == sorted(keys)
-    assert ended.document["sweep"]["status"] == "finished"
-    assert len(ended.document["points"]) == 8
+    assert result.document["sweep"]["status"] == "finished"
+    assert len(result.document["points"]) == 8
     assert not checkpoints.exists()
 
 
 def test_a_pack_resumes_from_its_checkpoint_in_the_next_process(
     store: Any, wait_for: WaitFor, tmp_path: Path
 ) -> None:
-    """Killed in the middle of a pack of several trials; no epoch is trained twice."""
+    """The process is killed in the middle of a pack. No epoch is trained twice."""
     (tmp_path / "hang").touch()
     program = CHECKPOINTING.format(folder=str(tmp_path))
     axes = ("--grid", "beta=1e-3:1e-1:6", "--epochs", "12", "--name", "cut")
     process = store.start("sweep", *TINY, *axes, program=program)
     wait_for((tmp_path / "hanging").exists)
     process.send_signal(signal.SIGKILL)
-    store.ended(process)
+    store.wait(process)
 
-    ended = store.ended(store.start("resume", "cut", "--json", program=program))
-    assert (ended.code, len(ended.document["points"])) == (0, 6)
-    # The one worker trains one trial first, and then the others.
+    result = store.wait(store.start("resume", "cut", "--json", program=program))
+    assert (result.code, len(result.document["points"])) == (0, 6)
+    # The only worker trains a pack of one trial, then a pack of the other five.
     epochs = [f"{size} {epoch}" for size in (1, 5) for epoch in range(1, 13)]
     assert (tmp_path / "epochs").read_text().splitlines() == epochs
 
 
-@pytest.mark.slow  # The contract of writers tries the same without processes.
+@pytest.mark.slow  # tests/contracts/test_writers.py covers this without processes.
 def test_a_sweep_killed_before_it_began_is_interrupted(store: Any, run: Run) -> None:
-    """Without a first heartbeat it is stale for every command, and it can be resumed."""
+    """A sweep that never sent a heartbeat is stale for every command, and can be resumed."""
     killed_at_start = (
         "import os, signal\n"
         "from paretoib.cli import main\n"
@@ -141,8 +141,8 @@ def test_a_sweep_killed_before_it_began_is_interrupted(store: Any, run: Run) -> 
         "main()"
     )
     axes = ("--grid", "beta=0.1,0.2", "--epochs", "1", "--name", "cut")
-    ended = store.ended(store.start("sweep", *TINY, *axes, program=killed_at_start))
-    assert ended.code == -signal.SIGKILL
+    result = store.wait(store.start("sweep", *TINY, *axes, program=killed_at_start))
+    assert result.code == -signal.SIGKILL
     assert run(store, "list", "--json").document["sweeps"][0]["status"] == "running"
     with closing(sqlite3.connect(store.folder / "mlflow.db")) as database, database:
         database.execute("UPDATE runs SET start_time = start_time - 60000")
@@ -155,42 +155,42 @@ def test_a_sweep_killed_before_it_began_is_interrupted(store: Any, run: Run) -> 
         in watched.err
     )
     assert "cut is not running: it is interrupted" in run(store, "cancel", "cut").err
-    ended = store.ended(store.start("resume", "cut", "--json"))
-    assert (ended.code, len(ended.document["points"])) == (0, 2)
+    result = store.wait(store.start("resume", "cut", "--json"))
+    assert (result.code, len(result.document["points"])) == (0, 2)
 
 
-@pytest.mark.slow  # The contract of writers tries the same without processes.
+@pytest.mark.slow  # tests/contracts/test_writers.py covers this without processes.
 def test_a_sweep_ends_when_another_process_takes_it_over(
     store: Any, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It names the new writer, ends in the middle of a trial, and writes nothing more."""
+    """It ends in the middle of a trial, writes nothing more, and the error names the new writer."""
     axes = ("--grid", "epochs=1,100000", "--set", "beta=0.01")
     process = store.start("sweep", *TINY, *axes, workers=2)
     wait_for(lambda: trial_count(store))
     tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
     (info,) = tracker.sweeps()
-    # The tracker takes the running sweep for stale.
+    # The tracker treats the running sweep as stale.
     monkeypatch.setattr(_heartbeat, "is_stale", lambda *_: True)
     tracker.begin(info.id, tracker.ruler(info.id))
 
-    ended = store.ended(process)
-    assert (ended.code, ended.out) == (2, "")
+    result = store.wait(process)
+    assert (result.code, result.out) == (2, "")
     message = f"error: sweep {info.id[:8]} is written by process {os.getpid()} on "
-    assert ended.err.splitlines()[-1].startswith(message)
-    assert "Traceback" not in ended.err
-    assert store.left() == []
+    assert result.err.splitlines()[-1].startswith(message)
+    assert "Traceback" not in result.err
+    assert store.remaining_processes() == []
     info, records = stored_sweep(store)  # type: ignore[misc]
     assert (info.status, len(records)) == ("running", 1)
     assert not tracker.heartbeat(info.id)
 
 
-def test_trials_that_lag_behind_are_pruned(store: Any, run: Run) -> None:
+def test_dominated_trials_are_pruned(store: Any, run: Run) -> None:
     """A stopped trial has a reason and a history but no point; the other trial finishes."""
     # A trial with far too large initial weights has a higher rate and a lower relevance.
     axes = ("--grid", "initial_scale=1,10", "--set", "beta=0.01", "--epochs", "8")
-    ended = store.ended(store.start("sweep", *TINY, *axes, "--prune", "--name", "raced", "--json"))
-    assert ended.code == 0
-    ((point,), (stopped,)) = ended.document["points"], ended.document["failed"]
+    result = store.wait(store.start("sweep", *TINY, *axes, "--prune", "--name", "pruned", "--json"))
+    assert result.code == 0
+    ((point,), (stopped,)) = result.document["points"], result.document["failed"]
     assert point["params"]["model.initial_scale"] == 1
     assert stopped["reason"] == "dominated by others after 25% of the epochs"
     run(store, "list")  # sets PARETOIB_STORE for `reader()` below
@@ -198,27 +198,27 @@ def test_trials_that_lag_behind_are_pruned(store: Any, run: Run) -> None:
     (record,) = [record for record in records if record.status == "stopped"]
     assert record.trial == stopped["trial"]
     assert {len(v) for v in reader().history(info.id, record.trial).values()} == {2}
-    document = run(store, "show", "raced", "--json").document
+    document = run(store, "show", "pruned", "--json").document
     counts = {"total": 2, "finished": 1, "stopped": 1, "failed": 0}
     assert document["sweep"]["trials"] == counts
-    assert "1 of 2 trials finished, 1 stopped early, 0 failed" in run(store, "show", "raced").out
+    assert "1 of 2 trials finished, 1 stopped early, 0 failed" in run(store, "show", "pruned").out
 
 
-def test_a_search_that_learns_stops_at_a_plateau(store: Any) -> None:
+def test_a_search_that_uses_results_stops_at_a_plateau(store: Any) -> None:
     """No further generation is proposed, and the reason is printed."""
     search = ("--search", "pymoo-nsga2", "--trials", "16", "--population", "4", "--epochs", "30")
     limit = ("--stop-on-plateau", "100:1")
-    ended = store.ended(store.start("sweep", *TINY, *search, *limit))
-    assert ended.code == 0
-    assert "ended after 4 of 16 trials: the hypervolume grew by no more than 100 %" in ended.err
+    result = store.wait(store.start("sweep", *TINY, *search, *limit))
+    assert result.code == 0
+    assert "ended after 4 of 16 trials: the hypervolume grew by no more than 100 %" in result.err
 
 
 def test_optuna_searches_a_space_from_the_command_line(store: Any) -> None:
     """All trials end, lie in the space, and are points of the front's document."""
     space = ("--space", "beta=1e-3:1e-1", "--space", "latent=2,3", "--space", "epochs=2")
     search = ("--search", "optuna-tpe", "--trials", "6", "--objectives", "error,rate")
-    ended = store.ended(store.start("sweep", *TINY[:4], *space, *search, "--json"))
-    assert (ended.code, ended.err) == (0, "")
-    params = [point["params"] for point in ended.document["points"]]
+    result = store.wait(store.start("sweep", *TINY[:4], *space, *search, "--json"))
+    assert (result.code, result.err) == (0, "")
+    params = [point["params"] for point in result.document["points"]]
     assert len(params) == 6
     assert all(1e-3 <= p["weighting.beta"] <= 1e-1 and p["model.latent"] in (2, 3) for p in params)

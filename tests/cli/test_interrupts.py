@@ -1,4 +1,4 @@
-"""Ctrl-C at any moment: one line, code 130, no ended trial is lost, no process is left."""
+"""Ctrl-C during `paretoib sweep`: no ended trial is lost, and no process is left."""
 
 import os
 import signal
@@ -28,39 +28,41 @@ def trial_count(store: Any) -> int:
     return len(sweep[1]) if sweep else 0
 
 
-def test_while_ray_starts(store: Any, wait_for: WaitFor) -> None:
-    """Sent to the process group, as by a terminal: no sweep is created, and Ray ends."""
+def test_ctrl_c_while_ray_starts_creates_no_sweep(store: Any, wait_for: WaitFor) -> None:
+    """The process group gets the signal, as from a terminal; Ray ends too."""
     process = store.start("sweep", *TINY)
     wait_for(lambda: any("gcs_server" in line for line in store.processes()))
     os.killpg(process.pid, signal.SIGINT)
-    ended = store.ended(process)
-    assert (ended.code, ended.out, ended.err) == (130, "", "interrupted\n")
-    assert store.left() == []
+    result = store.wait(process)
+    assert (result.code, result.out, result.err) == (130, "", "interrupted\n")
+    assert store.remaining_processes() == []
     assert stored_sweep(store) is None
 
 
-def test_while_trials_run(store: Any, wait_for: WaitFor, run: Run) -> None:
-    """Sent to the process alone: the ended trial is kept, and `front` shows it."""
-    # A pack for each worker: one ends at once, the other would take hours.
+def test_ctrl_c_while_trials_run_keeps_ended_trials(
+    store: Any, wait_for: WaitFor, run: Run
+) -> None:
+    """Only the process of the command gets the signal. `front` shows the ended trial."""
+    # Each worker has one pack: one ends at once, the other would take hours.
     axes = ("--grid", "beta=0.1", "--grid", "epochs=1,100000")
     process = store.start("sweep", *TINY, *axes, workers=2)
     wait_for(lambda: trial_count(store) == 1)
     process.send_signal(signal.SIGINT)
-    ended = store.ended(process)
-    assert ended.code == 130
-    message, command = ended.err.splitlines()[-2:]
+    result = store.wait(process)
+    assert result.code == 130
+    message, command = result.err.splitlines()[-2:]
     assert message == "interrupted: 1 of 2 trials had ended and are kept"
     assert command.startswith("resume:   paretoib resume ")
-    assert "Traceback" not in ended.err
-    assert store.left() == []
+    assert "Traceback" not in result.err
+    assert store.remaining_processes() == []
     front = run(store, "front", "cut", "--json").document
     assert front["sweep"]["status"] == "interrupted"
     assert len(front["points"]) == 1
-    assert run(store, "front", "cut").out == ended.out
+    assert run(store, "front", "cut").out == result.out
 
 
-def test_where_a_shell_ignores_ctrl_c(store: Any, wait_for: WaitFor, run: Run) -> None:
-    """As in the background of a script: `cancel` ends the sweep in the middle of a trial."""
+def test_cancel_ends_a_sweep_that_ignores_ctrl_c(store: Any, wait_for: WaitFor, run: Run) -> None:
+    """A shell ignores SIGINT for a script's background commands. `cancel` ends their sweep."""
     program = (
         "import signal\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
@@ -73,21 +75,23 @@ def test_where_a_shell_ignores_ctrl_c(store: Any, wait_for: WaitFor, run: Run) -
     process.send_signal(signal.SIGINT)
     cancelled = run(store, "cancel", "cut")
     assert (cancelled.code, cancelled.err) == (0, "cut is interrupted: 1 of 2 trials are kept\n")
-    ended = store.ended(process)
-    assert ended.code == 130
-    assert "interrupted: 1 of 2 trials had ended and are kept" in ended.err
-    assert store.left() == []
+    result = store.wait(process)
+    assert result.code == 130
+    assert "interrupted: 1 of 2 trials had ended and are kept" in result.err
+    assert store.remaining_processes() == []
 
 
-def test_while_it_closes(store: Any, wait_for: WaitFor, run: Run) -> None:
-    """All trials have ended, so the sweep finishes, and writes its front and its figures."""
+def test_ctrl_c_after_the_last_trial_does_not_interrupt_the_sweep(
+    store: Any, wait_for: WaitFor, run: Run
+) -> None:
+    """The sweep finishes, and writes its front and its figures."""
     process = store.start("sweep", *TINY, "--grid", "beta=0.1,0.2", "--epochs", "1", "--json")
     wait_for(lambda: trial_count(store) == 2)
     os.killpg(process.pid, signal.SIGINT)
-    ended = store.ended(process)
-    assert (ended.code, ended.err) == (0, "")
-    assert ended.document["sweep"]["status"] == "finished"
-    assert store.left() == []
-    assert run(store, "front", "cut", "--json").document == ended.document
+    result = store.wait(process)
+    assert (result.code, result.err) == (0, "")
+    assert result.document["sweep"]["status"] == "finished"
+    assert store.remaining_processes() == []
+    assert run(store, "front", "cut", "--json").document == result.document
     artifacts = {path.name for path in (store.folder / "artifacts").rglob("front.*")}
     assert artifacts == {"front.json", "front.html", "front.png"}

@@ -11,37 +11,39 @@ SMALL = ("--method", "vib", "--set", "hidden=[8]", "--epochs", "1")
 
 
 @pytest.fixture
-def twice(run: Run, tmp_path: Path) -> list[str]:
-    """The ids of two sweeps named `twice`, newest first; the store also has a sweep `other`."""
-    for name, beta in (("other", 1), ("twice", 0.1), ("twice", 0.01)):
+def shared_name_ids(run: Run, tmp_path: Path) -> list[str]:
+    """The ids of two sweeps named `shared`, newest first; the store also has a sweep `other`."""
+    for name, beta in (("other", 1), ("shared", 0.1), ("shared", 0.01)):
         flags = ("--set", f"beta={beta}", "--name", name)
         assert run(tmp_path, "train", *SMALL, *flags).code == 0
     listed = run(tmp_path, "list", "--json").document["sweeps"]
-    return [sweep["id"] for sweep in listed if sweep["name"] == "twice"]
+    return [sweep["id"] for sweep in listed if sweep["name"] == "shared"]
 
 
 def test_the_newest_sweep_with_a_name_is_used_with_a_note(
-    run: Run, tmp_path: Path, twice: list[str]
+    run: Run, tmp_path: Path, shared_name_ids: list[str]
 ) -> None:
-    """The note goes to stderr, because stdout may be JSON; an id causes no note."""
-    note = f"`twice` names 2 sweeps: took the newest, {twice[0][:8]}\n"
+    """The note goes to stderr, because stdout may be JSON. An id causes no note."""
+    note = f"`shared` names 2 sweeps: took the newest, {shared_name_ids[0][:8]}\n"
     for command in (("front",), ("front", "--json"), ("show", "--json")):
-        ended = run(tmp_path, *command, "twice")
-        assert (ended.code, ended.err) == (0, note)
-        assert twice[0][:8] in ended.out
-    compared = run(tmp_path, "compare", "other", "--against", "twice", "--json")
+        result = run(tmp_path, *command, "shared")
+        assert (result.code, result.err) == (0, note)
+        assert shared_name_ids[0][:8] in result.out
+    compared = run(tmp_path, "compare", "other", "--against", "shared", "--json")
     assert compared.err == note
-    assert [sweep["id"] for sweep in compared.document["right"]["sweeps"]] == twice[:1]
-    assert run(tmp_path, "watch", "twice").err.startswith(note)
-    assert run(tmp_path, "cancel", "twice").err.startswith(note)
-    for reference in (*twice, twice[1][:8], "other"):
-        assert run(tmp_path, "front", reference).err == ""
+    assert [sweep["id"] for sweep in compared.document["right"]["sweeps"]] == shared_name_ids[:1]
+    assert run(tmp_path, "watch", "shared").err.startswith(note)
+    assert run(tmp_path, "cancel", "shared").err.startswith(note)
+    for sweep in (*shared_name_ids, shared_name_ids[1][:8], "other"):
+        assert run(tmp_path, "front", sweep).err == ""
 
 
-def test_tables_show_the_ids_of_their_sweeps(run: Run, tmp_path: Path, twice: list[str]) -> None:
+def test_tables_show_the_ids_of_their_sweeps(
+    run: Run, tmp_path: Path, shared_name_ids: list[str]
+) -> None:
     """The first eight characters of each id appear once."""
-    old, new = (id_[:8] for id_ in reversed(twice))
-    assert run(tmp_path, "front", old).out.startswith(f"twice ({old}): vib on digits, finished")
+    old, new = (id_[:8] for id_ in reversed(shared_name_ids))
+    assert run(tmp_path, "front", old).out.startswith(f"shared ({old}): vib on digits, finished")
     compared = run(tmp_path, "compare", old, "--against", new).out
     heading = compared.partition("hypervolume")[0]
     assert (heading.count(old), heading.count(new)) == (1, 1)

@@ -42,7 +42,7 @@ class Serving:
 
     @property
     def state(self) -> ServeState:
-        """The content of its state file."""
+        """The content of the state file."""
         return ServeState(**json.loads((self.store / "serve.json").read_text()))
 
     def request(self, path: str, token: str | None = "write", body: Any = None) -> tuple[int, Any]:
@@ -86,13 +86,13 @@ def serve_until_ready(store: Path, *arguments: str) -> Serving:
 
 
 def result(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    """Wait for the end; returns the exit code and the rest of stdout and stderr."""
+    """Wait for a process; returns its exit code and the rest of its stdout and stderr."""
     out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err
 
 
 def processes(state: ServeState) -> dict[int, bytes]:
-    """The command lines of its processes, by process id."""
+    """The command line of each process of a `paretoib serve`, by process id."""
     commands = {}
     for process in ProcessTree(state).alive():
         try:
@@ -105,13 +105,13 @@ def processes(state: ServeState) -> dict[int, bytes]:
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """One `paretoib serve` for all tests that leave it running."""
-    with cleared(serve_until_ready(tmp_path_factory.mktemp("serve") / "store")) as serving:
+    with ended_afterwards(serve_until_ready(tmp_path_factory.mktemp("serve") / "store")) as serving:
         yield serving
 
 
 @contextmanager
-def cleared(serving: Serving) -> Iterator[Serving]:
-    """End all its processes, whether the test passes or fails."""
+def ended_afterwards(serving: Serving) -> Iterator[Serving]:
+    """End all processes of a `paretoib serve` after the block, however the block ends."""
     state = serving.state
     try:
         yield serving
@@ -129,7 +129,7 @@ def test_everything_answers(serving: Serving) -> None:
 
 
 def test_the_tokens_have_their_scopes(serving: Serving) -> None:
-    """`read` may not submit, `write` may, and a request without a token is refused."""
+    """Token `read` may not submit, token `write` may; a request without a token is refused."""
     assert serving.request("/sweeps", token=None)[0] == 401
     assert serving.request("/sweeps", token="read")[0] == 200
     assert serving.request("/sweeps", token="read", body=SWEEP)[0] == 403
@@ -137,7 +137,7 @@ def test_the_tokens_have_their_scopes(serving: Serving) -> None:
 
 
 def test_the_tokens_are_stored_nowhere(serving: Serving) -> None:
-    """No file, command line or environment has them; only its owner can read the state file."""
+    """No file, command line or environment has a token; only the owner reads the state file."""
     secrets = [token.encode() for token in serving.document["tokens"].values()]
     files = [path for path in serving.store.rglob("*") if path.is_file()]
     texts = [path.read_bytes() for path in files]
@@ -155,7 +155,7 @@ def test_ray_requires_a_token(serving: Serving) -> None:
 
 
 def test_all_processes_listen_only_on_loopback(serving: Serving) -> None:
-    """Checks every listening socket of every process."""
+    """Every listening socket of every process has a loopback address."""
     sockets = set()
     for pid in processes(serving.state):
         for entry in Path(f"/proc/{pid}/fd").iterdir():
@@ -171,7 +171,7 @@ def test_all_processes_listen_only_on_loopback(serving: Serving) -> None:
 
 
 def test_a_second_serve_prints_the_addresses_of_the_first(serving: Serving) -> None:
-    """It starts no process, and prints no tokens."""
+    """The second one starts no process and prints no tokens."""
     before = set(processes(serving.state))
     code, out, err = result(start_serve(serving.store))
     assert code == 0
@@ -186,7 +186,7 @@ def test_a_second_serve_prints_the_addresses_of_the_first(serving: Serving) -> N
 
 
 def test_sigterm_ends_everything(serving: Serving) -> None:
-    """No process, no content of the state file and no temp directory of Ray is left."""
+    """The processes and Ray's temp directory are gone, and the state file is empty."""
     state = serving.state
     assert any(b"gcs_server" in command for command in processes(state).values())
     serving.process.send_signal(signal.SIGTERM)
@@ -198,22 +198,22 @@ def test_sigterm_ends_everything(serving: Serving) -> None:
 
 @pytest.mark.slow
 def test_a_new_serve_ends_the_processes_of_a_killed_one(tmp_path: Path) -> None:
-    """The sweep that ran is then interrupted; resumed, it runs to its end."""
-    with cleared(serve_until_ready(tmp_path / "store")) as first:
+    """The sweep that was running is interrupted. A resume runs it to its end."""
+    with ended_afterwards(serve_until_ready(tmp_path / "store")) as first:
         state = first.state
         sweep = first.request("/sweeps", body=SWEEP)[1]["id"]
         wait_for(lambda: any(b"jobs.sweep" in line for line in processes(state).values()))
         first.process.kill()
         first.process.wait()
         assert processes(state)
-        with cleared(serve_until_ready(tmp_path / "store")) as second:
+        with ended_afterwards(serve_until_ready(tmp_path / "store")) as second:
             assert processes(state) == {}
             assert second.state.id != state.id
-            where = f"/sweeps/{sweep}"
-            wait_for(lambda: second.request(where)[1]["status"] == "interrupted")
-            wait_for(lambda: second.request(f"{where}/resume", body={})[0] == 202)
-            wait_for(lambda: second.request(where)[1]["status"] == "finished")
-            assert len(second.request(f"{where}/front")[1]["points"]) == 2
+            path = f"/sweeps/{sweep}"
+            wait_for(lambda: second.request(path)[1]["status"] == "interrupted")
+            wait_for(lambda: second.request(f"{path}/resume", body={})[0] == 202)
+            wait_for(lambda: second.request(path)[1]["status"] == "finished")
+            assert len(second.request(f"{path}/front")[1]["points"]) == 2
     # A plain `paretoib resume` on the store looks for journals in this folder.
     assert (tmp_path / "store" / "journal").is_dir()
 
@@ -221,7 +221,7 @@ def test_a_new_serve_ends_the_processes_of_a_killed_one(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_when_one_process_ends_all_others_are_ended(tmp_path: Path) -> None:
     """The message names the process that ended first."""
-    with cleared(serve_until_ready(tmp_path / "store", "--no-auth")) as serving:
+    with ended_afterwards(serve_until_ready(tmp_path / "store", "--no-auth")) as serving:
         assert serving.document["tokens"] == {}
         assert serving.request("/sweeps", token=None)[0] == 200
         for pid, command in processes(serving.state).items():
@@ -235,7 +235,7 @@ def test_when_one_process_ends_all_others_are_ended(tmp_path: Path) -> None:
 
 
 def test_the_tokens_are_printed_with_instructions(capsys: pytest.CaptureFixture[str]) -> None:
-    """The last line is a command for this service; without new tokens only addresses appear."""
+    """The last line is a command for this service. Without new tokens only addresses appear."""
     address = {"service": "http://127.0.0.1:8001"}
     command._print_addresses(address, {"read": "paretoib_r", "write": "paretoib_w"}, as_json=False)
     out = capsys.readouterr().out
@@ -245,10 +245,12 @@ def test_the_tokens_are_printed_with_instructions(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == "service  http://127.0.0.1:8001\n"
 
 
-def test_the_processes_do_not_inherit_another_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The URL and the token of another service are not passed on to the started processes."""
+def test_the_processes_do_not_inherit_the_url_and_token_of_another_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Otherwise a sweep's job would send its requests to the other service."""
     monkeypatch.setenv("PARETOIB_SERVER", "https://elsewhere.example")
-    monkeypatch.setenv("PARETOIB_TOKEN", "another's")
+    monkeypatch.setenv("PARETOIB_TOKEN", "token of another service")
     settings.cache_clear()
     addresses = dict.fromkeys(("service", "mlflow", "ray"), "http://127.0.0.1:1")
     environment = supervisor._environment(addresses, addresses["mlflow"], True, {})
@@ -258,7 +260,7 @@ def test_the_processes_do_not_inherit_another_service(monkeypatch: pytest.Monkey
 
 
 def test_errors_before_the_start_are_one_line(tmp_path: Path) -> None:
-    """The store is a file or below a file, or the requested port is taken."""
+    """The store is a file, the store is below a file, or the requested port is taken."""
     (tmp_path / "file").touch()
     rule = "should be a folder, not a file"
     refused = f"error: setting PARETOIB_STORE: {rule}; found '{tmp_path}/file'\n"

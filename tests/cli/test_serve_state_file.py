@@ -1,4 +1,7 @@
-"""The state file of `paretoib serve`, and how it ends processes; tested with shell scripts."""
+"""The state file of `paretoib serve`, and the order in which its processes are ended.
+
+Shell scripts stand for MLflow, Ray and the service.
+"""
 
 import os
 import signal
@@ -63,7 +66,7 @@ def alive(pid: int) -> bool:
 def test_processes_end_before_the_processes_that_they_need(
     state: ServeState, start: Start, tmp_path: Path
 ) -> None:
-    """The service first, MLflow last; each has ended before the next gets SIGTERM."""
+    """The service ends first, MLflow last. Each has ended before the next one gets SIGTERM."""
     order = tmp_path / "order"
     for role in ("mlflow", "ray", "service"):
         script = f"trap 'sleep 0.3; echo {role} >> {order}; exit' TERM; echo up; sleep 60 & wait"
@@ -73,7 +76,7 @@ def test_processes_end_before_the_processes_that_they_need(
 
 
 def test_a_job_gets_sigterm_before_ray(state: ServeState, start: Start, tmp_path: Path) -> None:
-    """The job has its own session below Ray; the signal goes to the program, not its shell."""
+    """A job runs in its own session. SIGTERM goes to its Python process, not to its shell."""
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs/__init__.py").touch()
     (tmp_path / "jobs/sweep.py").write_text(
@@ -103,13 +106,13 @@ def test_a_process_without_the_id_is_found_by_its_session(state: ServeState, sta
 def test_a_process_that_ignores_sigterm_is_killed(
     state: ServeState, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its children are killed too, and so are the orphans of a process that has ended."""
+    """Its child processes are killed too, and so are the orphans of a process that has ended."""
     seconds = {"service": 0.2, "job": 0.2, "ray": 0.2}
     monkeypatch.setattr(state_file, "_TERMINATION_SECONDS", seconds)
     ignoring = start(state, "ray", "trap '' TERM; sleep 60 & echo $!; wait; wait")
     child = int(read_line(ignoring))
-    ended = start(state, "service", "sleep 60 & echo $!; exit")
-    orphan = int(read_line(ended))
+    parent = start(state, "service", "sleep 60 & echo $!; exit")
+    orphan = int(read_line(parent))
     end(state)
     assert not any(alive(pid) for pid in (ignoring.pid, child, orphan))
 
@@ -129,7 +132,7 @@ def test_other_processes_keep_running(state: ServeState, start: Start) -> None:
         unrelated.wait()
 
 
-# Locks the state file and is "starting" until its stdin closes.
+# A program that locks the state file, and has no addresses until its stdin closes.
 LOCK_HOLDER = """
 import dataclasses, sys, time
 from pathlib import Path
@@ -163,7 +166,7 @@ def lock_holder(tmp_path: Path, state: ServeState) -> Iterator["subprocess.Popen
 def test_a_second_serve_waits_for_the_addresses_of_the_first(
     tmp_path: Path, lock_holder: "subprocess.Popen[str]"
 ) -> None:
-    """It gets the state instead of the lock; only the owner can read the file."""
+    """The second one gets the state instead of the lock. Only the file's owner can read it."""
     path = tmp_path / "store/serve.json"
     assert path.stat().st_mode & 0o777 == 0o600
     assert lock_holder.stdin is not None
@@ -174,10 +177,10 @@ def test_a_second_serve_waits_for_the_addresses_of_the_first(
         assert file.pid == 7
 
 
-def test_a_killed_serve_leaves_its_lock_and_its_processes_to_the_next(
+def test_the_next_serve_cleans_up_after_a_killed_one(
     tmp_path: Path, state: ServeState, start: Start, lock_holder: "subprocess.Popen[str]"
 ) -> None:
-    """The next one gets the lock, ends the processes, and deletes the temp directory."""
+    """It gets the lock, ends the old processes, and deletes the temp directory."""
     ray = start(state, "ray", "echo up; exec sleep 60")
     assert read_line(ray) == "up"
     lock_holder.kill()

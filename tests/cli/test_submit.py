@@ -8,9 +8,9 @@ TINY = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epochs
 
 
 def test_submit_prints_the_id_and_returns(store: Any, run: Run) -> None:
-    """Stdout has only the id; `watch` follows the sweep to its end."""
+    """Stdout has only the id. `watch` follows the sweep to its end."""
     flags = ("--grid", "beta=0.1,0.01", "--name", "background")
-    submitted = store.ended(store.start("submit", *TINY, *flags))
+    submitted = store.wait(store.start("submit", *TINY, *flags))
     assert submitted.code == 0, submitted.err
     (id_,) = submitted.out.splitlines()
     look, watch = submitted.err.splitlines()
@@ -20,16 +20,16 @@ def test_submit_prints_the_id_and_returns(store: Any, run: Run) -> None:
     assert watched.code == 0
     assert watched.document["sweep"]["id"] == id_
     assert len(watched.document["points"]) == 2
-    assert store.left() == []
+    assert store.remaining_processes() == []
 
 
 def test_a_sweep_that_cannot_begin_is_an_error(store: Any, run: Run) -> None:
-    """One line with the reason, code 2; the store has the same reason."""
-    submitted = store.ended(store.start("submit", *TINY, "--set", "resources.gpus=0.5"))
+    """The command prints the reason and exits with code 2. The store has the same reason."""
+    submitted = store.wait(store.start("submit", *TINY, "--set", "resources.gpus=0.5"))
     assert (submitted.code, submitted.out) == (2, "")
     (sweep,) = run(store, "list", "--json").document["sweeps"]
     assert sweep["status"] == "failed"
     assert "GPU" in sweep["reason"]
     message = f"error: sweep {sweep['id'][:8]} could not begin: {sweep['reason']}\n"
     assert submitted.err == message
-    assert store.left() == []
+    assert store.remaining_processes() == []

@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-Swept = tuple[Any, Any, Any]  # the store, and the ended commands of `linear` and `adaptive`
+StoreWithSweeps = tuple[Any, Any, Any]  # see conftest.py
 Run = Callable[..., Any]
 
 
-def test_json_is_one_document_on_stdout_and_nothing_else_is_there(swept: Swept) -> None:
-    """`sweep --json` prints the front's document with all documented keys; exit code 0."""
-    _, linear, _ = swept
+def test_stdout_is_one_json_document(store_with_sweeps: StoreWithSweeps) -> None:
+    """`sweep --json` prints the front with all documented keys, and exits with code 0."""
+    _, linear, _ = store_with_sweeps
     assert linear.code == 0, linear.err
     document = linear.document
     assert document["schema"] == 1
@@ -27,9 +27,9 @@ def test_json_is_one_document_on_stdout_and_nothing_else_is_there(swept: Swept) 
     assert all(point.keys() >= set(keys.split()) for point in document["points"])
 
 
-def test_two_sweeps_at_once_do_not_disturb_each_other(swept: Swept, run: Run) -> None:
-    """Both finish in the same store, each with only its own trials."""
-    store, linear, adaptive = swept
+def test_two_sweeps_run_at_the_same_time(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
+    """Both sweeps finish in the same store, each with only its own trials."""
+    store, linear, adaptive = store_with_sweeps
     assert (linear.code, adaptive.code) == (0, 0), adaptive.err
     by_name = {
         name: run(store, "front", name, "--json").document for name in ("linear", "adaptive")
@@ -44,21 +44,25 @@ def test_two_sweeps_at_once_do_not_disturb_each_other(swept: Swept, run: Run) ->
     }
 
 
-def test_ray_ends_with_its_sweep(swept: Swept) -> None:
+def test_ray_ends_with_its_sweep(store_with_sweeps: StoreWithSweeps) -> None:
     """No process of a sweep is left after its end."""
-    store, _, _ = swept
-    assert store.left() == []
+    store, _, _ = store_with_sweeps
+    assert store.remaining_processes() == []
 
 
-def test_front_prints_the_same_document_as_sweep(swept: Swept, run: Run) -> None:
+def test_front_prints_the_same_document_as_sweep(
+    store_with_sweeps: StoreWithSweeps, run: Run
+) -> None:
     """`front --json` and `sweep --json` print the same document."""
-    store, linear, _ = swept
+    store, linear, _ = store_with_sweeps
     assert run(store, "front", "linear", "--json").document == linear.document
 
 
-def test_a_sweep_is_found_by_name_id_and_prefix(swept: Swept, run: Run) -> None:
+def test_a_sweep_is_found_by_name_id_and_prefix(
+    store_with_sweeps: StoreWithSweeps, run: Run
+) -> None:
     """All three references find the same sweep."""
-    store, linear, _ = swept
+    store, linear, _ = store_with_sweeps
     id_ = linear.document["sweep"]["id"]
     documents = [run(store, "show", ref, "--json").document for ref in ("linear", id_, id_[:6])]
     assert [document["sweep"]["id"] for document in documents] == [id_] * 3
@@ -66,17 +70,17 @@ def test_a_sweep_is_found_by_name_id_and_prefix(swept: Swept, run: Run) -> None:
     assert documents[0]["sweep"]["trials"] == counts
 
 
-def test_all_sweeps_are_listed(swept: Swept, run: Run) -> None:
-    """`list` prints both, as text and as JSON; other tests may have added sweeps."""
-    store, _, _ = swept
+def test_all_sweeps_are_listed(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
+    """`list` prints text or JSON. Other tests may have added sweeps."""
+    store, _, _ = store_with_sweeps
     listed = run(store, "list", "--json").document["sweeps"]
     assert {sweep["name"] for sweep in listed} >= {"linear", "adaptive"}
     assert "adaptive" in run(store, "list").out
 
 
-def test_tables_fit_into_eighty_columns(swept: Swept, run: Run) -> None:
+def test_tables_fit_into_eighty_columns(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
     """The table of an adaptive sweep, with six varying fields, is split into two tables."""
-    store, _, adaptive = swept
+    store, _, adaptive = store_with_sweeps
     front = run(store, "front", "adaptive")
     assert front.out == adaptive.out
     assert max(map(len, front.out.splitlines())) <= 80
@@ -87,9 +91,11 @@ def test_tables_fit_into_eighty_columns(swept: Swept, run: Run) -> None:
     assert len(rows) == 2 * sum(point["on_front"] for point in points)
 
 
-def test_a_sweep_prints_its_page_and_a_command_to_compare(swept: Swept) -> None:
+def test_a_sweep_prints_its_page_and_a_command_to_compare(
+    store_with_sweeps: StoreWithSweeps,
+) -> None:
     """The suggestions go to stderr, so that stdout has only the front."""
-    _, _, adaptive = swept
+    _, _, adaptive = store_with_sweeps
     assert "look:" in adaptive.err
     assert "paretoib compare" in adaptive.err
     assert "paretoib compare" not in adaptive.out
@@ -108,9 +114,11 @@ def test_the_suggested_sweep_has_the_same_data(run: Run, tmp_path: Path) -> None
     assert other["data"] == run(tmp_path, "show", "g", "--json").document["sweep"]["spec"]["data"]
 
 
-def test_comparison_as_json_has_every_promised_key(swept: Swept, run: Run) -> None:
-    """`compare --json` prints the comparison's document with all documented keys."""
-    store, _, _ = swept
+def test_comparison_as_json_has_every_documented_key(
+    store_with_sweeps: StoreWithSweeps, run: Run
+) -> None:
+    """The keys are those that the documentation lists."""
+    store, _, _ = store_with_sweeps
     document = run(store, "compare", "adaptive", "--against", "linear", "--json").document
     assert document.keys() >= {"schema", "left", "right", "points", "exact", "cost", "verdict"}
     keys = "hypervolume hypervolume_ratio epsilon igd_plus coverage p_value intervals"
@@ -119,9 +127,9 @@ def test_comparison_as_json_has_every_promised_key(swept: Swept, run: Run) -> No
     assert len(document["points"]) == 10
 
 
-def test_comparison_ends_with_its_verdict(swept: Swept, run: Run) -> None:
+def test_comparison_ends_with_its_verdict(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
     """The text has the indicators of both sides, then the verdict of the JSON document."""
-    store, _, _ = swept
+    store, _, _ = store_with_sweeps
     arguments = (store, "compare", "adaptive", "--against", "linear")
     text = run(*arguments)
     assert text.code == 0
@@ -129,9 +137,11 @@ def test_comparison_ends_with_its_verdict(swept: Swept, run: Run) -> None:
     assert " ".join(text.out.split()).endswith(" ".join(verdict.split()))
 
 
-def test_figures_are_written_to_the_given_files(swept: Swept, run: Run, tmp_path: Path) -> None:
+def test_figures_are_written_to_the_given_files(
+    store_with_sweeps: StoreWithSweeps, run: Run, tmp_path: Path
+) -> None:
     """`--html` writes HTML; `--png` and `--plane` write different PNGs."""
-    store, _, _ = swept
+    store, _, _ = store_with_sweeps
     page, image, plane = (tmp_path / name for name in ("front.html", "front.png", "plane.png"))
     files = ("--html", str(page), "--png", str(image), "--plane", str(plane))
     assert run(store, "front", "linear", *files).code == 0
@@ -151,8 +161,8 @@ def test_training_one_trial_needs_no_ray(run: Run, tmp_path: Path) -> None:
     assert [point["trial"] for point in points] == [record["trial"]]
 
 
-def test_training_on_several_tasks_shows_each(run: Run, tmp_path: Path, two_tasks: str) -> None:
-    """One line for each metric; the metrics over all tasks come first."""
+def test_training_prints_the_metrics_of_each_task(run: Run, tmp_path: Path, two_tasks: str) -> None:
+    """Each metric is one line. The metrics over all tasks come first."""
     small = ("--set", "hidden=[8]", "--epochs", "1", "--set", "beta=0.1", "--model", "mlp")
     trained = run(tmp_path, "train", "--method", "mtvib", "--dataset", two_tasks, *small)
     assert trained.code == 0, trained.err
@@ -179,7 +189,7 @@ def test_a_dry_run_is_a_config_of_the_same_sweep(run: Run, tmp_path: Path) -> No
 
 
 def test_flags_override_the_config(run: Run, tmp_path: Path) -> None:
-    """A field in both has the value of the flag; other fields of the file are kept."""
+    """A field that both set has the value of the flag. Other fields of the file are kept."""
     config = tmp_path / "sweep.yaml"
     config.write_text("method: vib\ntraining: {epochs: 7, learning_rate: 0.01}\nname: mine\n")
     flags = ("--config", str(config), "--epochs", "3", "--dry-run", "--json")
@@ -189,7 +199,7 @@ def test_flags_override_the_config(run: Run, tmp_path: Path) -> None:
     assert document["name"] == "mine"
 
 
-def test_help_and_version_answer(run: Run, tmp_path: Path) -> None:
+def test_help_and_version_are_printed(run: Run, tmp_path: Path) -> None:
     """`paretoib` without arguments prints the help."""
     assert run(tmp_path, "--version").out.startswith("paretoib ")
     bare = run(tmp_path)

@@ -1,4 +1,4 @@
-"""Wrong input: one line with the rule and the value found, and exit code 2."""
+"""Wrong input is refused with exit code 2 and one line: the rule and the value found."""
 
 import gzip
 import os
@@ -11,16 +11,16 @@ from uuid import UUID
 import pytest
 
 Run = Callable[..., Any]
-Swept = tuple[Any, Any, Any]
+StoreWithSweeps = tuple[Any, Any, Any]
 
 # Nothing listens at this proxy, so a download fails at once.
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
 
-def refused(ended: Any, *parts: str) -> bool:
-    """Whether the command ended with code 2, no stdout, and one line on stderr with `parts`."""
-    one_line = ended.err.startswith("error: ") and len(ended.err.splitlines()) == 1
-    return ended.code == 2 and not ended.out and one_line and all(p in ended.err for p in parts)
+def refused(result: Any, *parts: str) -> bool:
+    """Whether a command had exit code 2, no stdout, and one line on stderr with these parts."""
+    one_line = result.err.startswith("error: ") and len(result.err.splitlines()) == 1
+    return result.code == 2 and not result.out and one_line and all(p in result.err for p in parts)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,16 @@ def refused(ended: Any, *parts: str) -> bool:
         (["--set", "epochs"], ["--set", "FIELD=VALUE", "`epochs`"]),
         (["--set", "mu=1", "--set", "mu=2"], ["--set", "`mu`", "twice"]),
         (["--dataset", "gaussian", "--model", "resnet18"], ["resnet18", "image", "gaussian"]),
-        (["--method", "imb_greedy", "--epochs", "1"], ["epochs", "the 2 layers", "found 1"]),
+        (
+            ["--method", "imb_greedy", "--epochs", "1"],
+            ["epochs", "at least 2, the number of layers", "found 1"],
+        ),
         (["--trials", "0"], ["--trials", "greater than or equal to 1", "'0'"]),
         (["--trials", "many"], ["--trials", "valid integer; found 'many'"]),
         (["--epochs", "2.5"], ["--epochs: should be a valid integer; found '2.5'"]),
         (["--seeds", ""], ["--seeds", "whole numbers", "``"]),
         (["--seeds", "0-3"], ["--seeds", "as 0,1,2", "`0-3`"]),
-        (["--seeds", "1,1"], ["seeds", "differ", "1, 1"]),
+        (["--seeds", "1,1"], ["seeds", "no value twice", "1, 1"]),
         (["--epochs", "0"], ["epochs", "greater than or equal to 1", "0"]),
         (["--methd", "vib"], ["--methd", "--method"]),
         (["left-over"], ["left-over"]),
@@ -79,7 +82,7 @@ def test_a_sweep_that_cannot_run_is_refused(
 def test_an_invalid_config_is_refused(
     run: Run, tmp_path: Path, content: bytes | None, parts: list[str]
 ) -> None:
-    """Unknown keys, no YAML, no mapping, or no file."""
+    """The file has unknown keys, is no YAML, is no mapping, or does not exist."""
     config = tmp_path / "sweep.yaml"
     if content is not None:
         config.write_bytes(content)
@@ -94,9 +97,9 @@ def test_an_unknown_command_is_refused(run: Run, tmp_path: Path) -> None:
 def test_missing_data_are_an_error_with_instructions(run: Run, tmp_path: Path) -> None:
     """One line names the folder and the failed download; no sweep is created."""
     data, store = tmp_path / "data", tmp_path / "store"
-    ended = run(store, "train", "--dataset", "mnist", PARETOIB_DATA=str(data), **OFFLINE)
+    result = run(store, "train", "--dataset", "mnist", PARETOIB_DATA=str(data), **OFFLINE)
     # The downloader logs its attempts before the error.
-    last = replace(ended, err=ended.err.splitlines()[-1])
+    last = replace(result, err=result.err.splitlines()[-1])
     assert refused(last, "`mnist` not found", str(data / "mnist"), "PARETOIB_DATA", "download")
     assert run(store, "list", "--json").document["sweeps"] == []
 
@@ -115,19 +118,17 @@ def test_a_corrupt_data_file_is_named(run: Run, tmp_path: Path) -> None:
     assert run(store, "list", "--json").document["sweeps"] == []
 
 
-def test_a_sweep_that_fails_before_its_start_leaves_nothing(store: Any) -> None:
+def test_a_sweep_that_fails_before_its_start_leaves_no_process(store: Any) -> None:
     """A store below a file is refused in one line, and Ray ends too."""
     store.folder.write_text("a file instead of a folder")
     below = replace(store, folder=store.folder / "below")
-    assert refused(
-        below.ended(below.start("sweep", "--json")), str(below.folder), "Not a directory"
-    )
-    assert below.left() == []
+    assert refused(below.wait(below.start("sweep", "--json")), str(below.folder), "Not a directory")
+    assert below.remaining_processes() == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_store_in_a_read_only_folder_is_refused(run: Run, tmp_path: Path) -> None:
-    """With the path and the reason."""
+    """The message has the path and the reason."""
     tmp_path.chmod(0o500)
     try:
         assert refused(
@@ -137,16 +138,22 @@ def test_a_store_in_a_read_only_folder_is_refused(run: Run, tmp_path: Path) -> N
         tmp_path.chmod(0o700)
 
 
-def test_a_figure_that_cannot_be_written_is_an_error(swept: Swept, run: Run) -> None:
-    """With the path and the reason."""
+def test_a_figure_that_cannot_be_written_is_an_error(
+    store_with_sweeps: StoreWithSweeps, run: Run
+) -> None:
+    """The message has the path and the reason."""
     path = "/dev/null/front.html"
-    assert refused(run(swept[0], "front", "linear", "--html", path), path, "Not a directory")
+    assert refused(
+        run(store_with_sweeps[0], "front", "linear", "--html", path), path, "Not a directory"
+    )
 
 
-def test_a_sweep_that_does_not_exist_is_refused(swept: Swept, run: Run) -> None:
+def test_a_sweep_that_does_not_exist_is_refused(
+    store_with_sweeps: StoreWithSweeps, run: Run
+) -> None:
     """The message of every command suggests `paretoib list`."""
     for command in (["front"], ["show"], ["compare", "linear", "--against"]):
-        assert refused(run(swept[0], *command, "nosuch"), "`nosuch`", "paretoib list")
+        assert refused(run(store_with_sweeps[0], *command, "nosuch"), "`nosuch`", "paretoib list")
 
 
 def test_a_prefix_of_several_sweeps_is_refused(
@@ -164,36 +171,38 @@ def test_a_prefix_of_several_sweeps_is_refused(
     assert refused(run(tmp_path, "front", "abcd"), "abcdef000000 (first)", "abcdef111111 (second)")
 
 
-def test_sweeps_on_different_data_are_not_compared(swept: Swept, run: Run) -> None:
+def test_sweeps_on_different_data_are_not_compared(
+    store_with_sweeps: StoreWithSweeps, run: Run
+) -> None:
     """A ruler measures one data set; the message names the field that differs."""
-    store, _, _ = swept
+    store, _, _ = store_with_sweeps
     small = ("--set", "hidden=[8]", "--set", "subset=0.5", "--epochs", "1", "--name", "half")
     assert run(store, "train", "--method", "vib", *small).code == 0
     assert refused(run(store, "compare", "half", "--against", "linear"), "data", "subset")
 
 
-def test_a_sweep_is_not_compared_with_itself(swept: Swept, run: Run) -> None:
+def test_a_sweep_is_not_compared_with_itself(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
     """A sweep may appear only once, by name or by id."""
-    store, linear, _ = swept
+    store, linear, _ = store_with_sweeps
     same = linear.document["sweep"]["id"]
     assert refused(run(store, "compare", "linear", "--against", same), "once", "linear", "twice")
     assert refused(run(store, "compare", "linear", same, "--against", "adaptive"), "once", "twice")
 
 
-def test_a_comparison_needs_two_sides(swept: Swept, run: Run) -> None:
+def test_a_comparison_needs_two_sides(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
     """The message names `--against` if it is missing or has no sweep."""
-    assert refused(run(swept[0], "compare", "linear"), "--against")
-    assert refused(run(swept[0], "compare", "linear", "--against"), "--against")
+    assert refused(run(store_with_sweeps[0], "compare", "linear"), "--against")
+    assert refused(run(store_with_sweeps[0], "compare", "linear", "--against"), "--against")
 
 
 def test_a_diverged_trial_is_stored_with_its_reason(run: Run, tmp_path: Path) -> None:
     """Without a finished trial the exit code is 1."""
     wild = ("--set", "optimiser=sgd", "--set", "learning_rate=10", "--set", "beta=1000")
     small = ("--set", "hidden=[8]", "--epochs", "2", "--name", "wild", "--json")
-    ended = run(tmp_path, "train", "--method", "vib", *wild, *small)
-    assert ended.code == 1
-    assert ended.document["status"] == "diverged"
-    assert "loss not finite" in ended.document["reason"]
+    result = run(tmp_path, "train", "--method", "vib", *wild, *small)
+    assert result.code == 1
+    assert result.document["status"] == "diverged"
+    assert "loss not finite" in result.document["reason"]
     assert run(tmp_path, "front", "wild").code == 0
     assert "loss not finite" in run(tmp_path, "front", "wild").out
     # Without points there is no front to show or compare.
@@ -207,7 +216,7 @@ def test_a_traceback_is_printed_only_with_debug(run: Run, tmp_path: Path) -> Non
     """`--debug` may stand anywhere; the error line and the exit code stay the same."""
     plain = run(tmp_path, "sweep", "--method", "foo")
     for line in (("sweep", "--method", "foo", "--debug"), ("--debug", "sweep", "--method", "foo")):
-        ended = run(tmp_path, *line)
-        assert ended.code == plain.code == 2
-        assert ended.err.startswith("Traceback (most recent call last):")
-        assert ended.err.endswith(plain.err)
+        result = run(tmp_path, *line)
+        assert result.code == plain.code == 2
+        assert result.err.startswith("Traceback (most recent call last):")
+        assert result.err.endswith(plain.err)

@@ -1,4 +1,4 @@
-"""Stores of every kind, opened as one process after another would."""
+"""Fixtures: stores of every kind, which a test can open again as a later process would."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ import pytest
 
 from paretoib.tracking import JournalTracker, MemoryTracker, Tracker
 
-# Over HTTP all of it takes a minute; `tests/tracking/test_mlflow_server.py` tries the whole path.
+# These tests take a minute over HTTP. `tests/tracking/test_mlflow_server.py` covers HTTP too.
 STORES = ("memory", "mlflow", pytest.param("server", marks=pytest.mark.slow))
 JOURNALS = (
     "journal over memory",
@@ -27,7 +27,7 @@ Open = Callable[[], Tracker]
 
 @pytest.fixture(scope="module")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite store with MLflow's tables and nothing in them."""
+    """The folder of an SQLite store with MLflow's tables, all empty."""
     from paretoib.tracking._mlflow.tracker import MLflowTracker
 
     folder = tmp_path_factory.mktemp("empty")
@@ -37,7 +37,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an MLflow server that keeps the artefacts too."""
+    """The address of an MLflow server that also stores the artifacts."""
     folder = shutil.copytree(empty_store, tmp_path_factory.mktemp("served") / "store")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -60,7 +60,7 @@ def server(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     )
     try:
         deadline = time.monotonic() + 90
-        while not answers(address):
+        while not is_healthy(address):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -70,7 +70,7 @@ def server(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         process.wait(30)
 
 
-def answers(address: str) -> bool:
+def is_healthy(address: str) -> bool:
     try:
         urllib.request.urlopen(f"{address}/health").close()
     except OSError:
@@ -82,10 +82,10 @@ def answers(address: str) -> bool:
 def opened(
     request: pytest.FixtureRequest, empty_store: Path, tmp_path: Path
 ) -> Iterator[Callable[[str], Tracker]]:
-    """Opens a store by its kind, each time as another process would find it."""
+    """`opened(kind)` opens the test's store of this kind, as a new process would."""
     from paretoib.tracking._mlflow.tracker import MLflowTracker
 
-    held = MemoryTracker()
+    memory = MemoryTracker()
     folder = tmp_path / "store with a space"
     address = request.getfixturevalue("server") if "server" in request.node.name else ""
     if "mlflow" in request.node.name:
@@ -93,12 +93,12 @@ def opened(
 
     def open_store(kind: str) -> Tracker:
         if kind == "memory":
-            return held
+            return memory
         return MLflowTracker(f"sqlite:///{folder}/mlflow.db" if kind == "mlflow" else address)
 
     yield open_store
     if address:
-        # The server is that of all tests here; each begins without sweeps.
+        # The tests of a module share the server; each test begins without sweeps.
         store = MLflowTracker(address)
         for sweep in store.sweeps():
             store._client.delete_run(sweep.id)
@@ -108,25 +108,25 @@ def opened(
 def reopen(
     request: pytest.FixtureRequest, opened: Callable[[str], Tracker], tmp_path: Path
 ) -> Iterator[Open]:
-    """Opens the tracker, each time as another process would after the last has ended."""
+    """`reopen()` opens the tracker as a new process would after the previous one ended."""
     kind = request.param.removeprefix("journal over ")
     if kind == request.param:
         yield lambda: opened(kind)
         return
     journals: list[JournalTracker] = []
 
-    def end() -> None:
+    def release_all() -> None:
         for journal in journals:
             for sweep in journal.sweeps():
                 journal.release(sweep.id)
 
     def reopen_journal() -> Tracker:
-        end()
+        release_all()
         journals.append(JournalTracker(opened(kind), tmp_path / "journal", patience=20))
         return journals[-1]
 
     yield reopen_journal
-    end()
+    release_all()
 
 
 @pytest.fixture
@@ -135,17 +135,17 @@ def tracker(reopen: Open) -> Tracker:
 
 
 @pytest.fixture(params=[*STORES, *JOURNALS])
-def on(
+def on_host(
     request: pytest.FixtureRequest,
     opened: Callable[[str], Tracker],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[[str], Tracker]]:
-    """Goes to the machine of this name; the tracker that is open there."""
+    """`on_host(name)` sets the host name and returns the tracker that is open on that host."""
     kind = request.param.removeprefix("journal over ")
     machines: dict[str, Tracker] = {}
 
-    def go(host: str) -> Tracker:
+    def switch(host: str) -> Tracker:
         monkeypatch.setattr(socket, "gethostname", lambda: host)
         if host not in machines:
             store = opened(kind)
@@ -153,7 +153,7 @@ def on(
             machines[host] = JournalTracker(store, tmp_path / host) if journaled else store
         return machines[host]
 
-    yield go
+    yield switch
     for tracker in machines.values():
         if isinstance(tracker, JournalTracker):
             for sweep in tracker.sweeps():

@@ -16,14 +16,17 @@ Outcome = Callable[[TrialSpec], TrialRecord]
 
 # One method with linear scalarisation and one adaptive method.
 CASES = [(search, method) for search in DRIVERS for method in ("vib", "mib")]
-each = pytest.mark.parametrize(("search", "method"), CASES)
-spaced = pytest.mark.parametrize("search", [s for s in DRIVERS if not SEARCHES[s].every_seed])
+for_each_search = pytest.mark.parametrize(("search", "method"), CASES)
+# Searches that do not repeat every setting for every seed.
+for_each_space_search = pytest.mark.parametrize(
+    "search", [s for s in DRIVERS if not SEARCHES[s].every_seed]
+)
 
 
 def sweep(search: str, method: str, seeds: tuple[int, ...] = (3, 5), **fields: Any) -> SweepSpec:
-    """A sweep of twelve trials in generations of four."""
+    """A sweep of twelve trials in generations of four; smaller for `optuna-gp`, which is slow."""
     document = {"method": method, "search": search, "trials": 12, "population": 4, "seeds": seeds}
-    if search == "optuna-gp":  # slow
+    if search == "optuna-gp":
         document |= {"trials": 4, "population": 2}
     if method == "mib" and search == "grid":
         document["grid"] = {"mu": "0.1:1:6"}
@@ -33,7 +36,7 @@ def sweep(search: str, method: str, seeds: tuple[int, ...] = (3, 5), **fields: A
 
 
 def record(trial: TrialSpec, status: Any = "finished", **changes: Any) -> TrialRecord:
-    """A record of the trial, whose metrics have a trade-off in β or μ."""
+    """A record of the trial: as β or μ grows, its rate falls and its lost bits rise."""
     number = trial.get("beta" if "beta" in trial.weighting.params else "mu")
     good = min(1.0, (number / 20) ** 0.3)
     metrics = {
@@ -62,19 +65,19 @@ def record(trial: TrialSpec, status: Any = "finished", **changes: Any) -> TrialR
 def run_search(
     searcher: Driver,
     outcome: Outcome = record,
-    portion: int = 1000,
+    count: int = 1000,
     shuffled: random.Random | None = None,
 ) -> list[TrialSpec]:
-    """All trials that a driver still proposes, in order.
+    """All remaining trials of a driver, in the order proposed.
 
-    It is told a record when it proposes nothing, or at random times and in random order if
-    `shuffled`.
+    The driver gets a record whenever it proposes nothing. With `shuffled`, it also gets records at
+    random times and in random order.
     """
     trials: list[TrialSpec] = []
     running: list[TrialSpec] = []
     while not searcher.done:
-        proposed = searcher.ask(portion)
-        assert len(proposed) <= portion
+        proposed = searcher.ask(count)
+        assert len(proposed) <= count
         trials += proposed
         running += proposed
         if not proposed or (shuffled and shuffled.random() < 0.3):
@@ -97,15 +100,15 @@ def uninterrupted(search: str, method: str, outcome: Outcome = record) -> Sequen
 
 
 def mixed(trial: TrialSpec) -> TrialRecord:
-    """A record whose outcome depends on the trial key: four of seven have no usable metrics."""
+    """A record whose outcome depends on the trial key; four of seven outcomes have no metrics."""
     kinds = ("finished", "finished", "finished", "failed", "diverged", "stopped", "no rate")
     kind = kinds[int(trial.key, 16) % len(kinds)]
     return record(trial, rate_bits=None) if kind == "no rate" else record(trial, kind)
 
 
-@each
-def test_it_proposes_the_sweeps_trials_once_each(search: str, method: str) -> None:
-    """As many as in the spec, all different, with the data, method, seeds and space of the spec."""
+@for_each_search
+def test_a_driver_proposes_the_trials_of_the_spec_once(search: str, method: str) -> None:
+    """`spec.trials` different trials vary only the seed and the fields of the grid or space."""
     spec = sweep(search, method)
     searcher = driver(spec)
     assert not searcher.done
@@ -121,35 +124,35 @@ def test_it_proposes_the_sweeps_trials_once_each(search: str, method: str) -> No
         assert all(-1e-9 <= u <= 1 + 1e-9 for u in point)
 
 
-@each
-def test_it_is_deterministic(search: str, method: str) -> None:
+@for_each_search
+def test_a_driver_is_deterministic(search: str, method: str) -> None:
     """The same spec and records give the same proposals in the same order, also through JSON."""
     again = SweepSpec.from_json(sweep(search, method).to_json())
     assert run_search(driver(again)) == uninterrupted(search, method)
 
 
-@each
-def test_neither_portions_nor_the_order_of_tells_matter(search: str, method: str) -> None:
-    """Proposals do not depend on how many are requested or on the order of records."""
+@for_each_search
+def test_proposals_do_not_depend_on_the_order_of_calls(search: str, method: str) -> None:
+    """Neither the number of trials per `ask` nor the order of records changes them."""
     trials = run_search(driver(sweep(search, method)), mixed, 3, random.Random(1))
     assert trials == uninterrupted(search, method, mixed)
 
 
-@each
-def test_another_seed_is_another_sweep(search: str, method: str) -> None:
+@for_each_search
+def test_other_seeds_give_other_trials(search: str, method: str) -> None:
     """Sweeps with different seeds have no trial in common."""
     other = run_search(driver(sweep(search, method, (7, 8))))
     assert not set(keys(uninterrupted(search, method))) & set(keys(other))
 
 
-@each
+@for_each_search
 @pytest.mark.parametrize(("share", "gaps"), [(0.25, False), (0.75, True), (1.0, False)])
 def test_replay_resumes_where_it_stopped(
     search: str, method: str, share: float, gaps: bool
 ) -> None:
     """A new driver that is told some records, in any order, proposes exactly the other trials.
 
-    The records may have gaps because of lost workers.
+    With `gaps` any records may be missing, as after a worker was lost.
     """
     trials = uninterrupted(search, method, mixed)
     chance = random.Random(4)
@@ -161,9 +164,9 @@ def test_replay_resumes_where_it_stopped(
     assert sorted(keys([*kept, *run_search(resumed, mixed)])) == sorted(keys(trials))
 
 
-@each
+@for_each_search
 def test_a_told_trial_is_never_proposed(search: str, method: str) -> None:
-    """Whether proposed before or not; a trial that is told twice counts once."""
+    """This also holds for a trial not proposed before. A trial that is told twice counts once."""
     searcher = driver(sweep(search, method))
     first = searcher.ask(1)[0]
     plan = driver(sweep(search, method)).ask(2)
@@ -177,9 +180,9 @@ def test_a_told_trial_is_never_proposed(search: str, method: str) -> None:
     )
 
 
-@each
-def test_it_waits_for_running_trials(search: str, method: str) -> None:
-    """It proposes nothing beyond a generation until a record arrives, and is done at the end."""
+@for_each_search
+def test_a_driver_waits_for_all_trials_of_a_generation(search: str, method: str) -> None:
+    """It proposes the next generation after the last record, or is done if no trial remains."""
     searcher = driver(sweep(search, method))
     proposed = searcher.ask(1000)
     if len(proposed) < searcher.spec.trials:
@@ -194,7 +197,7 @@ def test_it_waits_for_running_trials(search: str, method: str) -> None:
         assert searcher.done
 
 
-@each
+@for_each_search
 @pytest.mark.parametrize("status", ["failed", "diverged", "stopped", "no rate"])
 def test_a_sweep_without_usable_metrics_ends(search: str, method: str, status: str) -> None:
     """Each trial is proposed exactly once."""
@@ -206,7 +209,7 @@ def test_a_sweep_without_usable_metrics_ends(search: str, method: str, status: s
     assert len(set(keys(trials))) == len(trials) == sweep(search, method).trials
 
 
-@each
+@for_each_search
 def test_a_record_of_another_sweep_changes_nothing(search: str, method: str) -> None:
     """A record of a trial that the driver would not propose is ignored."""
     searcher = driver(sweep(search, method))
@@ -214,10 +217,10 @@ def test_a_record_of_another_sweep_changes_nothing(search: str, method: str) -> 
     assert run_search(searcher) == uninterrupted(search, method)
 
 
-@spaced
+@for_each_space_search
 @pytest.mark.parametrize("seeds", [(0,), (4, 2)])
 def test_an_exhausted_space_ends_the_search(search: str, seeds: tuple[int, ...]) -> None:
-    """Every setting is proposed once for every seed, and `shortfall` gives the reason."""
+    """All six settings are proposed for every seed, and `shortfall` gives the reason to stop."""
     grid = {"sqrted": [0, 1], "normalise": ["none", "l2", "loss"]}
     fixed = {"initial_scale": [1], "initial_noise": [1], "mu": [1], "epochs": [1]}
     spec = SweepSpec.from_document(
@@ -237,21 +240,21 @@ def test_an_exhausted_space_ends_the_search(search: str, seeds: tuple[int, ...])
     assert f"found only {6 * len(seeds)} of 40 trials" in searcher.shortfall
 
 
-@spaced
+@for_each_space_search
 def test_invalid_combinations_are_skipped(search: str) -> None:
-    """Values that are refused only together use up no trial and do not end the search."""
+    """Combinations that validation refuses do not count as trials and do not end the search."""
     space = {"gradient": ["parameters", "latent"], "over": ["shared", "all"]}
     spec = sweep(search, "mib", space=space)
     trials = run_search(driver(spec))
     assert len(set(keys(trials))) == len(trials) == spec.trials
 
 
-@spaced
+@for_each_space_search
 @pytest.mark.parametrize(
     "objectives", [("lost", "error"), ("rate", "lost", "cost"), ("cost", "error", "lost", "rate")]
 )
-def test_any_objectives_can_be_searched_by(search: str, objectives: tuple[str, ...]) -> None:
-    """Two, three or four objectives, in any order."""
+def test_a_search_accepts_any_objectives(search: str, objectives: tuple[str, ...]) -> None:
+    """There may be two, three or four, in any order."""
     spec = sweep(search, "vib", objectives=objectives)
     trials = run_search(driver(spec), mixed)
     assert len(set(keys(trials))) == len(trials) == spec.trials

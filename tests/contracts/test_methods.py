@@ -14,12 +14,12 @@ from paretoib.training._run import run_trials
 
 def sweep(method: str, data: str, **fields: Any) -> SweepSpec:
     """A small sweep of the method, on two tasks if the method is for several tasks."""
-    row = METHODS[method]
-    tasks = bool(row.task_model)
-    model = row.model or OBJECTIVES[row.objective].model or "mlp"
+    entry = METHODS[method]
+    tasks = bool(entry.task_model)
+    model = entry.model or OBJECTIVES[entry.objective].model or "mlp"
     small: dict[str, Any] = {"latent": 4, "hidden": [16], "epochs": 4, "subset": 0.3}
     small |= {"batch_size": 100, "learning_rate": 1e-2} | fields
-    if tasks and row.one_task:
+    if tasks and entry.one_task:
         small["task"] = "digit"
     if "draws" in SweepSpec.from_document({"method": method}).objective.params:
         small["draws"] = 2
@@ -29,7 +29,7 @@ def sweep(method: str, data: str, **fields: Any) -> SweepSpec:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_proposed_trial_is_trained_and_measured(method: str, two_tasks: str) -> None:
-    """The first proposal gives the same record twice, with metrics for every task."""
+    """Training the first proposal twice gives equal records, with metrics for every task."""
     spec = sweep(method, two_tasks)
     (proposed,) = driver(spec).ask(1)
     sent = pickle.loads(pickle.dumps(proposed))
@@ -50,12 +50,13 @@ def test_a_proposed_trial_is_trained_and_measured(method: str, two_tasks: str) -
 @pytest.mark.parametrize(
     ("objective", "tasks"), [("vim", False), ("ceb", False), ("vib", True), ("ceb", True)]
 )
-def test_mib_weighs_any_compression_and_every_task(
+def test_mib_balances_any_objective_and_several_tasks(
     objective: str, tasks: bool, two_tasks: str
 ) -> None:
-    """vim and ceb as objectives, also two tasks with compression (m = 3): relevance rises.
+    """MIB trains vim and ceb, and with two tasks (three losses) vib and ceb.
 
-    Weights are on the simplex in every epoch, and no loss has weight 0 in all epochs.
+    The prediction losses fall. Weights are on the simplex in every epoch, and no loss has weight 0
+    in all epochs.
     """
     document = {
         "method": "mib",
@@ -73,21 +74,23 @@ def test_mib_weighs_any_compression_and_every_task(
     assert (weights >= 0).all()
     assert (weights.max(1) > 0).all()
     for loss in losses[:-1]:
-        row = record.history[f"loss/{loss}"]
-        assert row[-1] < row[0], loss
+        values = record.history[f"loss/{loss}"]
+        assert values[-1] < values[0], loss
     assert record.test is not None
     assert record.test.rate_bits is not None
     assert 0.1 < record.test.relevance_bits < record.test.rate_bits
 
 
-WITH_BETA = [
-    name for name, row in METHODS.items() if (name, row.weighting) == (row.objective, "linear")
+BETA_GRID_METHODS = [
+    name
+    for name, entry in METHODS.items()
+    if (name, entry.weighting) == (entry.objective, "linear")
 ]
 
 
-@pytest.mark.parametrize("method", WITH_BETA)
+@pytest.mark.parametrize("method", BETA_GRID_METHODS)
 def test_the_default_betas_span_the_trade_off(method: str) -> None:
-    """On digits the smallest β keeps much relevance, the largest β leaves a small rate."""
+    """On digits the smallest β gives more than 1.2 bits of relevance, the largest a small rate."""
     spec = SweepSpec.from_document({"method": method, "training": {"epochs": 15}})
     trials = driver(spec).ask(spec.trials)
     smallest, largest = (r.test for r in run_trials([trials[0], trials[-1]], device="cpu"))

@@ -17,16 +17,16 @@ from paretoib.training._pack import Pack
 from paretoib.training._run import run_trials
 from paretoib.weighting import WEIGHTINGS
 
-each = pytest.mark.parametrize("name", OBJECTIVES)
-each_of_two = pytest.mark.parametrize(
-    "name", [name for name, row in OBJECTIVES.items() if len(row.losses) > 1]
+for_each_objective = pytest.mark.parametrize("name", OBJECTIVES)
+for_each_with_compression = pytest.mark.parametrize(
+    "name", [name for name, entry in OBJECTIVES.items() if len(entry.losses) > 1]
 )
 
 
 def trial(name: str, data: str = "digits", weighting: str = "linear", **fields: Any) -> TrialSpec:
-    """A small trial of the objective; the weighting is used if there are several losses."""
-    row = OBJECTIVES[name]
-    model = (row.model or "mlp") if data == "digits" else "linear"
+    """A small trial of the objective; an objective with one loss has weighting `none`."""
+    entry = OBJECTIVES[name]
+    model = (entry.model or "mlp") if data == "digits" else "linear"
     small: dict[str, Any] = {"latent": 4} | ({"hidden": [16]} if data == "digits" else {})
     if model == "sigmoid":
         small |= {"hidden": [8], "initial_scale": 8.0}
@@ -36,12 +36,12 @@ def trial(name: str, data: str = "digits", weighting: str = "linear", **fields: 
         "data": data,
         "model": model,
         "objective": name,
-        "weighting": weighting if len(row.losses) > 1 else "none",
+        "weighting": weighting if len(entry.losses) > 1 else "none",
     }
     return TrialSpec.from_document(document).with_fields({**small, **fields})
 
 
-def weighed(name: str, beta: float) -> dict[str, Any]:
+def beta_field(name: str, beta: float) -> dict[str, Any]:
     return {"beta": beta} if len(OBJECTIVES[name].losses) > 1 else {}
 
 
@@ -50,7 +50,7 @@ def pack(name: str) -> tuple[tuple[TrialSpec, ...], list[TrialRecord]]:
     """A pack of four trials on a few digits that differ in seed, β and learning rate."""
     training: dict[str, Any] = {"subset": 0.28, "batch_size": 100, "epochs": 4}
     specs = tuple(
-        trial(name, **training, **weighed(name, beta), seed=seed, learning_rate=rate)
+        trial(name, **training, **beta_field(name, beta), seed=seed, learning_rate=rate)
         for seed, beta, rate in ((0, 1e-3, 1e-2), (1, 0.1, 5e-3), (0, 0.3, 2e-2), (2, 1e-4, 1e-2))
     )
     return specs, run_trials(specs, device="cpu")
@@ -66,7 +66,7 @@ def assert_same(left: Mapping[str, Any], right: Mapping[str, Any]) -> None:
             assert value == pytest.approx(right[key], rel=1e-4, abs=1e-5), key
 
 
-@each
+@for_each_objective
 def test_a_trial_does_not_depend_on_its_pack(name: str) -> None:
     """History and metrics are the same alone and in a pack."""
     specs, records = pack(name)
@@ -79,9 +79,9 @@ def test_a_trial_does_not_depend_on_its_pack(name: str) -> None:
     assert_same(alone.test.model_dump(), packed.test.model_dump())
 
 
-@each
-def test_a_seed_gives_one_record_and_another_seed_another(name: str) -> None:
-    """Equal to the last bit, except for the seconds."""
+@for_each_objective
+def test_the_seed_determines_the_record(name: str) -> None:
+    """Two runs with one seed differ only in `seconds`; another seed gives another history."""
     (spec,) = pack(name)[0][2:3]
     first, again, other = (
         run_trials([one], device="cpu")[0].model_copy(update={"seconds": 0.0})
@@ -91,33 +91,34 @@ def test_a_seed_gives_one_record_and_another_seed_another(name: str) -> None:
     assert first.history["loss/prediction"] != other.history["loss/prediction"]
 
 
-@each
+@for_each_objective
 def test_training_lowers_the_weighted_loss(name: str) -> None:
     """prediction + β · compression is lower in the last epoch than in the first."""
     for spec, record in zip(*pack(name), strict=True):
         weights = {"prediction": 1.0, "compression": spec.weighting.params.get("beta", 0.0)}
-        rows = [w * np.array(record.history.get(f"loss/{k}", 0.0)) for k, w in weights.items()]
-        assert np.diff(sum(rows)[[0, -1]]) < 0, spec.seed
+        terms = [w * np.array(record.history.get(f"loss/{k}", 0.0)) for k, w in weights.items()]
+        assert np.diff(sum(terms)[[0, -1]]) < 0, spec.seed
 
 
-@each
-def test_the_information_plane_is_recorded_at_every_epoch(name: str) -> None:
-    """In bits: relevance between 0 and H(Y), and a positive rate only with noise."""
+@for_each_objective
+def test_rate_and_relevance_are_recorded_at_every_epoch(name: str) -> None:
+    """Relevance is from 0 to log₂ 10 bits. The rate is positive, and recorded only with noise."""
     for spec, record in zip(*pack(name), strict=True):
-        rows = {k: record.history.get(f"{k}_bits", ()) for k in ("rate", "relevance")}
+        histories = {k: record.history.get(f"{k}_bits", ()) for k in ("rate", "relevance")}
         epochs = spec.training.epochs
         noisy = OBJECTIVES[name].noise != "none"
-        assert {k: len(row) for k, row in rows.items()} == {
+        assert {k: len(values) for k, values in histories.items()} == {
             "rate": epochs if noisy else 0,
             "relevance": epochs,
         }
-        assert all(value is not None and value > 0 for value in rows["rate"])
-        assert all(value is not None and 0 <= value <= np.log2(10) for value in rows["relevance"])
+        assert all(value is not None and value > 0 for value in histories["rate"])
+        relevances = histories["relevance"]
+        assert all(value is not None and 0 <= value <= np.log2(10) for value in relevances)
 
 
-@each
-def test_a_trial_has_a_rate_exactly_if_it_has_noise(name: str) -> None:
-    """With noise the bounds are in order; without noise the rate is None."""
+@for_each_objective
+def test_only_trials_with_noise_have_a_rate(name: str) -> None:
+    """The lower bound of the rate is not above the rate. Without noise the rate is None."""
     noisy = OBJECTIVES[name].noise != "none"
     for record in pack(name)[1]:
         metrics = record.test
@@ -127,9 +128,9 @@ def test_a_trial_has_a_rate_exactly_if_it_has_noise(name: str) -> None:
             assert 0 <= metrics.rate_lower_bits <= metrics.rate_bits
 
 
-@each_of_two
+@for_each_with_compression
 def test_the_rate_falls_as_beta_grows(name: str) -> None:
-    """On Gaussian data, or on digits if the objective needs classes."""
+    """The data are Gaussian, or digits if the objective needs classes."""
     if OBJECTIVES[name].classes:
         data: dict[str, Any] = {"epochs": 25, "batch_size": 200, "learning_rate": 0.02}
         template, betas = trial(name, **data), (1e-3, 0.03, 1.0, 30.0)
@@ -142,7 +143,7 @@ def test_the_rate_falls_as_beta_grows(name: str) -> None:
     records = run_trials([template.with_fields({"beta": b}) for b in betas], device="cpu")
     rates = [r.test.rate_bits for r in records if r.test and r.test.rate_bits is not None]
     assert len(rates) == 4
-    if name == "categorical":  # the optimum is the same corner for every β below 1
+    if name == "categorical":  # every β below 1 has the same optimum
         assert rates[1] > 1.5 > 0.1 > max(rates[2:]), rates
         return
     assert (np.diff(rates) < -0.05).all(), rates
@@ -161,15 +162,17 @@ def test_at_beta_0_compression_does_not_matter(names: tuple[str, ...]) -> None:
     fields: dict[str, Any] = {"subset": 0.28, "batch_size": 100, "epochs": 3, "beta": 0.0}
     first, *others = (run_trials([trial(name, **fields)], device="cpu")[0] for name in names)
     for other in others:
-        row = other.history["loss/prediction"]
-        assert row == pytest.approx(first.history["loss/prediction"], rel=1e-5)
+        actual = other.history["loss/prediction"]
+        assert actual == pytest.approx(first.history["loss/prediction"], rel=1e-5)
 
 
-@each_of_two
-def test_a_large_beta_leaves_no_rate(name: str) -> None:
-    """For β → ∞ rate and relevance vanish."""
+@for_each_with_compression
+def test_a_large_beta_removes_rate_and_relevance(name: str) -> None:
+    """At β = 1000 both are below 0.05 bits."""
     if name == "vim":
-        pytest.skip("fits the distribution of all codes to the prior, without a bound on the rate")
+        pytest.skip(
+            "vim's compression compares all codes together with the prior and bounds no rate"
+        )
     fields = {"epochs": 30, "batch_size": 100, "learning_rate": 0.02, "beta": 1e3}
     (record,) = run_trials([trial(name, **fields)], device="cpu")
     assert record.test is not None
@@ -180,14 +183,14 @@ def test_a_large_beta_leaves_no_rate(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "weighting"),
     [
-        (n, w)
-        for n, row in OBJECTIVES.items()
-        for w, way in WEIGHTINGS.items()
-        if way.losses[0] <= len(row.losses) <= way.losses[1]
+        (name, weighting)
+        for name, objective in OBJECTIVES.items()
+        for weighting, entry in WEIGHTINGS.items()
+        if entry.losses[0] <= len(objective.losses) <= entry.losses[1]
     ],
 )
-def test_every_weighting_that_takes_it_can_train_it(name: str, weighting: str) -> None:
-    """A step of two trials has finite gradients that are not all zero for either encoder."""
+def test_every_objective_trains_with_every_weighting(name: str, weighting: str) -> None:
+    """In a step of two trials all gradients are finite and neither encoder's gradient is zero."""
     specs = [trial(name, weighting=weighting, seed=seed) for seed in (0, 1)]
     trained = Pack(specs, load_dataset("digits", specs[0].data.params), torch.device("cpu"))
     trained.stack.train(True)
@@ -198,23 +201,23 @@ def test_every_weighting_that_takes_it_can_train_it(name: str, weighting: str) -
     assert (torch.cat(shared, dim=1).norm(dim=1) > 0).all()
 
 
-@each
-def test_batches_of_one_and_a_smaller_last_one_are_trained_on(name: str) -> None:
-    """Losses are finite for eleven examples in batches of one, and of five with one left over."""
+@for_each_objective
+def test_a_batch_may_have_one_example(name: str) -> None:
+    """Losses of eleven examples are finite in batches of one, and of five, five and one."""
     for batch_size in (1, 5):
         spec = trial(name, subset=0.01, batch_size=batch_size, epochs=2)
         (record,) = run_trials([spec], device="cpu")
         assert record.status == "finished"
-        rows = [row for key, row in record.history.items() if key.startswith("loss/")]
-        assert len(rows) == len(OBJECTIVES[name].losses)
-        assert all(value is not None for row in rows for value in row)
+        histories = [v for key, v in record.history.items() if key.startswith("loss/")]
+        assert len(histories) == len(OBJECTIVES[name].losses)
+        assert all(value is not None for values in histories for value in values)
 
 
-@each
+@for_each_objective
 def test_specs_round_trip_through_text(name: str) -> None:
-    """Through JSON and YAML, with default and other values of each hyperparameter."""
+    """JSON and YAML keep the default and another value of each hyperparameter."""
     plain = trial(name)
-    for spec in (plain, *(plain.with_fields(change) for change in others(name))):
+    for spec in (plain, *(plain.with_fields(change) for change in other_values(name))):
         for text, read in ((spec.to_json(), TrialSpec.from_json), (spec.to_yaml(), None)):
             again = read(text) if read else TrialSpec.from_yaml(text)
             assert again == spec
@@ -223,8 +226,8 @@ def test_specs_round_trip_through_text(name: str) -> None:
     assert SweepSpec.from_json(sweep.to_json()) == sweep
 
 
-def others(name: str) -> list[dict[str, Any]]:
-    """For each hyperparameter a valid value other than the default."""
+def other_values(name: str) -> list[dict[str, Any]]:
+    """One valid value for each hyperparameter, other than its default."""
     changes = []
     for param in OBJECTIVES[name].params:
         if param.kind is bool:
@@ -239,11 +242,11 @@ def others(name: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("name", "option"),
-    [(n, c) for n in OBJECTIVES for c in others(n)],
+    [(n, c) for n in OBJECTIVES for c in other_values(n)],
     ids=lambda v: v if isinstance(v, str) else next(iter(v)),
 )
-def test_every_option_matters(name: str, option: dict[str, Any]) -> None:
-    """Another value of any hyperparameter changes the result."""
+def test_every_hyperparameter_changes_training(name: str, option: dict[str, Any]) -> None:
+    """Another value gives another prediction loss."""
     spec, record = pack(name)[0][2], pack(name)[1][2]
     (changed,) = run_trials([spec.with_fields(option)], device="cpu")
     assert changed.status == "finished"
@@ -252,8 +255,8 @@ def test_every_option_matters(name: str, option: dict[str, Any]) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [n for n, row in OBJECTIVES.items() if row.classes])
-def test_an_objective_of_classes_refuses_a_continuous_y(name: str) -> None:
+@pytest.mark.parametrize("name", [n for n, entry in OBJECTIVES.items() if entry.classes])
+def test_an_objective_that_needs_classes_refuses_a_continuous_y(name: str) -> None:
     """The error names the objective and is raised before training."""
     with pytest.raises(SpecError, match=f"`{name}` needs classes; data set `gaussian` has a cont"):
         trial(name, "gaussian", samples=500)

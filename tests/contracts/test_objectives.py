@@ -28,11 +28,16 @@ from paretoib.specs import section_model
 
 LATENT, TARGETS, TRIALS = 3, 4, 5
 
-each_target = pytest.mark.parametrize(
+# An objective that needs classes is not tested with a continuous Y.
+for_each_target = pytest.mark.parametrize(
     ("name", "continuous"),
-    [(name, c) for name, row in OBJECTIVES.items() for c in (False, True)[: 2 - row.classes]],
+    [
+        (name, continuous)
+        for name, entry in OBJECTIVES.items()
+        for continuous in ((False,) if entry.classes else (False, True))
+    ],
 )
-each = pytest.mark.parametrize("name", OBJECTIVES)
+for_each_objective = pytest.mark.parametrize("name", OBJECTIVES)
 
 
 def build(name: str) -> Objective:
@@ -65,21 +70,23 @@ def batch(name: str, continuous: bool, examples: int = 6) -> dict[str, Any]:
         "noise": draw(examples, LATENT),
         "prior": draw(LATENT),
         "decoder": draw(LATENT, TARGETS),
-        "own": {k: draw(*v.shape) for k, v in build(name).parameters(LATENT, *sizes).items()},
+        "parameters": {
+            k: draw(*v.shape) for k, v in build(name).parameters(LATENT, *sizes).items()
+        },
         "y": y if continuous else y.argmin(-1),
         "hyper": per_trial(name),
     }
 
 
 def take(batch: Any, trial: int) -> Any:
-    """The part of one trial in a batch."""
+    """The values of one trial."""
     return torch.utils._pytree.tree_map(lambda t: t[trial], batch)
 
 
 def encode(
     name: str, values: dict[str, Any]
 ) -> GaussianEncoding | PointEncoding | BernoulliEncoding | CategoricalEncoding:
-    """p(z|x) with the noise of the entry."""
+    """p(z|x) with the noise of the objective."""
     mean, r = values["raw"], values["r"]
     noise = OBJECTIVES[name].noise
     if noise == "none":
@@ -97,25 +104,25 @@ def encode(
 
 
 def losses(name: str, objective: Objective, values: dict[str, Any]) -> Tensor:
-    """One model's losses, stacked."""
+    """The losses of one model, stacked."""
     output = model_output(name, values)
     return torch.stack(objective.losses(output, values["y"], values["hyper"]))
 
 
 def model_output(name: str, values: dict[str, Any]) -> Output:
-    """One model's output."""
+    """The output of one model."""
     encoding = encode(name, values)
     if isinstance(encoding, CategoricalEncoding):
         book = CodebookPrediction(encoding.mean, values["decoder"].log_softmax(-1))
-        return Output(encoding, encoding.mean, book, values["own"])
+        return Output(encoding, encoding.mean, book, values["parameters"])
     z = encoding.sample(values["noise"])
     prediction = predict(z @ values["decoder"], values["y"])
     if isinstance(encoding, BernoulliEncoding):  # one layer with two samples
-        more = torch.stack([z, raiko(encoding.mean, -values["noise"])])
-        prediction = predict(more @ values["decoder"], values["y"])
+        samples = torch.stack([z, raiko(encoding.mean, -values["noise"])])
+        prediction = predict(samples @ values["decoder"], values["y"])
         layers = (BinaryLayer(encoding, z, values["prior"]),)
-        return Output(encoding, z, prediction, values["own"], layers)
-    return Output(encoding, z, prediction, values["own"])
+        return Output(encoding, z, prediction, values["parameters"], layers)
+    return Output(encoding, z, prediction, values["parameters"])
 
 
 def predict(decoded: Tensor, y: Tensor) -> CategoricalPrediction | GaussianPrediction:
@@ -124,10 +131,10 @@ def predict(decoded: Tensor, y: Tensor) -> CategoricalPrediction | GaussianPredi
     return CategoricalPrediction(decoded)
 
 
-@each_target
+@for_each_target
 @pytest.mark.parametrize("examples", [1, 2, 6])
-def test_one_finite_scalar_for_each_named_loss(name: str, continuous: bool, examples: int) -> None:
-    """In the order of the entry, `prediction` first, also for a batch of one example."""
+def test_each_named_loss_is_a_finite_scalar(name: str, continuous: bool, examples: int) -> None:
+    """The first loss is `prediction`. A batch may have one example."""
     values = take(batch(name, continuous, examples), 0)
     results = losses(name, build(name), values)
     assert results.shape == (len(OBJECTIVES[name].losses),)
@@ -139,14 +146,14 @@ def test_one_finite_scalar_for_each_named_loss(name: str, continuous: bool, exam
         torch.testing.assert_close(results[0], nll.mean())
 
 
-@each_target
+@for_each_target
 def test_the_same_input_gives_the_same_losses(name: str, continuous: bool) -> None:
     """An objective draws no random numbers; noise is an input."""
     first, second = (losses(name, build(name), take(batch(name, continuous), 1)) for _ in range(2))
     assert torch.equal(first, second)
 
 
-@each_target
+@for_each_target
 def test_the_order_of_a_batch_does_not_matter(name: str, continuous: bool) -> None:
     """Reordering examples, noise and targets together changes no loss."""
     values = take(batch(name, continuous), 2)
@@ -159,11 +166,11 @@ def test_the_order_of_a_batch_does_not_matter(name: str, continuous: bool) -> No
     )
 
 
-@each_target
-def test_a_stack_is_its_models_one_by_one(name: str, continuous: bool) -> None:
+@for_each_target
+def test_a_model_does_not_depend_on_its_stack(name: str, continuous: bool) -> None:
     """Under vmap each model has the losses and gradients that it has alone."""
     values, objective = batch(name, continuous), build(name)
-    variables = {k: values[k] for k in ("raw", "own", "prior")}
+    variables = {k: values[k] for k in ("raw", "parameters", "prior")}
 
     def total(variables: Any, values: dict[str, Any]) -> tuple[Tensor, Tensor]:
         results = losses(name, objective, values | variables)
@@ -176,9 +183,9 @@ def test_a_stack_is_its_models_one_by_one(name: str, continuous: bool) -> None:
         torch.testing.assert_close(take(together, trial), alone)
 
 
-@each
+@for_each_objective
 def test_diagnostics_have_a_value_for_each_loss_of_each_trial(name: str) -> None:
-    """The value may be NaN, and depends on its trial only."""
+    """A value may be NaN and depends only on the losses of its trial."""
     objective, rows = build(name), 1 + torch.rand(TRIALS, len(OBJECTIVES[name].losses))
     for key, values in objective.diagnostics(rows, 8).items():
         assert values.shape == rows.shape
@@ -186,8 +193,8 @@ def test_diagnostics_have_a_value_for_each_loss_of_each_trial(name: str) -> None
         torch.testing.assert_close(values, alone, equal_nan=True)
 
 
-@each_target
-def test_it_can_be_sent_to_a_worker(name: str, continuous: bool) -> None:
+@for_each_target
+def test_an_objective_can_be_pickled(name: str, continuous: bool) -> None:
     """A pickled objective gives the same losses."""
     values, objective = take(batch(name, continuous), 2), build(name)
     sent = pickle.loads(pickle.dumps(objective))
@@ -195,7 +202,7 @@ def test_it_can_be_sent_to_a_worker(name: str, continuous: bool) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@each_target
+@for_each_target
 def test_a_gpu_agrees_with_the_cpu(name: str, continuous: bool) -> None:
     """Losses and gradients of a stack agree in single precision."""
     values, objective = batch(name, continuous), build(name)
@@ -206,7 +213,7 @@ def test_a_gpu_agrees_with_the_cpu(name: str, continuous: bool) -> None:
 
     def compute_on(device: str) -> Any:
         moved = torch.utils._pytree.tree_map(lambda t: t.to(device), values)
-        variables = {k: moved[k] for k in ("raw", "own", "prior", "decoder")}
+        variables = {k: moved[k] for k in ("raw", "parameters", "prior", "decoder")}
         results = torch.func.vmap(torch.func.grad(total, has_aux=True))(variables, moved)
         return torch.utils._pytree.tree_map(lambda t: t.cpu(), results)
 

@@ -20,10 +20,12 @@ TASKS = ("digit", "large")
 # All combinations of objective and weighting that support several tasks.
 PAIRS = [
     (name, weighting)
-    for name, row in OBJECTIVES.items()
-    for weighting, way in WEIGHTINGS.items()
-    if row.several_tasks
-    and way.losses[0] <= len(row.losses_of(TASKS if way.each_task else ())) <= way.losses[1]
+    for name, objective in OBJECTIVES.items()
+    for weighting, entry in WEIGHTINGS.items()
+    if objective.several_tasks
+    and entry.losses[0]
+    <= len(objective.losses_of(TASKS if entry.each_task else ()))
+    <= entry.losses[1]
 ]
 
 Trial = Callable[..., TrialSpec]
@@ -31,7 +33,7 @@ Trial = Callable[..., TrialSpec]
 
 @pytest.fixture
 def trial(two_tasks: str) -> Trial:
-    """A small trial of a method or of sections, on a data set with two tasks."""
+    """A small trial of a method on two tasks; objective and weighting can be replaced."""
 
     def make(method: str = "vib", seed: int = 0, **fields: Any) -> TrialSpec:
         small: dict[str, Any] = {
@@ -40,8 +42,8 @@ def trial(two_tasks: str) -> Trial:
             "epochs": 2,
             "subset": 0.3,
         }
-        row = METHODS[method]
-        model = row.model or OBJECTIVES[row.objective].model or "mlp"
+        entry = METHODS[method]
+        model = entry.model or OBJECTIVES[entry.objective].model or "mlp"
         small |= {"initial_scale": 8.0} if model == "sigmoid" else {"initial_noise": 0.5}
         sections = {k: fields.pop(k) for k in ("objective", "weighting") if k in fields}
         document = {"method": method, "data": two_tasks, "model": model}
@@ -57,8 +59,13 @@ def pack_of(*specs: TrialSpec) -> Pack:
 
 
 @pytest.mark.parametrize(("name", "weighting"), PAIRS)
-def test_every_pair_trains(trial: Trial, name: str, weighting: str) -> None:
-    """One finite loss per task, then the others; a step changes the encoders of both trials."""
+def test_every_objective_trains_with_every_weighting(
+    trial: Trial, name: str, weighting: str
+) -> None:
+    """The finite losses begin with one prediction loss per task.
+
+    Both trials have a nonzero encoder gradient.
+    """
     specs = [trial(objective=name, weighting=weighting, seed=s) for s in (0, 1)]
     pack = pack_of(*specs)
     pack.stack.train(True)
@@ -97,13 +104,13 @@ def test_a_trial_does_not_depend_on_its_pack(
     packed = run_trials(specs, device="cpu")[1]
     (alone,) = run_trials(specs[1:], device="cpu")
     assert packed.history.keys() == alone.history.keys()
-    for name, row in alone.history.items():
-        assert packed.history[name] == pytest.approx(row, rel=1e-4, abs=1e-5), name
+    for name, values in alone.history.items():
+        assert packed.history[name] == pytest.approx(values, rel=1e-4, abs=1e-5), name
     assert flat_metrics(packed) == pytest.approx(flat_metrics(alone), rel=1e-4, abs=1e-5)
 
 
 def flat_metrics(record: TrialRecord) -> dict[str, float]:
-    """All metrics of the test split by name, with `TASK/NAME` for those of a task."""
+    """All metrics of the test split by name, `TASK/NAME` for a task's metric; −1 for None."""
     assert record.test is not None
     document = record.test.model_dump()
     tasks = document.pop("tasks")
@@ -112,7 +119,7 @@ def flat_metrics(record: TrialRecord) -> dict[str, float]:
 
 
 def test_the_ruler_measures_each_task_and_their_sum(trial: Trial) -> None:
-    """The ceiling of a task is H(Y_k) of the split; bits are summed, accuracies averaged."""
+    """A task's ceiling is H(Y_k) of the split. Bits are summed, accuracies averaged over tasks."""
     spec = trial("mtvib", beta=1e-3, learning_rate=5e-3, batch_size=50, epochs=20)
     record = run_trials([spec], device="cpu")[0]
     metrics = record.test
@@ -126,20 +133,20 @@ def test_the_ruler_measures_each_task_and_their_sum(trial: Trial) -> None:
         assert of_task.ceiling_bits == pytest.approx(entropy)
         assert of_task.relevance_bits == pytest.approx(entropy - of_task.cross_entropy_bits)
         assert of_task.lost_bits == pytest.approx(of_task.cross_entropy_bits)
-    each = list(metrics.tasks.values())
+    per_task = list(metrics.tasks.values())
     for name in ("relevance_bits", "ceiling_bits", "lost_bits", "cross_entropy_bits"):
-        assert getattr(metrics, name) == pytest.approx(sum(getattr(t, name) for t in each))
+        assert getattr(metrics, name) == pytest.approx(sum(getattr(t, name) for t in per_task))
     for name in ("accuracy", "accuracy_sampled"):
-        assert getattr(metrics, name) == pytest.approx(sum(getattr(t, name) for t in each) / 2)
-    assert TaskMetrics(**each[0].model_dump()) == each[0]
+        assert getattr(metrics, name) == pytest.approx(sum(getattr(t, name) for t in per_task) / 2)
+    assert TaskMetrics(**per_task[0].model_dump()) == per_task[0]
     assert metrics.accuracy is not None
     assert metrics.accuracy > 0.7
     for name in ("relevance_bits", "accuracy"):
         assert len(record.history[f"large/{name}"]) == 20
 
 
-def test_a_single_task_is_measured_without_tasks(trial: Trial) -> None:
-    """If `task` selects one task, the data set has one label and the record no tasks."""
+def test_a_selected_task_is_measured_as_the_only_label(trial: Trial) -> None:
+    """If `task` selects a task, the data set has one label and the record no task metrics."""
     spec = trial("stvib", task="digit")
     record = run_trials([spec], device="cpu")[0]
     assert spec.tasks == ()
@@ -149,31 +156,33 @@ def test_a_single_task_is_measured_without_tasks(trial: Trial) -> None:
     assert record.test.ceiling_bits == pytest.approx(math.log2(10), abs=0.02)
 
 
-@pytest.mark.parametrize(("method", "same"), [("stvib", "vib"), ("stl", "deterministic")])
-def test_a_single_task_is_trained_as_any_label(trial: Trial, method: str, same: str) -> None:
-    """mtvib's single-task methods are vib and det with mtvib's batch size and learning rate."""
+@pytest.mark.parametrize(("method", "ordinary"), [("stvib", "vib"), ("stl", "deterministic")])
+def test_single_task_methods_equal_ordinary_methods(
+    trial: Trial, method: str, ordinary: str
+) -> None:
+    """`stvib` and `stl` are `vib` and `deterministic` with mtvib's batch size and learning rate."""
     fields = {"task": "digit", "batch_size": 200, "learning_rate": 1e-4}
     single = trial(method, task="digit")
-    assert single == trial(same, **fields)
+    assert single == trial(ordinary, **fields)
     assert single.training.batch_size == 200
 
 
-def test_fixed_weights_of_one_are_no_weights(trial: Trial) -> None:
-    """`gs` with weights (1, 1) trains like the sum of the losses."""
+def test_fixed_weights_of_one_train_the_sum_of_the_losses(trial: Trial) -> None:
+    """`gs` with weights (1, 1) trains like weighting `none`."""
     fixed, plain = (
         run_trials([trial("gs", learning_rate=3e-3, **fields)], device="cpu")[0]
         for fields in ({"task_weights": [1, 1]}, {"weighting": "none"})
     )
     for task in TASKS:
-        row = f"loss/prediction/{task}"
-        assert fixed.history[row] == pytest.approx(plain.history[row], rel=1e-5)
+        key = f"loss/prediction/{task}"
+        assert fixed.history[key] == pytest.approx(plain.history[key], rel=1e-5)
 
 
 @pytest.mark.parametrize("task", ["all", "digit"])
 def test_learned_weights_end_at_half_the_inverse_loss(trial: Trial, task: str) -> None:
-    """With fixed model parameters 1/σ_k² converges to 1/(2 L_k), the optimum of eq. 14.
+    """With fixed model parameters, 1/σ_k² converges to 1/(2 L_k), the optimum of mtvib eq. 14.
 
-    This holds for a single task too, where the weight only scales the learning rate.
+    This also holds for a single task, whose weight only scales the learning rate.
     """
     spec = trial("uwl", task=task, learning_rate=0.05, batch_size=2000)
     pack = pack_of(spec)
@@ -189,15 +198,15 @@ def test_learned_weights_end_at_half_the_inverse_loss(trial: Trial, task: str) -
 def test_learned_weights_are_in_a_checkpoint(trial: Trial) -> None:
     """A pack resumed from its state ends in the state of an uninterrupted pack."""
     spec = trial("mtvib", learning_rate=0.05, epochs=4)
-    whole, halved = pack_of(spec), pack_of(spec)
-    whole.train()
-    halved.train_epoch()
-    halved.train_epoch()
+    uninterrupted, interrupted = pack_of(spec), pack_of(spec)
+    uninterrupted.train()
+    interrupted.train_epoch()
+    interrupted.train_epoch()
     resumed = pack_of(spec)
-    resumed.load({k: v.clone() for k, v in halved.state().items()}, 2)
+    resumed.load({k: v.clone() for k, v in interrupted.state().items()}, 2)
     resumed.train()
     assert "stack/weighting.log_variance" in resumed.state()
-    for name, expected in whole.state().items():
+    for name, expected in uninterrupted.state().items():
         torch.testing.assert_close(resumed.state()[name], expected, equal_nan=True)
 
 
@@ -205,8 +214,8 @@ def test_mib_weighs_three_losses_on_the_simplex(trial: Trial) -> None:
     """Both tasks and compression have a weight, and the weights sum to 1."""
     (record,) = run_trials([trial("mib", learning_rate=3e-3, epochs=3)], device="cpu")
     names = ("prediction/digit", "prediction/large", "compression")
-    rows = [record.history[f"weight/{name}"] for name in names]
-    for epoch in zip(*rows, strict=True):
+    histories = [record.history[f"weight/{name}"] for name in names]
+    for epoch in zip(*histories, strict=True):
         weights = [w for w in epoch if w is not None]
         assert sum(weights) == pytest.approx(1, abs=1e-5)
         assert min(weights) >= 0

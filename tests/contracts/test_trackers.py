@@ -1,4 +1,4 @@
-"""What every tracker guarantees, tried on all of them."""
+"""Contract of every tracker: sweeps, trials, states and histories."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ import pytest
 
 from paretoib.errors import NotFoundError, StoreError
 from paretoib.fronts import build_front
-from paretoib.records import Reference, TrialCounts, TrialRecord
+from paretoib.records import ReferencePoint, TrialCounts, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import File, Ruler, Tracker, read_front
 
@@ -19,8 +19,8 @@ def without_history(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     return [r.model_copy(update={"history": {}}) for r in records]
 
 
-def test_a_new_sweep_is_running_and_found_with_its_whole_spec(reopen: Open) -> None:
-    """What `create` returns is what any reader finds, spec included."""
+def test_a_new_sweep_is_running_and_has_its_complete_spec(reopen: Open) -> None:
+    """`find` returns what `create` returned, spec included."""
     asked = spec(name="first β grid", grid={"learning_rate": "1e-4:1e-2:3"}, trials=0)
     created = reopen().create(asked)
     found = reopen().find(created.id)
@@ -34,50 +34,50 @@ def test_a_new_sweep_is_running_and_found_with_its_whole_spec(reopen: Open) -> N
     assert SweepSpec.from_document(found.spec) == asked
 
 
-def test_a_spec_of_any_length_comes_back(tracker: Tracker) -> None:
-    """A grid of thousands of values is as whole as a short one."""
+def test_a_long_spec_is_stored_completely(tracker: Tracker) -> None:
+    """A spec with 3000 values of β is read without a change."""
     asked = spec(grid={"beta": "1e-5:1:3000"}, trials=0)
     created = tracker.create(asked)
     assert SweepSpec.from_document(tracker.find(created.id).spec) == asked
 
 
-def test_sweeps_are_listed_newest_first_over_all_data_sets(tracker: Tracker) -> None:
-    """The list holds every sweep once, whatever data it is on."""
+def test_sweeps_of_all_data_sets_are_listed_newest_first(tracker: Tracker) -> None:
+    """The list has every sweep once."""
     created = [tracker.create(spec(data=data)) for data in ("digits", "gaussian", "digits")]
     assert tracker.sweeps() == created[::-1]
 
 
 def test_a_sweep_is_found_by_unique_prefix_and_by_name(tracker: Tracker) -> None:
-    """Four characters of an id are enough; of several with one name the latest is meant."""
+    """A name finds the newest sweep of that name."""
     first, second = tracker.create(spec(name="same")), tracker.create(spec(name="same"))
     assert tracker.find(first.id[:8]) == first
     assert tracker.find("same") == second
 
 
-@pytest.mark.parametrize("reference", ["no-such-sweep", "it's", "../../etc/passwd", "", "sam"])
-def test_what_is_not_there_is_not_found(tracker: Tracker, reference: str) -> None:
-    """The error repeats what was looked for, and says how to see what there is."""
+@pytest.mark.parametrize("sweep", ["no-such-sweep", "it's", "../../etc/passwd", "", "sam"])
+def test_an_unknown_sweep_is_not_found(tracker: Tracker, sweep: str) -> None:
+    """The error is one line with the unknown name and the command that lists sweeps."""
     tracker.create(spec(name="same"))
-    for look in ("find", "state", "records", "ruler", "flush", "heartbeat", "cancel"):
+    for method in ("find", "state", "records", "ruler", "flush", "heartbeat", "cancel"):
         with pytest.raises(NotFoundError, match="paretoib list") as caught:
-            getattr(tracker, look)(reference)
-        assert f"`{reference}`" in str(caught.value)
+            getattr(tracker, method)(sweep)
+        assert f"`{sweep}`" in str(caught.value)
         assert "\n" not in str(caught.value)
 
 
-def test_three_characters_are_too_short_a_prefix(tracker: Tracker) -> None:
-    """A prefix that would soon fit several sweeps is refused from the start."""
+def test_a_prefix_of_three_characters_is_refused(tracker: Tracker) -> None:
+    """It is refused even if it is unique, because further sweeps would soon match it."""
     created = tracker.create(spec())
     with pytest.raises(NotFoundError):
         tracker.find(created.id[:3])
 
 
 def test_the_ruler_is_fixed_once(reopen: Open) -> None:
-    """It is None before `begin`, stays afterwards, and another one is refused."""
+    """The ruler is None before `begin` and fixed afterwards. A different ruler is refused."""
     tracker = reopen()
     sweep = tracker.create(spec())
     assert tracker.ruler(sweep.id) is None
-    exact = Ruler(Reference(rate_bits=100 / 3, lost_bits=10 / 3), 10 / 3)
+    exact = Ruler(ReferencePoint(rate_bits=100 / 3, lost_bits=10 / 3), 10 / 3)
     tracker.begin(sweep.id, exact)
     reopen().begin(sweep.id, exact)
     with pytest.raises(StoreError, match=r"33\.2"):
@@ -85,8 +85,8 @@ def test_the_ruler_is_fixed_once(reopen: Open) -> None:
     assert reopen().ruler(sweep.id) == exact
 
 
-def test_trials_come_back_in_the_order_they_were_added(reopen: Open) -> None:
-    """Every number survives exactly, failures too; histories are left out."""
+def test_records_have_the_order_in_which_they_were_added(reopen: Open) -> None:
+    """Records are read exactly, also of failed trials, but without histories."""
     tracker = reopen()
     sweep = tracker.create(spec())
     added = [
@@ -101,8 +101,8 @@ def test_trials_come_back_in_the_order_they_were_added(reopen: Open) -> None:
     assert reopen().records(sweep.id) == without_history(added)
 
 
-def test_a_trial_added_twice_is_there_once(reopen: Open) -> None:
-    """Replaying a sweep writes nothing twice, by the same writer or by the next."""
+def test_a_trial_that_is_added_twice_is_stored_once(reopen: Open) -> None:
+    """This holds whether the same writer or a later one adds the trial again."""
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.add(sweep.id, ended(record(0.3), record(0.3)))
@@ -115,8 +115,8 @@ def test_a_trial_added_twice_is_there_once(reopen: Open) -> None:
     assert betas == [0.3, 0.1, 0.2]
 
 
-def test_sweeps_keep_their_trials_apart(tracker: Tracker) -> None:
-    """The same trial in two sweeps is one of each."""
+def test_each_sweep_has_its_own_trials(tracker: Tracker) -> None:
+    """Two sweeps can have the same trial."""
     one, other, empty = (tracker.create(spec()) for _ in range(3))
     tracker.add(one.id, ended(record(0.1)))
     tracker.add(other.id, ended(record(0.1)))
@@ -126,8 +126,8 @@ def test_sweeps_keep_their_trials_apart(tracker: Tracker) -> None:
 
 
 @pytest.mark.parametrize("status", ["finished", "interrupted", "failed"])
-def test_a_closed_sweep_has_its_status_and_can_be_taken_up_again(reopen: Open, status: str) -> None:
-    """Beginning a sweep that had ended makes it running, its trials still there."""
+def test_a_closed_sweep_has_its_status_and_can_begin_again(reopen: Open, status: str) -> None:
+    """`begin` sets an ended sweep to running and keeps its trials."""
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.begin(sweep.id, RULER)
@@ -144,14 +144,14 @@ def test_a_closed_sweep_has_its_status_and_can_be_taken_up_again(reopen: Open, s
 
 
 def test_a_sweep_can_end_without_a_trial(tracker: Tracker) -> None:
-    """An interrupted sweep need not have a front."""
+    """`close` accepts a sweep without a front."""
     sweep = tracker.create(spec())
     tracker.close(sweep.id, "interrupted", None, [])
     assert tracker.find(sweep.id).status == "interrupted"
 
 
-def test_a_sweep_has_a_page(tracker: Tracker, request: pytest.FixtureRequest) -> None:
-    """The URL names the sweep; a store in memory has none."""
+def test_a_sweep_has_a_url_in_mlflow(tracker: Tracker, request: pytest.FixtureRequest) -> None:
+    """The URL contains the sweep's id. A store in memory has no URLs."""
     url = tracker.create(spec()).mlflow_url
     if "memory" in request.node.name:
         assert url is None
@@ -163,7 +163,7 @@ def test_a_sweep_has_a_page(tracker: Tracker, request: pytest.FixtureRequest) ->
 
 
 def test_the_state_counts_trials_by_status(reopen: Open) -> None:
-    """Before the first trial, while the sweep runs, and after it, for every reader."""
+    """The counts are right before the first trial, while the sweep runs, and after it is closed."""
     tracker = reopen()
     sweep = tracker.create(spec())
     assert (sweep.trials.ended, sweep.hypervolume, sweep.heartbeat) == (0, None, None)
@@ -188,7 +188,7 @@ def test_the_state_counts_trials_by_status(reopen: Open) -> None:
 
 
 def test_the_reason_is_stored_until_the_sweep_begins_again(reopen: Open) -> None:
-    """`close` stores it, also before the sweep has begun; `begin` removes it."""
+    """`close` stores the reason, even if the sweep has not begun; `begin` removes it."""
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.close(sweep.id, "failed", None, [], "no node has room")
@@ -201,8 +201,8 @@ def test_the_reason_is_stored_until_the_sweep_begins_again(reopen: Open) -> None
     assert reopen().sweeps()[0].info.reason == "the disk is full"
 
 
-def test_a_trials_history_comes_back_whole(reopen: Open) -> None:
-    """Every number of it, and what was not finite; a trial without one has an empty one."""
+def test_a_trials_history_is_stored_completely(reopen: Open) -> None:
+    """It is read exactly, with None for values that were not finite. It may be empty."""
     tracker = reopen()
     sweep = tracker.create(spec())
     long = record(0.1).model_copy(
@@ -210,30 +210,30 @@ def test_a_trials_history_comes_back_whole(reopen: Open) -> None:
     )
     none = record(0.2, status="failed", reason="lost").model_copy(update={"history": {}})
     tracker.add(sweep.id, ended(long, none))
-    for look in (tracker, reopen()):
-        assert look.history(sweep.id, long.trial) == long.history
-        assert look.history(sweep.id, none.trial) == {}
+    for reader in (tracker, reopen()):
+        assert reader.history(sweep.id, long.trial) == long.history
+        assert reader.history(sweep.id, none.trial) == {}
     tracker = reopen()
     tracker.flush(sweep.id)
     assert tracker.history(sweep.id, long.trial) == long.history
 
 
-def test_a_trial_that_has_not_ended_is_not_found(tracker: Tracker) -> None:
-    """Nor is one of another sweep, nor what is no key at all."""
+def test_an_unknown_trial_is_not_found(tracker: Tracker) -> None:
+    """Keys of another sweep's trials and invalid keys are refused, as are unknown sweeps."""
     sweep, other = tracker.create(spec()), tracker.create(spec())
     tracker.add(other.id, ended(record(0.1)))
     tracker.flush(other.id)
-    for look in (tracker.history, tracker.trial_url):
+    for method in (tracker.history, tracker.trial_url):
         for trial in (record(0.1).trial, "it's", "../spec.json", ""):
             with pytest.raises(NotFoundError, match="should be the key") as caught:
-                look(sweep.id, trial)
+                method(sweep.id, trial)
             assert f"`{trial}`" in str(caught.value)
         with pytest.raises(NotFoundError, match="paretoib list"):
-            look("no-such-sweep", record(0.1).trial)
+            method("no-such-sweep", record(0.1).trial)
 
 
-def test_a_trial_has_a_page(tracker: Tracker, request: pytest.FixtureRequest) -> None:
-    """Another URL for each trial and for the sweep; a store in memory has none."""
+def test_a_trial_has_a_url_in_mlflow(tracker: Tracker, request: pytest.FixtureRequest) -> None:
+    """Each trial and the sweep have different URLs. A store in memory has no URLs."""
     sweep = tracker.create(spec())
     tracker.add(sweep.id, ended(record(0.1), record(0.2)))
     tracker.flush(sweep.id)
@@ -246,7 +246,7 @@ def test_a_trial_has_a_page(tracker: Tracker, request: pytest.FixtureRequest) ->
 
 
 def test_a_running_sweep_has_a_front(reopen: Open) -> None:
-    """Of the trials so far, from the records alone; none before the first."""
+    """The front is built from the records of ended trials. Without any, there is none."""
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.begin(sweep.id, RULER)

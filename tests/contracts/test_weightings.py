@@ -21,7 +21,7 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("mib", {"smooth": False}),
     ("smooth_chebyshev", {"mu": 1e-3, "scale": 1.0}),
 ]
-# Each number of losses that the weighting can weigh, up to four.
+# Every number of losses that the weighting accepts, up to four.
 CASES = [
     pytest.param(name, options, losses, id="-".join(map(str, [name, *options.values(), losses])))
     for name, options in OPTIONS
@@ -65,7 +65,9 @@ def draw(losses: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize(("name", "options", "losses"), CASES)
-def test_a_pack_is_its_trials_one_by_one(name: str, options: dict[str, Any], losses: int) -> None:
+def test_a_trial_does_not_depend_on_its_pack(
+    name: str, options: dict[str, Any], losses: int
+) -> None:
     """The weights and the log of a trial depend on that trial only."""
     values, jacobians = draw(losses)
     together = weigh(name, options, values, jacobians)
@@ -79,10 +81,10 @@ def test_a_pack_is_its_trials_one_by_one(name: str, options: dict[str, Any], los
 
 
 @pytest.mark.parametrize(("name", "options", "losses"), CASES)
-def test_a_diverged_trial_leaves_its_neighbours_alone(
+def test_a_diverged_trial_does_not_affect_other_trials(
     name: str, options: dict[str, Any], losses: int
 ) -> None:
-    """NaN and infinity in the losses and gradients of one trial do not affect other trials."""
+    """The losses and gradients of a diverged trial are NaN or infinite."""
     values, jacobians = draw(losses)
     clean = weigh(name, options, values, jacobians).step
     for trial, bad in ((1, torch.nan), (3, torch.inf)):
@@ -98,10 +100,10 @@ ROWS = st.lists(st.lists(NUMBERS, min_size=2, max_size=2), min_size=4, max_size=
 @pytest.mark.parametrize(("name", "options", "losses"), CASES)
 @settings(max_examples=25, deadline=None)
 @given(rows=ROWS, values=st.lists(NUMBERS, min_size=4, max_size=4))
-def test_finite_losses_and_gradients_have_finite_weights(
+def test_finite_losses_and_gradients_give_finite_weights(
     name: str, options: dict[str, Any], losses: int, rows: list[list[float]], values: list[float]
 ) -> None:
-    """Weights are ≥ 0 and not all zero, for zero, huge, parallel gradients and losses < 0."""
+    """Weights are ≥ 0 and not all 0, even for zero, huge or parallel gradients and losses < 0."""
     jacobians = torch.tensor(rows)[:losses].expand(TRIALS, -1, -1)
     step = weigh(name, options, torch.tensor(values)[:losses].expand(TRIALS, -1), jacobians).step
     assert step.isfinite().all()

@@ -1,4 +1,4 @@
-"""What every tracker guarantees of who writes a sweep, tried on all of them."""
+"""Contract of every tracker about a sweep's writer: cancelling, heartbeats and takeovers."""
 
 import os
 import time
@@ -16,8 +16,8 @@ from .tracker_records import RULER, ended, record, spec
 Open = Callable[[], Tracker]
 
 
-def test_a_sweeps_writer_hears_that_it_is_to_end(reopen: Open) -> None:
-    """From the moment someone asks, until the sweep is begun anew."""
+def test_a_heartbeat_tells_the_writer_of_a_cancel_request(reopen: Open) -> None:
+    """`heartbeat` returns True after `cancel`, until the sweep begins again."""
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.begin(sweep.id, RULER)
@@ -30,8 +30,8 @@ def test_a_sweeps_writer_hears_that_it_is_to_end(reopen: Open) -> None:
     assert not again.heartbeat(sweep.id)
 
 
-def test_a_store_that_answers_gets_all_from_a_writer_in_a_hurry(reopen: Open) -> None:
-    """Its trials and its end, as ever."""
+def test_stop_waiting_loses_nothing_if_the_store_answers(reopen: Open) -> None:
+    """Trials and the final status are still written."""
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.begin(sweep.id, RULER)
@@ -45,7 +45,7 @@ def test_a_store_that_answers_gets_all_from_a_writer_in_a_hurry(reopen: Open) ->
 
 
 def is_stale(tracker: Tracker, sweep_id: str) -> bool:
-    """Whether the sweep counts as interrupted, by the same record in every method."""
+    """Whether the sweep is stale. `find` and `sweeps` return the same state as `state`."""
     state = tracker.state(sweep_id)
     assert tracker.find(sweep_id) == state
     assert state in tracker.sweeps()
@@ -54,8 +54,8 @@ def is_stale(tracker: Tracker, sweep_id: str) -> bool:
     return state.stale
 
 
-def test_a_writer_without_heartbeats_is_gone(reopen: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a few missing heartbeats, the first among them, until the next heartbeat."""
+def test_a_sweep_without_heartbeats_is_stale(reopen: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stale even if it never had a heartbeat. After the next heartbeat it is running."""
     clock, tracker = time.time(), reopen()
     sweep = tracker.create(spec())
     monkeypatch.setattr(time, "time", lambda: clock)
@@ -67,7 +67,7 @@ def test_a_writer_without_heartbeats_is_gone(reopen: Open, monkeypatch: pytest.M
     clock += 2 * HEARTBEAT_SECONDS
     assert tracker.state(sweep.id).status == "running"
     clock += 3 * HEARTBEAT_SECONDS
-    # The lock of a journal shows, on this machine, that a writer without heartbeats lives.
+    # On this machine, the lock of its journal shows that a writer without heartbeats still runs.
     assert is_stale(tracker, sweep.id) != isinstance(tracker, JournalTracker)
     again = reopen()
     assert is_stale(again, sweep.id)
@@ -77,46 +77,46 @@ def test_a_writer_without_heartbeats_is_gone(reopen: Open, monkeypatch: pytest.M
         tracker.state("0" * 32)
 
 
-def test_a_writer_that_was_taken_over_writes_no_more(
-    on: Callable[[str], Tracker], monkeypatch: pytest.MonkeyPatch
+def test_a_writer_cannot_write_after_a_takeover(
+    on_host: Callable[[str], Tracker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither trials nor a front nor an end; it is told who has the sweep, also when that ends."""
+    """The error names the new writer, even after that writer has closed the sweep."""
     clock = time.time()
     monkeypatch.setattr(time, "time", lambda: clock)
-    sweep = on("one").create(spec())
+    sweep = on_host("one").create(spec())
 
     def add(host: str, *records: TrialRecord) -> None:
-        on(host).add(sweep.id, ended(*records))
-        on(host).flush(sweep.id)
+        on_host(host).add(sweep.id, ended(*records))
+        on_host(host).flush(sweep.id)
 
-    on("one").begin(sweep.id, RULER)
+    on_host("one").begin(sweep.id, RULER)
     add("one", record(0.1))
-    clock += 10 * HEARTBEAT_SECONDS  # as on a machine that was suspended
-    on("other").begin(sweep.id, RULER)
+    clock += 10 * HEARTBEAT_SECONDS  # as after a machine was suspended
+    on_host("other").begin(sweep.id, RULER)
     add("other", record(0.2))
     front = build_front(sweep, [], reference=RULER.reference, label_entropy_bits=3.32)
-    told = rf"{sweep.id[:8]} is written by process {os.getpid()} on other"
+    message = rf"{sweep.id[:8]} is written by process {os.getpid()} on other"
 
-    def refused() -> None:
-        one = on("one")
+    def assert_refused() -> None:
+        one = on_host("one")
         for write in (
             lambda: add("one", record(0.3)),
             lambda: (one.update(sweep.id, front), one.flush(sweep.id)),
             lambda: one.heartbeat(sweep.id),
             lambda: one.close(sweep.id, "failed", front, []),
         ):
-            with pytest.raises(TakenOverError, match=told) as caught:
+            with pytest.raises(TakenOverError, match=message) as caught:
                 write()
             assert "\n" not in str(caught.value)
 
-    refused()
-    assert on("other").find(sweep.id).status == "running"
-    on("other").heartbeat(sweep.id)
-    on("other").close(sweep.id, "finished", None, [])
-    refused()
-    assert on("third").find(sweep.id).status == "finished"
-    betas = [r.spec["weighting"]["beta"] for r in on("third").records(sweep.id)]
+    assert_refused()
+    assert on_host("other").find(sweep.id).status == "running"
+    on_host("other").heartbeat(sweep.id)
+    on_host("other").close(sweep.id, "finished", None, [])
+    assert_refused()
+    assert on_host("third").find(sweep.id).status == "finished"
+    betas = [r.spec["weighting"]["beta"] for r in on_host("third").records(sweep.id)]
     assert betas == [0.1, 0.2]
-    on("one").begin(sweep.id, RULER)
+    on_host("one").begin(sweep.id, RULER)
     add("one", record(0.3))
-    assert len(on("third").records(sweep.id)) == 3
+    assert len(on_host("third").records(sweep.id)) == 3

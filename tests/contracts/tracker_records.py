@@ -1,10 +1,10 @@
 """Specs and trial records for tests of trackers, made without training."""
 
-from paretoib.records import Metrics, Reference, TrialRecord
+from paretoib.records import Metrics, ReferencePoint, TrialRecord
 from paretoib.specs import SweepSpec, TrialSpec
 from paretoib.tracking import EndedTrial, Ruler
 
-RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
+RULER = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)
 
 
 def spec(**fields: object) -> SweepSpec:

@@ -69,19 +69,19 @@ def files(pixels: NDArray[np.uint8], labels: NDArray[np.uint8]) -> dict[str, byt
 
 @pytest.fixture(scope="session")
 def source(files: dict[str, bytes]) -> Source:
-    """The source that published `files`."""
+    """The source that publishes `files`."""
     return published(MNIST, files)
 
 
 @pytest.fixture(scope="session", name="published")
 def _published() -> Callable[..., Source]:
-    """`published`, for tests."""
+    """The function `published`, as a fixture."""
     return published
 
 
 @pytest.fixture(scope="session", name="put")
 def _put() -> Callable[[dict[str, bytes], Path], Path]:
-    """`put`, for tests."""
+    """The function `put`, as a fixture."""
     return put
 
 
@@ -106,7 +106,7 @@ def serve(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 @pytest.fixture(scope="session")
 def batches() -> dict[str, bytes]:
-    """A small CIFAR-10: colour planes of 10, 20 and 30; the first pixel is the image's number."""
+    """A small CIFAR-10: colours are (10, 20, 30); the first red pixel is the image's number."""
     records = np.repeat([[0, 10, 20, 30]], TRAIN + TEST, 0).repeat([1, 1024, 1024, 1024], 1)
     records[:, 0] = np.arange(TRAIN + TEST) % 10
     records[:, 1] = np.arange(TRAIN + TEST)

@@ -1,4 +1,4 @@
-"""The 12-bit problem."""
+"""The data set `binary12`, a problem with 12 input bits."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_every_pattern_occurs_once_in_two_equal_classes() -> None:
 
 
 def test_the_training_split_is_a_share_of_the_patterns() -> None:
-    """It is the first part of the shuffled patterns; imb trains on 80 %."""
+    """The share is the first part of the shuffled patterns, here 80 % as in imb section 5.3."""
     data = load(0.8)
     assert len(data.train) == 3277
     assert len(data.test) == 4096
@@ -60,8 +60,8 @@ def test_no_rotation_changes_the_power() -> None:
     np.testing.assert_allclose(powers(bits[:, permutation]), powers(bits), atol=1e-9)
 
 
-def test_the_label_is_the_power_above_the_median() -> None:
-    """The seed decides only among patterns with the median power."""
+def test_the_label_is_1_for_powers_above_the_median() -> None:
+    """The seed changes only the labels of patterns with the median power."""
     labels = []
     for seed in (0, 1):
         split = load(split_seed=seed).test

@@ -29,8 +29,8 @@ def test_splits_are_scikit_learns_digits_in_a_seeded_order(split_seed: int) -> N
     assert (data.shape, float(x.max())) == ((1, 8, 8), 1.0)
 
 
-def test_without_scikit_learn_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names the missing package."""
+def test_the_error_names_scikit_learn_if_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digits are part of scikit-learn."""
     monkeypatch.setattr(_digits, "find_spec", lambda _: None)
     with pytest.raises(DataError, match="comes with scikit-learn, which is not installed"):
         load()

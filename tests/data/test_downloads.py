@@ -18,8 +18,10 @@ from paretoib.errors import DataError
 NOWHERE = ("http://127.0.0.1:9/",)  # refuses connections
 
 
-def test_a_missing_data_set_names_the_ways_to_get_it(source: Source, tmp_path: Path) -> None:
-    """The error has files, folder, variable and the download's error on one line."""
+def test_the_error_for_a_missing_data_set_says_how_to_get_it(
+    source: Source, tmp_path: Path
+) -> None:
+    """The line has files, folder, environment variable and the error of the download."""
     with pytest.raises(DataError) as caught:
         load_idx(source, folder=tmp_path, subset=1, split_seed=0)
     text = str(caught.value)
@@ -39,10 +41,10 @@ def test_a_data_folder_that_cannot_be_created_is_named(source: Source, folder: P
         load_idx(source, folder=path, subset=1, split_seed=0)
 
 
-def test_debian_is_a_way_to_fashion_mnist(
+def test_the_error_for_fashion_mnist_names_its_debian_package(
     files: dict[str, bytes], tmp_path: Path, published: Callable[..., Source]
 ) -> None:
-    """The error names the Debian package of the data set."""
+    """The error has the command that installs the package."""
     with pytest.raises(DataError, match="Debian or Ubuntu `apt install dataset-fashion-mnist`"):
         load_idx(published(FASHION_MNIST, files), folder=tmp_path, subset=1, split_seed=0)
 
@@ -54,7 +56,7 @@ def test_missing_files_are_downloaded_once(
     published: Callable[..., Source],
     put: Callable[[dict[str, bytes], Path], Path],
 ) -> None:
-    """A mirror that does not answer is skipped; the downloaded files are used from then on."""
+    """A mirror that does not answer is skipped; the next call uses the downloaded files."""
     served, address = serve
     zipped = {f"{name}.gz": gzip.compress(content) for name, content in files.items()}
     downloads = {
@@ -91,7 +93,7 @@ def test_cifar_is_unpacked_from_its_archive(
     published: Callable[..., Source],
     put: Callable[[dict[str, bytes], Path], Path],
 ) -> None:
-    """One archive holds all batches; it is deleted after the download."""
+    """One archive holds all batches; it is deleted afterwards."""
     served, address = serve
     put(batches, tmp_path / "pack" / CIFAR10.folder)
     with tarfile.open(served / "small.tar.gz", "w:gz") as tar:

@@ -1,4 +1,4 @@
-"""Exact curves against independent solutions."""
+"""Exact curves against independent solutions; T is the code, elsewhere called Z."""
 
 import dit
 import numpy as np
@@ -28,7 +28,7 @@ def curve(max_rate_bits: float = 30.0) -> ExactIB:
 
 
 def test_canonical_curve_agrees_with_the_general_solver() -> None:
-    """Solutions from covariances lie on the curve from correlations."""
+    """Solutions from covariances lie on the curve from canonical correlations."""
     solution = gaussian_ib(*covariances(RHO, 8, 3), BETAS)
     np.testing.assert_allclose(
         gaussian_relevance(RHO, solution.rates), solution.relevances, atol=1e-12
@@ -61,7 +61,7 @@ def test_optimal_encoders_reach_their_rate_and_relevance() -> None:
 
 @pytest.mark.parametrize("mode", range(4))
 def test_modes_become_active_at_their_beta(mode: int) -> None:
-    """The encoder has a row for mode i just above β = 1/(1 − λ), not just below."""
+    """Mode i has a row in the encoder just above β = 1/(1 − λ_i), but not just below."""
     threshold = 1 / RHO[mode] ** 2
     below, above = gaussian_ib(
         *covariances(RHO, 8, 0), [threshold * 0.999, threshold * 1.001]
@@ -70,7 +70,7 @@ def test_modes_become_active_at_their_beta(mode: int) -> None:
 
 
 def test_no_random_encoder_beats_the_gaussian_curve() -> None:
-    """Random noisy linear codes lie on or below the curve."""
+    """Linear encoders with noise, some of them near an optimum, lie on or below the curve."""
     rng = np.random.default_rng(0)
     sigma_x, sigma_y, sigma_xy = covariances(RHO, 8, 0)
     given_y = sigma_x - sigma_xy @ np.linalg.inv(sigma_y) @ sigma_xy.T
@@ -96,8 +96,8 @@ def test_slope_of_the_gaussian_curve_is_the_inverse_of_beta() -> None:
     np.testing.assert_allclose(rise / (2 * step), [1 / 1.2, 0.4, 1 / 6, 0.02], rtol=1e-5)
 
 
-def test_gaussian_curve_rises_concavely_from_nothing_to_the_ceiling() -> None:
-    """It is increasing, concave and at most the rate; lost bits fall to almost 0."""
+def test_gaussian_curve_rises_concavely_from_zero_to_the_ceiling() -> None:
+    """Relevance is increasing, concave and at most the rate; lost bits fall to almost 0."""
     exact = curve()
     slopes = np.diff(exact.relevance_bits) / np.diff(exact.rate_bits)
     assert exact.rate_bits[0] == exact.relevance_bits[0] == 0
@@ -112,7 +112,7 @@ def test_gaussian_curve_rises_concavely_from_nothing_to_the_ceiling() -> None:
     )
 
 
-def test_one_mode_is_the_scalar_formula() -> None:
+def test_one_mode_follows_the_scalar_formula() -> None:
     """For a single ρ: I(T;Y) = −½ ln(1 − ρ² (1 − e^(−2 rate)))."""
     rate = np.array([0.0, 0.1, 1.0, 5.0])
     expected = -0.5 * np.log(1 - 0.64 * (1 - np.exp(-2 * rate)))
@@ -126,8 +126,8 @@ def test_equal_correlations_share_the_rate() -> None:
     )
 
 
-def test_deterministic_labels_give_all_of_the_rate_up_to_the_corner() -> None:
-    """The curve is min(rate, H(Y)), and its kink is among the samples."""
+def test_the_curve_of_deterministic_labels_is_the_rate_up_to_the_entropy() -> None:
+    """Relevance is min(rate, H(Y)), and one sample is at the corner."""
     exact = deterministic_labels({}, 3.3, 33.0)
     np.testing.assert_array_equal(exact.relevance_at([0, 1.2, 3.3, 20]), [0, 1.2, 3.3, 3.3])
     assert 3.3 in exact.rate_bits
@@ -135,8 +135,8 @@ def test_deterministic_labels_give_all_of_the_rate_up_to_the_corner() -> None:
 
 
 def test_entries_name_the_exact_curve() -> None:
-    """It is the deterministic curve, except for `gaussian`, and for `mtfl`, which has none."""
-    names = {name: row.exact.partition(":")[2] for name, row in DATASETS.items()}
+    """The curve is that of deterministic labels, except for `gaussian`; `mtfl` has no curve."""
+    names = {name: entry.exact.partition(":")[2] for name, entry in DATASETS.items()}
     assert names.pop("gaussian") == gaussian.__name__
     assert names.pop("mtfl") == ""
     assert set(names.values()) == {deterministic_labels.__name__}
@@ -161,7 +161,7 @@ def test_binary_symmetric_channel_agrees_with_a_solver(beta: float) -> None:
     assert slope == pytest.approx(1 / beta, abs=2e-3)
 
 
-def test_binary_symmetric_channel_starts_at_its_beta() -> None:
+def test_binary_symmetric_channel_has_a_smallest_beta() -> None:
     """The slope at rate 0 is (1 − 2δ)²; below β = 1/(1 − 2δ)² the solver's rate is 0."""
     assert bsc_relevance(0.1, 1e-6) / 1e-6 == pytest.approx(0.64, rel=1e-3)
     rate, _ = solve([0.45, 0.05, 0.05, 0.45], ["00", "01", "10", "11"], 1.5)
@@ -170,7 +170,7 @@ def test_binary_symmetric_channel_starts_at_its_beta() -> None:
 
 @pytest.mark.parametrize(("beta", "expected"), [(1.2, 0.0), (1.6, 1.0)])
 def test_binary_erasure_channel_jumps_at_its_beta(beta: float, expected: float) -> None:
-    """Its curve is straight: the solver's rate is 0 below β = 1/(1 − ε) and 1 bit above."""
+    """The curve is straight: the solver's rate is 0 below β = 1/(1 − ε) and 1 bit above."""
     outcomes = ["00", "0e", "1e", "11"]
     rate, relevance = solve([0.375, 0.125, 0.125, 0.375], outcomes, beta)
     assert rate == pytest.approx(expected, abs=1e-3)

@@ -42,7 +42,7 @@ def test_samples_have_the_exact_covariance() -> None:
 
 
 def test_covariances_have_the_requested_canonical_correlations() -> None:
-    """The singular values of the whitened cross-covariance are the |ρ|; X is not white."""
+    """The singular values of the whitened cross-covariance are the |ρ|; X itself is not white."""
     sigma_x, sigma_y, sigma_xy = covariances(RHO, 5, 0)
     left, right = (np.linalg.inv(np.linalg.cholesky(s)) for s in (sigma_x, sigma_y))
     correlations = np.linalg.svd(left @ sigma_xy @ right.T, compute_uv=False)
@@ -52,7 +52,7 @@ def test_covariances_have_the_requested_canonical_correlations() -> None:
 
 
 def test_entropy_and_ceiling_are_exact() -> None:
-    """h(Y) agrees with scipy's for the exact covariance; I(X;Y) = −½ Σ ln(1 − ρ²); in nats."""
+    """In nats, the entropy h(Y) agrees with scipy, and the ceiling is I(X;Y) = −½ Σ ln(1 − ρ²)."""
     data = load()
     entropy, ceiling = data.entropies(data.test)
     _, sigma_y, _ = covariances(RHO, 5, 0)

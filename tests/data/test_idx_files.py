@@ -43,7 +43,9 @@ def test_images_keep_their_labels_and_pixels(
     assert (data.name, data.shape, data.classes) == ("mnist", (1, 28, 28), 10)
 
 
-def test_splits_are_disjoint_and_test_is_the_official_one(source: Source, folder: Path) -> None:
+def test_splits_are_disjoint_and_test_has_the_official_test_images(
+    source: Source, folder: Path
+) -> None:
     """Training and validation are disjoint parts of the official training images."""
     data = load(source, folder)
     train, validation, test = map(numbers, (data.train, data.validation, data.test))
@@ -56,7 +58,7 @@ def test_splits_are_disjoint_and_test_is_the_official_one(source: Source, folder
 def test_subset_is_a_share_of_the_official_training_images(
     source: Source, folder: Path, subset: float, count: int
 ) -> None:
-    """At most the images outside validation are used; validation does not change."""
+    """Validation images are never used for training; validation does not depend on the subset."""
     whole, part = load(source, folder), load(source, folder, subset)
     assert numbers(part.train) == numbers(whole.train)[:count]
     assert numbers(part.validation) == numbers(whole.validation)
@@ -104,11 +106,11 @@ def truncated(content: bytes) -> bytes:
     return content[:-1]
 
 
-def other_size(content: bytes) -> bytes:
+def wrong_count(content: bytes) -> bytes:
     return content[:4] + (61).to_bytes(4, "big") + content[8:]
 
 
-def other_byte(content: bytes) -> bytes:
+def flipped_bit(content: bytes) -> bytes:
     return content[:-1] + bytes([content[-1] ^ 1])
 
 
@@ -123,11 +125,11 @@ def label_ten(content: bytes) -> bytes:
         (LABELS, wrong_magic, "should begin with the magic number 00000801; found 1f000801"),
         (IMAGES, lambda _: b"", "should begin with the magic number 00000803; found nothing"),
         (IMAGES, lambda c: c[:9], r"sizes should be \(60, 28, 28\); found \(60, 0, 0\)"),
-        (IMAGES, other_size, r"sizes should be \(60, 28, 28\); found \(61, 28, 28\)"),
+        (IMAGES, wrong_count, r"sizes should be \(60, 28, 28\); found \(61, 28, 28\)"),
         (IMAGES, truncated, "should have 47056 bytes; found 47055"),
         (LABELS, lambda c: c + b"\0", "should have 68 bytes; found 69"),
         (LABELS, label_ten, "labels should be below 10; found 10"),
-        (IMAGES, other_byte, "the md5 of its content should be [0-9a-f]{32}; found [0-9a-f]{32}"),
+        (IMAGES, flipped_bit, "the md5 of its content should be [0-9a-f]{32}; found [0-9a-f]{32}"),
     ],
 )
 def test_a_damaged_idx_file_is_an_error(
@@ -144,7 +146,7 @@ def test_a_damaged_idx_file_is_an_error(
 def test_a_damaged_gzip_file_is_an_error(
     source: Source, folder: Path, damage: Callable[[bytes], bytes]
 ) -> None:
-    """The error names a file that is truncated or not a gzip file."""
+    """The error names the file, which is truncated or not a gzip file."""
     path = folder / "mnist" / IMAGES
     path.with_name(f"{IMAGES}.gz").write_bytes(damage(gzip.compress(path.read_bytes())))
     path.unlink()

@@ -31,7 +31,7 @@ def test_an_error_is_not_cached(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_or_parameter_is_refused() -> None:
-    """Both errors name the possible values."""
+    """The errors suggest a similar name or list the parameters."""
     with pytest.raises(SpecError, match=r"unknown data set: .*did you mean `fashion_mnist`"):
         load_dataset("fashion-mnist", {})
     with pytest.raises(

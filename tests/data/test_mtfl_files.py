@@ -23,7 +23,7 @@ def line(i: int, labels: tuple[int, ...]) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A data folder with MTFL: images have different sizes, and their colours encode numbers."""
+    """A data folder with MTFL: images have different sizes; red is 8 times the image's number."""
     root = tmp_path / "MTFL"
     for name in ("lfw_5590", "net_7876"):
         (root / name).mkdir(parents=True)
@@ -52,7 +52,7 @@ def test_images_keep_their_labels(folder: Path) -> None:
 
 
 def test_the_test_split_does_not_depend_on_the_seed(folder: Path) -> None:
-    """Validation does; a subset is a share of all images."""
+    """The validation split depends on the seed; a subset is a share of all images."""
 
     def numbers(seed: int, subset: float = 1.0) -> list[list[int]]:
         data = load(folder=folder, task="all", side=8, subset=subset, split_seed=seed)
@@ -67,8 +67,8 @@ def test_the_test_split_does_not_depend_on_the_seed(folder: Path) -> None:
     assert part == [first[0][:6], *first[1:]]
 
 
-def test_one_task_is_a_plain_data_set(folder: Path) -> None:
-    """Its targets are the labels of that task."""
+def test_a_single_task_has_one_column_of_labels(folder: Path) -> None:
+    """The data set has no list of tasks."""
     all_tasks = load(folder=folder, task="all", side=8, subset=1.0, split_seed=0)
     pose = load(folder=folder, task="pose", side=8, subset=1.0, split_seed=0)
     assert (pose.tasks, pose.classes) == ((), 5)
@@ -93,8 +93,8 @@ def test_a_line_in_another_layout_is_named(folder: Path, bad: str, rule: str) ->
         load(folder=folder, task="all", side=8, subset=1.0, split_seed=0)
 
 
-def test_missing_and_damaged_files_are_named(folder: Path) -> None:
-    """A subset without images, a damaged image, an empty list of images, no download."""
+def test_missing_and_damaged_files_are_refused(folder: Path) -> None:
+    """A subset without images and an empty list of images are refused too."""
     arguments: dict[str, Any] = {"task": "all", "side": 8, "split_seed": 0}
     with pytest.raises(SpecError, match="at least one of 30 training images"):
         load(folder=folder, subset=1e-3, **arguments)

@@ -64,7 +64,7 @@ def marked(
 
 
 def test_the_layout_is_exact_to_the_pixel() -> None:
-    """The left image is at the top left, the right one at (8, 8); the brighter pixel wins."""
+    """The left image is at the top left, the right one at (8, 8); the larger value is kept."""
     images = np.random.default_rng(1).integers(0, 256, (2, 1, 28, 28), np.uint8)
     record = overlay((images, np.array([3, 7], np.uint8)), np.array([0]), np.array([1]))[0]
     left, right = images[:, 0]
@@ -93,10 +93,10 @@ def test_labels_are_those_of_the_images_in_the_pair(
         assert (split.x.dtype, split.y.dtype) == (torch.float32, torch.int64)
 
 
-def test_each_image_is_left_twice_and_right_twice_and_validation_has_its_own(
+def test_each_training_image_is_used_twice_on_each_side(
     marked: tuple[Source, Path],
 ) -> None:
-    """Test has every official test image once on the left and once on the right."""
+    """Training and validation share no image; test uses each test image once on each side."""
     data = load(*marked)
     train, validation = sources(data.train), sources(data.validation)
     for side in (0, 1):
@@ -107,8 +107,8 @@ def test_each_image_is_left_twice_and_right_twice_and_validation_has_its_own(
     assert train[0] != train[1]
 
 
-def test_one_task_is_a_plain_data_set(marked: tuple[Source, Path]) -> None:
-    """It has the same images and one column of the labels."""
+def test_a_single_task_has_one_column_of_labels(marked: tuple[Source, Path]) -> None:
+    """The images are the same as for all tasks."""
     both = load(*marked)
     for side, task in enumerate(("left", "right")):
         one = load(*marked, task=task)
@@ -131,7 +131,7 @@ def test_seed_and_subset_choose_pairs(marked: tuple[Source, Path]) -> None:
 
 
 def test_pairs_are_cached(marked: tuple[Source, Path]) -> None:
-    """The cache has a file for each seed; with it the official files are not read."""
+    """The cache has a file for each seed; if it exists, the official files are not read."""
     source, folder = marked
     first = load(source, folder)
     for file in (folder / "mnist").iterdir():
@@ -143,10 +143,10 @@ def test_pairs_are_cached(marked: tuple[Source, Path]) -> None:
         load(source, folder, seed=1)
 
 
-def test_a_damaged_file_is_created_again(
+def test_a_damaged_cache_file_is_created_again(
     marked: tuple[Source, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The checksum in its name no longer fits; a warning is logged once."""
+    """The checksum in the file's name differs; a warning is logged once."""
     source, folder = marked
     first = load(source, folder)
     (cached,) = (folder / "multi-mnist").iterdir()
@@ -163,7 +163,7 @@ def test_a_damaged_file_is_created_again(
 def test_a_cache_that_cannot_be_written_is_no_error(
     marked: tuple[Source, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The pairs are created each time, with a warning."""
+    """The pairs are created, and a warning is logged."""
     source, folder = marked
     (folder / "multi-mnist").write_text("in the way")
     assert len(load(source, folder).test) == TEST
@@ -171,7 +171,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(
 
 
 def test_pairs_of_the_real_digits(tmp_path: Path) -> None:
-    """They have the published number, and the same checksum on every machine."""
+    """The number of pairs is the published one; the checksum is the same on every machine."""
     real = settings().data / "mnist"
     if not real.is_dir():
         pytest.skip("MNIST is not in the data folder")

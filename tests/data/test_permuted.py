@@ -21,7 +21,7 @@ def load(name: str, folder: Path, **params: int) -> Dataset:
     return data
 
 
-def test_every_image_is_mnists_with_one_order_of_pixels(small: Path) -> None:
+def test_all_images_have_the_same_permutation_of_pixels(small: Path) -> None:
     """All splits have the labels of MNIST; the inverse permutation restores its images."""
     plain = load("mnist", small)
     mixed = load("permutation_mnist", small, permutation_seed=3)
@@ -35,8 +35,8 @@ def test_every_image_is_mnists_with_one_order_of_pixels(small: Path) -> None:
         assert not torch.equal(permuted.x, original.x)
 
 
-def test_the_seed_fixes_the_order(small: Path) -> None:
-    """Equal seeds give equal orders, different seeds different ones."""
+def test_the_seed_fixes_the_permutation(small: Path) -> None:
+    """Equal seeds give equal permutations, different seeds different ones."""
     first, again, other = (
         load("permutation_mnist", small, permutation_seed=seed).test.x for seed in (0, 0, 1)
     )

@@ -1,4 +1,4 @@
-"""The real data sets; skipped if their files are not on this machine."""
+"""The real data sets; a test is skipped if its files are not on this machine."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -58,5 +58,5 @@ def test_real_images_have_their_known_statistics(
 def test_real_test_labels_have_their_known_counts(
     load: Callable[..., Dataset], source: Source, counts: list[int]
 ) -> None:
-    """The official test set is complete."""
+    """Each class has the known number of test images."""
     assert torch.bincount(real(load, source).test.y).tolist() == counts

@@ -35,13 +35,13 @@ POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 # $$, ${NAME}, ${NAME:-default}, ${NAME:?message}
 _VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\})")
 _HOST = re.compile(r"\b(?:postgres|mlflow|ray|service)(?=:\d)")
-_AGENT = "52365"  # used by every Ray container; each other port belongs to one container
+_AGENT = "52365"  # the port of an agent in every Ray container; no other port is used twice
 _PORTS = ("5432", "5000", "6379", "8080", "8265", "10001")
 _PORT = re.compile(rf"(?<![\d.])({'|'.join((*_PORTS, _AGENT))})\b")
 
 
 def read(variables: Mapping[str, str | None]) -> dict[str, Any]:
-    """The file with these variables; `KeyError` for a missing variable without a default."""
+    """docker-compose.yml with these variables; `KeyError` if a required one is missing."""
 
     def value(match: re.Match[str]) -> str:
         given = variables.get(match["name"] or "")
@@ -62,19 +62,19 @@ def _variables_of_kind(*kinds: str | None) -> set[str]:
 
 @pytest.fixture(scope="session")
 def read_compose() -> Callable[[Mapping[str, str | None]], dict[str, Any]]:
-    """`read_compose(variables)`: the file with these; `KeyError` if a required one is missing."""
+    """`read_compose(variables)` returns docker-compose.yml with these variables."""
     return read
 
 
 @pytest.fixture(scope="session")
 def variables() -> set[str]:
-    """The names of all variables in the file."""
+    """The names of all variables in docker-compose.yml."""
     return _variables_of_kind("-", "?", None)
 
 
 @pytest.fixture(scope="session")
 def required() -> set[str]:
-    """The names of the variables without a default."""
+    """The names of the variables that are required, because they have no default."""
     return _variables_of_kind("?")
 
 
@@ -136,7 +136,7 @@ main()
 
 
 class Container:
-    """A container as processes: with local ports and folders, killed as a whole, restarted."""
+    """A container, replaced by processes with local ports and folders."""
 
     def __init__(self, name: str, service: Mapping[str, Any], host: Host) -> None:
         self.name = name
@@ -154,7 +154,7 @@ class Container:
             "PATH": f"{folder}/bin:{Path(sys.executable).parent}:{POSTGRES[-1]}:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "HOME": str(folder),
-            # The image has the package installed; here it is this repository.
+            # In the image the package is installed; here it is imported from this repository.
             "PYTHONPATH": str(ROOT),
             **variables,
             **self._state.environment(name),
@@ -184,7 +184,7 @@ class Container:
         return check.returncode == 0
 
     def kill(self) -> None:
-        """Send SIGKILL to all processes."""
+        """Send SIGKILL to all processes of the container."""
         tree = ProcessTree(self._state)
         with self._lock:
             while alive := tree.alive():
@@ -234,12 +234,12 @@ class Container:
 
     def _create_database(self) -> None:
         """Do what the entry point of the PostgreSQL image does before its command."""
-        at, user = self.environment["PGDATA"], self.environment["POSTGRES_USER"]
+        folder, user = self.environment["PGDATA"], self.environment["POSTGRES_USER"]
         password = f"<(echo {self.environment['POSTGRES_PASSWORD']})"
         create = f"CREATE DATABASE {self.environment['POSTGRES_DB']}"
         script = (
-            f"initdb -D {at} -U {user} -A scram-sha-256 --pwfile {password} && "
-            f"echo '{create}' | postgres --single -D {at} postgres"
+            f"initdb -D {folder} -U {user} -A scram-sha-256 --pwfile {password} && "
+            f"echo '{create}' | postgres --single -D {folder} postgres"
         )
         subprocess.run(
             [*self._user, "bash", "-c", script],

@@ -1,4 +1,4 @@
-"""The services of docker-compose.yml at work, with their commands, variables and health checks.
+"""The services of docker-compose.yml as processes, with their commands and health checks.
 
 Ten faults: each service is killed twice while a β grid and an adaptive sweep run.
 """
@@ -26,7 +26,7 @@ VICTIMS = ("service", "worker-2", "mlflow", "postgres", "ray")
 
 
 class Cluster:
-    """All containers of `docker compose up`, and a client of the service."""
+    """All containers of `docker compose up`, and requests to the service."""
 
     def __init__(self, document: Mapping[str, Any], host: Any, token: str) -> None:
         self._token = token
@@ -48,13 +48,13 @@ class Cluster:
                 n for n, s in waiting.items() if not set(s.get("depends_on", {})) & set(waiting)
             )
             del waiting[name]
-            for container in self.of(name):
+            for container in self.containers_of(name):
                 container.start()
-            for container in self.of(name):
-                until(container.healthy, PATIENCE, f"{container.name} is not healthy")
+            for container in self.containers_of(name):
+                wait_until(container.healthy, PATIENCE, f"{container.name} is not healthy")
         self._restarter.start()
 
-    def of(self, name: str) -> list[Any]:
+    def containers_of(self, name: str) -> list[Any]:
         """The containers of a service."""
         return [c for c in self.containers.values() if re.fullmatch(rf"{name}(-\d+)?", c.name)]
 
@@ -67,12 +67,12 @@ class Cluster:
             container.kill()
 
     def client(self) -> httpx.Client:
-        """A client with the token."""
+        """An HTTP client of the service, with the token."""
         headers = {"Authorization": f"Bearer {self._token}"}
         return httpx.Client(base_url=self.address, headers=headers, timeout=20)
 
-    def get(self, path: str, body: Any = None, method: str | None = None) -> Any:
-        """The JSON response to a GET or, with a body, a POST; `OSError` for an error."""
+    def request(self, path: str, body: Any = None, method: str | None = None) -> Any:
+        """The JSON of the response to a GET or, with a body, to a POST; `OSError` for an error."""
         method = method or ("GET" if body is None else "POST")
         with self.client() as client:
             try:
@@ -85,15 +85,15 @@ class Cluster:
 
     def trials(self, sweep: str) -> dict[str, str]:
         """The status of each ended trial, in the order in which they ended."""
-        page = self.get(f"/sweeps/{sweep}/trials?limit=1000")
+        page = self.request(f"/sweeps/{sweep}/trials?limit=1000")
         assert page["total"] == len(page["trials"])
         return {trial["trial"]: trial["status"] for trial in page["trials"]}
 
     def status(self, sweep: str) -> str:
         """The status of a sweep; `unknown` while the service does not answer."""
         try:
-            self.get("/readyz")
-            return str(self.get(f"/sweeps/{sweep}")["status"])
+            self.request("/readyz")
+            return str(self.request(f"/sweeps/{sweep}")["status"])
         except OSError:
             return "unknown"
 
@@ -103,11 +103,11 @@ class Cluster:
                 container.restart_if_ended()
 
 
-def until(condition: Callable[[], object], seconds: float, what: str) -> float:
+def wait_until(condition: Callable[[], object], seconds: float, failure: str) -> float:
     """Wait until a condition holds (`OSError` counts as false); returns the seconds waited."""
     began = time.monotonic()
     while not _holds(condition):
-        assert time.monotonic() - began < seconds, f"{what} after {seconds:g} s"
+        assert time.monotonic() - began < seconds, f"{failure} after {seconds:g} s"
         time.sleep(0.5)
     return time.monotonic() - began
 
@@ -190,7 +190,7 @@ TRIALS = 24 + 12
 
 @pytest.fixture(scope="module")
 def faults(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, ...]]]:
-    """The effect of each fault; printed as a table at the end."""
+    """The effect of each fault; the table is printed at the end."""
     rows: list[tuple[str, ...]] = []
     yield rows
     titles = ("killed", "ended trials", "lost", "recovered after", "its sweeps")
@@ -200,17 +200,17 @@ def faults(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, ...]]]:
 
 
 def test_a_sweep_goes_from_a_request_to_its_front(cluster: Cluster) -> None:
-    """Through the service, the head, a worker, MLflow, PostgreSQL and the artifacts."""
+    """The sweep needs the service, the Ray head, a worker, MLflow and PostgreSQL."""
     short = {**GRID, "name": "short", "training": {"epochs": 2}, "grid": {"beta": [0.01, 0.1]}}
-    sweep = cluster.get("/sweeps", short)["id"]
-    until(lambda: cluster.status(sweep) == "finished", PATIENCE, "the sweep has not finished")
+    sweep = cluster.request("/sweeps", short)["id"]
+    wait_until(lambda: cluster.status(sweep) == "finished", PATIENCE, "the sweep has not finished")
     assert set(cluster.trials(sweep).values()) == {"finished"}
-    assert len(cluster.get(f"/sweeps/{sweep}/front")["points"]) == 2
-    assert any((cluster.of("mlflow")[0].folder / "artifacts").rglob("front.json"))
+    assert len(cluster.request(f"/sweeps/{sweep}/front")["points"]) == 2
+    assert any((cluster.containers_of("mlflow")[0].folder / "artifacts").rglob("front.json"))
 
 
 def test_no_process_listens_beyond_loopback(cluster: Cluster) -> None:
-    """So that only this machine can reach the processes of the tests."""
+    """Only this machine can reach the processes of the tests."""
     processes = set().union(*(container.pids() for container in cluster.containers.values()))
     sockets = {
         str(entry.readlink())
@@ -230,16 +230,20 @@ def test_no_process_listens_beyond_loopback(cluster: Cluster) -> None:
 
 def test_a_sweep_is_cancelled_and_resumed(cluster: Cluster) -> None:
     """Ended trials are kept and not run again."""
-    sweep = cluster.get("/sweeps", {**GRID, "name": "cancelled"})["id"]
-    until(lambda: cluster.trials(sweep), PATIENCE, "no trial ends")
-    cluster.get(f"/sweeps/{sweep}", method="DELETE")
-    until(lambda: cluster.status(sweep) == "interrupted", RECOVERY, "the sweep is not interrupted")
+    sweep = cluster.request("/sweeps", {**GRID, "name": "cancelled"})["id"]
+    wait_until(lambda: cluster.trials(sweep), PATIENCE, "no trial ends")
+    cluster.request(f"/sweeps/{sweep}", method="DELETE")
+    wait_until(
+        lambda: cluster.status(sweep) == "interrupted", RECOVERY, "the sweep is not interrupted"
+    )
     kept = cluster.trials(sweep)
     assert 0 < len(kept) < 24
-    until(lambda: resume(cluster, sweep), PATIENCE, "the sweep cannot be resumed")
-    until(lambda: len(cluster.trials(sweep)) > len(kept), PATIENCE, "no further trial ends")
-    cluster.get(f"/sweeps/{sweep}", method="DELETE")
-    until(lambda: cluster.status(sweep) == "interrupted", RECOVERY, "the sweep is not interrupted")
+    wait_until(lambda: resume(cluster, sweep), PATIENCE, "the sweep cannot be resumed")
+    wait_until(lambda: len(cluster.trials(sweep)) > len(kept), PATIENCE, "no further trial ends")
+    cluster.request(f"/sweeps/{sweep}", method="DELETE")
+    wait_until(
+        lambda: cluster.status(sweep) == "interrupted", RECOVERY, "the sweep is not interrupted"
+    )
     assert list(cluster.trials(sweep).items())[: len(kept)] == list(kept.items())
 
 
@@ -252,47 +256,53 @@ def test_a_fault_costs_no_finished_trial(
     The state is correct again within `RECOVERY` each time. At the end every trial has finished
     once, both event streams are complete, and the fronts can be compared.
     """
-    sweeps = [cluster.get("/sweeps", document)["id"] for document in (GRID, MIB)]
+    sweeps = [cluster.request("/sweeps", document)["id"] for document in (GRID, MIB)]
     watching = [Watch(cluster, sweep) for sweep in sweeps]
-    # The jobs of sweeps end with the head, and with no other container.
+    # Only the end of the Ray head ends the jobs of sweeps.
     expected = {"finished", "interrupted" if victim == "ray" else "running"}
     for share in (0.1, 0.5):
-        until(lambda s=share: len(ended(cluster, sweeps)) >= s * TRIALS, PATIENCE, "no trial ends")
-        before = ended(cluster, sweeps)
+        wait_until(
+            lambda s=share: len(ended_trials(cluster, sweeps)) >= s * TRIALS,
+            PATIENCE,
+            "no trial ends",
+        )
+        before = ended_trials(cluster, sweeps)
         container = cluster.containers[victim]
         starts = container.starts
         container.kill()
-        seconds = until(
+        seconds = wait_until(
             lambda c=container, s=starts: (
                 c.starts > s and {cluster.status(sweep) for sweep in sweeps} <= expected
             ),
             RECOVERY,
             f"{victim} was killed, and its sweeps are not {' or '.join(expected)}",
         )
-        lost = before.items() - ended(cluster, sweeps).items()
+        lost = before.items() - ended_trials(cluster, sweeps).items()
         stopped = [sweep for sweep in sweeps if cluster.status(sweep) == "interrupted"]
         effect = "were interrupted and resumed" if stopped else "continued"
         faults.append((victim, str(len(before)), str(len(lost)), f"{seconds:.0f} s", effect))
         assert not lost
         for sweep in stopped:
-            until(lambda s=sweep: resume(cluster, s), PATIENCE, "the sweep cannot be resumed")
+            wait_until(lambda s=sweep: resume(cluster, s), PATIENCE, "the sweep cannot be resumed")
     for sweep, watch, count in zip(sweeps, watching, (24, 12), strict=True):
-        until(lambda s=sweep: cluster.status(s) == "finished", PATIENCE, "a sweep has not finished")
+        wait_until(
+            lambda s=sweep: cluster.status(s) == "finished", PATIENCE, "a sweep has not finished"
+        )
         watch.check_complete(count)
-    trials = ended(cluster, sweeps)
+    trials = ended_trials(cluster, sweeps)
     assert before.items() <= trials.items()
     assert len(trials) == TRIALS
     assert set(trials.values()) == {"finished"}
-    comparison = cluster.get(f"/compare?linear={sweeps[0]}&adaptive={sweeps[1]}")
+    comparison = cluster.request(f"/compare?linear={sweeps[0]}&adaptive={sweeps[1]}")
     assert [comparison["cost"][side]["trials"] for side in ("left", "right")] == [24, 12]
     assert comparison["verdict"]
 
 
-def ended(cluster: Cluster, sweeps: list[str]) -> dict[str, str]:
+def ended_trials(cluster: Cluster, sweeps: list[str]) -> dict[str, str]:
     """The status of the ended trials of several sweeps; `OSError` while a service is down."""
     return {trial: status for sweep in sweeps for trial, status in cluster.trials(sweep).items()}
 
 
 def resume(cluster: Cluster, sweep: str) -> object:
     """Resume a sweep; `OSError` for an error response."""
-    return cluster.get(f"/sweeps/{sweep}/resume", {})
+    return cluster.request(f"/sweeps/{sweep}/resume", {})

@@ -37,7 +37,7 @@ def test_the_file_matches_the_compose_schema(document: dict[str, Any]) -> None:
 
 
 def test_the_file_has_all_services(services: dict[str, Any]) -> None:
-    """GPU workers only with a profile; the number of CPU workers is that in .env."""
+    """GPU workers start only with a profile; .env sets the number of CPU workers."""
     assert set(services) == {"postgres", "mlflow", "ray", "worker", "worker-gpu", "service"}
     assert {name for name, service in services.items() if "profiles" in service} == {"worker-gpu"}
     assert services["worker"]["deploy"]["replicas"] == 2
@@ -54,7 +54,7 @@ def test_every_service_has_a_health_check_and_restarts(services: dict[str, Any])
 
 
 def test_only_the_service_is_reached_from_outside(document: dict[str, Any]) -> None:
-    """All others are only on the internal network and publish no port."""
+    """All other services are only on the internal network and publish no port."""
     networks = document["networks"]
     assert {name for name, network in networks.items() if (network or {}).get("internal")} == {
         "inside"
@@ -69,7 +69,7 @@ def test_only_the_service_is_reached_from_outside(document: dict[str, Any]) -> N
 
 
 def test_no_service_has_unneeded_privileges(services: dict[str, Any]) -> None:
-    """None is privileged; containers of our image cannot gain privileges."""
+    """No container is privileged; containers of our image cannot gain privileges."""
     for name, service in services.items():
         assert not {"privileged", "cap_add", "pid", "ipc", "devices", "userns_mode"} & set(service)
         mounts = [volume.partition(":")[0] for volume in service.get("volumes", [])]
@@ -117,13 +117,13 @@ def test_every_variable_is_in_the_example(
 def test_the_examples_values_are_the_defaults(
     read_compose: ReadCompose, filled: dict[str, str], required: set[str]
 ) -> None:
-    """A .env with the secrets only gives the same configuration."""
+    """A .env that has only the secrets gives the same configuration."""
     secrets = {name: filled[name] for name in required}
     assert read_compose(secrets) == read_compose(filled)
 
 
 def test_the_journal_survives_a_new_head(services: dict[str, Any]) -> None:
-    """It is on a volume."""
+    """The folder of the journal is on a volume."""
     journal = services["ray"]["environment"]["PARETOIB_JOURNAL"]
     targets = [str(volume).split(":")[1] for volume in services["ray"]["volumes"]]
     assert any(journal.startswith(f"{target}/") for target in targets)
@@ -132,7 +132,7 @@ def test_the_journal_survives_a_new_head(services: dict[str, Any]) -> None:
 def test_the_variables_of_the_service_are_settings(
     services: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With them the service listens on the network and requires tokens."""
+    """With these variables the service requires tokens and listens on the published port."""
     monkeypatch.chdir(tmp_path)
     variables = services["service"]["environment"]
     for name, value in variables.items():
@@ -160,7 +160,7 @@ def dockerfile_stages() -> dict[str, list[str]]:
 
 
 def test_images_are_pinned(services: dict[str, Any]) -> None:
-    """To a version: pulled images, and the base image of our own."""
+    """Pulled images and the base images in the Dockerfile have an exact version."""
     for service in services.values():
         assert PINNED.fullmatch(service["image"])
     built = dockerfile_stages()

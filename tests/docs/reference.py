@@ -1,9 +1,9 @@
 """Tables of docs/ that are rendered from the code.
 
 A page holds such a table between `<!-- table: NAME -->` and `<!-- end -->`. All columns come from
-the code, except those that a table lists as written by hand: their cells are read from the page.
+the code, except those that are written by hand: their cells are read from the page.
 
-`python -m tests.docs.reference` writes all tables anew. A new row has "(fill in)" in the columns
+`python -m tests.docs.reference` renders all tables. A new row has "(fill in)" in the columns
 that are written by hand; replace it on the page.
 """
 
@@ -39,11 +39,11 @@ REGISTRIES: dict[str, Mapping[str, Entry]] = {
     "objective": OBJECTIVES,
     "weighting": WEIGHTINGS,
 }
-# Sections of a sweep that have fixed fields.
-LIMITS = ("training", "budget", "prune", "plateau", "resources")
+# Sections whose fields are the same in all sweeps.
+FIXED_SECTIONS = ("training", "budget", "prune", "plateau", "resources")
 # Errors that most routes share.
 COMMON_ERRORS = {"400", "401", "403", "429", "500", "503"}
-# The text of a cell that is yet to be written by hand.
+# The text of a cell that has not been written yet.
 MISSING = "(fill in)"
 
 Row = Mapping[str, str]
@@ -55,7 +55,7 @@ def pages() -> list[Path]:
 
 
 def render(page: str) -> str:
-    """The page with all its tables rendered anew."""
+    """The text of a page, with all its tables rendered."""
     return BLOCK.sub(lambda block: f"{block[1]}{_block(block)}\n{block[4]}", page)
 
 
@@ -74,7 +74,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _table(rows: Iterable[Row], page: str = "", by_hand: Sequence[str] = ()) -> str:
-    """Rows as a Markdown table; the columns `by_hand` are those of the table on the page."""
+    """Rows as a Markdown table; the cells of the columns `by_hand` are read from the page."""
     rows = [{name: _escaped(cell) for name, cell in row.items()} for row in rows]
     columns = list(rows[0])
     on_page = {next(iter(row.values())): row for row in read_table(page)}
@@ -105,7 +105,7 @@ def _class(entry: Entry) -> str:
 
 
 def methods(page: str) -> str:
-    """All methods: their parts, and the sweep that each has by default."""
+    """All methods with their parts and their default sweeps."""
     rows = []
     for name, method in METHODS.items():
         spec = SweepSpec.from_document({"method": name})
@@ -131,12 +131,12 @@ def objectives(page: str) -> str:
         {
             "objective": _code(name),
             "compression": "",
-            "noise": row.noise,
-            "class": _class(row),
-            "paper": row.paper,
+            "noise": entry.noise,
+            "class": _class(entry),
+            "paper": entry.paper,
             "checked against": "",
         }
-        for name, row in OBJECTIVES.items()
+        for name, entry in OBJECTIVES.items()
     ]
     return _table(rows, page, ["compression", "checked against"])
 
@@ -147,11 +147,11 @@ def weightings(page: str) -> str:
         {
             "weighting": _code(name),
             "weights of the losses": "",
-            "class": _class(row),
-            "paper": row.paper,
+            "class": _class(entry),
+            "paper": entry.paper,
             "checked against": "",
         }
-        for name, row in WEIGHTINGS.items()
+        for name, entry in WEIGHTINGS.items()
     ]
     return _table(rows, page, ["weights of the losses", "checked against"])
 
@@ -161,12 +161,12 @@ def models(_: str) -> str:
     rows = (
         {
             "model": _code(name),
-            "network": row.summary,
-            "data": ", ".join(row.inputs),
-            "class": _class(row),
-            "paper": row.paper,
+            "network": entry.summary,
+            "data": ", ".join(entry.inputs),
+            "class": _class(entry),
+            "paper": entry.paper,
         }
-        for name, row in MODELS.items()
+        for name, entry in MODELS.items()
     )
     return _table(rows)
 
@@ -177,14 +177,14 @@ def datasets(_: str) -> str:
     rows = (
         {
             "data set": _code(name),
-            "content": row.summary,
-            "inputs": row.kind,
-            "tasks": _codes(row.tasks),
-            "default model": _code(row.model),
-            "exact curve": exact.get(row.exact, "yes"),
-            "paper": row.paper,
+            "content": entry.summary,
+            "inputs": entry.kind,
+            "tasks": _codes(entry.tasks),
+            "default model": _code(entry.model),
+            "exact curve": exact.get(entry.exact, "yes"),
+            "paper": entry.paper,
         }
-        for name, row in DATASETS.items()
+        for name, entry in DATASETS.items()
     )
     return _table(rows)
 
@@ -194,11 +194,11 @@ def searches(_: str) -> str:
     rows = (
         {
             "search": _code(name),
-            "proposes": row.summary,
-            "trials": str(row.trials or "the method's") + (" for each seed" * row.every_seed),
-            "trials in a generation": str(row.population or "all"),
+            "proposes": entry.summary,
+            "trials": str(entry.trials or "the method's") + (" for each seed" * entry.every_seed),
+            "trials in a generation": str(entry.population or "all"),
         }
-        for name, row in SEARCHES.items()
+        for name, entry in SEARCHES.items()
     )
     return _table(rows)
 
@@ -264,8 +264,8 @@ def sweep_fields(_: str) -> str:
     return _table(rows)
 
 
-def limit_fields(section: str) -> Callable[[str], str]:
-    """The fields of a section whose fields are the same for all sweeps."""
+def fixed_section_fields(section: str) -> Callable[[str], str]:
+    """The fields of a section of `FIXED_SECTIONS`."""
     annotation = SweepSpec.model_fields[section].annotation
     kinds = [kind for kind in (annotation, *getattr(annotation, "__args__", ())) if _is_model(kind)]
     return lambda _: _table(_fields(kinds[0]))
@@ -341,7 +341,7 @@ def _type(schema: Mapping[str, Any]) -> str:
     """The type and the bounds of a field, from its JSON schema."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        return f"[{name.lower()}](#{name.lower()})" if name.lower() in LIMITS else "mapping"
+        return f"[{name.lower()}](#{name.lower()})" if name.lower() in FIXED_SECTIONS else "mapping"
     if "anyOf" in schema:
         kinds = [_type(kind) for kind in schema["anyOf"] if kind.get("type") != "null"]
         return " or ".join(dict.fromkeys(kinds))
@@ -410,7 +410,7 @@ def _arguments(command: Any) -> list[str]:
 
 
 def _most(names: Sequence[str], every: Iterable[str]) -> str:
-    """The names, or those of `every` that are missing, where these are fewer."""
+    """The names, or those of `every` that are not among them if these are fewer."""
     missing = [name for name in every if name not in names]
     return f"all but {_codes(missing)}" if len(missing) < len(names) else _codes(names)
 
@@ -441,7 +441,7 @@ def routes(_: str) -> str:
 
 
 def query_parameters(_: str) -> str:
-    """The parameters of all routes that have a description; equal ones share a row."""
+    """The parameters of all routes; equal ones share a row."""
     paths = create_app(ServiceSettings(auth=False)).openapi()["paths"]
     merged: dict[tuple[str, str, str], list[str]] = {}
     for path, operations in paths.items():
@@ -483,7 +483,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "settings": settings(Settings, "PARETOIB_"),
     "service settings": settings(ServiceSettings, "PARETOIB_SERVICE_"),
     "sweep fields": sweep_fields,
-    **{f"{section} fields": limit_fields(section) for section in LIMITS},
+    **{f"{section} fields": fixed_section_fields(section) for section in FIXED_SECTIONS},
     **{f"{kind} fields": section_fields(kind) for kind in REGISTRIES},
     "commands": commands,
     "flags": flags,
@@ -494,7 +494,7 @@ TABLES: dict[str, Callable[[str], str]] = {
 
 
 def main() -> None:
-    """Write all tables of docs/ anew."""
+    """Render all tables of docs/."""
     for page in pages():
         old = page.read_text(encoding="utf-8")
         if (new := render(old)) != old:

@@ -11,14 +11,14 @@ NAMED = re.compile(r"`([\w./]+\.py)`(?:\s+\(`([\w.]+)`\))?")
 
 
 def test_the_glossary_is_short() -> None:
-    """At most 40 lines."""
+    """It has at most 40 lines."""
     glossary = TEXT.partition("## Words")[2].partition("\n## ")[0]
     assert 20 < len(glossary.strip().splitlines()) <= 40
 
 
 @pytest.mark.parametrize(("path", "name"), sorted(set(NAMED.findall(TEXT))))
 def test_files_and_names_exist(path: str, name: str) -> None:
-    """Every file that the page names, with the class or function behind it."""
+    """The page names files, with their classes and functions in brackets."""
     code = (ROOT / path).read_text()
     for part in name.split("."):
         assert not part or re.search(rf"^\s*(?:def|class) {part}\b", code, re.MULTILINE), name
@@ -34,7 +34,7 @@ def test_the_path_of_a_sweep_is_a_list_of_files() -> None:
 
 
 def test_the_layers_are_those_of_the_linter() -> None:
-    """Line by line."""
+    """The lines of the diagram are the layers in pyproject.toml."""
     block = TEXT.partition("never above")[2].split("```")[1].strip().splitlines()
     drawn = [re.split(r"\s{2,}", line)[0].replace(" .", " paretoib.") for line in block]
     linted = (ROOT / "pyproject.toml").read_text().partition("layers = [")[2].partition("]")[0]

@@ -35,7 +35,7 @@ def table(first: str) -> list[dict[str, str]]:
     [("objective", OBJECTIVES), ("weighting", WEIGHTINGS), ("model", MODELS)],
 )
 def test_a_table_lists_the_whole_registry(first: str, registry: Mapping[str, Entry]) -> None:
-    """Every row with its class and paper, in the registry's order."""
+    """The rows have the order, the classes and the papers of the registry."""
     rows = table(first)
     assert [row[first] for row in rows] == list(registry)
     for row in rows:
@@ -45,38 +45,38 @@ def test_a_table_lists_the_whole_registry(first: str, registry: Mapping[str, Ent
         assert all(row[column] for column in row if column != "paper")
 
 
-def test_the_noise_and_the_data_are_those_of_the_rows() -> None:
-    """As the registries declare them."""
+def test_noise_and_data_agree_with_the_registries() -> None:
+    """The page has the noise of each objective and the data of each model."""
     assert {r["objective"]: r["noise"] for r in table("objective")} == {
-        name: row.noise for name, row in OBJECTIVES.items()
+        name: entry.noise for name, entry in OBJECTIVES.items()
     }
     assert {r["model"]: tuple(r["data"].split(", ")) for r in table("model")} == {
-        name: row.inputs for name, row in MODELS.items()
+        name: entry.inputs for name, entry in MODELS.items()
     }
 
 
 @pytest.mark.parametrize(
     ("first", "data"), [("one task", "digits"), ("several tasks", "multi_mnist")]
 )
-def test_what_combines_is_what_a_spec_takes(first: str, data: str) -> None:
-    """Each `yes` is a trial, and each `no` is refused."""
+def test_the_page_has_the_combinations_that_a_spec_accepts(first: str, data: str) -> None:
+    """Each `yes` is a valid trial, and each `no` is refused."""
     rows = table(first)
     assert [row[first] for row in rows] == list(OBJECTIVES)
     for row in rows:
         assert list(row)[1:] == list(WEIGHTINGS)
-        for weighting, answer in list(row.items())[1:]:
+        for weighting, cell in list(row.items())[1:]:
             model = OBJECTIVES[row[first]].model or "mlp"
             document = {"data": data, "model": model, "objective": row[first]}
             try:
                 TrialSpec.from_document({**document, "weighting": weighting})
-                taken = "yes"
+                expected = "yes"
             except SpecError:
-                taken = "no"
-            assert answer == taken, (row[first], weighting)
+                expected = "no"
+            assert cell == expected, (row[first], weighting)
 
 
 def test_every_method_is_listed_once_with_its_parts() -> None:
-    """In the order of METHODS, with its paper and what it was checked against."""
+    """The rows have the order of METHODS; no `paper` or `checked against` is empty."""
     rows = table("method")
     assert [row["method"] for row in rows] == list(METHODS)
     objectives = [row["objective"] for row in table("objective")]
@@ -92,8 +92,8 @@ def test_every_method_is_listed_once_with_its_parts() -> None:
         assert row["checked against"]
 
 
-def test_the_papers_sizes_are_settings() -> None:
-    """Each line of them makes a trial on images, with the model that it names."""
+def test_the_model_sizes_of_the_papers_are_valid() -> None:
+    """Each entry of the column `settings` makes a valid sweep on MNIST with its model."""
     found = 0
     for row in table("paper"):
         for settings in re.findall(r"`(model=[^`]*)`", f"`{row['settings']}`"):

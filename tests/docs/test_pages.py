@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from paretoib.cli import app
-from paretoib.cli._inspect import spread_against
+from paretoib.cli._inspect import repeat_against
 from tests.docs.reference import ROOT, pages
 
 PAGES = [*sorted(ROOT.glob("*.md")), *ROOT.glob("deploy/*.md"), *ROOT.glob("examples/*/*.md")]
@@ -51,12 +51,12 @@ def commands(page: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if [*commands(page)]], ids=name_of)
 def test_commands_are_accepted(page: Path) -> None:
-    """The parser knows every command, flag and type of value, and every sweep is valid."""
+    """The parser accepts every command, flag and value, and every sweep is valid."""
     root: Any = typer.main.get_command(app)
     for line in commands(page):
         words = shlex.split(line, comments=True)[1:]
         end = next((i for i, word in enumerate(words) if word in (">", "|", "&")), len(words))
-        name, *arguments = spread_against(words[:end])
+        name, *arguments = repeat_against(words[:end])
         command = root.commands[name]
         context = command.make_context(name, arguments)
         # The plugin is not installed here; tests/examples runs it.

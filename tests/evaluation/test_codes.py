@@ -33,8 +33,8 @@ def output(head: SigmoidHead, raw: Tensor, paths: int, seed: int = 0) -> Output:
         return head(raw, torch.randn(len(raw), paths * head.noise, generator=generator))
 
 
-def test_tables_are_sums_over_all_states_below() -> None:
-    """Three layers agree with a sum over all paths, and each row is a distribution."""
+def test_tables_are_sums_over_all_states_of_lower_layers() -> None:
+    """p(z|x) of the third layer agrees with a sum over all paths; each row sums to 1."""
     head, raw = network((2, 3, 2))
     tables = code_tables(output(head, raw, 1))
     assert [table.shape for table in tables] == [(INPUTS, 4), (INPUTS, 8), (INPUTS, 4)]
@@ -54,7 +54,7 @@ def test_tables_are_sums_over_all_states_below() -> None:
 
 
 def test_information_of_known_codes() -> None:
-    """Information of a one-hot code, of a code with half the label, and of a constant code."""
+    """The codes are one-hot, one of the two bits of the label, and constant."""
     one_hot = torch.eye(8).double()
     y = torch.arange(8) % 4
     rate, relevance = discrete_information(one_hot, y, 4)
@@ -65,8 +65,8 @@ def test_information_of_known_codes() -> None:
     assert (float(rate), float(relevance)) == pytest.approx((0, 0), abs=1e-12)
 
 
-def test_the_discrete_sandwich_holds_the_information_of_the_population() -> None:
-    """Over 200 samples of 12 inputs the mean bounds enclose the rate of the population."""
+def test_mean_discrete_bounds_enclose_the_rate_of_the_population() -> None:
+    """The mean is over 200 samples of 12 inputs; the population has 400 inputs."""
     generator = torch.Generator().manual_seed(0)
     p = (3 * torch.randn(400, 6, generator=generator)).double().softmax(-1)
     exact, _ = discrete_information(p, torch.zeros(400).long(), 1)
@@ -96,13 +96,13 @@ def test_for_complete_inputs_the_rate_is_exact() -> None:
 
 @pytest.mark.parametrize("complete", [False, True])
 @pytest.mark.parametrize("widths", [(4,), (3, 3), (6, 5, 4)])
-def test_samples_of_layers_below_bound_the_rate_on_both_sides(
+def test_bounds_from_sampled_paths_enclose_the_rate(
     monkeypatch: pytest.MonkeyPatch, widths: tuple[int, ...], complete: bool
 ) -> None:
-    """Bounds from sampled paths, against enumeration over the same inputs.
+    """The rate is an enumeration over the same inputs; the mean bounds of 50 draws enclose it.
 
-    The mean of 50 draws is above the rate for the upper bound and below it for the lower bound.
-    With several layers more paths bring them closer; p(z|x) of a single layer is exact.
+    With several layers, more paths narrow the gap between the bounds. With a single layer p(z|x)
+    is exact, so the gap does not change.
     """
     head, raw = network(widths)
     exact, _ = discrete_information(
@@ -129,25 +129,30 @@ def test_samples_of_layers_below_bound_the_rate_on_both_sides(
         assert gaps[0] > gaps[1] > gaps[2]
 
 
-def test_no_layers_bound_is_above_that_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By data processing; with one path the bound of the second layer is loose, so both agree."""
+def test_the_upper_bound_is_at_most_that_of_the_first_layer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """This follows from the data-processing inequality.
+
+    With one path the second layer's own bound is loose, so the first layer's bound is used.
+    """
     head, raw = network((2, 8), scale=40.0)
     monkeypatch.setattr(_states, "MAX_BITS", 0)
     code = output(head, 0.1 * raw, 1)
     last = code_rate(code, torch.zeros(0), torch.ones(()), ())
     first = Output(code.layers[0].encoding, code.layers[0].z, code.prediction, {}, code.layers[:1])
-    below = code_rate(first, torch.zeros(0), torch.ones(()), ())
+    lower_layer = code_rate(first, torch.zeros(0), torch.ones(()), ())
     assert last is not None
-    assert below is not None
-    assert float(last.upper) == float(below.upper) < 0.3
-    assert float(last.lower) == 0  # with a single path the lower bound has no information
+    assert lower_layer is not None
+    assert float(last.upper) == float(lower_layer.upper) < 0.3
+    assert float(last.lower) == 0  # a single path says nothing about the lower bound
 
 
-def test_states_of_one_input_alone_leave_the_rate_finite() -> None:
-    """Neither the mean of other inputs nor a fitted marginal covers them; log S still does."""
+def test_states_that_only_one_input_has_give_a_finite_rate() -> None:
+    """The other inputs and the fitted marginal have probability 0 there; the bound is log S."""
     p = torch.eye(8, 16, dtype=torch.float64)
-    elsewhere = torch.zeros(16, dtype=torch.float64)
-    elsewhere[8:] = 1 / 8
-    bounds = discrete_rate_bounds(p, (elsewhere,), complete=False)
+    fitted = torch.zeros(16, dtype=torch.float64)
+    fitted[8:] = 1 / 8
+    bounds = discrete_rate_bounds(p, (fitted,), complete=False)
     assert float(bounds.lower) == pytest.approx(math.log(8))
     assert float(bounds.upper) == pytest.approx(math.log(16))

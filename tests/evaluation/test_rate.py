@@ -54,7 +54,7 @@ def bounds(encoding: GaussianEncoding, z: Tensor, marginals: Sequence[Tensor] = 
 
 
 def test_a_long_monte_carlo_run_agrees_with_the_quadrature() -> None:
-    """The true rate that the next tests use agrees between two methods."""
+    """The next tests use the quadrature as the true rate."""
     drawn = np.random.default_rng(0).integers(5, size=500_000)
     z = np.random.default_rng(1).normal(MEANS[drawn], STDS[drawn])
     log_ratio = norm.logpdf(z, MEANS[drawn], STDS[drawn]) - np.log(
@@ -67,9 +67,9 @@ def test_a_long_monte_carlo_run_agrees_with_the_quadrature() -> None:
 
 @pytest.mark.parametrize("count", [32, 500])
 def test_bounds_enclose_the_true_rate(count: int) -> None:
-    """Over 200 draws the mean lower bound is below I(X;Z), the mean upper bound above it.
+    """Over many draws the mean lower bound is below I(X;Z) and the mean upper bound above it.
 
-    With more inputs the gap shrinks.
+    The mean gap between them is below 8/N for N inputs.
     """
     repeats = 200 if count < 100 else 20
     results = []
@@ -88,7 +88,7 @@ def test_bounds_enclose_the_true_rate(count: int) -> None:
 
 @pytest.mark.parametrize("count", [2, 50])
 def test_the_lower_bound_saturates_at_log_n(count: int) -> None:
-    """If no inputs overlap, the lower bound is log N for any rate."""
+    """If the p(z|x) of N inputs do not overlap, the lower bound is log N for any rate."""
     encoding = GaussianEncoding(
         torch.arange(count).double()[:, None], torch.full((count, 1), 1e-4).double()
     )
@@ -98,10 +98,10 @@ def test_the_lower_bound_saturates_at_log_n(count: int) -> None:
 
 
 def test_for_complete_inputs_both_bounds_are_the_rate() -> None:
-    """For the five inputs in equal numbers, and for inputs that are too distant to overlap."""
-    each = torch.arange(5).repeat(400)
+    """The inputs are the five in equal numbers, and then 32 inputs that do not overlap."""
+    index = torch.arange(5).repeat(400)
     encoding = GaussianEncoding(
-        torch.from_numpy(MEANS)[each, None], torch.from_numpy(STDS)[each, None]
+        torch.from_numpy(MEANS)[index, None], torch.from_numpy(STDS)[index, None]
     )
     result = rate_bounds(encoding, sample(encoding, 0), [], complete=True)
     assert result.lower == result.upper
@@ -114,8 +114,8 @@ def test_for_complete_inputs_both_bounds_are_the_rate() -> None:
     assert float(exact.upper) == pytest.approx(math.log(32))
 
 
-def test_a_marginal_saves_the_upper_bound_where_inputs_never_overlap() -> None:
-    """The leave-one-out mixture is then useless; the smallest bound is used, with its error.
+def test_a_fitted_marginal_gives_the_upper_bound_of_inputs_that_do_not_overlap() -> None:
+    """The leave-one-out mixture gives a far larger bound; the smallest one is used, with its error.
 
     The true marginal is Gaussian, so the fitted Gaussian is tight.
     """
@@ -123,16 +123,16 @@ def test_a_marginal_saves_the_upper_bound_where_inputs_never_overlap() -> None:
     train, test = gaussian(20_000, 16, 0.2, 1), gaussian(1000, 16, 0.2, 2)
     z = sample(test, 2)
     fitted = GaussianMarginal.fit(sample(train, 1)).log_prob(z)
-    alone, saved = bounds(test, z), bounds(test, z, [fitted])
-    assert alone.upper > 2 * truth
-    assert float(saved.upper) == pytest.approx(truth, abs=4 * float(saved.error))
-    assert saved.error < 0.02 * truth
-    assert saved.lower <= math.log(1000) + 1e-9
+    loose, tight = bounds(test, z), bounds(test, z, [fitted])
+    assert loose.upper > 2 * truth
+    assert float(tight.upper) == pytest.approx(truth, abs=4 * float(tight.error))
+    assert tight.error < 0.02 * truth
+    assert tight.lower <= math.log(1000) + 1e-9
 
 
 @pytest.mark.parametrize("std", [0.1, 1.0, 5.0])
-def test_the_fitted_gaussian_is_tight_where_the_aggregate_is_gaussian(std: float) -> None:
-    """E log p(z|x) − log q(z) is then I(X;Z), within its standard error."""
+def test_the_fitted_gaussian_is_tight_if_the_marginal_is_gaussian(std: float) -> None:
+    """E log p(z|x) − log q(z) is then I(X;Z), within four standard errors."""
     train, test = gaussian(20_000, 3, std, 3), gaussian(2000, 3, std, 4)
     z = sample(test, 4)
     fitted = GaussianMarginal.fit(sample(train, 3)).log_prob(z)
@@ -141,8 +141,8 @@ def test_the_fitted_gaussian_is_tight_where_the_aggregate_is_gaussian(std: float
     assert float(ratios.mean()) == pytest.approx(1.5 * math.log(1 + 1 / std**2), abs=4 * error)
 
 
-def test_any_density_gives_an_upper_bound_and_more_of_them_a_tighter_one() -> None:
-    """With more marginals, even poor ones, the bound never rises nor falls below the true rate."""
+def test_every_density_gives_an_upper_bound_and_more_densities_a_tighter_one() -> None:
+    """More marginals, even poor ones, never raise the bound, which stays above the true rate."""
     encoding = mixture(1000, 7)
     z = sample(encoding, 7)
     own = encoding.log_prob(z)
@@ -183,8 +183,8 @@ def test_bounds_are_never_negative() -> None:
 
 @pytest.mark.parametrize("fitted", [False, True])
 @pytest.mark.parametrize("std", [0.5, 2.0])
-def test_the_standard_error_is_honest(fitted: bool, std: float) -> None:
-    """Over 400 draws the upper bound is within two standard errors of its mean in 95 % of cases."""
+def test_two_standard_errors_cover_95_percent(fitted: bool, std: float) -> None:
+    """About 95 % of 400 upper bounds are within two standard errors of their mean."""
     marginal = GaussianMarginal(
         torch.zeros(2).double(), math.sqrt(1 + std**2) * torch.eye(2).double()
     )
@@ -201,8 +201,8 @@ def test_the_standard_error_is_honest(fitted: bool, std: float) -> None:
     assert 0.91 < float(covered) < 0.985
 
 
-def test_a_pack_is_its_models_one_by_one() -> None:
-    """Bounds and fitted marginals are the same under vmap and in a loop."""
+def test_vmap_over_models_equals_a_loop() -> None:
+    """Bounds, their errors and fitted marginals are the same."""
     generator = torch.Generator().manual_seed(10)
     mean, noise = torch.randn(2, 4, 60, 3, generator=generator)
     std = torch.rand(4, 60, 3, generator=generator) + 0.1
@@ -221,7 +221,7 @@ def test_a_pack_is_its_models_one_by_one() -> None:
 
 
 def test_the_fitted_gaussian_has_the_samples_moments() -> None:
-    """Mean and covariance with N − 1, also if one dimension is a linear function of another."""
+    """The covariance has divisor N − 1; one dimension may be a linear function of another."""
     z = torch.randn(500, 3, generator=torch.Generator().manual_seed(11)).double()
     z[:, 1] = 0.7 * z[:, 0] + 2
     fitted = GaussianMarginal.fit(z)

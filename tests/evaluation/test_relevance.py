@@ -11,7 +11,10 @@ from paretoib.evaluation import relevance_bound, relevance_error
 
 @pytest.mark.parametrize("flip", [0.01, 0.11, 0.4])
 def test_the_exact_decoder_of_a_binary_channel_gives_its_information(flip: float) -> None:
-    """log 2 − h(δ) for a symmetric channel, within the standard error; less for other decoders."""
+    """For flip probability δ the bound is log 2 − h(δ), within four standard errors.
+
+    Other decoders give less.
+    """
     count = 50_000
     y = torch.arange(count) % 2
     flipped = torch.rand(count, generator=torch.Generator().manual_seed(1)) < flip
@@ -33,7 +36,7 @@ def test_the_exact_decoder_of_a_binary_channel_gives_its_information(flip: float
 
 @pytest.mark.parametrize("rho", [0.3, 0.9])
 def test_the_exact_decoder_of_a_gaussian_channel_gives_its_information(rho: float) -> None:
-    """−½ log(1 − ρ²) from h(Y) and the density q(y|z) = N(ρz, 1 − ρ²)."""
+    """For q(y|z) = N(ρz, 1 − ρ²) the bound is −½ log(1 − ρ²), within four standard errors."""
     z, noise = torch.randn(2, 50_000, 1, generator=torch.Generator().manual_seed(2)).double()
     y = rho * z + math.sqrt(1 - rho**2) * noise
     whitening = torch.full((1, 1), 1 / math.sqrt(1 - rho**2)).double()
@@ -43,15 +46,15 @@ def test_the_exact_decoder_of_a_gaussian_channel_gives_its_information(rho: floa
     assert float(value) == pytest.approx(-0.5 * math.log(1 - rho**2), abs=4 * float(error))
 
 
-def test_it_stays_between_nothing_and_the_ceiling() -> None:
-    """A decoder worse than chance gives 0; sampling noise cannot raise it above the ceiling."""
+def test_the_bound_lies_between_zero_and_the_ceiling() -> None:
+    """A decoder worse than chance gives 0; sampling noise cannot exceed the ceiling."""
     nll = torch.tensor([[2.0, 3.0], [0.5, 0.7], [-4.0, -2.0]])
     value = relevance_bound(nll, 1.0, 0.9)
     assert value.tolist() == [0.0, pytest.approx(0.4), pytest.approx(0.9)]
 
 
-def test_the_standard_error_is_honest() -> None:
-    """Over 500 draws the bound is within two standard errors of the true value in 95 % of cases."""
+def test_two_standard_errors_cover_95_percent() -> None:
+    """About 95 % of 500 bounds are within two standard errors of the true value."""
     nll = torch.distributions.Exponential(2.0)
     torch.manual_seed(3)
     drawn = nll.sample(torch.Size((500, 200)))

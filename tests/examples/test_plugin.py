@@ -1,4 +1,4 @@
-"""The example package, installed beside paretoib as a user would, in processes of their own."""
+"""The example plugin, installed with pip; each test uses it in a new process."""
 
 import json
 import os
@@ -16,10 +16,10 @@ Python = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Python:
-    """`python(code, *arguments)`: an interpreter that has the example package, if not told else."""
+    """`python(code, *arguments)` runs code in a process with the plugin, unless `plugin=False`."""
     folder = tmp_path_factory.mktemp("plugin")
     source, installed = folder / "source", folder / "installed"
-    # pip leaves what it builds beside what it builds from.
+    # pip writes build files into the source folder, so it gets a copy.
     subprocess.run(["cp", "-r", ROOT / "examples" / "plugin", source], check=True)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
     options = ["--no-deps", "--no-build-isolation", "--target", installed]
@@ -41,16 +41,16 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Python:
 
 
 def command(python: Python, *arguments: str, plugin: bool = True) -> dict[str, Any]:
-    """What `paretoib … --json` prints."""
+    """The document that `paretoib … --json` prints."""
     main = "from paretoib.cli import main; main()"
-    ended = python(main, *arguments, "--json", plugin=plugin)
-    assert ended.returncode == 0, ended.stderr
-    document: dict[str, Any] = json.loads(ended.stdout)
+    finished = python(main, *arguments, "--json", plugin=plugin)
+    assert finished.returncode == 0, finished.stderr
+    document: dict[str, Any] = json.loads(finished.stdout)
     return document
 
 
-def test_a_sweep_takes_all_three(python: Python) -> None:
-    """Its objective, model and data set by name; trials run in Ray's workers."""
+def test_a_sweep_uses_objective_model_and_data_set_of_the_plugin(python: Python) -> None:
+    """Flags select the three by name; trials run in Ray workers."""
     small = ("--epochs", "3", "--set", "features=32", "--set", "latent=2", "--trials", "2")
     names = ("--method", "lp", "--dataset", "rings", "--model", "fourier")
     front = command(python, "sweep", *names, *small)
@@ -60,12 +60,12 @@ def test_a_sweep_takes_all_three(python: Python) -> None:
     assert (spec["objective"]["name"], spec["model"]["name"]) == ("lp", "fourier")
     assert spec["objective"]["power"] == 1.5
     assert front["exact"]["label"].startswith("exact")
-    # Where the package is not installed, what was measured can be read all the same.
+    # Without the plugin the front can be read, but its exact curve is missing.
     assert command(python, "front", "lp-rings", plugin=False) == {**front, "exact": None}
 
 
-def test_they_are_listed_with_their_fields(python: Python) -> None:
-    """As paretoib's own are, without torch."""
+def test_registries_list_the_plugin_without_torch(python: Python) -> None:
+    """The registries have the plugin's entries, and torch is not imported."""
     code = """
 import json, sys
 from paretoib.data import DATASETS
@@ -74,15 +74,15 @@ from paretoib.specs import METHODS
 print(json.dumps([METHODS["lp"].summary, MODELS["fourier"].summary, DATASETS["rings"].model]))
 sys.exit("torch" in sys.modules)
 """
-    ended = python(code)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert json.loads(ended.stdout)[2] == "mlp"
+    finished = python(code)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert json.loads(finished.stdout)[2] == "mlp"
 
 
-def test_with_p_2_the_objective_is_l2(python: Python) -> None:
-    """But for the sample of the noise, of which `l2` takes the mean; and |z| adds up with p = 1.
+def test_lp_is_l2_for_p_2_and_l1_for_p_1(python: Python) -> None:
+    """For p = 2 compression agrees within 1 %: `lp` samples the noise, `l2` takes its mean.
 
-    The package comes first, so its rows are made while paretoib's registries are loading.
+    The plugin is imported first, so its entries are created while paretoib's registries load.
     """
     code = """
 from paretoib_example._lp import LP
@@ -102,5 +102,5 @@ torch.testing.assert_close(two[1], l2[1], rtol=0.01, atol=0)
 torch.testing.assert_close(one[1], output.z.abs().sum(1).mean())
 assert OBJECTIVES["lp"].load() is LP
 """
-    ended = python(code)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    finished = python(code)
+    assert (finished.returncode, finished.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""What docs/python.md says to write works as it stands."""
+"""The program in docs/python.md runs unchanged."""
 
 import os
 import re
@@ -17,11 +17,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the documented program has run; what it printed is in `said`."""
+    """The folder in which the documented program ran; its output is in the file `output`."""
     folder = tmp_path_factory.mktemp("python")
     found = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert found is not None
-    ended = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", found[1]],
         cwd=folder,
         env={**os.environ, "PARETOIB_STORE": str(folder / "store"), "PARETOIB_WORKERS": "1"},
@@ -29,14 +29,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr
-    (folder / "said").write_text(ended.stdout)
+    assert finished.returncode == 0, finished.stderr
+    (folder / "output").write_text(finished.stdout)
     return folder
 
 
 def test_the_program_prints_fronts_and_a_verdict(folder: Path) -> None:
-    """And writes its page and its picture."""
-    first, *points, verdict, volumes = (folder / "said").read_text().splitlines()
+    """The program also writes a page and a picture."""
+    first, *points, verdict, volumes = (folder / "output").read_text().splitlines()
     assert re.match(r"vib-digits \([0-9a-f]{8}\), finished: \d of 8 trials on the front, ", first)
     assert len(points) == int(first.split(": ")[1].split()[0])
     assert all("'weighting.beta'" in point for point in points)
@@ -46,8 +46,8 @@ def test_the_program_prints_fronts_and_a_verdict(folder: Path) -> None:
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_it_left_is_read_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fronts and comparisons from the store, one sweep or several a side."""
+def test_its_sweeps_can_be_read_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`compare` takes a name, a front, or a list for each side."""
     settings.cache_clear()
     monkeypatch.setenv("PARETOIB_STORE", str(folder / "store"))
     try:

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from paretoib.fronts import build_front
-from paretoib.records import ExactCurve, Front, Metrics, Reference, SweepInfo, TrialRecord
+from paretoib.records import ExactCurve, Front, Metrics, ReferencePoint, SweepInfo, TrialRecord
 
 ENTROPY = 3.0
 
 
 @pytest.fixture(scope="session")
 def make_trial() -> Callable[..., TrialRecord]:
-    """A function that makes a trial at (rate, lost); without metrics unless it finished."""
+    """A function that makes a trial at (rate, lost) in bits; only finished trials have metrics."""
 
     def make(
         rate: float | None = None,
@@ -61,7 +61,7 @@ def make_trial() -> Callable[..., TrialRecord]:
 
 @pytest.fixture(scope="session")
 def make_front() -> Callable[..., Front]:
-    """A function that makes the front of a sweep called `name`, with the trials passed."""
+    """A function that builds the front of a sweep with these trials."""
 
     def make(
         trials: Sequence[TrialRecord],
@@ -81,7 +81,7 @@ def make_front() -> Callable[..., Front]:
             status="finished",
             spec={"data": data or {"name": dataset, "subset": 1.0}},
         )
-        corner = Reference(rate_bits=reference[0], lost_bits=reference[1])
+        corner = ReferencePoint(rate_bits=reference[0], lost_bits=reference[1])
         return build_front(info, trials, reference=corner, label_entropy_bits=ENTROPY, exact=exact)
 
     return make

@@ -5,16 +5,16 @@ from collections.abc import Callable
 import pytest
 
 from paretoib.fronts import GrowingFront, exact_curve
-from paretoib.records import Front, Reference, TrialRecord
+from paretoib.records import Front, ReferencePoint, TrialRecord
 
 MakeTrial = Callable[..., TrialRecord]
 MakeFront = Callable[..., Front]
 
 
-def test_points_have_front_support_interval_and_gap(
+def test_points_have_their_relation_to_the_front_and_the_hull(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The values of five trials agree with a calculation by hand."""
+    """For five trials, `on_front`, β interval and hull gap agree with a calculation by hand."""
     trials = [
         make_trial(4.0, 0.0, name="right"),
         make_trial(0.0, 3.0, name="left"),
@@ -37,7 +37,7 @@ def test_points_have_front_support_interval_and_gap(
 def test_an_unsupported_point_is_on_the_front_without_a_beta(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """A non-dominated point above the hull has no β interval, but a gap."""
+    """A non-dominated point above the hull has a hull gap and no β interval."""
     front = make_front([make_trial(0.0, 2.0), make_trial(1.0, 1.5), make_trial(2.0, 0.0)])
     middle = front.points[1]
     assert middle.on_front
@@ -49,7 +49,7 @@ def test_an_unsupported_point_is_on_the_front_without_a_beta(
 def test_trials_without_a_rate_stay_off_the_front(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The trial of a noiseless encoder is last and off the front, even with no lost bits."""
+    """A trial without noise is the last point and not on the front, even with 0 lost bits."""
     front = make_front([make_trial(None, 0.0, name="noiseless"), make_trial(1.0, 1.0)])
     last = front.points[-1]
     assert (last.trial, last.on_front, last.hull_gap_bits) == ("noiseless", False, None)
@@ -59,7 +59,7 @@ def test_trials_without_a_rate_stay_off_the_front(
 def test_failed_trials_are_listed_with_their_reason_and_cost(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """They have no point, but their seconds and their positions in `order` count."""
+    """Failed trials have no point, but their seconds are in the cost, and `order` counts them."""
     trials = [
         make_trial(status="diverged", name="bad", seconds=5.0),
         make_trial(1.0, 1.0, seconds=2.0),
@@ -75,7 +75,7 @@ def test_failed_trials_are_listed_with_their_reason_and_cost(
 def test_params_are_those_in_which_trials_differ(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The weighting's numbers are always among them, the seed never."""
+    """The numbers of the weighting are always included, the seed is not."""
     model = {"name": "mlp", "hidden": [64]}
     trials = [
         make_trial(1.0, 1.0, beta=0.5, seed=0),
@@ -99,16 +99,16 @@ def test_the_front_does_not_depend_on_the_order_of_equal_trials(
         assert all(p.on_front and p.supported for p in points)
 
 
-def test_the_document_survives_json(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """Open β intervals and missing rates included."""
+def test_a_front_survives_json(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """Open β intervals and missing rates are kept."""
     front = make_front([make_trial(1.0, 1.0), make_trial(None, 0.5), make_trial(status="failed")])
     assert Front.from_json(front.to_json()) == front
 
 
-def test_a_growing_fronts_hypervolume_ends_at_the_fronts(
+def test_a_growing_front_ends_with_the_hypervolume_of_the_front(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """It never falls, and at the end it equals the front's hypervolume."""
+    """The hypervolume never falls, and after the last trial it is that of the whole front."""
     trials = [
         make_trial(None, 0.2),
         make_trial(3.0, 1.0),
@@ -116,7 +116,7 @@ def test_a_growing_fronts_hypervolume_ends_at_the_fronts(
         make_trial(4.0, 2.0),
         make_trial(1.0, 2.0),
     ]
-    reference = Reference(rate_bits=10.0, lost_bits=3.0)
+    reference = ReferencePoint(rate_bits=10.0, lost_bits=3.0)
     growing = GrowingFront(reference)
     volumes = [growing.add(trial) for trial in trials]
     assert volumes == [0, 14, 14, 14, 16]
@@ -124,12 +124,12 @@ def test_a_growing_fronts_hypervolume_ends_at_the_fronts(
 
 
 def test_a_sweep_without_trials_has_an_empty_front(make_front: MakeFront) -> None:
-    """It has no points and a hypervolume of 0."""
+    """The front has no points and a hypervolume of 0."""
     front = make_front([])
     assert (front.points, front.hypervolume, front.cost.trials) == ((), 0, 0)
 
 
 def test_a_data_set_that_is_not_installed_here_has_no_exact_curve() -> None:
     """Fronts on a plugin's data set can be read without the plugin."""
-    reference = Reference(rate_bits=10.0, lost_bits=1.0)
+    reference = ReferencePoint(rate_bits=10.0, lost_bits=1.0)
     assert exact_curve({"name": "of a plugin"}, ceiling_bits=1.0, reference=reference) is None

@@ -1,4 +1,4 @@
-"""The comparison of two sides."""
+"""The comparison of two sides, each with one sweep or several."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ MakeFront = Callable[..., Front]
 
 @pytest.fixture
 def sides(make_trial: MakeTrial, make_front: MakeFront) -> tuple[Front, Front]:
-    """Left: (1, 2) and (2, 1). Right: (2, 2) and (4, 0.5), and a dominated (5, 2)."""
+    """Left: (1, 2) and (2, 1), as (rate, lost). Right: (2, 2), (4, 0.5) and a dominated (5, 2)."""
     left = make_front([make_trial(1.0, 2.0), make_trial(2.0, 1.0)], name="a", method="mib")
     right = make_front(
         [make_trial(2.0, 2.0), make_trial(4.0, 0.5), make_trial(5.0, 2.0)], name="b", method="vib"
@@ -22,8 +22,8 @@ def sides(make_trial: MakeTrial, make_front: MakeFront) -> tuple[Front, Front]:
     return left, right
 
 
-def test_every_indicator_by_hand(sides: tuple[Front, Front]) -> None:
-    """The indicators for the reference point (10, 3) agree with a calculation by hand."""
+def test_every_indicator_agrees_with_a_calculation_by_hand(sides: tuple[Front, Front]) -> None:
+    """For the reference point (10, 3), each indicator has the expected value."""
     i = compare([sides[0]], [sides[1]]).indicators
     assert (i.hypervolume.left, i.hypervolume.right) == (9 + 8, 8 + 9)
     assert i.hypervolume_ratio == 1.0
@@ -46,8 +46,8 @@ def test_sides_can_be_swapped(sides: tuple[Front, Front]) -> None:
     assert comparison.cost.left == swapped.cost.right
 
 
-def test_points_have_the_depth_of_their_dominance(sides: tuple[Front, Front]) -> None:
-    """(2, 2) and (2, 1) have equal rates, so a depth of 0; (5, 2) is dominated by 1 bit."""
+def test_dominated_points_have_a_depth_in_bits(sides: tuple[Front, Front]) -> None:
+    """(2, 1) dominates (2, 2) at an equal rate, so the depth is 0; (5, 2) has a depth of 1 bit."""
     comparison = compare([sides[0]], [sides[1]])
     points = {(p.side, p.rate_bits, p.lost_bits): p for p in comparison.points}
     assert {key for key, p in points.items() if p.dominated_by_other} == {
@@ -71,9 +71,7 @@ def test_sweeps_of_a_side_are_pooled(make_trial: MakeTrial, make_front: MakeFron
     assert [p.on_front for p in comparison.points if p.side == "left"] == [True, True, False]
 
 
-def test_other_data_is_refused_with_both_values(
-    make_trial: MakeTrial, make_front: MakeFront
-) -> None:
+def test_sweeps_on_different_data_are_refused(make_trial: MakeTrial, make_front: MakeFront) -> None:
     """The error names the field, both values and both sweeps."""
     trials = [make_trial(1.0, 1.0)]
     whole = make_front(trials, name="whole")
@@ -111,7 +109,7 @@ def test_the_reference_covers_both_sides(make_trial: MakeTrial, make_front: Make
 def test_equal_cost_stops_the_more_expensive_side(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Left spends 2 s per trial, right 1 s: left's first trial and both of right's count."""
+    """Within 2 s, left completes its first trial and right completes both trials."""
     left = make_front(
         [make_trial(4.0, 2.0, seconds=2.0), make_trial(1.0, 1.0, seconds=2.0)], name="a"
     )
@@ -130,7 +128,7 @@ def test_equal_cost_charges_for_failed_trials(make_trial: MakeTrial, make_front:
 
 
 def test_distance_to_the_exact_curve(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """With relevance min(r, 3), (1, 2.5) lies 0.5 above the curve and (4, 0.25) lies 0.25 above."""
+    """The curve is lost = max(3 − rate, 0); (1, 2.5) and (4, 0.25) lie 0.5 and 0.25 bits above."""
     curve = ExactCurve(label="exact", rate_bits=(0, 3, 9), lost_bits=(3, 0, 0))
     left = make_front([make_trial(1.0, 2.5), make_trial(4.0, 0.25)], name="a", exact=curve)
     right = make_front([make_trial(1.0, 2.0)], name="b")
@@ -141,10 +139,10 @@ def test_distance_to_the_exact_curve(make_trial: MakeTrial, make_front: MakeFron
     assert compare([right], [right]).indicators.exact_gap_bits.left is None
 
 
-def test_seeds_give_test_intervals_and_attainment(
+def test_several_seeds_give_p_value_intervals_and_attainment(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Five seeds a side, left always better: the smallest p-value and an attainment of 1."""
+    """If left is better for all five seeds, p is minimal and the attainment difference is 1."""
 
     def seeds(lost: float, name: str) -> Front:
         trials = [make_trial(1.0 + 0.01 * s, lost + 0.01 * s, seed=s) for s in range(5)]
@@ -161,7 +159,10 @@ def test_seeds_give_test_intervals_and_attainment(
 
 
 def test_labels_distinguish_the_sides(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """They are methods, else names, else names with ids; the caller's labels take precedence."""
+    """Labels are methods; if these are equal, names; if these are equal, names with ids.
+
+    Labels that the caller passes take precedence.
+    """
     trials = [make_trial(1.0, 1.0)]
     mib = make_front(trials, name="a", method="mib")
     vib = make_front(trials, name="b", method="vib")
@@ -182,14 +183,14 @@ def test_labels_distinguish_the_sides(make_trial: MakeTrial, make_front: MakeFro
 def test_points_without_a_rate_are_listed_but_not_compared(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """They come last on their side, not dominated and not on the front."""
+    """Such points are the last of their side, neither dominated nor on the front."""
     left = make_front([make_trial(None, 0.0), make_trial(1.0, 1.0)], name="a")
     right = make_front([make_trial(2.0, 0.5)], name="b")
     last = compare([left], [right]).points[1]
     assert (last.rate_bits, last.on_front, last.dominated_by_other) == (None, False, False)
 
 
-def test_the_document_survives_json(sides: tuple[Front, Front]) -> None:
+def test_a_comparison_survives_json(sides: tuple[Front, Front]) -> None:
     """Reading a comparison's JSON gives the same comparison."""
     comparison = compare([sides[0]], [sides[1]])
     assert Comparison.from_json(comparison.to_json()) == comparison

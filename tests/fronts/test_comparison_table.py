@@ -24,7 +24,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "fronts.md"
 
 @pytest.fixture
 def comparison(make_trial: MakeTrial, make_front: MakeFront) -> Comparison:
-    """Three seeds on the left, one on the right, without an exact curve."""
+    """A comparison of three seeds on the left and one on the right, without an exact curve."""
     left = [make_trial(1.0, 1.0 + seed, seed=seed, seconds=50.0) for seed in range(3)]
     right = [make_trial(2.0, 2.0)]
     return compare(
@@ -56,7 +56,7 @@ def test_the_html_page_shows_every_row_and_statistic(comparison: Comparison) -> 
 
 
 def test_the_documentation_explains_every_row(comparison: Comparison) -> None:
-    """docs/fronts.md has each label, without its unit."""
+    """The table in docs/fronts.md has each label, without its unit."""
     table = DOCS.read_text().partition("| row |")[2].partition("\n\n")[0]
     labels = {name for line in table.splitlines()[2:] for name in line.split("|")[1].split(",")}
     expected = {row.label.partition(",")[0] for row in comparison_rows(comparison)}
@@ -68,5 +68,5 @@ def test_the_documentation_explains_every_row(comparison: Comparison) -> None:
     [(None, 3, "–"), (0.0, 3, "0"), (1 / 3, 3, "0.333"), (1234.5, 5, "1234.5")],
 )
 def test_numbers_have_significant_digits(value: float | None, digits: int, text: str) -> None:
-    """None becomes a dash."""
+    """`None` becomes a dash."""
     assert format_number(value, digits) == text

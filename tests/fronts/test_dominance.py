@@ -15,7 +15,7 @@ from paretoib.fronts import (
     nondominated,
 )
 
-# On a coarse lattice ties and duplicates are common.
+# A coarse lattice has many ties and duplicates.
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12).map(
     lambda rows: np.array(rows, dtype=float)
 )
@@ -26,8 +26,8 @@ def _dominates(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 @given(POINTS)
-def test_nondominated_is_what_no_other_point_dominates(points: np.ndarray) -> None:
-    """The mask agrees with the definition for each point, equal points included."""
+def test_nondominated_agrees_with_its_definition(points: np.ndarray) -> None:
+    """A point is non-dominated if no other point dominates it; equal points do not."""
     expected = [not any(_dominates(q, p) for q in points) for p in points]
     assert nondominated(points).tolist() == expected
 
@@ -45,10 +45,8 @@ def test_dominated_by_and_coverage_agree_with_their_definitions(
 
 
 @given(POINTS, POINTS)
-def test_shifting_a_point_by_its_depth_just_frees_it(
-    points: np.ndarray, others: np.ndarray
-) -> None:
-    """A slightly larger shift ends the dominance, a slightly smaller one does not."""
+def test_a_shift_by_the_depth_ends_the_dominance(points: np.ndarray, others: np.ndarray) -> None:
+    """A slightly larger shift ends the dominance; a slightly smaller one does not."""
     for point, depth in zip(points, dominated_depth(points, others), strict=True):
         assert not dominated_by([point - depth - 1e-6], others)[0]
         if depth > 0:
@@ -56,8 +54,8 @@ def test_shifting_a_point_by_its_depth_just_frees_it(
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_non_finite_rows_are_refused_by_number(bad: float) -> None:
-    """moocore would drop such rows silently."""
+def test_non_finite_rows_are_refused(bad: float) -> None:
+    """The error has the row's number; moocore would drop the row silently."""
     points = [[0.0, 1.0], [1.0, bad]]
     for refuse in (
         lambda: nondominated(points),
@@ -76,8 +74,8 @@ def test_nothing_is_dominated_in_an_empty_set() -> None:
     assert coverage([[0, 0]], nothing) == 0
 
 
-def test_layers_beyond_the_share_are_named() -> None:
-    """Of six points in layers of 2, 2, 1, 1, a share of half keeps two whole layers."""
+def test_layers_outside_the_share_are_named() -> None:
+    """The layers have 2, 2, 1 and 1 points; the third of six points is in the second layer."""
     points = {
         "a": (1.0, 2.0), "b": (2.0, 1.0),
         "c": (2.0, 3.0), "d": (3.0, 2.0),
@@ -89,13 +87,13 @@ def test_layers_beyond_the_share_are_named() -> None:
 
 
 def test_a_point_that_is_none_ranks_last() -> None:
-    """It is outside the share even if the share has room for it."""
+    """A `None` is outside the share, even if the other points do not fill the share."""
     points = {"a": (1.0, 1.0), "b": None, "c": None}
     assert dominated_layers(points, keep=0.6) == {"b", "c"}
 
 
-def test_too_few_points_give_no_names() -> None:
-    """A share of half needs two points, and one of them not None."""
+def test_with_too_few_points_none_is_named() -> None:
+    """A share of 1/2 needs at least two points, not all `None`."""
     assert dominated_layers({"a": (1.0, 1.0)}, keep=0.5) == set()
     assert dominated_layers({"a": None, "b": None}, keep=0.5) == set()
     assert dominated_layers({"a": (1.0, 1.0), "b": (2.0, 2.0)}, keep=0.5) == {"b"}

@@ -1,4 +1,4 @@
-"""The content of pictures; their look is judged by eye."""
+"""The content of pictures of fronts; no test checks their look."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def front(make_trial: MakeTrial, make_front: MakeFront) -> Front:
 
 
 def _figure(html: str) -> tuple[list[dict], dict]:
-    """The traces and the layout that a page hands to plotly."""
+    """The traces and the layout that a page passes to plotly."""
     call = html[html.rindex("Plotly.newPlot(") :]
     decoder = json.JSONDecoder()
     traces, end = decoder.raw_decode(call, call.index("["))
@@ -52,8 +52,8 @@ def _hovers(html: str) -> list[str]:
     return [text for trace in _figure(html)[0] for text in trace.get("text", [])]
 
 
-def test_a_page_stands_alone(front: Front) -> None:
-    """It loads no other file: plotly's script is inside, no element has an address."""
+def test_a_page_loads_no_other_file(front: Front) -> None:
+    """plotly's script is in the page, and no element has an address."""
     for html in (front_html(front), comparison_html(compare([front], [front]))):
         assert not re.search(r"<(script|link|img|iframe)[^>]*\b(src|href)=", html)
         assert "Plotly.newPlot" in html
@@ -61,7 +61,7 @@ def test_a_page_stands_alone(front: Front) -> None:
 
 
 def test_every_trial_with_a_rate_is_drawn_and_explained(front: Front) -> None:
-    """Hovering shows parameters, seed, bounds on the rate, and the relation to front and hull."""
+    """A hover text has parameters, seed, bounds on the rate, and relation to front and hull."""
     hovers = _hovers(front_html(front))
     assert len(hovers) == 5
     (unsupported,) = (text for text in hovers if "no β selects it" in text)
@@ -77,8 +77,8 @@ def test_every_trial_with_a_rate_is_drawn_and_explained(front: Front) -> None:
     assert sum("selected by" in text for text in hovers) == 3
 
 
-def test_a_rate_of_zero_is_drawn_at_the_axis_end_and_says_so(front: Front) -> None:
-    """A logarithmic axis has no 0: the point moves to its left end, the text has the true rate."""
+def test_a_rate_of_zero_is_drawn_at_the_left_end_of_the_axis(front: Front) -> None:
+    """A logarithmic axis has no 0; the hover text has the true rate."""
     html = front_html(front)
     traces, layout = _figure(html)
     assert layout["xaxis"]["type"] == "log"
@@ -95,28 +95,26 @@ def _numbers(values: list[float] | dict) -> list[float]:
 
 
 def test_the_axis_is_linear_within_a_decade(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """Rates from 2 to 8 bits need no logarithmic axis."""
+    """Rates from 2 to 8 bits have a linear axis."""
     html = front_html(make_front([make_trial(2.0, 1.0), make_trial(8.0, 0.5)]))
     assert _figure(html)[1]["xaxis"]["type"] == "linear"
     assert 'press("linear")' in html
 
 
-def test_the_sandwich_is_drawn_from_its_lower_end(
+def test_a_bar_joins_the_rate_to_its_lower_bound(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The bar goes from the rate down to its lower bound, here 0.9 of the rate."""
+    """In these fronts the lower bound is 0.9 of the rate."""
     traces, _ = _figure(front_html(make_front([make_trial(2.0, 1.0)])))
     (bars,) = (t["error_x"] for t in traces if "error_x" in t)
     assert _numbers(bars["arrayminus"]) == pytest.approx([0.2])
     assert _numbers(bars["array"]) == [0]
 
 
-def test_a_linear_axis_has_everything_where_it_is(
-    make_trial: MakeTrial, make_front: MakeFront
-) -> None:
-    """Nothing is clipped: neither lower bounds far below all rates nor the exact curve."""
+def test_a_linear_axis_clips_nothing(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """Lower bounds far below all rates, and the exact curve, are drawn at their true rates."""
     trials = [make_trial(rate, lost) for rate, lost in ((34.0, 1.0), (54.0, 0.5))]
-    low = [t.model_copy(update={"test": _lowered(t.test, 8.5)}) for t in trials]
+    low = [t.model_copy(update={"test": _with_lower_bound(t.test, 8.5)}) for t in trials]
     curve = ExactCurve(label="exact", rate_bits=(0.0, 3.0, 40.0), lost_bits=(3.0, 0.0, 0.0))
     front = make_front(low, exact=curve)
     traces, layout = _figure(front_html(front))
@@ -129,7 +127,7 @@ def test_a_linear_axis_has_everything_where_it_is(
     assert 3.0 in _numbers(exact["x"])
 
 
-def _lowered(metrics: Metrics | None, bits: float) -> Metrics:
+def _with_lower_bound(metrics: Metrics | None, bits: float) -> Metrics:
     assert metrics is not None
     return metrics.model_copy(update={"rate_lower_bits": bits})
 
@@ -139,7 +137,10 @@ def test_a_logarithmic_axis_reaches_down_to_the_lowest_bound(
 ) -> None:
     """A lower bound may lie decades below the smallest rate."""
     trial = make_trial(2.0, 1.0)
-    trials = [trial.model_copy(update={"test": _lowered(trial.test, 0.05)}), make_trial(40.0, 0.5)]
+    trials = [
+        trial.model_copy(update={"test": _with_lower_bound(trial.test, 0.05)}),
+        make_trial(40.0, 0.5),
+    ]
     front = make_front(trials)
     assert plane(front.points, front.reference).lower(front.points)[0] == 0.05
 
@@ -152,7 +153,7 @@ def test_names_are_text_not_markup(front: Front) -> None:
 
 
 def test_the_caption_counts_what_is_not_drawn(front: Front) -> None:
-    """It has the hypervolume with its reference point, the cost and the numbers of other trials."""
+    """The caption also has the hypervolume with its reference point, and the cost."""
     html = front_html(front)
     for part in (
         "up to the reference point (rate 10 bits, lost 3 bits)",
@@ -164,8 +165,8 @@ def test_the_caption_counts_what_is_not_drawn(front: Front) -> None:
         assert part in html
 
 
-def test_no_hypervolume_is_explained(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """Every point lies beyond the reference point."""
+def test_a_hypervolume_of_zero_is_explained(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """The caption says that every point lies beyond the reference point."""
     front = make_front([make_trial(20.0, 1.0)])
     caption = front_caption(front, plane(front.points, front.reference))
     assert caption.startswith(
@@ -176,7 +177,7 @@ def test_no_hypervolume_is_explained(make_trial: MakeTrial, make_front: MakeFron
 def test_points_far_above_the_reference_do_not_squeeze_the_picture(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """A trial with 40 lost bits is not drawn, but counted in the caption."""
+    """A trial with 40 lost bits is outside the picture; the caption counts it."""
     html = front_html(make_front([make_trial(1.0, 1.0), make_trial(2.0, 40.0)]))
     assert _figure(html)[1]["yaxis"]["range"][1] < 3
     assert "1 above the picture" in html
@@ -185,7 +186,7 @@ def test_points_far_above_the_reference_do_not_squeeze_the_picture(
 def test_a_comparison_shows_verdict_table_and_both_sides(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """It has labels, verdict and indicators; hovering says which side dominates a point."""
+    """The page also has labels; a hover text says which side dominates the point."""
     left = make_front([make_trial(1.0, 1.0)], name="a", method="mib")
     right = make_front([make_trial(2.0, 2.0)], name="b", method="vib", exact=CURVE)
     comparison = compare([left], [right])
@@ -208,7 +209,7 @@ def test_static_pictures_are_drawn(front: Front) -> None:
 def test_a_sweep_without_points_still_has_pictures(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Without trials, or with noiseless trials alone, the picture is empty and says why."""
+    """Without trials, or with noiseless trials only, the picture is empty and says why."""
     for trials in ([], [make_trial(None, 0.1)]):
         front = make_front(trials)
         html = front_html(front)
@@ -218,7 +219,7 @@ def test_a_sweep_without_points_still_has_pictures(
 
 
 def test_comparing_loads_no_plotting_library_and_no_torch() -> None:
-    """Plotting libraries are imported with the first picture, torch never."""
+    """The first use of a picture function imports the plotting libraries; nothing imports torch."""
     code = (
         "import sys, paretoib.fronts as f; f.compare\n"
         "heavy = {'torch', 'ray', 'mlflow', 'plotly', 'matplotlib', 'scipy.stats'}\n"
@@ -230,10 +231,10 @@ def test_comparing_loads_no_plotting_library_and_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_rate_that_exploded_does_not_take_the_picture(
+def test_a_very_large_rate_is_drawn_at_the_right_edge(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """It is drawn at ten times the rate of the reference point, and the caption says so."""
+    """The right edge is at ten times the rate of the reference point; the caption says so."""
     front = make_front([make_trial(1.0, 2.0), make_trial(5.0, 1.0), make_trial(1e10, 1.5)])
     axes = plane(front.points, front.reference)
     assert axes.rate(front.points).max() == 10 * front.reference.rate_bits

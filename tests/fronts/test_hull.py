@@ -1,4 +1,4 @@
-"""β-reachability against a brute-force minimisation of f2 + β f1."""
+"""β-reachability against a brute-force minimisation of f2 + β f1 over points (f1, f2)."""
 
 import numpy as np
 import pytest
@@ -33,8 +33,8 @@ def test_a_point_is_selected_by_exactly_the_betas_of_its_interval(points: np.nda
 
 
 @given(POINTS)
-def test_the_gap_is_the_height_above_every_mixture(points: np.ndarray) -> None:
-    """The point minus its gap is the lowest mixture of two points with at most its rate."""
+def test_the_gap_is_the_height_above_the_lowest_mixture(points: np.ndarray) -> None:
+    """f2 minus the gap is the least f2 of all mixtures of two points that have at most its f1."""
     reach = reachability(points)
     for point, gap in zip(points, reach.gap, strict=True):
         lowest = min(
@@ -43,16 +43,16 @@ def test_the_gap_is_the_height_above_every_mixture(points: np.ndarray) -> None:
         assert point[1] - gap == pytest.approx(lowest)
 
 
-def _mixture(a: np.ndarray, b: np.ndarray, rate: float) -> float:
-    """The least f2 of a mixture of two points whose f1 is at most `rate`."""
-    shares = [s for s in (0.0, 1.0) if (1 - s) * a[0] + s * b[0] <= rate]
-    if a[0] != b[0] and 0 <= (s := (rate - a[0]) / (b[0] - a[0])) <= 1:
+def _mixture(a: np.ndarray, b: np.ndarray, f1: float) -> float:
+    """The least f2 of the mixtures of two points that have at most this f1."""
+    shares = [s for s in (0.0, 1.0) if (1 - s) * a[0] + s * b[0] <= f1]
+    if a[0] != b[0] and 0 <= (s := (f1 - a[0]) / (b[0] - a[0])) <= 1:
         shares.append(s)
     return min((1 - s) * a[1] + s * b[1] for s in shares)
 
 
-def test_a_concave_front_is_supported_at_its_ends_alone() -> None:
-    """ZDT2's front is concave: some β selects each end, none a point between; the gap is 1/4."""
+def test_a_concave_front_is_supported_only_at_its_ends() -> None:
+    """For ZDT2, some β selects each end but no other point; the largest gap is 1/4."""
     x = np.linspace(0, 1, 101)
     reach = reachability(np.c_[x, 1 - x**2])
     assert np.flatnonzero(reach.supported).tolist() == [0, 100]
@@ -62,7 +62,7 @@ def test_a_concave_front_is_supported_at_its_ends_alone() -> None:
 
 
 def test_a_convex_front_is_supported_everywhere() -> None:
-    """Each point of ZDT1's front is selected by a β near minus the slope there."""
+    """For ZDT1, the β interval of each point contains minus the slope of the front there."""
     x = np.linspace(0.01, 1, 50)
     reach = reachability(np.c_[x, 1 - np.sqrt(x)])
     assert reach.supported.all()
@@ -71,8 +71,8 @@ def test_a_convex_front_is_supported_everywhere() -> None:
     assert (slope <= reach.highest[1:-1]).all()
 
 
-def test_a_point_on_an_edge_is_selected_by_the_edges_slope_alone() -> None:
-    """Collinear points are supported, even if rounding lifts them above the edge."""
+def test_a_point_on_an_edge_has_one_beta() -> None:
+    """This β is minus the slope of the edge, even if rounding lifts the point above the edge."""
     reach = reachability([[0.0, 3.0], [0.1, 2.9], [0.3, 2.7 + 1e-12], [2.0, 1.0], [2.0, 1.0]])
     assert reach.supported.all()
     assert reach.interval(1) == (pytest.approx(1.0), pytest.approx(1.0))
@@ -80,7 +80,7 @@ def test_a_point_on_an_edge_is_selected_by_the_edges_slope_alone() -> None:
 
 
 def test_dominated_points_have_a_gap_and_no_beta() -> None:
-    """The gap may be 0: beyond the last corner the hull is horizontal."""
+    """The gap may be 0, because the hull is horizontal to the right of its last corner."""
     reach = reachability([[0.0, 1.0], [1.0, 0.0], [2.0, 0.0], [1.0, 0.5], [0.0, 2.0]])
     assert reach.supported.tolist() == [True, True, False, False, False]
     assert reach.gap.tolist() == [0, 0, 0, 0.5, 1]

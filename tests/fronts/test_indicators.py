@@ -31,7 +31,7 @@ def _lattice_hypervolume(points: np.ndarray, reference: tuple[int, int]) -> int:
 
 @given(POINTS)
 def test_hypervolume_counts_dominated_unit_squares(points: np.ndarray) -> None:
-    """Duplicates and dominated points change nothing."""
+    """Duplicates and dominated points do not change the count."""
     assert hypervolume(points, (6, 5)) == pytest.approx(_lattice_hypervolume(points, (6, 5)))
 
 
@@ -43,13 +43,13 @@ def test_hypervolume_counts_dominated_unit_squares(points: np.ndarray) -> None:
 def test_hypervolume_of_zdt_fronts(
     curve: Callable[[np.ndarray], np.ndarray], expected: float
 ) -> None:
-    """The hypervolumes of ZDT1 and ZDT2 for (1.1, 1.1) agree with the known ones."""
+    """For the reference point (1.1, 1.1) the values are 1.21 − 1/3 and 1.21 − 2/3."""
     x = np.linspace(0, 1, 1_000_001)
     assert hypervolume(np.c_[x, curve(x)], (1.1, 1.1)) == pytest.approx(expected, abs=5e-6)
 
 
-def test_hypervolume_has_the_right_sense() -> None:
-    """A better point raises it; worse points and points beyond the reference add nothing."""
+def test_better_points_increase_the_hypervolume() -> None:
+    """Worse points and points beyond the reference point add nothing."""
     front = [[1.0, 3.0], [3.0, 1.0]]
     volume = hypervolume(front, (5, 5))
     assert hypervolume([*front, [1.5, 1.5]], (5, 5)) > volume
@@ -61,19 +61,19 @@ def test_hypervolume_has_the_right_sense() -> None:
 
 
 def test_hypervolume_in_three_dimensions() -> None:
-    """The volume of two overlapping boxes, by inclusion and exclusion."""
+    """Two overlapping boxes have a volume of 2 + 2 − 1 by inclusion and exclusion."""
     assert hypervolume([[0, 1, 1], [1, 0, 1]], (2, 2, 2)) == pytest.approx(2 + 2 - 1)
 
 
 def test_epsilon_is_the_shift_that_reaches_the_other_front() -> None:
-    """Positive for the front that is behind, negative for the one ahead."""
+    """ε is positive for the worse front and negative for the better one."""
     good, bad = [[0.0, 1.0], [1.0, 0.0]], [[0.25, 1.25], [1.25, 0.25]]
     assert epsilon_additive(bad, good) == pytest.approx(0.25)
     assert epsilon_additive(good, bad) == pytest.approx(-0.25)
 
 
-def test_igd_plus_counts_only_what_falls_short() -> None:
-    """Example 4 of Ishibuchi et al. 2015, for which plain IGD prefers the dominated set."""
+def test_igd_plus_prefers_the_dominating_set() -> None:
+    """In example 4 of Ishibuchi et al. 2015, plain IGD prefers the dominated set."""
     target = [[10, 0], [6, 1], [2, 2], [1, 6], [0, 10]]
     good, bad = [[4, 2], [3, 3], [2, 4]], [[8, 2], [4, 4], [2, 8]]
     assert igd_plus(good, target) == pytest.approx(1.482842712474619)
@@ -82,7 +82,7 @@ def test_igd_plus_counts_only_what_falls_short() -> None:
 
 
 def test_attainment_gives_the_share_of_runs_that_reach_a_goal() -> None:
-    """Of two runs with a point each, half reach each point and both reach their maximum."""
+    """Each of two runs has one point: half of the runs reach it, both reach (2, 2)."""
     levels = attainment([[[1.0, 2.0]], [[2.0, 1.0]]])
     assert sorted(levels.tolist()) == [[1, 2, 0.5], [2, 1, 0.5], [2, 2, 1.0]]
 
@@ -91,7 +91,7 @@ def test_attainment_gives_the_share_of_runs_that_reach_a_goal() -> None:
 def test_attainment_difference_is_the_largest_over_all_goals(
     left: list[np.ndarray], right: list[np.ndarray]
 ) -> None:
-    """It agrees with a search over all goals on the lattice, for unequal numbers of runs too."""
+    """The result agrees with a search over all goals, even for unequal numbers of runs."""
     if not any(len(run) for run in (*left, *right)):
         left = [np.zeros((1, 2))]
     goals = [(i, j) for i in range(10) for j in range(10)]
@@ -103,7 +103,7 @@ def test_attainment_difference_is_the_largest_over_all_goals(
     assert attainment_difference(left, right) == pytest.approx(largest)
 
 
-def test_an_empty_front_is_refused_where_it_means_nothing() -> None:
+def test_epsilon_and_igd_plus_refuse_an_empty_front() -> None:
     """ε and IGD+ of an empty front are undefined; its hypervolume is 0."""
     nothing = np.empty((0, 2))
     for refuse in (epsilon_additive, igd_plus):

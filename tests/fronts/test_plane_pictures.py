@@ -1,4 +1,4 @@
-"""The content of pictures of the information plane; their look is judged by eye."""
+"""The content of pictures of the information plane; no test checks their look."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from paretoib.fronts import plane_png
-from paretoib.fronts._plane import DOTS, PATHS, paths, select_points
+from paretoib.fronts._plane import MAX_DOTS, MAX_PATHS, paths, select_points
 from paretoib.records import ExactCurve, Front, TrialRecord
 
 MakeTrial = Callable[..., TrialRecord]
@@ -42,7 +42,7 @@ def test_a_path_is_the_trials_rate_and_relevance_by_epoch(
 def test_layers_that_are_known_exactly_replace_z(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Layers are in numeric order; a trial with fewer layers has fewer paths."""
+    """Layers are in numeric order; a trial has a path for each of its own layers."""
     deep, flat = make_front([make_trial(2.0, 1.0), make_trial(3.0, 0.5)]).points
     both: dict[str, Any] = {
         f"layer_{layer}/{name}": tuple(layer * value for value in row)
@@ -62,14 +62,12 @@ def test_layers_that_are_known_exactly_replace_z(
     assert by_layer[10][0].rate.tolist() == [80.0, 20.0]
 
 
-def test_long_trainings_are_thinned_to_their_beginnings(
-    make_trial: MakeTrial, make_front: MakeFront
-) -> None:
-    """The first epochs are all drawn, and so is the last."""
+def test_a_long_path_keeps_its_first_epochs(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """At most `MAX_DOTS` epochs are drawn: all of the first ones and the last are among them."""
     (point,) = make_front([make_trial(2.0, 1.0)]).points
     row = tuple(range(20_000))
     ((path,),) = paths([(point, {"rate_bits": row, "relevance_bits": row})]).values()
-    assert len(path.epoch) <= DOTS
+    assert len(path.epoch) <= MAX_DOTS
     assert path.epoch[:5].tolist() == [1, 2, 3, 4, 5]
     assert path.epoch[-1] == 20_000
     assert (path.rate == path.epoch - 1).all()
@@ -78,10 +76,10 @@ def test_long_trainings_are_thinned_to_their_beginnings(
 def test_the_number_of_trials_drawn_is_limited(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """They are evenly spaced from the first to the last; noiseless trials have no path."""
+    """The drawn trials are evenly spaced from the first to the last; none is noiseless."""
     trials = [make_trial(rate, 1.0) for rate in range(1, 200)]
     points = select_points(make_front([*trials, make_trial(None, 0.5)]).points)
-    assert len(points) == PATHS
+    assert len(points) == MAX_PATHS
     order = np.array([p.order for p in points])
     assert (order[0], order[-1]) == (0, 198)
     assert set(np.diff(order)) <= {3, 4}
@@ -90,7 +88,7 @@ def test_the_number_of_trials_drawn_is_limited(
 def test_the_picture_requests_the_histories_that_it_draws(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """It requests histories by the trials' keys; other histories give another picture."""
+    """Histories are requested by the trials' keys; other histories give another picture."""
     trials = [make_trial(2.0, 1.0, name="a"), make_trial(None, 0.1, name="b")]
     curve = ExactCurve(label="exact", rate_bits=(0, 3, 20), lost_bits=(3, 0, 0))
     front = make_front(trials, exact=curve)
@@ -117,7 +115,7 @@ def test_every_layer_has_its_panel(
 
 
 def test_without_a_rate_the_picture_says_so(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """For noiseless trials, and for a trial without a history."""
+    """A noiseless trial and a trial without a history are tested."""
     for rate, history in ((None, TWO_EPOCHS), (2.0, {})):
         front = make_front([make_trial(rate, 0.1)])
         ink = (pixels(plane_png(front, lambda _, h=history: h)) < 128).mean()

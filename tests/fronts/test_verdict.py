@@ -39,78 +39,86 @@ def _seeds(lost: float, count: int, step: float = 0.001) -> list[tuple[float, fl
     return [(1.0, lost + step * seed, seed) for seed in range(count)]
 
 
-def test_one_seed_each_shows_nothing_beyond_it(verdict: Verdict) -> None:
+def test_one_seed_each_shows_no_difference(verdict: Verdict) -> None:
     """A lead from one seed is reported, with the restriction to that seed."""
     text = verdict([(1.0, 1.0, 0)], [(1.0, 1.2, 0)])
     assert text.startswith(
-        "On digits, mib reached 11 % more hypervolume than vib from one seed each: "
-        "no difference shown beyond that seed; "
+        "On digits, mib (1 seed) reached 11 % more hypervolume than vib (1 seed); "
+        "too few seeds to show a difference in general; "
     )
 
 
 def test_the_winner_is_named_first_whichever_side_it_is_on(verdict: Verdict) -> None:
-    """The right side leads, with more seeds than the left."""
+    """The right side leads; it has two seeds, the left side has one."""
     text = verdict([(1.0, 1.2, 0)], [(1.0, 1.0, 0), (1.0, 1.1, 1)])
-    assert "vib reached 11 % more hypervolume than mib from one seed and two seeds: " in text
-    assert "no difference shown beyond those seeds" in text
+    assert "vib (2 seeds) reached 11 % more hypervolume than mib (1 seed); " in text
+    assert "too few seeds to show a difference in general" in text
 
 
-def test_equal_hypervolumes_are_called_the_same(verdict: Verdict) -> None:
-    """They differ by less than 0.1 %."""
+def test_nearly_equal_hypervolumes_are_called_the_same(verdict: Verdict) -> None:
+    """The hypervolumes differ by less than 0.1 %."""
     text = verdict([(1.0, 1.0, 0)], [(1.0, 1.0005, 0)])
-    assert "mib and vib reached the same hypervolume, to within 0.1 %, from one seed each" in text
-    assert "no difference shown" in text
+    assert "mib (1 seed) and vib (1 seed) reached the same hypervolume within 0.1 %; " in text
+    assert "too few seeds to show a difference in general" in text
 
 
-def test_a_side_beyond_the_reference_reached_none(verdict: Verdict) -> None:
-    """There is no ratio to a hypervolume of 0."""
+def test_a_side_beyond_the_reference_point_has_no_hypervolume(verdict: Verdict) -> None:
+    """The verdict has no ratio, because one hypervolume is 0."""
     text = verdict([(1.0, 1.0, 0)], [(20.0, 1.0, 0)])
-    assert "mib reached a hypervolume above 0 and vib none from one seed each" in text
+    assert "mib (1 seed) reached a hypervolume above 0 and vib (1 seed) reached 0; " in text
 
 
-def test_five_seeds_apart_show_a_difference(verdict: Verdict) -> None:
-    """With p below 0.05 and an interval without 1, the difference is reported."""
+def test_five_seeds_can_show_a_difference(verdict: Verdict) -> None:
+    """A difference is reported if p is below 0.05 and the interval of the ratio excludes 1."""
     for text, better, worse in (
         (verdict(_seeds(1.0, 5), _seeds(1.5, 5)), "mib", "vib"),
         (verdict(_seeds(1.5, 5), _seeds(1.0, 5)), "vib", "mib"),
     ):
         assert text.startswith(
-            f"On digits, {better} reached 33 to 34 % more hypervolume than {worse} "
-            "(95 % interval over 5 seeds each; p = 0.0079); "
+            f"On digits, {better} (5 seeds) reached 33 to 34 % more hypervolume than {worse} "
+            "(5 seeds): 95 % interval, p = 0.0079; "
         )
         assert "no difference" not in text
+        assert "too few seeds" not in text
 
 
-def test_a_side_without_hypervolume_for_some_seeds_can_still_lose(verdict: Verdict) -> None:
-    """Without a ratio of hypervolumes, the test decides alone."""
+def test_a_side_with_a_hypervolume_of_zero_can_lose(verdict: Verdict) -> None:
+    """There is no ratio of hypervolumes, so only the p-value decides."""
     beyond = [(1e6, 0.1, seed) for seed in range(4)]
     text = verdict(beyond, _seeds(0.2, 4))
-    assert text.startswith("On digits, vib reached a hypervolume above 0 and mib none (over 4 ")
+    assert text.startswith(
+        "On digits, vib (4 seeds) reached a hypervolume above 0 and mib (4 seeds) reached 0: p = "
+    )
 
 
-def test_no_side_is_judged_by_its_survivors(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """A seed whose trials all diverged counts as 0 and is reported; a pruned trial is not."""
+def test_a_seed_whose_trials_all_diverged_counts(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Such a seed has hypervolume 0 and is reported; a seed with only a pruned trial is ignored."""
     steady = [make_trial(1.0, 1.1 + seed / 1000, seed=seed) for seed in range(12)]
-    ahead = [make_trial(1.0, 1.0 + seed / 1000, seed=seed) for seed in range(5)]
-    lost = [make_trial(seed=seed, status="diverged", name=f"lost {seed}") for seed in range(5, 12)]
-    also = make_trial(seed=0, status="diverged", name="beside one that finished")
+    better = [make_trial(1.0, 1.0 + seed / 1000, seed=seed) for seed in range(5)]
+    diverged = [
+        make_trial(seed=seed, status="diverged", name=f"bad {seed}") for seed in range(5, 12)
+    ]
+    beside = make_trial(seed=0, status="diverged", name="beside a finished trial")
     stopped = make_trial(seed=12, status="stopped", name="stopped")
-    left = make_front([*ahead, *lost, also, stopped], method="mib", name="mib")
+    left = make_front([*better, *diverged, beside, stopped], method="mib", name="mib")
     comparison = compare([left], [make_front(steady, method="vib")])
     assert comparison.left.seeds == comparison.right.seeds == tuple(range(12))
-    assert "every trial of 7 of mib's 12 seeds diverged; " in comparison.verdict
-    assert "no difference shown between the hypervolumes of mib and vib" in comparison.verdict
+    assert "all trials diverged for 7 of mib's 12 seeds; " in comparison.verdict
+    no_difference = "no difference is shown between the hypervolumes of mib (12 seeds) and vib (12 "
+    assert no_difference in comparison.verdict
     assert comparison.indicators.p_value is not None
     # Five values are above all others and seven below: U is 60 of 144, near the middle, 72.
     assert 0.3 < comparison.indicators.p_value < 0.7
 
 
 def test_overlapping_seeds_show_no_difference(verdict: Verdict) -> None:
-    """p and the interval are reported."""
+    """The verdict has p and the interval of the ratio."""
     text = verdict(_seeds(1.0, 5, 0.1), _seeds(1.05, 5, 0.1))
     assert text.startswith(
-        "On digits, no difference shown between the hypervolumes of mib and vib "
-        "(over 5 seeds each: p = 0."
+        "On digits, no difference is shown between the hypervolumes of mib (5 seeds) and vib "
+        "(5 seeds): p = 0."
     )
     assert "95 % interval of the ratio 0.9" in text
 
@@ -118,35 +126,39 @@ def test_overlapping_seeds_show_no_difference(verdict: Verdict) -> None:
 def test_three_seeds_cannot_show_a_difference(verdict: Verdict) -> None:
     """The smallest p-value for three seeds each is 0.1, and the verdict says so."""
     text = verdict(_seeds(0.5, 3), _seeds(2.5, 3))
-    assert "no difference shown" in text
+    assert "no difference is shown" in text
     assert "p = 0.1" in text
-    assert "with so few seeds p cannot be below 0.1)" in text
+    assert "with so few seeds p cannot be below 0.1; " in text
     assert "cannot be below" not in verdict(_seeds(1.0, 5, 0.1), _seeds(1.05, 5, 0.1))
 
 
 def test_a_lead_that_equal_cost_reverses_is_reported(verdict: Verdict) -> None:
-    """Left leads after twice the cost; at equal cost, right leads."""
+    """Left leads at twice the cost of right; at equal cost, right leads."""
     mib, vib = [(4.0, 2.0, 0), (1.0, 1.0, 0)], [(2.0, 1.5, 0)]
     text = verdict(mib, vib, (4.0, 4.0))
-    assert "mib reached 50 % more hypervolume than vib from one seed each" in text
+    assert "mib (1 seed) reached 50 % more hypervolume than vib (1 seed); " in text
     assert "at equal cost vib reached 100 % more hypervolume than mib" in text
     assert "at equal cost" not in verdict(mib, vib, (1.0, 9.0))
 
 
 def test_dominance_is_counted_both_ways(verdict: Verdict) -> None:
-    """It reports how many points of the other front each side dominates."""
+    """The verdict says how many points of the other front each side dominates."""
     text = verdict([(1.0, 1.0, 0), (5.0, 0.5, 0)], [(2.0, 2.0, 0), (4.0, 0.4, 0)])
-    assert "mib dominates 1 of vib's 2 front points, vib 1 of mib's 2" in text
+    assert "mib dominates 1 of vib's 2 front points; vib dominates 1 of mib's 2; " in text
+    text = verdict([(1.0, 1.0, 0)], [(2.0, 2.0, 0), (3.0, 1.5, 0)])
+    assert "mib dominates all 2 of vib's front points; vib dominates 0 of mib's 1; " in text
     text = verdict([(1.0, 2.0, 0)], [(2.0, 1.0, 0)])
-    assert "neither dominates a point of the other's front" in text
+    assert "neither side dominates a point of the other side's front" in text
 
 
 def test_points_that_no_beta_reaches_are_counted(verdict: Verdict) -> None:
-    """It reports their largest gap above the hull, or that there are no such points."""
+    """The verdict has their largest gap above the hull, or says that there are no such points."""
     text = verdict([(1.0, 2.0, 0), (2.0, 1.75, 0), (3.0, 1.0, 0)], [(1.0, 1.0, 0)])
     assert text.endswith(
-        "1 of mib's and 0 of vib's front points lie above their own hull, by up to 0.25 bits, "
-        "where no β selects them."
+        "1 of mib's and 0 of vib's front points lie up to 0.25 bits above their front's hull, so "
+        "no β selects them."
     )
     text = verdict([(1.0, 1.0, 0)], [(1.0, 1.0, 0)])
-    assert text.endswith("every point of both fronts lies on its hull, where some β selects it.")
+    assert text.endswith(
+        "every point of both fronts lies on its front's hull, so some β selects it."
+    )

@@ -1,10 +1,13 @@
 """A program that runs a sweep whose workers fail, and prints the results.
 
-The number of epochs chooses the failure of a pack of two trials. With 1, the trial with the lower β
-kills its worker every time; with 2, the pack kills its worker the first time; with 3, the trial
-with the lower β raises; with 4, it hangs; with 5, the model is not installed on the workers; with
-6, nothing fails. Ray pickles this module's `train_pack` by value, so the failures happen on the
-workers.
+The number of epochs chooses the failure of a pack of two trials:
+1: the trial with the lower β kills its worker every time;
+2: the pack kills its worker the first time;
+3: the trial with the lower β raises;
+4: the trial with the lower β hangs;
+5: the model is not installed on the workers;
+6: nothing fails.
+Ray pickles this module's `train_pack` by value, so the failures happen on the workers.
 """
 
 import json
@@ -35,7 +38,7 @@ def train_pack(config: dict[str, Any]) -> None:
 
     run_trials = _run.run_trials
 
-    def raising(specs: Any, **options: Any) -> Any:
+    def run_with_failures(specs: Any, **options: Any) -> Any:
         threads = attempts.with_name(f"threads-{epochs}")
         threads.write_text(f"{torch.get_num_threads()} {os.getpid()}")
         if any(s.training.epochs == 3 and s.weighting["beta"] < 0.05 for s in specs):
@@ -44,7 +47,7 @@ def train_pack(config: dict[str, Any]) -> None:
             time.sleep(10_000)
         return run_trials(specs, **options)
 
-    _run.run_trials = raising
+    _run.run_trials = run_with_failures
     model = MODELS["mlp"]
     if epochs == 5:
         del MODELS["mlp"]
@@ -56,7 +59,7 @@ def train_pack(config: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Run the sweep; print its front, the notes on each pack, and the address of Ray."""
+    """Run the sweep; print its front, the notes on each pack, Ray's address, and the error."""
     from jobs import cluster
     from jobs.sweep import run_sweep
     from paretoib.errors import ClusterError

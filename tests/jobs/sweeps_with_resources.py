@@ -1,6 +1,6 @@
-"""A program that runs sweeps with different resources, and prints what Ray gave their packs.
+"""A program that runs sweeps with different resources, and prints the resources of their packs.
 
-Ray is started as if it had a GPU; PARETOIB_DEVICE makes torch train on the CPU.
+Ray is started as if the machine had a GPU; PARETOIB_DEVICE makes torch train on the CPU.
 """
 
 import json

@@ -10,18 +10,18 @@ import pytest
 from jobs.sweep_run import SweepRun
 from jobs.worker import failed_record
 from paretoib.errors import StoreError
-from paretoib.records import Metrics, Reference, SweepState, TrialRecord
+from paretoib.records import Metrics, ReferencePoint, SweepState, TrialRecord
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
 from paretoib.tracking import JournalTracker, MemoryTracker, Ruler
 
-RULER = Ruler(Reference(rate_bits=10.0, lost_bits=3.0), 3.0)
-Make = Callable[..., SweepRun]
+RULER = Ruler(ReferencePoint(rate_bits=10.0, lost_bits=3.0), 3.0)
+BeginRun = Callable[..., SweepRun]
 
 
 @pytest.fixture
-def run() -> Make:
-    """Begins a sweep of ten trials with these limits; `reported` lists its progress."""
+def run() -> BeginRun:
+    """`run(**limits)` begins a sweep of ten trials; `reported` lists its progress."""
 
     def make(store: MemoryTracker | None = None, **limits: object) -> SweepRun:
         spec = SweepSpec.from_document({"method": "vib", "grid": {"beta": "1e-3:1:10"}, **limits})
@@ -36,7 +36,7 @@ def run() -> Make:
 
 
 def end(run: SweepRun, *rates: float, seconds: float = 1.0, tested: float | None = None) -> None:
-    """End the next trials at these rates, 1 bit lost; `tested`: their rate on the test split."""
+    """End the next trials with these rates and 1 lost bit; `tested`: the rate on the test split."""
     for trial, rate in zip(run.driver.ask(len(rates)), rates, strict=True):
         record = TrialRecord(
             trial=trial.key,
@@ -75,58 +75,58 @@ def fail(run: SweepRun, count: int) -> None:
     run.add([failed_record(trial, "its worker was lost") for trial in run.driver.ask(count)])
 
 
-def test_without_limits_a_sweep_goes_on(run: Make) -> None:
-    """However long it takes, and however little the hypervolume grows."""
-    going = run()
-    end(going, *[5.0] * 9, seconds=1e6)
-    assert not going.should_stop()
+def test_a_sweep_without_limits_does_not_stop(run: BeginRun) -> None:
+    """It continues however long it takes, and however little the hypervolume grows."""
+    sweep_run = run()
+    end(sweep_run, *[5.0] * 9, seconds=1e6)
+    assert not sweep_run.should_stop()
 
 
-def test_a_budget_of_device_seconds(run: Make) -> None:
-    """Sums the training of all workers, including trials before an interruption."""
+def test_a_budget_of_device_seconds_ends_the_sweep(run: BeginRun) -> None:
+    """It counts the training time of all trials, including those before an interruption."""
     store = MemoryTracker()
     first = run(store, budget={"device_seconds": 25})
     end(first, 5.0, 4.0, seconds=10.0)
     assert not first.should_stop()
-    again = SweepRun(
+    resumed = SweepRun(
         first.spec, store.state(first.id), store, RULER, driver(first.spec), lambda _: None
     )
-    again.begin()
-    assert not again.should_stop()
-    end(again, 3.0, seconds=10.0)
-    assert again.should_stop()
+    resumed.begin()
+    assert not resumed.should_stop()
+    end(resumed, 3.0, seconds=10.0)
+    assert resumed.should_stop()
 
 
-def test_a_budget_of_wall_clock_time(run: Make) -> None:
-    """Counts from the start of the run."""
-    going = run(budget={"seconds": 0.2})
-    assert not going.should_stop()
+def test_a_budget_of_seconds_ends_the_sweep(run: BeginRun) -> None:
+    """It counts wall-clock time from the start of the job."""
+    sweep_run = run(budget={"seconds": 0.2})
+    assert not sweep_run.should_stop()
     time.sleep(0.25)
-    assert going.should_stop()
+    assert sweep_run.should_stop()
 
 
-def test_a_plateau(run: Make) -> None:
-    """The sweep ends when hypervolume has grown by too little in the last trials."""
-    going = run(plateau={"percent": 5, "trials": 3})
-    # Hypervolume is 2 · (10 − rate).
-    end(going, 6.0, 5.0, 4.9, 4.85)
-    assert not going.should_stop(), "it has grown from 8 to 10.3"
-    end(going, 4.84)
-    assert going.should_stop(), "it has grown from 10 to 10.32"
+def test_a_plateau_ends_the_sweep(run: BeginRun) -> None:
+    """The sweep ends when the hypervolume grew by no more than 5 % in the last 3 trials."""
+    sweep_run = run(plateau={"percent": 5, "trials": 3})
+    # The hypervolume is 2 · (10 − rate).
+    end(sweep_run, 6.0, 5.0, 4.9, 4.85)
+    assert not sweep_run.should_stop(), "it has grown from 8 to 10.3"
+    end(sweep_run, 4.84)
+    assert sweep_run.should_stop(), "it has grown from 10 to 10.32"
 
 
-def test_a_plateau_is_one_of_what_was_measured(run: Make) -> None:
-    """While all trials fail there is no plateau."""
-    going = run(plateau={"percent": 5, "trials": 3})
-    fail(going, 5)
-    assert not going.should_stop()
-    end(going, 5.0)
-    fail(going, 3)
-    assert going.should_stop()
+def test_a_plateau_needs_a_measured_trial(run: BeginRun) -> None:
+    """While all trials fail, the hypervolume is 0, and that is no plateau."""
+    sweep_run = run(plateau={"percent": 5, "trials": 3})
+    fail(sweep_run, 5)
+    assert not sweep_run.should_stop()
+    end(sweep_run, 5.0)
+    fail(sweep_run, 3)
+    assert sweep_run.should_stop()
 
 
-def test_a_plateau_is_seen_on_the_validation_split_alone(run: Make) -> None:
-    """The test split decides nothing."""
+def test_a_plateau_is_measured_on_the_validation_split(run: BeginRun) -> None:
+    """The test split has no influence on the sweep."""
     growing = run(plateau={"percent": 5, "trials": 2})
     end(growing, 8.0, 6.0, 4.0, 2.0, tested=5.0)
     assert not growing.should_stop()
@@ -136,59 +136,59 @@ def test_a_plateau_is_seen_on_the_validation_split_alone(run: Make) -> None:
     assert still.should_stop()
 
 
-def test_a_sweep_that_has_run_whole_was_ended_by_nothing(run: Make) -> None:
-    """Even if it reached its limit while the last trials were in flight, it has no reason."""
-    going = run(plateau={"percent": 5, "trials": 2})
-    with going.closing():
-        end(going, *[5.0] * 8)
-        assert going.should_stop()
-        end(going, *[5.0] * 2)
-    assert last_reason(going) is None
+def test_a_complete_sweep_has_no_reason(run: BeginRun) -> None:
+    """It has none even if it reached its limit while the last trials were in flight."""
+    sweep_run = run(plateau={"percent": 5, "trials": 2})
+    with sweep_run.closing():
+        end(sweep_run, *[5.0] * 8)
+        assert sweep_run.should_stop()
+        end(sweep_run, *[5.0] * 2)
+    assert last_reason(sweep_run) is None
 
 
-def test_why_it_ended_is_told(run: Make) -> None:
-    """In the last progress and in the store; a sweep that reached its limit has finished."""
-    going = run(plateau={"percent": 5, "trials": 2})
-    with going.closing():
-        end(going, 5.0, 5.0, 5.0)
-        assert going.should_stop()
-    assert going.status == "finished"
-    assert last_reason(going) == "the hypervolume grew by no more than 5 % in 2 trials"
-    assert going.store.state(going.id).reason == last_reason(going)
+def test_the_limit_that_ended_a_sweep_is_its_reason(run: BeginRun) -> None:
+    """The last progress and the store have the reason, and the sweep has finished."""
+    sweep_run = run(plateau={"percent": 5, "trials": 2})
+    with sweep_run.closing():
+        end(sweep_run, 5.0, 5.0, 5.0)
+        assert sweep_run.should_stop()
+    assert sweep_run.status == "finished"
+    assert last_reason(sweep_run) == "the hypervolume grew by no more than 5 % in 2 trials"
+    assert sweep_run.store.state(sweep_run.id).reason == last_reason(sweep_run)
 
 
-def test_a_request_ends_it(run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sweep is interrupted at once and keeps its trials."""
+def test_a_request_to_cancel_ends_the_sweep(run: BeginRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweep is interrupted at once, and its ended trials are kept."""
     monkeypatch.setattr("jobs.heartbeat.HEARTBEAT_SECONDS", 0.05)
-    going = run()
-    with going.closing():
-        end(going, 5.0)
-        going.store.cancel(going.id)
+    sweep_run = run()
+    with sweep_run.closing():
+        end(sweep_run, 5.0)
+        sweep_run.store.cancel(sweep_run.id)
         time.sleep(20)
-    assert going.status == "interrupted"
-    assert going.store.find(going.id).status == "interrupted"
-    assert len(going.store.records(going.id)) == 1
+    assert sweep_run.status == "interrupted"
+    assert sweep_run.store.find(sweep_run.id).status == "interrupted"
+    assert len(sweep_run.store.records(sweep_run.id)) == 1
 
 
 @pytest.mark.parametrize("by", ["request", "Ctrl-C"])
-def test_a_request_after_the_last_trial_interrupts_nothing(
-    run: Make, monkeypatch: pytest.MonkeyPatch, by: str
+def test_a_cancellation_after_the_last_trial_has_no_effect(
+    run: BeginRun, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
-    """By request or by Ctrl-C: the sweep has finished."""
+    """The sweep has finished, although a request or Ctrl-C cancelled it."""
     monkeypatch.setattr("jobs.heartbeat.HEARTBEAT_SECONDS", 0.05)
-    going = run()
-    with going.closing():
-        end(going, *[5.0] * 10)
+    sweep_run = run()
+    with sweep_run.closing():
+        end(sweep_run, *[5.0] * 10)
         if by == "Ctrl-C":
             raise KeyboardInterrupt
-        going.store.cancel(going.id)
-        while not going.cancelled:
+        sweep_run.store.cancel(sweep_run.id)
+        while not sweep_run.cancelled:
             time.sleep(0.01)
-    assert going.store.find(going.id).status == "finished"
+    assert sweep_run.store.find(sweep_run.id).status == "finished"
 
 
-def test_a_sweep_that_cannot_be_taken_up_is_left_to_the_next(run: Make, tmp_path: Path) -> None:
-    """If the store breaks while it is read, the sweep is interrupted and not locked."""
+def test_a_sweep_that_cannot_be_resumed_is_unlocked(run: BeginRun, tmp_path: Path) -> None:
+    """If reading its records fails, it is interrupted, and its journal and threads are closed."""
 
     class Broken(MemoryTracker):
         broken = False
@@ -199,16 +199,21 @@ def test_a_sweep_that_cannot_be_taken_up_is_left_to_the_next(run: Make, tmp_path
             return super().records(sweep_id)
 
     store = Broken()
-    going = run(store)
-    end(going, 5.0)
+    sweep_run = run(store)
+    end(sweep_run, 5.0)
     store.broken = True
     before = set(threading.enumerate())
     journal = JournalTracker(store, tmp_path)
-    again = SweepRun(
-        going.spec, store.state(going.id), journal, RULER, driver(going.spec), lambda _: None
+    resumed = SweepRun(
+        sweep_run.spec,
+        store.state(sweep_run.id),
+        journal,
+        RULER,
+        driver(sweep_run.spec),
+        lambda _: None,
     )
     with pytest.raises(StoreError, match="the disk is gone"):
-        again.begin()
-    assert store.find(going.id).status == "interrupted"
+        resumed.begin()
+    assert store.find(sweep_run.id).status == "interrupted"
     assert list(tmp_path.iterdir()) == []
     assert set(threading.enumerate()) <= before

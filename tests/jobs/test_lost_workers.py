@@ -11,7 +11,7 @@ import pytest
 
 
 def failures_of(notes: Path, *epochs: int) -> dict[str, Any]:
-    """The output of `sweep_with_worker_failures.py`: front, notes on each pack, Ray's address."""
+    """Run `sweep_with_worker_failures.py` with these epochs; returns the JSON that it prints."""
     ended = subprocess.run(
         [
             sys.executable,
@@ -25,14 +25,14 @@ def failures_of(notes: Path, *epochs: int) -> dict[str, Any]:
         timeout=300,
         check=True,
     )
-    assert ended.stderr == "", "lost workers should be in the records, and nothing printed"
+    assert ended.stderr == "", "lost workers should be in the records, not on stderr"
     document: dict[str, Any] = json.loads(ended.stdout)
     return document
 
 
 @pytest.fixture(scope="module")
 def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """All failures that take little time."""
+    """The results with all failures that take little time."""
     return failures_of(tmp_path_factory.mktemp("notes"), 1, 2, 3)
 
 
@@ -42,8 +42,8 @@ def betas_of(front: dict[str, Any], epochs: int) -> set[float]:
     return {p["weighting.beta"] for p in params if p["training.epochs"] == epochs}
 
 
-def test_a_lost_pack_is_tried_again(failures: dict[str, Any]) -> None:
-    """A killed worker costs only time: the trials of its pack end, each once."""
+def test_a_lost_pack_is_retried(failures: dict[str, Any]) -> None:
+    """After a killed worker, each trial of its pack still ends once."""
     assert len(failures["notes"]["attempts-2"]) == 2
     front = failures["front"]
     assert betas_of(front, 2) == {0.1, 0.01}
@@ -52,9 +52,9 @@ def test_a_lost_pack_is_tried_again(failures: dict[str, Any]) -> None:
 
 
 def test_a_trial_that_kills_every_worker_is_given_up(failures: dict[str, Any]) -> None:
-    """After three retries its pack is split; it fails with the reason, its neighbour finishes."""
-    pack, neighbour, alone = 4, 1, 4
-    assert len(failures["notes"]["attempts-1"]) == pack + neighbour + alone
+    """After three retries its pack is split. This trial fails, and the other trial finishes."""
+    whole_pack, other_trial, this_trial = 4, 1, 4
+    assert len(failures["notes"]["attempts-1"]) == whole_pack + other_trial + this_trial
     front = failures["front"]
     assert betas_of(front, 1) == {0.1}
     reasons = [failed["reason"] for failed in front["failed"]]
@@ -62,8 +62,8 @@ def test_a_trial_that_kills_every_worker_is_given_up(failures: dict[str, Any]) -
     assert front["sweep"]["status"] == "finished"
 
 
-def test_a_trial_that_raises_costs_its_pack_nothing(failures: dict[str, Any]) -> None:
-    """It fails with the error and its place; its neighbour in the pack finishes."""
+def test_a_trial_that_raises_does_not_affect_its_pack(failures: dict[str, Any]) -> None:
+    """It fails with the error and its line of code. The other trial of the pack finishes."""
     front = failures["front"]
     assert betas_of(front, 3) == {0.1}
     reasons = [failed["reason"] for failed in front["failed"]]
@@ -72,37 +72,37 @@ def test_a_trial_that_raises_costs_its_pack_nothing(failures: dict[str, Any]) ->
 
 
 def test_a_pack_that_no_worker_can_begin_ends_the_sweep(tmp_path: Path) -> None:
-    """After several attempts, with the reason; its trials are left for `resume`."""
+    """The error has the reason. The trials of the pack have no record, so `resume` runs them."""
     failures = failures_of(tmp_path, 5, 6)
-    # As many again once the other pack, which some worker could begin, is done.
+    # Four attempts, and up to four more after the other pack has been trained.
     assert 4 <= len(failures["notes"]["attempts-5"]) <= 8
-    said = failures["error"]
-    assert said.startswith("workers should be able to begin; 4 in a row could not: ")
-    assert "mlp" in said
+    message = failures["error"]
+    assert message.startswith("workers should be able to begin; 4 in a row could not: ")
+    assert "mlp" in message
     front = failures["front"]
     assert front["sweep"]["status"] == "failed"
     assert [point["params"]["weighting.beta"] for point in front["points"]] == [0.1, 0.01]
     assert front["failed"] == []
 
 
-def test_every_worker_keeps_to_its_core(failures: dict[str, Any]) -> None:
-    """torch's threads on the workers are no more than there are cores for all of them."""
+def test_workers_share_the_cores(failures: dict[str, Any]) -> None:
+    """torch uses as many threads on a worker as the worker has cores."""
     threads = [failures["notes"][f"threads-{epochs}"].split()[0] for epochs in (2, 3)]
     share = max(1, (os.cpu_count() or 1) // 2)
     assert threads == [str(share), str(share)]
 
 
-def test_ray_listens_on_loopback_alone(failures: dict[str, Any]) -> None:
-    """The address that its processes find each other by."""
+def test_ray_has_a_loopback_address(failures: dict[str, Any]) -> None:
+    """The processes of Ray connect to each other at this address."""
     assert failures["address"] == "127.0.0.1"
 
 
-@pytest.mark.slow  # The grace that a worker has is half a minute, and it has it twice.
+@pytest.mark.slow  # A worker that hangs is killed 30 s after its time limit.
 def test_a_trial_that_hangs_is_ended_with_its_worker(tmp_path: Path) -> None:
-    """It is not tried again, and fails with the reason; the other worker's trial ends."""
+    """It fails with the reason and is not retried. The trial of the other worker finishes."""
     failures = failures_of(tmp_path, 4)
     front = failures["front"]
     assert [point["params"]["weighting.beta"] for point in front["points"]] == [0.1]
     (failed,) = front["failed"]
-    assert failed["reason"] == "took longer than 2 s, and its worker had to be ended"
+    assert failed["reason"] == "took longer than 2 s, so its worker was killed"
     assert len(failures["notes"]["attempts-4"]) == 2

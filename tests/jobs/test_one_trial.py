@@ -1,4 +1,4 @@
-"""`train`: one trial in this process, opened and closed as a sweep is."""
+"""`jobs.sweep.train`: one trial in this process, stored as a sweep."""
 
 import os
 import signal
@@ -15,14 +15,14 @@ from paretoib.tracking import MemoryTracker, Ruler
 
 
 @pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Sets PARETOIB_DEVICE for one test."""
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Sets environment variables for one test, without cached settings."""
     settings.cache_clear()
     yield monkeypatch
     settings.cache_clear()
 
 
-def one(**training: object) -> SweepSpec:
+def one_trial(**training: object) -> SweepSpec:
     """A sweep of one small trial."""
     model = {"name": "mlp", "hidden": [4], "latent": 2}
     grid = {"beta": [0.1]}
@@ -32,33 +32,33 @@ def one(**training: object) -> SweepSpec:
 
 
 @pytest.mark.parametrize(
-    ("name", "training", "said"),
+    ("name", "training", "message"),
     [
         ("cpu", {"precision": "bf16"}, "training.precision: bf16 needs a CUDA device; found cpu"),
         ("foo", {}, "PARETOIB_DEVICE should be a torch device; found `foo`"),
     ],
 )
-def test_what_the_device_cannot_train_is_refused(
-    device: pytest.MonkeyPatch, name: str, training: dict[str, str], said: str
+def test_a_device_that_cannot_train_the_trial_is_refused(
+    environment: pytest.MonkeyPatch, name: str, training: dict[str, str], message: str
 ) -> None:
-    """Before there is a sweep."""
-    device.setenv("PARETOIB_DEVICE", name)
+    """No sweep is created."""
+    environment.setenv("PARETOIB_DEVICE", name)
     store = MemoryTracker()
-    with pytest.raises(ParetoIBError, match=said):
-        train(one(**training), store=lambda: store)
+    with pytest.raises(ParetoIBError, match=message):
+        train(one_trial(**training), store=lambda: store)
     assert store.sweeps() == []
 
 
 def test_several_trials_are_refused() -> None:
-    """They are a sweep."""
+    """`train` takes a sweep of exactly one trial."""
     several = SweepSpec.from_document({"method": "vib", "grid": {"beta": [0.1, 0.2]}})
     with pytest.raises(ParetoIBError, match="should have 1 trial; found 2"):
         train(several, store=MemoryTracker)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_while_it_is_made_closes_it(sent: signal.Signals) -> None:
-    """However early it comes, no sweep is left that seems to run."""
+def test_an_interrupt_before_the_training_closes_the_sweep(sent: signal.Signals) -> None:
+    """No sweep is left with the status running."""
 
     class Interrupted(MemoryTracker):
         def begin(self, sweep_id: str, ruler: Ruler) -> None:
@@ -67,13 +67,13 @@ def test_an_interrupt_while_it_is_made_closes_it(sent: signal.Signals) -> None:
 
     store = Interrupted()
     with pytest.raises(KeyboardInterrupt):
-        train(one(), store=lambda: store)
+        train(one_trial(), store=lambda: store)
     (sweep,) = store.sweeps()
     assert sweep.status == "interrupted"
 
 
-def test_a_termination_is_an_interrupt() -> None:
-    """In the middle of its training."""
+def test_sigterm_during_the_training_interrupts_the_sweep() -> None:
+    """SIGTERM has the same effect as Ctrl-C."""
 
     class Terminated(MemoryTracker):
         def begin(self, sweep_id: str, ruler: Ruler) -> None:
@@ -82,6 +82,6 @@ def test_a_termination_is_an_interrupt() -> None:
 
     store = Terminated()
     with pytest.raises(KeyboardInterrupt):
-        train(one(epochs=100_000), store=lambda: store)
+        train(one_trial(epochs=100_000), store=lambda: store)
     (sweep,) = store.sweeps()
     assert sweep.status == "interrupted"

@@ -1,4 +1,4 @@
-"""The searcher: lost and hanging workers, a sweep's limits, a store that fails."""
+"""`PackSearcher` and `run_pack`: lost and hanging workers, trials that fail, a failing store."""
 
 import json
 import time
@@ -19,7 +19,7 @@ from paretoib.search import driver
 from paretoib.specs import SweepSpec, TrialSpec
 
 TRIALS = 4
-Run = tuple[PackSearcher, list[TrialRecord]]
+SearcherAndRecords = tuple[PackSearcher, list[TrialRecord]]
 
 
 @pytest.fixture
@@ -31,32 +31,32 @@ def sweep() -> SweepSpec:
     return SweepSpec.from_document({"method": "vib", "grid": {"beta": [0.1, 0.2, 0.3, 0.4]}})
 
 
-def loop(
+def make_searcher(
     *,
     size: int = TRIALS,
     should_stop: Callable[[], bool] = lambda: False,
     trial_seconds: float | None = None,
     on_records: Callable[[Sequence[TrialRecord]], None] | None = None,
-) -> Run:
+) -> SearcherAndRecords:
     """A searcher with packs of `size` trials, and the list of records that it passes on."""
-    taken: list[TrialRecord] = []
-    packs = PackSearcher(
+    records: list[TrialRecord] = []
+    searcher = PackSearcher(
         driver(sweep()),
         lambda trials: [list(trials[i : i + size]) for i in range(0, len(trials), size)],
-        on_records or taken.extend,
+        on_records or records.extend,
         should_stop=should_stop,
         first=[],
         batches=repeat(100),
         trial_seconds=trial_seconds,
         common={"device": "cpu"},
     )
-    return packs, taken
+    return searcher, records
 
 
-def next_pack(packs: PackSearcher, attempt: str) -> list[TrialSpec]:
-    """The trials of the next attempt, which starts at once."""
-    config = packs.suggest(attempt)
-    packs.started(attempt)
+def next_pack(searcher: PackSearcher, attempt: str) -> list[TrialSpec]:
+    """The trials of the next attempt, whose worker starts at once."""
+    config = searcher.suggest(attempt)
+    searcher.started(attempt)
     assert isinstance(config, dict)
     return [TrialSpec.from_document(document) for document in json.loads(config["trials"])]
 
@@ -69,13 +69,13 @@ def reported(trials: Sequence[TrialSpec]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("device", "first"), [("cpu", 3), ("cuda", 768)])
 def test_a_sweep_begins_with_a_trial_for_each_worker(device: str, first: int) -> None:
-    """So that points appear early; not on GPUs, where one trial takes as long as many."""
+    """So the first points appear early. On a GPU one trial takes as long as a full pack."""
     workers = Workers(count=3, cpus=1, gpus=float(device == "cuda"), device=device)
     assert list(islice(_batches(workers), 3)) == [first, 768, 768]
 
 
-def test_packs_that_were_saved_are_made_again(trials: list[TrialSpec]) -> None:
-    """Each with the same trials; other trials that the driver proposed are planned later."""
+def test_packs_with_a_checkpoint_are_resumed(trials: list[TrialSpec]) -> None:
+    """A resumed pack has the same trials. Other trials of the driver are planned later."""
     a, b, c, d = (trial.key for trial in trials)
     resumed, others = _packs_to_resume(driver(sweep()), [[c, a]])
     assert [[trial.key for trial in pack] for pack in resumed] == [[c, a]]
@@ -83,8 +83,8 @@ def test_packs_that_were_saved_are_made_again(trials: list[TrialSpec]) -> None:
     assert _packs_to_resume(driver(sweep()), []) == ([], []), "the driver is not asked without need"
 
 
-def test_a_trial_is_in_one_pack_that_was_saved(trials: list[TrialSpec]) -> None:
-    """In the first one; a pack with a trial that the driver does not propose is left out."""
+def test_a_trial_is_resumed_in_one_pack(trials: list[TrialSpec]) -> None:
+    """Later packs with this trial are left out, and so are packs with unknown or ended trials."""
     a, b, c, d = (trial.key for trial in trials)
     done = driver(sweep())
     done.tell(failed_record(trials[3], "an example"))
@@ -93,115 +93,115 @@ def test_a_trial_is_in_one_pack_that_was_saved(trials: list[TrialSpec]) -> None:
     assert others == trials[1:3]
 
 
-def test_a_lost_pack_comes_back_whole_then_apart() -> None:
-    """Three retries of the whole pack, then each trial alone with three retries."""
-    packs, taken = loop()
+def test_a_lost_pack_is_retried_and_then_split() -> None:
+    """The whole pack has three retries, then each single trial has three retries."""
+    searcher, records = make_searcher()
     for attempt in range(1 + RETRIES):
-        assert len(next_pack(packs, f"whole-{attempt}")) == TRIALS
-        assert packs.suggest("none") is None, "nothing else waits"
-        packs.on_trial_complete(f"whole-{attempt}", error=True)
-    first, *others = (next_pack(packs, f"alone-{i}") for i in range(TRIALS))
+        assert len(next_pack(searcher, f"whole-{attempt}")) == TRIALS
+        assert searcher.suggest("none") is None, "no other pack waits"
+        searcher.on_trial_complete(f"whole-{attempt}", error=True)
+    first, *others = (next_pack(searcher, f"alone-{i}") for i in range(TRIALS))
     assert [len(pack) for pack in (first, *others)] == [1] * TRIALS
     for i, other in enumerate(others, 1):
-        packs.on_trial_complete(f"alone-{i}", reported(other))
-    packs.on_trial_complete("alone-0", error=True)
+        searcher.on_trial_complete(f"alone-{i}", reported(other))
+    searcher.on_trial_complete("alone-0", error=True)
     for attempt in range(RETRIES):
-        assert next_pack(packs, f"again-{attempt}") == first
-        packs.on_trial_complete(f"again-{attempt}", error=True)
-    assert packs.suggest("end") == Searcher.FINISHED
-    assert [(r.trial, r.status) for r in taken[:-1]] == [(o[0].key, "finished") for o in others]
-    assert (taken[-1].trial, taken[-1].reason) == (first[0].key, "its worker was lost 4 times")
+        assert next_pack(searcher, f"again-{attempt}") == first
+        searcher.on_trial_complete(f"again-{attempt}", error=True)
+    assert searcher.suggest("end") == Searcher.FINISHED
+    assert [(r.trial, r.status) for r in records[:-1]] == [(o[0].key, "finished") for o in others]
+    assert (records[-1].trial, records[-1].reason) == (first[0].key, "its worker was lost 4 times")
 
 
-def test_a_pack_that_hangs_is_not_tried_again_whole() -> None:
-    """Beyond the time limit each trial runs alone, once; the one that hangs again has failed."""
-    packs, taken = loop(trial_seconds=0.01)
-    next_pack(packs, "whole")
+def test_a_pack_that_hangs_is_split_without_a_retry() -> None:
+    """Each trial then runs alone, once. The trial that hangs again has failed."""
+    searcher, records = make_searcher(trial_seconds=0.01)
+    next_pack(searcher, "whole")
     time.sleep(0.05)
-    packs.on_trial_complete("whole", error=True)
-    alone = [next_pack(packs, f"alone-{i}") for i in range(TRIALS)]
+    searcher.on_trial_complete("whole", error=True)
+    alone = [next_pack(searcher, f"alone-{i}") for i in range(TRIALS)]
     for i, pack in enumerate(alone[1:], 1):
-        packs.on_trial_complete(f"alone-{i}", reported(pack))
+        searcher.on_trial_complete(f"alone-{i}", reported(pack))
     time.sleep(0.02)
-    packs.on_trial_complete("alone-0", error=True)
-    assert packs.suggest("end") == Searcher.FINISHED
-    assert [r.status for r in taken] == ["finished"] * 3 + ["failed"]
-    assert taken[-1].reason == "took longer than 0.01 s, and its worker had to be ended"
+    searcher.on_trial_complete("alone-0", error=True)
+    assert searcher.suggest("end") == Searcher.FINISHED
+    assert [r.status for r in records] == ["finished"] * 3 + ["failed"]
+    assert records[-1].reason == "took longer than 0.01 s, so its worker was killed"
 
 
-def test_a_pack_that_waited_for_room_did_not_hang() -> None:
-    """Time without a worker does not count: a pack lost at once is retried."""
-    packs, taken = loop(trial_seconds=0.01)
-    packs.suggest("waits")
+def test_a_pack_that_waited_for_a_worker_did_not_hang() -> None:
+    """The time limit starts with the worker, so a pack that was lost before it is retried."""
+    searcher, records = make_searcher(trial_seconds=0.01)
+    searcher.suggest("waits")
     time.sleep(0.05)
-    packs.started("waits")
-    packs.on_trial_complete("waits", error=True)
-    assert len(next_pack(packs, "again")) == TRIALS
-    packs.suggest("waits")
-    packs.on_trial_complete("again", error=True)
-    packs.suggest("waits")
+    searcher.started("waits")
+    searcher.on_trial_complete("waits", error=True)
+    assert len(next_pack(searcher, "again")) == TRIALS
+    searcher.suggest("waits")
+    searcher.on_trial_complete("again", error=True)
+    searcher.suggest("waits")
     time.sleep(0.05)
-    packs.on_trial_complete("waits", error=True)
-    assert len(next_pack(packs, "and again")) == TRIALS, "it was lost before it began"
-    assert taken == []
+    searcher.on_trial_complete("waits", error=True)
+    assert len(next_pack(searcher, "and again")) == TRIALS, "its worker was lost before it started"
+    assert records == []
 
 
 def test_a_worker_that_cannot_begin_costs_no_trial() -> None:
-    """Its packs go to others; after several refusals nothing is placed until a pack is trained."""
-    packs, taken = loop(size=1)
-    good = next_pack(packs, "good")
+    """Other workers get its packs. After several such workers, no pack is placed for a while."""
+    searcher, records = make_searcher(size=1)
+    good = next_pack(searcher, "good")
     for attempt in range(1 + RETRIES):
-        assert len(next_pack(packs, f"bad-{attempt}")) == 1
-        packs.on_trial_complete(f"bad-{attempt}", {"refused": "no such package"})
-    assert packs.suggest("bad") is None
-    packs.on_trial_complete("good", reported(good))
+        assert len(next_pack(searcher, f"bad-{attempt}")) == 1
+        searcher.on_trial_complete(f"bad-{attempt}", {"refused": "no such package"})
+    assert searcher.suggest("bad") is None
+    searcher.on_trial_complete("good", reported(good))
     for attempt in range(TRIALS - 1):
-        pack = next_pack(packs, f"good-{attempt}")
-        packs.on_trial_complete(f"good-{attempt}", reported(pack))
-    assert packs.suggest("end") == Searcher.FINISHED
-    assert packs.refusal is None
-    assert [record.status for record in taken] == ["finished"] * TRIALS
+        pack = next_pack(searcher, f"good-{attempt}")
+        searcher.on_trial_complete(f"good-{attempt}", reported(pack))
+    assert searcher.suggest("end") == Searcher.FINISHED
+    assert searcher.refusal is None
+    assert [record.status for record in records] == ["finished"] * TRIALS
 
 
-def test_where_no_worker_can_begin_the_loop_ends() -> None:
-    """With the reason, and without records of trials that never ran."""
-    packs, taken = loop(size=1)
+def test_if_no_worker_can_begin_the_loop_ends() -> None:
+    """`refusal` has the reason, and trials that never ran have no record."""
+    searcher, records = make_searcher(size=1)
     for attempt in range(1 + RETRIES):
-        assert packs.refusal is None
-        next_pack(packs, f"bad-{attempt}")
-        packs.on_trial_complete(f"bad-{attempt}", {"refused": "no such package"})
-    assert packs.suggest("end") == Searcher.FINISHED
-    assert (packs.refusal, taken) == ("no such package", [])
+        assert searcher.refusal is None
+        next_pack(searcher, f"bad-{attempt}")
+        searcher.on_trial_complete(f"bad-{attempt}", {"refused": "no such package"})
+    assert searcher.suggest("end") == Searcher.FINISHED
+    assert (searcher.refusal, records) == ("no such package", [])
 
 
-def test_a_sweep_that_has_ended_places_nothing_more() -> None:
-    """Packs in flight finish and are kept; then the loop ends, although packs wait."""
-    over = False
-    packs, taken = loop(should_stop=lambda: over)
-    pack = next_pack(packs, "first")
-    over = True
-    assert packs.suggest("second") is None
-    packs.on_trial_complete("first", reported(pack))
-    assert packs.suggest("second") == Searcher.FINISHED
-    assert len(taken) == TRIALS
+def test_no_pack_is_placed_after_should_stop() -> None:
+    """Packs in flight finish and are kept; then the loop ends."""
+    stop = False
+    searcher, records = make_searcher(should_stop=lambda: stop)
+    pack = next_pack(searcher, "first")
+    stop = True
+    assert searcher.suggest("second") is None
+    searcher.on_trial_complete("first", reported(pack))
+    assert searcher.suggest("second") == Searcher.FINISHED
+    assert len(records) == TRIALS
 
 
 def test_a_store_that_fails_ends_the_loop() -> None:
-    """With the store's error, in a `BaseException`: Tune would train the pack again."""
+    """The error is wrapped in a `BaseException`; after an `Exception` Tune would train again."""
 
     def refuse(_: Sequence[TrialRecord]) -> None:
         raise StoreError("cannot write the store: disk full")
 
-    packs, _ = loop(on_records=refuse)
-    pack = next_pack(packs, "first")
+    searcher, _ = make_searcher(on_records=refuse)
+    pack = next_pack(searcher, "first")
     with pytest.raises(Unwritten) as raised:
-        packs.on_trial_complete("first", reported(pack))
+        searcher.on_trial_complete("first", reported(pack))
     assert "disk full" in str(raised.value.error)
     assert not isinstance(raised.value, Exception)
 
 
-def test_what_does_not_fit_is_tried_in_halves(trials: list[TrialSpec]) -> None:
-    """Until it fits; a trial that does not fit alone has failed with the reason."""
+def test_a_pack_that_does_not_fit_into_memory_is_halved(trials: list[TrialSpec]) -> None:
+    """Halves are halved again until they fit. A single trial that does not fit has failed."""
     sizes = []
 
     def train(pack: Sequence[TrialSpec]) -> list[TrialRecord]:
@@ -217,14 +217,14 @@ def test_what_does_not_fit_is_tried_in_halves(trials: list[TrialSpec]) -> None:
     assert records[0].reason == "1 trials need more memory than there is"
 
 
-def test_one_trial_that_raises_costs_the_others_nothing(trials: list[TrialSpec]) -> None:
-    """Each is trained alone; the trial that raises has failed, with the error and its place."""
+def test_a_trial_that_raises_does_not_affect_the_others(trials: list[TrialSpec]) -> None:
+    """Each is trained alone. The trial that raises fails with the error and its line of code."""
 
     def train(pack: Sequence[TrialSpec]) -> list[TrialRecord]:
         if trials[2] in pack:
-            raise ZeroDivisionError("of all things")
+            raise ZeroDivisionError("division by zero")
         return [failed_record(t, "an example") for t in pack]
 
     reasons = [record.reason for record in run_pack(trials, train)]
     assert [reason == "an example" for reason in reasons] == [True, True, False, True]
-    assert str(reasons[2]).startswith("ZeroDivisionError: of all things (test_packs.py:")
+    assert str(reasons[2]).startswith("ZeroDivisionError: division by zero (test_packs.py:")

@@ -1,4 +1,4 @@
-"""The resources of packs: GPUs or shares of them, cores, CPUs alone."""
+"""The resources of a pack: CPU cores, and GPUs or a share of a GPU."""
 
 import json
 import os
@@ -21,17 +21,17 @@ GPUS = {"CPU": 8.0, "GPU": 2.0}
 
 
 @pytest.mark.parametrize(
-    ("nodes", "wanted", "settings", "placed"),
+    ("nodes", "wanted", "settings", "workers"),
     [
-        # As the cluster has it.
+        # The sweep sets no resources.
         ([HEAD, SMALL, SMALL], {}, {}, Workers(8, 1, 0.0, "cpu")),
         ([HEAD, SMALL, GPUS], {}, {}, Workers(2, 1, 1.0, "cuda")),
         ([HEAD, SMALL, GPUS], {}, {"device": "cpu"}, Workers(12, 1, 0.0, "cpu")),
         ([SMALL], {}, {"device": "cuda:0"}, Workers(4, 1, 0.0, "cuda:0")),
-        # Fewer workers have more threads, as far as one node has them.
+        # With fewer workers than cores, a worker has several cores of one node.
         ([{"CPU": 16.0}], {}, {"workers": 4}, Workers(4, 4, 0.0, "cpu")),
         ([SMALL, SMALL], {}, {"workers": 1}, Workers(1, 4, 0.0, "cpu")),
-        # As the sweep wants it.
+        # The sweep sets its resources.
         ([HEAD, SMALL, GPUS], {"gpus": 0}, {}, Workers(12, 1, 0.0, "cpu")),
         ([SMALL, GPUS], {"gpus": 0, "cpus": 3}, {}, Workers(3, 3, 0.0, "cpu")),
         ([SMALL, GPUS], {"gpus": 0.5}, {}, Workers(4, 1, 0.5, "cuda")),
@@ -39,22 +39,22 @@ GPUS = {"CPU": 8.0, "GPU": 2.0}
         # A pack never has parts of two GPUs.
         ([GPUS], {"gpus": 0.4}, {}, Workers(4, 1, 0.4, "cuda")),
         ([GPUS], {"gpus": 0.1}, {}, Workers(8, 1, 0.1, "cuda")),
-        # Where torch shall work elsewhere, the GPU is still what a pack is placed by.
+        # PARETOIB_DEVICE moves the training to the CPU, but packs are placed by GPUs.
         ([SMALL, GPUS], {"gpus": 1}, {"device": "cpu"}, Workers(2, 1, 1.0, "cpu")),
     ],
 )
-def test_packs_are_placed_by_what_is_there_and_what_is_wanted(
+def test_workers_fit_the_nodes_and_the_resources_of_the_sweep(
     nodes: list[dict[str, float]],
     wanted: dict[str, Any],
     settings: dict[str, Any],
-    placed: Workers,
+    workers: Workers,
 ) -> None:
-    """As many packs at a time as fit on the nodes, with a share and a device each."""
-    assert workers_on(nodes, Settings(**settings), Resources(**wanted)) == placed
+    """Each worker trains one pack at a time; there are as many workers as fit on the nodes."""
+    assert workers_on(nodes, Settings(**settings), Resources(**wanted)) == workers
 
 
 @pytest.mark.parametrize(
-    ("nodes", "wanted", "settings", "said"),
+    ("nodes", "wanted", "settings", "message"),
     [
         ([SMALL], {"gpus": 0.5}, {}, r"\(1 CPU and 0.5 GPU\); found nodes with 4 CPU$"),
         ([SMALL, GPUS], {"cpus": 9}, {}, r"\(9 CPU and 1 GPU\); .* 4 CPU, 8 CPU and 2 GPU$"),
@@ -62,16 +62,16 @@ def test_packs_are_placed_by_what_is_there_and_what_is_wanted(
         ([GPUS], {"gpus": 0}, {"device": "cuda"}, r"above 0 where PARETOIB_DEVICE is cuda"),
     ],
 )
-def test_what_no_node_has_is_refused(
-    nodes: list[dict[str, float]], wanted: dict[str, Any], settings: dict[str, Any], said: str
+def test_resources_that_no_node_has_are_refused(
+    nodes: list[dict[str, float]], wanted: dict[str, Any], settings: dict[str, Any], message: str
 ) -> None:
-    """At once and in one line; Ray would wait for ever."""
-    with pytest.raises(ClusterError, match=said):
+    """Without this check, Ray would wait for ever."""
+    with pytest.raises(ClusterError, match=message):
         workers_on(nodes, Settings(**settings), Resources(**wanted))
 
 
 @pytest.mark.parametrize(
-    ("looks", "found"),
+    ("alive_after", "found"),
     [
         ([[SMALL], [SMALL, GPUS]], [SMALL]),
         ([[HEAD], [HEAD, SMALL], [HEAD, SMALL, GPUS]], [HEAD, SMALL, GPUS]),
@@ -79,22 +79,24 @@ def test_what_no_node_has_is_refused(
     ],
 )
 def test_a_cluster_that_starts_is_waited_for(
-    looks: list[Any], found: Any, monkeypatch: pytest.MonkeyPatch
+    alive_after: list[Any], found: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until no more nodes join, but not for ever; a cluster that is up is used at once.
+    """The wait ends when no more nodes join, or after JOIN_TIMEOUT.
 
-    `looks` are the nodes that are alive after each second.
+    `alive_after[i]` are the nodes that are alive after i seconds.
     """
     slept: list[float] = []
-    monkeypatch.setattr(cluster, "_alive", lambda: looks[min(len(slept), len(looks) - 1)])
+    monkeypatch.setattr(
+        cluster, "_alive", lambda: alive_after[min(len(slept), len(alive_after) - 1)]
+    )
     monkeypatch.setattr(cluster.time, "sleep", slept.append)
     monkeypatch.setattr(cluster.time, "monotonic", lambda: float(len(slept)))
     assert cluster.nodes() == found
     assert len(slept) <= cluster.JOIN_TIMEOUT
 
 
-def test_ray_gives_packs_what_the_sweep_wants() -> None:
-    """On a real Ray that claims one GPU: half a GPU each, none, and more than there is."""
+def test_ray_gives_packs_the_resources_of_the_sweep() -> None:
+    """Ray is told that it has one GPU. Packs get half a GPU or none; too many cores are refused."""
     wanted: list[dict[str, Any]] = [{"gpus": 0.5}, {"gpus": 0, "cpus": 2}, {"cpus": 3}]
     ended = subprocess.run(
         [sys.executable, Path(__file__).with_name("sweeps_with_resources.py"), json.dumps(wanted)],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from paretoib.records import Reference
+from paretoib.records import ReferencePoint
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial, Ruler
@@ -18,7 +18,7 @@ from paretoib.tracking._mlflow.tracker import MLflowTracker
 from paretoib.training import run_trials
 
 PATIENCE = 240  # seconds
-LABELS = 3.310773249917404  # bits: H(Y) of the digits' test split
+LABEL_ENTROPY = 3.310773249917404  # bits, on the test split of digits
 
 
 @pytest.fixture
@@ -46,8 +46,10 @@ def cluster() -> Iterator[dict[str, str]]:
     head.communicate(timeout=PATIENCE)
 
 
-def test_a_sweep_is_taken_up_where_it_stood(cluster: dict[str, str], tmp_path: Path) -> None:
-    """Only the missing trials run; a second time there is nothing to run."""
+def test_a_job_runs_only_the_trials_that_are_missing(
+    cluster: dict[str, str], tmp_path: Path
+) -> None:
+    """A second job has nothing to run."""
     tracker = MLflowTracker(f"sqlite:///{tmp_path}/mlflow.db")
     spec = SweepSpec.from_document(
         {
@@ -57,12 +59,15 @@ def test_a_sweep_is_taken_up_where_it_stood(cluster: dict[str, str], tmp_path: P
         }
     )
     sweep = tracker.create(spec)
-    tracker.begin(sweep.id, Ruler(Reference(rate_bits=10 * LABELS, lost_bits=LABELS), LABELS))
-    # The stored record of the trial that would take hours comes from a short training.
+    tracker.begin(
+        sweep.id,
+        Ruler(ReferencePoint(rate_bits=10 * LABEL_ENTROPY, lost_bits=LABEL_ENTROPY), LABEL_ENTROPY),
+    )
+    # The first trial would take hours, so its stored record comes from a short training.
     (long, short) = driver(spec).ask(2)
     (trained,) = run_trials([short], device="cpu")
-    given = trained.model_copy(update={"trial": long.key, "spec": long.document})
-    tracker.add(sweep.id, [EndedTrial(given, 0.0)])
+    stored = trained.model_copy(update={"trial": long.key, "spec": long.document})
+    tracker.add(sweep.id, [EndedTrial(stored, 0.0)])
     tracker.close(sweep.id, "interrupted", None, [])
 
     def job() -> "subprocess.CompletedProcess[str]":
@@ -80,7 +85,7 @@ def test_a_sweep_is_taken_up_where_it_stood(cluster: dict[str, str], tmp_path: P
     records = tracker.records(sweep.id)
     assert [r.spec["training"]["epochs"] for r in records] == [100_000, 1, 2]
     assert [r.status for r in records] == ["finished"] * 3
-    assert records[0].test == given.test
+    assert records[0].test == stored.test
     assert tracker.find(sweep.id).status == "finished"
 
     assert job().returncode == 0
@@ -89,16 +94,16 @@ def test_a_sweep_is_taken_up_where_it_stood(cluster: dict[str, str], tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [(["nosuch"], "`nosuch`"), ([], "usage"), (["a", "b"], "usage")]
+    ("arguments", "part"), [(["nosuch"], "`nosuch`"), ([], "usage"), (["a", "b"], "usage")]
 )
 def test_a_job_without_a_sweep_is_refused(
     arguments: list[str],
-    said: str,
+    part: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """In one line, with exit code 2."""
+    """The message is one line, and the exit code is 2."""
     from jobs.sweep import main
     from paretoib.settings import settings
 
@@ -108,4 +113,4 @@ def test_a_job_without_a_sweep_is_refused(
     assert main() == 2
     settings.cache_clear()
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert part in line

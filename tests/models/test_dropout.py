@@ -16,12 +16,12 @@ def new_dropout(rate: float, seed: int = 0) -> Dropout:
 
 
 def masks(dropout: Dropout, count: int, *shape: int) -> Tensor:
-    """The output for ones in `count` training steps."""
+    """The dropout of a tensor of ones in `count` training steps."""
     return torch.stack([dropout(torch.ones(shape)) for _ in range(count)])
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_a_share_of_rate_is_dropped_and_the_mean_kept(rate: float) -> None:
+def test_the_rate_is_dropped_and_the_mean_is_kept(rate: float) -> None:
     """Kept values are scaled by 1/(1 − rate)."""
     dropped = masks(new_dropout(rate), 40, 50, 50)
     kept = dropped > 0
@@ -31,8 +31,8 @@ def test_a_share_of_rate_is_dropped_and_the_mean_kept(rate: float) -> None:
     assert float(dropped.double().mean()) == pytest.approx(1, abs=4 * error / (1 - rate))
 
 
-def test_masks_look_independent() -> None:
-    """No correlation between neighbours, steps, layers of one model, or seeds."""
+def test_masks_are_uncorrelated() -> None:
+    """This holds for neighbours, steps, layers of one model, and seeds."""
     torch.manual_seed(0)
     first, second = Dropout(0.5), Dropout(0.5)
     kept = masks(first, 30, 40, 40) - 1
@@ -50,7 +50,7 @@ def test_masks_look_independent() -> None:
 
 
 def test_nothing_is_dropped_in_evaluation() -> None:
-    """The mask counter does not change either."""
+    """The mask counter does not change."""
     dropout = new_dropout(0.5).eval()
     before, x = dropout.count.clone(), torch.randn(5, 3)
     assert torch.equal(dropout(x), x)
@@ -86,13 +86,13 @@ def test_masks_do_not_depend_on_the_pack() -> None:
     assert counts[0] != counts[1]
 
 
-def test_no_dropout_is_no_layer() -> None:
+def test_rate_0_adds_no_layer() -> None:
     """Without dropout a network has no dropout layers."""
     assert not any(isinstance(layer, Dropout) for layer in mlp((6, 16, 4)))
 
 
 def test_a_trial_with_dropout_does_not_depend_on_its_pack() -> None:
-    """Its history is the same alone and in a pack, and differs without dropout."""
+    """The trial's history is the same alone and in a pack. Without dropout it is different."""
     template = TrialSpec.from_document(
         {"data": "digits", "model": "mlp", "objective": "ceb", "weighting": "linear"}
     ).with_fields({"latent": 4, "hidden": [16], "epochs": 2, "subset": 0.3, "dropout": 0.3})

@@ -19,7 +19,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "cnn": {"channels": (4, 6, 8, 10)},
     "mtvib_cnn": {"hidden": (16, 12)},
 }
-KINDS = [(n, kind) for n, row in MODELS.items() if not row.sigmoid for kind in row.inputs]
+KINDS = [(n, kind) for n, entry in MODELS.items() if not entry.sigmoid for kind in entry.inputs]
 
 
 def build(
@@ -42,10 +42,8 @@ def count(module: nn.Module) -> int:
 
 @pytest.mark.parametrize(("name", "kind"), KINDS)
 @pytest.mark.parametrize("noise", [True, False])
-def test_every_encoder_takes_every_kind_of_input_it_names(
-    name: str, kind: str, noise: bool
-) -> None:
-    """K means and, with noise, K widths per example; examples are independent in evaluation."""
+def test_every_encoder_accepts_the_inputs_of_its_entry(name: str, kind: str, noise: bool) -> None:
+    """It returns K means and, with noise, K widths. In evaluation examples are independent."""
     model = build(name, SHAPES[kind], noise=noise, latent=5).eval()
     x = torch.randn(3, *SHAPES[kind])
     raw = model.encoder(x)
@@ -72,8 +70,8 @@ def test_resnet18_has_the_resolution_of_its_stem(stem: str, size: int) -> None:
     assert encoder.features(torch.randn(1, 3, 32, 32)).shape == (1, 512, size, size)
 
 
-def test_mlp_has_the_widths_of_vim() -> None:
-    """784–1024–1024–2K with K = 256, ReLU between layers but not at the end, a linear decoder."""
+def test_mlp_can_be_vims_network_for_mnist() -> None:
+    """The encoder is 784–1024–1024–2K (K = 256) without a final ReLU; the decoder is linear."""
     model = build("mlp", (1, 28, 28), hidden=(1024, 1024), latent=256)
     linear = [m for m in model.encoder.modules() if isinstance(m, nn.Linear)]
     assert [(m.in_features, m.out_features) for m in linear] == [
@@ -88,7 +86,7 @@ def test_mlp_has_the_widths_of_vim() -> None:
 
 @pytest.mark.parametrize(("activation", "low", "high"), [("relu", 0, 9), ("sigmoid", 0.1, 0.9)])
 def test_mlp_has_the_requested_activation(activation: str, low: float, high: float) -> None:
-    """The hidden layers have values in the range of the activation; imb uses sigmoid."""
+    """Hidden values are in the range of the activation. imb uses sigmoid."""
     encoder: Any = build("mlp", (6,), hidden=(512, 512), activation=activation).encoder
     hidden = encoder.layers[:-1](torch.randn(64, 6)).detach()
     assert low <= float(hidden.min()) < float(hidden.max()) < high
@@ -96,7 +94,7 @@ def test_mlp_has_the_requested_activation(activation: str, low: float, high: flo
 
 
 def test_cnn_is_vims_network_for_cifar() -> None:
-    """Four 4×4 convolutions with batch norm to 1024 maps of 2×2, then 2K with K = 64."""
+    """Four 4×4 convolutions give 1024 maps of 2×2; a linear layer gives 2K outputs, K = 64."""
     params = section_model("model", "cnn").model_validate({}).params
     model = build("cnn", (3, 32, 32), channels=params["channels"])
     encoder: Any = model.encoder.eval()
@@ -114,7 +112,7 @@ TABLES: list[Any] = [((1, 36, 36), {}, 3136), ((3, 150, 150), {"kernel": 5, "str
 def test_small_alexnet_is_that_of_mtvib(
     shape: tuple[int, ...], sizes: dict[str, Any], features: int
 ) -> None:
-    """Tables 1 and 2 (a): features–384–192–10 after the convolutions, with batch norm and ReLU."""
+    """mtvib tables 1 and 2 (a): the convolutions, then features–384–192–10."""
     model = build("small_alexnet", shape, noise=False, **sizes)
     convolutions = sizes.get("kernel", 3) ** 2 * 64 * (shape[0] + 64) + 2 * 2 * 64
     dense = (features + 1) * 384 + 2 * 384 + (384 + 1) * 192 + 2 * 192 + (192 + 1) * 10
@@ -128,7 +126,7 @@ def test_small_alexnet_is_that_of_mtvib(
 def test_mtvib_cnn_is_the_variational_encoder(
     shape: tuple[int, ...], sizes: dict[str, Any], features: int
 ) -> None:
-    """Tables 1 and 2 (c): features–1024–1024–1024–2·256 and 256–384–192–10."""
+    """mtvib tables 1 and 2 (c): features–1024–1024–1024–2·256, then the decoder 256–384–192–10."""
     hidden = section_model("model", "mtvib_cnn").model_validate({}).params["hidden"]
     model = build("mtvib_cnn", shape, hidden=hidden, **sizes)
     convolutions = sizes.get("kernel", 3) ** 2 * 64 * (shape[0] + 64) + 2 * 2 * 64
@@ -138,15 +136,15 @@ def test_mtvib_cnn_is_the_variational_encoder(
     assert model.encoder(torch.randn(4, *shape))[:, :256].min() < 0
 
 
-def test_activation_is_of_the_means_alone() -> None:
-    """The widths r can be negative, so that the noise can shrink."""
+def test_the_final_relu_applies_to_the_means_only() -> None:
+    """The outputs r for the widths can be negative, so that the noise can shrink."""
     raw = build("small_alexnet", (1, 20, 20), latent=6).encoder(torch.randn(8, 1, 20, 20))
     assert raw[:, :6].min() == 0
     assert raw[:, 6:].min() < 0
 
 
 def test_dropout_cnn_is_pytorchs_example() -> None:
-    """32 and 64 filters, 9216 features, 128 units and K = 128; as many parameters as published."""
+    """Both have the same number of parameters, except that K = 128 replaces ten outputs."""
     model = build("dropout_cnn", (1, 28, 28), noise=False, latent=128)
     published = 1_199_882  # with ten outputs
     assert count(model.encoder) == published - 129 * 10 + 129 * 128
@@ -156,14 +154,14 @@ def test_dropout_cnn_is_pytorchs_example() -> None:
 
 @pytest.mark.parametrize(("name", "side"), [("cnn", 15), ("mtvib_cnn", 9), ("dropout_cnn", 5)])
 def test_an_image_too_small_for_the_convolutions_is_refused(name: str, side: int) -> None:
-    """The error names the side; one pixel more is accepted."""
+    """The error gives the side. A side one pixel longer is accepted."""
     with pytest.raises(SpecError, match=f"need larger images; found a side of {side}"):
         build(name, (1, side, side))
     assert count(build(name, (1, side + 1, side + 1))) > 0
 
 
 def test_linear_encoder_has_the_same_width_for_every_input() -> None:
-    """Means are affine in x and widths do not depend on it."""
+    """Means are affine in x; widths do not depend on x."""
     encoder = build("linear", (6,), latent=3).encoder
     a, b = torch.randn(2, 6)
     raw = encoder(torch.stack([a, b, (a + b) / 2]))
@@ -172,8 +170,8 @@ def test_linear_encoder_has_the_same_width_for_every_input() -> None:
 
 
 @pytest.mark.parametrize("name", ["mlp", "linear"])
-def test_initial_scale_multiplies_the_weights_alone(name: str) -> None:
-    """Weight matrices are scaled; biases, widths and the decoder are not."""
+def test_initial_scale_multiplies_the_encoders_weights(name: str) -> None:
+    """Biases, widths and the decoder are not scaled."""
     plain, scaled = build(name, (6,)), build(name, (6,), initial_scale=3.0)
     for (key, a), (_, b) in zip(plain.named_parameters(), scaled.named_parameters(), strict=True):
         factor = 3 if key.startswith("encoder.") and key.endswith("weight") else 1

@@ -26,8 +26,8 @@ def head(
 
 
 @pytest.mark.parametrize("name", ["mlp", "resnet18"])
-def test_the_default_width_is_alemis(name: str) -> None:
-    """The width is s = softplus(r − 5), as in Alemi et al."""
+def test_the_default_width_is_that_of_alemi(name: str) -> None:
+    """It is s = softplus(r − 5), as in the demo of Alemi et al. 2017."""
     raw = torch.tensor([[0.0, 0.0, -30.0, 0.0], [1.0, 2.0, 5.0, 20.0]])
     default = section_model("model", name).model_validate({})["initial_noise"]
     encoding = head(default).encoding(raw)
@@ -38,18 +38,18 @@ def test_the_default_width_is_alemis(name: str) -> None:
 
 @pytest.mark.parametrize("noise", [1e-6, 0.0067, 1.0, 30.0, 1000.0])
 def test_initial_noise_is_the_width_at_r_0(noise: float) -> None:
-    """s = `initial_noise` at r = 0, over the whole range that a spec allows."""
+    """s equals `initial_noise` at r = 0 for every value that a spec allows."""
     encoding = head(noise).encoding(torch.zeros(1, 4))
     assert isinstance(encoding, GaussianEncoding)
     torch.testing.assert_close(encoding.std, torch.full((1, 2), noise))
 
 
 def test_every_model_starts_near_its_initial_noise() -> None:
-    """The mean width of a new model on unit inputs is within a factor of 1.5 of the field."""
-    for name, row in MODELS.items():
-        if row.sigmoid:  # has no initial noise
+    """For standard normal inputs its mean width is within a factor 1.5 of `initial_noise`."""
+    for name, entry in MODELS.items():
+        if entry.sigmoid:  # no field `initial_noise`
             continue
-        shape = (1, 20, 20) if "image" in row.inputs else (64,)
+        shape = (1, 20, 20) if "image" in entry.inputs else (64,)
         torch.manual_seed(0)
         small = {"channels": (4, 6, 8, 10)} if name == "cnn" else {}
         params = section_model("model", name).model_validate({"initial_noise": 0.3} | small).params
@@ -63,7 +63,7 @@ def test_every_model_starts_near_its_initial_noise() -> None:
 
 
 def test_the_latent_is_reparameterised() -> None:
-    """z = m + s·noise, decoded; gradients reach means and widths."""
+    """z = m + s · noise, and gradients reach the means m and the widths s."""
     model = head()
     raw, noise = torch.randn(5, 4).requires_grad_(), torch.randn(5, 2)
     output = model(raw, noise)
@@ -75,15 +75,17 @@ def test_the_latent_is_reparameterised() -> None:
     assert raw.grad.abs().min() > 0
 
 
-def test_an_encoder_of_k_outputs_has_no_noise() -> None:
-    """z is the encoder's output, for any noise."""
+def test_an_encoder_with_k_outputs_has_no_noise() -> None:
+    """z is the encoder's output for any noise."""
     raw = torch.randn(5, 2)
     output = head()(raw, torch.randn(5, 2))
     assert isinstance(output.encoding, PointEncoding)
     assert torch.equal(output.z, raw)
 
 
-def built(noise: Noise, own: dict[str, torch.Tensor] | None = None, **params: object) -> Model:
+def build(
+    noise: Noise, parameters: dict[str, torch.Tensor] | None = None, **params: object
+) -> Model:
     torch.manual_seed(0)
     section = section_model("model", "mlp").model_validate({"latent": 3, **params})
     return build_model(
@@ -93,22 +95,22 @@ def built(noise: Noise, own: dict[str, torch.Tensor] | None = None, **params: ob
         classes=10,
         target_dim=None,
         noise=noise,
-        objective_parameters=own,
+        objective_parameters=parameters,
     )
 
 
 def test_zero_entropy_noise_is_the_same_for_every_code() -> None:
-    """s = 1/√(2πe) for any input and any initial noise, without trainable parameters."""
-    model = built("zero_entropy", initial_noise=0.3)
+    """s = 1/√(2πe) for every input, whatever `initial_noise` is, and is not trained."""
+    model = build("zero_entropy", initial_noise=0.3)
     output = model.head(model.encoder(torch.randn(5, 6)), torch.randn(5, 3))
     torch.testing.assert_close(output.gaussian.std, torch.full((5, 3), ZERO_ENTROPY_STD))
     assert not output.gaussian.std.requires_grad
     assert (output.z != output.gaussian.mean).all()
 
 
-def test_one_learned_width_serves_all_codes() -> None:
-    """It starts at the initial noise and is a parameter of the encoder, which losses share."""
-    model = built("scale", initial_noise=0.3)
+def test_one_learned_width_is_shared_by_all_codes() -> None:
+    """The width starts at `initial_noise` and is a parameter of the encoder."""
+    model = build("scale", initial_noise=0.3)
     width = dict(model.encoder.named_parameters())["width"]
     encoding = model.head.encoding(model.encoder(torch.randn(5, 6)))
     assert isinstance(encoding, GaussianEncoding)
@@ -120,15 +122,15 @@ def test_one_learned_width_serves_all_codes() -> None:
 
 
 def test_the_head_holds_the_parameters_of_the_objective() -> None:
-    """They are in the output and trained with the head; by default there are none."""
+    """They are in the output and are trained with the head. By default there are none."""
     start = torch.randn(4, 3)
-    model = built("learned", {"mean": start})
+    model = build("learned", {"mean": start})
     output = model.head(model.encoder(torch.randn(5, 6)), torch.randn(5, 3))
     assert output.objective_parameters.keys() == {"mean"}
     assert torch.equal(output.objective_parameters["mean"], start)
     parameters = dict(model.head.named_parameters()).values()
     assert any(parameter is output.objective_parameters["mean"] for parameter in parameters)
-    assert built("learned").head(torch.zeros(2, 6), torch.zeros(2, 3)).objective_parameters == {}
+    assert build("learned").head(torch.zeros(2, 6), torch.zeros(2, 3)).objective_parameters == {}
 
 
 def test_a_continuous_target_has_one_full_covariance() -> None:
@@ -145,7 +147,7 @@ def test_a_continuous_target_has_one_full_covariance() -> None:
 
 
 def test_decoder_has_the_requested_hidden_layers() -> None:
-    """Without widths the decoder is linear, with widths an MLP."""
+    """Without hidden layers the decoder is linear."""
     linear, deep = head().decoder, head(decoder=(7, 5)).decoder
     assert [p.shape for p in linear.parameters() if p.ndim > 1] == [(3, 2)]
     assert [p.shape for p in deep.parameters() if p.ndim > 1] == [(7, 2), (5, 7), (3, 5)]

@@ -1,4 +1,4 @@
-"""The networks of the papers, layer by layer, as docs/reference/methods.md sets them."""
+"""The networks of the papers, layer by layer; docs/reference/methods.md lists their settings."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ def network(model: Model, shape: tuple[int, ...]) -> tuple[list[str], list[list[
 
 
 NORM = ["bn", "relu"]
-# Tables 1 and 2 of mtvib, up to the second pooling.
+# mtvib tables 1 and 2, up to the second pooling.
 CONVOLUTIONS = {
     36: [
         *("conv 3/1 64×34×34", *NORM, "pool 64×17×17"),
@@ -84,7 +84,7 @@ MTVIB = [(36, 1, "multi_mnist", 3136, 2), (150, 3, "mtfl", 4096, 4)]
 def test_mtvibs_small_alexnet(
     method: str, side: int, channels: int, data: str, features: int, tasks: int
 ) -> None:
-    """Tables 1 and 2, (a) and (b): a layer of 384 for all tasks, then 192 and 10 for each task."""
+    """mtvib tables 1 and 2, (a) and (b): tasks share the layer of 384; 192 and 10 are per task."""
     fields = {"model": "small_alexnet"} if method == "stl" else {}
     shape = (channels, side, side)
     encoder, decoders = network(build({"method": method, "data": data, **fields}, {}, shape), shape)
@@ -98,7 +98,7 @@ def test_mtvibs_small_alexnet(
 def test_mtvibs_variational_encoder(
     method: str, side: int, channels: int, data: str, features: int, tasks: int
 ) -> None:
-    """Tables 1 and 2, (c) and (d): one layer of 2·256 for two of 256, without BN and ReLU."""
+    """mtvib tables 1 and 2, (c) and (d). One layer of 512 replaces two of 256, for m and r."""
     fields = {"model": "mtvib_cnn"} if method == "stvib" else {}
     shape = (channels, side, side)
     encoder, decoders = network(build({"method": method, "data": data, **fields}, {}, shape), shape)
@@ -109,7 +109,7 @@ def test_mtvibs_variational_encoder(
 
 
 def test_vims_network_for_cifar() -> None:
-    """Table 4: four 4×4 convolutions, then 2K with K = 64; the decoder is logistic regression."""
+    """vim table 4: four 4×4 convolutions, then 2K outputs (K = 64) and a linear decoder."""
     shape = (3, 32, 32)
     model = build({"method": "vim", "data": "cifar10", "model": "cnn"}, {}, shape)
     maps = [(128, 16), (256, 8), (512, 4), (1024, 2)]
@@ -119,7 +119,7 @@ def test_vims_network_for_cifar() -> None:
 
 @pytest.mark.parametrize("latent", [256, 2])
 def test_vims_network_for_mnist(latent: int) -> None:
-    """784–1024–1024–2K with K = 256 or 2; the decoder is logistic regression."""
+    """The encoder is 784–1024–1024–2K with K = 256 or 2; the decoder is linear."""
     shape, fields = (1, 28, 28), {"hidden": [1024, 1024], "latent": latent}
     model = build({"method": "vim", "data": "mnist", "model": "mlp"}, fields, shape)
     encoder = ["fc 784×1024", "relu", "fc 1024×1024", "relu", f"fc 1024×{2 * latent}"]
@@ -128,7 +128,7 @@ def test_vims_network_for_mnist(latent: int) -> None:
 
 @pytest.mark.parametrize("method", ["l2", "log_var", "log_var_given_y"])
 def test_uibs_resnet18(method: str) -> None:
-    """Section 7.3: K = 100 means without widths (zero-entropy noise), a linear decoder."""
+    """uib section 7.3: 100 means without widths (zero-entropy noise), and a linear decoder."""
     shape, fields = (3, 32, 32), {"stem": "cifar", "latent": 100}
     model = build({"method": method, "data": "cifar10", "model": "resnet18"}, fields, shape)
     encoder, decoders = network(model, shape)
@@ -147,8 +147,8 @@ def test_uibs_resnet18(method: str) -> None:
     assert decoders == [["fc 100×10"]]
 
 
-def test_uibs_network_for_categories() -> None:
-    """Section 7.1: 784–1024–1024–C and C–1024–1024–10, C = 100."""
+def test_uibs_network_for_categorical_codes() -> None:
+    """uib section 7.1: encoder 784–1024–1024–C, decoder C–1024–1024–10, C = 100."""
     shape, wide = (1, 28, 28), [1024, 1024]
     document = {"method": "categorical", "data": "permutation_mnist", "model": "mlp"}
     model = build(document, {"hidden": wide, "latent": 100, "decoder": wide}, shape)
@@ -158,7 +158,7 @@ def test_uibs_network_for_categories() -> None:
 
 
 def test_uibs_dropout_network() -> None:
-    """Section 7.2: PyTorch's example for MNIST, with K = 128 instead of its ten outputs."""
+    """uib section 7.2: PyTorch's MNIST example, with K = 128 instead of ten outputs."""
     shape = (1, 28, 28)
     model = build({"method": "log_var", "data": "mnist", "model": "dropout_cnn"}, {}, shape)
     encoder = [
@@ -169,7 +169,7 @@ def test_uibs_dropout_network() -> None:
 
 
 def test_imbs_network() -> None:
-    """Table 1: 784–512–512–10, binary or deterministic; VIB's network has another layer on top."""
+    """imb table 1: 784–512–512–10, binary or deterministic; VIB has one more encoder layer."""
     shape, sizes = (1, 28, 28), {"hidden": [512], "latent": 512}
     for method in ("imb_joint", "imb_greedy", "sfnn", "det"):
         model = build({"method": method, "data": "mnist"}, sizes, shape)

@@ -32,19 +32,25 @@ def count(module: nn.Module) -> int:
     ("shape", "sizes", "classes"),
     [((1, 36, 36), {}, (10, 10)), ((3, 150, 150), {"kernel": 5, "stride": 2}, (2, 2, 2, 5))],
 )
-@pytest.mark.parametrize(("name", "before"), [("mtvib_cnn", 257 * 384 + 768), ("small_alexnet", 0)])
+@pytest.mark.parametrize(
+    ("name", "first_layer"), [("mtvib_cnn", 257 * 384 + 768), ("small_alexnet", 0)]
+)
 def test_heads_are_those_of_mtvib(
-    name: str, before: int, shape: tuple[int, ...], sizes: dict[str, Any], classes: tuple[int, ...]
+    name: str,
+    first_layer: int,
+    shape: tuple[int, ...],
+    sizes: dict[str, Any],
+    classes: tuple[int, ...],
 ) -> None:
-    """Tables 1 and 2 (b) and (d): 384–192–C for each task; for MTVIB 256–384–192–C."""
+    """mtvib tables 1 and 2, (b) and (d): 384–192–C for each task; for MTVIB 256–384–192–C."""
     model = build(name, classes, shape, **sizes)
-    each = [before + 385 * 192 + 2 * 192 + 193 * c for c in classes]
-    assert count(model.head) == sum(each)
+    per_task = [first_layer + 385 * 192 + 2 * 192 + 193 * c for c in classes]
+    assert count(model.head) == sum(per_task)
     assert count(model.encoder) == count(build(name, 10, shape, **sizes).encoder)
 
 
 def test_q_is_the_product_over_tasks() -> None:
-    """−log q(y_1, y_2|z) is the sum over tasks, each with its own decoder."""
+    """q(y_1, y_2|z) = q(y_1|z) q(y_2|z), and each task has its own decoder."""
     head = build("mlp", (3, 5), (6,), latent=4, decoder=(7,)).head
     z, y = torch.randn(9, 4), torch.stack([torch.arange(9) % 3, torch.arange(9) % 5], dim=1)
     prediction = head.predict(z)
@@ -58,8 +64,8 @@ def test_q_is_the_product_over_tasks() -> None:
 
 
 @pytest.mark.parametrize("name", ["mlp", "sigmoid"])
-def test_binary_layers_have_every_tasks_q_of_every_sample(name: str) -> None:
-    """With two samples per layer, each decoder predicts from every sample of z."""
+def test_each_decoder_predicts_from_every_sample_of_binary_layers(name: str) -> None:
+    """Each layer has two samples for every sample of the layer below."""
     section = section_model("model", name)(latent=4, hidden=(5,))
     model = build_model(
         name,
@@ -84,7 +90,7 @@ def test_binary_layers_have_every_tasks_q_of_every_sample(name: str) -> None:
 
 
 def test_parameter_names_of_a_single_task_are_stable() -> None:
-    """The names stay the same, so that old checkpoints can be loaded."""
+    """Checkpoints of earlier versions can therefore be loaded."""
     head = build("mlp", 3, (6,), latent=4, decoder=(7,)).head
     names = ["decoder.0.weight", "decoder.0.bias", "decoder.2.weight", "decoder.2.bias"]
     assert [name for name, _ in head.named_parameters()] == names

@@ -31,7 +31,7 @@ Y = torch.tensor([0, 2, 1, 1, 0, 2, 2, 1])
 
 
 def code(raw: Tensor, codebook: Tensor | None = None) -> Output:
-    """A code with one category per column of `raw`, and a decoder to three classes."""
+    """A code with one category per column of `raw`, and a decoder for three classes."""
     encoding = CategoricalEncoding(raw)
     table = torch.zeros(raw.shape[1], 3).to(raw) if codebook is None else codebook
     book = CodebookPrediction(encoding.mean, table.log_softmax(-1))
@@ -58,7 +58,7 @@ def test_the_entropies_are_scipys(draw: Draw) -> None:
 
 
 def test_the_losses_are_sums_over_categories(draw: Draw) -> None:
-    """E_z −log q(y|z) and −log E_z q(y|z), computed in loops."""
+    """E −log q(y|z) and E −log Σ_z p(z|x) q(y|z) equal loops over categories."""
     output = code(draw(8, 5), draw(5, 3, seed=1))
     p, q = output.z, draw(5, 3, seed=1).softmax(-1)
     decoder = prediction = 0.0
@@ -70,7 +70,7 @@ def test_the_losses_are_sums_over_categories(draw: Draw) -> None:
     torch.testing.assert_close(output.prediction.expected, p @ q)
 
 
-def test_the_three_losses_are_in_their_order(draw: Draw) -> None:
+def test_the_decoder_cross_entropy_is_the_largest_loss(draw: Draw) -> None:
     """H_Θ[Y|X] ≤ H_Θ[Y|Z] ≥ H[Y|Z]; with the optimal decoder H_Θ[Y|Z] = H[Y|Z] (uib eqs 4, 5)."""
     for seed in range(20):
         raw = 2 * draw(8, 5, seed=seed)
@@ -84,7 +84,7 @@ def test_the_three_losses_are_in_their_order(draw: Draw) -> None:
         assert losses(best, "prediction")[0] < exact
 
 
-def test_the_gradient_of_the_uncertainty_is_that_of_a_fixed_optimal_decoder(draw: Draw) -> None:
+def test_the_gradient_of_h_y_given_z_is_that_of_a_fixed_optimal_decoder(draw: Draw) -> None:
     """uib appendix A.3: the change of p(y|z) does not contribute to the gradient."""
     raw = draw(8, 5).requires_grad_()
     exact = decoder_uncertainty(joint_probabilities(raw.softmax(-1), Y, 3))
@@ -95,7 +95,7 @@ def test_the_gradient_of_the_uncertainty_is_that_of_a_fixed_optimal_decoder(draw
 @pytest.mark.parametrize("loss", ["decoder", "prediction", "uncertainty"])
 @pytest.mark.parametrize("compressed", ["given_y", "entropy", "rate"])
 def test_gradients_match_finite_differences(draw: Draw, loss: Any, compressed: Any) -> None:
-    """Gradients of both losses by the logits of the code and of the decoder."""
+    """Gradients with respect to the logits of the code and of the decoder."""
     objective = Categorical(loss=loss, compressed=compressed, optimal_decoder=False)
     inputs = [draw(8, 4).requires_grad_(), draw(4, 3, seed=1).requires_grad_()]
 
@@ -105,14 +105,14 @@ def test_gradients_match_finite_differences(draw: Draw, loss: Any, compressed: A
     assert torch.autograd.gradcheck(both, inputs)
 
 
-def test_sure_codes_have_the_entropies_of_labels() -> None:
-    """For z = y both conditional entropies are 0; for a constant z H[Y|Z] = H[Y] and H[Z] = 0."""
-    sure = code(200 * torch.eye(3).double()[Y])
-    assert losses(sure, "uncertainty") == pytest.approx([0, 0], abs=1e-9)
+def test_deterministic_codes_have_known_entropies() -> None:
+    """For z = y: H[Y|Z] = H[Z|Y] = 0, I(X;Z) = H[Y]. For a constant z: H[Y|Z] = H[Y], H[Z] = 0."""
+    labels = code(200 * torch.eye(3).double()[Y])
+    assert losses(labels, "uncertainty") == pytest.approx([0, 0], abs=1e-9)
     h_y = float(entropy(Y.bincount().numpy()))
-    assert losses(sure, "uncertainty", "rate")[1] == pytest.approx(h_y)
-    same = code(200 * torch.eye(3).double()[torch.zeros(8).long()])
-    assert losses(same, "uncertainty", "entropy") == pytest.approx([h_y, 0], abs=1e-9)
+    assert losses(labels, "uncertainty", "rate")[1] == pytest.approx(h_y)
+    constant = code(200 * torch.eye(3).double()[torch.zeros(8).long()])
+    assert losses(constant, "uncertainty", "entropy") == pytest.approx([h_y, 0], abs=1e-9)
 
 
 def trial(**fields: Any) -> TrialSpec:
@@ -120,8 +120,8 @@ def trial(**fields: Any) -> TrialSpec:
     return with_overrides({"method": "categorical"}, small | fields).template
 
 
-def test_the_decoder_is_a_network_from_one_hot_codes() -> None:
-    """C–16–10, one row of logits per category; uib uses 100–1024–1024–10."""
+def test_the_decoder_maps_each_category_to_class_probabilities() -> None:
+    """The decoder is C–16–10 here and 100–1024–1024–10 in uib. It needs classes."""
     section = section_model("model", "mlp")(latent=7, decoder=(16,))
     shapes: dict[str, Any] = {"shape": (4,), "target_dim": None, "noise": "categorical"}
     net = build_model("mlp", section.params, classes=10, **shapes)
@@ -134,8 +134,8 @@ def test_the_decoder_is_a_network_from_one_hot_codes() -> None:
 
 
 @pytest.mark.parametrize("trials", [1, 2])
-def test_the_optimal_decoder_is_that_of_the_training_data(trials: int) -> None:
-    """It is refreshed before training and after every epoch; the decoder network never changes."""
+def test_the_optimal_decoder_is_computed_from_the_training_data(trials: int) -> None:
+    """This happens before training and after every epoch. The decoder network does not change."""
     specs = [
         trial(optimal_decoder=True, subset=0.2).with_fields({"seed": i}) for i in range(trials)
     ]
@@ -165,8 +165,8 @@ def exact_rate_bits(pack: Pack) -> float:
 
 
 @pytest.mark.parametrize("loss", ["decoder", "prediction", "uncertainty"])
-def test_each_loss_trains_a_code_that_tells_classes(loss: str) -> None:
-    """Relevance reaches half of 3.3 bits; the lower rate bound is the rate of the test inputs."""
+def test_each_loss_trains_a_relevant_code(loss: str) -> None:
+    """Relevance exceeds 1.6 of 3.3 bits. The rate's lower bound is exact for the test inputs."""
     spec = trial(loss=loss, latent=16, decoder=[], epochs=30, batch_size=100, learning_rate=0.02)
     data = load_dataset("digits", spec.data.params)
     (record,) = run_trials([spec], device="cpu")
@@ -180,8 +180,8 @@ def test_each_loss_trains_a_code_that_tells_classes(loss: str) -> None:
     assert exact <= record.test.rate_bits < exact + 0.3
 
 
-def test_histories_have_all_three_cross_entropies() -> None:
-    """In bits, on training examples, for any training loss, and in their order (uib figure 3)."""
+def test_histories_have_all_three_losses_in_bits() -> None:
+    """They are computed on the training examples after each epoch (uib figure 3)."""
     spec = trial(subset=0.3, epochs=3)
     data = load_dataset("digits", spec.data.params)
     pack = Pack([spec, spec.with_fields({"seed": 1})], data, torch.device("cpu"))
@@ -209,7 +209,7 @@ def test_histories_have_all_three_cross_entropies() -> None:
         assert rows[:, -1] == pytest.approx([uncertainty, decoder, prediction], rel=1e-4)
 
 
-def test_with_the_optimal_decoder_the_gap_closes() -> None:
+def test_the_optimal_decoder_has_the_smallest_cross_entropy() -> None:
     """H_Θ[Y|Z] = H[Y|Z] after every epoch (uib eq. 5)."""
     (record,) = run_trials([trial(optimal_decoder=True, subset=0.3, epochs=3)], device="cpu")
     exact = record.history["decoder_uncertainty_bits"]

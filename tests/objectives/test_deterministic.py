@@ -1,4 +1,4 @@
-"""The baselines of vim table 1."""
+"""The baselines of vim table 1: label smoothing and confidence penalty."""
 
 from collections.abc import Callable
 
@@ -22,14 +22,14 @@ def loss(objective: Deterministic, logits: Tensor, y: Tensor = Y) -> Tensor:
 
 
 def test_label_smoothing_is_the_cross_entropy_with_softened_targets(draw: Draw) -> None:
-    """−Σ_c t_c log q(c) with t = (1 − ε) δ_y + ε/C."""
+    """The loss is −Σ_c t_c log q(c) with targets t = (1 − ε) δ_y + ε/C."""
     logits = draw(5, 3)
     targets = 0.7 * torch.eye(3).double()[Y] + 0.3 / 3
     expected = -(targets * Categorical(logits=logits).logits).sum(1).mean()
     torch.testing.assert_close(loss(Deterministic(label_smoothing=0.3), logits), expected)
 
 
-def test_label_smoothing_is_least_at_the_softened_targets() -> None:
+def test_label_smoothing_has_its_minimum_at_the_softened_targets() -> None:
     """The gradient vanishes at q(y) = 1 − ε + ε/C; without smoothing it does not."""
     targets = 0.7 * torch.eye(3).double()[Y] + 0.3 / 3
     logits = targets.log().requires_grad_()
@@ -39,8 +39,8 @@ def test_label_smoothing_is_least_at_the_softened_targets() -> None:
     assert plain.abs().max() > 0.03
 
 
-def test_the_confidence_penalty_takes_off_the_entropy(draw: Draw) -> None:
-    """CE − λ E H[q] with torch's entropy; up to a constant λ KL(q ‖ uniform) (Pereyra et al.)."""
+def test_the_confidence_penalty_subtracts_the_entropy(draw: Draw) -> None:
+    """−λ E H[q] equals λ KL(q ‖ uniform) up to a constant (Pereyra et al. 2017)."""
     logits = draw(5, 3)
     q, uniform = Categorical(logits=logits), Categorical(torch.ones(5, 3).double())
     actual = loss(Deterministic(confidence_penalty=0.4), logits) - loss(Deterministic(), logits)
@@ -49,7 +49,7 @@ def test_the_confidence_penalty_takes_off_the_entropy(draw: Draw) -> None:
     torch.testing.assert_close(actual, 0.4 * (kl - torch.tensor(3.0).double().log()))
 
 
-def test_both_options_add_up(draw: Draw) -> None:
+def test_both_options_can_be_combined(draw: Draw) -> None:
     """With both options the loss has both terms."""
     logits = draw(5, 3)
     both = loss(Deterministic(label_smoothing=0.2, confidence_penalty=0.5), logits)
@@ -59,7 +59,7 @@ def test_both_options_add_up(draw: Draw) -> None:
 
 
 @pytest.mark.parametrize("option", ["label_smoothing", "confidence_penalty"])
-def test_a_continuous_y_has_neither(draw: Draw, option: str) -> None:
+def test_both_options_refuse_a_continuous_y(draw: Draw, option: str) -> None:
     """The error names the option; without options a continuous y is accepted."""
     z = draw(5, 1)
     output = Output(PointEncoding(z), z, GaussianPrediction(draw(5, 2), torch.eye(2).double()))

@@ -1,7 +1,7 @@
 """Objectives whose optimum for jointly Gaussian data is the optimum of the information bottleneck.
 
 With a linear encoder codes are Gaussian, so the bounds on H[Z] and I(X;Z|Y) are exact.
-Chechik, Globerson, Tishby, Weiss 2005; their β is the inverse of VIB's.
+The exact optima: Chechik, Globerson, Tishby, Weiss 2005, whose β is the inverse of the β here.
 """
 
 import math
@@ -35,8 +35,8 @@ EQUIVALENT_BETA = {
 
 
 @pytest.mark.parametrize("name", EQUIVALENT_BETA)
-def test_the_rate_is_the_exact_optimums(name: str) -> None:
-    """Within 5 % between 2 and 5 bits, for β at which two or three of four directions are kept."""
+def test_the_rate_is_that_of_the_exact_optimum(name: str) -> None:
+    """It is within 5 % at rates of 2 to 5 bits, which keep two or three of four directions."""
     betas = (0.2, 0.35, 0.5)
     template = TrialSpec.from_document(
         {"data": "gaussian", "model": "linear", "objective": name, "weighting": "linear"}

@@ -1,4 +1,4 @@
-"""Information multi-bottlenecks with binary layers."""
+"""Information multi-bottlenecks with binary layers (imb)."""
 
 import math
 from collections.abc import Callable
@@ -33,7 +33,7 @@ Y = torch.tensor([0, 2, 1, 1, 0])
 
 
 def sampled(draw: Draw, draws: tuple[int, ...] = (3, 4)) -> Output:
-    """The output of a network with layers of 2, 3, … bits for five examples, with its samples."""
+    """The output for five examples: layer i has i + 2 bits and `draws[i]` samples."""
     layers = []
     for i in range(len(draws)):
         width = i + 2
@@ -43,10 +43,11 @@ def sampled(draw: Draw, draws: tuple[int, ...] = (3, 4)) -> Output:
     return Output(layers[-1].encoding, layers[-1].z, prediction, layers=tuple(layers))
 
 
-def test_samples_up_to_a_layer_are_outside_the_logarithm_and_those_beyond_inside(
-    draw: Draw,
-) -> None:
-    """Eqs 6 and 7 computed in loops over samples, at every level of two layers."""
+def test_conditional_relevance_equals_loops_over_samples(draw: Draw) -> None:
+    """VCR_0, VCR_1 and VCR_2 of two layers (imb eqs 6 and 7).
+
+    Samples up to layer l are averaged outside the logarithm, those of the layers above inside.
+    """
     output = sampled(draw)
     q = output.prediction.logits.softmax(-1)  # type: ignore[union-attr]
     expected = [0.0, 0.0, 0.0]
@@ -59,19 +60,19 @@ def test_samples_up_to_a_layer_are_outside_the_logarithm_and_those_beyond_inside
     nll = output.prediction.nll(Y)
     actual = [float(conditional_relevance(nll, level)) for level in range(3)]
     assert actual == pytest.approx(expected)
-    assert actual[0] < actual[1] < actual[2]  # theorem 3.2, by Jensen
+    assert actual[0] < actual[1] < actual[2]  # imb theorem 3.2 (Jensen's inequality)
 
 
-def test_compression_is_torchs_divergence_of_bits(draw: Draw) -> None:
-    """Σ_i KL(Bernoulli(p_i) ‖ Bernoulli(r_i)), averaged over examples and samples below."""
+def test_compression_is_the_kl_of_torch(draw: Draw) -> None:
+    """It is the mean of Σ_i KL(Bernoulli(p_i) ‖ Bernoulli(r_i)) over examples and samples."""
     for layer in sampled(draw).layers:
         logits, prior = torch.broadcast_tensors(layer.encoding.logits, layer.prior)
         each = kl_divergence(Bernoulli(logits=logits), Bernoulli(logits=prior))
         torch.testing.assert_close(compression(layer), each.sum(-1).mean())
 
 
-def test_the_losses_are_sums_or_one_layers(draw: Draw) -> None:
-    """Joint sums all levels and layers, greedy uses the first trained layer, SFNN level 0."""
+def test_joint_greedy_and_sfnn_use_different_layers(draw: Draw) -> None:
+    """`IMBJoint` sums all layers, `IMBGreedy` uses the first one not frozen, `SFNN` is VCR_0."""
     output = sampled(draw)
     nll = output.prediction.nll(Y)
     levels = [float(conditional_relevance(nll, level)) for level in range(3)]
@@ -85,8 +86,8 @@ def test_the_losses_are_sums_or_one_layers(draw: Draw) -> None:
     assert [float(loss) for loss in SFNN(draws=4).losses(output, Y, {})] == [levels[0]]
 
 
-def test_of_several_tasks_each_has_the_losses_that_it_would_have_alone(draw: Draw) -> None:
-    """One prediction loss per task, from its q(y_k|z); compression is that of the shared code."""
+def test_each_task_has_the_losses_that_it_has_alone(draw: Draw) -> None:
+    """Each task has a prediction loss from q(y_k|z). The tasks share the compression loss."""
     one, other = sampled(draw), CategoricalPrediction(draw(3, 4, 5, 2, seed=8))
     alone = Output(**{**vars(one), "prediction": other})
     both = TaskPredictions((one.prediction, other))
@@ -102,7 +103,7 @@ def test_of_several_tasks_each_has_the_losses_that_it_would_have_alone(draw: Dra
 @pytest.mark.parametrize("frozen", [0, 1])
 @pytest.mark.parametrize("objective", [IMBJoint(draws=4), IMBGreedy(draws=4), SFNN(draws=4)])
 def test_gradients_match_finite_differences(draw: Draw, objective: Any, frozen: int) -> None:
-    """Gradients by the logits of the layers, their priors and q(y|z) of all samples."""
+    """Gradients with respect to the logits of q(y|z), of the layers and of their priors."""
     original = sampled(draw)
 
     def losses(logits: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
@@ -137,8 +138,8 @@ def model(draws: int, hidden: tuple[int, ...] = (2,), noise: Any = "bernoulli") 
     return built.double()
 
 
-def test_a_small_networks_losses_are_those_of_all_its_states(draw: Draw) -> None:
-    """VCR_0 … VCR_2, Ĩ_1 and Ĩ_2 from 200² samples agree with enumeration (2 and 3 bits)."""
+def test_losses_from_samples_agree_with_all_states(draw: Draw) -> None:
+    """VCR_0 … VCR_2, Ĩ_1 and Ĩ_2 from 200² samples agree with sums over 2 and 3 bits."""
     net, x = model(200), draw(5, 4)
     raw = net.encoder(x).detach()
     with torch.no_grad():
@@ -164,8 +165,8 @@ def test_a_small_networks_losses_are_those_of_all_its_states(draw: Draw) -> None
         assert float(compression(layer).detach()) == pytest.approx(float(expected), abs=0.01)
 
 
-def test_the_best_prior_is_the_mean_and_gives_a_single_bits_information(draw: Draw) -> None:
-    """The gradient vanishes at r = E p(z|x); there Ĩ is I(Z;X) for one bit, larger for several."""
+def test_the_best_prior_is_the_mean(draw: Draw) -> None:
+    """The gradient vanishes at r = E p(z|x). There Ĩ is I(X;Z) for one bit, larger for four."""
     for width in (1, 4):
         logits = 2 * draw(64, width)
         prior = torch.logit(logits.sigmoid().mean(0)).requires_grad_()
@@ -177,12 +178,11 @@ def test_the_best_prior_is_the_mean_and_gives_a_single_bits_information(draw: Dr
         assert float(loss - rate) == pytest.approx(0, abs=1e-9) if width == 1 else loss > rate
 
 
-def test_raikos_gradient_is_exact_on_average_where_the_rest_is_linear_in_each_bit(
-    draw: Draw,
-) -> None:
-    """The mean gradient of Σ_ij A_ij z_i z_j over different bits is exact; that of z_i² is not.
+def test_raikos_gradient_is_unbiased_if_the_loss_is_linear_in_each_bit(draw: Draw) -> None:
+    """The gradient of Σ_{i<j} A_ij z_i z_j is unbiased, that of Σ_i z_i² is not.
 
-    The gradient of z_i² = z_i is 2 z_i p′ instead of p′, correct only for p = ½.
+    Because z_i² = z_i, the latter should be p_i′. Raiko's gradient is 2 z_i p_i′, whose mean equals
+    p_i′ only for p_i = ½.
     """
     a = draw(3)
     pairs = draw(3, 3, seed=1).triu(1)
@@ -203,7 +203,7 @@ def test_raikos_gradient_is_exact_on_average_where_the_rest_is_linear_in_each_bi
 
 
 def test_raikos_bits_have_their_probabilities(draw: Draw) -> None:
-    """All samples are 0 or 1, with mean p, also for p = 0 and p = 1."""
+    """All samples are 0 or 1 with mean p, also for p = 0 and p = 1."""
     p = torch.tensor([0.0, 0.1, 0.5, 0.93, 1.0]).double()
     z = raiko(p, draw(100_000, 5))
     torch.testing.assert_close(z, z.round(), atol=1e-12, rtol=0)
@@ -211,7 +211,7 @@ def test_raikos_bits_have_their_probabilities(draw: Draw) -> None:
 
 
 def test_det_is_a_network_of_sigmoids(draw: Draw) -> None:
-    """Equal to a loop over layers; the stochastic network without noise is the same network."""
+    """It equals a loop over layers, as does the binary network without noise."""
     x = draw(5, 4)
     for noise in ("none", "bernoulli"):
         net = model(2, (6, 2), noise)
@@ -236,28 +236,28 @@ def packed(*specs: TrialSpec) -> Pack:
 
 @pytest.mark.parametrize("trials", [1, 2])
 def test_greedy_trains_one_layer_after_another(trials: int) -> None:
-    """Stages of three, two and two epochs for seven epochs.
+    """Seven epochs have stages of three, two and two epochs.
 
-    The weights of a layer are frozen after its stage and train in all stages before; its prior
-    trains in its stage only.
+    The weights of a layer are trained up to its stage and frozen afterwards. Its prior is trained
+    in its stage only.
     """
     pack = packed(*(greedy(7, seed) for seed in range(trials)))
-    owner = {"encoder.mean": 0, "head.layers.0": 1, "head.layers.1": 2, "head.decoder": 3}
+    layer_of = {"encoder.mean": 0, "head.layers.0": 1, "head.layers.1": 2, "head.decoder": 3}
     for stage in (0, 0, 0, 1, 1, 2, 2):
         before = {name: tensor.clone() for name, tensor in pack.stack.state().items()}
         pack.train_epoch()
         for name, tensor in pack.stack.state().items():
-            moved = not torch.equal(tensor, before[name])
+            changed = not torch.equal(tensor, before[name])
             if name.startswith("head.prior"):
-                assert moved == (name == f"head.prior.{stage}"), (stage, name)
-            elif (module := name.rpartition(".")[0]) in owner or "decoder" in name:
-                assert moved == (owner.get(module, 3) >= stage), (stage, name)
+                assert changed == (name == f"head.prior.{stage}"), (stage, name)
+            elif (module := name.rpartition(".")[0]) in layer_of or "decoder" in name:
+                assert changed == (layer_of.get(module, 3) >= stage), (stage, name)
 
 
 def test_greedy_resumes_in_its_stage() -> None:
     """A pack resumed after any epoch ends with the parameters of an uninterrupted pack."""
-    whole = packed(greedy(3))
-    whole.train()
+    uninterrupted = packed(greedy(3))
+    uninterrupted.train()
     for epoch in (1, 2):
         part = packed(greedy(3))
         for _ in range(epoch):
@@ -265,23 +265,23 @@ def test_greedy_resumes_in_its_stage() -> None:
         resumed = part.subset([0])
         resumed.train()
         for name, tensor in resumed.stack.state().items():
-            assert torch.equal(tensor, whole.stack.state()[name]), (epoch, name)
+            assert torch.equal(tensor, uninterrupted.stack.state()[name]), (epoch, name)
 
 
 def test_greedy_needs_an_epoch_for_each_layer() -> None:
     """Fewer epochs than layers are refused."""
-    with pytest.raises(SpecError, match=r"should be at least the 3 layers.*found 2"):
+    with pytest.raises(SpecError, match=r"should be at least 3, the number of layers.*found 2"):
         packed(greedy(2))
 
 
 def test_too_many_draws_are_refused() -> None:
-    """draws^layers is limited."""
+    """The number of samples, draws^layers, is limited."""
     with pytest.raises(SpecError, match=r"draws\^layers is at most 65536; found 32\^4"):
         model(32, (2, 2, 2))
 
 
-def test_sigmoid_layers_take_bits_or_no_noise() -> None:
-    """Sigmoid layers refuse Gaussian noise; outputs of any encoder can be logits of bits."""
+def test_model_sigmoid_refuses_gaussian_noise() -> None:
+    """imb's methods use model `sigmoid` by default and accept other models."""
     with pytest.raises(SpecError, match="takes objectives whose noise is bernoulli or none"):
         SweepSpec.from_document({"method": "vib", "model": "sigmoid"})
     for method, model in product(("imb_joint", "imb_greedy", "sfnn", "det"), ("mlp", "resnet18")):
@@ -289,8 +289,8 @@ def test_sigmoid_layers_take_bits_or_no_noise() -> None:
         assert SweepSpec.from_document({"method": method}).model.name == "sigmoid"
 
 
-def test_a_sweep_of_sigmoid_layers_has_their_learning_rate() -> None:
-    """It is the default, also if other training fields are set, and can be overridden."""
+def test_model_sigmoid_has_its_own_default_learning_rate() -> None:
+    """The default holds if only other training fields are set. A spec can override it."""
 
     def rate(**document: Any) -> float:
         return SweepSpec.from_document({"method": "sfnn", **document}).training.learning_rate

@@ -11,10 +11,10 @@ from paretoib.objectives._l2 import L2
 from paretoib.objectives._vib import VIB
 
 
-def test_it_is_the_second_moment_of_noisy_codes(
+def test_compression_is_the_second_moment_of_noisy_codes(
     noisy: Callable[..., Output], draw: Callable[..., Tensor]
 ) -> None:
-    """Equal to the mean of 200 000 samples, and K/(2πe) if all codes are 0."""
+    """It is the mean over 200 000 samples of ‖Z‖², and K/(2πe) if all means are 0."""
     y = torch.zeros(4).long()
     output = noisy(draw(4, 3))
     samples = output.encoding.mean + ZERO_ENTROPY_STD * draw(50_000, 4, 3, seed=1)
@@ -25,7 +25,7 @@ def test_it_is_the_second_moment_of_noisy_codes(
     torch.testing.assert_close(float(nothing), 3 / (2 * math.pi * math.e))
 
 
-def test_vib_with_fixed_noise_is_half_of_it(
+def test_vib_with_zero_entropy_noise_is_half_of_l2_plus_a_constant(
     noisy: Callable[..., Output], draw: Callable[..., Tensor]
 ) -> None:
     """KL(p(z|x) ‖ N(0, I)) = ½ E‖Z‖² + K/2 ln 2π for H[Z|X] = 0 (uib appendix A.7)."""
@@ -35,10 +35,10 @@ def test_vib_with_fixed_noise_is_half_of_it(
     torch.testing.assert_close(actual / 2 + 5 / 2 * math.log(2 * math.pi), kl)
 
 
-def test_without_noise_it_is_that_of_the_codes(
+def test_without_noise_l2_is_the_second_moment_of_the_means(
     noisy: Callable[..., Output], draw: Callable[..., Tensor]
 ) -> None:
-    """Without noise it is E‖ẑ‖²."""
+    """It is E‖ẑ‖², where ẑ is the encoder's output."""
     mean = draw(7, 5)
     output = Output(PointEncoding(mean), mean, noisy(mean).prediction)
     actual = L2().losses(output, torch.zeros(7).long(), {})[1]

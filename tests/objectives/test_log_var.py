@@ -32,12 +32,12 @@ def without_noise(mean: Tensor, like: Output) -> Output:
 
 
 def test_the_noise_has_zero_entropy() -> None:
-    """ε ~ N(0, 1/(2πe))."""
+    """The noise is ε ~ N(0, 1/(2πe))."""
     assert float(Normal(0, ZERO_ENTROPY_STD).entropy()) == pytest.approx(0, abs=1e-6)
     assert 2 * math.pi * math.e * ZERO_ENTROPY_STD**2 == pytest.approx(1)
 
 
-def test_it_is_the_entropy_of_gaussian_codes(noisy: Noisy, draw: Draw) -> None:
+def test_compression_is_the_entropy_of_gaussian_codes(noisy: Noisy, draw: Draw) -> None:
     """For independent dimensions with variances v_i it is Σ_i ½ ln(2πe (v_i + 1/(2πe)))."""
     spreads = torch.tensor([0.1, 1.0, 5.0], dtype=torch.float64)
     mean = draw(50_000, 3) * spreads
@@ -46,22 +46,20 @@ def test_it_is_the_entropy_of_gaussian_codes(noisy: Noisy, draw: Draw) -> None:
     assert actual == pytest.approx(float(exact), abs=0.02)
 
 
-def test_given_y_it_is_the_mean_over_classes(noisy: Noisy, draw: Draw) -> None:
-    """Computed from numpy's variance of each class, weighted by the class frequency."""
+def test_given_y_compression_is_the_mean_over_classes(noisy: Noisy, draw: Draw) -> None:
+    """Classes are weighted by their frequency. numpy computes the variance of each class."""
     mean = draw(7, 4)
     entropies = []
     for label in Y.tolist():
-        members = mean[Y.eq(label)].numpy()
-        variance = members.var(axis=0) + 1 / (2 * np.pi * np.e)
+        codes = mean[Y.eq(label)].numpy()
+        variance = codes.var(axis=0) + 1 / (2 * np.pi * np.e)
         entropies.append((np.log(2 * np.pi * np.e * variance) / 2).sum())
     actual = compression(LogVarGivenY(), noisy(mean))
     assert actual == pytest.approx(float(np.mean(entropies)))
 
 
-def test_with_noise_nothing_is_below_zero_and_constant_codes_are_there(
-    noisy: Noisy, draw: Draw
-) -> None:
-    """H[Z] ≥ H[ε] = 0; codes that are constant within each class have H[Z|Y] = 0 and H[Z] > 0."""
+def test_with_noise_both_bounds_are_at_least_0(noisy: Noisy, draw: Draw) -> None:
+    """Codes constant in each class have H[Z|Y] = 0 and H[Z] > 0; constant codes have H[Z] = 0."""
     for scale in (1e-6, 1.0, 1e3):
         output = noisy(scale * draw(7, 4))
         assert 0 <= compression(LogVarGivenY(), output) <= compression(LogVar(), output)
@@ -72,12 +70,12 @@ def test_with_noise_nothing_is_below_zero_and_constant_codes_are_there(
     assert compression(LogVar(), constant) == pytest.approx(0, abs=1e-9)
 
 
-def test_without_noise_shrinking_codes_lowers_it_for_ever(noisy: Noisy, draw: Draw) -> None:
-    """By ln c per dimension, without loss for a decoder (uib section 7.2); with noise to 0 only."""
+def test_without_noise_there_is_no_lower_limit(noisy: Noisy, draw: Draw) -> None:
+    """Multiplying the codes by c adds ln c per dimension to both bounds (uib section 7.2)."""
     mean = draw(7, 4)
     like = noisy(mean)
     for objective in (LogVar(), LogVarGivenY()):
-        # A class with one member would have zero variance, so every class has two members.
+        # A class with one example would have zero variance.
         y = torch.tensor([0, 1, 0, 2, 1, 0, 2])
         large = compression(objective, without_noise(mean, like), y)
         small = compression(objective, without_noise(1e-6 * mean, like), y)
@@ -86,7 +84,7 @@ def test_without_noise_shrinking_codes_lowers_it_for_ever(noisy: Noisy, draw: Dr
 
 
 @pytest.mark.parametrize("objective", [LogVar(), LogVarGivenY()])
-def test_where_codes_lie_does_not_matter(objective: LogVar, noisy: Noisy, draw: Draw) -> None:
+def test_shifts_and_order_do_not_matter(objective: LogVar, noisy: Noisy, draw: Draw) -> None:
     """Shifting all codes or reordering examples does not change the loss."""
     mean, order = draw(7, 4), torch.tensor([3, 1, 0, 6, 5, 2, 4])
     plain = compression(objective, noisy(mean))
@@ -106,7 +104,7 @@ def test_codes_without_variance_have_finite_gradients(
     assert gradient.isfinite().all()
 
 
-def test_a_continuous_y_has_no_classes(noisy: Noisy, draw: Draw) -> None:
+def test_log_var_given_y_refuses_a_continuous_y(noisy: Noisy, draw: Draw) -> None:
     """The error names the objective."""
     output = noisy(draw(7, 4))
     continuous = Output(

@@ -1,4 +1,4 @@
-"""Properties that the losses of all Gaussian codes share: prediction loss and gradients."""
+"""Prediction loss and gradients of all objectives that allow a Gaussian encoder."""
 
 import pytest
 import torch
@@ -44,7 +44,7 @@ def y() -> Tensor:
 
 
 def test_prediction_is_the_decoder_cross_entropy(output: Output, y: Tensor) -> None:
-    """The mean of −log q(y|z) in nats, for every objective."""
+    """`prediction_losses` and `Deterministic` return the mean of −log q(y|z) in nats."""
     assert isinstance(output.prediction, CategoricalPrediction)
     expected = -Categorical(logits=output.prediction.logits).log_prob(y).mean()
     assert float(prediction_losses(output, y)[0]) == pytest.approx(float(expected))
@@ -52,7 +52,7 @@ def test_prediction_is_the_decoder_cross_entropy(output: Output, y: Tensor) -> N
     assert float(alone) == pytest.approx(float(expected))
 
 
-EVERYTHING: list[Objective] = [
+ANY_TARGET: list[Objective] = [
     VIB(),
     VIBSquared(),
     NIB(),
@@ -68,14 +68,18 @@ EVERYTHING: list[Objective] = [
 ]
 NEED_CLASSES = (LogVarGivenY(), Deterministic(label_smoothing=0.2, confidence_penalty=0.5))
 CASES = [
-    *((objective, continuous) for objective in EVERYTHING for continuous in (False, True)),
+    *((objective, continuous) for objective in ANY_TARGET for continuous in (False, True)),
     *((objective, False) for objective in NEED_CLASSES),
 ]
 
 
 @pytest.mark.parametrize(("objective", "continuous"), CASES)
 def test_gradients_match_finite_differences(objective: Objective, continuous: bool) -> None:
-    """By the means, the widths, the decoder, the prior's width and the objective's parameters."""
+    """Gradients with respect to all inputs and parameters of the losses are checked.
+
+    These are the means, r of s = softplus(r), the decoder, the log of the prior's width, and the
+    parameters of the objective.
+    """
     generator = torch.Generator().manual_seed(2)
 
     def draw(*shape: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Kolchinsky's bound on I(X;Z)."""
+"""Kolchinsky's bound on I(X;Z) (Kolchinsky, Tracey, Wolpert 2019)."""
 
 import math
 from collections.abc import Callable
@@ -19,8 +19,8 @@ def encoding(mean: Tensor, std: float) -> GaussianEncoding:
 
 
 @pytest.mark.parametrize("std", [0.3, 1.0, 3.0])
-def test_the_bound_is_that_of_all_pairs_of_kl_divergences(draw: Draw, std: float) -> None:
-    """Equal to −1/N Σ_i log 1/N Σ_j exp(−KL(p_i ‖ p_j)) with torch's KL of each pair."""
+def test_the_bound_uses_the_kl_of_all_pairs(draw: Draw, std: float) -> None:
+    """The bound is −1/N Σ_i log 1/N Σ_j exp(−KL(p_i ‖ p_j)), here with torch's KL."""
     mean = draw(9, 3)
     each = [Independent(Normal(m, std), 1) for m in mean]
     kl = torch.stack([torch.stack([kl_divergence(p, q) for q in each]) for p in each])
@@ -29,10 +29,10 @@ def test_the_bound_is_that_of_all_pairs_of_kl_divergences(draw: Draw, std: float
 
 
 @pytest.mark.parametrize("spread", [0.5, 2.0, 6.0])
-def test_of_gaussian_codes_it_is_known(draw: Draw, spread: float) -> None:
-    """½ ln(1 + v/s²) + ½ v/(v + s²) per dimension, in the limit of many inputs with variance v.
+def test_the_bound_for_gaussian_codes_has_a_closed_form(draw: Draw, spread: float) -> None:
+    """For many inputs with variance v the bound is ½ ln(1 + v/s²) + ½ v/(v + s²) per dimension.
 
-    The first term is I(X;Z), the second one the excess of the bound.
+    The first term is I(X;Z), the second one is the excess of the bound.
     """
     actual = kolchinsky_bound(encoding(spread * draw(2500, 1), 1.0))
     ratio = spread**2
@@ -41,8 +41,8 @@ def test_of_gaussian_codes_it_is_known(draw: Draw, spread: float) -> None:
 
 
 @pytest.mark.parametrize("std", [0.2, 0.5, 1.0])
-def test_it_bounds_the_information_from_above(draw: Draw, std: float) -> None:
-    """I(X;Z) of 16 equally likely inputs, estimated by Monte Carlo, is below the bound."""
+def test_the_bound_is_above_the_information(draw: Draw, std: float) -> None:
+    """I(X;Z) of 16 equally likely inputs is estimated by Monte Carlo."""
     mean = draw(16, 2)
     torch.manual_seed(0)
     each = Independent(Normal(mean, std), 1)
@@ -54,8 +54,8 @@ def test_it_bounds_the_information_from_above(draw: Draw, std: float) -> None:
     assert information - 4 * error < actual < information + 0.7
 
 
-def test_separate_codes_have_log_n_and_equal_ones_nothing(draw: Draw) -> None:
-    """log N for N distant codes, log 2 for two distant groups, 0 for equal codes."""
+def test_distant_codes_have_log_n_and_equal_codes_0(draw: Draw) -> None:
+    """The bound is log N for N distant codes, log 2 for two distant groups, 0 for equal codes."""
     far = 1e3 * torch.eye(8, dtype=torch.float64)
     assert float(kolchinsky_bound(encoding(far, 1.0))) == pytest.approx(math.log(8))
     groups = far[:2].repeat_interleave(4, dim=0)
@@ -64,17 +64,17 @@ def test_separate_codes_have_log_n_and_equal_ones_nothing(draw: Draw) -> None:
     assert float(kolchinsky_bound(encoding(same, 0.01))) == pytest.approx(0, abs=1e-12)
 
 
-def test_it_depends_on_distances_in_units_of_the_noise_alone(draw: Draw) -> None:
-    """It is invariant to rotation, scaling and shifts, also far from 0 in single precision."""
-    mean, turn = draw(20, 4), torch.linalg.qr(draw(4, 4, seed=1)).Q
+def test_the_bound_depends_on_distances_divided_by_the_noise(draw: Draw) -> None:
+    """Rotation, scaling with the noise, and shifts do not change it, even in single precision."""
+    mean, rotation = draw(20, 4), torch.linalg.qr(draw(4, 4, seed=1)).Q
     plain = kolchinsky_bound(encoding(mean, 0.7))
-    torch.testing.assert_close(kolchinsky_bound(encoding(3 * mean @ turn, 2.1)), plain)
+    torch.testing.assert_close(kolchinsky_bound(encoding(3 * mean @ rotation, 2.1)), plain)
     shifted = encoding((mean + 100).float(), 0.7)
     torch.testing.assert_close(kolchinsky_bound(shifted).double(), plain, rtol=1e-3, atol=1e-3)
 
 
-def test_the_square_is_in_bits(noisy: Callable[..., Output], draw: Draw) -> None:
-    """Compression is ln 2 · (bound / ln 2)²; the prediction loss is unchanged."""
+def test_nib_squared_squares_bits(noisy: Callable[..., Output], draw: Draw) -> None:
+    """Compression is ln 2 · (bound / ln 2)²; the prediction loss is that of `nib`."""
     output, y = noisy(draw(9, 3), 1.0), torch.arange(9) % 3
     prediction, nats = NIB().losses(output, y, {})
     same, squared = NIBSquared().losses(output, y, {})
@@ -86,7 +86,7 @@ def test_the_square_is_in_bits(noisy: Callable[..., Output], draw: Draw) -> None
 def test_a_bound_near_log_n_is_called_saturated(
     objective: NIB, noisy: Callable[..., Output], draw: Draw
 ) -> None:
-    """`saturated` is 1 from 95 % of log N on, for each trial; for prediction it is NaN."""
+    """`saturated` is 1 for trials with at least 95 % of log N. For prediction it is NaN."""
     y = torch.zeros(16, dtype=torch.long)
     losses = torch.stack(
         [torch.stack(objective.losses(noisy(scale * draw(16, 2), 1.0), y, {})) for scale in (2, 99)]

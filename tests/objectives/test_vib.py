@@ -1,4 +1,4 @@
-"""The variational information bottleneck and its square."""
+"""`vib`, the variational information bottleneck, and `vib_squared`."""
 
 import math
 from collections.abc import Callable
@@ -40,8 +40,8 @@ def test_compression_of_vib_is_the_kl_from_the_prior(
     assert float(compression) == pytest.approx(float(kl_divergence(posterior, prior).mean()))
 
 
-def test_compression_vanishes_at_the_prior_alone(output: Output, y: Tensor) -> None:
-    """Compression is 0 for an encoder that ignores x and has the width of the prior."""
+def test_compression_vanishes_at_the_prior(output: Output, y: Tensor) -> None:
+    """Compression is 0 for an encoder whose p(z|x) is the prior for every x."""
     nothing = GaussianEncoding(torch.zeros(EXAMPLES, LATENT), torch.full((EXAMPLES, LATENT), 2.0))
     empty = Output(nothing, nothing.mean, output.prediction)
     _, compression = VIB().losses(empty, y, {"prior_width": torch.tensor(2.0)})
@@ -49,7 +49,7 @@ def test_compression_vanishes_at_the_prior_alone(output: Output, y: Tensor) -> N
 
 
 def test_vib_squared_is_the_square_of_vib_in_bits(output: Output, y: Tensor) -> None:
-    """ln 2 · (E KL / ln 2)²: the square of the mean, not the mean of squares."""
+    """Compression is ln 2 · (E KL / ln 2)²: the square of the mean, not the mean of squares."""
     hyper = {"prior_width": torch.tensor(0.7)}
     prediction, nats = VIB().losses(output, y, hyper)
     same, squared = VIBSquared().losses(output, y, hyper)
@@ -58,7 +58,7 @@ def test_vib_squared_is_the_square_of_vib_in_bits(output: Output, y: Tensor) -> 
 
 
 def test_an_encoder_without_noise_has_no_kl(output: Output, y: Tensor) -> None:
-    """vib raises a TypeError, because the KL is infinite."""
+    """`vib` raises a TypeError, because the KL is infinite."""
     noiseless = Output(PointEncoding(output.z), output.z, output.prediction)
     with pytest.raises(TypeError, match="needs a Gaussian encoding"):
         VIB().losses(noiseless, y, {"prior_width": torch.tensor(1.0)})
@@ -67,7 +67,7 @@ def test_an_encoder_without_noise_has_no_kl(output: Output, y: Tensor) -> None:
 def optimum(objective: Objective, y: Tensor, beta: float, width: float) -> tuple[Tensor, Tensor]:
     """(mean, width) of p(z|y) that minimise prediction + β · compression for q(y|z) = N(z, 1).
 
-    With noise of ±1 the sample mean of any quadratic is exact.
+    The noise is ±1, which gives the exact expectation of a quadratic.
     """
     signs = torch.cat([torch.ones_like(y), -torch.ones_like(y)])
     mean = torch.zeros_like(y).requires_grad_()
@@ -97,10 +97,8 @@ def ridge(y: Tensor, beta: float, width: float) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("width", [0.5, 1.0, 3.0])
 @pytest.mark.parametrize("beta", [1e-4, 0.3, 1.0, 1e4])
-def test_vib_of_a_gaussian_channel_has_the_optimum_known(
-    draw: Draw, beta: float, width: float
-) -> None:
-    """m = y/(1 + β/σ²), s² = β/(1 + β/σ²): y for β → 0, the prior for β → ∞."""
+def test_the_optimum_of_vib_for_a_gaussian_channel(draw: Draw, beta: float, width: float) -> None:
+    """It is m = y/(1 + β/σ²), s² = β/(1 + β/σ²): m → y for β → 0, and s → σ for β → ∞."""
     y = draw(5, 1)
     mean, std = optimum(VIB(), y, beta, width)
     expected = ridge(y, beta, width)
@@ -113,7 +111,7 @@ def test_vib_of_a_gaussian_channel_has_the_optimum_known(
 
 @pytest.mark.parametrize("beta", [0.01, 0.1, 1.0])
 def test_vib_squared_is_vib_at_a_beta_that_grows_with_the_rate(draw: Draw, beta: float) -> None:
-    """Its optimum is that of vib at β′ = 2 β I, where I is the KL at the optimum in bits."""
+    """Its optimum is that of `vib` at β′ = 2 β I, where I is the KL at the optimum in bits."""
     y = draw(5, 1)
     mean, std = optimum(VIBSquared(), y, beta, 1.0)
     kl = kl_divergence(Normal(mean, std), Normal(0.0, 1.0)).mean()

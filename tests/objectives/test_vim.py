@@ -1,4 +1,4 @@
-"""MMD² between codes and a Gaussian prior."""
+"""MMD² between codes and a Gaussian prior of width σ (vim section 4)."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def test_the_kernels_mean_at_the_centre_is_an_exponential_integral(width: float)
     """In two dimensions E 2/(2 + ‖b‖²) = e^(1/σ²) E₁(1/σ²)/σ², over four decades of σ."""
     actual = kernel_mean(torch.zeros(1, 2, dtype=torch.float64), width)
     inverse = width**-2
-    # For t whose exponential overflows, e^t E₁(t) by its asymptotic series.
+    # For t = 1/σ² > 500, e^t overflows; use the asymptotic series of e^t E₁(t).
     scaled = (1 - 1 / inverse) / inverse if inverse > 500 else math.exp(inverse) * exp1(inverse)
     assert float(actual) == pytest.approx(inverse * scaled, rel=1e-6)
 
@@ -28,7 +28,7 @@ def test_the_kernels_mean_at_the_centre_is_an_exponential_integral(width: float)
 @pytest.mark.parametrize("width", [0.1, 1.0, 5.0])
 @pytest.mark.parametrize("z", [0.0, 0.3, 4.0, 300.0])
 def test_the_kernels_mean_is_its_integral_over_the_prior(width: float, z: float) -> None:
-    """In one dimension it equals scipy's quadrature, near the centre and far out."""
+    """In one dimension it equals scipy's quadrature, for z near the centre and far from it."""
 
     def integrand(standard: float) -> float:
         density = math.exp(-(standard**2) / 2) / math.sqrt(2 * math.pi)
@@ -44,19 +44,19 @@ def test_the_kernels_mean_is_its_integral_over_the_prior(width: float, z: float)
 def test_mmd_is_the_estimate_from_many_samples_of_the_prior(
     draw: Draw, size: int, width: float, unbiased: bool
 ) -> None:
-    """E k(z, z′) − 2 E k(z, b) + E k(b, b′), with 4 000 samples b instead of the integrals."""
+    """MMD² is E k(z, z′) − 2 E k(z, b) + E k(b, b′), here with 4 000 samples b of the prior."""
     z, b = 1.5 * draw(30, size), width * draw(4000, size, seed=1)
     pairs = kernel(z, z)
-    apart = (pairs.sum() - pairs.trace()) / (30 * 29) if unbiased else pairs.mean()
-    among = kernel(b, b)
-    prior = (among.sum() - among.trace()) / (4000 * 3999)
-    expected = apart - 2 * kernel(z, b).mean() + prior
+    within = (pairs.sum() - pairs.trace()) / (30 * 29) if unbiased else pairs.mean()
+    prior_pairs = kernel(b, b)
+    prior = (prior_pairs.sum() - prior_pairs.trace()) / (4000 * 3999)
+    expected = within - 2 * kernel(z, b).mean() + prior
     actual = mmd_squared(z, width, unbiased=unbiased)
     assert float(actual) == pytest.approx(float(expected), abs=0.01)
 
 
 def test_codes_from_the_prior_have_no_distance_on_average(draw: Draw) -> None:
-    """Over 500 batches of 20 the mean is 0 for the U-statistic, (1 − E k)/B for the V-statistic."""
+    """For batches of B = 20 the mean U-statistic is 0, the mean V-statistic (1 − E k(b, b′))/B."""
     batches = 2 * draw(500, 20, 3)
     u = torch.vmap(lambda z: mmd_squared(z, 2.0, unbiased=True))(batches)
     v = torch.vmap(lambda z: mmd_squared(z, 2.0))(batches)
@@ -67,7 +67,7 @@ def test_codes_from_the_prior_have_no_distance_on_average(draw: Draw) -> None:
 
 
 def test_the_v_statistic_is_a_distance(draw: Draw) -> None:
-    """It is never negative, for any codes and widths, and smallest at the true width."""
+    """The distance is never negative, and smallest if the prior has the width of the codes."""
     for seed in range(50):
         scale, width = (0.01 * 10 ** (4 * float(torch.rand(1).double())) for _ in range(2))
         assert float(mmd_squared(scale * draw(1 + seed % 7, 3, seed=seed), width)) >= -1e-12
@@ -78,10 +78,10 @@ def test_the_v_statistic_is_a_distance(draw: Draw) -> None:
 
 
 @pytest.mark.parametrize("statistic", ["v", "u"])
-def test_codes_that_descend_on_it_end_as_the_prior(
+def test_minimising_mmd_fits_the_codes_to_the_prior(
     noisy: Callable[..., Output], draw: Draw, statistic: str
 ) -> None:
-    """Minimised alone (β → ∞), it shifts and scales a Gaussian sample to mean 0 and width σ."""
+    """A Gaussian sample is shifted and scaled until it has mean 0 and width σ."""
     objective = VIM(statistic="u" if statistic == "u" else "v")
     hyper = {"prior_width": torch.tensor(1.5, dtype=torch.float64)}
     sample = draw(300, 2)
@@ -97,7 +97,7 @@ def test_codes_that_descend_on_it_end_as_the_prior(
     assert float(scale.detach()) == pytest.approx(1.5, rel=0.05)
 
 
-def test_the_statistic_is_the_requested_one(noisy: Callable[..., Output], draw: Draw) -> None:
+def test_the_statistic_can_be_chosen(noisy: Callable[..., Output], draw: Draw) -> None:
     """It is computed from the sampled codes of the batch and the prior width of the trial."""
     output, y = noisy(draw(9, 3), 0.5), torch.zeros(9).long()
     hyper = {"prior_width": torch.tensor(0.7)}
@@ -107,8 +107,8 @@ def test_the_statistic_is_the_requested_one(noisy: Callable[..., Output], draw: 
     assert float(v) > float(u)
 
 
-def test_one_code_alone_is_no_sample(draw: Draw) -> None:
-    """Both statistics are finite; without pairs the first term of the U-statistic is 0."""
+def test_both_statistics_are_finite_for_one_code(draw: Draw) -> None:
+    """Without pairs, E k(z, z′) is 0 in the U-statistic; in the V-statistic it is k(z, z) = 1."""
     z = draw(1, 3)
     expected = mmd_squared(z, 1.0) - 1
     torch.testing.assert_close(mmd_squared(z, 1.0, unbiased=True), expected)

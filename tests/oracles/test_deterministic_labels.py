@@ -1,9 +1,9 @@
 """Optima of scalarisations for labels that are a function of the input.
 
 Kolchinsky, Tracey, Van Kuyk: Caveats for information bottleneck in deterministic scenarios, 2018.
-The curve is min(r, H(Y)). All points of its slope have the same value for β = 1, and no other β
-selects any of them. With the square of the rate (Rodríguez Gálvez et al. 2020) each point of the
-slope is selected by some β.
+The IB curve is I(Y;Z) = min(I(X;Z), H(Y)). On its slope, rates between 0 and H(Y), all points have
+the same Lagrangian for β = 1, and no other β selects them. With the square of the rate (Rodríguez
+Gálvez et al. 2020) some β selects each point of the slope.
 """
 
 import math
@@ -37,10 +37,10 @@ def plane(logits: Tensor) -> tuple[Tensor, Tensor]:
 
 @cache
 def optima(betas: Sequence[float], *, squared: bool) -> list[tuple[float, float]]:
-    """(rate, lost bits) of the best of several starts, for each β.
+    """(rate, lost bits) of the best of several random starts, for each β.
 
-    The functional is lost + β rate or lost + β rate², computed with `squared` and `Linear` of the
-    library.
+    The functional is lost + β rate or lost + β rate², computed with `squared` and `Linear` of
+    paretoib.
     """
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(
@@ -63,15 +63,15 @@ def optima(betas: Sequence[float], *, squared: bool) -> list[tuple[float, float]
 
 @pytest.mark.parametrize("beta", LINEAR)
 def test_linear_scalarisation_finds_the_corner_or_the_origin(beta: float) -> None:
-    """For β < 1 the optimum is (2 bits, 0 lost), for β > 1 (0 bits, 2 lost), never in between."""
+    """(rate, lost) is (2, 0) bits for β < 1 and (0, 2) bits for β > 1, never in between."""
     expected = (2, 0) if beta < 1 else (0, 2)
     optimum = optima(LINEAR, squared=False)[LINEAR.index(beta)]
     assert optimum == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize("beta", SQUARED)
-def test_the_squared_functional_fills_the_slope(beta: float) -> None:
-    """β per bit² selects r = min(1/(2β), H(Y)) on the curve, to three digits."""
+def test_the_squared_functional_reaches_every_point_of_the_slope(beta: float) -> None:
+    """β (per bit²) selects the point of the curve at rate min(1/(2β), H(Y)), to three digits."""
     rate, lost = optima(SQUARED, squared=True)[SQUARED.index(beta)]
     expected = min(1 / (2 * beta), 2)
     assert rate == pytest.approx(expected, rel=5e-4)

@@ -1,7 +1,7 @@
 """A β grid on Gaussian data reaches the exact curve and never exceeds it.
 
 Chechik, Globerson, Tishby, Weiss 2005. Encoder and decoder are linear and Gaussian like the
-optimum. VIB's β weighs the rate and is the inverse of their β.
+optimum. VIB's β multiplies the rate and is the inverse of the paper's β.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ SETTINGS = {
     "schedule": "exponential",
     "decay": 0.7,
 }
-# Equal steps in log β/(1 − β) spread the exact points over all rates from 0.2 to 17 bits.
+# Equal steps in log(β/(1 − β)) place the exact points at rates from 0.2 to 17 bits.
 ODDS = np.geomspace(0.003 / 0.997, 0.88 / 0.12, 16)
 BETAS = ODDS / (1 + ODDS)
 

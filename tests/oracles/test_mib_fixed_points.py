@@ -1,7 +1,11 @@
 """Fixed points of min-norm weights and MIB.
 
 Two losses of one parameter t: Fonseca and Fleming's f = 1 − exp(−(t ∓ 1)²), or parabolas. Every t
-between the minima is Pareto optimal; there the two gradients have opposite directions.
+between the minima is Pareto optimal; there the gradients g_1 and g_2 have opposite directions.
+
+The min-norm weights w minimise ‖w_1 g_1 + w_2 g_2‖ on the simplex. MIB's step has the weights
+(1 + α_i) w̃_i, where w̃ = w² for `sqrted=1` and w̃ = w for `sqrted=0` (mib eq. 12), and
+α = softmax(w̃ L/μ), or α = 0 without smoothing.
 """
 
 from collections.abc import Callable
@@ -34,7 +38,7 @@ def fonseca_fleming(t: Tensor) -> Tensor:
 
 
 def parabolas(t: Tensor) -> Tensor:
-    """A convex front that is not symmetric; one loss is three times as steep."""
+    """A convex front that is not symmetric; the second loss is three times as steep."""
     return torch.stack([(t - 1).square(), 3 * (t + 1).square()], dim=1)
 
 
@@ -47,35 +51,36 @@ def descend(
     for _ in range(steps):
         t.requires_grad_()
         losses = problem(t)
-        each = torch.stack(
+        gradients = torch.stack(
             [torch.autograd.grad(loss.sum(), t, retain_graph=True)[0] for loss in losses.unbind(1)],
             dim=1,
         )
-        weights = weighting(losses.detach(), each.unsqueeze(2) * each.unsqueeze(1), per_trial)
-        t = (t - rate * (weights.step * each).sum(1)).detach()
+        gramian = gradients.unsqueeze(2) * gradients.unsqueeze(1)
+        weights = weighting(losses.detach(), gramian, per_trial)
+        t = (t - rate * (weights.step * gradients).sum(1)).detach()
     return t, losses.detach(), weights
 
 
 @pytest.mark.parametrize("problem", [fonseca_fleming, parabolas])
 def test_min_norm_stops_where_it_starts(problem: Problem) -> None:
-    """Every Pareto-optimal start is stationary, so a front of MGDA is set by its starts."""
+    """Every Pareto-optimal start is stationary, so the starts determine the front of MGDA."""
     ends, *_ = descend(problem, MGDA(**OPTIONS), steps=100)
     torch.testing.assert_close(ends, STARTS, rtol=0, atol=1e-9)
 
 
-def test_squared_weights_draw_mib_to_one_point_of_a_concave_front() -> None:
-    """On Fonseca–Fleming MIB ends at w̃_pred L_pred = w̃_info L_info from every start."""
+def test_mib_with_squared_weights_ends_at_one_point_of_a_concave_front() -> None:
+    """On Fonseca–Fleming MIB ends at w̃_1 L_1 = w̃_2 L_2 from every start."""
     mib = MIB(adaptive=True, smooth=True, **OPTIONS)
     ends, losses, weights = descend(fonseca_fleming, mib, sqrted=1.0, mu=0.2)
     torch.testing.assert_close(ends, torch.zeros_like(ends), rtol=0, atol=1e-3)
-    weighed = weights.log["weight_powered"] * losses
-    torch.testing.assert_close(weighed[:, 0], weighed[:, 1], rtol=1e-2, atol=0)
+    weighted = weights.log["weight_powered"] * losses
+    torch.testing.assert_close(weighted[:, 0], weighted[:, 1], rtol=1e-2, atol=0)
 
 
-def test_squared_weights_balance_gradients_on_a_concave_front() -> None:
-    """Without smoothing Σ w_i² g_i vanishes only at w = (½, ½), where the gradient norms are equal.
+def test_mib_without_smoothing_ends_at_equal_gradient_norms_of_a_concave_front() -> None:
+    """The step Σ w_i² g_i vanishes only at w = (½, ½), where the gradient norms are equal.
 
-    On Fonseca–Fleming this is the middle, and descent converges to it.
+    On Fonseca–Fleming this point is t = 0, and descent converges to it.
     """
     mib = MIB(adaptive=True, smooth=False, **OPTIONS)
     ends, _, weights = descend(fonseca_fleming, mib, sqrted=1.0, mu=0.2)
@@ -85,10 +90,11 @@ def test_squared_weights_balance_gradients_on_a_concave_front() -> None:
 
 
 @pytest.mark.parametrize("smooth", [False, True])
-def test_squared_weights_drive_mib_to_the_ends_of_a_convex_front(smooth: bool) -> None:
-    """On parabolas the point of equal gradient norms repels: the shorter gradient weighs more.
+def test_mib_with_squared_weights_ends_at_the_ends_of_a_convex_front(smooth: bool) -> None:
+    """On equal parabolas the point of equal gradient norms is unstable.
 
-    Smoothing does not stabilise it for equal parabolas, where w̃_1 L_1 = w̃_2 L_2 everywhere.
+    Beside this point the shorter gradient has the larger weight. Smoothing does not help, because
+    w̃_1 L_1 = w̃_2 L_2 everywhere.
     """
 
     def equal_parabolas(t: Tensor) -> Tensor:
@@ -98,23 +104,23 @@ def test_squared_weights_drive_mib_to_the_ends_of_a_convex_front(smooth: bool) -
     ends, losses, weights = descend(equal_parabolas, mib, sqrted=1.0, mu=0.2)
     inner = STARTS.abs() > 0.01  # the middle is a fixed point
     torch.testing.assert_close(ends[inner], STARTS[inner].sign(), rtol=0, atol=1e-2)
-    weighed = weights.log["weight_powered"] * losses
-    torch.testing.assert_close(weighed[:, 0], weighed[:, 1])
+    weighted = weights.log["weight_powered"] * losses
+    torch.testing.assert_close(weighted[:, 0], weighted[:, 1])
 
 
 @pytest.mark.parametrize("problem", [fonseca_fleming, parabolas])
-def test_smoothing_alone_balances_the_weighed_losses(problem: Problem) -> None:
-    """With w̃ = w, Σ (1 + α_i) w_i g_i vanishes only at α = (½, ½), where w_1 L_1 = w_2 L_2."""
+def test_mib_without_squares_ends_at_equal_weighted_losses(problem: Problem) -> None:
+    """The step Σ (1 + α_i) w_i g_i vanishes only at α = (½, ½), where w_1 L_1 = w_2 L_2."""
     mib = MIB(adaptive=True, smooth=True, **OPTIONS)
     ends, losses, weights = descend(problem, mib, sqrted=0.0, mu=0.2)
     assert ends.std() < 1e-4
-    weighed = weights.log["weight"] * losses
-    torch.testing.assert_close(weighed[:, 0], weighed[:, 1], rtol=1e-3, atol=0)
+    weighted = weights.log["weight"] * losses
+    torch.testing.assert_close(weighted[:, 0], weighted[:, 1], rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize("beta", [0.2, 0.8, 0.95, 1.05, 1.25, 5.0])
 def test_linear_scalarisation_ends_at_the_ends_of_a_concave_front(beta: float) -> None:
-    """On Fonseca–Fleming the best end point has |t| ≥ 0.957, and all have |t| > 0.9."""
+    """On Fonseca–Fleming the best end point has |t| > 0.957, and all end points |t| > 0.9."""
     ends, losses, _ = descend(fonseca_fleming, Linear(), beta=beta)
     best = ends[(losses[:, 0] + beta * losses[:, 1]).argmin()]
     assert 0.957 < abs(float(best)) <= 1

@@ -1,4 +1,4 @@
-"""A trained sweep in an MLflow store, and MLflow's server over it."""
+"""A finished sweep in an MLflow store, and MLflow's server over that store."""
 
 import os
 import socket
@@ -19,17 +19,17 @@ from paretoib.training._run import run_trials
 
 
 @pytest.fixture(scope="session")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]:
+def stored_sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]:
     """The folder of a store with a β grid on digits, and the sweep's front."""
     from paretoib.fronts import front_html, front_png
-    from paretoib.records import Reference
+    from paretoib.records import ReferencePoint
 
     folder = tmp_path_factory.mktemp("store")
     store = MLflowTracker(f"sqlite:///{folder / 'mlflow.db'}")
     small = {"hidden": [32], "latent": 8, "epochs": 6}
     spec = with_overrides({"method": "vib", "name": "a grid of β", "trials": 8}, small)
     info = store.create(spec)
-    ruler = Ruler(Reference(rate_bits=33.0, lost_bits=3.3), 3.3)
+    ruler = Ruler(ReferencePoint(rate_bits=33.0, lost_bits=3.3), 3.3)
     store.begin(info.id, ruler)
     records = run_trials(driver(spec).ask(8), device="cpu")
     for record in records:
@@ -44,12 +44,12 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]:
 
 
 @pytest.fixture(scope="session")
-def mlflow_pages(swept: tuple[Path, Front]) -> Iterator[str]:
-    """The address of an MLflow server over the store, started as by `paretoib ui`."""
+def mlflow_pages(stored_sweep: tuple[Path, Front]) -> Iterator[str]:
+    """The address of MLflow's server over the store, with the command of `paretoib ui`."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    pages = ui(port, uri=f"sqlite:///{swept[0]}/mlflow.db")
+    pages = ui(port, uri=f"sqlite:///{stored_sweep[0]}/mlflow.db")
     with subprocess.Popen(
         pages.command, env={**os.environ, **(pages.environment or {})}, stderr=subprocess.DEVNULL
     ) as server:

@@ -9,13 +9,13 @@ Page = Any
 
 
 def test_a_front_is_drawn_without_network(
-    swept: tuple[Path, Front], browser: Any, tmp_path: Path
+    stored_sweep: tuple[Path, Front], browser: Any, tmp_path: Path
 ) -> None:
-    """The page draws a mark for each trial, loads no other file and logs no error."""
+    """The page draws a mark for each trial within the axes, without requests or errors."""
     from paretoib.fronts import front_html
 
     file = tmp_path / "front.html"
-    file.write_text(front_html(swept[1]))
+    file.write_text(front_html(stored_sweep[1]))
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     errors: list[str] = []
     requested: list[str] = []
@@ -24,7 +24,9 @@ def test_a_front_is_drawn_without_network(
     page.goto(file.as_uri())
     page.wait_for_selector(".scatterlayer .trace")
     drawn = page.locator(".scatterlayer .point").count()
-    inside = [p for p in swept[1].points if p.lost_bits <= swept[1].reference.lost_bits]
+    inside = [
+        p for p in stored_sweep[1].points if p.lost_bits <= stored_sweep[1].reference.lost_bits
+    ]
     assert drawn >= len(inside)
     assert errors == []
     assert [url for url in requested if not url.startswith(("file:", "data:", "blob:"))] == []
@@ -32,13 +34,13 @@ def test_a_front_is_drawn_without_network(
 
 
 def test_the_rate_axis_switches_between_log_and_linear(
-    swept: tuple[Path, Front], browser: Any, tmp_path: Path
+    stored_sweep: tuple[Path, Front], browser: Any, tmp_path: Path
 ) -> None:
     """The buttons change the axis; on a phone the page does not scroll sideways."""
     from paretoib.fronts import front_html
 
     file = tmp_path / "front.html"
-    file.write_text(front_html(swept[1]))
+    file.write_text(front_html(stored_sweep[1]))
     page = browser.new_page(viewport={"width": 390, "height": 800})
     page.goto(file.as_uri())
     page.wait_for_selector(".scatterlayer .trace")
@@ -55,10 +57,10 @@ def test_the_rate_axis_switches_between_log_and_linear(
 
 
 def test_mlflow_shows_the_sweep_its_front_and_its_trials(
-    swept: tuple[Path, Front], mlflow_pages: str, browser: Any
+    stored_sweep: tuple[Path, Front], mlflow_pages: str, browser: Any
 ) -> None:
     """The parent run's artifact page shows the front; the saved view lists every trial."""
-    sweep = swept[1].sweep.id
+    sweep = stored_sweep[1].sweep.id
     page = browser.new_page(viewport={"width": 1400, "height": 950})
     query = "?workflowType=machine_learning"
     page.goto(f"{mlflow_pages}/#/experiments/1/runs/{sweep}/artifacts/front.html{query}")
@@ -67,5 +69,5 @@ def test_mlflow_shows_the_sweep_its_front_and_its_trials(
     page.goto(f"{mlflow_pages}/#/experiments/1/runs{query}&viewStateShareKey={sweep}")
     page.wait_for_selector("text=β=", timeout=60_000)
     text = page.inner_text("body")
-    assert text.count("β=") >= len(swept[1].points)
+    assert text.count("β=") >= len(stored_sweep[1].points)
     page.close()

@@ -1,4 +1,4 @@
-"""The ablations of MIB, as in figure 5 of its paper."""
+"""The ablations of MIB (mib figure 5): each method switches off one part of MIB."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from paretoib.specs import SEARCHES, SweepSpec, with_overrides
 
 
 @pytest.mark.parametrize(
-    ("method", "off", "varied"),
+    ("method", "fixed", "varied"),
     [
         ("mib", {"adaptive": True, "smooth": True}, {"mu", "sqrted"}),
         ("mib_no_adaptive", {"adaptive": False, "smooth": True}, {"mu", "sqrted"}),
@@ -18,21 +18,21 @@ from paretoib.specs import SEARCHES, SweepSpec, with_overrides
     ],
 )
 @pytest.mark.parametrize("search", ["adaptive", "random", "optuna-tpe"])
-def test_an_ablation_has_its_part_switched_off_in_every_trial(
-    method: str, off: dict[str, Any], varied: set[str], search: str
+def test_searches_keep_the_switches_of_an_ablation(
+    method: str, fixed: dict[str, Any], varied: set[str], search: str
 ) -> None:
-    """No search switches it on or varies a field without effect; other fields vary."""
+    """The fields that the method fixes do not vary; otherwise `mu` and `sqrted` vary."""
     assert search in SEARCHES
     spec = SweepSpec.from_document({"method": method, "search": search})
     trials = driver(spec).ask(64)
     for trial in trials:
-        assert {name: trial.get(name) for name in off} == off
+        assert {name: trial.get(name) for name in fixed} == fixed
     for name in ("mu", "sqrted"):
         assert (len({trial.get(name) for trial in trials}) > 1) == (name in varied)
 
 
-def test_an_ablation_is_mib_with_a_switch() -> None:
-    """The method's name and the switch give the same trial."""
+def test_an_ablation_equals_mib_with_one_switch_off() -> None:
+    """`mib_no_smooth` has the trials of `mib` with `smooth` off; an override switches it on."""
     document = {"method": "mib", "weighting": {"name": "mib", "smooth": False}}
     by_hand, named = (
         SweepSpec.from_document({**d, "seeds": [0]})

@@ -1,4 +1,4 @@
-"""The search over β that fills the gaps of the front."""
+"""Search `adaptive` over a range of β: trials divide the widest gaps of the front."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ REFERENCE = (20.0, 2.0)
 
 
 def run(curve: Curve, seed_noise: float = 0.0, **document: Any) -> list[TrialSpec]:
-    """The trials of a sweep on a known curve, in order; a trial fails where the curve is None."""
+    """The trials of a sweep, in order; each measures its point of the curve, or fails if None."""
     spec = SweepSpec.from_document(
         {"method": "vib", "search": "adaptive", "reference": REFERENCE, "seeds": [0], **document}
     )
@@ -62,13 +62,19 @@ def points(curve: Curve, values: list[float]) -> np.ndarray:
 
 
 def largest_gap(curve: Curve, values: list[float]) -> float:
-    """The largest distance between neighbours, as a share of the reference point."""
+    """The largest distance between neighbouring points of the curve.
+
+    Each coordinate is divided by that of the reference point and clipped at 1.
+    """
     plane = np.minimum(points(curve, values) / REFERENCE, 1)
     return float(np.hypot(*np.diff(plane, axis=0).T).max())
 
 
 def gaussian(beta: float) -> tuple[float, float]:
-    """The exact curve of Gaussian X and Y with I(X;Y) = 2 bits (Chechik et al. 2005, with 1/β)."""
+    """The exact curve of Gaussian X and Y with I(X;Y) = 2 bits.
+
+    Chechik et al. 2005; their β is 1/β here.
+    """
     modes = np.array([0.125, 0.5])
     active = modes[1 / beta > 1 / (1 - modes)]
     rate = np.log2((1 / beta - 1) * (1 - active) / active).sum() / 2 if beta < 1 else 0.0
@@ -83,22 +89,22 @@ def smooth(beta: float) -> tuple[float, float]:
 
 
 def jump(beta: float) -> tuple[float, float]:
-    """Deterministic labels: one point for all β below 0.1, another for all above."""
+    """One point for all β below 0.1, another for all other β, as for deterministic labels."""
     return (2.0, 0.0) if beta < 0.1 else (0.0, 2.0)
 
 
 GRID = [10 ** (-4 + 4 * i / 15) for i in range(16)]
 
 
-def test_the_first_generation_is_even() -> None:
-    """It has both ends of β's range and even steps on the range's scale."""
+def test_the_first_generation_is_evenly_spaced() -> None:
+    """The β include both ends of the range and have equal steps on its scale."""
     assert betas(run(smooth, trials=4)) == [1e-4, 0.002154, 0.04642, 1.0]
     assert betas(run(smooth, trials=3, population=3, space={"beta": "lin:1:2"})) == [1, 1.5, 2]
     assert betas(run(smooth, trials=2, population=1)) == [1e-4, 1.0]
 
 
 def test_a_population_of_one_halves_the_widest_gap() -> None:
-    """β is the geometric mean of the neighbours with the largest gap."""
+    """The new β is the geometric mean of the two β at the ends of the gap."""
     values = betas(run(smooth, trials=12, population=1))
     for i in range(2, 12):
         earlier = sorted(values[:i])
@@ -108,7 +114,7 @@ def test_a_population_of_one_halves_the_widest_gap() -> None:
 
 
 def test_a_generation_is_divided_among_the_widest_gaps() -> None:
-    """A gap is divided into four before a gap of a quarter of its width is halved."""
+    """A gap gets its third dividing point before a gap that is about a quarter as wide gets one."""
     positions = np.array([0.0, 0.25, 0.5, 1.0])
     curve = np.array([[0.0, 0.0], [0.1, 0.0], [0.5, 0.0], [0.61, 0.0]])
     assert fill_gaps(positions, curve, 4, lambda _: True) == [0.3125, 0.375, 0.4375, 0.75]
@@ -116,8 +122,8 @@ def test_a_generation_is_divided_among_the_widest_gaps() -> None:
     assert fill_gaps(positions, curve, 2, lambda _: True) == pytest.approx(thirds)
 
 
-def test_a_smaller_last_generation_is_planned_as_a_whole() -> None:
-    """The last two trials, of a population of four, divide the widest gap into thirds."""
+def test_the_last_generation_divides_gaps_for_its_actual_size() -> None:
+    """With a population of 4 and 6 trials, the last two divide the widest gap into thirds."""
     third = (0.04642 / 0.002154) ** (1 / 3)
     expected = [0.002154 * third, 0.002154 * third**2]
     assert betas(run(smooth, trials=6))[4:] == pytest.approx(expected, rel=1e-3)
@@ -125,7 +131,7 @@ def test_a_smaller_last_generation_is_planned_as_a_whole() -> None:
 
 @pytest.mark.parametrize("curve", [gaussian, smooth])
 def test_twelve_trials_leave_smaller_gaps_than_a_grid_of_sixteen(curve: Curve) -> None:
-    """The largest gap is smaller by a third or more; the hypervolume is not smaller."""
+    """The largest gap is less than 2/3 of that of the grid; the hypervolume is not smaller."""
     adaptive = betas(run(curve, trials=12))
     assert largest_gap(curve, adaptive) < 2 / 3 * largest_gap(curve, GRID)
     volumes = [hypervolume(points(curve, values), REFERENCE) for values in (adaptive, GRID)]
@@ -133,7 +139,7 @@ def test_twelve_trials_leave_smaller_gaps_than_a_grid_of_sixteen(curve: Curve) -
 
 
 def test_a_jump_does_not_take_all_trials() -> None:
-    """No β closes the gap of a jump: after some divisions, trials go elsewhere."""
+    """No β closes the gap at a jump, so after some divisions other gaps are divided."""
     values = sorted(betas(run(jump, trials=40)))
     assert len(set(values)) == 40
     nearest = [b / a for a, b in pairwise(values) if a < 0.1 <= b]
@@ -142,21 +148,21 @@ def test_a_jump_does_not_take_all_trials() -> None:
 
 
 @pytest.mark.parametrize("fails", [lambda b: b < 1e-3, lambda b: b > 0.03, lambda _: True])
-def test_a_beta_that_fails_leaves_no_hole(fails: Callable[[float], bool]) -> None:
-    """If trials fail at one end, at the other, or everywhere, all trials differ."""
+def test_failed_trials_are_not_repeated(fails: Callable[[float], bool]) -> None:
+    """All trials differ if trials fail for small β, for large β or for every β."""
     values = betas(run(lambda b: None if fails(b) else smooth(b), trials=20))
     assert len(set(values)) == 20
     assert (min(values), max(values)) == (1e-4, 1.0)
 
 
-def test_without_any_measurement_it_is_a_grid() -> None:
-    """Then the widest interval of β is divided first."""
+def test_if_all_trials_fail_betas_are_spread_over_the_range() -> None:
+    """The widest interval of β is divided first."""
     values = sorted(betas(run(lambda _: None, trials=33, population=3)))
     ratios = [math.log(b / a) for a, b in pairwise(values)]
     assert max(ratios) < 2.01 * min(ratios)
 
 
-def test_every_seed_has_the_same_betas_and_their_mean_counts() -> None:
+def test_seeds_share_betas_and_points_are_averaged_over_seeds() -> None:
     """Noise that cancels in the mean over seeds changes no β."""
     plain = run(gaussian, trials=24, seeds=[0, 1], population=8)
     noisy = run(gaussian, seed_noise=3.0, trials=24, seeds=[0, 1], population=8)
@@ -171,11 +177,11 @@ def test_every_seed_has_the_same_betas_and_their_mean_counts() -> None:
 
 
 def test_gaps_beyond_the_reference_point_do_not_count() -> None:
-    """Rates beyond it add nothing to the hypervolume, so few trials go there."""
+    """Rates beyond the reference point add no hypervolume, so few trials have such rates."""
     values = betas(run(lambda b: (0.02 / b, 2 * b), trials=24))
     assert sum(beta < 0.001 for beta in values) <= 4
 
 
-def test_a_range_with_too_few_numbers_ends_the_search() -> None:
-    """With four digits, this range has six numbers."""
+def test_a_search_ends_when_its_range_has_no_other_value() -> None:
+    """β has four significant digits, so this range has six values."""
     assert len(run(smooth, trials=10, space={"beta": "0.1:0.1005"})) == 6

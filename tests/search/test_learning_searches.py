@@ -1,4 +1,4 @@
-"""Searches that learn from earlier trials."""
+"""Searches that use the results of earlier trials."""
 
 import math
 import subprocess
@@ -17,8 +17,8 @@ from paretoib.search._learning import LearningDriver
 from paretoib.search._space import Space
 from paretoib.specs import SEARCHES, SweepSpec, TrialSpec
 
-LEARNING = [name for name, row in SEARCHES.items() if row.learns]
-EVOLVING = [name for name in LEARNING if name not in ("optuna-tpe", "optuna-gp")]
+USING_RESULTS = [name for name, entry in SEARCHES.items() if entry.uses_results]
+EVOLUTIONARY = [name for name in USING_RESULTS if name not in ("optuna-tpe", "optuna-gp")]
 Measured = Callable[[TrialSpec], tuple[float, float] | None]  # (rate, lost), in bits
 
 SPACE = {"beta": "1e-4:1", "learning_rate": "1e-5:1e-1"}
@@ -29,12 +29,12 @@ def run(measured: Measured, search: str, **document: Any) -> list[TrialSpec]:
     spec = SweepSpec.from_document(
         {"method": "vib", "search": search, "reference": REFERENCE, "space": SPACE, **document}
     )
-    learner = driver(spec)
+    proposer = driver(spec)
     trials: list[TrialSpec] = []
-    while new := learner.ask(1000):
+    while new := proposer.ask(1000):
         for trial in new:
             trials.append(trial)
-            learner.tell(record(trial, measured(trial)))
+            proposer.tell(record(trial, measured(trial)))
     return trials
 
 
@@ -57,7 +57,7 @@ def record(trial: TrialSpec, point: tuple[float, float] | None) -> TrialRecord:
 
 
 def trade_off(trial: TrialSpec) -> tuple[float, float]:
-    """β moves along the front; a wrong learning rate loses relevance."""
+    """β moves the point along the front; a learning rate other than 3e-3 loses relevance."""
     share = 1 / (1 + (trial.get("beta") / 0.01) ** 1.5)
     wrong = math.log10(trial.get("learning_rate") / 3e-3) ** 2
     return 20 * share, 2 - 2 * share / (1 + 0.3 * wrong)
@@ -73,9 +73,9 @@ def volume(search: str, trials: int, population: int, seeds: int) -> float:
     return float(np.mean([hypervolume([trade_off(t) for t in f], REFERENCE) for f in fronts]))
 
 
-@pytest.mark.parametrize("search", LEARNING)
-def test_it_reaches_more_hypervolume_than_a_random_search(search: str) -> None:
-    """With equally many trials, in the mean over seeds."""
+@pytest.mark.parametrize("search", USING_RESULTS)
+def test_a_search_reaches_more_hypervolume_than_a_random_search(search: str) -> None:
+    """The mean hypervolume over seeds is larger for the same number of trials."""
     trials, population, seeds = {
         "optuna-gp": (10, 5, 1),
         "optuna-tpe": (64, 8, 3),
@@ -84,26 +84,29 @@ def test_it_reaches_more_hypervolume_than_a_random_search(search: str) -> None:
     assert reached > volume("random", trials, population, 12)
 
 
-@pytest.mark.parametrize("search", EVOLVING)
-def test_evolution_starts_from_the_first_generation(search: str) -> None:
-    """Children of similar parents are close to them."""
+@pytest.mark.parametrize("search", EVOLUTIONARY)
+def test_children_are_close_to_their_parents(search: str) -> None:
+    """The median distance of children from similar parents is below 0.15 in the unit cube."""
     spec = SweepSpec.from_document(
         {"method": "vib", "search": search, "space": SPACE, "population": 20}
     )
-    learner = driver(spec)
-    assert isinstance(learner, LearningDriver)
-    space = learner.space
-    parents = np.random.default_rng(0).uniform(0.6, 0.7, (learner.size, 2))
+    proposer = driver(spec)
+    assert isinstance(proposer, LearningDriver)
+    space = proposer.space
+    parents = np.random.default_rng(0).uniform(0.6, 0.7, (proposer.size, 2))
     values = [(float(u), 1 - float(u)) for u, _ in parents]
-    children = next(learner.learning([space.setting(p) for p in parents.tolist()], values))
+    children = next(proposer.learning([space.setting(p) for p in parents.tolist()], values))
     distances = [np.abs(np.array(space.point(child)) - 0.65).max() for child in children]
-    assert len(children) == learner.size
+    assert len(children) == proposer.size
     assert np.median(distances) < 0.15
 
 
-@pytest.mark.parametrize("search", [name for name in LEARNING if name != "optuna-gp"])
-def test_it_avoids_settings_that_fail(search: str) -> None:
-    """Large learning rates diverge: fewer later trials have them than first trials."""
+@pytest.mark.parametrize("search", [name for name in USING_RESULTS if name != "optuna-gp"])
+def test_settings_that_fail_become_rarer(search: str) -> None:
+    """Trials with a large learning rate diverge.
+
+    Their share is smaller in the second half of the sweep than in the first generation.
+    """
 
     def failing(trial: TrialSpec) -> tuple[float, float] | None:
         return None if trial.get("learning_rate") > 1e-3 else trade_off(trial)
@@ -117,7 +120,7 @@ def test_it_avoids_settings_that_fail(search: str) -> None:
     assert late < 0.45 * 4 * 32
 
 
-@pytest.mark.parametrize("search", LEARNING)
+@pytest.mark.parametrize("search", USING_RESULTS)
 def test_the_first_generation_is_a_latin_hypercube(search: str) -> None:
     """Each eighth of each axis has one trial; all searches have the same first generation."""
     spec = SweepSpec.from_document(
@@ -132,8 +135,8 @@ def test_the_first_generation_is_a_latin_hypercube(search: str) -> None:
     assert driver(spec).ask(100) == first
 
 
-def test_the_libraries_print_nothing() -> None:
-    """No logs, hints or warnings, with a small population too."""
+def test_search_libraries_print_nothing() -> None:
+    """There are no logs, hints or warnings, even with a population of 2."""
     program = """
 import sys
 from itertools import product
@@ -146,15 +149,15 @@ metrics |= dict.fromkeys(("relevance_bits", "relevance_se_bits", "cross_entropy_
 metrics |= {"examples": 9, "ceiling_bits": 2.0, "accuracy": 0.5}
 for search, more in product(sys.argv[1:], ([], ["error", "cost"])):
     document = {"method": "vib", "search": search, "trials": 10, "population": 2}
-    learner = driver(SweepSpec.from_document(document | {"objectives": ["rate", "lost", *more]}))
-    while not learner.done:
-        for trial in learner.ask(9):
+    proposer = driver(SweepSpec.from_document(document | {"objectives": ["rate", "lost", *more]}))
+    while not proposer.done:
+        for trial in proposer.ask(9):
             bits = {"rate_bits": 1 / trial.get("beta"), "lost_bits": trial.get("beta")}
             record = {"trial": trial.key, "spec": {}, "status": "finished"}
-            learner.tell(TrialRecord.from_document(record | {"validation": metrics | bits}))
+            proposer.tell(TrialRecord.from_document(record | {"validation": metrics | bits}))
 """
     done = subprocess.run(
-        [sys.executable, "-c", program, *LEARNING], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, *USING_RESULTS], capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 

@@ -20,7 +20,7 @@ def trials(**document: Any) -> list[TrialSpec]:
 
 
 def test_the_grid_is_every_combination_in_order() -> None:
-    """In order of seeds, last axis fastest; other fields are those of the template."""
+    """The seed changes slowest, the last axis fastest; other fields are those of the template."""
     proposed = trials(
         method="vib", seeds=[4, 2], grid={"prior_width": [1, 2], "beta": "0.1,0.2,0.3"}
     )
@@ -32,21 +32,21 @@ def test_the_grid_is_every_combination_in_order() -> None:
 
 
 def test_the_default_grid_is_log_spaced_in_beta() -> None:
-    """It has sixteen β with equal ratios, from end to end of the objective's range."""
+    """The grid has sixteen β with equal ratios, from end to end of the objective's range."""
     betas = [t.get("beta") for t in trials(method="vib")]
     assert (len(betas), betas[0], betas[-1]) == (16, 1e-4, 1.0)
     ratios = [b / a for a, b in pairwise(betas)]
     assert ratios == pytest.approx([10 ** (4 / 15)] * 15, rel=1e-3)
 
 
-def test_a_grid_without_axes_is_its_seeds() -> None:
-    """A method without weights is trained once per seed."""
+def test_a_grid_without_axes_has_one_trial_for_each_seed() -> None:
+    """Method `deterministic` has one loss, so it has no β to vary."""
     assert [t.seed for t in trials(method="deterministic", seeds=[1, 2])] == [1, 2]
 
 
 @pytest.mark.parametrize("count", [6, 12, 30])
 def test_the_adaptive_design_covers_each_range_evenly(count: int) -> None:
-    """Each of N equal parts of a range, on its logarithmic scale, has one of N trials."""
+    """Each of N equal parts of a range, on its logarithmic scale, has one of the N trials."""
     proposed = trials(method="mib", trials=count, seeds=[0])
     ranges = {"initial_scale": (0.1, 2.0), "initial_noise": (0.0067, 1.0), "mu": (0.02, 20.0)}
     for field, (low, high) in ranges.items():
@@ -57,14 +57,14 @@ def test_the_adaptive_design_covers_each_range_evenly(count: int) -> None:
 
 
 def test_the_adaptive_design_takes_each_choice_equally_often() -> None:
-    """The choices are sqrted and the training length (a quarter, half or all epochs)."""
+    """`sqrted` has two choices; `epochs` has three: a quarter, a half and all of the epochs."""
     proposed = trials(method="mib", trials=12, seeds=[7], training={"epochs": 40})
     assert Counter(t.get("sqrted") for t in proposed) == {0: 6, 1: 6}
     assert Counter(t.get("epochs") for t in proposed) == {10: 4, 20: 4, 40: 4}
 
 
 def test_every_seed_has_the_same_settings() -> None:
-    """So fronts of single seeds can be compared."""
+    """With equal settings, the fronts of single seeds can be compared."""
     proposed = trials(method="mib", trials=12, seeds=[7, 8, 9])
     settings = {
         seed: [t.with_fields({"seed": 0}).key for t in proposed if t.seed == seed]
@@ -75,7 +75,7 @@ def test_every_seed_has_the_same_settings() -> None:
 
 
 def test_more_trials_than_settings_are_refused() -> None:
-    """The error has the number of different settings."""
+    """The error gives the largest possible number of trials."""
     fixed = {"mu": [0.1], "sqrted": [0, 1], "initial_scale": [1.0], "initial_noise": [0.1]}
     spec = SweepSpec.from_document(
         {"method": "mib", "seeds": [0], "trials": 9, "grid": fixed, "training": {"epochs": 1}}
@@ -84,8 +84,8 @@ def test_more_trials_than_settings_are_refused() -> None:
         driver(spec)
 
 
-def test_chosen_betas_are_spread_over_starts() -> None:
-    """If β has choices, the adaptive search varies the starting points too."""
+def test_with_choices_of_beta_the_adaptive_search_varies_the_initialisation() -> None:
+    """Each β has half of the trials, and each trial has another initial scale."""
     proposed = trials(
         method="vib", search="adaptive", seeds=[0], trials=12, grid={"beta": "0.1,0.2"}
     )
@@ -102,15 +102,15 @@ def test_the_adaptive_design_varies_fields_independently() -> None:
         assert abs(float(correlation.statistic)) < 0.3, (a, b)
 
 
-def test_mgda_varies_its_own_fields() -> None:
-    """It has neither μ nor sqrted, so starting points and lengths vary."""
+def test_mgda_varies_the_initialisation() -> None:
+    """MGDA has no μ and no `sqrted`: all trials have one weighting and different initial scales."""
     proposed = trials(method="mgda", trials=6, seeds=[0])
     assert {t.weighting for t in proposed} == {proposed[0].weighting}
     assert len({t.get("initial_scale") for t in proposed}) == 6
 
 
 def test_a_grid_gives_the_adaptive_design_its_choices() -> None:
-    """For a field that varies by default, and for one that does not."""
+    """Choices replace a default range (`mu`), or vary a field that has none (`learning_rate`)."""
     proposed = trials(
         method="mib",
         trials=12,
@@ -122,7 +122,7 @@ def test_a_grid_gives_the_adaptive_design_its_choices() -> None:
 
 
 def test_a_space_gives_the_adaptive_design_its_ranges() -> None:
-    """For a field that varies by default, and for one that does not."""
+    """A range replaces a default range (`mu`), or varies a field that has none (`latent`)."""
     proposed = trials(
         method="mib", trials=10, seeds=[0], space={"mu": "lin:1:2", "latent": "int:10:19"}
     )
@@ -138,7 +138,7 @@ def test_a_sweep_of_one_epoch_has_no_shorter_trials() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_has_as_many_trials_as_its_spec_says(method: str) -> None:
-    """The driver proposes `trials` of the complete spec."""
+    """The driver proposes as many trials as `trials` of the spec with all defaults."""
     assert METHODS[method].search in SEARCHES
     spec = SweepSpec.from_document({"method": method})
     assert len(driver(spec).ask(10_000)) == spec.trials > 0
@@ -155,14 +155,14 @@ def test_a_random_search_covers_its_space() -> None:
 
 
 def test_a_random_search_gives_its_trials_the_seeds_in_turn() -> None:
-    """Each trial has its own setting and the next seed."""
+    """Each trial has another β and the next seed of the list."""
     proposed = trials(method="vib", search="random", trials=7, seeds=[4, 9, 1])
     assert [t.seed for t in proposed] == [4, 9, 1, 4, 9, 1, 4]
     assert len({t.get("beta") for t in proposed}) == 7
 
 
 def test_other_seeds_draw_other_settings() -> None:
-    """The first of the sweep's seeds is the seed of the search."""
+    """The first seed of the sweep is also the seed of the search."""
     one, other = (trials(method="vib", search="random", seeds=[seed]) for seed in (0, 1))
     assert not {t.get("beta") for t in one} & {t.get("beta") for t in other}
 

@@ -1,4 +1,4 @@
-"""The mapping between the unit cube and settings."""
+"""The mapping between points of the unit cube and settings (one value for each field)."""
 
 import math
 from collections import Counter
@@ -29,8 +29,8 @@ def ranges(draw: Any) -> Range:
 
 @settings(deadline=None)
 @given(ranges(), UNIT)
-def test_a_setting_is_in_its_range_and_comes_back(values: Range, u: float) -> None:
-    """A setting's point maps to the same setting exactly, so repeated settings are recognised."""
+def test_a_setting_is_in_its_range_and_its_point_maps_back_to_it(values: Range, u: float) -> None:
+    """The setting that comes back is exactly equal, so repeated settings are recognised."""
     space = Space({"x": values})
     setting = space.setting([u])
     assert values.low <= setting["x"] <= values.high
@@ -43,7 +43,7 @@ def test_a_setting_is_in_its_range_and_comes_back(values: Range, u: float) -> No
 
 @settings(deadline=None)
 @given(ranges(), UNIT, UNIT)
-def test_order_is_kept(values: Range, u: float, v: float) -> None:
+def test_values_rise_along_an_axis(values: Range, u: float, v: float) -> None:
     """A higher position on an axis never gives a smaller number."""
     assert (u <= v) <= (value_at(values, u) <= value_at(values, v))
 
@@ -58,14 +58,14 @@ def test_order_is_kept(values: Range, u: float, v: float) -> None:
     ],
 )
 def test_the_middle_of_an_axis_is_the_middle_of_its_scale(values: Any, middle: Any) -> None:
-    """The geometric or arithmetic mean of a range, or the middle choice."""
+    """The middle is the geometric or arithmetic mean of a range, or the middle choice."""
     assert value_at(values, 0.5) == (
         middle if isinstance(middle, str) else pytest.approx(middle, rel=0.05)
     )
 
 
 def test_both_ends_of_a_range_are_reached() -> None:
-    """Ends with more than four digits too."""
+    """Values are rounded to four digits, but not beyond an end that has more digits."""
     values = Range(low=0.123456, high=98765.4)
     assert value_at(values, 1) == 98765.4
     assert value_at(values, 0) == pytest.approx(0.123456, rel=1e-3)
@@ -75,8 +75,8 @@ def test_both_ends_of_a_range_are_reached() -> None:
     )
 
 
-def test_numbers_have_four_digits() -> None:
-    """So floating-point noise does not change a trial."""
+def test_numbers_have_four_significant_digits() -> None:
+    """Rounding prevents that floating-point noise changes a trial."""
     values = Range(low=1e-5, high=1)
     assert (
         value_at(values, 0.4999)
@@ -87,15 +87,15 @@ def test_numbers_have_four_digits() -> None:
 
 @pytest.mark.parametrize("values", [Range(scale="lin", **WHOLE), ("a", 1, None, (2, 3))])
 def test_whole_numbers_and_choices_have_equal_shares_of_an_axis(values: Any) -> None:
-    """So have the first and the last value."""
+    """The first and the last value have the same share as the others."""
     positions = np.linspace(0, 1, 2400, endpoint=False)
     shares = Counter(value_at(values, u) for u in positions)
     assert max(shares.values()) - min(shares.values()) <= 1
     assert len(shares) == (8 if isinstance(values, Range) else 4)
 
 
-def test_whole_numbers_on_a_logarithmic_scale_have_their_share_of_it() -> None:
-    """n has the share of the interval from n − ½ to n + ½."""
+def test_whole_numbers_on_a_logarithmic_scale_have_the_share_of_their_interval() -> None:
+    """A number n has the interval from n − ½ to n + ½."""
     positions = np.linspace(0, 1, 20_000, endpoint=False)
     shares = Counter(value_at(Range(**WHOLE), u) for u in positions)
     for n in range(2, 10):
@@ -104,7 +104,7 @@ def test_whole_numbers_on_a_logarithmic_scale_have_their_share_of_it() -> None:
 
 
 def test_a_finite_space_is_drawn_completely_in_each_round() -> None:
-    """Each round has another order."""
+    """Each round has all 12 settings, in another order."""
     space = Space({"x": (1, 2, 3), "y": Range(low=5, high=8, scale="lin", whole=True)})
     assert space.size == 12
     drawn = [tuple(s.values()) for s in space.draws(np.random.default_rng(0), 2)]

@@ -1,4 +1,4 @@
-"""The objectives of a trial for a search."""
+"""The values of a trial's objectives, which a search minimises."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ ALL = ("rate", "lost", "error", "cost")
 
 
 def record(status: Any = "finished", **changes: Any) -> TrialRecord:
-    """A trial with these metrics on validation and different ones on test."""
+    """A trial with the metrics below and `changes` on validation, and other metrics on test."""
     metrics = {
         "examples": 100,
         "rate_bits": 6.0,
@@ -35,13 +35,13 @@ def record(status: Any = "finished", **changes: Any) -> TrialRecord:
 
 
 def test_bits_are_shares_of_the_reference_point() -> None:
-    """By default it is ten times the ceiling, and the ceiling; error and cost are not scaled."""
+    """The default reference point is (10 · ceiling, ceiling); error and cost are not scaled."""
     assert values_of(record(), ALL, None) == (6 / 20, 0.5 / 2, 0.25, 12.0)
     assert values_of(record(), ALL, (3.0, 1.0)) == (2, 0.5, 0.25, 12.0)
 
 
-def test_objectives_come_in_the_sweeps_order() -> None:
-    """Only those that the sweep names."""
+def test_values_have_the_order_of_the_sweeps_objectives() -> None:
+    """Objectives that the sweep does not name have no value."""
     assert values_of(record(), ("cost", "lost"), None) == (12.0, 0.25)
 
 
@@ -49,7 +49,7 @@ def test_objectives_come_in_the_sweeps_order() -> None:
     ("field", "value"), [("rate_bits", 6.0049), ("lost_bits", 0.4951), ("accuracy", 0.7504)]
 )
 def test_differences_below_the_rulers_precision_are_ignored(field: str, value: float) -> None:
-    """Floating-point differences between packs are far smaller."""
+    """The same trial in another pack differs by less than the precision."""
     assert values_of(record(**{field: value}), ALL, None) == values_of(record(), ALL, None)
     more = record(**{field: value * 1.1})
     assert values_of(more, ALL, None) != values_of(record(), ALL, None)
@@ -57,7 +57,7 @@ def test_differences_below_the_rulers_precision_are_ignored(field: str, value: f
 
 @pytest.mark.parametrize("status", ["failed", "diverged", "stopped"])
 def test_a_trial_that_did_not_finish_has_no_objectives(status: str) -> None:
-    """Even if it has metrics; a finished trial without metrics has none either."""
+    """Its metrics are ignored. A finished trial without metrics has no objectives either."""
     assert values_of(record(status), ALL, None) is None
     unmeasured = record().model_copy(update={"validation": None})
     assert values_of(unmeasured, ALL, None) is None
@@ -65,12 +65,12 @@ def test_a_trial_that_did_not_finish_has_no_objectives(status: str) -> None:
 
 @pytest.mark.parametrize(("field", "objective"), [("rate_bits", "rate"), ("accuracy", "error")])
 def test_a_missing_objective_matters_only_if_the_sweep_has_it(field: str, objective: str) -> None:
-    """A noiseless encoder has no rate, a continuous Y no error."""
+    """A noiseless encoder has no finite rate; with a continuous Y there is no error."""
     without = record(**{field: None})
     assert values_of(without, ("lost", objective), None) is None
     assert values_of(without, ("lost", "cost"), None) == (0.25, 12.0)
 
 
-def test_a_ceiling_of_zero_does_not_scale() -> None:
+def test_bits_are_not_divided_by_a_ceiling_of_zero() -> None:
     """A split with one class has a ceiling of 0 bits."""
     assert values_of(record(ceiling_bits=0.0), ("rate", "lost"), None) == (6.0, 0.5)

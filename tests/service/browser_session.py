@@ -1,14 +1,14 @@
-"""A browser session on the service's pages, for tests of pages."""
+"""A browser session for tests of the service's pages."""
 
 from typing import Any
 
 LAPTOP = {"width": 1280, "height": 800}
-# Plotly adds a style sheet for maps, which the Content-Security-Policy blocks. That is harmless.
+# Plotly adds a style sheet for maps, which no figure needs. The Content-Security-Policy blocks it.
 _BLOCKED_STYLE = "style-src-elem"
 
 
 class BrowserSession:
-    """One page in a fresh browser context, with its requests and its errors."""
+    """One page in a new browser context; `requests` and `errors` collect those of the page."""
 
     def __init__(self, browser: Any, address: str, viewport: dict[str, int]) -> None:
         self.context = browser.new_context(viewport=viewport, base_url=address)
@@ -26,7 +26,7 @@ class BrowserSession:
         self.page.fill("input[name=token]", token)
         self.page.click("text=Sign in >> nth=-1")
         self.page.wait_for_selector("#compare")
-        self.errors.clear()  # The sign-in page itself is a 401 response.
+        self.errors.clear()  # The browser reports the sign-in page as an error: its status is 401.
 
     def _on_console(self, message: Any) -> None:
         if message.type == "error" and _BLOCKED_STYLE not in message.text:

@@ -54,7 +54,7 @@ def make_sweep() -> Callable[..., SweepInfo]:
 
 @pytest.fixture(scope="session")
 def store_tools() -> SimpleNamespace:
-    """Helpers to write a store while a service reads it: tracker, records, ruler, heartbeat."""
+    """Helpers that write to a store while a service reads it."""
     return SimpleNamespace(
         open_tracker=open_tracker, records=synthetic_records, ruler=RULER, heartbeats=heartbeats
     )
@@ -62,7 +62,7 @@ def store_tools() -> SimpleNamespace:
 
 @pytest.fixture(scope="session")
 def cluster(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Ray as an administrator starts it for the service: on loopback, with a token."""
+    """A Ray cluster on loopback with token authentication, as the service needs it."""
     store = shutil.copytree(empty_store, tmp_path_factory.mktemp("cluster") / "store")
     with ray_head(store) as cluster:
         yield cluster
@@ -70,7 +70,7 @@ def cluster(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def serve_cluster(cluster: Cluster) -> Callable[..., AbstractContextManager[Served]]:
-    """`serve(**settings)`, on the cluster and its store."""
+    """`with serve_cluster(**settings) as served:` runs a service on the cluster and its store."""
 
     def start(**settings: str) -> AbstractContextManager[Served]:
         settings = {"ray_jobs": cluster.jobs, "reconcile_seconds": "2", **settings}
@@ -81,7 +81,7 @@ def serve_cluster(cluster: Cluster) -> Callable[..., AbstractContextManager[Serv
 
 @dataclass(frozen=True)
 class Sample:
-    """A service on a store with five sweeps, by name. Tests only read it."""
+    """A service on a store with five sweeps; `sweeps` maps names to sweeps. Tests only read it."""
 
     served: Served
     store: Path
@@ -94,7 +94,7 @@ def sample(
     make_sweep: Callable[..., SweepInfo],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Sample]:
-    """Sweeps of every status, two of which can be compared."""
+    """A service on five sweeps: every status, and two finished sweeps that can be compared."""
     store = shutil.copytree(empty_store, tmp_path_factory.mktemp("sample") / "store")
     sweeps = [
         make_sweep(store, 16, name="a grid of β"),
@@ -122,7 +122,7 @@ def client(sample: Sample) -> Iterator[httpx.Client]:
 def run_remotely(
     run: Callable[..., Any], tmp_path: Path, token_of: dict[str, str]
 ) -> Callable[..., Any]:
-    """`run_remotely(served, "list")`: the command on a service, without access to its store."""
+    """`run_remotely(served, "list")` runs a command on a service, without access to its store."""
 
     def call(served: Any, *arguments: str, who: str = "writer") -> Any:
         unused = tmp_path / "unused"
@@ -135,7 +135,7 @@ def run_remotely(
 
 @pytest.fixture
 def open_browser(browser: Any) -> Iterator[Callable[..., BrowserSession]]:
-    """`open_browser(address)` starts a browser session with its own cookies."""
+    """`open_browser(address)` opens a browser session with its own cookies."""
     sessions: list[BrowserSession] = []
 
     def start(address: str, viewport: dict[str, int] = LAPTOP) -> BrowserSession:

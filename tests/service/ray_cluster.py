@@ -17,7 +17,11 @@ from paretoib.cli.serve.ports import free_ports
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running Ray head: address of its Jobs API, store of its jobs, variables with its token."""
+    """A running Ray cluster.
+
+    `jobs` is the address of its Jobs API, `store` the store of its jobs, `environment` holds the
+    variables with its token.
+    """
 
     jobs: str
     store: Path
@@ -26,7 +30,7 @@ class Cluster:
 
 @contextmanager
 def ray_head(store: Path) -> Iterator[Cluster]:
-    """Ray as an administrator starts it for the service: on loopback, with token authentication."""
+    """A Ray head on loopback with token authentication, as the service needs it."""
     gcs, dashboard, agent, agent_grpc, client, metrics = free_ports(0, 0, 0, 0, 0, 0)
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     programs = Path(sys.executable).parent
@@ -44,7 +48,7 @@ def ray_head(store: Path) -> Iterator[Cluster]:
         "--min-worker-port": 0,
         "--max-worker-port": 0,
         "--num-cpus": 2,
-        # Ray tells jobs to join the cluster that was last started with their temp directory.
+        # Jobs join the cluster that was started last with the same temp directory.
         "--temp-dir": scratch,
     }
     words = [str(word) for option in options.items() for word in option]
@@ -53,10 +57,10 @@ def ray_head(store: Path) -> Iterator[Cluster]:
         env={
             **os.environ,
             **token,
-            # Jobs run the first `python` on the PATH.
+            # A job runs the first `python` on the PATH.
             "PATH": f"{programs}:{os.environ['PATH']}",
             "PARETOIB_STORE": str(store),
-            # Without it Ray binds to the machine's network address instead of loopback.
+            # Without this variable, Ray binds to the machine's network address instead of loopback.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
         },
@@ -68,7 +72,7 @@ def ray_head(store: Path) -> Iterator[Cluster]:
     for line in head.stdout:
         if "Ray runtime started" in line:
             break
-    # Read the rest too: the process blocks when the pipe is full.
+    # Read the rest of the output too: the process blocks when the pipe is full.
     reader = threading.Thread(target=head.stdout.read, daemon=True)
     reader.start()
     try:

@@ -15,7 +15,7 @@ import httpx
 from paretoib.tokens import token_digest
 
 SECRETS = {"reader": "a token that reads", "writer": "a token that reads and writes"}
-NO_RAY = "http://127.0.0.1:9"  # an address at which nothing answers
+NO_RAY = "http://127.0.0.1:9"  # an address without a server
 TOKENS = (
     f"reader:read:{token_digest(SECRETS['reader'])},"
     f"writer:read+write:{token_digest(SECRETS['writer'])}"
@@ -24,7 +24,7 @@ TOKENS = (
 
 @dataclass(frozen=True)
 class Served:
-    """A running service; `log` holds the lines of its stderr."""
+    """A running service; `log` holds the lines that it has written to stderr."""
 
     address: str
     process: "subprocess.Popen[str]"
@@ -45,7 +45,7 @@ class Served:
 def serving(
     store: Path, environment: Mapping[str, str] | None = None, /, **settings: str
 ) -> Iterator[Served]:
-    """The service on a store, with tokens of `reader` and `writer`; further settings by name."""
+    """Run a service on a store, with the tokens `reader` and `writer`; `settings` go by name."""
     all_settings = {"port": "0", "tokens": TOKENS, "ray_jobs": NO_RAY, **settings}
     variables = {
         **os.environ,
@@ -70,7 +70,7 @@ def serving(
             address = match[1]
             break
     assert address is not None, "".join(log)
-    # Read the rest too: the process blocks when the pipe is full.
+    # Read the rest of stderr too: the process blocks when the pipe is full.
     reader = threading.Thread(target=log.extend, args=(process.stderr,), daemon=True)
     reader.start()
     try:

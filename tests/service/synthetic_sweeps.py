@@ -6,22 +6,22 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from paretoib.records import Metrics, Reference, Status, SweepState, TrialRecord
+from paretoib.records import Metrics, ReferencePoint, Status, SweepState, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import HEARTBEAT_SECONDS, EndedTrial, Ruler, front_of
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 LABEL_ENTROPY = 3.3  # bits
-RULER = Ruler(Reference(rate_bits=33.0, lost_bits=LABEL_ENTROPY), LABEL_ENTROPY)
+RULER = Ruler(ReferencePoint(rate_bits=33.0, lost_bits=LABEL_ENTROPY), LABEL_ENTROPY)
 
 
 def open_tracker(folder: Path) -> MLflowTracker:
-    """The store in a folder, opened to write."""
+    """A tracker for the store in a folder."""
     return MLflowTracker(f"sqlite:///{folder}/mlflow.db")
 
 
 def synthetic_records(spec: SweepSpec, count: int, shift: float = 0.0) -> list[TrialRecord]:
-    """Trials along a convex front; every fifth has diverged, every third is slightly dominated."""
+    """Trials along a convex front; every fifth trial has diverged, every third is dominated."""
     records = []
     varied = "beta" if "beta" in spec.weighting.params else "mu"
     for index in range(count):
@@ -82,7 +82,7 @@ def write_sweep(
 
 @contextmanager
 def heartbeats(folder: Path, sweep_id: str) -> Iterator[None]:
-    """Send heartbeats of a running sweep, as its writer would, while the context is active."""
+    """Send heartbeats of a running sweep, as its writer does, while the context is active."""
     stop, store = Event(), open_tracker(folder)
 
     def send() -> None:

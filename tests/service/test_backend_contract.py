@@ -23,7 +23,7 @@ def backend(
     token_of: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Backend]:
-    """The backend of the sample's store, or of the service on it."""
+    """The local backend of the sample's store, or the remote backend of the sample's service."""
     monkeypatch.setenv("PARETOIB_STORE", str(sample.store))
     monkeypatch.setenv("PARETOIB_TOKEN", token_of["writer"])
     settings.cache_clear()
@@ -32,7 +32,7 @@ def backend(
 
 
 def test_sweeps_are_listed_newest_first(backend: Backend, sample: Any) -> None:
-    """Every sweep once, with its status and counts of trials."""
+    """The list has every sweep once, with its status and counts of trials."""
     states = backend.list()
     assert [state.name for state in states] == [*reversed(sample.sweeps)]
     statuses = {state.name: state.status for state in states}
@@ -43,24 +43,24 @@ def test_sweeps_are_listed_newest_first(backend: Backend, sample: Any) -> None:
     assert grid.hypervolume == 75.0
 
 
-def test_a_sweep_is_found_by_every_reference(backend: Backend, sample: Any) -> None:
-    """By name, id, prefix of an id, and record; the result is the state in the list."""
+def test_a_sweep_is_found_by_name_id_prefix_and_record(backend: Backend, sample: Any) -> None:
+    """The result is the state in the list."""
     info = sample.sweeps[GRID]
     expected = next(state for state in backend.list() if state.id == info.id)
-    for reference in (GRID, info.id, info.id[:8], info, expected):
-        assert backend.find(reference) == expected
+    for sweep in (GRID, info.id, info.id[:8], info, expected):
+        assert backend.find(sweep) == expected
 
 
 @pytest.mark.parametrize("operation", ["find", "front", "watch", "cancel", "resume"])
 def test_an_unknown_sweep_is_not_found(backend: Backend, operation: str) -> None:
-    """By every operation, in one line that names the reference."""
+    """Every operation raises `NotFoundError`; its message is one line with the unknown name."""
     with pytest.raises(NotFoundError, match="no sweep `nosuch`") as caught:
         getattr(backend, operation)("nosuch")
     assert "\n" not in str(caught.value)
 
 
 def test_a_front_has_the_points_of_the_ended_trials(backend: Backend) -> None:
-    """`NotFoundError` before the first trial has ended."""
+    """A sweep without ended trials has no front: `NotFoundError`."""
     front = backend.front(GRID)
     assert (len(front.points), len(front.failed)) == (13, 3)
     assert front.sweep == backend.find(GRID).info
@@ -68,8 +68,8 @@ def test_a_front_has_the_points_of_the_ended_trials(backend: Backend) -> None:
         backend.front("not begun")
 
 
-def test_fronts_are_compared_as_by_the_library(backend: Backend) -> None:
-    """Also several sweeps a side; a sweep is named once, and data sets are not mixed."""
+def test_a_comparison_equals_that_of_the_library(backend: Backend) -> None:
+    """A sweep that is named twice is an error, and so are sweeps on different data."""
     comparison = backend.compare(GRID, MIB)
     assert comparison == fronts.compare([backend.front(GRID)], [backend.front(MIB)])
     assert backend.compare([GRID], [backend.find(MIB)]) == comparison
@@ -80,7 +80,7 @@ def test_fronts_are_compared_as_by_the_library(backend: Backend) -> None:
 
 
 def test_an_ended_trial_has_its_history(backend: Backend) -> None:
-    """One value an epoch; `NotFoundError` for another key."""
+    """Each series has one value per epoch. An unknown key raises `NotFoundError`."""
     first = min(backend.front(GRID).points, key=lambda point: point.order)
     history = backend.history(GRID, first.trial)
     assert {name: list(values) for name, values in history.items()} == {
@@ -90,8 +90,8 @@ def test_an_ended_trial_has_its_history(backend: Backend) -> None:
         backend.history(GRID, "0" * 16)
 
 
-def test_a_sweep_has_a_page(backend: Backend) -> None:
-    """One line with its address and id."""
+def test_page_returns_one_line_with_address_and_id(backend: Backend) -> None:
+    """The line leads to the page of this sweep."""
     state = backend.find(GRID)
     assert "http://127.0.0.1:" in backend.page(state)
     assert state.id in backend.page(state)
@@ -99,16 +99,16 @@ def test_a_sweep_has_a_page(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("kind", ["methods", "datasets", "models", "searches"])
-def test_the_catalogue_is_that_of_the_library(backend: Backend, kind: str) -> None:
-    """Every entry, with the JSON schema of each field."""
+def test_the_catalogue_equals_that_of_the_library(backend: Backend, kind: str) -> None:
+    """It has every entry, with the JSON schema of each field."""
     from paretoib.catalogue import catalogue
 
-    # As JSON, in which a tuple is a list.
+    # JSON turns the library's tuples into lists.
     assert backend.catalogue(kind) == json.loads(json.dumps(catalogue(kind)))
 
 
-def test_an_ended_sweep_is_watched_and_not_cancelled(backend: Backend) -> None:
-    """`watch` reports its state once or twice and returns its front, or None without a trial."""
+def test_watching_an_ended_sweep_returns_its_front(backend: Backend) -> None:
+    """`watch` reports only the final state."""
     seen: list[Any] = []
     front = backend.watch(GRID, on_progress=seen.append)
     assert front == backend.front(GRID)

@@ -29,7 +29,7 @@ def backend(
     token_of: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Backend]:
-    """The backend of this machine on an empty store, or of a service on a Ray cluster."""
+    """The local backend on an empty store, or the remote backend of a service on a Ray cluster."""
     monkeypatch.setenv("PARETOIB_STORE", str(fresh_store))
     monkeypatch.setenv("PARETOIB_WORKERS", "1")
     monkeypatch.setenv("PARETOIB_TOKEN", token_of["writer"])
@@ -80,8 +80,8 @@ def test_a_cancelled_sweep_is_resumed_to_its_end(
     assert trials > {point.trial for point in front.points}
 
 
-def test_a_sweep_that_cannot_begin_has_the_reason(backend: Backend) -> None:
-    """The store has the reason; on this machine, `submit` also raises it."""
+def test_a_sweep_that_cannot_begin_is_failed_with_the_reason(backend: Backend) -> None:
+    """On this machine, `submit` also raises an error with the reason."""
     spec = {**TINY, "resources": {"gpus": 0.5}, "name": "no gpu"}
     if isinstance(backend, RemoteBackend):
         assert backend.watch(backend.submit(SweepSpec.from_document(spec))) is None

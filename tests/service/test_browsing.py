@@ -12,7 +12,7 @@ LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
 def test_without_a_token_a_browser_sees_only_the_sign_in(sample: Any, open_browser: Any) -> None:
-    """With its style inlined. A wrong token shows an error; the right one opens the list."""
+    """The sign-in page has inline styles. A wrong token shows an error; a valid one signs in."""
     browser = open_browser(sample.served.address)
     page = browser.page
     page.goto("/sweeps/" + sample.sweeps["a grid of β"].id)
@@ -34,7 +34,7 @@ def test_without_a_token_a_browser_sees_only_the_sign_in(sample: Any, open_brows
 def test_pages_fit_the_screen_and_use_no_network_beyond_the_service(
     sample: Any, open_browser: Any, viewport: dict[str, int]
 ) -> None:
-    """On a laptop and a phone: no horizontal scrolling, no error, no request to another origin."""
+    """No page scrolls horizontally, logs an error or sends a request to another origin."""
     browser = open_browser(sample.served.address, viewport)
     browser.sign_in(sample.served.secret)
     page, sweeps = browser.page, sample.sweeps
@@ -56,8 +56,8 @@ def test_pages_fit_the_screen_and_use_no_network_beyond_the_service(
     assert [url for url in browser.requests if not url.startswith(own)] == []
 
 
-def test_a_point_shows_its_trial(sample: Any, open_browser: Any) -> None:
-    """A click shows parameters, metrics and history; the URL of the page then selects the trial."""
+def test_a_click_on_a_point_shows_its_trial(sample: Any, open_browser: Any) -> None:
+    """The panel has parameters, metrics and history. A URL with the trial's key opens it too."""
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
     page, info = browser.page, sample.sweeps["a grid of β"]
@@ -82,7 +82,7 @@ def test_a_point_shows_its_trial(sample: Any, open_browser: Any) -> None:
 
 
 def test_sweeps_are_chosen_from_the_list_and_compared(sample: Any, open_browser: Any) -> None:
-    """The page has both fronts in one figure, indicators, unsupported points and the verdict."""
+    """The comparison has a figure of both fronts, indicators, unsupported points and a verdict."""
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
     page = browser.page
@@ -106,8 +106,8 @@ def test_sweeps_are_chosen_from_the_list_and_compared(sample: Any, open_browser:
     assert browser.errors == []
 
 
-def test_ids_distinguish_sweeps_of_one_name_in_the_list(sample: Any, open_browser: Any) -> None:
-    """The first 8 characters of the id, which every command accepts."""
+def test_the_list_shows_the_id_of_each_sweep(sample: Any, open_browser: Any) -> None:
+    """Sweeps with the same name can be told apart. Commands accept the 8 characters shown."""
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
     for info in sample.sweeps.values():
@@ -115,10 +115,10 @@ def test_ids_distinguish_sweeps_of_one_name_in_the_list(sample: Any, open_browse
         assert info.id[:8] in row.inner_text()
 
 
-def test_an_error_in_a_front_is_shown_instead_of_the_figure(
+def test_the_page_shows_why_a_front_cannot_be_read(
     fresh_store: Path, make_sweep: Any, serve: Any, open_browser: Any
 ) -> None:
-    """Here the record of an ended trial in the store is invalid."""
+    """With invalid trial records, the service's error stands in place of the figure."""
     sweep = make_sweep(fresh_store, 3).id
     with closing(sqlite3.connect(fresh_store / "mlflow.db")) as database, database:
         database.execute("UPDATE tags SET value = '{}' WHERE key = 'mlflow.paretoib.record'")
@@ -134,7 +134,7 @@ def test_an_error_in_a_front_is_shown_instead_of_the_figure(
 def test_html_in_a_sweep_name_is_escaped(
     fresh_store: Path, make_sweep: Any, serve: Any, open_browser: Any
 ) -> None:
-    """In list, page, figure and comparison: it adds no element and runs no script."""
+    """In the list, the sweep's page and the comparison, it adds no element and runs no script."""
     names = ['<img src=x onerror="document.title=1">', "</script><script>document.title=1</script>"]
     left, right = (make_sweep(fresh_store, 8, name=name, method="vib").id for name in names)
     with serve(fresh_store) as served:
@@ -152,7 +152,7 @@ def test_html_in_a_sweep_name_is_escaped(
 
 
 def test_the_form_shows_the_error_of_the_service(sample: Any, open_browser: Any) -> None:
-    """The form keeps its values, and shows the fields of the selected method only."""
+    """The form keeps its values. It shows only the fields of the selected method."""
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
     page = browser.page
@@ -172,7 +172,7 @@ def test_the_form_shows_the_error_of_the_service(sample: Any, open_browser: Any)
 
 
 def test_the_form_has_the_fields_of_the_model_to_be_trained(sample: Any, open_browser: Any) -> None:
-    """The selected model, else the default of the method, else the default of the data set."""
+    """The model is the selected one, or the method's default, or else the data set's default."""
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
     page = browser.page
@@ -196,7 +196,7 @@ def test_the_form_has_the_fields_of_the_model_to_be_trained(sample: Any, open_br
 def test_a_sweep_is_submitted_watched_and_compared_by_clicks(
     serve_cluster: Callable[..., Any], cluster: Any, make_sweep: Any, open_browser: Any
 ) -> None:
-    """From the form to the verdict; progress and front update without a reload."""
+    """Progress and front update without a reload of the page."""
     make_sweep(cluster.store, 12, name="to compare with", method="mib", seeds=[0])
     with serve_cluster() as served:
         browser = open_browser(served.address)

@@ -13,7 +13,7 @@ from service.cache import SingleFlightCache
 
 
 def test_a_value_is_computed_once_for_concurrent_requests() -> None:
-    """The other threads wait for the first; a request for another key does not wait."""
+    """The other threads wait for the first thread. A thread with another key does not wait."""
     cache: SingleFlightCache[int] = SingleFlightCache(10)
     calls = []
     start = threading.Event()
@@ -32,22 +32,22 @@ def test_a_value_is_computed_once_for_concurrent_requests() -> None:
 
 
 def test_an_exception_is_not_cached() -> None:
-    """Every waiting thread gets it; the next request computes the value again."""
+    """Every waiting thread gets the exception. The next call computes the value again."""
     cache: SingleFlightCache[int] = SingleFlightCache(10)
 
     def fail() -> int:
         time.sleep(0.05)
-        raise OSError("away")
+        raise OSError("unavailable")
 
     with ThreadPoolExecutor(4) as pool:
         for future in [pool.submit(cache.get, "a", fail) for _ in range(4)]:
-            with pytest.raises(OSError, match="away"):
+            with pytest.raises(OSError, match="unavailable"):
                 future.result(10)
     assert cache.get("a", lambda: 3) == 3
 
 
 def test_the_least_recently_used_value_is_evicted() -> None:
-    """By weight; the newest value stays even if it alone is too heavy."""
+    """Eviction starts when the total weight exceeds the capacity. The newest value always stays."""
     cache: SingleFlightCache[str] = SingleFlightCache(10, len)
     computed = []
 
@@ -62,7 +62,7 @@ def test_the_least_recently_used_value_is_evicted() -> None:
         value(key, 4)
     assert computed == ["a", "b"]
     value("a", 4)
-    value("c", 4)  # Three do not fit: b was used least recently.
+    value("c", 4)  # All three exceed the capacity, and b was used least recently.
     value("a", 4)
     assert computed == ["a", "b", "c"]
     value("b", 4)
@@ -74,15 +74,13 @@ def test_the_least_recently_used_value_is_evicted() -> None:
 
 
 def test_snapshots_are_weighed_by_their_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Old versions of a growing sweep are evicted; many small ones stay, as do those without
-    trials.
-    """
+    """Many snapshots with one trial fit into the cache; two with 60 and 61 trials do not."""
     monkeypatch.setattr(queries, "_RECORDS", 100)
     monkeypatch.setattr(queries, "version", lambda state: state.version)
     sweep_queries = queries.SweepQueries("")
     read = []
 
-    def look(version: int, trials: int) -> None:
+    def request(version: int, trials: int) -> None:
         def make(state: Any) -> Any:
             read.append(state.version)
             return SimpleNamespace(records=(None,) * trials)
@@ -91,10 +89,10 @@ def test_snapshots_are_weighed_by_their_trials(monkeypatch: pytest.MonkeyPatch) 
         sweep_queries.snapshot(SimpleNamespace(version=version))  # type: ignore[arg-type]
 
     for version in (*range(50), *range(50)):
-        look(version, 1)
+        request(version, 1)
     assert read == list(range(50))
-    look(50, 60)
-    look(51, 61)  # Both do not fit.
-    look(51, 61)
-    look(50, 60)
+    request(50, 60)
+    request(51, 61)  # Evicts all others: 60 and 61 trials exceed the capacity of 100.
+    request(51, 61)
+    request(50, 60)
     assert read == [*range(50), 50, 51, 50]

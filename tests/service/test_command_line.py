@@ -1,4 +1,4 @@
-"""The command line with `--server` prints the same as on the store itself."""
+"""A command with `--server` prints the same as a command on the service's store."""
 
 import os
 import re
@@ -32,7 +32,7 @@ SMALL = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epoch
         ("watch", GRID, "--json"),
         ("watch", MIB),
         ("watch", "gaussian"),
-        # Errors are the same too.
+        # These commands print only on stderr.
         ("show", "nosuch"),
         ("show", ""),
         ("front", "not begun"),
@@ -44,7 +44,7 @@ SMALL = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epoch
 def test_a_command_prints_the_same_on_a_service_and_its_store(
     sample: Any, run: Run, run_remotely: Run, command: tuple[str, ...]
 ) -> None:
-    """The same stdout and exit code, and for errors the same line on stderr."""
+    """Stdout and exit code are equal. If stdout is empty, stderr is equal too."""
     local = run(sample.store, *command)
     remote = run_remotely(sample.served, *command)
     assert (remote.code, remote.out) == (local.code, local.out)
@@ -52,14 +52,14 @@ def test_a_command_prints_the_same_on_a_service_and_its_store(
         assert remote.err == local.err
 
 
-def test_ended_sweeps_are_listed_the_same(
+def test_list_prints_the_same_for_ended_sweeps(
     fresh_store: Path,
     serve: Callable[..., Any],
     make_sweep: Callable[..., Any],
     run: Run,
     run_remotely: Run,
 ) -> None:
-    """Only ended sweeps: whether a writer still runs is known best on its own machine."""
+    """Running sweeps can differ: only the writer's machine sees whether its process still runs."""
     statuses = ("finished", "interrupted", "failed")
     for i, status in enumerate(statuses):
         make_sweep(fresh_store, 4, name=f"sweep {i}", status=status)
@@ -79,24 +79,26 @@ def test_ended_sweeps_are_listed_the_same(
 
 
 def without_links(states: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The states without MLflow's links, which lead to where each side reaches MLflow's UI."""
+    """The states without the links to MLflow: the service and this machine have different ones."""
     return [{name: v for name, v in state.items() if name != "mlflow_url"} for state in states]
 
 
 def test_show_links_to_the_page_of_the_service(sample: Any, run: Run, run_remotely: Run) -> None:
-    """Not to MLflow. The rest is the same as on the store, by name, id and prefix."""
+    """The sweep is found by name, id and prefix. Its state is the same as on the store."""
     id_ = sample.sweeps[GRID].id
     local = run(sample.store, "show", GRID, "--json").document
-    for reference in (GRID, id_, id_[:8]):
-        remote = run_remotely(sample.served, "show", reference, "--json", who="reader").document
+    for name in (GRID, id_, id_[:8]):
+        remote = run_remotely(sample.served, "show", name, "--json", who="reader").document
         assert without_links([remote["sweep"]]) == without_links([local["sweep"]])
         assert remote["address"] == f"{sample.served.address}/sweeps/{id_}"
         assert remote.keys() == local.keys() == {"schema", "sweep", "address"}
     assert run_remotely(sample.served, "show", GRID).out.count("look: http") == 1
 
 
-def test_figures_are_the_same(sample: Any, run: Run, run_remotely: Run, tmp_path: Path) -> None:
-    """HTML and PNG of a front, and of a comparison."""
+def test_figures_are_equal_to_those_of_the_store(
+    sample: Any, run: Run, run_remotely: Run, tmp_path: Path
+) -> None:
+    """The files of `--html`, `--png` and `--plane` are equal."""
     plane = tmp_path / "plane.png"
     for command in (("front", GRID, "--plane", str(plane)), ("compare", MIB, "--against", GRID)):
         outputs = []
@@ -112,14 +114,14 @@ def test_figures_are_the_same(sample: Any, run: Run, run_remotely: Run, tmp_path
 def test_a_flag_overrides_the_setting_of_the_server(
     sample: Any, run: Run, tmp_path: Path, token_of: dict[str, str]
 ) -> None:
-    """PARETOIB_SERVER names the service; `--server ''` uses the store on this machine."""
+    """`--server ''` uses the store on this machine although PARETOIB_SERVER names a service."""
     settings = {"PARETOIB_SERVER": sample.served.address, "PARETOIB_TOKEN": token_of["reader"]}
     assert len(run(tmp_path, "list", "--json", **settings).document["sweeps"]) == 5
     assert run(tmp_path, "list", "--json", "--server", "").document["sweeps"] == []
 
 
-def test_no_torch_ray_or_mlflow_is_loaded(sample: Any, token_of: dict[str, str]) -> None:
-    """So that commands start fast, and a client machine needs none of them."""
+def test_remote_commands_load_no_torch_ray_or_mlflow(sample: Any, token_of: dict[str, str]) -> None:
+    """Without these packages, commands start fast."""
     code = (
         "import sys\nfrom paretoib.cli import main\ntry: main()\nexcept SystemExit: pass\n"
         "print(*{n.partition('.')[0] for n in sys.modules}, file=sys.stderr)"
@@ -149,7 +151,7 @@ def test_no_torch_ray_or_mlflow_is_loaded(sample: Any, token_of: dict[str, str])
         (("list",), "none", "needs a token: set PARETOIB_TOKEN"),
     ],
 )
-def test_a_problem_is_printed_as_one_line(
+def test_an_error_of_the_service_is_printed_as_one_line(
     sample: Any,
     run_remotely: Run,
     token_of: dict[str, str],
@@ -157,7 +159,7 @@ def test_a_problem_is_printed_as_one_line(
     who: str,
     message: str,
 ) -> None:
-    """Exit code 2, nothing on stdout, and never the token."""
+    """The exit code is 2, stdout is empty, and the line does not have the token."""
     ended = run_remotely(sample.served, *command, who=who)
     (line,) = ended.err.splitlines()
     assert (ended.code, ended.out) == (2, "")
@@ -167,7 +169,7 @@ def test_a_problem_is_printed_as_one_line(
 
 
 def test_a_service_that_does_not_answer_is_an_error(run_remotely: Run, sample: Any) -> None:
-    """With its address and the reason. A dry run needs no service."""
+    """The error has the service's address and the reason. A dry run needs no service."""
     unreachable = replace(sample.served, address="http://127.0.0.1:9")
     assert run_remotely(unreachable, "list").err == (
         "error: no answer from http://127.0.0.1:9: Connection refused\n"
@@ -176,10 +178,10 @@ def test_a_service_that_does_not_answer_is_an_error(run_remotely: Run, sample: A
     assert dry.document["method"] == "vib"
 
 
-def test_a_name_with_a_slash_is_found(
+def test_a_sweep_whose_name_looks_like_a_path_is_found(
     fresh_store: Path, serve: Callable[..., Any], make_sweep: Callable[..., Any], run_remotely: Run
 ) -> None:
-    """A path cannot contain it. Names that look like a path are found too."""
+    """The client sends names in the query, because a slash would end a part of the URL's path."""
     names = ("paper/figure 1", "..", "%2F")
     ids = [make_sweep(fresh_store, 0, name=name, status="running").id for name in names]
     with serve(fresh_store) as served:

@@ -41,17 +41,17 @@ def fuzz(served: Any, folder: Path, checks: str, *options: str) -> int:
     return int(count[1])
 
 
-def test_a_few_requests_of_every_kind(
+def test_a_few_requests_to_every_route_get_documented_responses(
     serve: Callable[..., Any], make_sweep: Any, fresh_store: Path, tmp_path: Path
 ) -> None:
-    """No 500, and no status, content type or body that is not in the schema.
+    """No response is a 500, or has a status, content type or body that is not in the schema.
 
     Ray does not answer here, so a submission gets the documented 503.
     """
     make_sweep(fresh_store, 8, name="to be read")
     with serve(fresh_store, requests_per_minute="1000000") as served:
-        few = ("--phases", "fuzzing", "--max-examples", "6")
-        requests = fuzz(served, tmp_path, DOCUMENTED, *few)
+        options = ("--phases", "fuzzing", "--max-examples", "6")
+        requests = fuzz(served, tmp_path, DOCUMENTED, *options)
         with served.client() as client:
             assert 'status="500"' not in client.get("/metrics").text
     assert requests >= 50
@@ -61,9 +61,9 @@ def test_a_few_requests_of_every_kind(
 def test_thousands_of_requests_get_documented_responses(
     serve_cluster: Callable[..., Any], make_sweep: Any, cluster: Any, tmp_path: Path
 ) -> None:
-    """At least 2 000 valid and invalid requests: no 5xx, and nothing that is not in the schema.
+    """At least 2 000 valid and invalid requests get no 5xx, and only responses in the schema.
 
-    Ray runs, and the one sweep that may run at a time keeps it full.
+    Ray runs. The service allows one running sweep, and one runs during the test.
     """
     make_sweep(cluster.store, 8, name="to be read")
     settings = {"requests_per_minute": "1000000", "max_running": "1"}

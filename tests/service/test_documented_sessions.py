@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "service.md"
 
 
 def code_block(heading: str, language: str) -> str:
-    """The first code block of a section, in this language."""
+    """The first code block of this language in a section of the page."""
     section = PAGE.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
     block = re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)
     assert block is not None, heading
@@ -36,7 +36,7 @@ def test_a_documented_session_works(
     output: str,
     tmp_path: Path,
 ) -> None:
-    """In a new shell, with the variables that the page tells to set."""
+    """The session runs in a new shell with the two variables that the page names."""
     script = tmp_path / "session"
     script.write_text(code_block(heading, language))
     with serve_cluster() as served:

@@ -1,4 +1,4 @@
-"""`GET /sweeps/{sweep}/events`: each event once, also after a reconnect."""
+"""`GET /sweeps/{sweep}/events` sends each event once, also after a reconnect."""
 
 import json
 import time
@@ -29,7 +29,7 @@ def live(
 
 @pytest.fixture
 def running(live: tuple[Path, Any], store_tools: Any) -> Iterator[tuple[Any, Any, Any, list[Any]]]:
-    """A running sweep: the service, the tracker, the sweep, and the trials that it will have."""
+    """A running sweep: the service, the tracker, the sweep, and the records to write."""
     folder, served = live
     spec = SweepSpec.from_document({"method": "vib", "trials": 12})
     store = store_tools.open_tracker(folder)
@@ -51,7 +51,7 @@ def read_until(events: Iterator[ServerSentEvent], until: str) -> list[ServerSent
 
 
 def front_entries(records: list[Any]) -> list[str]:
-    """The trials that were on the front when they ended; rebuilds the front for each trial."""
+    """The trials that were on the front when they ended, found by a new front for each trial."""
     trials = []
     plane: list[tuple[float, float]] = []
     for record in records:
@@ -65,7 +65,7 @@ def front_entries(records: list[Any]) -> list[str]:
 
 
 def keys(events: list[ServerSentEvent]) -> list[str]:
-    """The trials of the `point` events."""
+    """The trial keys of the `point` events."""
     return [json.loads(event.data)["trial"] for event in events if event.event == "point"]
 
 
@@ -74,7 +74,7 @@ def write(store: Any, sweep_id: str, records: list[Any]) -> None:
 
 
 def test_points_are_sent_as_they_enter_the_front(running: Any) -> None:
-    """Each once, in the order in which trials ended; `progress` after each batch, then `end`."""
+    """Points come once, in the order in which trials ended; `progress` follows each batch."""
     served, store, info, records = running
     with (
         served.client("reader") as client,
@@ -104,7 +104,7 @@ def test_points_are_sent_as_they_enter_the_front(running: Any) -> None:
 
 
 def test_a_reconnect_continues_after_the_last_event(running: Any) -> None:
-    """By Last-Event-ID, after any event: nothing is repeated and nothing is missing."""
+    """With the Last-Event-ID of any event, no event is repeated and none is missing."""
     served, store, info, records = running
     write(store, info.id, records)
     store.close(info.id, "finished", None, [])
@@ -127,9 +127,9 @@ def test_a_reconnect_continues_after_the_last_event(running: Any) -> None:
 def test_a_resumed_sweep_repeats_no_event(
     running: Any, store_tools: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its writer was killed after it wrote a trial and before it counted the trial.
+    """The writer was killed after it wrote a trial and before it updated the counts.
 
-    The state after the resume is then equal to an earlier state with one trial fewer.
+    After the resume, the sweep has the same status and counts as before that trial.
     """
     served, store, info, records = running
     path = f"/sweeps/{info.id}"
@@ -166,8 +166,8 @@ def test_a_resumed_sweep_repeats_no_event(
     assert ids == sorted(ids)
 
 
-def test_an_ended_sweep_ends_the_stream_at_once(live: tuple[Path, Any], make_sweep: Any) -> None:
-    """`progress` and `end`; without ended trials, no `point`."""
+def test_the_stream_of_an_ended_sweep_ends_at_once(live: tuple[Path, Any], make_sweep: Any) -> None:
+    """A sweep without ended trials sends `progress` and `end`, and no `point`."""
     folder, served = live
     info = make_sweep(folder, 0, status="failed")
     with (
@@ -180,7 +180,7 @@ def test_an_ended_sweep_ends_the_stream_at_once(live: tuple[Path, Any], make_swe
 
 
 def test_an_unknown_sweep_is_a_404(running: Any) -> None:
-    """As on other routes; an invalid Last-Event-ID is a 422."""
+    """An invalid Last-Event-ID is a 422."""
     served, _, info, _ = running
     with served.client() as client:
         assert client.get("/sweeps/nosuch/events").status_code == 404
@@ -189,7 +189,7 @@ def test_an_unknown_sweep_is_a_404(running: Any) -> None:
 
 
 def test_the_number_of_open_streams_is_limited(running: Any) -> None:
-    """One more gets 429; after the streams close, a new one is accepted. The metrics count them."""
+    """A further stream gets 429 until a stream is closed. The metrics count open streams."""
     served, _, info, _ = running
     path = f"/sweeps/{info.id}/events"
     with served.client() as client:

@@ -1,4 +1,4 @@
-"""MLflow or Ray accepts connections and never answers: other requests are not affected."""
+"""If MLflow or Ray accepts connections and never answers, other requests still work."""
 
 import socket
 import time
@@ -18,7 +18,7 @@ from service.controller import SweepController
 from service.problems import ProblemError
 from service.queries import SweepQueries
 
-MANY = 45  # more than the threads of a service
+MANY = 45  # more requests than the service has threads
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def hanging() -> Iterator[tuple[str, Callable[[], None]]]:
 
 
 def seconds_of(client: httpx.Client, path: str) -> float:
-    """The time of a successful GET."""
+    """The duration of a successful GET."""
     began = time.monotonic()
     assert client.get(path).status_code == 200
     return time.monotonic() - began
@@ -43,7 +43,7 @@ def test_reads_work_while_ray_hangs(
     serve: Callable[..., Any],
     hanging: tuple[str, Callable[[], None]],
 ) -> None:
-    """However many submissions wait. Each of them gets 503, and a later one gets it at once."""
+    """Waiting submissions block no read. They get 503, and a later submission gets 503 at once."""
     make_sweep(fresh_store, 4, name="to read")
     address, close = hanging
     with ExitStack() as stack:
@@ -69,10 +69,10 @@ def test_reads_work_while_ray_hangs(
         assert time.monotonic() - began < 2
 
 
-def test_the_catalogue_and_metrics_work_while_mlflow_hangs(
+def test_routes_without_sweeps_work_while_mlflow_hangs(
     tmp_path: Path, serve: Callable[..., Any], hanging: tuple[str, Callable[[], None]]
 ) -> None:
-    """And the static files."""
+    """The catalogue, the metrics and the static files are still served."""
     address, close = hanging
     with ExitStack() as stack:
         served = stack.enter_context(serve(tmp_path, tracking_uri=address))
@@ -91,10 +91,10 @@ def test_the_catalogue_and_metrics_work_while_mlflow_hangs(
         assert {read.result().status_code for read in reading} == {503}
 
 
-def test_a_request_waits_for_its_turn_for_a_limited_time(
+def test_a_queued_request_times_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It then gets `busy`; the call that holds the turn still completes."""
+    """It gets the problem `busy`. The call before it completes."""
     monkeypatch.setattr("service.controller.QUEUE_TIMEOUT", 0.3)
     settings = ServiceSettings(auth=False)
     controller = SweepController(SweepQueries(None), Jobs(settings.ray_jobs), settings)

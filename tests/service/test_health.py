@@ -11,7 +11,7 @@ from service import ServiceSettings, create_app
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_a_health_check_answers_head_requests(sample: Any, path: str) -> None:
-    """With the same status and headers as GET, and without a token."""
+    """HEAD has the same status and length as GET, and needs no token."""
     with sample.served.client(None) as client:
         get, head = client.get(path), client.head(path)
     assert head.status_code == get.status_code
@@ -19,8 +19,8 @@ def test_a_health_check_answers_head_requests(sample: Any, path: str) -> None:
     assert head.headers["content-length"] == get.headers["content-length"]
 
 
-def test_no_client_adds_labels_to_the_metrics(client: httpx.Client) -> None:
-    """Unknown paths and methods are counted under one label each."""
+def test_unknown_paths_and_methods_add_no_label_values_to_the_metrics(client: httpx.Client) -> None:
+    """Unknown methods are counted as `any`, and unknown paths as `unmatched`."""
     client.request("BREW", "/sweeps")
     client.request("BREW", "/a/tea")
     metrics = client.get("/metrics").text
@@ -31,11 +31,11 @@ def test_no_client_adds_labels_to_the_metrics(client: httpx.Client) -> None:
 
 
 def test_the_openapi_schema_is_built_at_startup() -> None:
-    """So that the first request for it does not delay the others."""
+    """Otherwise the first request for the schema would delay other requests."""
     app = create_app(ServiceSettings(auth=False))
 
     async def is_built() -> bool:
-        # Holding the turn keeps the reconcile loop from opening a store.
+        # While this test holds the limiter, the reconcile loop cannot open a store.
         async with app.state.controller.limiter, app.router.lifespan_context(app):
             return app.openapi_schema is not None
 

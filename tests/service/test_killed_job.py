@@ -14,7 +14,7 @@ from paretoib.settings import settings
 SWEEP = (
     *("sweep", "--method", "vib", "--name", "killed"),
     *("--set", "hidden=[8]", "--set", "latent=2", "--set", "beta=0.01"),
-    # One trial that ends at once, and then trials that outlive the test.
+    # The first trial ends at once; the others run longer than the test.
     *("--grid", "epochs=1,99999,100000"),
 )
 REASON = "no heartbeat for 20 s or more"
@@ -22,14 +22,14 @@ REASON = "no heartbeat for 20 s or more"
 
 @pytest.fixture
 def python(fresh_store: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The package `paretoib`, with the store of the test configured."""
+    """The package `paretoib`, configured for the store of the test."""
     monkeypatch.setenv("PARETOIB_STORE", str(fresh_store))
     settings.cache_clear()
     yield paretoib
     settings.cache_clear()
 
 
-def test_all_readers_agree_about_a_killed_job(
+def test_a_sweep_whose_job_was_killed_is_interrupted_for_every_reader(
     fresh_store: Path,
     serve: Callable[..., Any],
     new_store: Callable[[Path], Any],
@@ -37,7 +37,7 @@ def test_all_readers_agree_about_a_killed_job(
     wait_for: Callable[..., None],
     python: Any,
 ) -> None:
-    """Python, CLI, service and pages: interrupted, with one reason and one count of trials."""
+    """Python, CLI, service and pages show the same status, reason and number of trials."""
     store = new_store(fresh_store)
     with serve(fresh_store) as served, served.client() as client:
         job = store.start(*SWEEP)

@@ -52,7 +52,7 @@ def mlflow(
 def test_links_use_the_configured_address_of_mlflow(
     mlflow: Served, serve: Any, tmp_path: Path, pages: str | None
 ) -> None:
-    """By default MLflow's own address; with an empty setting, neither page nor JSON has a link."""
+    """The default is the address of the MLflow server. An empty setting gives no links."""
     address, sweep = mlflow
     settings = {} if pages is None else {"mlflow_pages": pages}
     with serve(tmp_path, tracking_uri=address, **settings) as served, served.client() as client:

@@ -27,7 +27,7 @@ def growing(fresh_store: Path, store_tools: Any) -> Iterator[Any]:
 def open_stream(served: Any, sweep: str) -> Iterator[None]:
     """Another client's event stream, open while the context is active."""
     with served.client() as client, client.stream("GET", f"/sweeps/{sweep}/events") as answer:
-        lines = answer.iter_lines()  # Keep it: a discarded iterator closes the stream.
+        lines = answer.iter_lines()  # Keep the iterator: a discarded iterator closes the stream.
         next(lines)
         yield
 
@@ -35,7 +35,7 @@ def open_stream(served: Any, sweep: str) -> Iterator[None]:
 def test_a_page_reconnects_to_the_event_stream(
     growing: Any, fresh_store: Path, serve: Callable[..., Any], open_browser: Any
 ) -> None:
-    """After a 429 and after a restart of the service: one stream, and a note meanwhile."""
+    """After a 429 or a restart of the service, it shows a note until it has a stream again."""
     sweep, end_trial = growing
     with serve(fresh_store, max_streams="1") as served:
         browser = open_browser(served.address)
@@ -69,21 +69,21 @@ def test_a_refresh_of_the_list_keeps_checkboxes_and_focus(
         page = browser.page
         focused = "document.activeElement"
 
-        def ended(count: int) -> None:
+        def end_next_trial(count: int) -> None:
             end_trial()
             page.wait_for_selector(f"tr:has-text('growing') .count:text('{count} / 4')")
 
         page.click(f"input[name=linear][value='{left}']")
-        ended(1)
+        end_next_trial(1)
         assert page.is_checked(f"input[name=linear][value='{left}']")
         assert page.evaluate(f"[{focused}.name, {focused}.value]") == ["linear", left]
         assert page.is_disabled("#compare button.primary")
         page.keyboard.press("Tab")
         page.keyboard.press("Space")
         page.click(f"input[name=adaptive][value='{right}']")
-        ended(2)
+        end_next_trial(2)
         assert page.is_enabled("#compare button.primary")
         page.focus("text=growing")
-        ended(3)
+        end_next_trial(3)
         assert page.evaluate(f"{focused}.textContent") == "growing"
         assert browser.errors == []

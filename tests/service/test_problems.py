@@ -39,10 +39,10 @@ PROBLEM = "application/problem+json"
         ("DELETE", "/sweeps", 405, "Method Not Allowed"),
     ],
 )
-def test_an_error_says_the_rule_and_what_was_found(
+def test_an_error_has_the_rule_and_the_value_found(
     client: httpx.Client, method: str, path: str, status: int, message: str
 ) -> None:
-    """As RFC 9457 defines, for errors of routes, parameters and the library."""
+    """Errors of routes, parameters and the library are problem documents (RFC 9457)."""
     answer = client.request(method, path)
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
     problem = answer.json()
@@ -63,10 +63,10 @@ def test_an_error_says_the_rule_and_what_was_found(
         ({"method": "vib", "entrypoint": "sh"}, "entrypoint: unknown field"),
         ({"method": "vib", "env": {"A": "b"}}, "env: unknown field"),
         ({"method": "vib", "training": {"epochs": 0}}, "epochs"),
-        ({"method": "imb_greedy", "training": {"epochs": 1}}, "at least the 2 layers"),
+        ({"method": "imb_greedy", "training": {"epochs": 1}}, "at least 2, the number of layers"),
         ({"method": "vib", "grid": {"nosuch": [1, 2]}}, "unknown field `nosuch`"),
         ({"method": "vib", "grid": {"beta": "high:low"}}, "a range should be"),
-        ({"method": "vib", "name": "a\nb"}, "name: should be of printable characters"),
+        ({"method": "vib", "name": "a\nb"}, "name: should have only printable characters"),
         ({"method": None}, "unknown method"),
         ({"method": ["vib"]}, "unknown method"),
         ({"seeds": "all"}, "seeds"),
@@ -109,12 +109,12 @@ def test_an_invalid_sweep_is_rejected_before_it_is_stored(
 def test_a_malformed_body_is_a_client_error(
     client: httpx.Client, content: bytes, status: int
 ) -> None:
-    """Truncated, of another type, deeply nested, or with numbers that are not finite."""
+    """The bodies are truncated, not objects, deeply nested, or have numbers that are not finite."""
     answer = client.post("/sweeps", content=content, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
 
 
-def test_a_body_of_another_type_is_not_read_as_json(client: httpx.Client) -> None:
+def test_a_body_with_another_content_type_is_not_read_as_json(client: httpx.Client) -> None:
     """A page of another origin can send text without a CORS preflight, but not JSON."""
     for kind in ("text/plain", "application/x-www-form-urlencoded"):
         answer = client.post(
@@ -124,14 +124,16 @@ def test_a_body_of_another_type_is_not_read_as_json(client: httpx.Client) -> Non
 
 
 def test_a_long_value_is_truncated_in_the_message(client: httpx.Client) -> None:
-    """The message quotes the value found up to a limit."""
+    """The message quotes only the beginning of the value."""
     answer = client.post("/sweeps", json={"method": "x" * 100_000})
     assert answer.status_code == 422
     assert len(answer.text) < 2000
 
 
-def test_mlflow_not_answering_is_a_503(tmp_path: Path, serve: Callable[..., Any]) -> None:
-    """With Retry-After and without MLflow's address; the readiness check names MLflow and Ray."""
+def test_a_request_gets_503_if_mlflow_does_not_answer(
+    tmp_path: Path, serve: Callable[..., Any]
+) -> None:
+    """The 503 has Retry-After, but not MLflow's address. `/readyz` says which component is down."""
     with serve(tmp_path, tracking_uri="http://127.0.0.1:9") as served, served.client() as client:
         answer = client.get("/sweeps")
         assert answer.status_code == 503
@@ -145,8 +147,8 @@ def test_mlflow_not_answering_is_a_503(tmp_path: Path, serve: Callable[..., Any]
         assert "paretoib_requests_total" in client.get("/metrics").text
 
 
-def test_without_ray_no_sweep_is_stored(client: httpx.Client) -> None:
-    """A submission gets 503; existing sweeps can still be read."""
+def test_a_submission_without_ray_stores_no_sweep(client: httpx.Client) -> None:
+    """The submission gets 503. Existing sweeps can still be read."""
     before = client.get("/sweeps").json()["total"]
     answer = client.post("/sweeps", json={"method": "vib"})
     assert answer.status_code == 503

@@ -13,15 +13,15 @@ from paretoib.records import Front, SweepInfo, TrialRecord
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 
-def names(client: httpx.Client, **query: Any) -> list[str]:
-    """The names in the list of sweeps, for a query."""
+def listed_names(client: httpx.Client, **query: Any) -> list[str]:
+    """The names of the sweeps that `GET /sweeps` lists for a query."""
     answer = client.get("/sweeps", params=query)
     assert answer.status_code == 200, answer.text
     return [sweep["name"] for sweep in answer.json()["sweeps"]]
 
 
 def test_sweeps_are_listed_newest_first_with_their_state(client: httpx.Client) -> None:
-    """With times, counts of ended trials and hypervolume."""
+    """The state has times, counts of ended trials and the hypervolume."""
     document = client.get("/sweeps").json()
     assert document["schema"] == 1
     listed = [sweep["name"] for sweep in document["sweeps"]]
@@ -54,12 +54,12 @@ def test_sweeps_are_listed_newest_first_with_their_state(client: httpx.Client) -
 def test_a_list_is_filtered_and_paged(
     client: httpx.Client, query: dict[str, Any], expected: list[str]
 ) -> None:
-    """All filters must match; pages are parts of the filtered list."""
-    assert names(client, **query) == expected
+    """A sweep matches if all filters match. `limit` and `offset` apply to the filtered list."""
+    assert listed_names(client, **query) == expected
 
 
 def test_all_pages_together_are_the_whole_list(client: httpx.Client) -> None:
-    """Each sweep is on one page, and every page has the total."""
+    """Each sweep is on one page, and every page has the total number of sweeps."""
     pages = [client.get("/sweeps", params={"limit": 2, "offset": o}).json() for o in (0, 2, 4)]
     assert {page["total"] for page in pages} == {5}
     ids = [sweep["id"] for page in pages for sweep in page["sweeps"]]
@@ -67,7 +67,7 @@ def test_all_pages_together_are_the_whole_list(client: httpx.Client) -> None:
 
 
 def test_a_sweep_is_found_by_id_prefix_and_name(client: httpx.Client, sample: Any) -> None:
-    """As on the command line."""
+    """The three URLs return the same sweep."""
     info = sample.sweeps["a grid of β"]
     ids = {client.get(f"/sweeps/{r}").json()["id"] for r in (info.id, info.id[:8], info.name)}
     assert ids == {info.id}
@@ -76,17 +76,17 @@ def test_a_sweep_is_found_by_id_prefix_and_name(client: httpx.Client, sample: An
 def test_a_name_that_looks_like_an_id_is_found(
     fresh_store: Path, make_sweep: Callable[..., SweepInfo], serve: Callable[..., Any]
 ) -> None:
-    """By GET; a request that changes a sweep needs its id."""
+    """GET finds it. DELETE takes only ids, and finds no sweep with this id."""
     name = "f" * 32
     sweep_id = make_sweep(fresh_store, 0, name=name).id
     with serve(fresh_store) as served, served.client() as client:
         assert client.get(f"/sweeps/{name}").json()["id"] == sweep_id
-        assert names(client, sweep=name) == [name]
+        assert listed_names(client, sweep=name) == [name]
         assert client.delete(f"/sweeps/{name}").status_code == 404
 
 
 def test_trials_are_listed_in_the_order_of_their_end(client: httpx.Client, sample: Any) -> None:
-    """Without histories in the list; with its history when a single trial is requested."""
+    """The list has no histories. A request for a single trial returns its history."""
     path = f"/sweeps/{sample.sweeps['a grid of β'].id}/trials"
     first = client.get(path, params={"limit": 10}).json()
     rest = client.get(path, params={"limit": 10, "offset": 10}).json()
@@ -104,7 +104,7 @@ def test_trials_are_listed_in_the_order_of_their_end(client: httpx.Client, sampl
 
 
 def test_the_front_is_available_in_every_format(client: httpx.Client, sample: Any) -> None:
-    """JSON as from `front --json`, CSV with one row for each point, HTML, PNG, plotly's figure."""
+    """The formats are JSON, CSV with one row for each point, HTML, PNG and plotly's figure."""
     info = sample.sweeps["a grid of β"]
     path = f"/sweeps/{info.id}/front"
     front = Front.from_json(client.get(path).content)
@@ -129,8 +129,8 @@ def test_the_front_is_available_in_every_format(client: httpx.Client, sample: An
     assert sorted(keys) == sorted(point.trial[:12] for point in front.points)
 
 
-def test_unchanged_content_is_a_304(client: httpx.Client) -> None:
-    """The ETag is a hash of the content, so each format has its own."""
+def test_unchanged_content_is_not_sent_again(client: httpx.Client) -> None:
+    """A request with the ETag gets 304. The ETag is a hash of the content: formats differ."""
     path = "/sweeps/a grid of β/front"
     first = client.get(path)
     etag = first.headers["etag"]
@@ -147,7 +147,7 @@ def test_unchanged_content_is_a_304(client: httpx.Client) -> None:
 def test_a_change_is_visible_within_a_second(
     fresh_store: Path, make_sweep: Callable[..., SweepInfo], serve: Callable[..., Any]
 ) -> None:
-    """Also a change by another process; the ETag is new."""
+    """Another process may have made the change. The ETag changes too."""
     make_sweep(fresh_store, 5, name="growing", status="running")
     with serve(fresh_store) as served, served.client() as client:
         first = client.get("/sweeps/growing/front")
@@ -161,11 +161,11 @@ def test_a_change_is_visible_within_a_second(
         )
         assert second.status_code == 200
         assert len(second.json()["points"]) == 7
-        assert names(client) == ["growing", "growing"]
+        assert listed_names(client) == ["growing", "growing"]
 
 
 def test_the_catalogue_has_the_schema_of_every_field(client: httpx.Client) -> None:
-    """Type, bounds and default of each field, as in the validation of the spec."""
+    """A field has its type, bounds, description and default."""
     methods = client.get("/methods").json()["methods"]
     assert methods["vib"]["weighting"] == "linear"
     assert (methods["det"]["model"], methods["stl"]["task_model"]) == ("sigmoid", "small_alexnet")
@@ -177,7 +177,7 @@ def test_the_catalogue_has_the_schema_of_every_field(client: httpx.Client) -> No
     assert client.get("/datasets").json()["datasets"]["digits"]["fields"]["subset"]["default"] == 1
 
 
-def test_the_examples_in_the_openapi_schema_are_valid(client: httpx.Client) -> None:
+def test_the_openapi_schema_has_problems_and_valid_examples(client: httpx.Client) -> None:
     """Every route documents its problems, and each example matches its schema."""
     openapi = client.get("/openapi.json").json()
     components = {"components": openapi["components"]}
@@ -202,10 +202,10 @@ def test_the_examples_in_the_openapi_schema_are_valid(client: httpx.Client) -> N
     assert openapi["security"] == [{"token": []}, {"cookie": []}]
 
 
-def test_a_resumed_sweep_has_no_reason(
+def test_a_resumed_sweep_loses_the_reason_of_its_interruption(
     fresh_store: Path, make_sweep: Callable[..., SweepInfo], store_tools: Any
 ) -> None:
-    """Also if another process than the service resumed it, and after it has finished."""
+    """The reason is gone while the sweep runs and after it has finished."""
     store = MLflowTracker(f"sqlite:///{fresh_store}/mlflow.db")
     sweep_id = make_sweep(fresh_store, 4, status="interrupted").id
     store.close(sweep_id, "failed", None, [], "no node has room")

@@ -1,4 +1,4 @@
-"""Sweeps run and watched from the command line on a service (`--server`)."""
+"""`paretoib sweep`, `submit` and `watch` on a service (`--server`)."""
 
 import os
 import re
@@ -19,7 +19,7 @@ SMALL = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epoch
 
 
 class Terminal:
-    """A pseudo-terminal for the stderr of a command, with the text written to it."""
+    """A pseudo-terminal for the stderr of a command; `text` is what the command has written."""
 
     def __init__(self) -> None:
         self._read_end, self.write_end = os.openpty()
@@ -43,13 +43,13 @@ def test_a_sweep_is_watched_to_its_end(
     wait_for: Callable[..., None],
     token_of: dict[str, str],
 ) -> None:
-    """The same progress bar and front as on the store itself."""
+    """Progress bar and front are the same as with `watch` on the service's store."""
     spec = SweepSpec.from_document({"method": "vib", "trials": 12, "name": "watched"})
     store = store_tools.open_tracker(fresh_store)
     info = store.create(spec)
     store.begin(info.id, store_tools.ruler)
     records = store_tools.records(spec, 12)
-    local, remote = new_store(fresh_store), new_store(fresh_store / "away")
+    local, remote = new_store(fresh_store), new_store(fresh_store / "unused")
     token = {"PARETOIB_TOKEN": token_of["reader"], "TERM": "xterm"}
     terminals = [Terminal(), Terminal()]
     with serve(fresh_store) as served:
@@ -63,7 +63,7 @@ def test_a_sweep_is_watched_to_its_end(
         wait_for(lambda: all("5/12 · 1 failed" in terminal.text for terminal in terminals))
         store.add(info.id, [EndedTrial(record, 60.0) for record in records[5:]])
         store.close(info.id, "finished", None, [])
-        first, second = (local.ended(process) for process in watching)
+        first, second = (local.wait(process) for process in watching)
     assert (first.code, second.code) == (0, 0)
     assert first.out == second.out == run(fresh_store, "front", "watched").out
     wait_for(lambda: f"look:     {served.address}/sweeps/{info.id}" in terminals[1].text)
@@ -87,25 +87,25 @@ def test_watch_waits_for_a_service_that_restarts(
     wait_for: Callable[..., None],
     run: Run,
 ) -> None:
-    """It continues after the restart, and gives up after PARETOIB_SERVER_PATIENCE seconds."""
+    """`watch` continues after the restart, or gives up after PARETOIB_SERVER_PATIENCE seconds."""
     info = make_sweep(fresh_store, 8, name="lasting", status="running")
-    away = new_store(fresh_store / "away")
+    unused = new_store(fresh_store / "unused")
     with serve(fresh_store) as served, served.client() as client:
 
-        def streams(count: int) -> bool:
+        def has_streams(count: int) -> bool:
             return f"paretoib_event_streams {count}.0" in client.get("/metrics").text
 
-        patient = watch(served, away, "lasting", token_of)
-        hasty = watch(served, away, "lasting", token_of, PARETOIB_SERVER_PATIENCE="1")
-        wait_for(lambda: streams(2))
+        patient = watch(served, unused, "lasting", token_of)
+        impatient = watch(served, unused, "lasting", token_of, PARETOIB_SERVER_PATIENCE="1")
+        wait_for(lambda: has_streams(2))
         served.process.kill()
-        gave_up = away.ended(hasty)
+        gave_up = unused.wait(impatient)
         assert (gave_up.code, gave_up.out) == (2, "")
         assert gave_up.err.startswith("error: gave up after 1 s: no answer from http://127.0.0.1:")
     with serve(fresh_store, port=served.address.rpartition(":")[2]) as served:
         assert patient.poll() is None
         store_tools.open_tracker(fresh_store).close(info.id, "finished", None, [])
-        ended = away.ended(patient)
+        ended = unused.wait(patient)
     assert (ended.code, ended.out) == (0, run(fresh_store, "front", "lasting").out)
 
 
@@ -115,11 +115,11 @@ def test_a_sweep_runs_on_the_service(
     run_remotely: Run,
     run: Run,
 ) -> None:
-    """`sweep` prints the same front as `front`, and the address of the page on stderr."""
+    """`sweep` prints the same front as `front`, and on stderr the page and further commands."""
     with serve_cluster() as served:
-        ended = run_remotely(served, "sweep", *SMALL, "--grid", "beta=0.1,0.01", "--name", "far")
+        ended = run_remotely(served, "sweep", *SMALL, "--grid", "beta=0.1,0.01", "--name", "remote")
         assert ended.code == 0, ended.err
-        assert ended.out == run(cluster.store, "front", "far").out
+        assert ended.out == run(cluster.store, "front", "remote").out
         page = rf"look:     {served.address}/sweeps/[0-9a-f]{{32}}\n"
         assert re.search(page, ended.err)
         assert re.search(
@@ -128,7 +128,7 @@ def test_a_sweep_runs_on_the_service(
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_the_sweep_running(
+def test_ctrl_c_ends_watch_but_not_the_sweep(
     serve_cluster: Callable[..., Any],
     run_remotely: Run,
     new_store: Callable[[Path], Any],
@@ -136,10 +136,10 @@ def test_ctrl_c_leaves_the_sweep_running(
     tmp_path: Path,
     wait_for: Callable[..., None],
 ) -> None:
-    """It ends only the command and prints how to watch again; `cancel` ends the sweep."""
+    """`watch` prints how to watch or cancel the sweep, which `cancel` then ends."""
     with serve_cluster() as served, served.client() as client:
         long = ("--grid", "epochs=1,2000", "--grid", "beta=0.1,0.01")
-        submitted = run_remotely(served, "submit", *SMALL[:-2], *long, "--name", "left")
+        submitted = run_remotely(served, "submit", *SMALL[:-2], *long, "--name", "long")
         (sweep,) = submitted.out.splitlines()
         assert submitted.err == (
             f"look:     {served.address}/sweeps/{sweep}\n"
@@ -150,19 +150,19 @@ def test_ctrl_c_leaves_the_sweep_running(
         wait_for(lambda: client.get(f"/sweeps/{sweep}").json()["trials"]["finished"] == 2)
         wait_for(lambda: "paretoib_event_streams 1.0" in client.get("/metrics").text)
         os.killpg(watching.pid, signal.SIGINT)
-        ended = store.ended(watching)
+        ended = store.wait(watching)
         at = f"{sweep[:8]} --server {served.address}"
         assert (ended.code, ended.out) == (130, "")
         assert ended.err == (
-            "left is still running\n"
+            "long is still running\n"
             f"watch:    paretoib watch {at}\ncancel:   paretoib cancel {at}\n"
         )
         assert client.get(f"/sweeps/{sweep}").json()["status"] == "running"
-        cancelled = run_remotely(served, "cancel", "left")
+        cancelled = run_remotely(served, "cancel", "long")
         assert (cancelled.code, cancelled.err) == (
             0,
-            "left is interrupted: 2 of 4 trials are kept\n",
+            "long is interrupted: 2 of 4 trials are kept\n",
         )
-        seen = run_remotely(served, "watch", "left")
+        seen = run_remotely(served, "watch", "long")
         assert seen.code == 130
         assert seen.err.splitlines()[-1] == f"resume:   paretoib resume {at}"

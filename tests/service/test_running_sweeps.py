@@ -1,4 +1,4 @@
-"""Sweeps on a real Ray cluster: submitted, watched, cancelled, resumed, lost."""
+"""Sweeps on a real Ray cluster: submit, watch, cancel and resume; lost and stale sweeps."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ SMALL = {
     "training": {"epochs": 2},
     "grid": {"beta": [0.1, 0.01]},
 }
-# Two trials that end at once, then two that take longer than a test.
+# Two trials that end at once, then two that run longer than a test.
 LONG = {**SMALL, "grid": {"epochs": [1, 2000], "beta": [0.1, 0.01]}, "data": "digits"}
 PATIENCE = 120.0  # seconds
 
@@ -60,7 +60,7 @@ def wait_for_status(client: httpx.Client, sweep: str, *statuses: str) -> dict[st
 
 
 def job_of(sweep: str) -> int | None:
-    """The process that runs a sweep; None without one."""
+    """The id of the process that runs a sweep; None if no process does."""
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = command.read_bytes().split(b"\0")
@@ -72,7 +72,7 @@ def job_of(sweep: str) -> int | None:
 
 
 def test_a_sweep_is_submitted_watched_and_read(serve_cluster: Callable[..., Any]) -> None:
-    """From the POST to the front: events, trials, histories, and 409 after the end."""
+    """The client reads events, front and history. DELETE and resume get 409 after the end."""
     with serve_cluster() as served, served.client() as client:
         wait_until(lambda: client.get("/readyz").json() == {"mlflow": "ok", "ray": "ok"})
         answer = submit(client, {**SMALL, "name": "over HTTP"})
@@ -97,7 +97,7 @@ def test_a_sweep_is_submitted_watched_and_read(serve_cluster: Callable[..., Any]
 def test_a_sweep_that_does_not_fit_the_cluster_has_a_reason(
     serve_cluster: Callable[..., Any],
 ) -> None:
-    """It fails instead of waiting forever; JSON, events and page show the reason."""
+    """The sweep fails instead of waiting forever; JSON, events and page show the reason."""
     with serve_cluster() as served, served.client() as client:
         sweep = submit(client, {**SMALL, "name": "no GPU", "resources": {"gpus": 0.5}}).json()["id"]
         state = wait_for_status(client, sweep, "failed")
@@ -113,7 +113,7 @@ def test_a_sweep_that_does_not_fit_the_cluster_has_a_reason(
 
 
 def test_one_idempotency_key_creates_one_sweep(serve_cluster: Callable[..., Any]) -> None:
-    """With 50 concurrent requests, and with one after the service has been killed."""
+    """50 concurrent requests get the same sweep; so does a request after the service restarts."""
     document = {**SMALL, "name": "once"}
     with serve_cluster() as served:
         with served.client() as client, ThreadPoolExecutor(50) as pool:
@@ -130,14 +130,14 @@ def test_one_idempotency_key_creates_one_sweep(serve_cluster: Callable[..., Any]
         other = submit(client, {**document, "seeds": [1]}, **{"Idempotency-Key": "k"})
         assert other.status_code == 422
         assert other.json()["type"] == "urn:paretoib:problem:key-reused"
-        # It went on while the service was down: the job runs in Ray.
+        # The sweep went on while the service was down, because its job runs in Ray.
         assert wait_for_status(client, sweep, "finished")["trials"]["finished"] == 2
 
 
 def test_repeating_a_failed_request_submits_its_sweep(
     serve_cluster: Callable[..., Any], cluster: Any
 ) -> None:
-    """If the service failed between creating the sweep and submitting it to Ray."""
+    """The service had created the sweep, but Ray had not run it. A cancelled sweep is not run."""
     store = SubmissionTracker(f"sqlite:///{cluster.store}/mlflow.db")
     document = {**SMALL, "name": "cut off"}
 
@@ -146,9 +146,9 @@ def test_repeating_a_failed_request_submits_its_sweep(
         return store.create_submitted(SweepSpec.from_document(document), request).id
 
     killed, refused, cancelled = create("killed"), create("refused"), create("cancelled")
-    # Ray rejected it, or a service closed it after a restart.
+    # As if Ray rejected the sweep, or the service closed it after a restart.
     store.close(refused, "interrupted", None, [])
-    # A user cancelled it.
+    # As if a user cancelled the sweep.
     store.cancel(cancelled)
     store.close(cancelled, "interrupted", None, [])
     with serve_cluster() as served, served.client() as client:
@@ -170,7 +170,7 @@ def test_repeating_a_failed_request_submits_its_sweep(
 def test_a_cancelled_sweep_keeps_its_trials_and_can_be_resumed(
     serve_cluster: Callable[..., Any],
 ) -> None:
-    """DELETE interrupts it; resume runs the rest, and is rejected while the sweep runs."""
+    """Resume is rejected while the sweep runs. The ended trials are kept in their order."""
     with serve_cluster(max_running="1") as served, served.client() as client:
         # The job of another test may still be ending.
         posted = wait_until(lambda: accepted(submit(client, {**LONG, "name": "cancelled"})))
@@ -201,7 +201,7 @@ def test_a_cancelled_sweep_keeps_its_trials_and_can_be_resumed(
 def test_a_lost_job_is_shown_as_interrupted_within_a_minute(
     serve_cluster: Callable[..., Any],
 ) -> None:
-    """Also if the service was down then. No ended trial is lost."""
+    """The job is killed while the service is down. No ended trial is lost."""
     with serve_cluster() as served, served.client() as client:
         sweep = submit(client, {**LONG, "name": "lost"}).json()["id"]
         wait_until(lambda: sweep_of(client, sweep)["trials"]["finished"] >= 2)
@@ -223,17 +223,18 @@ def test_sweeps_without_a_writer_are_interrupted(
     serve: Callable[..., Any],
     store_tools: Any,
 ) -> None:
-    """The service closes a sweep that it submitted. One that was started elsewhere is only shown as
-    interrupted while its heartbeat is stale.
+    """The service closes a stale sweep that it submitted (`lost`). It does not close a stale sweep
+    that another process started (`stale`), but shows it as interrupted.
 
-    A sweep with a heartbeat stays running, and so does one that waits in Ray while Ray does not
-    answer.
+    A sweep with a heartbeat stays running (`running`). So does a submitted sweep that has not begun
+    while Ray does not answer (`waiting`).
     """
     lost, stale, running = (make_sweep(fresh_store, 3, name=n, status="running") for n in "abc")
     waiting = make_sweep(fresh_store, 0, name="d", status="running")
     for submitted in (lost, waiting):
         SubmissionTracker(f"sqlite:///{fresh_store}/mlflow.db").mark_submitted(submitted.id)
-    # Move the start to an hour ago, and remove or age the heartbeats.
+    # Move all starts an hour back, submissions to the last century and the heartbeat of `lost` to
+    # 2001, and delete the other heartbeats.
     with closing(sqlite3.connect(fresh_store / "mlflow.db")) as database, database:
         database.execute("UPDATE runs SET start_time = start_time - 3600000")
         database.execute(
@@ -271,10 +272,12 @@ def test_sweeps_without_a_writer_are_interrupted(
             wait_for_status(client, stale.id, "running")
 
 
-def test_a_cancel_that_would_have_no_effect_is_a_503(
+def test_a_sweep_that_has_not_begun_cannot_be_cancelled_without_ray(
     fresh_store: Path, serve: Callable[..., Any], store_tools: Any
 ) -> None:
-    """A sweep that waits in Ray would still begin later. A running writer polls the request."""
+    """It gets 503, because its job would start later. A sweep that has begun can be cancelled:
+    its writer polls the store.
+    """
     store = SubmissionTracker(f"sqlite:///{fresh_store}/mlflow.db")
     waiting, begun = (
         store.create_submitted(SweepSpec.from_document({**SMALL, "name": n}), None).id for n in "ab"

@@ -12,8 +12,8 @@ import pytest
 
 from service import ServiceSettings, create_app
 
-OPEN = {(method, path) for method in ("GET", "HEAD") for path in ("/healthz", "/readyz")}
-SESSION = {("POST", "/login"), ("POST", "/logout")}
+WITHOUT_TOKEN = {(method, path) for method in ("GET", "HEAD") for path in ("/healthz", "/readyz")}
+SIGN_IN = {("POST", "/login"), ("POST", "/logout")}
 """Sign-in takes the token in its body; sign-out deletes the cookie."""
 
 
@@ -31,17 +31,17 @@ def every_route() -> set[tuple[str, str]]:
 
 
 def send(client: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response:
-    """A request to a route, with values for the parameters in its path."""
+    """Send a request to a route, with values for the parameters in its path."""
     path = path.replace("{sweep}", "a" * 32).replace("{trial}", "b" * 12).replace("{name}", "x")
     return client.request(method, path, **options)
 
 
 def test_only_health_checks_and_sign_in_work_without_a_token(sample: Any) -> None:
-    """Every route, also paths without a route, with every wrong way to send a token."""
+    """All other routes and unknown paths get 401, without a token and with invalid credentials."""
     without_route = {("GET", "/nothing"), ("PUT", "/sweeps"), ("GET", "/../etc/passwd")}
     nearly_open = {("GET", "/health%09z"), ("POST", "/log%0ain")}
     routes = every_route() | without_route | nearly_open
-    assert routes > OPEN | SESSION
+    assert routes > WITHOUT_TOKEN | SIGN_IN
     assert {path for _, path in routes} > {"/", "/sweeps", "/metrics", "/openapi.json"}
     wrong = [
         {},
@@ -53,30 +53,30 @@ def test_only_health_checks_and_sign_in_work_without_a_token(sample: Any) -> Non
         {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "localhost"},
     ]
     with sample.served.client(None) as client:
-        for method, path in sorted(routes - OPEN - SESSION):
+        for method, path in sorted(routes - WITHOUT_TOKEN - SIGN_IN):
             for headers in wrong:
                 answer = send(client, method, path, headers=headers)
                 assert answer.status_code == 401, (method, path, headers)
                 assert answer.headers["www-authenticate"].startswith("Bearer")
                 if method != "HEAD":
                     assert answer.json()["type"] == "urn:paretoib:problem:unauthorized"
-        for method, path in OPEN:
+        for method, path in WITHOUT_TOKEN:
             assert send(client, method, path).status_code in (200, 503)
         login = client.post("/login", content="token=wrong")
         assert login.status_code == 401
         assert "set-cookie" not in login.headers
 
 
-def test_every_route_answers_with_a_token(sample: Any) -> None:
-    """Otherwise the test above would prove nothing."""
+def test_a_valid_token_gives_access_to_every_route(sample: Any) -> None:
+    """So the 401 in the test above is due to the token."""
     with sample.served.client("writer") as client:
-        for method, path in sorted(every_route() - SESSION):
+        for method, path in sorted(every_route() - SIGN_IN):
             assert send(client, method, path).status_code not in (401, 403, 500), (method, path)
 
 
 def test_a_token_with_scope_read_cannot_write(sample: Any) -> None:
-    """403 with the scope that the token has, and no sweep is stored."""
-    writing = {(m, p) for m, p in every_route() - SESSION if m not in ("GET", "HEAD")}
+    """The 403 names the scope of the token, and no sweep is stored."""
+    writing = {(m, p) for m, p in every_route() - SIGN_IN if m not in ("GET", "HEAD")}
     assert len(writing) == 3
     with sample.served.client("reader") as client:
         before = client.get("/sweeps").json()["total"]
@@ -92,7 +92,7 @@ def test_a_token_with_scope_read_cannot_write(sample: Any) -> None:
 )
 @pytest.mark.parametrize("who", ["writer", None])
 def test_every_response_has_security_headers(sample: Any, path: str, who: str | None) -> None:
-    """Errors too. The policy allows no inline script and no other origin."""
+    """This includes errors. The policy allows no inline script and no other origin."""
     with sample.served.client(who) as client:
         headers = client.get(path, headers={"Origin": "http://evil.example"}).headers
     policy = headers["content-security-policy"]
@@ -105,8 +105,8 @@ def test_every_response_has_security_headers(sample: Any, path: str, who: str | 
     assert "server" not in headers
 
 
-def test_a_self_contained_page_is_sandboxed(sample: Any) -> None:
-    """It has inline scripts, so it gets an opaque origin and no network access."""
+def test_an_html_figure_is_sandboxed(sample: Any) -> None:
+    """The file has inline scripts, so it gets an opaque origin and no network access."""
     with sample.served.client() as client:
         for path in (
             "/sweeps/a grid of β/front?format=html",
@@ -123,7 +123,7 @@ def test_a_self_contained_page_is_sandboxed(sample: Any) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
 def test_an_unknown_host_header_is_rejected(sample: Any, host: str) -> None:
-    """Protects against DNS rebinding."""
+    """The check protects against DNS rebinding."""
     with sample.served.client() as client:
         answer = client.get("/sweeps", headers={"Host": host})
     assert answer.status_code == 400
@@ -141,7 +141,7 @@ def test_an_unknown_host_header_is_rejected(sample: Any, host: str) -> None:
     ],
 )
 def test_a_page_of_another_origin_cannot_write(sample: Any, headers: dict[str, str]) -> None:
-    """Although the browser sends the cookie. Requests of the service's own pages are allowed."""
+    """The browser sends the cookie, but the request gets 403. The service's own pages may write."""
     sweep = sample.sweeps["a grid of β"].id
     with sample.served.client(None) as client:
         client.cookies.set("paretoib_token", sample.served.secret)
@@ -169,10 +169,10 @@ def test_the_cookie_is_hidden_from_scripts_and_other_sites(sample: Any) -> None:
         assert client.get("/sweeps").status_code == 401
 
 
-def test_requests_a_minute_are_limited_for_each_token(
+def test_each_token_has_a_limit_of_requests_per_minute(
     fresh_store: Path, serve: Callable[..., Any]
 ) -> None:
-    """Then 429 with Retry-After. Other tokens are not affected, and health checks never are."""
+    """Above the limit, requests get 429 with Retry-After; other tokens and health checks do not."""
     with serve(fresh_store, requests_per_minute="5") as served, served.client() as client:
         codes = [client.get("/methods").status_code for _ in range(7)]
         assert codes == [200] * 5 + [429] * 2
@@ -182,7 +182,7 @@ def test_requests_a_minute_are_limited_for_each_token(
         assert client.get("/healthz").status_code == 200
         with served.client("reader") as other:
             assert other.get("/methods").status_code == 200
-            # Requests without the needed scope count too.
+            # Requests that get 403 count too.
             codes = [other.post("/sweeps", json={}).status_code for _ in range(6)]
             assert codes == [403] * 4 + [429] * 2
 
@@ -190,7 +190,7 @@ def test_requests_a_minute_are_limited_for_each_token(
 def test_with_auth_off_requests_on_loopback_are_allowed(
     fresh_store: Path, serve: Callable[..., Any]
 ) -> None:
-    """Cross-site writes are still rejected."""
+    """Writes from other sites are still rejected."""
     with serve(fresh_store, auth="off", tokens="") as served, served.client(None) as client:
         assert client.get("/sweeps").status_code == 200
         assert client.delete("/sweeps/" + "a" * 32).status_code == 404
@@ -199,7 +199,7 @@ def test_with_auth_off_requests_on_loopback_are_allowed(
 
 
 def test_with_auth_off_other_machines_are_rejected() -> None:
-    """Even if another program has bound the application to an open address."""
+    """They are rejected even if the application is bound to an address other than loopback."""
     app = create_app(ServiceSettings(auth=False))
 
     async def ask(server: str, client: str) -> int:
@@ -214,16 +214,16 @@ def test_with_auth_off_other_machines_are_rejected() -> None:
     assert anyio.run(ask, "10.0.0.1", "127.0.0.1") == 403
 
 
-def test_secrets_are_in_no_log(sample: Any) -> None:
-    """The service logs neither the token nor the cookie."""
+def test_the_token_is_not_logged(sample: Any) -> None:
+    """The log of requests with this token does not have it."""
     with sample.served.client() as client:
         client.get("/sweeps")
         client.get("/nothing")
     assert sample.served.secret not in "".join(sample.served.log)
 
 
-def test_a_websocket_is_closed(sample: Any) -> None:
-    """Even with a valid path and token."""
+def test_a_websocket_is_rejected(sample: Any) -> None:
+    """A request to upgrade is rejected even with a valid path and token."""
     url = urlsplit(sample.served.address)
     with socket.create_connection((url.hostname, url.port), timeout=10) as raw:
         raw.sendall(
@@ -237,7 +237,7 @@ def test_a_websocket_is_closed(sample: Any) -> None:
 
 
 def test_a_too_large_content_length_is_rejected_at_once(sample: Any) -> None:
-    """Before any byte of the body is sent."""
+    """The 413 comes before the client has sent the body."""
     url = urlsplit(sample.served.address)
     with socket.create_connection((url.hostname, url.port), timeout=10) as raw:
         raw.sendall(
@@ -249,7 +249,7 @@ def test_a_too_large_content_length_is_rejected_at_once(sample: Any) -> None:
 
 
 def test_the_size_of_a_body_is_limited(sample: Any) -> None:
-    """By Content-Length, and without it while the body is read."""
+    """The limit applies to the Content-Length, and to a body without one while it is read."""
 
     def chunks() -> Iterator[bytes]:
         for _ in range(1000):

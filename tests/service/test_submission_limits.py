@@ -1,4 +1,4 @@
-"""Limits on the size of a sweep: settings, checked before any expensive work."""
+"""The settings that limit the size of a sweep, checked before any expensive work."""
 
 import time
 from typing import Any
@@ -39,7 +39,7 @@ LIMITS = ServiceSettings(auth=False, max_trials=100, max_epochs=200, max_axis=50
     ],
 )
 def test_a_sweep_above_a_limit_is_rejected(document: dict[str, Any], message: str) -> None:
-    """With 422 and the limit, in less than a second: 100 000 values are not expanded to trials."""
+    """The 422 has the limit and comes within a second: values are not expanded to trials."""
     began = time.perf_counter()
     with pytest.raises(ProblemError) as refused:
         limited_spec({"method": "vib", **document}, LIMITS)
@@ -58,7 +58,7 @@ def test_a_sweep_above_a_limit_is_rejected(document: dict[str, Any], message: st
     ],
 )
 def test_a_sweep_at_a_limit_is_accepted(document: dict[str, Any]) -> None:
-    """The limit itself is allowed."""
+    """The default sweep is also within the limits."""
     assert limited_spec({"method": "vib", **document}, LIMITS).trials <= 100
 
 
@@ -74,15 +74,15 @@ def test_a_sweep_at_a_limit_is_accepted(document: dict[str, Any]) -> None:
         {"seeds": {"a": 1}},
     ],
 )
-def test_a_value_without_a_size_is_left_to_validation(document: dict[str, Any]) -> None:
-    """Validation has the better message."""
+def test_an_invalid_value_is_rejected_by_validation(document: dict[str, Any]) -> None:
+    """The limits ignore a value that has no size, because validation has a better message."""
     with pytest.raises((SpecError, ProblemError)) as refused:
         limited_spec({"method": "vib", **document}, LIMITS)
     assert "at most" not in str(refused.value)
 
 
-def test_a_stored_sweep_is_checked_too() -> None:
-    """A sweep that was not created by the service may be resumed by it."""
+def test_the_spec_of_a_stored_sweep_is_checked_too() -> None:
+    """The service may resume a sweep that another process created without limits."""
     spec = limited_spec({"method": "vib", "trials": 80}, LIMITS)
     check_limits(spec, LIMITS)
     with pytest.raises(ProblemError, match="at most 50"):

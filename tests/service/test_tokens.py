@@ -16,7 +16,7 @@ from service.settings import ServiceSettings, service_settings
 
 
 def test_a_token_is_found_by_its_hash() -> None:
-    """The hash in the settings identifies the token, and cannot be used as one."""
+    """The hash itself is not accepted as a token."""
     token = new_token()
     digest = token_digest(token)
     alice = Token(name="alice", scopes=("read",), sha256=digest)
@@ -27,8 +27,8 @@ def test_a_token_is_found_by_its_hash() -> None:
     assert len({new_token() for _ in range(100)}) == 100
 
 
-def test_the_rate_limiter_allows_a_burst_and_then_the_refill() -> None:
-    """After the seconds that it returns, one more request is allowed."""
+def test_after_a_burst_the_rate_limiter_returns_the_time_to_wait() -> None:
+    """After that time, one more request is allowed."""
     now = [0.0]
     limiter = RateLimiter(60, clock=lambda: now[0])
     assert [limiter.wait("a") for _ in range(60)] == [0.0] * 60
@@ -42,7 +42,7 @@ def test_the_rate_limiter_allows_a_burst_and_then_the_refill() -> None:
 
 @given(st.lists(st.floats(0, 30), min_size=1, max_size=300))
 def test_no_pattern_of_requests_exceeds_the_rate(pauses: list[float]) -> None:
-    """After t minutes at most (1 + t) times the limit has been allowed."""
+    """In t minutes, at most (1 + t) times the requests per minute are allowed."""
     now = [0.0]
     limiter = RateLimiter(30, clock=lambda: now[0])
     allowed = 0
@@ -64,7 +64,7 @@ def test_no_pattern_of_requests_exceeds_the_rate(pauses: list[float]) -> None:
 def test_an_invalid_setting_is_a_one_line_error(
     setting: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the name of the setting, before the service starts."""
+    """The line has the name of the setting, and the service does not start."""
     monkeypatch.setenv("PARETOIB_SERVICE_TOKENS", f"a:read:{'0' * 64}")
     monkeypatch.setenv(f"PARETOIB_SERVICE_{setting}", value)
     with pytest.raises(ParetoIBError, match=message) as error:
@@ -73,7 +73,7 @@ def test_an_invalid_setting_is_a_one_line_error(
 
 
 def test_tokens_are_parsed_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several entries, separated by commas or white space."""
+    """Commas or white space separate the entries."""
     monkeypatch.setenv("PARETOIB_SERVICE_TOKENS", f"a:read:{'0' * 64}, b.c-1:read+write:{'1' * 64}")
     first, second = service_settings().tokens
     assert (first.name, first.scopes) == ("a", ("read",))
@@ -82,7 +82,7 @@ def test_tokens_are_parsed_from_the_environment(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.7", "example.org", "::"])
 def test_auth_can_be_off_only_on_loopback(host: str) -> None:
-    """Any other host is rejected by the settings."""
+    """The settings reject any other host."""
     ServiceSettings(auth=False)
     ServiceSettings(auth=False, host="::1")
     with pytest.raises(ValueError, match="loopback"):
@@ -93,7 +93,7 @@ def test_auth_can_be_off_only_on_loopback(host: str) -> None:
 def test_no_token_is_created_with_an_invalid_name_or_scope(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The error quotes name and scopes; nothing is printed on stdout."""
+    """The error quotes the name and scopes. Nothing is printed on stdout."""
     monkeypatch.setattr(sys, "argv", ["service", "token", *words])
     assert main() == 2
     out, err = capsys.readouterr()
@@ -102,10 +102,10 @@ def test_no_token_is_created_with_an_invalid_name_or_scope(
 
 
 @pytest.mark.parametrize("words", [("--help",), ("-h",), ("--scopes", "read")])
-def test_an_option_is_no_name(
+def test_an_option_is_not_taken_as_the_name_of_a_token(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No token is created; the usage is printed."""
+    """The usage is printed on stderr, and no token."""
     monkeypatch.setattr(sys, "argv", ["service", "token", *words])
     assert main() == 2
     out, err = capsys.readouterr()
@@ -116,7 +116,7 @@ def test_an_option_is_no_name(
 def test_a_created_token_works(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The first line is the token, the second its entry in the settings."""
+    """`token` prints the token, then the entry for PARETOIB_SERVICE_TOKENS."""
     monkeypatch.setattr(sys, "argv", ["service", "token", "b.c-1"])
     assert main() == 0
     token, line = capsys.readouterr().out.split()

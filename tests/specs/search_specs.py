@@ -13,7 +13,7 @@ def sweep(**fields: Any) -> SweepSpec:
 
 
 def error_message(**fields: Any) -> str:
-    """The message with which the spec with these fields is refused."""
+    """The error message for the spec with these fields."""
     return spec_errors.error_message(_document(fields))
 
 

@@ -9,7 +9,7 @@ from paretoib.specs import SweepSpec
 
 
 def error_message(document: Any) -> str:
-    """The message, of one line, with which a sweep's document is refused."""
+    """The error message for an invalid document of a sweep; it has one line."""
     with pytest.raises(SpecError) as caught:
         SweepSpec.from_document(document)
     assert "\n" not in str(caught.value)

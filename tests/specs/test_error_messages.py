@@ -27,8 +27,8 @@ from .spec_errors import error_message
         ({"model": {"name": "mlp", "latnet": 2}}, "did you mean `latent`?"),
     ],
 )
-def test_a_field_in_the_wrong_place_comes_with_the_right_one(document: Any, message: str) -> None:
-    """With the section of a field that is outside it, or a similar name in the same section."""
+def test_a_misplaced_or_misspelt_field_gets_a_suggestion(document: Any, message: str) -> None:
+    """The suggestion is the field's full name, or a similar name in the same section."""
     assert error_message(document).endswith(message)
 
 
@@ -36,13 +36,13 @@ def test_a_field_in_the_wrong_place_comes_with_the_right_one(document: Any, mess
     "document", [{"beta": 1}, {"xyzzy": 1}, {"training": {"xyzzy": 1}}, {3: 4}]
 )
 def test_a_field_like_no_other_gets_no_suggestion(document: Any) -> None:
-    """Nor does a field that only other entries have, as β for MIB."""
+    """Fields that only other entries have, here `beta` for MIB, are not suggested either."""
     assert "did you mean" not in error_message(document)
 
 
 @pytest.mark.parametrize("field", ["beta", "weighting.beta"])
 @pytest.mark.parametrize("kind", ["fields", "grid", "space"])
-def test_beta_is_unknown_to_min_norm_weights(field: str, kind: str) -> None:
+def test_beta_is_no_field_of_min_norm_weights(field: str, kind: str) -> None:
     """The message lists the weightings with a β, and suggests no similar name."""
     with pytest.raises(SpecError) as caught:
         with_overrides({"method": "mib"}, **{kind: {field: "1,2"}})
@@ -53,13 +53,13 @@ def test_beta_is_unknown_to_min_norm_weights(field: str, kind: str) -> None:
 
 
 def test_a_misspelt_full_name_gets_a_suggestion() -> None:
-    """By its last part, as a bare name does."""
+    """The suggestion is for the last part of the name."""
     with pytest.raises(SpecError, match=r"`weighting.betta` of .*; did you mean `beta`"):
         with_overrides({"method": "vib"}, {"weighting.betta": 1})
 
 
 def test_the_message_lists_sections_and_resources_too() -> None:
-    """They are not fields of a trial, but can be overridden."""
+    """Sections and resources are no fields of a trial, but can be overridden."""
     with pytest.raises(SpecError) as caught:
         with_overrides({"method": "vib"}, {"resources_gpus": 1})
     known = str(caught.value).partition("known: ")[2].split(", ")
@@ -85,7 +85,7 @@ def test_the_message_lists_sections_and_resources_too() -> None:
     ],
 )
 def test_rules_are_in_plain_words(document: Any, message: str) -> None:
-    """A list that is too short only for its invalid items counts as one error."""
+    """If invalid items make a list too short, only the items count as errors."""
     assert error_message(document).endswith(message)
 
 
@@ -100,7 +100,7 @@ def test_rules_are_in_plain_words(document: Any, message: str) -> None:
     ],
 )
 def test_a_long_value_is_truncated(document: Any) -> None:
-    """So that the message stays short."""
+    """The message stays below 300 characters."""
     message = error_message(document)
     assert "…" in message
     assert len(message) < 300
@@ -120,8 +120,8 @@ def test_a_long_value_is_truncated(document: Any) -> None:
         ({"model": {"name": "mlp", "hidden": [8, True]}}, "model.hidden"),
     ],
 )
-def test_true_is_no_number(document: Any, field: str) -> None:
-    """In every section, and in lists."""
+def test_a_boolean_is_no_number(document: Any, field: str) -> None:
+    """Booleans are refused in every section, and in lists."""
     assert error_message(document).startswith(f"{field}: should not be true or false; found ")
 
 
@@ -132,7 +132,7 @@ def test_true_is_no_section() -> None:
 
 
 def test_a_boolean_field_takes_true_and_false() -> None:
-    """Also as the values of an axis."""
+    """The values of an axis can be booleans too."""
     document = {"method": "mib", "weighting": {"name": "mib", "smooth": False}}
     assert SweepSpec.from_document(document).weighting["smooth"] is False
     spec = SweepSpec.from_document({"method": "mib", "grid": {"smooth": [True, False]}})
@@ -145,12 +145,12 @@ def test_a_boolean_field_takes_true_and_false() -> None:
 def test_a_name_is_printable(name: str) -> None:
     """Names are printed on terminals of other users, and PostgreSQL cannot store NUL."""
     assert error_message({"name": name}).startswith(
-        "name: should be of printable characters; found "
+        "name: should have only printable characters; found "
     )
 
 
 def test_a_name_may_be_in_any_language() -> None:
-    """Letters, ideographs and emoji."""
+    """Letters, ideographs and emoji are allowed; an empty name gets the default."""
     for name in ("", "β-Raster 2", "実験　一", "👩‍🔬", "vib-digits"):
         assert SweepSpec.from_document({"name": name}).name == (name or "mib-digits")
 
@@ -159,7 +159,7 @@ def test_a_name_may_be_in_any_language() -> None:
     ("gpus", "valid"), [(0, True), (1e-4, True), (9e-5, False), (1e-320, False)]
 )
 def test_a_share_of_a_gpu_is_large_enough_for_ray(gpus: float, valid: bool) -> None:
-    """It is 0, or at least a ten-thousandth."""
+    """The share is 0, or at least 0.0001."""
     document = {"resources": {"gpus": gpus}}
     if valid:
         assert SweepSpec.from_document(document).resources.gpus == gpus
@@ -179,7 +179,7 @@ def test_yaml_with_a_key_twice_is_refused() -> None:
 
 
 def test_a_field_is_set_or_varied_and_set_once() -> None:
-    """A contradiction is refused, as either side may be meant."""
+    """A contradiction is refused, because the user may mean either."""
     for kind in ("grid", "space"):
         with pytest.raises(
             SpecError, match=r"weighting.beta: should be set, or be varied; found both"
@@ -194,14 +194,16 @@ def test_a_field_is_set_or_varied_and_set_once() -> None:
 
 
 def test_one_epoch_has_no_rung_to_prune_at() -> None:
-    """Where epochs are varied, the largest value counts."""
+    """If epochs are varied, the largest value counts."""
     one = {"prune": {}, "training": {"epochs": 1}}
-    assert "prune: should have 2 epochs or more to compare trials at; found 1" in error_message(one)
+    message = error_message(one)
+    assert "prune: should have 2 epochs or more, so that a rung precedes the last" in message
+    assert message.endswith("; found 1")
     assert SweepSpec.from_document(one | {"method": "vib", "grid": {"epochs": [1, 4]}}).prune
 
 
 def test_a_log_spaced_axis_is_rounded_to_digits_that_keep_values_distinct() -> None:
-    """At least four digits."""
+    """Values have at least four digits; these need five."""
     spec = SweepSpec.from_document({"method": "vib", "grid": {"beta": "1:1.01:60"}})
     betas = spec.grid["weighting.beta"]
     assert len(set(betas)) == 60

@@ -70,8 +70,8 @@ def test_an_axis_that_is_not_text_is_unchanged() -> None:
 
 @settings(deadline=None)
 @given(st.floats(1e-9, 1e3), st.floats(1.01, 1e6), st.integers(2, 50))
-def test_log_spaced_axes_rise_in_equal_ratios(low: float, factor: float, count: int) -> None:
-    """Up to the rounding to four digits."""
+def test_log_spaced_axes_have_equal_ratios(low: float, factor: float, count: int) -> None:
+    """Ratios are equal up to the rounding to four digits."""
     values = parse_axis(f"{low!r}:{low * factor!r}:{count}")
     assert len(values) == count
     for i, value in enumerate(values):
@@ -79,7 +79,7 @@ def test_log_spaced_axes_rise_in_equal_ratios(low: float, factor: float, count: 
         assert math.log(value) == pytest.approx(expected, abs=6e-4)
 
 
-def test_an_axis_takes_the_fields_own_type() -> None:
+def test_values_of_an_axis_have_the_type_of_the_field() -> None:
     """Text from the command line becomes tuples, integers and floats."""
     spec = SweepSpec.from_document(
         {
@@ -95,7 +95,7 @@ def test_an_axis_takes_the_fields_own_type() -> None:
     assert spec.trials == 12
 
 
-def test_a_bare_name_is_enough_where_it_is_in_one_section() -> None:
+def test_a_bare_name_is_enough_if_one_section_has_it() -> None:
     """The bare and the full name read and write the same field."""
     assert VIB.full_name("beta") == VIB.full_name("weighting.beta") == "weighting.beta"
     assert VIB.with_fields({"beta": 0.7}) == VIB.with_fields({"weighting.beta": 0.7}) != VIB
@@ -114,21 +114,21 @@ def test_a_bare_name_in_several_sections_is_refused(monkeypatch: pytest.MonkeyPa
     assert (trial.get("objective.beta"), trial.get("weighting.beta")) == (2.0, 1e-3)
 
 
-def test_an_unknown_field_is_refused_with_a_guess() -> None:
-    """In each function that takes a field's name."""
+def test_an_unknown_field_is_refused_with_a_suggestion() -> None:
+    """Each function that takes a field's name refuses it."""
     for use in (VIB.full_name, VIB.get, lambda field: VIB.with_fields({field: 1})):
         with pytest.raises(SpecError, match=r"unknown field `latnet` of .*did you mean `latent`"):
             use("latnet")
 
 
-def test_changes_are_validated_anew() -> None:
+def test_changes_are_validated() -> None:
     """The message gives the field, the rule and the value."""
     with pytest.raises(SpecError, match=r"weighting.beta: should be .* equal to 0; found -1"):
         VIB.with_fields({"beta": -1})
 
 
 def test_fields_and_axes_override_a_document() -> None:
-    """By full or bare names, in sections of the document and in default sections."""
+    """Names are full or bare; sections may be those of the document or default sections."""
     spec = with_overrides(
         {"method": "vib", "model": {"name": "mlp", "latent": 7}, "grid": {"beta": [1, 2]}},
         {"hidden": [9], "training.epochs": 3},
@@ -142,13 +142,13 @@ def test_fields_and_axes_override_a_document() -> None:
 @pytest.mark.parametrize("existing", ["beta", "weighting.beta"])
 @pytest.mark.parametrize("override", ["beta", "weighting.beta"])
 def test_an_axis_overrides_the_documents_own(existing: str, override: str) -> None:
-    """Under its full or bare name, on either side."""
+    """The document and the override may each use the full or the bare name."""
     spec = with_overrides({"method": "vib", "grid": {existing: [1, 2]}}, grid={override: "3,4,5"})
     assert spec.grid == {"weighting.beta": (3.0, 4.0, 5.0)}
 
 
 def test_a_sections_name_replaces_the_section() -> None:
-    """Other fields then belong to the new section."""
+    """The other fields then belong to the new section."""
     spec = with_overrides(
         {"method": "mib", "objective": {"name": "vib", "prior_width": 3}},
         {"objective": "vib_squared", "prior_width": 2, "model": "linear"},
@@ -160,7 +160,7 @@ def test_a_sections_name_replaces_the_section() -> None:
 @pytest.mark.parametrize(
     ("document", "fields", "grid", "message"),
     [
-        ({}, {"seed": 3}, {}, "seed: should be set as seeds of the sweep; found 3"),
+        ({}, {"seed": 3}, {}, "seed: should be set as `seeds` of the sweep; found 3"),
         ({}, {"nope": 3}, {}, "unknown field `nope`"),
         ({}, {}, {"nope": "3"}, "unknown field `nope`"),
         ({"grid": 3}, {}, {"mu": "1,2"}, "grid: should be a mapping; found 3"),
@@ -191,7 +191,7 @@ def test_a_beta_that_is_set_replaces_the_default_grid() -> None:
 
 
 def test_resources_belong_to_the_sweep() -> None:
-    """They can be overridden, and are not in trials or their keys."""
+    """Resources can be overridden, and are not in trials or their keys."""
     document = {"method": "vib", "resources": {"cpus": 2}}
     sweep = with_overrides(document, {"resources.gpus": 0.25, "epochs": 3})
     assert sweep.document["resources"] == {"gpus": 0.25, "cpus": 2}
@@ -217,7 +217,7 @@ def test_invalid_resources_are_refused(field: str, value: Any, message: str) -> 
 
 @pytest.mark.parametrize("weighting", [n for n, entry in WEIGHTINGS.items() if entry.losses[1] > 1])
 def test_a_trials_fields_have_short_names_that_differ(weighting: str) -> None:
-    """So that columns of tables are distinct."""
+    """Short names are headers of columns in tables."""
     trial = TrialSpec.from_document({**VIB.document, "weighting": weighting})
     names = [f"{section}.{name}" for section, name in trial._fields()]
     assert short_name("objective.prior_width") == "σ"

@@ -18,32 +18,43 @@ GREEDY: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"training": {"epochs": 2}}, "3 layers, which objective `imb_greedy` trains one after"),
-        ({"training": {"epochs": 2}}, "training.epochs: should be at least the 3 layers"),
+        (
+            {"training": {"epochs": 2}},
+            "at least 3, the number of layers, which objective `imb_greedy` trains",
+        ),
+        (
+            {"training": {"epochs": 2}},
+            "training.epochs: should be at least 3, the number of layers",
+        ),
         ({"grid": {"epochs": [3, 2]}}, "another; found 2"),
-        ({"grid": {"epochs": [3, 4], "hidden": [[6], [6, 5, 4]]}}, "4 layers"),
+        (
+            {"grid": {"epochs": [3, 4], "hidden": [[6], [6, 5, 4]]}},
+            "at least 4, the number of layers",
+        ),
         ({"search": "random", "space": {"epochs": "int:2:9"}}, "another; found 2"),
     ],
 )
 def test_a_greedy_objective_refuses_fewer_epochs_than_layers(document: Any, message: str) -> None:
-    """Also as values of axes and as ends of ranges."""
+    """The values of axes and the ends of ranges are checked too."""
     assert message in error_message(GREEDY | document)
 
 
 @pytest.mark.parametrize("method", ["imb_greedy", "imb_joint", "sfnn"])
 def test_an_epoch_for_each_layer_is_enough(method: str) -> None:
-    """Objectives that are not greedy need one epoch in all."""
+    """Objectives that are not greedy need one epoch in total."""
     epochs = 3 if method == "imb_greedy" else 1
     document = GREEDY | {"method": method, "training": {"epochs": epochs}}
     assert SweepSpec.from_document(document).template.training.epochs == epochs
 
 
 def test_a_search_proposes_no_training_that_is_too_short() -> None:
-    """The default choices of epochs are at least one for each layer."""
+    """Each default choice of epochs has at least one epoch for each layer."""
     greedy = {k: v for k, v in GREEDY.items() if k != "method"}
     adaptive = greedy | {"method": "mib", "objective": "imb_greedy", "training": {"epochs": 8}}
     assert SweepSpec.from_document(adaptive).varied["training.epochs"] == (3, 4, 8)
-    assert "3 layers" in error_message(adaptive | {"training": {"epochs": 2}})
+    assert "at least 3, the number of layers" in error_message(
+        adaptive | {"training": {"epochs": 2}}
+    )
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ VIB = {"method": "vib"}
         ({"weighting": {"name": "mib", "beta": 1}}, "weighting.beta: unknown field; found value 1"),
     ],
 )
-def test_unknown_keys(document: Any, message: str) -> None:
-    """At every level of the document."""
+def test_unknown_fields_are_refused(document: Any, message: str) -> None:
+    """Unknown fields are refused at every level of the document."""
     assert message in error_message(document)
 
 
@@ -43,7 +43,7 @@ def test_unknown_keys(document: Any, message: str) -> None:
         ({"search": "adaptiv"}, "search", "adaptiv", "adaptive"),
     ],
 )
-def test_unknown_names(document: Any, label: str, name: str, suggestion: str) -> None:
+def test_unknown_names_are_refused(document: Any, label: str, name: str, suggestion: str) -> None:
     """The message lists the known names and suggests a similar one."""
     error = error_message(document)
     assert f"unknown {label}: should be one of " in error
@@ -67,8 +67,8 @@ NUMBERS = {
 
 @pytest.mark.parametrize(("section", "field"), [(s, f) for s, fs in NUMBERS.items() for f in fs])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_numbers_that_are_not_finite(section: str, field: str, value: float) -> None:
-    """In every section."""
+def test_numbers_that_are_not_finite_are_refused(section: str, field: str, value: float) -> None:
+    """Each section refuses them with the field and the value."""
     template = SweepSpec.from_document({}).document
     document = {section: {**template[section], field: value}}
     assert f"{section}.{field}: should be a finite number; found {value}" in error_message(document)
@@ -92,7 +92,7 @@ def test_numbers_that_are_not_finite(section: str, field: str, value: float) -> 
         ({"weighting": {"name": "mib", "sqrted": 2}}, "weighting.sqrted: should be less than or"),
         (VIB | {"weighting": {"name": "linear", "beta": -0.1}}, "greater than or equal to 0; fou"),
         ({"seeds": [2**31]}, "seeds.0: should be less than 2147483648; found 2147483648"),
-        ({"seeds": [3, 3]}, "seeds: should differ; found [3, 3]"),
+        ({"seeds": [3, 3]}, "seeds: should have no value twice; found [3, 3]"),
         ({"seeds": []}, "seeds: should have at least 1 item; found []"),
         ({"resources": 3}, "resources: should be a mapping; found 3"),
         ({"name": "x" * 900}, f"name: should have at most 200 characters; found '{'x' * 99}…"),
@@ -101,11 +101,14 @@ def test_numbers_that_are_not_finite(section: str, field: str, value: float) -> 
         ({"reference": [1, 0]}, "reference.1: should be greater than 0; found 0"),
         ({"reference": [1, math.inf]}, "reference.1: should be a finite number; found inf"),
         ({"reference": [1e308, 1]}, "reference.0: should be less than or equal to 1000000; found"),
-        ({"name": "two\nlines"}, "name: should be of printable characters; found 'two\\nlines'"),
+        (
+            {"name": "two\nlines"},
+            "name: should have only printable characters; found 'two\\nlines'",
+        ),
         ({"schema": 2}, "schema: should be 1; found 2"),
     ],
 )
-def test_values_out_of_range(document: Any, message: str) -> None:
+def test_values_out_of_range_are_refused(document: Any, message: str) -> None:
     """The message gives the bound and the value."""
     assert message in error_message(document)
 
@@ -127,8 +130,8 @@ def test_values_out_of_range(document: Any, message: str) -> None:
         ({"method": ["mib"]}, "unknown method: should be one of"),
     ],
 )
-def test_documents_of_another_shape(document: Any, message: str) -> None:
-    """Also a document that is no mapping."""
+def test_documents_of_another_shape_are_refused(document: Any, message: str) -> None:
+    """The message says which shape the document or the field should have."""
     assert message in error_message(document)
 
 
@@ -157,15 +160,15 @@ def test_documents_of_another_shape(document: Any, message: str) -> None:
         ),
         (
             VIB | {"data": "gaussian", "search": "pymoo-nsga2", "objectives": ["rate", "error"]},
-            "objectives: should be without error, as Y of data set `gaussian` is continuous",
+            "objectives: should not include error, because Y of data set `gaussian` is continuous",
         ),
         (
             {"objective": "imb_joint", "weighting": {"name": "mib", "gradient": "latent"}},
-            "weighting.gradient: should be parameters if model `sigmoid` has hidden layers",
+            "weighting.gradient: should be `parameters`, because model `sigmoid` has hidden layers",
         ),
         (
             {"weighting": {"name": "mib", "gradient": "latent", "over": "all"}},
-            "weighting.over: should be shared if weighting.gradient is latent; found all",
+            "weighting.over: should be `shared` if weighting.gradient is `latent`; found `all`",
         ),
         ({"weighting": "mgda"}, "method `mib` should have weighting `mib`; found `mgda`"),
         (VIB | {"weighting": "mib"}, "method `vib` should have weighting `linear`; found `mib`"),
@@ -175,19 +178,19 @@ def test_documents_of_another_shape(document: Any, message: str) -> None:
         ),
     ],
 )
-def test_impossible_combinations(document: Any, message: str) -> None:
-    """Sections that are valid alone but do not fit together; the message names both."""
+def test_sections_that_do_not_fit_together_are_refused(document: Any, message: str) -> None:
+    """Each section is valid alone; the message names what does not fit together."""
     assert message in error_message(document)
 
 
-def test_adaptive_methods_take_any_objective_with_two_losses() -> None:
-    """A method with a fixed weighting takes only its own objective."""
+def test_adaptive_methods_accept_any_objective_with_two_losses() -> None:
+    """A method with a fixed weighting accepts only its own objective."""
     document = {"method": "mib", "objective": "vib_squared"}
     assert SweepSpec.from_document(document).objective.name == "vib_squared"
 
 
-def test_a_section_of_another_kind() -> None:
-    """A model is no data set, also if it is a section that is already validated."""
+def test_a_section_of_another_kind_is_refused() -> None:
+    """A model is no data set, even if the section is already validated."""
     model = SweepSpec.from_document({}).model
     assert "unknown dataset: should be one of digits" in error_message({"data": model})
 
@@ -223,8 +226,8 @@ RANGE = "a range should be LOW:HIGH:COUNT or lin:LOW:HIGH:COUNT with LOW < HIGH 
         ({"beta": "lin:0:1:400", "prior_width": "1:2:400"}, "at most 100000 trials; found 160000"),
     ],
 )
-def test_grids(grid: Any, message: str) -> None:
-    """Invalid ranges, values that the field refuses, repeated values, unknown fields."""
+def test_invalid_grids_are_refused(grid: Any, message: str) -> None:
+    """The faults are invalid ranges, invalid values, repeated values and unknown fields."""
     assert message in error_message(VIB | {"grid": grid})
 
 
@@ -237,18 +240,18 @@ def test_grids(grid: Any, message: str) -> None:
         ),
         (
             {"trials": 5, "seeds": [0, 1]},
-            "trials: should be a multiple of the number of seeds (2), so that each has the same",
+            "trials: should be a multiple of the number of seeds (2), so that each seed has",
         ),
     ],
 )
-def test_a_number_of_trials_that_the_grid_does_not_have(document: Any, message: str) -> None:
-    """The message gives the right number and how it is computed."""
+def test_a_number_of_trials_that_does_not_fit_is_refused(document: Any, message: str) -> None:
+    """The message gives the right number, or the number that it should be a multiple of."""
     assert message in error_message(VIB | document)
 
 
 @settings(deadline=None)
 @given(st.text(max_size=12))
-def test_an_axis_is_values_or_a_value_error(text: str) -> None:
+def test_text_is_an_axis_or_a_value_error(text: str) -> None:
     """The parser raises no other error for any text."""
     with suppress(ValueError):
         assert isinstance(parse_axis(text), tuple)
@@ -265,8 +268,8 @@ def test_an_axis_is_values_or_a_value_error(text: str) -> None:
         ["name", "method", "data", "model", "weighting", "training", "search", "grid", "seeds"]
     ),
 )
-def test_nonsense_is_a_spec_or_a_spec_error(value: Any, field: str) -> None:
-    """Any value of a field gives a valid spec or a SpecError."""
+def test_any_value_gives_a_spec_or_a_spec_error(value: Any, field: str) -> None:
+    """A valid spec is equal to the spec of its own document."""
     with suppress(SpecError):
         spec = SweepSpec.from_document({field: value})
         assert SweepSpec.from_document(spec.document) == spec

@@ -1,4 +1,4 @@
-"""Specs written as JSON and YAML and read back, with all defaults."""
+"""Specs are equal after JSON and YAML, and have all defaults."""
 
 import json
 import math
@@ -47,7 +47,7 @@ DOCUMENTS = st.fixed_dictionaries(
 def test_a_sweep_is_equal_after_json_and_yaml(
     document: dict[str, Any], fields: dict[str, Any]
 ) -> None:
-    """The spec that is read back is equal, and is written as the same text."""
+    """The spec that is read back also gives the same text."""
     spec = with_overrides(document, fields)
     for written, read in ((spec.to_json(), json.loads), (spec.to_yaml(), yaml.safe_load)):
         back = SweepSpec.from_document(read(written))
@@ -59,7 +59,7 @@ def test_a_sweep_is_equal_after_json_and_yaml(
 @settings(deadline=None)
 @given(DOCUMENTS, FIELDS)
 def test_a_trial_is_equal_after_json(document: dict[str, Any], fields: dict[str, Any]) -> None:
-    """It also has the same keys."""
+    """The trial key and the pack key are the same too."""
     trial = with_overrides(document, fields).template
     back = TrialSpec.model_validate(json.loads(json.dumps(trial.document)))
     assert back == trial
@@ -85,8 +85,10 @@ def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> No
     )
     assert spec.model.name == (own or DATASETS[data].model)
     assert spec.name == f"{method}-{data}"
-    each = math.prod(len(values) for values in spec.grid.values()) if spec.grid else defaults.trials
-    assert spec.trials == each * len(defaults.seeds)
+    per_seed = (
+        math.prod(len(values) for values in spec.grid.values()) if spec.grid else defaults.trials
+    )
+    assert spec.trials == per_seed * len(defaults.seeds)
     document = spec.document
     missing = [k for k, v in document.items() if v is None]
     assert missing == ["prune", "plateau", "trial_seconds", "reference"]
@@ -128,15 +130,15 @@ def test_an_empty_document_is_mib_on_digits() -> None:
 
 
 def test_a_section_is_a_name_or_a_mapping() -> None:
-    """Both mean the same; so does a section that is already validated."""
+    """Both mean the same, and so does a section that is already validated."""
     short = SweepSpec.from_document({"method": "vib", "model": "mlp"})
     long = SweepSpec.from_document({"method": "vib", "model": {"name": "mlp", "latent": 32}})
     assert short == long
     assert SweepSpec.from_document({"method": "vib", "model": short.model}) == short
 
 
-def test_numbers_are_read_as_yaml_parses_them() -> None:
-    """PyYAML reads 1e-3 as text; an integer field takes 5.0."""
+def test_numbers_can_have_the_types_that_yaml_gives_them() -> None:
+    """PyYAML reads `1e-3` as text; an integer field accepts 5.0."""
     spec = SweepSpec.from_document(
         yaml.safe_load("{method: vib, training: {learning_rate: 1e-3, epochs: 5.0}}")
     )

@@ -15,12 +15,12 @@ from paretoib.specs import (
 
 from .search_specs import error_message, sweep
 
-LEARNING = [name for name, entry in SEARCHES.items() if entry.learns]
+USING_RESULTS = [name for name, entry in SEARCHES.items() if entry.uses_results]
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_generations_and_trials_have_defaults(search: str) -> None:
-    """They are filled in, and the sweep is equal after JSON."""
+def test_population_and_trials_have_defaults(search: str) -> None:
+    """`grid` and `random` have no generations, so their population is 0."""
     spec = sweep(search=search)
     assert spec.trials >= 12
     assert (spec.population > 0) == (search not in ("grid", "random"))
@@ -28,8 +28,8 @@ def test_generations_and_trials_have_defaults(search: str) -> None:
     assert sweep(search=search, population=6).population == 6
 
 
-def test_a_search_without_every_seed_has_one_seed_by_default() -> None:
-    """`grid` and `adaptive` train each setting for every seed."""
+def test_the_default_seeds_depend_on_the_search() -> None:
+    """Searches that train each setting for every seed have the method's seeds, the others one."""
     assert sweep(method="mib", search="adaptive").seeds == (0, 1, 2)
     assert sweep(method="mib").seeds == (0,)
     assert sweep(method="mib", seeds=[1, 2], trials=7).trials == 7
@@ -42,7 +42,10 @@ def test_a_search_without_every_seed_has_one_seed_by_default() -> None:
     ("document", "message"),
     [
         ({"objectives": ["rate"]}, "objectives: should have at least 2 items"),
-        ({"objectives": ["rate", "rate"]}, "objectives: should differ; found ['rate', 'rate']"),
+        (
+            {"objectives": ["rate", "rate"]},
+            "objectives: should have no value twice; found ['rate', 'rate']",
+        ),
         ({"objectives": ["rate", "loss"]}, "objectives.1: should be 'rate', 'lost', 'error' or"),
         ({"population": -1}, "population: should be greater than or equal to 0; found -1"),
         ({"budget": {"seconds": 0}}, "budget.seconds: should be greater than 0; found 0"),
@@ -63,13 +66,15 @@ def test_limits_out_of_range(document: Any, message: str) -> None:
     assert message in error_message(**document)
 
 
-@pytest.mark.parametrize("search", LEARNING)
-def test_a_search_refuses_what_it_cannot_learn_from(search: str) -> None:
-    """A generation of one trial, or a rate that is infinite for every trial."""
+@pytest.mark.parametrize("search", USING_RESULTS)
+def test_searches_that_use_results_need_two_trials_and_finite_objectives(search: str) -> None:
+    """A generation needs two trials; for a noiseless encoder the rate is infinite."""
     message = f"population: should be 2 or more for search `{search}`; found 1"
     assert message in error_message(search=search, population=1)
     document = {"method": "deterministic", "search": search}
-    with pytest.raises(SpecError, match=r"objectives: should be without rate, as objective `det"):
+    with pytest.raises(
+        SpecError, match=r"objectives: should not include rate, because objective `det"
+    ):
         SweepSpec.from_document(document)
     assert SweepSpec.from_document(document | {"objectives": ["lost", "cost"]}).trials
 
@@ -90,8 +95,8 @@ def test_limits_are_off_by_default_and_have_default_values() -> None:
     assert SweepSpec.from_yaml(spec.to_yaml()) == spec
 
 
-def test_a_trial_holds_nothing_of_the_search() -> None:
-    """Another search could propose the same trials."""
+def test_a_trial_has_no_fields_of_the_search() -> None:
+    """Several searches can propose the same trial."""
     full = sweep(
         search="optuna-tpe",
         objectives=["lost", "cost"],

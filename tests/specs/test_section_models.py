@@ -36,8 +36,8 @@ def test_a_schema_describes_every_hyperparameter(kind: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)
-def test_every_number_has_a_bound(kind: str, name: str) -> None:
-    """A request cannot contain a number that has no meaning."""
+def test_every_number_has_a_lower_bound(kind: str, name: str) -> None:
+    """With a lower bound, a request cannot contain a number that has no meaning."""
     unbounded = [
         param.name
         for param in REGISTRIES[kind][name].params
@@ -48,18 +48,18 @@ def test_every_number_has_a_bound(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)
 def test_defaults_satisfy_their_own_bounds(kind: str, name: str) -> None:
-    """A section with only its name is valid, also written out."""
+    """A section with only its name is valid, and so is the section with all defaults."""
     model = section_model(kind, name)
     section = model.model_validate({"name": name})
     assert model.model_validate(section.model_dump()) == section
 
 
-def test_every_method_has_a_summary_and_every_objective_is_one() -> None:
-    """Both are true of every entry that `paretoib methods` lists."""
+def test_every_objective_is_a_method_and_every_method_has_a_summary() -> None:
+    """`paretoib methods` lists the methods with their summaries."""
     assert set(REGISTRIES["objective"]) <= set(METHODS)
     assert all(method.summary for method in METHODS.values())
 
 
 def test_a_sweep_has_a_schema() -> None:
-    """It has the fields of a request."""
+    """The schema has the fields of a request."""
     assert SweepSpec.model_json_schema()["properties"].keys() >= {"method", "grid", "trials"}

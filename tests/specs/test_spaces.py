@@ -33,7 +33,7 @@ from .search_specs import error_message, sweep
     ],
 )
 def test_a_range_is_text_or_a_mapping(text: str, range_: Range) -> None:
-    """Both mean the same, and are equal after YAML and JSON."""
+    """Both mean the same; the spec is equal after YAML and JSON."""
     field = {"learning_rate": text} if range_.low == 1e-5 else {"latent": text}
     assert Range.from_document(parse_range(text)) == range_
     if range_.low > 0:
@@ -46,7 +46,7 @@ def test_a_range_is_text_or_a_mapping(text: str, range_: Range) -> None:
     ("text", "choices"), [("2,8,32", (2, 8, 32)), ("7", (7,)), ("[64],[8, 8]", ((64,), (8, 8)))]
 )
 def test_choices_are_text_or_a_list(text: str, choices: tuple[Any, ...]) -> None:
-    """Their values have the type of the field."""
+    """The choices have the type of the field."""
     field = "latent" if isinstance(choices[0], int) else "hidden"
     spec = sweep(space={field: text})
     assert spec.space[f"model.{field}"] == choices
@@ -95,20 +95,20 @@ TEXT = "a range should be LOW:HIGH or log:LOW:HIGH, lin:LOW:HIGH or int:LOW:HIGH
         ("beta", "space: should be a mapping; found 'beta'"),
     ],
 )
-def test_spaces_that_are_refused(space: Any, message: str) -> None:
-    """The message gives field, rule and value; both ends and every choice should be valid."""
+def test_invalid_spaces_are_refused(space: Any, message: str) -> None:
+    """The message gives field, rule and value; both ends and every choice are checked."""
     assert message in error_message(space=space)
 
 
 def test_a_range_of_a_boolean_field_is_refused() -> None:
     """0 and 1 would be read as booleans; the message asks for choices."""
     message = error_message(method="mib", space={"smooth": "lin:0:1"})
-    assert "should be choices, as it is no number" in message
+    assert "should be choices, because the field is not a number" in message
 
 
 @settings(deadline=None)
 @given(st.text(max_size=12))
-def test_a_range_is_read_or_is_a_value_error(text: str) -> None:
+def test_text_is_a_range_or_a_value_error(text: str) -> None:
     """The parser raises no other error for any text."""
     try:
         parsed = parse_range(text)
@@ -121,7 +121,7 @@ def test_a_range_is_read_or_is_a_value_error(text: str) -> None:
 @pytest.mark.parametrize("search", [name for name in SEARCHES if name != "grid"])
 def test_every_method_has_a_space_for_every_search(method: str, search: str) -> None:
     """The first generation has valid trials, and β is varied over the objective's range."""
-    if OBJECTIVES[METHODS[method].objective].noise == "none" and SEARCHES[search].learns:
+    if OBJECTIVES[METHODS[method].objective].noise == "none" and SEARCHES[search].uses_results:
         pytest.skip("without noise there is no rate to search by")
     spec = SweepSpec.from_document({"method": method, "search": search})
     assert spec.space
@@ -136,7 +136,7 @@ def test_every_method_has_a_space_for_every_search(method: str, search: str) -> 
 
 
 def test_mib_varies_its_own_parameters_and_the_epochs() -> None:
-    """μ on a logarithmic scale, sqrted as 0 or 1, and a quarter, a half and all of the epochs."""
+    """μ has a logarithmic scale; the choices of epochs are a quarter, a half and all of them."""
     found = sweep(method="mib", training={"epochs": 40}).space
     assert found["weighting.mu"] == Range(low=0.02, high=20)
     assert found["weighting.sqrted"] == Range(low=0, high=1, scale="lin", whole=True)
@@ -158,7 +158,7 @@ def test_mib_varies_its_own_parameters_and_the_epochs() -> None:
 def test_the_space_of_a_new_weighting_follows_from_its_entry(
     param: Param, expected: Range | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its per-trial parameters are varied within their bounds."""
+    """The per-trial parameters of the weighting are varied within their bounds."""
     entry = WeightingEntry("paretoib.weighting._linear:Linear", "new", params=(param,))
     monkeypatch.setitem(WEIGHTINGS, f"new {param}", entry)
     template = sweep().template.model_copy()
@@ -186,25 +186,25 @@ def test_a_range_replaces_the_default_of_its_field() -> None:
 def test_a_grid_has_axes_and_no_space() -> None:
     """The message names axes for a grid, and the searches that take ranges."""
     message = error_message(search="grid", space={"beta": "1:2"})
-    assert (
-        "space: search `grid` takes axes, in `grid`, such as LOW:HIGH:COUNT; ranges go" in message
-    )
-    assert "with search random, adaptive, optuna-tpe" in message
+    assert "space: should be empty for search `grid`, which takes axes such as LOW:HIGH" in message
+    assert "ranges need search random, adaptive, optuna-tpe" in message
     assert message.endswith("; found ranges of weighting.beta")
 
 
-def test_adaptive_by_beta_varies_nothing_else() -> None:
-    """With values of β in `grid` it spreads settings."""
+def test_adaptive_over_a_range_of_beta_varies_nothing_else() -> None:
+    """With choices of β in `grid`, other fields may vary too."""
     message = error_message(search="adaptive", space={"latent": "2:8"})
-    assert "search: adaptive varies only β; found model.latent too: give β values in" in message
-    assert sweep(search="adaptive").by_beta
-    spread = sweep(search="adaptive", grid={"beta": "1,2,3", "latent": [2, 3]})
-    assert not spread.by_beta
-    assert not sweep(method="mib", search="adaptive").by_beta
+    assert (
+        "search: `adaptive` varies nothing else with a range of β; found model.latent: list values"
+    ) in message
+    assert sweep(search="adaptive").adapts_beta
+    listed = sweep(search="adaptive", grid={"beta": "1,2,3", "latent": [2, 3]})
+    assert not listed.adapts_beta
+    assert not sweep(method="mib", search="adaptive").adapts_beta
 
 
 def test_ranges_override_a_document() -> None:
-    """By full or bare names; they replace entries of its space and its grid."""
+    """Names are full or bare; ranges replace entries of the document's space and grid."""
     document = {
         "method": "vib",
         "search": "random",
@@ -220,7 +220,7 @@ def test_ranges_override_a_document() -> None:
 
 
 def test_a_field_that_is_set_is_not_searched() -> None:
-    """Also if a document with all defaults has a range for it."""
+    """The document, with all defaults written out, may have a range for the field."""
     filled = sweep(method="mib").document
     spec = with_overrides(filled, {"mu": 0.5, "epochs": 40, "latent": 4})
     assert spec.varied["weighting.mu"] == (0.5,)
@@ -240,6 +240,6 @@ def test_a_field_that_is_set_is_not_searched() -> None:
     ],
 )
 def test_a_spec_older_than_spaces_is_still_valid(document: dict[str, Any]) -> None:
-    """Its sweep has the same number of trials."""
+    """The spec has the same number of trials as before."""
     spec = SweepSpec.from_document({"schema": 1, **document})
     assert len(driver(spec).ask(100)) == document["trials"] == spec.trials

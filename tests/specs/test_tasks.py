@@ -1,4 +1,4 @@
-"""Specs for data with several tasks: the methods of mtvib, and invalid combinations."""
+"""Specs for data with several tasks: the methods of the paper mtvib, and invalid combinations."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from paretoib.specs import SweepSpec, TrialSpec, with_overrides
 
 
 @pytest.mark.parametrize(
-    ("method", "parts", "trials"),
+    ("method", "sections", "trials"),
     [
         ("mtvib", ("vib", "uncertainty", "mtvib_cnn"), 16),
         ("uwl", ("deterministic", "uncertainty", "small_alexnet"), 3),
@@ -19,21 +19,23 @@ from paretoib.specs import SweepSpec, TrialSpec, with_overrides
         ("stl", ("deterministic", "none", "small_alexnet"), 3),
     ],
 )
-def test_a_method_is_the_papers_system(method: str, parts: tuple[str, ...], trials: int) -> None:
-    """Its objective, weighting and model; batch size 200 and learning rate 1e-4 for all."""
+def test_a_method_has_the_values_of_the_paper(
+    method: str, sections: tuple[str, ...], trials: int
+) -> None:
+    """Sections are those of mtvib; all methods have batch size 200 and learning rate 1e-4."""
     spec = SweepSpec.from_document({"method": method})
-    assert (spec.objective.name, spec.weighting.name, spec.model.name) == parts
+    assert (spec.objective.name, spec.weighting.name, spec.model.name) == sections
     assert spec.data.name == "multi_mnist"
     assert spec.template.tasks == (() if method in ("stvib", "stl") else ("left", "right"))
     assert (spec.training.batch_size, spec.training.learning_rate) == (200, 1e-4)
     assert len(driver(spec).ask(100)) == spec.trials == trials
-    if parts[2] == "mtvib_cnn":
+    if sections[2] == "mtvib_cnn":
         assert spec.model["latent"] == 256
         assert spec.weighting["beta"] == 1e-3
 
 
 def test_fields_override_the_papers_values() -> None:
-    """From a document and from overrides; all other fields keep the paper's values."""
+    """Fields come from a document or from overrides; all other fields keep the paper's values."""
     document = {"method": "mtvib", "data": "mtfl", "training": {"epochs": 3, "batch_size": 8}}
     spec = with_overrides(document, {"learning_rate": 0.01})
     assert (spec.training.epochs, spec.training.batch_size) == (3, 8)
@@ -42,8 +44,8 @@ def test_fields_override_the_papers_values() -> None:
     assert SweepSpec.from_document(spec.document) == spec
 
 
-def test_large_images_have_the_convolutions_of_table_2() -> None:
-    """5×5 with stride 2 on faces, unless overridden; models without these fields get none."""
+def test_large_images_have_the_convolutions_of_mtvib_table_2() -> None:
+    """On `mtfl`, models with these fields have 5×5 kernels and stride 2, unless overridden."""
     for method in ("mtvib", "uwl", "vib"):
         spec = SweepSpec.from_document({"method": method, "data": "mtfl"})
         assert (spec.model["kernel"], spec.model["stride"]) == (5, 2)
@@ -52,8 +54,8 @@ def test_large_images_have_the_convolutions_of_table_2() -> None:
     assert "kernel" not in plain.model.params
 
 
-def test_a_method_of_one_task_takes_the_first_or_the_one_named() -> None:
-    """It refuses all tasks at once."""
+def test_a_method_of_one_task_uses_the_first_or_the_selected_task() -> None:
+    """Such a method refuses `all` as `task`."""
     for fields, task in (({}, "left"), ({"task": "right"}, "right")):
         document = {"method": "stl", "data": "multi_fashion"}
         assert with_overrides(document, fields).data["task"] == task
@@ -69,8 +71,10 @@ def test_a_method_of_one_task_takes_the_first_or_the_one_named() -> None:
         ("digits", 1, ((1.0,), (1.0,))),
     ],
 )
-def test_the_grid_of_weights_lies_evenly(data: str, count: int, ends: tuple[Any, ...]) -> None:
-    """Positive weights of mean 1, one for each task; the grid is symmetric in the tasks."""
+def test_the_default_grid_of_task_weights_is_evenly_spaced(
+    data: str, count: int, ends: tuple[Any, ...]
+) -> None:
+    """Each task has a positive weight, and their mean is 1; the grid is symmetric in the tasks."""
     axis = SweepSpec.from_document({"method": "gs", "data": data}).grid["weighting.task_weights"]
     assert len(set(axis)) == len(axis) == count
     assert (axis[0], axis[-1]) == ends
@@ -80,8 +84,8 @@ def test_the_grid_of_weights_lies_evenly(data: str, count: int, ends: tuple[Any,
         assert min(weights) > 0
 
 
-def test_a_grid_of_weights_can_be_given() -> None:
-    """As lists; trials with lists of one length fit into one pack."""
+def test_a_grid_of_task_weights_can_be_set() -> None:
+    """Values are lists; trials with lists of equal lengths fit into one pack."""
     spec = with_overrides({"method": "gs"}, grid={"task_weights": "[1, 9], [1, 1], [9, 1]"})
     trials = driver(spec).ask(9)
     assert [t.get("task_weights") for t in trials] == [(1, 9), (1, 1), (9, 1)]
@@ -96,7 +100,7 @@ def test_a_grid_of_weights_can_be_given() -> None:
         ({"objective": "categorical"}, r"`categorical` needs one task; data set `multi_mnist` has"),
         (
             {"weighting": {"name": "task_weights", "task_weights": [1, 2, 3]}},
-            "should be 2, one for each task",
+            "should have 2 values, one for each task",
         ),
         ({"weighting": "none"}, r"`none` weighs 1 losses; objective `vib` has 2"),
         ({"objective": "deterministic", "weighting": "linear"}, "`linear` weighs 2 to 8 losses"),
@@ -109,16 +113,18 @@ def test_invalid_combinations_with_several_tasks(change: dict[str, Any], rule: s
         TrialSpec.from_document({**document, **change})
 
 
-def test_beta_is_not_varied_where_it_weighs_nothing() -> None:
+def test_beta_is_not_varied_if_no_loss_has_it_as_weight() -> None:
     """One value is allowed; several values would be the same trial under several keys."""
     assert with_overrides({"method": "uwl"}, {"beta": 0.1}).trials == 3
     for field in ({"grid": {"beta": [0.1, 1]}}, {"search": "random", "space": {"beta": "0.1:1"}}):
-        with pytest.raises(SpecError, match="beta: should not vary, as objective `deterministic`"):
+        with pytest.raises(
+            SpecError, match="beta: should not vary, because objective `deterministic`"
+        ):
             SweepSpec.from_document({"method": "uwl", **field})
 
 
 def test_adaptive_weights_balance_tasks_without_compression() -> None:
-    """Two prediction losses, as Sener and Koltun use MGDA."""
+    """The losses are two predictions, as in Sener and Koltun 2018."""
     document = {"method": "mgda", "data": "multi_mnist", "objective": "deterministic"}
     assert SweepSpec.from_document(document).template.tasks == ("left", "right")
     with pytest.raises(SpecError, match=r"`mgda` weighs 2 to 8 losses; .* has 1"):

@@ -42,7 +42,7 @@ FIELDS = [
     for field in values
     if field != "name"
 ] + [(trial, "seed") for trial in TEMPLATES]
-OTHERS: dict[str, Any] = {
+OTHER_VALUES: dict[str, Any] = {
     "gradient": "latent",
     "over": "all",
     "normalise": "l2",
@@ -64,18 +64,16 @@ OTHERS: dict[str, Any] = {
 def another(field: str, value: Any) -> Any:
     """A different valid value of the field."""
     name = field.rpartition(".")[2]
-    if name in OTHERS:
-        return OTHERS[name]
+    if name in OTHER_VALUES:
+        return OTHER_VALUES[name]
     if isinstance(value, bool):
         return not value
     return value + 1 if isinstance(value, int) else value / 2 or 0.5
 
 
 @pytest.mark.parametrize(("trial", "field"), FIELDS, ids=lambda v: v if isinstance(v, str) else "")
-def test_every_field_is_in_the_key_and_all_but_per_trial_ones_in_the_packs(
-    trial: TrialSpec, field: str
-) -> None:
-    """A changed field changes the trial key, and the pack key unless the field is per-trial."""
+def test_every_field_changes_the_trial_key(trial: TrialSpec, field: str) -> None:
+    """The pack key changes too, unless the field is per-trial."""
     changed = trial.with_fields({field: another(field, trial.get(field))})
     assert changed.get(field) != trial.get(field)
     assert changed.key != trial.key
@@ -97,13 +95,13 @@ def test_the_key_does_not_depend_on_how_a_value_was_written() -> None:
 
 
 def test_keys_are_the_same_in_every_process() -> None:
-    """They do not depend on the seed of Python's hashes."""
+    """Keys do not depend on the seed of Python's hashes."""
     program = (
         "import json, sys; from paretoib.specs import TrialSpec; "
         "trials = [TrialSpec.model_validate(d) for d in json.load(sys.stdin)]; "
         "print(json.dumps([(t.key, t.pack_key) for t in trials]))"
     )
-    ended = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", program],
         input=json.dumps([t.document for t in TEMPLATES]),
         env={**os.environ, "PYTHONHASHSEED": "123"},
@@ -111,4 +109,4 @@ def test_keys_are_the_same_in_every_process() -> None:
         text=True,
         check=True,
     )
-    assert json.loads(ended.stdout) == [[t.key, t.pack_key] for t in TEMPLATES]
+    assert json.loads(finished.stdout) == [[t.key, t.pack_key] for t in TEMPLATES]

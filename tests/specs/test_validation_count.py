@@ -27,8 +27,8 @@ def validator(monkeypatch: pytest.MonkeyPatch) -> CountingValidator:
     return counter
 
 
-def test_every_way_to_validate_is_counted(validator: CountingValidator) -> None:
-    """From a document, by pydantic's own function, and from keywords."""
+def test_all_validations_are_counted(validator: CountingValidator) -> None:
+    """A spec comes from a document, from pydantic's own function, or from keywords."""
     SweepSpec.from_document({"method": "vib"})
     SweepSpec.model_validate({"method": "vib"})
     SweepSpec(**{"method": "vib"})
@@ -51,7 +51,7 @@ def test_every_way_to_validate_is_counted(validator: CountingValidator) -> None:
 def test_flags_are_validated_at_most_twice(
     run: Run, tmp_path: Path, validator: CountingValidator, flags: list[str], saved: bool
 ) -> None:
-    """With a config in which every default is written out, and without one."""
+    """A config, in which every default is written out, does not change the limit."""
     if saved:
         config = tmp_path / "sweep.yaml"
         config.write_text(SweepSpec.from_document({}).to_yaml(), encoding="utf-8")
@@ -62,15 +62,15 @@ def test_flags_are_validated_at_most_twice(
 
 
 def test_a_sweep_that_runs_is_validated_at_most_twice(tmp_path: Path) -> None:
-    """From flags and from a document in Python, over the whole run."""
-    ended = subprocess.run(
+    """One sweep starts from flags, the other from a document in Python; each runs to its end."""
+    finished = subprocess.run(
         [sys.executable, validation_counter.__file__],
         env={**os.environ, "PARETOIB_STORE": str(tmp_path), "PARETOIB_WORKERS": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr
-    counts = json.loads(ended.stderr.splitlines()[-1])
+    assert finished.returncode == 0, finished.stderr
+    counts = json.loads(finished.stderr.splitlines()[-1])
     assert len(counts) == 2
     assert all(1 <= count <= MOST for count in counts)

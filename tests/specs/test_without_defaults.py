@@ -1,4 +1,4 @@
-"""`without_defaults` drops what only repeats defaults, so that a change brings its own."""
+"""`without_defaults` drops values that only repeat defaults; a new method then has its own."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from paretoib.specs import METHODS, SEARCHES, SweepSpec, without_defaults
 ALWAYS = {"schema", "method", "data", "objectives", "budget", "prune", "plateau", "resources"}
 ALWAYS |= {"trial_seconds", "reference"}
 
-# Documents, and the fields that remain of their written-out sweeps.
+# Documents, and the fields that remain if all defaults are written out and dropped again.
 REMAINING: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {}),
     ({"method": "vib", "trials": 4}, {"trials": 4}),
@@ -52,7 +52,7 @@ def test_fields_that_differ_from_defaults_remain(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_all_defaults_are_dropped(method: str) -> None:
-    """For every method, with its own search and with another."""
+    """Each method is tested with its own search and with `random`."""
     for search in (METHODS[method].search, "random"):
         document = {"method": method, "search": search}
         spec = SweepSpec.from_document(document)
@@ -76,8 +76,8 @@ def test_all_defaults_are_dropped(method: str) -> None:
         ({"method": "mib", "training": {"epochs": 20}}, {"method": "vib"}),
     ],
 )
-def test_a_change_brings_its_own_defaults(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """A change to the written-out document means the same as a change to the short one."""
+def test_a_change_has_its_own_defaults(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Changing the written-out document has the same effect as changing the short one."""
     written = SweepSpec.from_document(before).document
     assert SweepSpec.from_document(without_defaults(written) | after) == SweepSpec.from_document(
         before | after

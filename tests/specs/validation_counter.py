@@ -1,4 +1,4 @@
-"""Counts validations of `SweepSpec`; as a program, those of two small sweeps from start to end."""
+"""Counts validations of `SweepSpec`; as a program, it runs two small sweeps and counts theirs."""
 
 import json
 import sys

@@ -8,13 +8,13 @@ import pytest
 from paretoib.records import Metrics, TrialRecord
 from paretoib.specs import SweepSpec, TrialSpec
 
-# As a trial of MIB leaves them.
+# The numbers of series and epochs in the history of a MIB trial.
 SERIES, EPOCHS = 12, 50
 
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with MLflow's tables and nothing in them."""
+    """The folder of a store with MLflow's tables and no sweep."""
     from paretoib.tracking._mlflow.tracker import MLflowTracker
 
     folder = tmp_path_factory.mktemp("empty")
@@ -24,7 +24,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(empty_store: Path, tmp_path: Path) -> Path:
-    """The folder of a fresh store."""
+    """The folder of a new store, a copy of the empty one."""
     return shutil.copytree(empty_store, tmp_path / "store")
 
 
@@ -42,7 +42,7 @@ def tracker(uri: str) -> Any:
 
 @pytest.fixture
 def client(uri: str) -> Any:
-    """MLflow's own client, which sees what a person sees."""
+    """MLflow's own client, which reads the data that MLflow's UI shows."""
     from mlflow.tracking.client import MlflowClient
 
     return MlflowClient(uri)
@@ -61,23 +61,23 @@ def record() -> Callable[..., TrialRecord]:
 
 
 def make_record(
-    place: int,
+    position: int,
     status: str = "finished",
     weighting: Mapping[str, Any] | None = None,
     **training: Any,
 ) -> TrialRecord:
-    """The trial number `place` of a sweep; its numbers tell it from all others."""
+    """The record of the trial at `position` in a sweep; its numbers depend on `position`."""
     trial = TrialSpec(
         data="digits",
         model="mlp",
         objective="vib",
-        weighting=weighting or {"name": "linear", "beta": (place + 1) / 1000},
+        weighting=weighting or {"name": "linear", "beta": (position + 1) / 1000},
         training=training,
         seed=2,
     )
     metrics = Metrics(
         examples=360,
-        rate_bits=place + 1 / 3,
+        rate_bits=position + 1 / 3,
         rate_lower_bits=None,
         rate_se_bits=0.1,
         relevance_bits=2.5,
@@ -89,7 +89,7 @@ def make_record(
     )
     measured = metrics if status == "finished" else None
     history = {
-        f"series {j}": tuple(place + e / EPOCHS for e in range(EPOCHS)) for j in range(SERIES)
+        f"series {j}": tuple(position + e / EPOCHS for e in range(EPOCHS)) for j in range(SERIES)
     }
     return TrialRecord(
         trial=trial.key,

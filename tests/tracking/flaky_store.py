@@ -9,7 +9,7 @@ from paretoib.tracking import EndedTrial, File, MemoryTracker
 class FlakyStore(MemoryTracker):
     """A store in memory whose writes raise `failure` while it is set.
 
-    `tries` counts the writes, `calls` lists those that succeeded.
+    `tries` counts the writes, and `calls` lists those that succeeded.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class FlakyStore(MemoryTracker):
         self.calls.append(call)
 
     def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
-        # The first trial is written before the failure, as when a server dies in mid-pack.
+        # Write the first trial before the failure, like a server that is killed within a pack.
         super().add(sweep_id, trials[:1])
         self._record([trial.record.trial for trial in trials])
         super().add(sweep_id, trials)

@@ -1,4 +1,4 @@
-"""Which failures of a store pass by themselves, and what is said of them."""
+"""The errors of a store: which are retryable, and their messages."""
 
 import http.server
 import socket
@@ -15,7 +15,7 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from paretoib.errors import StoreError
-from paretoib.tracking import StoreAwayError
+from paretoib.tracking import StoreUnavailableError
 from paretoib.tracking._mlflow.retryable import is_retryable, reason
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
@@ -23,7 +23,7 @@ SWEEP = "0" * 32
 
 
 def status(code: int, body: bytes = b"") -> Callable[[http.server.BaseHTTPRequestHandler], None]:
-    """Answers the question after a sweep with this."""
+    """A handler that responds with this HTTP status and body."""
 
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
         handler.send_response(code)
@@ -35,19 +35,19 @@ def status(code: int, body: bytes = b"") -> Callable[[http.server.BaseHTTPReques
 
 
 def hang_up(handler: http.server.BaseHTTPRequestHandler) -> None:
-    """Closes the connection instead."""
+    """Close the connection without a response."""
     handler.close_connection = True
     handler.connection.shutdown(socket.SHUT_RDWR)
 
 
-def keep_silent(handler: http.server.BaseHTTPRequestHandler) -> None:
-    """Never answers."""
+def send_nothing(handler: http.server.BaseHTTPRequestHandler) -> None:
+    """Keep the connection open without a response."""
     handler.connection.recv(1)
 
 
 @contextmanager
 def server(answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> Iterator[str]:
-    """The address of a server that answers like this to everything but whether it is there."""
+    """The URL of a server that responds to `/` with HTTP 200, and to other paths with `answer`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -74,30 +74,30 @@ REFUSED = b'{"error_code": "PERMISSION_DENIED", "message": "not yours"}'
 
 
 @pytest.mark.parametrize(
-    ("answer", "away"),
+    ("answer", "retryable"),
     [
         (status(429), True),
         (status(500, b"oops"), True),
         (status(502, b"<html>Bad Gateway"), True),
         (status(503, BUSY), True),
         (hang_up, True),
-        (keep_silent, True),
+        (send_nothing, True),
         (status(400, b'{"error_code": "BAD_REQUEST", "message": "a tag is too long"}'), False),
         (status(401, b"who are you?"), False),
         (status(403, REFUSED), False),
     ],
-    ids=["429", "500", "502", "503", "hang up", "silence", "400", "401", "403"],
+    ids=["429", "500", "502", "503", "closed", "no response", "400", "401", "403"],
 )
-def test_what_a_server_answers_says_whether_to_try_again(
+def test_the_response_of_a_server_decides_whether_its_error_is_retryable(
     answer: Callable[[http.server.BaseHTTPRequestHandler], None],
-    away: bool,
+    retryable: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Not now, or not at all; told once, in one line, without the password."""
+    """The message is one short line without the password of the address."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     with server(answer) as address, pytest.raises(StoreError) as caught:
         MLflowTracker(address).ruler(SWEEP)
-    assert isinstance(caught.value, StoreAwayError) is away
+    assert isinstance(caught.value, StoreUnavailableError) is retryable
     message = str(caught.value)
     assert "cannot use the store http://127.0.0.1:" in message
     assert len(message) < 200
@@ -105,54 +105,54 @@ def test_what_a_server_answers_says_whether_to_try_again(
     assert "secret" not in message
 
 
-def test_no_password_is_told() -> None:
-    """MLflow's own words may have the whole address in them."""
-    told = reason(MlflowException("request to http://me:secret@host:5000/api failed\nand more"))
-    assert told == "request to http://host:5000/api failed"
+def test_the_reason_contains_no_password() -> None:
+    """MLflow's own message may contain the whole address."""
+    text = reason(MlflowException("request to http://me:secret@host:5000/api failed\nand more"))
+    assert text == "request to http://host:5000/api failed"
 
 
-def test_a_server_that_is_gone_is_away() -> None:
-    """Connection refused, in so many words."""
+def test_a_server_that_has_ended_is_unavailable() -> None:
+    """The message has the reason."""
     with server(status(500)) as address:
         tracker = MLflowTracker(address)
-    with pytest.raises(StoreAwayError, match="Connection refused"):
+    with pytest.raises(StoreUnavailableError, match="Connection refused"):
         tracker.ruler(SWEEP)
 
 
 def locked(path: Path) -> None:
-    """Another connection writes."""
+    """Write while another connection holds the write lock."""
     with closing(sqlite3.connect(path)) as other, closing(sqlite3.connect(path, timeout=0)) as own:
         other.execute("BEGIN IMMEDIATE")
         own.execute("INSERT INTO t VALUES (1)")
 
 
 def full(path: Path) -> None:
-    """There is no room for another page."""
+    """Write to a database that has its maximum size."""
     with closing(sqlite3.connect(path)) as own:
         own.execute("PRAGMA max_page_count = 2")
         own.execute("INSERT INTO t VALUES (zeroblob(100000))")
 
 
 def read_only(path: Path) -> None:
-    """The database may be read alone."""
+    """Write to a database that is open read-only."""
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as own:
         own.execute("INSERT INTO t VALUES (1)")
 
 
 def no_such_table(path: Path) -> None:
-    """The schema is another."""
+    """Write to a table that does not exist."""
     with closing(sqlite3.connect(path)) as own:
         own.execute("INSERT INTO u VALUES (1)")
 
 
 def no_such_folder(path: Path) -> None:
-    """The place of the database has gone."""
-    with closing(sqlite3.connect(path.parent / "gone" / path.name)) as own:
+    """Open a database in a folder that does not exist."""
+    with closing(sqlite3.connect(path.parent / "missing" / path.name)) as own:
         own.execute("INSERT INTO t VALUES (1)")
 
 
 @pytest.mark.parametrize(
-    ("fails", "away"),
+    ("write", "retryable"),
     [
         (locked, True),
         (full, False),
@@ -161,41 +161,41 @@ def no_such_folder(path: Path) -> None:
         (no_such_folder, False),
     ],
 )
-def test_of_a_database_only_a_lock_passes(
-    fails: Callable[[Path], None], away: bool, tmp_path: Path
+def test_of_sqlite_errors_only_a_lock_is_retryable(
+    write: Callable[[Path], None], retryable: bool, tmp_path: Path
 ) -> None:
-    """What else goes wrong there stays wrong until someone acts."""
+    """The other errors last until someone acts."""
     with closing(sqlite3.connect(tmp_path / "db")) as database:
         database.execute("CREATE TABLE t (x)")
     with pytest.raises(sqlite3.Error) as caught:
-        fails(tmp_path / "db")
-    wrapped = RuntimeError("what a library makes of it")
+        write(tmp_path / "db")
+    wrapped = RuntimeError("an error that a library raises instead")
     wrapped.__cause__ = caught.value
     for server in (False, True):
-        assert is_retryable(wrapped, server=server) is away
+        assert is_retryable(wrapped, server=server) is retryable
 
 
 @pytest.mark.parametrize(
-    ("state", "away"),
+    ("code", "retryable"),
     [
-        *((gone, True) for gone in ("57P01", "08006", "40001", "53300", None)),
+        *((lost, True) for lost in ("57P01", "08006", "40001", "53300", None)),
         *((refused, False) for refused in ("53100", "25006", "42P01", "28P01")),
     ],
 )
 @pytest.mark.parametrize("attribute", ["sqlstate", "pgcode"])
-def test_of_a_database_server_what_it_refuses_does_not_pass(
-    state: str | None, away: bool, attribute: str
+def test_requests_that_a_database_server_refuses_are_not_retryable(
+    code: str | None, retryable: bool, attribute: str
 ) -> None:
-    """By the standard's codes, as both drivers of PostgreSQL have them; without one it is gone."""
-    driver = type("Error", (Exception,), {attribute: state})("server closed the connection\nagain")
+    """`code` is an SQLSTATE, or None without a response; each driver has it in one attribute."""
+    driver = type("Error", (Exception,), {attribute: code})("server closed the connection\nagain")
     error = MlflowException("…", TEMPORARILY_UNAVAILABLE)
     error.__cause__ = OperationalError("…", {}, driver)
-    assert is_retryable(error, server=False) is away
+    assert is_retryable(error, server=False) is retryable
     assert reason(error) == "server closed the connection"
 
 
-def test_a_connection_that_a_database_has_broken_off_passes() -> None:
-    """Whatever the driver calls it."""
+def test_a_connection_that_the_database_has_closed_is_retryable() -> None:
+    """SQLAlchemy marks it as `connection_invalidated`, whatever the driver's message."""
     broken = DBAPIError("…", {}, Exception("already closed"), connection_invalidated=True)
     other = DBAPIError("…", {}, Exception("something else"))
     assert is_retryable(broken, server=False)
@@ -203,7 +203,7 @@ def test_a_connection_that_a_database_has_broken_off_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "away"),
+    ("error", "retryable"),
     [
         (OSError(28, "No space left on device"), False),
         (PermissionError(13, "Permission denied"), False),
@@ -215,6 +215,8 @@ def test_a_connection_that_a_database_has_broken_off_passes() -> None:
         (ValueError("something else"), False),
     ],
 )
-def test_of_the_systems_errors_the_networks_pass(error: Exception, away: bool) -> None:
-    """Disk and rights do not, and what nobody has thought of does not either."""
-    assert is_retryable(error, server=False) is away
+def test_of_system_errors_only_network_errors_are_retryable(
+    error: Exception, retryable: bool
+) -> None:
+    """Errors of disks and permissions are not retryable, and unknown errors are not either."""
+    assert is_retryable(error, server=False) is retryable

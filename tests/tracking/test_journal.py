@@ -1,4 +1,4 @@
-"""A journal over a store that comes and goes, and refuses."""
+"""`JournalTracker` with a store that is unavailable for a while, or refuses writes."""
 
 import threading
 import time
@@ -10,19 +10,19 @@ import pytest
 
 from paretoib.errors import StoreError, TakenOverError
 from paretoib.fronts import build_front
-from paretoib.records import Reference, TrialRecord
+from paretoib.records import ReferencePoint, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import (
     EndedTrial,
     JournalTracker,
     MemoryTracker,
     Ruler,
-    StoreAwayError,
+    StoreUnavailableError,
 )
 
 from .flaky_store import FlakyStore
 
-RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
+RULER = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)
 
 
 @pytest.fixture
@@ -50,54 +50,56 @@ def journal(store: FlakyStore, sweep_id: str, folder: Path) -> Iterator[JournalT
 
 @pytest.fixture
 def packs(record: Callable[..., TrialRecord]) -> list[list[EndedTrial]]:
-    """Five packs of three trials, with hypervolumes as they are computed."""
+    """Five packs of three trials, with hypervolumes of the type `np.float64`."""
     return [
         [EndedTrial(record(3 * i + j), np.float64(i + j / 3)) for j in range(3)] for i in range(5)
     ]
 
 
 def keys(packs: Sequence[Sequence[EndedTrial]]) -> list[str]:
-    return [one.record.trial for pack in packs for one in pack]
+    return [trial.record.trial for pack in packs for trial in pack]
 
 
 def trials(tracker: MemoryTracker | JournalTracker, sweep_id: str) -> list[str]:
     return [record.trial for record in tracker.records(sweep_id)]
 
 
-def until(reached: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
-    while not reached():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
 
-def test_nothing_waits_for_a_store_that_is_away(
+def test_add_does_not_wait_for_an_unavailable_store(
     journal: JournalTracker, store: FlakyStore, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
-    """`add` and `update` return, every trial is among the records, and all is written later."""
-    store.failure = StoreAwayError("connection refused")
-    begun = time.monotonic()
+    """Every trial is among the records at once, and in the store later."""
+    store.failure = StoreUnavailableError("connection refused")
+    began = time.monotonic()
     for pack in packs:
         journal.add(sweep_id, pack)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - began < 2
     assert trials(journal, sweep_id) == keys(packs)
     assert journal.history(sweep_id, keys(packs)[-1]) == packs[-1][-1].record.history
-    until(lambda: store.tries > 3)
+    wait_until(lambda: store.tries > 3)
     assert not store.calls
     store.failure = None
     journal.flush(sweep_id)
     assert trials(store, sweep_id) == trials(journal, sweep_id) == keys(packs)
-    assert list(store._sweeps[sweep_id].trials.values()) == [one for pack in packs for one in pack]
+    assert list(store._sweeps[sweep_id].trials.values()) == [
+        trial for pack in packs for trial in pack
+    ]
 
 
-def test_what_is_written_piles_up_nowhere(
+def test_the_file_is_emptied_after_every_written_pack(
     journal: JournalTracker,
     store: FlakyStore,
     sweep_id: str,
     folder: Path,
     packs: list[list[EndedTrial]],
 ) -> None:
-    """The file is empty once the store has all of it, and the next pack goes the same way."""
+    """The file does not grow with the sweep."""
     for count, pack in enumerate(packs, 1):
         journal.add(sweep_id, pack)
         journal.flush(sweep_id)
@@ -105,11 +107,11 @@ def test_what_is_written_piles_up_nowhere(
         assert (folder / f"{sweep_id}.jsonl").stat().st_size == 0
 
 
-def test_what_waits_is_written_in_its_order_before_the_end(
+def test_close_writes_trials_then_the_latest_front_then_the_status(
     journal: JournalTracker, store: FlakyStore, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
-    """Trials, then the latest front alone, and the status last of all."""
-    store.failure = StoreAwayError("connection refused")
+    """Earlier fronts that the store did not get are skipped."""
+    store.failure = StoreUnavailableError("connection refused")
     front = build_front(
         store.find(sweep_id), [], reference=RULER.reference, label_entropy_bits=3.32
     )
@@ -124,10 +126,10 @@ def test_what_waits_is_written_in_its_order_before_the_end(
     assert store.find(sweep_id).status == "finished"
 
 
-def test_an_ended_sweep_leaves_nothing_behind(
+def test_close_removes_the_files_and_ends_the_thread(
     journal: JournalTracker, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
 ) -> None:
-    """No file, no thread; and the sweep can be taken up again."""
+    """The sweep can be begun again afterwards."""
     journal.add(sweep_id, packs[0])
     assert {path.suffix for path in folder.iterdir()} == {".jsonl", ".lock"}
     journal.close(sweep_id, "finished", None, [])
@@ -140,7 +142,7 @@ def test_an_ended_sweep_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("failure", [StoreError("disk full"), ValueError("a fault\nof two lines")])
-def test_a_refusal_is_told_and_costs_no_trial(
+def test_a_refused_write_is_raised_and_costs_no_trial(
     journal: JournalTracker,
     store: FlakyStore,
     sweep_id: str,
@@ -148,11 +150,11 @@ def test_a_refusal_is_told_and_costs_no_trial(
     packs: list[list[EndedTrial]],
     failure: Exception,
 ) -> None:
-    """By the next call whatever it is, with where the trials lie; another process writes them."""
+    """Every later call raises it with the journal's path. The next writer writes the trials."""
     store.failure = failure
     journal.add(sweep_id, packs[0])
-    until(lambda: store.tries == 1)
-    until(lambda: "paretoib-journal" not in {thread.name for thread in threading.enumerate()})
+    wait_until(lambda: store.tries == 1)
+    wait_until(lambda: "paretoib-journal" not in {thread.name for thread in threading.enumerate()})
     front = build_front(
         store.find(sweep_id), [], reference=RULER.reference, label_entropy_bits=3.32
     )
@@ -169,26 +171,26 @@ def test_a_refusal_is_told_and_costs_no_trial(
         assert str(folder / f"{sweep_id}.jsonl") in message
         assert f"`paretoib resume {sweep_id[:8]}` writes them" in message
         assert "\n" not in message
-    assert store.tries == 2, "what is refused for good is not tried again, but for the status"
+    assert store.tries == 2, "a refused write is not retried; the second try is the status"
 
     store.failure = None
-    again = JournalTracker(store, folder)
-    again.begin(sweep_id, RULER)
-    again.add(sweep_id, packs[2])
-    assert trials(again, sweep_id) == keys(packs[:3])
-    again.close(sweep_id, "finished", None, [])
+    next_writer = JournalTracker(store, folder)
+    next_writer.begin(sweep_id, RULER)
+    next_writer.add(sweep_id, packs[2])
+    assert trials(next_writer, sweep_id) == keys(packs[:3])
+    next_writer.close(sweep_id, "finished", None, [])
     assert trials(store, sweep_id) == keys(packs[:3])
     assert list(folder.iterdir()) == []
 
 
-def test_a_sweep_that_is_another_process_s_keeps_its_journal(
+def test_a_sweep_that_was_taken_over_keeps_its_journal(
     journal: JournalTracker,
     store: FlakyStore,
     sweep_id: str,
     folder: Path,
     packs: list[list[EndedTrial]],
 ) -> None:
-    """What was not written stays on the disk and is said to; nobody is told to resume it now."""
+    """The error has the journal's path, and does not suggest `resume`."""
     store.failure = TakenOverError("written by process 7 on other")
     journal.add(sweep_id, packs[0])
     with pytest.raises(TakenOverError, match="on other; 3 ended trials wait in") as caught:
@@ -198,13 +200,13 @@ def test_a_sweep_that_is_another_process_s_keeps_its_journal(
     assert trials(JournalTracker(store, folder), sweep_id) == keys(packs[:1])
 
 
-def test_patience_has_an_end(
+def test_waiting_for_an_unavailable_store_ends_after_patience(
     store: FlakyStore, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
 ) -> None:
-    """A store that stays away keeps the sweep from being called finished; a resume finds all."""
+    """The sweep is not marked as finished, and the next writer writes its trial."""
     journal = JournalTracker(store, folder, patience=0.3)
     journal.begin(sweep_id, RULER)
-    store.failure = StoreAwayError("no route to host")
+    store.failure = StoreUnavailableError("no route to host")
     journal.add(sweep_id, packs[0][:1])
     with pytest.raises(StoreError, match="no route to host; 1 ended trial waits in"):
         journal.flush(sweep_id)
@@ -213,30 +215,30 @@ def test_patience_has_an_end(
     assert "paretoib-journal" not in {thread.name for thread in threading.enumerate()}
     assert store.find(sweep_id).status == "running"
     store.failure = None
-    again = JournalTracker(store, folder)
-    again.begin(sweep_id, RULER)
-    again.flush(sweep_id)
+    next_writer = JournalTracker(store, folder)
+    next_writer.begin(sweep_id, RULER)
+    next_writer.flush(sweep_id)
     assert trials(store, sweep_id) == keys([packs[0][:1]])
-    again.release(sweep_id)
+    next_writer.release(sweep_id)
 
 
-def test_a_sweep_that_could_not_be_written_whole_is_called_interrupted(
+def test_a_sweep_with_unwritten_trials_is_marked_as_interrupted(
     journal: JournalTracker, store: FlakyStore, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
-    """Where its status can be set at all: so whoever looks knows that it is to be resumed."""
+    """If the store accepts the status, readers see that the sweep can be resumed."""
     store.failure = StoreError("a tag is too long")
     journal.add(sweep_id, packs[0])
-    until(lambda: store.tries == 1)
+    wait_until(lambda: store.tries == 1)
     store.failure = None
     with pytest.raises(StoreError, match="a tag is too long"):
         journal.close(sweep_id, "finished", None, [])
     assert store.find(sweep_id).status == "interrupted"
 
 
-def test_patience_lasts_as_long_as_the_store_takes_trials(
+def test_every_written_trial_restarts_the_wait(
     store: FlakyStore, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
 ) -> None:
-    """A store that is slow is not away."""
+    """A slow store is not an unavailable store."""
     journal = JournalTracker(store, folder, patience=0.5)
     journal.begin(sweep_id, RULER)
     add = store.add
@@ -253,20 +255,20 @@ def test_patience_lasts_as_long_as_the_store_takes_trials(
     assert trials(store, sweep_id) == keys(packs[:3])
 
 
-def test_a_sweep_that_cannot_be_begun_is_left_to_others(
+def test_a_sweep_that_cannot_be_begun_is_unlocked(
     store: FlakyStore, sweep_id: str, folder: Path, journal: JournalTracker
 ) -> None:
-    """A refused ruler locks nobody out."""
+    """After a refused ruler, another tracker can begin the sweep."""
     journal.release(sweep_id)
     with pytest.raises(StoreError, match="ruler"):
         journal.begin(sweep_id, Ruler(RULER.reference, 1.0))
     JournalTracker(store, folder).begin(sweep_id, RULER)
 
 
-def test_a_journal_that_cannot_be_written_says_so_at_once(
+def test_a_journal_that_cannot_be_written_is_an_error_at_once(
     store: FlakyStore, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
-    """A folder that cannot be made; /proc takes no new one from anybody, root included."""
+    """Nobody, not even root, can create a folder in /proc."""
     journal = JournalTracker(store, Path("/proc/paretoib"))
     with pytest.raises(StoreError, match="cannot write the journal /proc/paretoib/") as caught:
         journal.add(sweep_id, packs[0])
@@ -280,7 +282,7 @@ def test_a_sweep_has_one_writer_at_a_time(
     folder: Path,
     packs: list[list[EndedTrial]],
 ) -> None:
-    """A second one is refused with who the first is, and others may still look on."""
+    """The error of the second writer names the first. Reading is still possible."""
     journal.add(sweep_id, packs[0])
     second = JournalTracker(store, folder)
     for call in (

@@ -1,4 +1,4 @@
-"""What a journal withstands: kills, torn lines, a disk that is full."""
+"""The file of a journal after kills, cut or damaged lines, and on a full disk."""
 
 import fcntl
 import multiprocessing
@@ -25,58 +25,60 @@ from paretoib.tracking._journal.file import JournalFile, read
 FORK = multiprocessing.get_context("fork")
 
 
-def ended(place: int) -> EndedTrial:
-    """A trial that can be told from all others; two of three are large."""
-    history = {"loss": (place / 3,) * (2000 if place % 3 else 1)}
-    record = TrialRecord(trial=str(place), spec={}, status="failed", history=history)
-    return EndedTrial(record, place / 7)
+def ended_trial(number: int) -> EndedTrial:
+    """A trial whose record depends on `number`; two of three have a long history."""
+    history = {"loss": (number / 3,) * (2000 if number % 3 else 1)}
+    record = TrialRecord(trial=str(number), spec={}, status="failed", history=history)
+    return EndedTrial(record, number / 7)
 
 
-def write(path: Path, place: int, end: int, told: int) -> None:
-    """Append packs of two trials, and tell after each how many are safe by now; then the error."""
+def append_packs(path: Path, start: int, end: int, pipe: int) -> None:
+    """Append packs of two trials, from the trial `start` to `end`.
+
+    After each pack the number of trials on disk is written to `pipe`; after an error, its message.
+    """
     try:
         journal = JournalFile(path)
-        while place < end:
-            journal.append([ended(place), ended(place + 1)])
-            place += 2
-            os.write(told, f"{place}\n".encode())
+        for count in range(start, end, 2):
+            journal.append([ended_trial(count), ended_trial(count + 1)])
+            os.write(pipe, f"{count + 2}\n".encode())
     except StoreError as error:
-        os.write(told, f"{error}\n".encode())
+        os.write(pipe, f"{error}\n".encode())
 
 
-def begin(path: Path, place: int, end: int = 100_000) -> tuple[Any, TextIO]:
-    """A process that does so, and what it tells."""
-    heard, told = os.pipe()
-    process = FORK.Process(target=write, args=(path, place, end, told))
+def start_writer(path: Path, start: int, end: int = 100_000) -> tuple[Any, TextIO]:
+    """Start a process with `append_packs`; returns the process and the output of its pipe."""
+    output, pipe = os.pipe()
+    process = FORK.Process(target=append_packs, args=(path, start, end, pipe))
     process.start()
-    os.close(told)
-    return process, os.fdopen(heard)
+    os.close(pipe)
+    return process, os.fdopen(output)
 
 
-def whole(path: Path) -> int:
-    """How many trials are there, each once, whole and in order."""
+def checked_count(path: Path) -> int:
+    """The number of trials in the file, after a check that each is complete and in order."""
     found = list(read(path))
-    assert found == [ended(place) for place in range(len(found))]
+    assert found == [ended_trial(number) for number in range(len(found))]
     return len(found)
 
 
-def test_a_writer_killed_at_random_moments_loses_nothing_that_was_safe(tmp_path: Path) -> None:
-    """Nor is anything there twice; the next writer goes on where it stood."""
+def test_a_writer_killed_at_random_moments_loses_no_trial_on_disk(tmp_path: Path) -> None:
+    """The next writer continues after the last trial, and no trial is in the file twice."""
     path = tmp_path / "sweep.jsonl"
-    moments, there = random.Random(1), 0
+    moments, count = random.Random(1), 0
     for _ in range(15):
-        process, heard = begin(path, there)
-        safe = int(heard.readline())
+        process, output = start_writer(path, count)
+        on_disk = int(output.readline())
         time.sleep(moments.uniform(0, 0.03))
         os.kill(process.pid, signal.SIGKILL)
-        safe = int((heard.read().split() or [safe])[-1])
+        on_disk = int((output.read().split() or [on_disk])[-1])
         process.join()
-        there = whole(path)
-        assert there >= safe
+        count = checked_count(path)
+        assert count >= on_disk
 
 
-def test_of_a_torn_line_nothing_is_read(tmp_path: Path, record: Callable[..., TrialRecord]) -> None:
-    """Wherever it is cut: what is before it stays, and what is added after it is read."""
+def test_a_cut_line_is_skipped(tmp_path: Path, record: Callable[..., TrialRecord]) -> None:
+    """Wherever a line is cut, the trials before it and after it are read."""
     path = tmp_path / "sweep.jsonl"
     first, second, third = (
         EndedTrial(record(i).model_copy(update={"history": {"loss": (0.1, None)}}), i / 3)
@@ -84,28 +86,28 @@ def test_of_a_torn_line_nothing_is_read(tmp_path: Path, record: Callable[..., Tr
     )
     journal = JournalFile(path)
     journal.append([first])
-    kept = path.stat().st_size
+    size = path.stat().st_size
     journal.append([second])
     journal.close()
-    whole = path.read_bytes()
-    cuts = random.Random(0).sample(range(kept, len(whole) - 1), 100)
-    for cut in [kept, kept + 1, len(whole) - 2, *cuts]:
-        path.write_bytes(whole[:cut])
+    content = path.read_bytes()
+    cuts = random.Random(0).sample(range(size, len(content) - 1), 100)
+    for cut in [size, size + 1, len(content) - 2, *cuts]:
+        path.write_bytes(content[:cut])
         journal = JournalFile(path)
         assert journal.waiting == 1
         journal.append([third])
         assert list(read(path)) == [first, third]
         assert journal.next(5)[0] == [first, third]
         journal.close()
-    # The line's end is no part of the trial.
-    path.write_bytes(whole[:-1])
+    # A line is complete without its newline.
+    path.write_bytes(content[:-1])
     assert list(read(path)) == [first, second]
 
 
-def test_of_a_line_with_a_wrong_byte_nothing_is_read(
+def test_a_line_with_a_damaged_byte_is_skipped(
     tmp_path: Path, record: Callable[..., TrialRecord]
 ) -> None:
-    """A disk that has changed a digit has not changed a result."""
+    """A changed digit fails the checksum, so it cannot change a result."""
     path = tmp_path / "sweep.jsonl"
     journal = JournalFile(path)
     one, other = EndedTrial(record(0), 1.0), EndedTrial(record(1), 1.0)
@@ -117,37 +119,38 @@ def test_of_a_line_with_a_wrong_byte_nothing_is_read(
     assert list(read(path)) == [other]
 
 
-def test_a_full_disk_is_told_at_once_and_costs_nothing_that_was_safe(tmp_path: Path) -> None:
-    """In one line with the file; with room again the next writer goes on.
+def test_a_full_disk_is_an_error_and_loses_no_trial_on_disk(tmp_path: Path) -> None:
+    """The error names the file. With free space, the next writer continues.
 
-    The disk is a file system of 150 kB in a name space of its own.
+    The disk is a file system of 150 kB, mounted in a separate namespace.
     """
     disk = tmp_path / "disk"
     disk.mkdir()
     path = disk / "sweep.jsonl"
     mount = f"mount -t tmpfs -o size=150k tmpfs {disk}"
-    alone = ["unshare", "--map-root-user", "--mount", "bash", "-ec"]
-    if subprocess.run([*alone, mount], capture_output=True, check=False).returncode:
-        pytest.skip("no right to make a small disk here")
+    namespace = ["unshare", "--map-root-user", "--mount", "bash", "-ec"]
+    if subprocess.run([*namespace, mount], capture_output=True, check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here")
     program = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
-    program += f"from {Path(__file__).stem} import *; write(Path({str(path)!r}), 0, 1000, 1)"
+    program += f"from {Path(__file__).stem} import *; append_packs(Path({str(path)!r}), 0, 1000, 1)"
     script = f'{mount}; "$0" -c "$1"; cp {path} {tmp_path}'
     out = subprocess.run(
-        [*alone, script, sys.executable, program], stdout=subprocess.PIPE, text=True, check=True
+        [*namespace, script, sys.executable, program], stdout=subprocess.PIPE, text=True, check=True
     ).stdout
-    *_, safe, message = out.splitlines()
+    *_, on_disk, message = out.splitlines()
     assert message == f"cannot write the journal {path}: No space left on device"
     shutil.move(tmp_path / path.name, path)
-    assert whole(path) == int(safe) >= 4
-    write(path, int(safe), int(safe) + 10, os.open(os.devnull, os.O_WRONLY))
-    assert whole(path) == int(safe) + 10
+    count = int(on_disk)
+    assert checked_count(path) == count >= 4
+    append_packs(path, count, count + 10, os.open(os.devnull, os.O_WRONLY))
+    assert checked_count(path) == count + 10
 
 
-def test_a_killed_writer_holds_nobody_up(tmp_path: Path) -> None:
-    """Its lock goes with it; while it lives, others are told who it is."""
+def test_the_lock_of_a_killed_writer_is_released(tmp_path: Path) -> None:
+    """While the writer lives, the error of another writer names its process."""
     path = tmp_path / "sweep.jsonl"
-    process, heard = begin(path, 0)
-    heard.readline()
+    process, output = start_writer(path, 0)
+    output.readline()
     os.kill(process.pid, signal.SIGSTOP)
     with pytest.raises(StoreError, match=f"one writer at a time; found process {process.pid} on "):
         JournalFile(path)
@@ -158,49 +161,50 @@ def test_a_killed_writer_holds_nobody_up(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_one_who_looks_whether_a_journal_is_open_keeps_nobody_from_it(tmp_path: Path) -> None:
-    """Looking takes the lock for a moment; a writer that comes in it waits."""
+def test_a_reader_that_tests_the_lock_does_not_refuse_a_writer(tmp_path: Path) -> None:
+    """The reader holds the lock for a moment, and the writer waits for that long."""
     path = tmp_path / "sweep.jsonl"
-    look = path.with_suffix(".lock").open("a+")
-    fcntl.flock(look, fcntl.LOCK_SH)
-    threading.Timer(0.05, look.close).start()
+    lock = path.with_suffix(".lock").open("a+")
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    threading.Timer(0.05, lock.close).start()
     JournalFile(path).close()
-    assert look.closed
+    assert lock.closed
     assert list(tmp_path.iterdir()) == []
 
 
-def test_of_many_that_open_and_close_a_journal_one_has_it_at_a_time(tmp_path: Path) -> None:
-    """Whoever closes it removes it; what was removed just then locks nobody out, nor lets in."""
-    path, alone = tmp_path / "sweep.jsonl", tmp_path / "alone"
+def test_one_of_several_processes_holds_the_lock_at_a_time(tmp_path: Path) -> None:
+    """Each process removes the lock file when it closes the journal, while others open it."""
+    path, held = tmp_path / "sweep.jsonl", tmp_path / "held"
 
-    def have(times: int) -> None:
+    def open_and_close(times: int) -> None:
         while times:
             with suppress(StoreError):
                 journal = JournalFile(path)
-                alone.mkdir()
-                alone.rmdir()
+                held.mkdir()  # raises if another process holds the lock too
+                held.rmdir()
                 journal.close()
                 times -= 1
 
-    many = [FORK.Process(target=have, args=(150,)) for _ in range(3)]
-    for process in many:
+    processes = [FORK.Process(target=open_and_close, args=(150,)) for _ in range(3)]
+    for process in processes:
         process.start()
-    for process in many:
+    for process in processes:
         process.join()
-    assert [process.exitcode for process in many] == [0, 0, 0]
+    assert [process.exitcode for process in processes] == [0, 0, 0]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_journal_keeps_no_process_alive(tmp_path: Path) -> None:
-    """A program that ends without closing its sweep ends, however long the store is away."""
+    """A program that does not close its sweep still ends, although the store is unavailable."""
     program = (
         "import sys; from pathlib import Path\n"
         "from paretoib.records import TrialRecord\n"
         "from paretoib.specs import SweepSpec\n"
-        "from paretoib.tracking import EndedTrial, JournalTracker, MemoryTracker, StoreAwayError\n"
-        "class Away(MemoryTracker):\n"
-        "    def add(self, sweep_id, ended): raise StoreAwayError('away')\n"
-        "tracker = JournalTracker(Away(), Path(sys.argv[1]))\n"
+        "from paretoib.errors import StoreUnavailableError\n"
+        "from paretoib.tracking import EndedTrial, JournalTracker, MemoryTracker\n"
+        "class Unavailable(MemoryTracker):\n"
+        "    def add(self, sweep_id, ended): raise StoreUnavailableError('unavailable')\n"
+        "tracker = JournalTracker(Unavailable(), Path(sys.argv[1]))\n"
         "sweep = tracker.create(SweepSpec.from_document({'method': 'vib'}))\n"
         "record = TrialRecord(trial='a', spec={}, status='failed')\n"
         "tracker.add(sweep.id, [EndedTrial(record, 0.0)])\n"
@@ -210,4 +214,4 @@ def test_a_journal_keeps_no_process_alive(tmp_path: Path) -> None:
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
     (path,) = tmp_path.glob("*.jsonl")
-    assert [one.record.trial for one in read(path)] == ["a"]
+    assert [trial.record.trial for trial in read(path)] == ["a"]

@@ -1,4 +1,4 @@
-"""What a person finds of a sweep in MLflow."""
+"""The run of a sweep in MLflow: params, tags, artifacts and a saved view."""
 
 import json
 from collections.abc import Callable
@@ -9,19 +9,19 @@ from mlflow.tracking.client import MlflowClient
 
 from paretoib.errors import NotFoundError
 from paretoib.fronts import build_front
-from paretoib.records import Front, Reference, TrialRecord
+from paretoib.records import Front, ReferencePoint, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial, File, Ruler
 from paretoib.tracking._mlflow.layout import spec_of, sweep_tags
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
-REFERENCE = Reference(rate_bits=33.2, lost_bits=3.32)
+REFERENCE = ReferencePoint(rate_bits=33.2, lost_bits=3.32)
 
 
 def test_a_sweep_is_a_parent_run_in_its_data_sets_experiment(
     tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec
 ) -> None:
-    """Its id is the sweep's id; the parameters say what was asked, `spec.json` all of it."""
+    """The run's id is the sweep's id. Params summarise the spec, and `spec.json` is the spec."""
     sweep = tracker.create(spec)
     tracker.begin(sweep.id, Ruler(REFERENCE, 3.32))
     run = client.get_run(sweep.id)
@@ -39,14 +39,14 @@ def test_a_sweep_is_a_parent_run_in_its_data_sets_experiment(
     assert SweepSpec.from_document(json.loads(written)) == spec
 
 
-def test_the_front_and_its_pictures_lie_with_the_sweep(
+def test_the_front_and_its_pictures_are_artifacts_of_the_sweep(
     tracker: MLflowTracker,
     client: MlflowClient,
     spec: SweepSpec,
     store: Path,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """`front.json` from the first update on, the pictures when the sweep has ended."""
+    """`update` writes `front.json`; `close` writes it again, with the pictures."""
     sweep = tracker.create(spec)
     tracker.add(sweep.id, [EndedTrial(record(0), 1.0)])
     front = build_front(
@@ -69,10 +69,10 @@ def test_the_front_and_its_pictures_lie_with_the_sweep(
     assert client.get_run(sweep.id).info.status == "KILLED"
 
 
-def test_artefacts_go_where_the_experiment_keeps_them(
+def test_artifacts_are_written_to_the_folder_of_the_experiment(
     tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec, tmp_path: Path
 ) -> None:
-    """An experiment that was made otherwise has a place of its own, which MLflow knows."""
+    """An existing experiment may have another folder for artifacts than the default."""
     client.create_experiment("paretoib-digits", artifact_location=str(tmp_path / "elsewhere"))
     sweep = tracker.create(spec)
     tracker.close(sweep.id, "finished", None, [File("front.png", b"\x89PNG")])
@@ -80,21 +80,21 @@ def test_artefacts_go_where_the_experiment_keeps_them(
     assert {file.name for file in kept.iterdir()} == {"spec.json", "front.png"}
 
 
-def test_a_sweep_that_someone_has_deleted_is_gone(
+def test_a_sweep_that_was_deleted_in_mlflow_is_not_found(
     tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec
 ) -> None:
-    """MLflow keeps deleted runs for a while, and finds them by their ids."""
+    """MLflow keeps deleted runs for a while, and still finds them by id."""
     sweep = tracker.create(spec)
     client.delete_run(sweep.id)
-    for look in (tracker.find, tracker.records, tracker.ruler):
+    for read in (tracker.find, tracker.records, tracker.ruler):
         with pytest.raises(NotFoundError):
-            look(sweep.id)
+            read(sweep.id)
 
 
 def test_a_saved_view_shows_the_sweeps_trials_on_the_plane(
     tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec
 ) -> None:
-    """The description links to the view: the sweep's trials, relevance against rate."""
+    """The run's description links to the view, which plots relevance against rate."""
     sweep = tracker.create(spec)
     run = client.get_run(sweep.id)
     experiment = client.get_experiment(run.info.experiment_id)
@@ -107,8 +107,8 @@ def test_a_saved_view_shows_the_sweeps_trials_on_the_plane(
     assert f"viewStateShareKey={sweep.id}" in run.data.tags["mlflow.note.content"]
 
 
-def test_no_tag_is_longer_than_every_database_takes() -> None:
-    """MLflow's tags end at 5 000 characters in older versions, at 8 000 in newer ones."""
+def test_a_long_spec_is_split_into_tags_that_every_version_of_mlflow_accepts() -> None:
+    """A tag may have 5 000 characters in older versions of MLflow and 8 000 in newer ones."""
     long = SweepSpec.from_document({"method": "vib", "grid": {"beta": "1e-5:1:3000"}})
     tags = sweep_tags(long)
     assert max(map(len, tags.values())) <= 5000

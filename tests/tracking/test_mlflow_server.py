@@ -1,4 +1,4 @@
-"""Over HTTP: MLflow's pages on the embedded store, and that server as the store."""
+"""MLflow's server: the UI of an embedded store, and the server as a store."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from paretoib.cli.serve.ports import free_ports
-from paretoib.records import Reference, SweepInfo, TrialRecord
+from paretoib.records import ReferencePoint, SweepInfo, TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial, File, Ruler, ui
@@ -24,7 +24,7 @@ PICTURE = File("front.html", b"<!doctype html><p>a front</p>")
 
 @dataclass(frozen=True)
 class Served:
-    """MLflow's pages at work over an embedded store that has one sweep; run in `folder`."""
+    """MLflow's server over an embedded store with one sweep; `folder` is its working directory."""
 
     address: str
     folder: Path
@@ -36,7 +36,7 @@ def served(
     empty_store: Path, spec: SweepSpec, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     store = shutil.copytree(empty_store, tmp_path_factory.mktemp("served") / "store")
-    folder = tmp_path_factory.mktemp("somewhere")
+    folder = tmp_path_factory.mktemp("working-directory")
     tracker = MLflowTracker(f"sqlite:///{store}/mlflow.db")
     sweep = tracker.create(spec)
     tracker.close(sweep.id, "finished", None, [PICTURE])
@@ -79,42 +79,42 @@ def wait_for(process: subprocess.Popen[bytes], address: str) -> None:
     raise AssertionError(f"no server at {address}")
 
 
-def test_the_ui_serves_the_embedded_stores_pictures(served: Served) -> None:
-    """A sweep's front can be seen in the pages, and the server leaves no file about."""
-    artefact = f"/get-artifact?run_uuid={served.sweep.id}&path=front.html"
-    with urllib.request.urlopen(served.address + artefact) as answer:
+def test_the_ui_serves_the_pictures_of_the_embedded_store(served: Served) -> None:
+    """The server writes no files to its working directory."""
+    artifact = f"/get-artifact?run_uuid={served.sweep.id}&path=front.html"
+    with urllib.request.urlopen(served.address + artifact) as answer:
         assert answer.read() == PICTURE.content
     assert list(served.folder.iterdir()) == []
 
 
-def test_the_ui_answers_to_this_machines_own_names_alone(served: Served) -> None:
-    """A page elsewhere that resolves its name to this machine is refused."""
-    misled = urllib.request.Request(served.address, headers={"Host": "evil.example"})
+def test_the_ui_rejects_unknown_host_names(served: Served) -> None:
+    """Otherwise a web page could read the store by DNS rebinding."""
+    request = urllib.request.Request(served.address, headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(misled)
+        urllib.request.urlopen(request)
 
 
-def test_a_server_has_the_ui_already() -> None:
-    """Then there is nothing to serve, only an address."""
+def test_a_tracking_server_serves_its_own_ui() -> None:
+    """`ui` then returns an address without a command."""
     with configured(tracking_uri="https://mlflow.example/"):
         pages = ui()
     assert (pages.address, pages.command) == ("https://mlflow.example", ())
 
 
-def test_a_sweep_goes_to_a_tracking_server_and_back(
+def test_a_sweep_is_written_to_a_tracking_server_and_read_back(
     served: Served,
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """What is written through a server is read through it, and nothing is printed."""
+    """Neither the writer nor the reader prints anything."""
     tracker = MLflowTracker(served.address)
     sweep = tracker.create(spec)
-    ruler = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
+    ruler = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)
     tracker.begin(sweep.id, ruler)
     added = [record(0), record(1, status="failed")]
-    for one in added:
-        tracker.add(sweep.id, [EndedTrial(one, 1.0)])
+    for trial in added:
+        tracker.add(sweep.id, [EndedTrial(trial, 1.0)])
     tracker.close(sweep.id, "finished", None, [PICTURE])
     reader = MLflowTracker(served.address)
     assert reader.find(sweep.id[:8]).status == "finished"

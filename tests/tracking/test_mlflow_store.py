@@ -1,4 +1,4 @@
-"""What the store withstands: kills, company, places that cannot be written."""
+"""An MLflow store after kills, with several writers, and at addresses that cannot be used."""
 
 import multiprocessing
 import os
@@ -17,7 +17,7 @@ from mlflow.tracking.client import MlflowClient
 
 from paretoib.backends._local import LocalBackend
 from paretoib.errors import StoreError
-from paretoib.records import Reference, TrialRecord
+from paretoib.records import ReferencePoint, TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
 from paretoib.tracking import HEARTBEAT_SECONDS, EndedTrial, Ruler, _heartbeat
@@ -28,25 +28,25 @@ from paretoib.tracking._mlflow.tracker import MLflowTracker
 FORK = multiprocessing.get_context("fork")
 
 
-def test_a_writer_killed_at_any_moment_leaves_whole_trials_alone(
+def test_a_writer_killed_at_random_moments_leaves_only_complete_trials(
     store: Path, spec: SweepSpec, record: Callable[..., TrialRecord]
 ) -> None:
-    """SIGKILL, again and again: what was added is there and whole, and the rest can follow."""
+    """Every trial that `add` has returned for is stored, and the others can be added later."""
     uri = f"sqlite:///{store}/mlflow.db"
-    records = [record(place) for place in range(24)]
-    bare = [r.model_copy(update={"history": {}}) for r in records]
-    kills = random.Random(0)
+    records = [record(position) for position in range(24)]
+    without_history = [r.model_copy(update={"history": {}}) for r in records]
+    moments = random.Random(0)
 
-    def write(sweep_id: str, told: int) -> None:
+    def write(sweep_id: str, pipe: int) -> None:
         tracker = MLflowTracker(uri)
-        for one in records:
-            tracker.add(sweep_id, [EndedTrial(one, 1.0)])
-            os.write(told, b".")
+        for trial in records:
+            tracker.add(sweep_id, [EndedTrial(trial, 1.0)])
+            os.write(pipe, b".")
 
     def check(sweep_id: str) -> int:
         tracker = MLflowTracker(uri)
         found = tracker.records(sweep_id)
-        assert found == bare[: len(found)]
+        assert found == without_history[: len(found)]
         client = MlflowClient(uri)
         runs = client.search_runs(
             [client.get_run(sweep_id).info.experiment_id],
@@ -59,27 +59,27 @@ def test_a_writer_killed_at_any_moment_leaves_whole_trials_alone(
             assert [f.path for f in client.list_artifacts(run.info.run_id)] == ["history.json"]
         return len(found)
 
-    def sweep_of_its_own() -> str:
+    def create_sweep() -> str:
         return MLflowTracker(uri).create(spec).id
 
-    # This process opens the store only within children: SQLite must not be carried over a fork.
-    sweep_id = in_child(sweep_of_its_own)
+    # Only child processes open the store: SQLite connections must not be used after a fork.
+    sweep_id = in_child(create_sweep)
     for _ in range(5):
-        heard, told = os.pipe()
-        writer = FORK.Process(target=write, args=(sweep_id, told))
+        output, pipe = os.pipe()
+        writer = FORK.Process(target=write, args=(sweep_id, pipe))
         writer.start()
-        os.close(told)
-        begun = os.read(heard, 1)
-        time.sleep(kills.uniform(0, 0.25))
+        os.close(pipe)
+        written = os.read(output, 1)
+        time.sleep(moments.uniform(0, 0.25))
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
-        begun += read_all(heard)
-        assert in_child(check, sweep_id) >= len(begun)
+        written += read_all(output)
+        assert in_child(check, sweep_id) >= len(written)
 
     def finish() -> int:
         tracker = MLflowTracker(uri)
-        for one in records:
-            tracker.add(sweep_id, [EndedTrial(one, 1.0)])
+        for trial in records:
+            tracker.add(sweep_id, [EndedTrial(trial, 1.0)])
         client = MlflowClient(uri)
         children = client.search_runs(
             [client.get_run(sweep_id).info.experiment_id],
@@ -93,17 +93,17 @@ def test_a_writer_killed_at_any_moment_leaves_whole_trials_alone(
 
 
 def in_child(function: Callable, *args: object) -> object:
-    """A function's result, from a process of its own."""
-    with FORK.Pool(1, initializer=_hold, initargs=(function,)) as pool:
-        return pool.apply(_held, args)
+    """Call a function in a new process, and return its result."""
+    with FORK.Pool(1, initializer=_set_function, initargs=(function,)) as pool:
+        return pool.apply(_call_function, args)
 
 
-def _hold(function: Callable) -> None:
+def _set_function(function: Callable) -> None:
     global _function
     _function = function
 
 
-def _held(*args: object) -> object:
+def _call_function(*args: object) -> object:
     return _function(*args)
 
 
@@ -113,7 +113,7 @@ def read_all(pipe: int) -> bytes:
 
 
 def test_two_processes_may_open_a_new_store_at_once(tmp_path: Path, spec: SweepSpec) -> None:
-    """The tables are made once, and both get to work, on one experiment."""
+    """The tables are created once, and each process creates a sweep."""
     uri = f"sqlite:///{tmp_path}/new/mlflow.db"
 
     def open_and_create() -> int:
@@ -129,37 +129,37 @@ def test_two_processes_may_open_a_new_store_at_once(tmp_path: Path, spec: SweepS
     assert len(MLflowTracker(uri).sweeps()) == 2
 
 
-def test_a_writer_on_another_machine_keeps_others_off(
+def test_a_writer_on_another_machine_excludes_others(
     store: Path, spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While it gives signs of life; not long after the last, nor when the sweep is closed."""
+    """Others can begin the sweep once its heartbeat is stale, or when it has been closed."""
     uri = f"sqlite:///{store}/mlflow.db"
-    ruler, clock = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32), time.time()
+    ruler, clock = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32), time.time()
     monkeypatch.setattr(time, "time", lambda: clock)
 
-    def on(host: str) -> MLflowTracker:
+    def tracker_on(host: str) -> MLflowTracker:
         monkeypatch.setattr(socket, "gethostname", lambda: host)
         return MLflowTracker(uri)
 
-    sweep = on("one").create(spec)
-    on("one").begin(sweep.id, ruler)
+    sweep = tracker_on("one").create(spec)
+    tracker_on("one").begin(sweep.id, ruler)
     refused = rf"one writer at a time; found process {os.getpid()} on one, last heartbeat 10 s ago"
     for _ in range(3):
         clock += 10
         with pytest.raises(StoreError, match=refused):
-            on("other").begin(sweep.id, ruler)
-        on("one").heartbeat(sweep.id)
-    on("one").begin(sweep.id, ruler)
+            tracker_on("other").begin(sweep.id, ruler)
+        tracker_on("one").heartbeat(sweep.id)
+    tracker_on("one").begin(sweep.id, ruler)
     clock += 10 * HEARTBEAT_SECONDS
-    on("other").begin(sweep.id, ruler)
-    on("other").close(sweep.id, "interrupted", None, [])
-    on("one").begin(sweep.id, ruler)
+    tracker_on("other").begin(sweep.id, ruler)
+    tracker_on("other").close(sweep.id, "interrupted", None, [])
+    tracker_on("one").begin(sweep.id, ruler)
 
 
-def test_a_sweep_that_waits_in_a_clusters_queue_is_not_lost(
+def test_a_sweep_that_waits_in_the_queue_of_a_cluster_is_not_stale(
     store: Path, spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is running however long it waits, also when submitted again; then it needs heartbeats."""
+    """A submitted or resubmitted sweep needs heartbeats only after it has begun."""
     tracker, clock = SubmissionTracker(f"sqlite:///{store}/mlflow.db"), time.time()
     monkeypatch.setattr(time, "time", lambda: clock)
 
@@ -173,7 +173,7 @@ def test_a_sweep_that_waits_in_a_clusters_queue_is_not_lost(
     for _ in range(2):
         clock += 86_400
         assert tracker.state(sweep.id).status == "running"
-        tracker.begin(sweep.id, Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32))
+        tracker.begin(sweep.id, Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32))
         clock += 10 * HEARTBEAT_SECONDS
         assert tracker.state(sweep.id).status == "interrupted"
         tracker.mark_submitted(sweep.id)
@@ -182,7 +182,7 @@ def test_a_sweep_that_waits_in_a_clusters_queue_is_not_lost(
 def test_the_embedded_store_is_in_the_settings_folder(
     store: Path, monkeypatch: pytest.MonkeyPatch, spec: SweepSpec
 ) -> None:
-    """Its database and artifacts; the sweep's link is that of `paretoib ui`."""
+    """Artifacts are in that folder, and the sweep's link leads to `paretoib ui`."""
     monkeypatch.setenv("PARETOIB_STORE", str(store))
     settings.cache_clear()
     try:
@@ -202,7 +202,7 @@ def corrupt(folder: Path) -> str:
     return f"sqlite:///{folder}/mlflow.db"
 
 
-def under_a_file(folder: Path) -> str:
+def below_a_file(folder: Path) -> str:
     (folder / "file").touch()
     return f"sqlite:///{folder}/file/mlflow.db"
 
@@ -212,7 +212,7 @@ def read_only(_: Path) -> str:
     return "sqlite:////proc/paretoib/mlflow.db"
 
 
-def of_another_version(folder: Path) -> str:
+def another_version(folder: Path) -> str:
     import sqlite3
 
     with sqlite3.connect(folder / "mlflow.db") as database:
@@ -221,11 +221,11 @@ def of_another_version(folder: Path) -> str:
     return f"sqlite:///{folder}/mlflow.db"
 
 
-def nobody_listens(_: Path) -> str:
+def no_server(_: Path) -> str:
     return "http://someone:secret@127.0.0.1:9"
 
 
-def no_address(_: Path) -> str:
+def no_host(_: Path) -> str:
     return "http://"
 
 
@@ -234,26 +234,26 @@ def no_driver(_: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "place",
+    "make_uri",
     [
         corrupt,
-        under_a_file,
+        below_a_file,
         read_only,
-        of_another_version,
-        nobody_listens,
-        no_address,
+        another_version,
+        no_server,
+        no_host,
         no_driver,
     ],
 )
-def test_a_store_that_cannot_be_used_says_so_at_once(
-    place: Callable[[Path], str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def test_a_store_that_cannot_be_used_is_an_error_at_once(
+    make_uri: Callable[[Path], str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """One plain line with the place and the reason, no password, nothing printed."""
-    uri = place(tmp_path)
-    begun = time.monotonic()
+    """The error is one line with the address and without its password. Nothing is printed."""
+    uri = make_uri(tmp_path)
+    began = time.monotonic()
     with pytest.raises(StoreError, match=r"store|server") as caught:
         MLflowTracker(uri)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - began < 5
     message = str(caught.value)
     assert "\n" not in message
     assert uri.partition("://")[2].rpartition("@")[2].lstrip("/") in message
@@ -261,10 +261,10 @@ def test_a_store_that_cannot_be_used_says_so_at_once(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_store_that_breaks_later_says_so_too(
+def test_a_store_that_breaks_later_is_an_error(
     store: Path, spec: SweepSpec, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A table that is gone is a `StoreError` of one line, without MLflow's traceback."""
+    """A missing table is a `StoreError` of one line, without MLflow's traceback."""
     import sqlite3
 
     tracker = MLflowTracker(f"sqlite:///{store}/mlflow.db")
@@ -277,22 +277,24 @@ def test_a_store_that_breaks_later_says_so_too(
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_door_loads_no_mlflow() -> None:
-    """Importing the package is cheap; opening a store is what loads MLflow."""
-    look = "import sys, paretoib.tracking; print([m for m in sys.modules if m == 'mlflow'])"
-    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+def test_importing_the_package_does_not_load_mlflow() -> None:
+    """MLflow is loaded when a store is opened."""
+    program = "import sys, paretoib.tracking; print([m for m in sys.modules if m == 'mlflow'])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert done.stdout == "[]\n"
 
 
-def test_a_users_own_mlflow_settings_stay() -> None:
-    """Only what is not set is set: patience with a server, and no telemetry."""
-    look = (
+def test_mlflow_settings_of_the_user_are_kept() -> None:
+    """The user's timeout stays; telemetry, which the user has not set, is disabled."""
+    program = (
         "import os, paretoib.tracking; "
         "print(os.environ['MLFLOW_HTTP_REQUEST_TIMEOUT'], os.environ['MLFLOW_DISABLE_TELEMETRY'])"
     )
-    own = {**os.environ, "MLFLOW_HTTP_REQUEST_TIMEOUT": "7"}
-    own.pop("MLFLOW_DISABLE_TELEMETRY", None)
+    environment = {**os.environ, "MLFLOW_HTTP_REQUEST_TIMEOUT": "7"}
+    environment.pop("MLFLOW_DISABLE_TELEMETRY", None)
     done = subprocess.run(
-        [sys.executable, "-c", look], env=own, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout == "7 true\n"

@@ -1,4 +1,4 @@
-"""What a person finds of a sweep's trials in MLflow, and of its progress as they end."""
+"""The runs of trials in MLflow, and the metrics that show the progress of their sweep."""
 
 import json
 from collections.abc import Callable
@@ -9,12 +9,12 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking.client import MlflowClient
 
-from paretoib.records import Reference, TaskMetrics, TrialRecord
+from paretoib.records import ReferencePoint, TaskMetrics, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import EndedTrial, Ruler, StoreAwayError
+from paretoib.tracking import EndedTrial, Ruler, StoreUnavailableError
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
-REFERENCE = Reference(rate_bits=33.2, lost_bits=3.32)
+REFERENCE = ReferencePoint(rate_bits=33.2, lost_bits=3.32)
 
 
 def trials(client: MlflowClient, sweep_id: str) -> list[Run]:
@@ -23,13 +23,13 @@ def trials(client: MlflowClient, sweep_id: str) -> list[Run]:
     return list(client.search_runs([experiment], condition))
 
 
-def test_a_trial_is_a_child_run_named_by_what_varies(
+def test_a_trial_is_a_child_run_named_by_the_fields_that_vary(
     tracker: MLflowTracker,
     client: MlflowClient,
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """Parameters by their names, final measurements on both splits, what is None left out."""
+    """The run has params by field name, and metrics of both splits without those that are None."""
     sweep = tracker.create(spec)
     tracker.add(sweep.id, [EndedTrial(record(4), 1.0)])
     (run,) = trials(client, sweep.id)
@@ -44,13 +44,13 @@ def test_a_trial_is_a_child_run_named_by_what_varies(
     assert 1400 <= run.info.end_time - run.info.start_time < 10_000
 
 
-def test_each_task_of_several_has_its_metrics(
+def test_each_of_several_tasks_has_metrics(
     tracker: MLflowTracker,
     client: MlflowClient,
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """On both splits, beside the sums; and the record comes back whole."""
+    """Both splits have them, and the stored record can be read back."""
     plain = record(4)
     assert plain.test is not None
     left = {"relevance_bits": 2.0, "ceiling_bits": 3.0, "lost_bits": 1.0, "accuracy": 0.5}
@@ -63,54 +63,54 @@ def test_each_task_of_several_has_its_metrics(
     for prefix in ("", "validation/"):
         found = {k: run.data.metrics[f"{prefix}left/{k}"] for k in ("relevance_bits", "accuracy")}
         assert found == {"relevance_bits": 2.0, "accuracy": 0.5}
-    (back,) = tracker.records(sweep.id)
-    assert back.test == several
+    (stored,) = tracker.records(sweep.id)
+    assert stored.test == several
 
 
-def test_adaptive_trials_are_named_by_their_settings(
+def test_adaptive_trials_are_named_by_the_fields_of_mib(
     tracker: MLflowTracker, client: MlflowClient, record: Callable[..., TrialRecord]
 ) -> None:
-    """μ and sqrted always, others where they differ from the sweep's."""
+    """The name has μ and `sqrted`, and the other fields that differ from those of the sweep."""
     sweep = tracker.create(SweepSpec.from_document({"method": "mib"}))
     tracker.add(sweep.id, [EndedTrial(record(0, weighting={"name": "mib"}, epochs=20), 1.0)])
     (run,) = trials(client, sweep.id)
     assert run.info.run_name == "μ=0.2 sqrted=1 epochs=20 seed 2"
 
 
-def test_a_long_history_is_drawn_thinned_and_kept_whole(
+def test_a_long_history_is_thinned_as_metrics_and_complete_as_an_artifact(
     tracker: MLflowTracker,
     client: MlflowClient,
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """At most 8 steps from the first epoch to the last as metrics, all of it in an artefact."""
+    """The metrics have 8 steps, from the first epoch to the last."""
     sweep = tracker.create(spec)
     added = record(1)
     tracker.add(sweep.id, [EndedTrial(added, 1.0)])
     (run,) = trials(client, sweep.id)
-    drawn = client.get_metric_history(run.info.run_id, "history/series 3")
-    steps = [point.step for point in drawn]
+    points = client.get_metric_history(run.info.run_id, "history/series 3")
+    steps = [point.step for point in points]
     assert steps[0] == 1
     assert steps[-1] == 50
     assert len(steps) == 8
-    assert [point.value for point in drawn] == [added.history["series 3"][s - 1] for s in steps]
+    assert [point.value for point in points] == [added.history["series 3"][s - 1] for s in steps]
     written = Path(run.info.artifact_uri.removeprefix("file://"), "history.json").read_text()
     assert json.loads(written) == {k: list(v) for k, v in added.history.items()}
 
 
-def test_a_short_history_is_drawn_whole_but_for_what_was_not_finite(
+def test_a_short_history_is_complete_but_for_values_that_were_not_finite(
     tracker: MLflowTracker,
     client: MlflowClient,
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """An epoch without a number leaves a gap, not a made-up value."""
+    """An epoch without a value has no step."""
     sweep = tracker.create(spec)
     short = record(1).model_copy(update={"history": {"loss": (3.0, None, 1.0)}})
     tracker.add(sweep.id, [EndedTrial(short, 1.0)])
     (run,) = trials(client, sweep.id)
-    drawn = client.get_metric_history(run.info.run_id, "history/loss")
-    assert [(p.step, p.value) for p in drawn] == [(1, 3.0), (3, 1.0)]
+    points = client.get_metric_history(run.info.run_id, "history/loss")
+    assert [(p.step, p.value) for p in points] == [(1, 3.0), (3, 1.0)]
 
 
 def test_a_diverged_trial_is_a_failed_run_with_its_reason(
@@ -119,7 +119,7 @@ def test_a_diverged_trial_is_a_failed_run_with_its_reason(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """The reason is a tag that MLflow shows; the record's own tags it does not show."""
+    """MLflow shows the tag `reason`, and hides the tags of the record."""
     sweep = tracker.create(spec)
     tracker.add(sweep.id, [EndedTrial(record(1, status="diverged"), 0.0)])
     (run,) = trials(client, sweep.id)
@@ -128,14 +128,14 @@ def test_a_diverged_trial_is_a_failed_run_with_its_reason(
     assert shown == {"reason": "the loss was not finite in epoch 7"}
 
 
-def test_progress_is_drawn_trial_by_trial(
+def test_the_hypervolume_has_a_step_for_each_ended_trial(
     tracker: MLflowTracker,
     uri: str,
     client: MlflowClient,
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """Hypervolume has a step an ended trial, also when another process goes on."""
+    """The steps continue when another process writes the sweep."""
     sweep = tracker.create(spec)
     tracker.add(sweep.id, [EndedTrial(record(0), 1.0)])
     tracker.add(sweep.id, [EndedTrial(record(1, status="diverged"), 1.0)])
@@ -152,7 +152,7 @@ def test_a_stopped_trial_is_neither_finished_nor_failed(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """Its run was ended, and is counted by itself, also when another process goes on."""
+    """Its run is KILLED, and `trials_stopped` counts it, also in the next process."""
     sweep = tracker.create(spec)
     tracker.add(
         sweep.id, [EndedTrial(record(0), 1.0), EndedTrial(record(1, status="stopped"), 1.0)]
@@ -165,7 +165,7 @@ def test_a_stopped_trial_is_neither_finished_nor_failed(
 
 
 @pytest.mark.parametrize("cut_off_after", [0, 1, 2, 3])
-def test_progress_has_no_gap_where_a_writer_was_cut_off(
+def test_the_hypervolume_has_no_gap_after_a_cut_connection(
     tracker: MLflowTracker,
     uri: str,
     client: MlflowClient,
@@ -173,23 +173,23 @@ def test_progress_has_no_gap_where_a_writer_was_cut_off(
     record: Callable[..., TrialRecord],
     cut_off_after: int,
 ) -> None:
-    """A pack that is offered again is drawn where it was not: every trial once, in its place."""
-    pack = [EndedTrial(record(place), place + 0.5) for place in range(3)]
+    """The pack is added again: every trial then has one run and one step, in order."""
+    pack = [EndedTrial(record(position), position + 0.5) for position in range(3)]
     sweep = tracker.create(spec)
     tracker.add(sweep.id, [EndedTrial(record(9), 0.25)])
-    log, made = tracker._log, 0
+    log, calls = tracker._log, 0
 
-    def cut_off(run_id: str, **what: Any) -> None:
-        nonlocal made
-        made += 1
-        if made > cut_off_after:
+    def cut_off(run_id: str, **values: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > cut_off_after:
             raise ConnectionResetError("connection reset")
-        log(run_id, **what)
+        log(run_id, **values)
 
     tracker._log = cut_off  # type: ignore[method-assign]
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(StoreUnavailableError):
         tracker.add(sweep.id, pack)
-    # Even if no trial is left to write, what was cut off is gone.
+    # `begin` deletes the half-written run, even if no trial is left to write.
     next_writer = MLflowTracker(uri)
     next_writer.begin(sweep.id, Ruler(REFERENCE, 3.32))
     assert {run.info.status for run in trials(client, sweep.id)} == {"FINISHED"}

@@ -1,4 +1,4 @@
-"""Looking at a store: nothing is made, nothing is changed."""
+"""Reading a store creates and changes nothing."""
 
 import ctypes
 import gc
@@ -27,7 +27,7 @@ FORK = multiprocessing.get_context("fork")
 
 @pytest.fixture
 def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The configured store's folder, which is not there yet."""
+    """The folder of the configured store, which does not exist yet."""
     folder = tmp_path / "a store, 100 % new"
     monkeypatch.setenv("PARETOIB_STORE", str(folder))
     monkeypatch.delenv("PARETOIB_TRACKING_URI", raising=False)
@@ -37,96 +37,96 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     settings.cache_clear()
 
 
-@pytest.mark.parametrize("there", ["nothing", "a folder", "an empty file"])
-def test_a_store_that_is_not_there_is_empty(configured: Path, there: str) -> None:
-    """Who only looks makes none."""
-    if there != "nothing":
+@pytest.mark.parametrize("existing", ["nothing", "a folder", "an empty file"])
+def test_a_store_that_does_not_exist_is_empty(configured: Path, existing: str) -> None:
+    """A reader does not create the store."""
+    if existing != "nothing":
         configured.mkdir()
-    if there == "an empty file":
+    if existing == "an empty file":
         (configured / "mlflow.db").touch()
     before = list(configured.parent.rglob("*"))
-    look = reader()
-    assert look.sweeps() == []
+    store = reader()
+    assert store.sweeps() == []
     with pytest.raises(NotFoundError, match="paretoib list"):
-        look.find("anything")
+        store.find("anything")
     assert list(configured.parent.rglob("*")) == before
-    if there == "an empty file":
+    if existing == "an empty file":
         assert (configured / "mlflow.db").stat().st_size == 0
 
 
-def test_a_store_that_cannot_be_read_says_so(configured: Path) -> None:
-    """It is not taken for an empty one."""
+def test_a_store_that_cannot_be_read_is_an_error(configured: Path) -> None:
+    """A damaged store is not treated as an empty one."""
     configured.mkdir()
     (configured / "mlflow.db").write_bytes(b"not a database " * 100)
     with pytest.raises(StoreError, match="not a database"):
         reader()
 
 
-def test_a_reader_sees_what_is_being_written(
+def test_a_reader_sees_a_sweep_that_is_being_written(
     configured: Path, spec: SweepSpec, record: Callable[..., TrialRecord]
 ) -> None:
-    """All that a store has, while a writer has it open."""
+    """The reader finds the sweep and its trials while a writer has the store open."""
     writing = tracker()
     sweep = writing.create(spec)
     writing.add(sweep.id, [EndedTrial(record(0), 1.0)])
     writing.flush(sweep.id)
-    look = reader()
-    assert look.find(sweep.id[:8]).info == sweep.info
-    assert look.find(sweep.id).trials.finished == 1
-    assert look.history(sweep.id, record(0).trial) == record(0).history
-    assert [r.trial for r in look.records(sweep.id)] == [record(0).trial]
-    assert look.trial_url(sweep.id, record(0).trial) not in (None, sweep.mlflow_url)
+    store = reader()
+    assert store.find(sweep.id[:8]).info == sweep.info
+    assert store.find(sweep.id).trials.finished == 1
+    assert store.history(sweep.id, record(0).trial) == record(0).history
+    assert [r.trial for r in store.records(sweep.id)] == [record(0).trial]
+    assert store.trial_url(sweep.id, record(0).trial) not in (None, sweep.mlflow_url)
     assert (configured / "journal").is_dir()
     writing.close(sweep.id, "finished", None, [])
 
 
-def test_a_reader_sees_what_waits_to_be_written(
+def test_a_reader_sees_the_trials_of_the_journal(
     configured: Path,
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Trials that are in the journal alone, with their histories, and each once."""
+    """A trial that only the journal holds is read once, with its history."""
     sweep = tracker().create(spec)
     journal = JournalFile(configured / "journal" / f"{sweep.id}.jsonl")
     journal.append([EndedTrial(record(0), 1.0)])
     journal.close()
-    look = reader()
-    assert [r.trial for r in look.records(sweep.id)] == [record(0).trial]
-    assert look.history(sweep.id, record(0).trial) == record(0).history
-    # The writer is gone, and the trial that waits counts.
+    store = reader()
+    assert [r.trial for r in store.records(sweep.id)] == [record(0).trial]
+    assert store.history(sweep.id, record(0).trial) == record(0).history
+    # The writer has ended, so the state counts the trial of the journal.
     monkeypatch.setattr(_heartbeat, "STALE_SECONDS", -1)
-    state = look.state(sweep.id)
+    state = store.state(sweep.id)
     assert (state.status, state.trials.finished, state.hypervolume) == ("interrupted", 1, 1.0)
-    assert look.sweeps() == [state]
+    assert store.sweeps() == [state]
 
 
 def read_only(folder: Path) -> None:
-    """Make a folder one that this process may only read; root needs a mount of its own."""
+    """Make a folder read-only for this process; for root, by a mount in a new namespace."""
     if os.geteuid():
         for path in (folder, *folder.rglob("*")):
             path.chmod(0o555)
         return
-    new_namespace, recursive_private, bind, again = 0x20000, 0x44000, 0x1000, 0x1021
-    libc, place = ctypes.CDLL(None), os.fsencode(folder)
+    new_namespace, recursive_private, bind, read_only_bind = 0x20000, 0x44000, 0x1000, 0x1021
+    libc, path = ctypes.CDLL(None), os.fsencode(folder)
     assert libc.unshare(new_namespace) == 0
     assert libc.mount(b"none", b"/", None, recursive_private, None) == 0
-    assert libc.mount(place, place, None, bind, None) == 0
-    assert libc.mount(place, place, None, again, None) == 0
+    assert libc.mount(path, path, None, bind, None) == 0
+    assert libc.mount(path, path, None, read_only_bind, None) == 0
 
 
 def in_child(function: Callable[..., Any], *arguments: Any) -> Any:
-    """A function's result, from a process of its own; None where it raises."""
-    heard, told = FORK.Pipe(duplex=False)
-    process = FORK.Process(target=lambda: told.send(function(*arguments)))
+    """Call a function in a new process, and return its result, or None if it raises."""
+    output, pipe = FORK.Pipe(duplex=False)
+    process = FORK.Process(target=lambda: pipe.send(function(*arguments)))
     process.start()
-    told.close()
+    pipe.close()
     with suppress(EOFError):
-        return heard.recv()
+        return output.recv()
     return None
 
 
-def may_make_read_only(folder: Path) -> bool:
+def can_make_read_only(folder: Path) -> bool:
     read_only(folder)
     with suppress(OSError):
         (folder / "new").touch()
@@ -134,13 +134,13 @@ def may_make_read_only(folder: Path) -> bool:
     return True
 
 
-def test_a_folder_that_may_only_be_read_can_be(
+def test_a_store_in_a_read_only_folder_can_be_read(
     store: Path, spec: SweepSpec, record: Callable[..., TrialRecord], tmp_path: Path
 ) -> None:
-    """SQLite would make files of its own there; while it is written, and when nobody writes."""
+    """SQLite cannot create its own files there. Once a writer runs, once no process writes."""
     (probe := tmp_path / "probe").mkdir()
-    if not in_child(may_make_read_only, probe):
-        pytest.skip("no right to make a folder read-only here")
+    if not in_child(can_make_read_only, probe):
+        pytest.skip("a folder cannot be made read-only here")
     uri = f"sqlite:///{store}/mlflow.db"
 
     def write(written: Any, end: Any) -> None:
@@ -150,7 +150,7 @@ def test_a_folder_that_may_only_be_read_can_be(
         written.set()
         end.wait(60)
 
-    def look() -> list[tuple[str, ...]]:
+    def read_trials() -> list[tuple[str, ...]]:
         read_only(store)
         found = MLflowReader(uri)
         return [tuple(r.trial for r in found.records(sweep.id)) for sweep in found.sweeps()]
@@ -160,22 +160,24 @@ def test_a_folder_that_may_only_be_read_can_be(
     writer.start()
     assert written.wait(60)
     assert (store / "mlflow.db-wal").exists()
-    assert in_child(look) == [(record(0).trial,)]
+    assert in_child(read_trials) == [(record(0).trial,)]
     end.set()
     writer.join()
-    # As SQLite does when the last process closes a database; this one may hold it open, unused.
+    # SQLite removes the -wal file when the last connection closes; this process may hold one.
     gc.collect()
     with closing(sqlite3.connect(store / "mlflow.db")) as database:
         database.execute("SELECT * FROM runs").fetchall()
     assert not (store / "mlflow.db-wal").exists()
     before = {path: path.stat().st_mtime_ns for path in store.rglob("*")}
-    assert in_child(look) == [(record(0).trial,)]
+    assert in_child(read_trials) == [(record(0).trial,)]
     assert {path: path.stat().st_mtime_ns for path in store.rglob("*")} == before
 
 
 @pytest.mark.usefixtures("configured")
-def test_a_journal_lies_with_its_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside SQLite; for a server where a user's state is kept, one folder a server."""
+def test_each_store_has_a_folder_for_journals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is beside an SQLite file; for a server it is in the folder for the user's state."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert journal_folder(f"sqlite:///{tmp_path}/x/mlflow.db") == tmp_path / "x" / "journal"
     one, other, with_password = (

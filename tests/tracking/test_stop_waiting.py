@@ -1,4 +1,4 @@
-"""What becomes of a sweep's end for someone who waits no longer."""
+"""`JournalTracker.stop_waiting` while the store is unavailable."""
 
 import threading
 import time
@@ -7,29 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from paretoib.errors import StoreAwayError, StoreError
-from paretoib.records import Reference, TrialRecord
+from paretoib.errors import StoreError, StoreUnavailableError
+from paretoib.records import ReferencePoint, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial, JournalTracker, Ruler
 
 from .flaky_store import FlakyStore
 
-RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
+RULER = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)
 
 
-@pytest.mark.parametrize("moment", ["before", "meanwhile"])
-def test_a_store_that_is_away_is_waited_for_no_longer(
+@pytest.mark.parametrize("moment", ["before close", "during close"])
+def test_close_stops_waiting_for_an_unavailable_store(
     tmp_path: Path, spec: SweepSpec, record: Callable[..., TrialRecord], moment: str
 ) -> None:
-    """Whenever someone says so; what the store has not is in the journal."""
+    """`close` raises the store's error at once, and the trial stays in the journal."""
     store = FlakyStore()
     journal = JournalTracker(store, tmp_path, patience=60)
     sweep = journal.create(spec)
     journal.begin(sweep.id, RULER)
-    store.failure = StoreAwayError("no route to host")
+    store.failure = StoreUnavailableError("no route to host")
     journal.add(sweep.id, [EndedTrial(record(0), 1.0)])
     began = time.monotonic()
-    if moment == "before":
+    if moment == "before close":
         journal.stop_waiting(sweep.id)
     else:
         threading.Timer(0.5, journal.stop_waiting, [sweep.id]).start()

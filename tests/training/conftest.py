@@ -22,7 +22,7 @@ Trial = Callable[..., TrialSpec]
 
 @pytest.fixture(scope="session")
 def trial() -> Trial:
-    """`trial(method, data, **fields)` returns a small trial; fields by full or bare name."""
+    """`trial(method, data, **fields)` returns a small trial; field names are full or bare."""
 
     def make(method: str = "vib", data: str = "digits", **fields: Any) -> TrialSpec:
         small: dict[str, Any] = {"latent": 4, "epochs": 2}
@@ -52,7 +52,7 @@ def pack_of() -> Callable[[Sequence[TrialSpec]], Pack]:
 class PlainVIB:
     """One trial of a `Pack` without library code: 64–16–2K encoder, K–10 decoder.
 
-    `parameters` are weight and bias of each of the three layers, in order.
+    `parameters` holds the weight and the bias of each of the three layers, in order.
     """
 
     spec: TrialSpec
@@ -82,7 +82,7 @@ class PlainVIB:
         )
         return F.cross_entropy(logits, y), kl.sum(1).mean()
 
-    def on(self, batch: Batch, trial: int) -> tuple[Tensor, Tensor]:
+    def losses_on(self, batch: Batch, trial: int) -> tuple[Tensor, Tensor]:
         """Both losses of one trial on a batch of a pack."""
         return self.losses(self.raw(batch.x[trial]), batch.y[trial], batch.noise[trial])
 
@@ -95,7 +95,7 @@ def plain() -> type[PlainVIB]:
 
 @pytest.fixture(scope="session")
 def assert_same() -> Callable[..., None]:
-    """Compare histories or metrics of two trials, number by number."""
+    """A function that compares the histories or metrics of two trials, number by number."""
 
     def check(left: Any, right: Any, *, rel: float, path: str = "") -> None:
         if isinstance(left, Mapping):

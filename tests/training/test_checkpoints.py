@@ -34,7 +34,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def specs_of(trial: Trial, kind: dict[str, Any], count: int) -> list[TrialSpec]:
-    """Trials, some with equal seeds, with different learning rates unless the kind sets one."""
+    """Trials, some with equal seeds; learning rates differ unless the kind sets one."""
     fixed = {"epochs": EPOCHS, "initial_noise": 0.3, "subset": 0.3}
     return [
         trial(**fixed | {"seed": i // 2, "prior_width": 1.0 + i, "learning_rate": RATES[i]} | kind)
@@ -48,7 +48,7 @@ def timeless(records: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 
 class Interrupted(BaseException):
-    """Stands for the loss of a worker, within this process."""
+    """Simulates the loss of a worker within this process."""
 
 
 def interrupt_in(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
@@ -65,7 +65,7 @@ def interrupt_in(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
 
 
 def epochs_trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A list to which every epoch trained from now on is appended."""
+    """A list to which each later epoch of training is appended."""
     epochs: list[int] = []
     train_epoch = Pack.train_epoch
 
@@ -80,14 +80,14 @@ def epochs_trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_an_interrupted_pack_ends_as_if_it_had_run_through(
+def test_an_interrupted_pack_has_the_records_of_an_uninterrupted_one(
     trial: Trial,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     kind: dict[str, Any],
     count: int,
 ) -> None:
-    """After two interrupts the records are equal to the last bit, and no epoch is run twice."""
+    """After two interrupts the records are equal to the last bit, and no epoch is trained twice."""
     specs = specs_of(trial, kind, count)
     uninterrupted = run_trials(specs, device="cpu")
     epochs = epochs_trained(monkeypatch)
@@ -102,10 +102,10 @@ def test_an_interrupted_pack_ends_as_if_it_had_run_through(
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_batch_norm_is_resumed_too(
+def test_batch_norm_statistics_are_resumed(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_conv: str, count: int
 ) -> None:
-    """The checkpoint includes running statistics."""
+    """The checkpoint includes the running statistics of batch norm."""
     specs = [trial(model=tiny_conv, seed=i, epochs=2) for i in range(count)]
     uninterrupted = run_trials(specs, device="cpu")
     interrupt_in(monkeypatch, 2)
@@ -127,12 +127,12 @@ run_trials(specs, device="cpu", checkpoints=Path(sys.argv[3]), every=0)
 """
 
 
-def test_a_killed_process_costs_its_last_epoch_alone(
+def test_a_killed_process_loses_only_its_last_epoch(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After SIGKILL at any moment the next process resumes and returns identical records.
 
-    The file is complete at any moment, because it is replaced atomically.
+    The checkpoint is complete at any moment, because it is replaced atomically.
     """
     specs = [trial("mib", seed=i, epochs=40, learning_rate=1e-2 / (i + 1)) for i in range(2)]
     uninterrupted = run_trials(specs, device="cpu")
@@ -155,10 +155,10 @@ def test_a_killed_process_costs_its_last_epoch_alone(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_time_before_a_resume_counts(
+def test_seconds_include_the_time_before_a_resume(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The seconds of a record include the time of earlier workers, without lost epochs."""
+    """The time of earlier workers counts, except for epochs that were lost."""
     specs = [trial(epochs=EPOCHS)]
     saved = saved_after(specs, tmp_path, monkeypatch, epoch=3)
     header, state = header_of(saved), load_file(saved)
@@ -188,7 +188,7 @@ def test_packs_have_separate_files(
 def saved_after(
     specs: Sequence[TrialSpec], folder: Path, monkeypatch: pytest.MonkeyPatch, epoch: int
 ) -> Path:
-    """The checkpoint of a pack that was interrupted after an epoch."""
+    """The checkpoint of a pack that was interrupted after this epoch."""
     interrupt_in(monkeypatch, epoch + 1)
     with pytest.raises(Interrupted):
         run_trials(specs, device="cpu", checkpoints=folder, every=0)
@@ -202,7 +202,7 @@ def header_of(saved: Path) -> dict[str, str]:
         return dict(file.metadata())
 
 
-def rewritten(saved: Path, header: dict[str, str], pack: dict[str, Any]) -> None:
+def with_header(saved: Path, header: dict[str, str], pack: dict[str, Any]) -> None:
     """Change fields in the header of a checkpoint."""
     original = header_of(saved)
     changed = json.dumps(json.loads(original["pack"]) | pack)
@@ -251,24 +251,24 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "incomplete": without_a_tensor,
     "pickled": pickled,
     "a folder": lambda saved: (saved.unlink(), saved.mkdir()),
-    "other schema": lambda saved: rewritten(saved, {"schema": "2"}, {}),
-    "no JSON": lambda saved: rewritten(saved, {"pack": "{"}, {}),
-    "no pack": lambda saved: rewritten(saved, {"pack": "[]"}, {}),
-    "other trials": lambda saved: rewritten(saved, {}, {"trials": ["0" * 16] * 2}),
-    "an epoch too late": lambda saved: rewritten(saved, {}, {"epoch": EPOCHS + 1}),
-    "an epoch off": lambda saved: rewritten(saved, {}, {"epoch": 2}),
+    "other schema": lambda saved: with_header(saved, {"schema": "2"}, {}),
+    "invalid JSON": lambda saved: with_header(saved, {"pack": "{"}, {}),
+    "pack is a list": lambda saved: with_header(saved, {"pack": "[]"}, {}),
+    "other trials": lambda saved: with_header(saved, {}, {"trials": ["0" * 16] * 2}),
+    "epoch after the last one": lambda saved: with_header(saved, {}, {"epoch": EPOCHS + 1}),
+    "wrong epoch": lambda saved: with_header(saved, {}, {"epoch": 2}),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_or_foreign_file_is_ignored_with_a_warning(
+def test_a_damaged_file_or_that_of_other_trials_is_ignored_with_a_warning(
     trial: Trial,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     damage: Callable[[Path], object],
 ) -> None:
-    """Training restarts with a warning of one line; code in the file is never run."""
+    """Training restarts, and the warning has one line; code in the file is never run."""
     specs = [trial(epochs=EPOCHS, seed=i) for i in range(2)]
     saved = saved_after(specs, tmp_path, monkeypatch, epoch=3)
     damage(saved)

@@ -33,10 +33,10 @@ def strict_json(record: TrialRecord) -> dict[str, Any]:
 
 @pytest.mark.parametrize("method", ["vib", "mib", "mgda"])
 @pytest.mark.parametrize("diverging", DIVERGING.values(), ids=DIVERGING)
-def test_a_diverged_trial_leaves_its_neighbours_untouched(
+def test_a_diverged_trial_does_not_change_its_neighbours(
     trial: Trial, assert_same: Callable[..., None], method: str, diverging: dict[str, Any]
 ) -> None:
-    """Its record has a reason and no metrics; the other records are the same as without it."""
+    """The record has a reason and no metrics; the others are the same without the trial."""
     neighbours = [trial(method, **DEEP, seed=s, learning_rate=r) for s, r in ((0, 1e-3), (1, 3e-3))]
     bad = trial(method, **diverging)
     pack = run_trials([neighbours[0], bad, neighbours[1]], device="cpu")
@@ -54,12 +54,12 @@ def test_a_diverged_trial_leaves_its_neighbours_untouched(
 
 
 @pytest.mark.parametrize("method", ["vib", "vib_squared", "mib"])
-def test_a_kl_beyond_single_precision_poisons_nobody(
+def test_a_kl_that_overflows_does_not_change_neighbours(
     trial: Trial, assert_same: Callable[..., None], method: str
 ) -> None:
-    """With a very narrow prior the KL overflows: that trial diverges, its neighbours are unchanged.
+    """A very narrow prior makes the KL overflow single precision, so that the trial diverges.
 
-    This holds for different learning rates too, where the steps of all trials are scaled.
+    If learning rates differ, the steps of all trials are scaled; the neighbours stay the same.
     """
     neighbours = [trial(method, seed=seed, initial_noise=0.3) for seed in (0, 1)]
     without = run_trials(neighbours, device="cpu")
@@ -75,8 +75,8 @@ def test_a_kl_beyond_single_precision_poisons_nobody(
             assert_same(record.test.model_dump(), expected.test.model_dump(), rel=1e-4)
 
 
-def test_a_kl_that_explodes_later_poisons_nobody(trial: Trial) -> None:
-    """The KL overflows in epoch 4; the neighbour with the same learning rate is unchanged."""
+def test_a_kl_that_overflows_later_does_not_change_its_neighbour(trial: Trial) -> None:
+    """The KL overflows in epoch 4; both trials have the same learning rate."""
     fields: dict[str, Any] = {"beta": 0.0, "epochs": 6, "learning_rate": 0.1}
     bad, good = trial(**fields, prior_width=1e-17), trial(**fields)
     records = run_trials([bad, good], device="cpu")
@@ -90,23 +90,23 @@ def test_a_kl_that_explodes_later_poisons_nobody(trial: Trial) -> None:
     )
 
 
-def test_a_clipped_neighbour_is_untouched(trial: Trial) -> None:
-    """Gradients are clipped by the norm of each trial, so NaN in one does not reach another."""
+def test_clipping_spreads_no_nan(trial: Trial) -> None:
+    """Gradients are clipped by each trial's norm, so NaN does not reach another trial."""
     good = trial(**DEEP, clip_norm=0.1)
     bad = good.with_fields({"initial_scale": 1000.0})
     assert run_trials([bad, good], device="cpu")[1].status == "finished"
 
 
 def test_a_diverged_record_is_valid_json(trial: Trial) -> None:
-    """Values that are not finite are null or left out, and the document round-trips."""
+    """Values that are not finite are null or missing; the record that is read back is equal."""
     bad = trial("mib", **DEEP, initial_scale=1000.0)
     record = run_trials([bad, trial("mib", **DEEP)], device="cpu")[0]
     assert strict_json(record)["status"] == "diverged"
     assert TrialRecord.from_json(record.to_json()) == record
 
 
-def test_divergence_is_dated_by_its_epoch(trial: Trial) -> None:
-    """The reason names the epoch of the divergence, and the history ends there."""
+def test_the_reason_names_the_epoch_of_the_divergence(trial: Trial) -> None:
+    """In the history, the loss of this epoch is null."""
     spec = trial(learning_rate=10.0, initial_noise=1e-30, epochs=4, prior_width=1e-3, beta=100.0)
     record = run_trials([spec], device="cpu")[0]
     assert record.status == "diverged"
@@ -125,8 +125,8 @@ def test_a_pack_stops_when_all_have_diverged(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize("method", ["vib", "mib"])
-def test_divergence_in_the_last_step_is_seen(trial: Trial, method: str) -> None:
-    """A last step with finite losses whose new weights overflow is a divergence too."""
+def test_divergence_in_the_last_step_is_detected(trial: Trial, method: str) -> None:
+    """The losses of the last step are finite, but the new weights overflow."""
     fields: dict[str, Any] = {"hidden": [64] * 18, "epochs": 1, "batch_size": 2000}
     bad = trial(method, **fields, learning_rate=10.0, initial_scale=2.0)
     good = trial(method, **fields)
@@ -137,10 +137,10 @@ def test_divergence_in_the_last_step_is_seen(trial: Trial, method: str) -> None:
 
 
 @pytest.mark.parametrize("noise", [1e-6, 1e-10, 1e-12, 1e-20])
-def test_little_noise_is_a_high_rate(trial: Trial, noise: float) -> None:
+def test_little_noise_means_a_high_rate(trial: Trial, noise: float) -> None:
     """The rate of 4 latents rises by 4 bits with every halving of the noise, or it is None.
 
-    It must not be 0 because of rounding: such a trial would dominate every front.
+    The rate must not be 0 because of rounding: such a trial would dominate every front.
     """
     specs = [trial(epochs=1, learning_rate=1e-9, initial_noise=n) for n in (1e-4, noise)]
     rates = [r.test.rate_bits for r in run_trials(specs, device="cpu") if r.test is not None]

@@ -14,7 +14,7 @@ from paretoib.training._run import run_trials
 
 
 def trial(method: str = "imb_joint", **fields: Any) -> TrialSpec:
-    """A small network on the 12-bit problem, with initial weights that carry information."""
+    """A trial of a small network on `binary12`; its large initial weights keep information."""
     small = {"hidden": [5], "latent": 3, "draws": 2, "epochs": 3, "initial_scale": 6.0}
     seed = fields.pop("seed", 0)
     document = {"method": method, "data": "binary12"}
@@ -28,8 +28,8 @@ def mutual_information(joint: np.ndarray) -> float:
         return float(np.nansum(joint * np.log2(joint / independent)))
 
 
-def test_the_histories_are_those_of_every_state_written_out() -> None:
-    """The values after the last epoch, for both layers and trials, agree with numpy."""
+def test_layer_information_agrees_with_an_enumeration_of_all_states() -> None:
+    """The values after the last epoch agree with numpy, for both layers and both trials."""
     specs = [trial(seed=seed, beta=1e-3) for seed in (0, 1)]
     data = load_dataset("binary12", {}).test
     pack = Pack(specs, load_dataset("binary12", {}), torch.device("cpu"))
@@ -70,7 +70,7 @@ def test_data_processing_holds_at_every_epoch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "rows"),
+    ("fields", "series"),
     [
         ({"method": "sfnn"}, 4),
         ({"hidden": [11]}, 0),
@@ -79,8 +79,10 @@ def test_data_processing_holds_at_every_epoch() -> None:
         ({"data": "digits"}, 0),
     ],
 )
-def test_only_exact_values_are_in_the_history(fields: dict[str, Any], rows: int) -> None:
-    """Layers are in the history only if they have at most ten bits and the data are complete."""
+def test_only_exact_layer_information_is_in_the_history(
+    fields: dict[str, Any], series: int
+) -> None:
+    """Layers have series only if each has at most ten bits and the data are complete."""
     small: dict[str, Any] = {"hidden": [5], "latent": 3, "epochs": 1, "train_share": 0.02}
     changed = dict(fields)
     document = {k: changed.pop(k) for k in ("method", "data") if k in changed}
@@ -88,4 +90,4 @@ def test_only_exact_values_are_in_the_history(fields: dict[str, Any], rows: int)
         del small["train_share"]
     spec = with_overrides({"method": "imb_joint", "data": "binary12"} | document, small | changed)
     (record,) = run_trials([spec.template], device="cpu")
-    assert len([name for name in record.history if name.startswith("layer_")]) == rows
+    assert len([name for name in record.history if name.startswith("layer_")]) == series

@@ -1,4 +1,4 @@
-"""The history of a trial."""
+"""The history of a trial: series with one value for each epoch."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -39,10 +39,10 @@ def rows(record: TrialRecord) -> dict[str, np.ndarray]:
         ({"method": "vib", "data": "gaussian", "samples": 500}, VIB),
     ],
 )
-def test_a_history_has_one_value_an_epoch_under_each_name(
+def test_a_history_has_one_value_for_each_epoch_of_each_series(
     trial: Trial, fields: dict[str, Any], names: set[str]
 ) -> None:
-    """Undefined series are left out: the rate without noise, the accuracy without classes."""
+    """Undefined series are missing: the rate without noise, the accuracy without classes."""
     record = run_trials([trial(epochs=3, **fields)], device="cpu")[0]
     assert record.history.keys() == names
     assert {len(row) for row in record.history.values()} == {3}
@@ -51,8 +51,11 @@ def test_a_history_has_one_value_an_epoch_under_each_name(
 
 @pytest.mark.parametrize("gradient", ["parameters", "latent"])
 @pytest.mark.parametrize("sqrted", [0, 1])
-def test_weights_are_on_the_simplex(trial: Trial, gradient: str, sqrted: int) -> None:
-    """w and α each sum to 1; w̃ is w for sqrted = 0 and w² for sqrted = 1."""
+def test_weights_of_mib_follow_the_paper(trial: Trial, gradient: str, sqrted: int) -> None:
+    """`weight`, w, and `alpha`, α = softmax(w̃ L/μ), each sum to 1 (mib eqs 7–14).
+
+    `weight_powered`, w̃, is w for `sqrted` 0 and w² for `sqrted` 1.
+    """
     # With one step per epoch the means over the epoch are the values of the step.
     fields = {"gradient": gradient, "sqrted": sqrted, "batch_size": 2000, "epochs": 5}
     specs = [trial("mib", mu=mu, initial_noise=n, **fields) for mu, n in ((0.2, 0.5), (20.0, 0.1))]
@@ -81,8 +84,8 @@ def test_the_information_plane_is_in_bits_and_in_range(trial: Trial) -> None:
     assert (h["rate_bits"] > 0).all()
 
 
-def test_losses_are_means_over_an_epochs_examples(trial: Trial, pack_of: PackOf) -> None:
-    """In nats, weighted by batch size; the gradient norm is that of the last step."""
+def test_losses_are_means_over_the_examples_of_an_epoch(trial: Trial, pack_of: PackOf) -> None:
+    """Losses are in nats, weighted by batch size; the gradient norm is that of the last step."""
     spec = trial("mib", batch_size=500, epochs=1)  # batches of 500, 500 and 79
     record = run_trials([spec], device="cpu")[0]
     pack = pack_of([spec])
@@ -99,10 +102,10 @@ def test_losses_are_means_over_an_epochs_examples(trial: Trial, pack_of: PackOf)
     assert record.history["gradient_norm"] == pytest.approx([float(last)], rel=1e-5)
 
 
-def test_the_plane_ends_near_the_record(trial: Trial) -> None:
-    """Relevance agrees within sampling error; the rate is at least 95 % of that in the record.
+def test_the_last_epoch_is_near_the_metrics(trial: Trial) -> None:
+    """Relevance agrees within sampling error; the rate is at least 95 % of that in the metrics.
 
-    The bound in the history is looser, because its marginal is fitted to fewer examples.
+    The rate in the history is a looser upper bound: its marginal is fitted to fewer examples.
     """
     record = run_trials([trial(epochs=8, learning_rate=1e-2, initial_noise=0.3)], device="cpu")[0]
     metrics = record.validation

@@ -19,7 +19,7 @@ HEAVY = ("torch._dynamo", "sympy", "sklearn", "scipy", "pandas", "matplotlib", "
 
 
 def test_training_loads_no_compiler_and_no_library_that_it_does_not_use() -> None:
-    """torch's compiler with sympy costs a second per process, scikit-learn with scipy as much."""
+    """The import of torch's compiler takes a second, and so does that of scikit-learn."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], check=True, stdout=subprocess.PIPE, text=True
     )

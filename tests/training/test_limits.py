@@ -42,7 +42,7 @@ for half in (large[:1], large[1:]):
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux alone")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux to limit the address space")
 def test_an_out_of_memory_error_frees_the_memory(trial: Trial, tmp_path: Path) -> None:
     """With memory for one trial a pack of two raises OutOfMemoryError; both halves then train."""
     large = {"hidden": [2500, 2500], "epochs": 1, "batch_size": 600}
@@ -67,8 +67,8 @@ def test_an_out_of_memory_error_frees_the_memory(trial: Trial, tmp_path: Path) -
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     ],
 )
-def test_every_lack_of_memory_is_an_out_of_memory_error(error: Exception) -> None:
-    """Errors of numpy, of torch on CPU and CUDA, and of cuBLAS; the message is one line."""
+def test_every_memory_error_becomes_an_out_of_memory_error(error: Exception) -> None:
+    """The errors are those of numpy, of torch on CPU and CUDA, and of cuBLAS."""
 
     def run() -> None:
         raise error
@@ -106,7 +106,7 @@ def slowed(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[int]:
 def test_a_trial_that_takes_too_long_has_failed(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its pack ends at the next step; the record has the reason and the history."""
+    """The pack of the trial ends at the next step; the record has the reason and the history."""
     run_trials([trial()], device="cpu")
     steps = slowed(monkeypatch, 0.2)
     options: dict[str, Any] = {"checkpoints": tmp_path, "every": 0, "limit_seconds": 2.5}
@@ -120,8 +120,8 @@ def test_a_trial_that_takes_too_long_has_failed(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_packs_trials_share_its_time(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit applies to the time per trial, so a pack of four may take four times as long."""
+def test_the_time_limit_is_per_trial(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pack of four trials may take four times as long as a single trial."""
     specs = [trial(epochs=1, seed=seed) for seed in range(4)]
     run_trials(specs, device="cpu")
     slowed(monkeypatch, 0.1)
@@ -132,6 +132,6 @@ def test_a_packs_trials_share_its_time(trial: Trial, monkeypatch: pytest.MonkeyP
 
 
 def test_by_default_there_is_no_limit(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow trial finishes."""
+    """A slow trial finishes if `limit_seconds` is not given."""
     slowed(monkeypatch, 0.05)
     assert run_trials([trial(epochs=2)], device="cpu")[0].status == "finished"

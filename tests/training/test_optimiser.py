@@ -21,15 +21,15 @@ RATES = (1e-3, 1e-3, 4e-3, 2e-2)
 
 
 def by_hand(plain: Any, steps: int) -> list[Tensor]:
-    """The parameters of a hand-written VIB loop after some steps."""
+    """The parameters after `steps` steps of a hand-written VIB loop."""
     spec: TrialSpec = plain.spec
     split = load_dataset("digits", spec.data.params).train
-    batches = Batches(split, [spec.seed], batch_size=spec.training.batch_size, noise=4)
+    batches = Batches(split, [spec.seed], batch_size=spec.training.batch_size, noise_size=4)
     adam = Adam(plain.parameters, lr=spec.training.learning_rate)
     done = 0
     while done < steps:
         for batch in batches.epoch():
-            prediction, compression = plain.on(batch, 0)
+            prediction, compression = plain.losses_on(batch, 0)
             adam.zero_grad()
             (prediction + spec.get("beta") * compression).backward()
             if spec.training.clip_norm is not None:
@@ -48,8 +48,8 @@ def test_parameters_are_those_of_a_hand_written_loop(
 ) -> None:
     """A plain VIB loop with torch's Adam has the same parameters after 20 steps.
 
-    This holds alone, in packs with one or several learning rates, and with or without clipping by
-    `clip_grad_norm_`.
+    This holds for a single trial, for packs with one or several learning rates, and with or
+    without clipping by `clip_grad_norm_`.
     """
     specs = [
         trial(
@@ -78,33 +78,35 @@ def test_parameters_are_those_of_a_hand_written_loop(
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=2e-6)
 
 
-TORCHS = {"adam": Adam, "adadelta": Adadelta, "adagrad": Adagrad, "sgd": SGD}
+TORCH_OPTIMISERS = {"adam": Adam, "adadelta": Adadelta, "adagrad": Adagrad, "sgd": SGD}
 
 
-@pytest.mark.parametrize("optimiser", TORCHS)
+@pytest.mark.parametrize("optimiser", TORCH_OPTIMISERS)
 @pytest.mark.parametrize("rates", [(3e-3, 3e-3), RATES])
-def test_each_step_is_torchs(
+def test_each_step_agrees_with_torch(
     trial: Trial, pack_of: PackOf, plain: Any, rates: tuple[float, ...], optimiser: str
 ) -> None:
-    """With the same gradients torch's rule and ours agree within rounding after 200 steps."""
+    """After 200 steps with equal gradients, parameters agree with torch's within rounding."""
     specs = [trial(optimiser=optimiser, learning_rate=r, seed=i) for i, r in enumerate(rates)]
     pack = pack_of(specs)
     copies = [plain.copy(pack, i).parameters for i in range(len(rates))]
-    optimisers = [TORCHS[optimiser](p, lr=rate) for p, rate in zip(copies, rates, strict=True)]
+    optimisers = [
+        TORCH_OPTIMISERS[optimiser](p, lr=rate) for p, rate in zip(copies, rates, strict=True)
+    ]
     generator = torch.Generator().manual_seed(0)
     for _ in range(200):
         gradients = [torch.randn(p.shape, generator=generator) for p in pack.stack.parameters]
         pack.optimiser.step(gradients)
-        for i, torchs in enumerate(optimisers):
+        for i, torch_optimiser in enumerate(optimisers):
             for parameter, gradient in zip(copies[i], gradients, strict=True):
                 parameter.grad = gradient[i]
-            torchs.step()
+            torch_optimiser.step()
     for i, expected in enumerate(copies):
         for ours, theirs in zip(pack.stack.parameters, expected, strict=True):
             torch.testing.assert_close(ours.detach()[i], theirs.detach(), rtol=1e-5, atol=1e-6)
 
 
-def test_clipping_bounds_each_trials_own_norm(trial: Trial, pack_of: PackOf) -> None:
+def test_clipping_bounds_the_norm_of_each_trial(trial: Trial, pack_of: PackOf) -> None:
     """Only gradients longer than `clip_norm` are shortened, for each trial separately.
 
     The test reads Adam's first moment, which is a tenth of the gradient after one step.
@@ -121,8 +123,10 @@ def test_clipping_bounds_each_trials_own_norm(trial: Trial, pack_of: PackOf) -> 
     torch.testing.assert_close(after, before.clamp_max(0.5), rtol=1e-5, atol=0)
 
 
-@pytest.mark.parametrize("optimiser", TORCHS)
-def test_a_reset_optimiser_is_a_new_one(trial: Trial, pack_of: PackOf, optimiser: str) -> None:
+@pytest.mark.parametrize("optimiser", TORCH_OPTIMISERS)
+def test_a_reset_optimiser_behaves_like_a_new_one(
+    trial: Trial, pack_of: PackOf, optimiser: str
+) -> None:
     """Its next step equals a first step, and zero gradients change nothing."""
     pack = pack_of([trial(optimiser=optimiser, learning_rate=r) for r in (1e-2, 0.1)])
     parameters, generator = pack.stack.parameters, torch.Generator()
@@ -144,8 +148,8 @@ def test_a_reset_optimiser_is_a_new_one(trial: Trial, pack_of: PackOf, optimiser
 
 
 @pytest.mark.parametrize("schedule", ["exponential", "plateau"])
-def test_the_scheduled_rate_is_the_one_that_is_used(trial: Trial, schedule: str) -> None:
-    """With a learning rate near 0 the losses no longer change."""
+def test_steps_use_the_scheduled_learning_rate(trial: Trial, schedule: str) -> None:
+    """Losses no longer change when the schedule has reduced the learning rate to nearly 0."""
     fields: dict[str, Any] = {"schedule": schedule, "decay": 1e-9, "patience": 1, "epochs": 20}
     specs = [trial(beta=30.0, learning_rate=r, **fields) for r in (0.5, 0.2)]
     for record in run_trials(specs, device="cpu"):

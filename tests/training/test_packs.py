@@ -1,4 +1,4 @@
-"""The result of a trial does not depend on its pack."""
+"""The result of a trial does not depend on the other trials of its pack."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,8 +26,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "linear weights": {"method": "vib"},
     "squared": {"method": "vib_squared"},
     "mib": {"method": "mib"},
-    "mib at the latent": {"method": "mib", "gradient": "latent"},
-    "mib over all": {"method": "mib", "over": "all", "normalise": "loss"},
+    "mib, latent gradients": {"method": "mib", "gradient": "latent"},
+    "mib, all parameters": {"method": "mib", "over": "all", "normalise": "loss"},
     "mgda": {"method": "mgda", "solver": "frank_wolfe"},
     "clipped, decaying": {"method": "mib", "clip_norm": 0.5, "schedule": "exponential"},
     "plateau": {"method": "vib", "schedule": "plateau", "patience": 1, "decay": 0.5},
@@ -51,7 +51,7 @@ def varied(trial: Trial, kind: dict[str, Any], i: int) -> TrialSpec:
     return trial(**{"epochs": EPOCHS} | kind | fields)
 
 
-def same(assert_same: AssertSame, left: TrialRecord, right: TrialRecord) -> None:
+def assert_same_record(assert_same: AssertSame, left: TrialRecord, right: TrialRecord) -> None:
     """Histories and metrics agree within 1e-4."""
     assert left.trial == right.trial
     assert left.status == right.status == "finished"
@@ -62,32 +62,32 @@ def same(assert_same: AssertSame, left: TrialRecord, right: TrialRecord) -> None
 
 
 @pytest.mark.parametrize("kind", ["linear weights", "mib"])
-def test_a_trial_is_the_same_alone_and_in_packs_of_any_size(
+def test_a_trial_has_the_same_record_in_packs_of_any_size(
     trial: Trial, assert_same: AssertSame, kind: str
 ) -> None:
-    """Each trial has the same record in packs of 1, 2, 7 and 32, after 54 steps."""
+    """The packs have 1, 2, 7 and 32 trials; training takes 54 steps."""
     specs = [varied(trial, KINDS[kind], i) for i in range(32)]
     together = run_trials(specs, device="cpu")
     for size in (1, 2, 7):
         for packed, record in zip(run_trials(specs[:size], device="cpu"), together, strict=False):
-            same(assert_same, packed, record)
-    same(assert_same, run_trials(specs[31:], device="cpu")[0], together[31])
+            assert_same_record(assert_same, packed, record)
+    assert_same_record(assert_same, run_trials(specs[31:], device="cpu")[0], together[31])
 
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if k not in ("linear weights", "mib")])
-def test_no_way_of_training_depends_on_the_pack(
+def test_a_trial_has_the_same_record_for_every_weighting_and_schedule(
     trial: Trial, assert_same: AssertSame, kind: str
 ) -> None:
-    """Each trial has the same record alone and in a pack of 4, for every weighting and schedule."""
+    """Each trial has the same record alone and in a pack of 4."""
     specs = [varied(trial, KINDS[kind], i) for i in range(4)]
     for spec, packed in zip(specs, run_trials(specs, device="cpu"), strict=True):
-        same(assert_same, run_trials([spec], device="cpu")[0], packed)
+        assert_same_record(assert_same, run_trials([spec], device="cpu")[0], packed)
 
 
-def test_gaussian_trials_are_the_same_alone_and_in_packs(
+def test_gaussian_trials_have_the_same_record_alone_and_in_a_pack(
     trial: Trial, assert_same: AssertSame
 ) -> None:
-    """With a linear encoder and a Gaussian decoder, after 54 steps."""
+    """The trials have a linear encoder and a Gaussian decoder, and take 54 steps."""
     specs = [
         trial(
             data="gaussian", samples=1500, batch_size=100, epochs=6, beta=b, seed=s, initial_noise=n
@@ -96,10 +96,10 @@ def test_gaussian_trials_are_the_same_alone_and_in_packs(
     ]
     packed = run_trials(specs, device="cpu")
     for spec, record in zip(specs, packed, strict=True):
-        same(assert_same, run_trials([spec], device="cpu")[0], record)
+        assert_same_record(assert_same, run_trials([spec], device="cpu")[0], record)
 
 
-def test_order_of_a_pack_does_not_matter(trial: Trial, assert_same: AssertSame) -> None:
+def test_the_order_of_a_pack_does_not_matter(trial: Trial, assert_same: AssertSame) -> None:
     """Records have the order of the specs and are the same in any order."""
     specs = [varied(trial, KINDS["mib"], i) for i in range(6)]
     shuffled = [specs[i] for i in (4, 0, 5, 2, 1, 3)]
@@ -107,11 +107,11 @@ def test_order_of_a_pack_does_not_matter(trial: Trial, assert_same: AssertSame) 
     records = run_trials(shuffled, device="cpu")
     assert [r.trial for r in records] == [s.key for s in shuffled]
     for record in records:
-        same(assert_same, record, straight[record.trial])
+        assert_same_record(assert_same, record, straight[record.trial])
 
 
-def test_every_varied_field_matters(trial: Trial) -> None:
-    """Every field changes the result; otherwise the tests above could not detect a shared value."""
+def test_every_varied_field_changes_the_result(trial: Trial) -> None:
+    """So the tests above detect a value that trials share by mistake."""
     base = trial("mib", epochs=1)
     changed = {
         "seed": 1,
@@ -146,7 +146,7 @@ def test_batch_norm_is_the_same_alone_and_in_packs(
     for size in (1, 2, 7):
         records = run_trials(specs[:size], device="cpu")
         for packed, record in zip(records, together, strict=False):
-            same(assert_same, packed, record)
+            assert_same_record(assert_same, packed, record)
     by_rate = sorted(specs[:7], key=lambda s: s.training.learning_rate)
     seven, alone = pack_of(by_rate), pack_of(by_rate[4:5])
     for pack in (seven, alone):
@@ -180,26 +180,26 @@ def double_precision() -> Iterator[None]:
 
 @pytest.mark.usefixtures("double_precision")
 def test_resnets_are_the_same_alone_and_in_packs(trial: Trial) -> None:
-    """ResNet-18 with the CIFAR stem: three steps on digits, in a pack of two and alone.
+    """Losses of ResNet-18 with the CIFAR stem agree over three steps on digits.
 
-    In double precision, because in single precision Adam makes full steps for gradients that are
-    only rounding errors, and twenty layers of batch norm amplify this to 5e-4 within three steps.
+    The test uses double precision. In single precision Adam makes full steps for gradients that
+    are only rounding errors, and twenty layers of batch norm amplify this to 5e-4 in three steps.
     """
     fields = {"subset": 0.03, "batch_size": 8, "stem": "cifar"}
     specs = [trial("mib", model="resnet18", seed=s, sqrted=s, **fields) for s in (0, 1)]
     dataset = load_dataset("digits", specs[0].data.params)
     dataset = replace(dataset, train=Split(dataset.train.x.double(), dataset.train.y))
     losses = []
-    for members in (specs, specs[:1], specs[1:]):
-        pack = Pack(members, dataset, torch.device("cpu"))
+    for trials in (specs, specs[:1], specs[1:]):
+        pack = Pack(trials, dataset, torch.device("cpu"))
         pack.stack.train(True)
         batches = pack.batches.epoch()
         losses.append(torch.stack([pack.step(next(batches)).losses for _ in range(3)]))
     torch.testing.assert_close(losses[0], torch.cat(losses[1:], dim=1), rtol=1e-9, atol=0)
 
 
-def test_the_shared_data_set_is_not_written_to(trial: Trial) -> None:
-    """Training does not change the cached data."""
+def test_training_does_not_change_the_cached_data(trial: Trial) -> None:
+    """Trials of one process share the data set."""
     spec = trial(epochs=1)
     cached = load_dataset(spec.data.name, spec.data.params)
     before = cached.train.x.clone()

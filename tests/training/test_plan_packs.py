@@ -27,7 +27,7 @@ def work(pack: list[TrialSpec]) -> int:
 def test_every_trial_is_in_one_pack_that_can_train_it(
     counts: list[int], workers: int, device: str
 ) -> None:
-    """Each trial is in one pack of its kind, within capacity; the longest packs come first."""
+    """Packs have trials of one kind and are within capacity; those with most epochs come first."""
     base = with_overrides({"method": "vib"}, {"hidden": [16], "latent": 4}).template
     trials = [
         base.with_fields({"epochs": epochs, "seed": seed})
@@ -45,7 +45,7 @@ def test_every_trial_is_in_one_pack_that_can_train_it(
 
 
 def test_a_sweep_is_spread_over_the_workers(trial: Trial) -> None:
-    """8 trials are 4 packs of 2 on 4 workers, and one pack on one worker."""
+    """8 trials become 4 packs of 2 on 4 workers, and one pack on one worker."""
     trials = [trial(seed=s) for s in range(8)]
     assert [len(p) for p in plan_packs(trials, SHAPE, workers=4, device="cpu")] == [2] * 4
     assert [len(p) for p in plan_packs(trials, SHAPE, workers=1, device="cpu")] == [8]
@@ -60,30 +60,30 @@ def test_packs_of_a_kind_have_similar_sizes(trial: Trial) -> None:
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_convolutions_are_alone_on_a_cpu_and_together_on_a_gpu(trial: Trial) -> None:
-    """Stacked convolutions are slower on a CPU."""
+def test_convolutions_are_packed_on_a_gpu_only(trial: Trial) -> None:
+    """On a CPU, packed convolutions are slower than single trials."""
     trials = [trial(model="resnet18", seed=s) for s in range(4)]
     assert [len(p) for p in plan_packs(trials, SHAPE, workers=1, device="cpu")] == [1] * 4
     assert [len(p) for p in plan_packs(trials, SHAPE, workers=1, device="cuda:0")] == [4]
 
 
 def test_large_models_make_small_packs(trial: Trial) -> None:
-    """On a CPU only small models are stacked; a large model trains alone."""
+    """On a CPU only small models share a pack; a large model trains alone."""
     small, middle, large = (trial(hidden=[w, w]) for w in (16, 256, 2048))
     assert capacity(small, SHAPE, "cpu") >= capacity(middle, SHAPE, "cpu") > 1
     assert capacity(small, SHAPE, "cpu") >= 8
     assert capacity(large, SHAPE, "cpu") == 1
 
 
-def test_a_gpu_takes_more(trial: Trial) -> None:
+def test_a_gpu_has_a_larger_capacity(trial: Trial) -> None:
     """The capacity of a GPU is larger than that of a CPU, but limited."""
     small, large = trial(hidden=[16]), trial(hidden=[4096, 4096])
     assert capacity(small, SHAPE, "cpu") < capacity(small, SHAPE, "cuda") <= 1024
     assert capacity(small, SHAPE, "cuda") > capacity(large, SHAPE, "cuda") >= 1
 
 
-def test_a_share_of_a_gpu_takes_its_share_of_trials(trial: Trial) -> None:
-    """The capacity scales with the share, but is at least 1; a CPU ignores the share."""
+def test_the_capacity_scales_with_the_share_of_a_gpu(trial: Trial) -> None:
+    """The capacity is at least 1; that of a CPU does not depend on the share."""
     for model in (trial(hidden=[16]), trial(hidden=[4096, 4096])):
         whole = capacity(model, SHAPE, "cuda")
         assert capacity(model, SHAPE, "cuda", share=0.25) == max(1, whole // 4)

@@ -20,8 +20,8 @@ def numbered(count: int) -> Split:
 
 
 def drawn(count: int, seeds: Sequence[int], batch_size: int, epochs: int = 1) -> list[list[Tensor]]:
-    """[targets, noise] of all batches, (M, B) and (M, B, K) each."""
-    batches = Batches(numbered(count), seeds, batch_size=batch_size, noise=3)
+    """[targets, noise], each a list with one tensor per batch: (M, B) and (M, B, K)."""
+    batches = Batches(numbered(count), seeds, batch_size=batch_size, noise_size=3)
     all_batches = [batch for _ in range(epochs) for batch in batches.epoch()]
     for batch in all_batches:
         assert torch.equal(batch.x[..., 0].long(), batch.y)
@@ -29,8 +29,8 @@ def drawn(count: int, seeds: Sequence[int], batch_size: int, epochs: int = 1) ->
 
 
 @pytest.mark.parametrize("method", ["vib", "mib"])
-def test_a_spec_gives_one_record(trial: Trial, method: str) -> None:
-    """Two runs of a trial give records that are equal to the last bit, except for the seconds."""
+def test_two_runs_give_equal_records(trial: Trial, method: str) -> None:
+    """The records are equal to the last bit, except for the seconds."""
     spec = trial(method)
     once, again = (run_trials([spec], device="cpu")[0] for _ in range(2))
     assert once.seconds > 0
@@ -47,14 +47,14 @@ def test_the_callers_random_state_is_neither_used_nor_changed(trial: Trial) -> N
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_seeds_differ(trial: Trial) -> None:
-    """Trials with different seeds have different results."""
+def test_different_seeds_give_different_results(trial: Trial) -> None:
+    """Four seeds give four different histories."""
     records = run_trials([trial(seed=s) for s in range(4)], device="cpu")
     assert len({r.history["loss/prediction"] for r in records}) == 4
 
 
 def test_a_seeds_data_and_noise_do_not_depend_on_the_others() -> None:
-    """Seed 3 has the same batches alone, in the middle of a pack, and twice in one."""
+    """Seed 3 has the same batches alone, in the middle of a pack, and twice in a pack."""
     alone = drawn(20, [3], 6, epochs=2)
     for seeds in ([1, 3, 2], [3, 3], [9, 3, 9]):
         for mine, theirs in zip(alone, drawn(20, seeds, 6, epochs=2), strict=True):
@@ -85,14 +85,14 @@ def test_noise_is_standard_normal() -> None:
     [
         (20, 6, [6, 6, 6, 2]),
         (18, 6, [6, 6, 6]),
-        (19, 6, [6, 6, 6]),  # one left over, which batch norm cannot use
+        (19, 6, [6, 6, 6]),  # a last batch of one, which batch norm cannot use
         (5, 128, [5]),
         (1, 128, [1]),
-        (3, 1, [1, 1, 1]),  # batches of one are requested
+        (3, 1, [1, 1, 1]),  # a batch size of one
     ],
 )
-def test_an_epoch_sees_every_example_once(count: int, batch_size: int, sizes: list[int]) -> None:
-    """The last batch holds the remaining examples; a single one is skipped unless batches are 1."""
+def test_an_epoch_has_every_example_once(count: int, batch_size: int, sizes: list[int]) -> None:
+    """A last batch of one example is skipped, unless it is the first or the batch size is 1."""
     targets, _ = drawn(count, [0, 1], batch_size)
     assert [t.shape[1] for t in targets] == sizes
     for row in torch.cat(targets, dim=1):

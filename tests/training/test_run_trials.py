@@ -29,15 +29,15 @@ Trial = Callable[..., TrialSpec]
         {"clip_norm": 1.0},
     ],
 )
-def test_a_mixed_pack_is_refused(trial: Trial, fields: dict[str, Any]) -> None:
-    """Trials with different shapes or schedules cannot be a pack; the error counts kinds."""
+def test_a_pack_of_two_kinds_is_refused(trial: Trial, fields: dict[str, Any]) -> None:
+    """Trials with different shapes or schedules are of different kinds."""
     specs = [trial(), trial(seed=1), trial(**fields)]
     with pytest.raises(SpecError, match="found 2 kinds among 3 trials"):
         run_trials(specs, device="cpu")
 
 
-def test_methods_do_not_mix(trial: Trial) -> None:
-    """Trials with different weightings cannot be a pack."""
+def test_a_pack_of_two_weightings_is_refused(trial: Trial) -> None:
+    """A method has its own weighting, so `vib` and `mib` are of different kinds."""
     with pytest.raises(SpecError, match="found 2 kinds among 2 trials"):
         run_trials([trial("vib"), trial("mib")], device="cpu")
 
@@ -48,7 +48,7 @@ def test_bf16_needs_cuda(trial: Trial) -> None:
         run_trials([trial(precision="bf16")], device="cpu")
 
 
-def test_absent_data_are_a_data_error(
+def test_missing_data_are_a_data_error(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error names the data set and the folder."""
@@ -59,7 +59,7 @@ def test_absent_data_are_a_data_error(
 
 
 def test_a_record_has_the_spec_and_the_cost_of_its_trial(trial: Trial) -> None:
-    """Key, spec, device and pack size; the time of the pack is divided evenly."""
+    """The record also has the device and the pack size; the time of the pack is divided evenly."""
     specs = [trial(seed=s) for s in range(3)]
     started = time.perf_counter()
     records = run_trials(specs, device="cpu")
@@ -72,8 +72,8 @@ def test_a_record_has_the_spec_and_the_cost_of_its_trial(trial: Trial) -> None:
         assert TrialRecord.from_json(record.to_json()) == record
 
 
-def test_metrics_are_of_whole_splits(trial: Trial) -> None:
-    """All examples of each split; lost bits are ceiling minus relevance; bounds are in order."""
+def test_metrics_use_whole_splits(trial: Trial) -> None:
+    """Lost bits are ceiling minus relevance; the lower bound is at most the rate."""
     record = run_trials([trial(epochs=10, learning_rate=1e-2, initial_noise=0.2)], device="cpu")[0]
     for metrics in (record.validation, record.test):
         assert metrics is not None
@@ -91,7 +91,7 @@ def test_metrics_are_of_whole_splits(trial: Trial) -> None:
 
 
 def test_an_encoder_without_noise_has_no_rate(trial: Trial) -> None:
-    """Its rate is infinite, so the record has None; all other metrics are present."""
+    """The rate is infinite, so the record has `None`; all other metrics are present."""
     record = run_trials([trial("deterministic", learning_rate=1e-2)], device="cpu")[0]
     assert record.status == "finished"
     assert record.test is not None

@@ -37,10 +37,10 @@ class FixedPruner:
 
 
 @pytest.mark.parametrize("method", ["mib", "vib"])
-def test_the_others_are_untouched(
+def test_pruning_does_not_change_the_other_trials(
     trial: Trial, assert_same: Callable[..., None], method: str
 ) -> None:
-    """The histories of stopped trials end at their rung; the records of others are unchanged."""
+    """The history of a stopped trial ends at its rung; the records of the others are the same."""
     plateau = {"schedule": "plateau", "patience": 1, "decay": 0.5} if method == "vib" else {}
     specs = trials_of(trial, method, **plateau)
     keys = [spec.key for spec in specs]
@@ -67,7 +67,7 @@ def test_the_others_are_untouched(
 
 
 def test_a_rung_gets_the_results_of_each_trial(trial: Trial) -> None:
-    """Rate and lost bits of that epoch, equal to the histories, of the trials still in training."""
+    """The results are rate and lost bits of that epoch, for the trials still in training."""
     specs = trials_of(trial)
     keys = [spec.key for spec in specs]
     pruner = FixedPruner({0.5: {keys[1]}})
@@ -90,7 +90,7 @@ def test_a_rung_gets_the_results_of_each_trial(trial: Trial) -> None:
 
 
 def test_a_diverged_trial_has_no_results(trial: Trial) -> None:
-    """Even if its losses are finite again; if it is stopped, its status is still diverged."""
+    """Even if the losses are finite again, the result is None; the status stays diverged."""
     fields: dict[str, Any] = {"epochs": 4, "beta": 0.0, "learning_rate": 1.0}
     specs = [trial(**fields), trial(**fields, prior_width=1e-17)]
     pruner = FixedPruner({0.5: {specs[1].key}})
@@ -122,7 +122,7 @@ def test_all_trials_may_be_stopped(trial: Trial, tmp_path: Path) -> None:
 def test_a_pack_with_stopped_trials_resumes_from_its_checkpoint(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After an interrupt stopped trials stay stopped, and `on_rung` is not called again."""
+    """Stopped trials stay stopped, and `on_rung` is not called again for their rung."""
     specs = trials_of(trial)
     stopped = {0.25: {specs[0].key, specs[3].key}}
     uninterrupted = run_trials(specs, device="cpu", rungs=(0.25,), on_rung=FixedPruner(stopped))

@@ -23,7 +23,7 @@ def save(folder: Path, trials: Sequence[str], ended: Sequence[str] = (), age: fl
 
 
 def test_every_pack_is_identified_by_its_trials(tmp_path: Path) -> None:
-    """Ended trials are included, because they are part of the file name; the latest comes first."""
+    """Ended trials are included, as the file name depends on them; the newest pack comes first."""
     older = save(tmp_path, ["a", "b"], ["c"], age=60)
     newer = save(tmp_path, ["d"])
     packs = saved_packs(tmp_path)

@@ -48,8 +48,8 @@ def walk(seed: int, epochs: int) -> list[float]:
 
 
 @pytest.mark.parametrize("schedule", SCHEDULERS)
-def test_rates_are_torchs_to_the_last_bit(trial: Trial, schedule: str) -> None:
-    """Four trials with different rates over 300 epochs, down to torch's smallest change.
+def test_learning_rates_equal_those_of_torch(trial: Trial, schedule: str) -> None:
+    """The rates are equal to the last bit over 300 epochs, for four trials in one pack.
 
     The state is saved and restored after every epoch, as by a checkpoint.
     """

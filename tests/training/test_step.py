@@ -15,14 +15,14 @@ from paretoib.training._step import Step
 Trial = Callable[..., TrialSpec]
 PackOf = Callable[[Sequence[TrialSpec]], Pack]
 
-WAYS: dict[str, dict[str, Any]] = {
+KINDS: dict[str, dict[str, Any]] = {
     "linear": {"method": "vib"},
     "mib": {"method": "mib"},
-    "mib at the latent": {"method": "mib", "gradient": "latent"},
-    "mib over all": {"method": "mib", "over": "all"},
+    "mib, latent gradients": {"method": "mib", "gradient": "latent"},
+    "mib, all parameters": {"method": "mib", "over": "all"},
     "mib, not adaptive": {"method": "mib", "adaptive": False},
     "mgda": {"method": "mgda"},
-    "mgda at the latent": {"method": "mgda", "gradient": "latent"},
+    "mgda, latent gradients": {"method": "mgda", "gradient": "latent"},
 }
 
 
@@ -32,8 +32,8 @@ def step_of(
 ) -> Callable[[dict[str, Any]], tuple[Step, Batch, list[Any], Pack]]:
     """The first step of one or three trials, its batch, hand-written models, and the pack."""
 
-    def make(way: dict[str, Any]) -> tuple[Step, Batch, list[Any], Pack]:
-        fields = {"initial_noise": 0.5, **way}
+    def make(kind: dict[str, Any]) -> tuple[Step, Batch, list[Any], Pack]:
+        fields = {"initial_noise": 0.5, **kind}
         widths = [1.0, 0.5, 2.0][: request.param]
         specs = [trial(**fields, seed=i, prior_width=w) for i, w in enumerate(widths)]
         pack = pack_of(specs)
@@ -47,22 +47,24 @@ def step_of(
 StepOf = Callable[[dict[str, Any]], tuple[Step, Batch, list[Any], Pack]]
 
 
-def inner(left: Sequence[Tensor], right: Sequence[Tensor]) -> float:
+def inner_product(left: Sequence[Tensor], right: Sequence[Tensor]) -> float:
     """⟨left, right⟩ over all tensors."""
     return float(sum((a * b).sum() for a, b in zip(left, right, strict=True)))
 
 
-def gramian(each: Sequence[Sequence[Tensor]]) -> Tensor:
-    """⟨g_i, g_j⟩ of each loss's gradients."""
-    return torch.tensor([[inner(a, b) for b in each] for a in each])
+def gramian(gradients: Sequence[Sequence[Tensor]]) -> Tensor:
+    """The Gramian ⟨g_i, g_j⟩ of the gradients g_i of the losses."""
+    return torch.tensor([[inner_product(a, b) for b in gradients] for a in gradients])
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_the_step_is_the_gradient_of_the_weighted_sum(step_of: StepOf, way: dict[str, Any]) -> None:
-    """The step is the gradient of Σ step_i L_i with constant weights, over all parameters."""
-    step, batch, models, pack = step_of(way)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_the_step_is_the_gradient_of_the_weighted_sum(
+    step_of: StepOf, kind: dict[str, Any]
+) -> None:
+    """The sum is Σ_i w_i L_i with constant step weights w; the gradient is by all parameters."""
+    step, batch, models, pack = step_of(kind)
     for i, model in enumerate(models):
-        losses = torch.stack(model.on(batch, i))
+        losses = torch.stack(model.losses_on(batch, i))
         torch.testing.assert_close(step.losses[i], losses.detach(), rtol=1e-5, atol=0)
         (step.weights.step[i] * losses).sum().backward()
         for ours, parameter in zip(step.gradients, model.parameters, strict=True):
@@ -73,27 +75,27 @@ def test_the_step_is_the_gradient_of_the_weighted_sum(step_of: StepOf, way: dict
 
 @pytest.mark.parametrize("over", ["shared", "all"])
 def test_gradients_are_compared_over_the_selected_parameters(step_of: StepOf, over: str) -> None:
-    """The Gramian of the gradients of the encoder (mib eq. 7) or of all (mib algorithm 1)."""
+    """The encoder's parameters are `shared` (mib eq. 7); `all` are those of mib algorithm 1."""
     step, batch, models, _ = step_of({"method": "mib", "over": over})
     assert step.gramian is not None
     for i, model in enumerate(models):
         compared = model.parameters[:4] if over == "shared" else model.parameters
-        each = [
+        gradients = [
             torch.autograd.grad(loss, compared, retain_graph=True, materialize_grads=True)
-            for loss in model.on(batch, i)
+            for loss in model.losses_on(batch, i)
         ]
-        torch.testing.assert_close(step.gramian[i], gramian(each), rtol=1e-4, atol=1e-7)
+        torch.testing.assert_close(step.gramian[i], gramian(gradients), rtol=1e-4, atol=1e-7)
 
 
-def test_latent_gradients_are_those_at_the_encoders_output(step_of: StepOf) -> None:
-    """The Gramian of the gradients at the means and widths of all examples in the batch."""
+def test_latent_gradients_are_taken_at_the_encoders_output(step_of: StepOf) -> None:
+    """The Gramian sums over the encoder's outputs for all examples of the batch."""
     step, batch, models, _ = step_of({"method": "mib", "gradient": "latent"})
     assert step.gramian is not None
     for i, model in enumerate(models):
         raw = model.raw(batch.x[i]).detach().requires_grad_()
         losses = model.losses(raw, batch.y[i], batch.noise[i])
-        each = [torch.autograd.grad(loss, [raw], retain_graph=True) for loss in losses]
-        torch.testing.assert_close(step.gramian[i], gramian(each), rtol=1e-4, atol=1e-9)
+        gradients = [torch.autograd.grad(loss, [raw], retain_graph=True) for loss in losses]
+        torch.testing.assert_close(step.gramian[i], gramian(gradients), rtol=1e-4, atol=1e-9)
 
 
 def test_linear_weights_are_one_and_beta(trial: Trial, pack_of: PackOf) -> None:
@@ -105,24 +107,24 @@ def test_linear_weights_are_one_and_beta(trial: Trial, pack_of: PackOf) -> None:
 
 
 @pytest.mark.parametrize("gradient", ["parameters", "latent"])
-def test_mgdas_step_is_the_shortest(step_of: StepOf, gradient: str) -> None:
-    """KKT conditions of the min-norm problem: ⟨d, g_i⟩ ≥ ‖d‖² for step d, equal if w_i > 0.
+def test_mgda_takes_the_min_norm_step(step_of: StepOf, gradient: str) -> None:
+    """KKT conditions for the step d = Σ_i w_i g_i: ⟨d, g_i⟩ ≥ ‖d‖², with equality if w_i > 0.
 
     The inner products are over the parameters or outputs whose gradients are compared.
     """
     step, *_ = step_of({"method": "mgda", "gradient": gradient})
     assert step.gramian is not None
     weights, gramians = step.weights.step.double(), step.gramian.double()
-    gains = torch.einsum("mij,mj->mi", gramians, weights)
-    squared = (weights * gains).sum(1, keepdim=True)
-    slack = (gains - squared) / squared
+    inner_products = torch.einsum("mij,mj->mi", gramians, weights)
+    squared = (weights * inner_products).sum(1, keepdim=True)
+    slack = (inner_products - squared) / squared
     assert (slack > -1e-5).all()
     assert slack[weights > 1e-6].abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("stage", [0, 1, 2])
-def test_greedy_layers_are_compared_without_those_above(pack_of: PackOf, stage: int) -> None:
-    """The layers above the layer of a stage are its decoder, so the losses do not share them."""
+def test_the_gramian_of_a_greedy_stage_excludes_higher_layers(pack_of: PackOf, stage: int) -> None:
+    """In a stage, the layers above the trained layer are the decoder, which losses do not share."""
 
     def step(**weighting: Any) -> tuple[Step, Pack]:
         spec = TrialSpec(

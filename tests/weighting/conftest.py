@@ -16,7 +16,10 @@ Weigh = Callable[[Tensor, Tensor], Weights]
 
 @pytest.fixture(scope="session")
 def weighting() -> Callable[..., Weigh]:
-    """`weighting(name, **params)` maps losses (M, m) and Jacobians (M, m, d) to weights."""
+    """`weighting(name, **params)` returns a function from losses and Jacobians to weights.
+
+    Losses have shape (M, m), Jacobians (M, m, d).
+    """
 
     def build(name: str, **params: Any) -> Weigh:
         section = section_model("weighting", name)(**params)

@@ -1,4 +1,4 @@
-"""Smooth Chebyshev scalarisation, against autograd and on a concave front."""
+"""Smooth Chebyshev scalarisation (Lin et al. 2024), against autograd and on a concave front."""
 
 import math
 from typing import Any
@@ -18,7 +18,10 @@ def step(losses: Tensor, preference: Tensor, **options: Any) -> Tensor:
 @pytest.mark.parametrize("losses", [2, 3])
 @pytest.mark.parametrize("mu", [0.01, 0.1, 5.0])
 def test_the_step_is_the_gradient_of_the_smooth_maximum(losses: int, mu: float) -> None:
-    """The gradient of μ log Σ exp(λ_i f_i/μ), f in nats or, except for prediction, `scale` nats."""
+    """The smooth maximum is μ log Σ_i exp(λ_i f_i/μ).
+
+    f_i is the loss in nats for prediction, and in units of `scale` nats for the other losses.
+    """
     values = torch.rand(20, losses, dtype=torch.float64).requires_grad_()
     preference = torch.linspace(0.05, 0.95, 20, dtype=torch.float64)
     others = (1 - preference) / (losses - 1)
@@ -29,28 +32,31 @@ def test_the_step_is_the_gradient_of_the_smooth_maximum(losses: int, mu: float) 
     torch.testing.assert_close(step(values.detach(), preference, mu=mu), expected)
 
 
-def test_near_mu_0_the_worst_loss_alone_counts() -> None:
-    """The worst loss has its full weight, the other losses have weight 0."""
+def test_near_mu_0_only_the_worst_loss_counts() -> None:
+    """The loss with the largest λ_i f_i has weight λ_i/unit_i, the other loss has weight 0."""
     losses = torch.tensor([[1.0, 30.0], [4.0, 30.0]])
     weights = step(losses, torch.tensor([0.5, 0.5]), mu=1e-3)
     torch.testing.assert_close(weights, torch.tensor([[0.0, 0.05], [0.5, 0.0]]))
 
 
-def test_at_a_large_mu_it_is_linear_scalarisation() -> None:
-    """Weights have the ratio of λ_i/unit_i for any losses."""
+def test_a_large_mu_gives_linear_scalarisation() -> None:
+    """For any losses the weights are proportional to λ_i/unit_i."""
     weights = step(10 * torch.rand(9, 2), torch.full((9,), 0.2), mu=1e3)
     ratios = weights[:, 1] / weights[:, 0]
     torch.testing.assert_close(ratios, torch.full((9,), 0.8 / 10 / 0.2), rtol=1e-2, atol=0)
 
 
-def test_preferences_reach_all_of_a_concave_front() -> None:
-    """From any start each λ ends at λ f_1 = (1 − λ) f_2, which no β reaches (Fonseca, Fleming)."""
+def test_preferences_reach_every_part_of_a_concave_front() -> None:
+    """For every λ and start, descent ends at the point where λ f_1 = (1 − λ) f_2.
+
+    The losses are those of test_fonseca_fleming.py, where no β reaches the inner points.
+    """
     preferences = torch.linspace(0.1, 0.9, 9, dtype=torch.float64)
     starts = torch.linspace(-1, 1, 7, dtype=torch.float64)
     preference, t = (grid.flatten() for grid in torch.meshgrid(preferences, starts, indexing="ij"))
     for _ in range(3000):
-        away = torch.stack([t - 1, t + 1], dim=1)
-        values, gradients = 1 - (-away.square()).exp(), 2 * away * (-away.square()).exp()
+        offsets = torch.stack([t - 1, t + 1], dim=1)
+        values, gradients = 1 - (-offsets.square()).exp(), 2 * offsets * (-offsets.square()).exp()
         t = t - 0.03 * (step(values, preference, mu=0.01, scale=1.0) * gradients).sum(1)
     values = 1 - (-torch.stack([t - 1, t + 1], dim=1).square()).exp()
     # Smoothing shifts the point by up to μ log of the ratio of the two slopes.

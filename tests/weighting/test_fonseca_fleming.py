@@ -1,6 +1,7 @@
-"""End points of each weighting on a concave front (Fonseca and Fleming 1995, one parameter).
+"""Descent with linear, MGDA and MIB weights on a concave front (Fonseca and Fleming 1995).
 
-The losses f(t) = 1 − exp(−(t ∓ 1)²) have minima at 1 and −1, and every |t| ≤ 1 is Pareto optimal.
+The two losses 1 − exp(−(t ∓ 1)²) of one parameter t have their minima at 1 and −1, and every
+|t| ≤ 1 is Pareto optimal.
 The front is concave, so linear scalarisation reaches only its ends.
 """
 
@@ -15,14 +16,14 @@ from paretoib.weighting._weighting import Weights
 
 
 def losses_and_gradients(t: Tensor) -> tuple[Tensor, Tensor]:
-    away = torch.stack([t - 1, t + 1], dim=1)
-    return 1 - (-away.square()).exp(), 2 * away * (-away.square()).exp()
+    offsets = torch.stack([t - 1, t + 1], dim=1)
+    return 1 - (-offsets.square()).exp(), 2 * offsets * (-offsets.square()).exp()
 
 
 def descend(
     start: Tensor, weigh: Callable[[Tensor, Tensor], Weights], steps: int, rate: Tensor | float
 ) -> Tensor:
-    """The end point of gradient descent with the step of the weights."""
+    """The end points of gradient descent with these weights."""
     t = start
     for _ in range(steps):
         losses, gradients = losses_and_gradients(t)
@@ -32,10 +33,11 @@ def descend(
 
 
 def test_linear_scalarisation_ends_only_near_the_ends() -> None:
-    """No β and no start ends at |t| < 1/√2, and the best end point of each β has |t| > 0.957.
+    """All end points have |t| > 1/√2, and the best end point of each β has |t| > 0.957.
 
-    Stationary points satisfy β = (1 − t)/(1 + t) e^{4t}. They are minima where this falls with |t|,
-    at |t| > 1/√2. The lower of two minima has β ≤ 1 for t > 0, which holds at |t| > 0.9575.
+    Stationary points satisfy β = B(t) = (1 − t)/(1 + t) e^{4t}. They are minima where B decreases,
+    which is at |t| > 1/√2. For β ≤ 1 the minimum at t > 0 is the lower one, and B(t) ≤ 1 there
+    means t > 0.957. For β ≥ 1 the same holds for −t.
     """
     betas = torch.logspace(-3, 3, 41, dtype=torch.float64)
     starts = torch.linspace(-1.5, 1.5, 20, dtype=torch.float64)
@@ -53,14 +55,14 @@ def test_linear_scalarisation_ends_only_near_the_ends() -> None:
 
 
 def test_min_norm_stops_wherever_it_meets_the_front(weighting: Callable[..., Any]) -> None:
-    """A start on the front is stationary; a start off the front stops at the nearest end."""
+    """A start on the front is stationary; descent from other starts stops at the nearest end."""
     start = torch.linspace(-1.5, 1.5, 31, dtype=torch.float64)
     ends = descend(start, weighting("mgda"), 80, 0.3)
     torch.testing.assert_close(ends, start.clamp(-1, 1), rtol=0, atol=1e-5)
 
 
-def test_squared_weights_are_drawn_to_one_point(weighting: Callable[..., Any]) -> None:
-    """From starts inside the front MIB ends in the middle, where the weighted losses are equal."""
+def test_mib_ends_in_the_middle(weighting: Callable[..., Any]) -> None:
+    """From every start with |t| ≤ 0.9, MIB ends at t = 0, where the weighted losses are equal."""
     start = torch.linspace(-0.9, 0.9, 19, dtype=torch.float64)
     ends = descend(start, weighting("mib"), 80, 0.3)
     torch.testing.assert_close(ends, torch.zeros_like(ends), rtol=0, atol=1e-6)

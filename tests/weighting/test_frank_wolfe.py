@@ -11,8 +11,8 @@ from paretoib.weighting._min_norm import frank_wolfe_weights, min_norm_weights
 Draw = Callable[..., Tensor]
 
 
-def by_hand(gradients: list[list[float]], iterations: int) -> list[float]:
-    """Eqs 9–11 for one trial, computed from the gradients."""
+def scalar_iterates(gradients: list[list[float]], iterations: int) -> list[float]:
+    """mib eqs 9–11 for one trial, computed from the gradients."""
     count = len(gradients)
     w = [1 / count] * count
     for t in range(iterations):
@@ -27,13 +27,13 @@ def by_hand(gradients: list[list[float]], iterations: int) -> list[float]:
 
 @pytest.mark.parametrize("losses", [2, 3, 4])
 @pytest.mark.parametrize("iterations", [1, 2, 3, 7, 12])
-def test_first_iterations_are_the_published_ones(
+def test_the_first_iterates_are_those_of_the_scalar_loop(
     jacobians: Draw, losses: int, iterations: int
 ) -> None:
-    """A batch of trials has the iterates of the scalar loop."""
+    """The loop computes mib eqs 9–11 for one trial at a time."""
     rows = jacobians(40, losses, 6)
     weights = frank_wolfe_weights(rows @ rows.mT, iterations)
-    expected = [by_hand(each.tolist(), iterations) for each in rows]
+    expected = [scalar_iterates(gradients.tolist(), iterations) for gradients in rows]
     torch.testing.assert_close(weights, torch.tensor(expected, dtype=torch.float64))
 
 
@@ -49,8 +49,8 @@ def test_it_converges_slowly_to_the_closed_form(jacobians: Draw) -> None:
     assert 0.015 < worst[3] < 0.025
 
 
-def test_a_trial_that_is_not_finite_leaves_its_neighbours_alone(jacobians: Draw) -> None:
-    """NaN in one row does not change other rows."""
+def test_a_trial_that_is_not_finite_does_not_affect_other_trials(jacobians: Draw) -> None:
+    """The gradients of one trial are NaN."""
     rows = jacobians(3, 2, 4)
     alone = frank_wolfe_weights(rows @ rows.mT, 20)
     rows[1] = torch.nan

@@ -1,4 +1,4 @@
-"""The IB Lagrangian."""
+"""`linear`, the weights of the IB Lagrangian, and `none`."""
 
 from collections.abc import Callable
 from typing import Any

@@ -12,10 +12,10 @@ SCALES = torch.tensor([3e-3, 40.0, 1.0], dtype=torch.float64)
 
 
 @pytest.mark.parametrize("losses", [2, 3])
-def test_l2_weights_ignore_the_length_of_each_gradient(
+def test_l2_weights_do_not_depend_on_gradient_norms(
     weighting: Callable[..., Any], jacobians: Draw, losses: int
 ) -> None:
-    """Scaling the gradient of one loss changes the weights only without normalisation."""
+    """The norms of the gradients change the weights without normalisation, but not with `l2`."""
     rows, scale = jacobians(50, losses, 7), SCALES[:losses]
     values = torch.ones(50, losses, dtype=torch.float64)
     l2, plain = weighting("mgda", normalise="l2"), weighting("mgda")
@@ -25,10 +25,10 @@ def test_l2_weights_ignore_the_length_of_each_gradient(
 
 
 @pytest.mark.parametrize("losses", [2, 3])
-def test_loss_weights_ignore_the_unit_of_each_loss(
+def test_loss_weights_do_not_depend_on_the_units_of_losses(
     weighting: Callable[..., Any], jacobians: Draw, losses: int
 ) -> None:
-    """A loss in another unit (value and gradient times c) has the same weight."""
+    """If a loss and its gradient are multiplied by a constant, the weights stay the same."""
     rows, scale = jacobians(50, losses, 7), SCALES[:losses]
     values = torch.rand(50, losses, dtype=torch.float64) + 0.1
     weigh = weighting("mgda", normalise="loss")
@@ -46,7 +46,7 @@ def test_a_negative_loss_is_normalised_by_its_absolute_value(
     torch.testing.assert_close(weigh(values * signs, rows).step, weigh(values, rows).step)
 
 
-def test_all_gradients_may_be_scaled_together(
+def test_weights_do_not_depend_on_a_common_scale(
     weighting: Callable[..., Any], jacobians: Draw
 ) -> None:
     """Weights depend only on the directions of gradients and the ratios of their norms."""
@@ -62,15 +62,13 @@ def test_the_step_descends_on_every_loss(
     """⟨g_i, Σ w_j g_j⟩ ≥ 0 for all i: a small step increases no loss."""
     rows, values = jacobians(200, losses, 7), torch.ones(200, losses, dtype=torch.float64)
     step = weighting("mgda")(values, rows).step
-    towards = torch.einsum("mik,mj,mjk->mi", rows, step, rows)
-    assert (towards >= -1e-9).all()
+    inner_products = torch.einsum("mik,mj,mjk->mi", rows, step, rows)
+    assert (inner_products >= -1e-9).all()
 
 
 @pytest.mark.parametrize("normalise", ["l2", "loss"])
-def test_a_vanished_gradient_takes_all_the_weight(
-    weighting: Callable[..., Any], normalise: str
-) -> None:
-    """A loss at its minimum makes the point stationary; weights are finite, even at loss 0."""
+def test_a_zero_gradient_gets_weight_1(weighting: Callable[..., Any], normalise: str) -> None:
+    """A loss at its minimum makes the point stationary. Weights are finite even if a loss is 0."""
     rows = torch.tensor([[[1.0, 2.0], [0.0, 0.0]]])
     weights = weighting("mgda", normalise=normalise)(torch.tensor([[1.0, 0.0]]), rows)
     torch.testing.assert_close(weights.step, torch.tensor([[0.0, 1.0]]))

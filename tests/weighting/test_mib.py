@@ -30,17 +30,17 @@ class Quadratics:
 
     @property
     def losses(self) -> Tensor:
-        away = self.theta[:, None] - self.centre
-        return torch.einsum("mik,mikl,mil->mi", away, self.curvature, away) / 2
+        offset = self.theta[:, None] - self.centre
+        return torch.einsum("mik,mikl,mil->mi", offset, self.curvature, offset) / 2
 
     @property
     def jacobians(self) -> Tensor:
-        away = self.theta.detach()[:, None] - self.centre
-        return torch.einsum("mikl,mil->mik", self.curvature, away)
+        offset = self.theta.detach()[:, None] - self.centre
+        return torch.einsum("mikl,mil->mik", self.curvature, offset)
 
 
 def smooth_ib(losses: Tensor, powered: Tensor, mu: float) -> Tensor:
-    """Eq. 13 as printed, including the min."""
+    """mib eq. 13 as printed, including the min."""
     weighted = powered * losses
     least = weighted.min(1, keepdim=True).values
     smooth = mu * ((weighted - least) / mu).logsumexp(1)
@@ -53,20 +53,20 @@ def smooth_ib(losses: Tensor, powered: Tensor, mu: float) -> Tensor:
 def test_the_step_is_the_gradient_of_smooth_ib(
     weighting: Callable[..., Any], losses: int, sqrted: int, mu: float
 ) -> None:
-    """Σ_i step_i ∇L_i is the autograd gradient of eq. 13 with constant weights."""
+    """Σ_i step_i ∇L_i is the autograd gradient of mib eq. 13 with constant weights."""
     problem = Quadratics(losses)
     jacobians = problem.jacobians
     result = weighting("mib", mu=mu, sqrted=sqrted)(problem.losses.detach(), jacobians)
     assert (result.log["alpha"] > 0.01).all(1).any(), "smoothing should matter somewhere"
     powered = min_norm_weights(jacobians @ jacobians.mT) ** (1 + sqrted)
-    whole = smooth_ib(problem.losses, powered, mu).sum()
-    (expected,) = torch.autograd.grad(whole, problem.theta)
+    total = smooth_ib(problem.losses, powered, mu).sum()
+    (expected,) = torch.autograd.grad(total, problem.theta)
     torch.testing.assert_close(
         torch.einsum("mi,mik->mk", result.step, jacobians), expected, rtol=1e-6, atol=1e-7
     )
 
 
-def test_the_log_holds_every_stage(weighting: Callable[..., Any]) -> None:
+def test_the_log_has_every_intermediate_result(weighting: Callable[..., Any]) -> None:
     """The log holds w*, w̃ = w*² and α = softmax(w̃ L/μ); the step is (1 + α) w̃."""
     problem = Quadratics(2)
     result = weighting("mib", mu=0.3)(problem.losses.detach(), problem.jacobians)
@@ -77,7 +77,7 @@ def test_the_log_holds_every_stage(weighting: Callable[..., Any]) -> None:
 
 
 def test_mu_and_sqrted_may_differ_between_trials(weighting: Callable[..., Any]) -> None:
-    """A pack with two values of each gives the same weights as two packs with one value."""
+    """One pack with two values of each has the weights of two packs with one value of each."""
     problem = Quadratics(2)
     jacobians = problem.jacobians
     mib = MIB(
@@ -91,10 +91,10 @@ def test_mu_and_sqrted_may_differ_between_trials(weighting: Callable[..., Any]) 
     )
     half = torch.arange(TRIALS) % 2
     hyper = {"mu": 0.1 + 0.9 * half, "sqrted": half.float()}
-    both = mib(problem.losses.detach(), jacobians @ jacobians.mT, hyper).step
+    mixed = mib(problem.losses.detach(), jacobians @ jacobians.mT, hyper).step
     for which, (mu, sqrted) in enumerate([(0.1, 0), (1.0, 1)]):
         one = weighting("mib", mu=mu, sqrted=sqrted)(problem.losses.detach(), jacobians).step
-        torch.testing.assert_close(both[half == which], one[half == which])
+        torch.testing.assert_close(mixed[half == which], one[half == which])
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,12 @@ def test_mu_and_sqrted_may_differ_between_trials(weighting: Callable[..., Any]) 
         ),
     ],
 )
-def test_ablations_switch_one_part_off_each(
+def test_ablations_switch_parts_off(
     weighting: Callable[..., Any],
     switches: dict[str, Any],
     expected: Callable[[Tensor, Tensor], Tensor],
 ) -> None:
-    """Figure 5: α = 0 without smoothing, w* = 1/m without adaptation, w̃ = w* without the power."""
+    """mib figure 5: `smooth=False` sets α = 0, `adaptive=False` w* = 1/m, `sqrted=0` w̃ = w*."""
     problem = Quadratics(2)
     jacobians, losses = problem.jacobians, problem.losses.detach()
     weights = min_norm_weights(jacobians @ jacobians.mT)

@@ -39,10 +39,10 @@ def test_two_losses_have_the_closed_form(jacobians: Draw) -> None:
     weights = min_norm_weights(g)
     first = (g[:, 1, 1] - g[:, 0, 1]) / (g[:, 0, 0] + g[:, 1, 1] - 2 * g[:, 0, 1])
     torch.testing.assert_close(weights[:, 0], first.clamp(0, 1), rtol=0, atol=1e-15)
-    oracle = torch.stack([MGDAWeighting(epsilon=1e-12, max_iters=5)(each) for each in g])
+    oracle = torch.stack([MGDAWeighting(epsilon=1e-12, max_iters=5)(one) for one in g])
     torch.testing.assert_close(weights, oracle, rtol=0, atol=1e-13)
     inside = (weights > 0).all(1)
-    assert 50 < inside.sum() < 250, "both kinds should have been drawn"
+    assert 50 < inside.sum() < 250, "some weights should be clipped and some not"
 
 
 @pytest.mark.parametrize("losses", [2, 3, 4])
@@ -51,7 +51,7 @@ def test_two_losses_have_the_closed_form(jacobians: Draw) -> None:
 def test_weights_satisfy_the_kkt_conditions(
     jacobians: Draw, losses: int, parameters: int, scale: float
 ) -> None:
-    """For any number of losses and parameters, singular Gramians included, at any scale."""
+    """They hold for any number of losses and parameters, any scale, and singular Gramians."""
     g = gramian(jacobians(300, losses, parameters) * scale)
     assert_kkt(g, min_norm_weights(g))
 
@@ -67,9 +67,9 @@ def test_lattice_gradients_satisfy_the_kkt_conditions(rows: list[list[int]]) -> 
 
 @pytest.mark.parametrize("losses", [3, 4])
 def test_for_more_losses_the_norm_is_never_above_torchjds(jacobians: Draw, losses: int) -> None:
-    """torchjd's Frank-Wolfe reaches a norm within 3 % of ours, and never below it."""
+    """The norm of torchjd's Frank-Wolfe weights is at least ours and at most 3 % above it."""
     g = gramian(jacobians(30, losses, 8))
-    oracle = torch.stack([MGDAWeighting(epsilon=1e-6, max_iters=500)(each) for each in g])
+    oracle = torch.stack([MGDAWeighting(epsilon=1e-6, max_iters=500)(one) for one in g])
     ours, theirs = norm(g, min_norm_weights(g)), norm(g, oracle)
     assert (ours <= theirs * (1 + 1e-9)).all()
     torch.testing.assert_close(theirs, ours, rtol=0.03, atol=1e-3)
@@ -92,17 +92,17 @@ def test_equal_and_zero_gradients_get_equal_weights(losses: int) -> None:
 
 
 def test_opposite_gradients_cancel() -> None:
-    """g and −c g get weights c : 1; a zero gradient gets weight 1."""
+    """g and −c g get weights in the ratio c : 1; a zero gradient gets weight 1."""
     g = gramian(torch.tensor([[[1.0, 2.0], [-3.0, -6.0]], [[1.0, 2.0], [0.0, 0.0]]]))
     torch.testing.assert_close(min_norm_weights(g), torch.tensor([[0.75, 0.25], [0.0, 1.0]]))
 
 
 @pytest.mark.parametrize("losses", [2, 3])
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
-def test_a_trial_that_is_not_finite_leaves_its_neighbours_alone(
+def test_a_trial_that_is_not_finite_does_not_affect_other_trials(
     jacobians: Draw, losses: int, bad: float
 ) -> None:
-    """NaN and infinity do not change other rows, and the weights of their row are NaN."""
+    """The weights of that trial are NaN."""
     g = gramian(jacobians(3, losses, 5))
     alone = min_norm_weights(g)
     g[1] = bad

@@ -27,7 +27,7 @@ def objective(weighting: Weighting, losses: Tensor, hyper: dict[str, Any]) -> Te
     return (weights.step * losses).sum(1) + weights.penalty
 
 
-def test_it_is_the_papers_loss() -> None:
+def test_the_total_is_the_loss_of_mtvib() -> None:
     """The total is Σ_k [CE_k/σ_k² + log σ_k] + β · compression."""
     sigma = torch.tensor([[0.5, 2.0], [1.5, 0.7]])
     hyper = {"beta": BETA, "log_variance": sigma.square().log()}
@@ -36,8 +36,8 @@ def test_it_is_the_papers_loss() -> None:
 
 
 @pytest.mark.parametrize("tasks", [1, 2])
-def test_it_is_least_where_the_variance_is_twice_the_loss(tasks: int) -> None:
-    """∂/∂s_k = ½ − L_k exp(−s_k) vanishes at s_k = log 2 L_k, and descent converges to it."""
+def test_the_optimal_variance_is_twice_the_loss(tasks: int) -> None:
+    """For s_k = log σ_k², ½ − L_k exp(−s_k) vanishes at log 2 L_k; descent converges to it."""
     losses = LOSSES[:, 2 - tasks :]
     optimum = (2 * losses[:, :tasks]).log()
     weighting = build(Uncertainty, tasks)
@@ -52,8 +52,8 @@ def test_it_is_least_where_the_variance_is_twice_the_loss(tasks: int) -> None:
     torch.testing.assert_close(s.detach(), optimum, rtol=1e-3, atol=1e-3)
 
 
-def test_weights_reach_the_losses_as_constants() -> None:
-    """The weights in the log are detached, so that the history holds plain numbers."""
+def test_logged_weights_are_detached() -> None:
+    """The log has the values of the weights without their gradients."""
     s = torch.zeros(2, 2).requires_grad_()
     weights = build(Uncertainty)(LOSSES, None, {"beta": BETA, "log_variance": s})
     assert not weights.log["weight"].requires_grad
@@ -61,7 +61,7 @@ def test_weights_reach_the_losses_as_constants() -> None:
 
 
 def test_fixed_weights_generalise_linear() -> None:
-    """Σ w_k CE_k + β · compression; with weights of 1, or without weights, it is `linear`."""
+    """The total is Σ_k w_k CE_k + β · compression. If w_k = 1, or w is empty, it is `linear`."""
     linear = build(Linear)(LOSSES, None, {"beta": BETA}).step
     for weights in (torch.ones(2, 2), torch.ones(2, 0)):
         hyper = {"beta": BETA, "task_weights": weights}
@@ -72,6 +72,6 @@ def test_fixed_weights_generalise_linear() -> None:
 
 
 def test_linear_weighs_every_task_by_one() -> None:
-    """Losses that are no predictions have weight β."""
+    """The compression loss has weight β."""
     step = build(Linear)(torch.rand(2, 3), None, {"beta": BETA}).step
     torch.testing.assert_close(step, torch.tensor([[1, 1, 0], [1, 1, 0.3]]))

@@ -1,4 +1,4 @@
-"""The registry entries of this package, declared in pyproject.toml. Must not import torch."""
+"""The registry entries of this package, declared in pyproject.toml; imports no torch."""
 
 from paretoib.data import DETERMINISTIC, DatasetEntry
 from paretoib.models import ModelEntry, bottleneck
@@ -11,7 +11,7 @@ LP = ObjectiveEntry(
     noise="zero_entropy",
     betas=(1e-3, 1.0),
     # `per_trial`: trials with different p train in one pack.
-    params=(Param("power", float, 1.5, "p, the power", ge=1, le=8, per_trial=True),),
+    params=(Param("power", float, 1.5, "the power p", ge=1, le=8, per_trial=True),),
 )
 
 FOURIER = ModelEntry(

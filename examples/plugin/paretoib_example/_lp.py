@@ -1,6 +1,6 @@
 """An objective: the p-th power of the p-norm of the code.
 
-With p = 2 it is `l2` of uib; for p near 1 more dimensions are 0.
+With p = 2 it equals the objective `l2`. With p near 1 more dimensions of the code are close to 0.
 """
 
 from torch import Tensor
@@ -10,9 +10,9 @@ from paretoib.objectives import Hyper, Objective, Scalar, prediction_losses
 
 
 class LP(Objective):
-    """prediction; compression = E Σ_i |Z_i|^p with p = `power`."""
+    """Losses: prediction, and compression = E Σ_i |Z_i|^p with p = `power`."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
-        # At |z| = 0 the gradient by p would not be finite.
+        # The derivative with respect to p contains log |z|.
         size = output.z.abs().clamp_min(1e-12).pow(hyper["power"])
         return *prediction_losses(output, y), size.sum(-1).mean()

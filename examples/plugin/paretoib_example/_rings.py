@@ -8,9 +8,10 @@ from paretoib.data import Dataset, Split
 
 
 def load(*, folder: Path, rings: int, samples: int, split_seed: int) -> Dataset:  # noqa: ARG001
-    """Points (2,) at radius y + 1 with noise 0.1, for classes y < `rings`.
+    """Points of shape (2,) at radius y + 1 plus noise, for classes y = 0 … `rings` − 1.
 
-    60 % are for training, 20 % for validation and 20 % for test.
+    The noise has a standard deviation of 0.1 and is clipped at ±0.3, so the rings do not touch.
+    60 % of the points are for training, 20 % for validation and 20 % for test.
     """
     generator = torch.Generator().manual_seed(split_seed)
     y = torch.randint(rings, (samples,), generator=generator)

@@ -1,4 +1,4 @@
-"""The command `paretoib serve`: starts everything, prints the addresses, ends everything."""
+"""The command `paretoib serve`: starts the processes, prints their addresses, and ends them."""
 
 import json
 import signal
@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 Port = Annotated[
     int | None,
-    typer.Option(min=1, max=65535, help="Port of the service. Default: 8000, or a free port."),
+    typer.Option(
+        min=1,
+        max=65535,
+        metavar="PORT",
+        help="Port of the service. Default: 8000, or a free port.",
+    ),
 ]
 NoAuth = Annotated[
-    bool, typer.Option("--no-auth", help="Let every user of this machine in without a token.")
+    bool, typer.Option("--no-auth", help="Give every user of this machine access without a token.")
 ]
 AsJSON = Annotated[
     bool, typer.Option("--json", help="Print addresses and tokens as one JSON document.")

@@ -5,8 +5,8 @@ import socket
 from contextlib import ExitStack, suppress
 
 HOST = "127.0.0.1"
-# Above the ports of Ray's workers, and below the ephemeral ports: the system gives those to
-# clients, so a client could take one before our server binds it.
+# Above the ports of Ray's workers, and below the ephemeral ports. The system gives ephemeral ports
+# to clients, so a client could take such a port before our server binds it.
 _CANDIDATES = range(20_000, 32_000)
 
 
@@ -17,7 +17,7 @@ def free_ports(*preferred: int) -> list[int]:
 
 
 def _bound_port(probe: socket.socket, port: int) -> int:
-    # Servers set this option too: a port that was closed a moment ago is free.
+    # Servers set this option too. With it, a port that was closed a moment ago is free.
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     while True:
         port = port or random.choice(_CANDIDATES)

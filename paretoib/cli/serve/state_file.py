@@ -1,8 +1,8 @@
-"""The state file of `paretoib serve`, and the processes that it has started.
+"""The state file of `paretoib serve`, and functions that find and end its processes.
 
 `paretoib serve` holds a lock on its state file while it runs. If the lock is free, the process that
-wrote the file has ended, but processes that it started may still run. All of them have the id of
-the state in their environment, or belong to the session of a process that has it: some processes of
+wrote the file has ended, but processes that it started may still run. Each of these processes has
+the id of the state in its environment, or is in the session of such a process: some processes of
 Ray overwrite their environment with a title.
 """
 
@@ -25,14 +25,14 @@ from paretoib.errors import ParetoIBError
 _ID_VARIABLE = "PARETOIB_SERVE"
 _PROC = Path("/proc")
 _JOB = b"\0jobs.sweep\0"  # in the command line of a sweep's job, but not of the job's shell
-# The order in which processes get SIGTERM, and the seconds that each role has to end. A sweep
-# writes its front before it ends, which needs Ray and MLflow.
+# The order in which processes get SIGTERM, and the seconds that each role has to end. A job needs
+# Ray and MLflow until it ends, because it writes the front of its sweep.
 _TERMINATION_SECONDS = {"service": 10.0, "job": 30.0, "ray": 20.0, "mlflow": 10.0}
 
 
 @dataclass(frozen=True)
 class ServeState:
-    """The content of the state file: the process that wrote it, and the addresses once all answer.
+    """The content of the state file; `addresses` is empty until all servers answer.
 
     `scratch` is Ray's temp directory; it is deleted when the processes have ended.
     """
@@ -62,7 +62,7 @@ class StateFile:
         self._file = file
 
     def write(self, state: ServeState | None) -> None:
-        """Write the state; None: nothing runs."""
+        """Write the state; None means that nothing runs."""
         self._file.seek(0)
         self._file.truncate()
         self._file.write(json.dumps(asdict(state)) if state else "")
@@ -137,7 +137,7 @@ def end(state: ServeState) -> None:
 
 @dataclass(frozen=True)
 class Process:
-    """A process of `/proc`; the role is None without the id of a state in its environment."""
+    """A process in `/proc`; `role` is None if its environment does not have the state's id."""
 
     pid: int
     session: int
@@ -145,12 +145,12 @@ class Process:
 
 
 class ProcessTree:
-    """The processes with a state's id in their environment, and all others of their sessions."""
+    """The processes with a state's id in their environment, and the others in their sessions."""
 
     def __init__(self, state: ServeState) -> None:
         ((variable, value),) = state.environment("").items()
         self._prefix = f"{variable}={value}".encode()
-        # Remembered, because the process with the id may end before others of its session.
+        # Remembered, because the process with the id may end before others in its session.
         self._sessions: set[int] = set()
 
     def alive(self) -> list[Process]:

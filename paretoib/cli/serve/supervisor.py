@@ -16,7 +16,7 @@ from paretoib.settings import settings
 from paretoib.tokens import new_token, token_digest
 from paretoib.tracking import PORT, ui
 
-START_TIMEOUT = 180.0  # seconds until the service reaches MLflow and Ray
+START_TIMEOUT = 180.0  # seconds to wait until the service reaches MLflow and Ray
 _SCOPES = {"read": "read", "write": "read+write"}
 # Not inherited: these variables would lead to another cluster or service than the ones started
 # here.
@@ -113,19 +113,19 @@ def _environment(
     environment = {
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
         "PARETOIB_TRACKING_URI": store,
-        # The same folder as without a server, so that commands on the store find the journal.
+        # As without `paretoib serve`, so that commands on the store find the journals.
         "PARETOIB_JOURNAL": str((settings().journal or settings().store / "journal").absolute()),
         "PARETOIB_SERVICE_HOST": HOST,
         "PARETOIB_SERVICE_PORT": addresses["service"].rpartition(":")[2],
         "PARETOIB_SERVICE_AUTH": str(auth).lower(),
         "PARETOIB_SERVICE_RAY_JOBS": addresses["ray"],
-        # Overrides a `.env` in the working directory, which may be that of another service.
+        # Overrides a `.env` in the working directory, which may be for another service.
         "PARETOIB_SERVICE_ALLOWED_HOSTS": f"{HOST},localhost,[::1]",
         "PARETOIB_SERVICE_MLFLOW_PAGES": addresses["mlflow"],
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_USAGE_STATS_ENABLED": "0",
-        # Without it Ray binds to the machine's network address instead of loopback.
+        # Without this variable, Ray binds to the machine's network address instead of loopback.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     }
     if tokens:
@@ -137,7 +137,7 @@ def _environment(
 
 
 def _settings_variables() -> dict[str, str]:
-    """Our settings as variables with absolute paths, as jobs run in another working directory."""
+    """The settings as variables, with absolute paths for jobs in another working directory."""
     variables = {
         f"PARETOIB_{name.upper()}": str(value.absolute() if isinstance(value, Path) else value)
         for name, value in settings()

@@ -1,8 +1,8 @@
 """The file of a journal, and its lock.
 
-Each line is one trial: the CRC-32 of the rest of the line, then JSON. A line that a kill or a full
-disk has cut fails its checksum and is skipped. Every append starts on a new line, so a cut line
-damages no other.
+Each line is one trial: the CRC-32 of a JSON text, then the text. A line is incomplete if the
+process was killed or the disk was full; its checksum is then wrong, and readers skip it. Every
+append starts on a new line, so an incomplete line does not damage the next.
 """
 
 import fcntl
@@ -26,10 +26,11 @@ LOCK_TIMEOUT = 0.5  # seconds; a reader that tests the lock holds it for a momen
 
 
 class JournalFile:
-    """The journal of a sweep, open in one process at a time; it holds `waiting` trials.
+    """The journal of a sweep, open in one process at a time.
 
-    The kernel holds the lock, on a separate file, so it is released however the process ends.
-    Raises `StoreError` where the file cannot be written, and where another process has locked it.
+    `waiting` is the number of its trials that the store does not hold yet. The lock is on a
+    separate file; the kernel releases it however the process ends. Raises `StoreError` if the file
+    cannot be written, or if another process holds the lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +46,7 @@ class JournalFile:
         self.waiting = sum(1 for _ in _lines(path, 0, self._end))
 
     def append(self, trials: Sequence[EndedTrial]) -> None:
-        """Add trials; when this returns all of them are on the disk, when it raises none is."""
+        """Add trials. When this returns, all of them are on the disk; when it raises, none is."""
         rest = memoryview(b"".join([b"\n", *map(_encode, trials)]))
         size = len(rest)
         try:
@@ -60,16 +61,16 @@ class JournalFile:
         self.waiting += len(trials)
 
     def next(self, count: int) -> tuple[list[EndedTrial], int]:
-        """The next `count` trials or fewer, and the offset in the file after them."""
+        """The next trials, at most `count`, and the offset in the file after them."""
         lines = list(islice(_lines(self.path, self._start, self._end), count))
         return [_decode(line, self.path) for line, _ in lines], lines[-1][1]
 
-    def written(self, count: int, offset: int) -> None:
-        """The store holds `count` more trials, those up to this offset."""
+    def mark_written(self, count: int, offset: int) -> None:
+        """Note that the store now holds the next `count` trials, which end at this offset."""
         self._start = offset
         self.waiting -= count
         if not self.waiting:
-            # No sync: trials that come back after a crash are in the store, which skips them.
+            # No sync: a crash may bring trials back, but the store skips those that it holds.
             self._file.truncate(0)
             self._start = self._end = 0
 
@@ -77,7 +78,7 @@ class JournalFile:
         """Unlock the journal, and remove it if it holds no trial."""
         if not self.waiting:
             self.path.unlink(missing_ok=True)
-        # While it is locked, so that no other process locks a file that is being removed.
+        # Remove the lock file before unlocking, so that no other process locks a removed file.
         self.path.with_suffix(".lock").unlink(missing_ok=True)
         self._file.close()
         self._lock.close()
@@ -87,7 +88,7 @@ class JournalFile:
 
 
 def read(path: Path) -> Iterator[EndedTrial]:
-    """The trials of a journal, also while another process has it open; none without a file."""
+    """The trials of a journal, even while another process has it open; none if there is no file."""
     try:
         for line, _ in _lines(path, 0, None):
             yield _decode(line, path)
@@ -127,7 +128,7 @@ def _lines(path: Path, start: int, end: int | None) -> Iterator[tuple[bytes, int
 
 
 def _lock(path: Path, sweep_id: str) -> IO[str]:
-    """Lock a file, or raise the `StoreError` that names the process which holds the lock."""
+    """Lock a file; raises a `StoreError` that names the process which holds the lock."""
     deadline = time.monotonic() + LOCK_TIMEOUT
     while True:
         lock = path.open("a+")
@@ -142,7 +143,7 @@ def _lock(path: Path, sweep_id: str) -> IO[str]:
             holder = lock.read() or "another process"
             lock.close()
             raise one_writer(sweep_id, holder) from None
-        # The last holder may have removed the file between its opening here and the lock.
+        # The previous holder may have removed the file after it was opened here.
         if path.exists() and os.path.samestat(path.stat(), os.fstat(lock.fileno())):
             lock.truncate(0)
             lock.write(f"process {os.getpid()} on {socket.gethostname()}")
@@ -152,7 +153,7 @@ def _lock(path: Path, sweep_id: str) -> IO[str]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Sync a folder to disk: a new file's name is part of the folder."""
+    """Sync a folder to disk, so that the name of a new file survives a crash."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

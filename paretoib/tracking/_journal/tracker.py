@@ -1,4 +1,4 @@
-"""A tracker that writes trials to a journal first, and from there to a store."""
+"""A tracker that writes trials to a journal first, and from the journal to a store."""
 
 import fcntl
 from collections.abc import Iterator, Sequence
@@ -14,19 +14,19 @@ from paretoib.tracking._journal.writer import Writer
 from paretoib.tracking._state import with_trials, without_stale_rule
 from paretoib.tracking._tracker import EndedTrial, File, History, Reader, Ruler, Tracker
 
-PATIENCE = 300.0  # seconds
-_UNWRITTEN = "the store did not take the end of the sweep"
+PATIENCE = 300.0  # seconds to wait for the store
+_UNWRITTEN = "the end of the sweep could not be written to the store"
 
 
 class JournalReader:
-    """A store, together with the trials in the journals of `folder` that it does not hold yet."""
+    """A store, with the trials in the journals of `folder` that the store does not hold yet."""
 
     def __init__(self, store: Reader, folder: Path) -> None:
         self._store = store
         self._folder = folder
 
-    def find(self, reference: str) -> SweepState:
-        return self._with_journal(self._store.find(reference))
+    def find(self, sweep: str) -> SweepState:
+        return self._with_journal(self._store.find(sweep))
 
     def state(self, sweep_id: str) -> SweepState:
         return self._with_journal(self._store.state(sweep_id))
@@ -38,7 +38,7 @@ class JournalReader:
         return self._store.ruler(sweep_id)
 
     def records(self, sweep_id: str) -> list[TrialRecord]:
-        # The journal is read first: a trial moves from there to the store, never back.
+        # The journal is read first: trials move from the journal to the store, never back.
         waiting = [t.record.model_copy(update={"history": {}}) for t in self._read(sweep_id)]
         stored = self._store.records(sweep_id)
         return list({record.trial: record for record in (*stored, *waiting)}.values())
@@ -52,14 +52,14 @@ class JournalReader:
         return self._store.trial_url(sweep_id, trial)
 
     def _with_journal(self, state: SweepState) -> SweepState:
-        """The state, with the trials that wait and with the lock taken into account."""
+        """The state, corrected for the journal's lock and for the trials in the journal."""
         if state.stale:
             # A writer that closes its sweep sends no heartbeats, but holds the lock.
             if self._is_locked(state.id):
                 return without_stale_rule(state)
-            # It may have closed the sweep and released the lock since the state was read.
+            # The writer may have closed the sweep and released the lock since the state was read.
             state = self._store.state(state.id)
-        # The writer of a running sweep is about to empty the journal.
+        # While a sweep runs, its writer soon empties the journal, so nothing is corrected.
         if state.status != "running" and (waiting := list(self._read(state.id))):
             return with_trials(state, self.records(state.id), waiting[-1].hypervolume)
         return state
@@ -86,14 +86,14 @@ class JournalTracker(JournalReader):
     """Writes trials to a journal in `folder` first, and from there to `store`.
 
     `add` returns when the trials are on this machine's disk. A thread writes them to the store, in
-    order, and retries while the store is away; trials that an earlier process left in the journal
-    are written first. A `StoreError` by which the store refuses a trial for good is raised by the
-    next `add` (which has put its trials into the journal all the same), `update`, `flush` or
-    `close`. `flush` and `close` also raise it when the store has stayed away for `patience`
-    seconds, or is away after `stop_waiting`; while they wait, they log a warning.
+    order, and retries while the store is unavailable; it begins with trials that an earlier process
+    left in the journal. If the store refuses a trial for good, the next `add`, `update`, `flush` or
+    `close` raises the `StoreError`; that `add` has still put its trials into the journal. `flush`
+    and `close` also raise a `StoreError` after `patience` seconds without progress, or if the store
+    is unavailable after `stop_waiting`. They log a warning while they wait.
 
-    A sweep is locked against all other processes on this machine from the first of these calls, or
-    from `begin`, until `close`.
+    From `begin`, `add`, `update` or `flush`, whichever is first, until `close`, a sweep is locked
+    against all other processes on this machine.
     """
 
     def __init__(self, store: Tracker, folder: Path, *, patience: float = PATIENCE) -> None:
@@ -109,8 +109,8 @@ class JournalTracker(JournalReader):
         self.release(sweep_id)
         journal = self._lock(sweep_id)
         try:
-            # Before the journal's trials are written: it removes half-written trials of an earlier
-            # process.
+            # Before the journal's trials are written: `begin` deletes trials that an earlier
+            # process left half-written.
             self._store.begin(sweep_id, ruler)
         except BaseException:
             journal.close()
@@ -127,7 +127,7 @@ class JournalTracker(JournalReader):
         self._open(sweep_id).add(trials)
 
     def update(self, sweep_id: str, front: Front) -> None:
-        self._open(sweep_id).afterwards(partial(self._store.update, sweep_id, front))
+        self._open(sweep_id).call_when_written(partial(self._store.update, sweep_id, front))
 
     def flush(self, sweep_id: str) -> None:
         self._open(sweep_id).drain(self.patience)
@@ -148,7 +148,7 @@ class JournalTracker(JournalReader):
         try:
             writer.drain(self.patience)
             close = partial(self._store.close, sweep_id, status, front, pictures, reason)
-            writer.afterwards(close)
+            writer.call_when_written(close)
             writer.drain(self.patience)
         except StoreError:
             writer.stop()
@@ -161,7 +161,7 @@ class JournalTracker(JournalReader):
             self.release(sweep_id)
 
     def release(self, sweep_id: str) -> None:
-        """Stop writing a sweep and unlock it; trials that wait stay in the journal."""
+        """Stop writing a sweep and unlock it. Trials not yet in the store stay in the journal."""
         if writer := self._writers.pop(sweep_id, None):
             writer.close()
 
@@ -171,5 +171,5 @@ class JournalTracker(JournalReader):
         return self._writers[sweep_id]
 
     def _lock(self, sweep_id: str) -> JournalFile:
-        self._store.ruler(sweep_id)  # `NotFoundError` where there is no such sweep
+        self._store.ruler(sweep_id)  # raises `NotFoundError` if there is no such sweep
         return JournalFile(self._path(sweep_id))

@@ -1,8 +1,8 @@
-"""MLflow's environment variables and log levels, set before MLflow is imported.
+"""MLflow's environment variables, set before MLflow is imported, and log levels, set after.
 
-Values that the user has set win. MLflow sends no telemetry and prints nothing, as stdout is for
-`--json`. It does not retry requests: the journal does, and a request that is sent twice may be
-written twice.
+Values that the user has set win. MLflow sends no telemetry and prints nothing, because stdout is
+for `--json`. It retries no requests: the journal retries, and a request that is sent twice may be
+stored twice.
 """
 
 import logging
@@ -17,7 +17,7 @@ _ENVIRONMENT = {
 _LEVELS = {
     "mlflow": logging.WARNING,
     "alembic": logging.WARNING,
-    # It logs the traceback of every database error that it also raises.
+    # This module logs the traceback of every database error, and raises the error too.
     "mlflow.store.db.utils": logging.CRITICAL,
 }
 
@@ -26,6 +26,6 @@ for _name, _value in _ENVIRONMENT.items():
 
 
 def set_log_levels() -> None:
-    """Silence MLflow's loggers, which MLflow sets up when it is imported."""
+    """Set the levels of MLflow's loggers, which MLflow creates when it is imported."""
     for name, level in _LEVELS.items():
         logging.getLogger(name).setLevel(level)

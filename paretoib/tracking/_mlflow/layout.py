@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import count, takewhile
 from typing import Any
 
-from paretoib.records import Reference, TrialRecord
+from paretoib.records import ReferencePoint, TrialRecord
 from paretoib.specs import SweepSpec, short_name
 from paretoib.tracking._tracker import Ruler, Tags
 
@@ -27,7 +27,7 @@ SWEEPS = f"tags.`{_KIND}` = 'sweep'"
 
 _HISTORY_STEPS = 8
 _TAG_LENGTH = 5000
-_FINAL = (
+_FINAL_METRICS = (
     "rate_bits",
     "rate_lower_bits",
     "relevance_bits",
@@ -35,13 +35,13 @@ _FINAL = (
     "accuracy",
     "cross_entropy_bits",
 )
-_OF_TASK = ("relevance_bits", "lost_bits", "accuracy")
-# Fields that appear in a trial's name even where they do not vary.
+_TASK_METRICS = ("relevance_bits", "lost_bits", "accuracy")
+# Fields that appear in a trial's name even if they do not vary.
 NAMED_FIELDS = ("weighting.beta", "weighting.mu", "weighting.sqrted")
 
 
 def experiment_name(dataset: str) -> str:
-    """The experiment of a data set: fronts of one data set can be compared."""
+    """The name of a data set's experiment, which holds all sweeps that can be compared."""
     return f"paretoib-{dataset}"
 
 
@@ -56,7 +56,7 @@ def is_sweep(tags: Tags) -> bool:
 
 
 def spec_of(tags: Tags) -> dict[str, Any]:
-    """The sweep's spec as JSON."""
+    """The sweep's spec, as JSON values."""
     document: dict[str, Any] = json.loads(_from_tags(_SPEC, tags))
     return document
 
@@ -72,11 +72,11 @@ def ruler_of(tags: Tags) -> Ruler | None:
     if _RULER not in tags:
         return None
     document = json.loads(tags[_RULER])
-    return Ruler(Reference(**document["reference"]), document["label_entropy_bits"])
+    return Ruler(ReferencePoint(**document["reference"]), document["label_entropy_bits"])
 
 
 def trial_tags(sweep_id: str, record: TrialRecord, order: int) -> dict[str, str]:
-    """The tags of a trial's run: its record without the history, so that one search reads all.
+    """The tags of a trial's run: its record without history, so that one search reads all records.
 
     `order` is the trial's position among the ended trials of the sweep.
     """
@@ -110,12 +110,12 @@ def trial_of(tags: Tags) -> str:
 def ended_trials(sweep_id: str, trial: str = "") -> str:
     """The filter for the runs of a sweep's ended trials, or of the ended trial with this key."""
     key = f" AND tags.`{_TRIAL}` = '{trial}'" if trial else ""
-    return f"{_of_sweep(sweep_id)} AND attributes.status != 'RUNNING'{key}"
+    return f"{_parent_is(sweep_id)} AND attributes.status != 'RUNNING'{key}"
 
 
 def running_trials(sweep_id: str) -> str:
     """The filter for the runs of trials that are being written."""
-    return f"{_of_sweep(sweep_id)} AND attributes.status = 'RUNNING'"
+    return f"{_parent_is(sweep_id)} AND attributes.status = 'RUNNING'"
 
 
 def order_of(tags: Tags) -> int:
@@ -124,7 +124,10 @@ def order_of(tags: Tags) -> int:
 
 
 def fields(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a trial's or sweep's spec: `weighting.beta`, and `weighting` for its name."""
+    """The fields of a trial's or sweep's spec by path, such as `weighting.beta`.
+
+    The path of a section, such as `weighting`, stands for the name in the section.
+    """
     leaves: dict[str, Any] = {}
     for kind in ("data", "model", "objective", "weighting", "training"):
         for name, value in spec.get(kind, {}).items():
@@ -146,16 +149,19 @@ def trial_name(spec: Mapping[str, Any], sweep: Mapping[str, Any]) -> str:
 def trial_metrics(record: TrialRecord) -> list[tuple[str, float, int]]:
     """(name, value, step) of every measurement of a trial.
 
-    A history is thinned to 8 steps, spaced evenly from the first epoch (step 1) to the last: each
-    value costs MLflow 0.1 ms. `history.json` has the whole history. Final measurements are rounded
-    to six digits, which fit a column; the record has all digits.
+    A history is thinned to 8 steps, spaced evenly from the first epoch (step 1) to the last: MLflow
+    needs 0.1 ms for each value. `history.json` has the whole history. Final measurements (step 0)
+    are rounded to six digits, to fit a column in MLflow's UI; the record has all digits.
     """
     found: list[tuple[str, float | None, int]] = []
     for prefix, metrics in (("", record.test), ("validation/", record.validation)):
-        found += [(prefix + name, _short(getattr(metrics, name, None)), 0) for name in _FINAL]
-        for task, of_task in metrics.tasks.items() if metrics else ():
+        found += [
+            (prefix + name, _rounded(getattr(metrics, name, None)), 0) for name in _FINAL_METRICS
+        ]
+        for task, task_metrics in metrics.tasks.items() if metrics else ():
             found += [
-                (f"{prefix}{task}/{name}", _short(getattr(of_task, name)), 0) for name in _OF_TASK
+                (f"{prefix}{task}/{name}", _rounded(getattr(task_metrics, name)), 0)
+                for name in _TASK_METRICS
             ]
     for name, values in record.history.items():
         key = "history/" + re.sub(r"[^/\w.\- :]", "_", name)
@@ -188,12 +194,12 @@ def ruler_params(ruler: Ruler) -> dict[str, str]:
     }
 
 
-def _of_sweep(sweep_id: str) -> str:
+def _parent_is(sweep_id: str) -> str:
     return f"tags.`mlflow.parentRunId` = '{sweep_id}'"
 
 
 def _as_tags(name: str, text: str) -> dict[str, str]:
-    """A text of any length as tags `name`, `name.1`, ...: databases limit a tag's length."""
+    """Split a text into tags `name`, `name.1` and so on: databases limit a tag's length."""
     parts = [text[i : i + _TAG_LENGTH] for i in range(0, len(text), _TAG_LENGTH)]
     return {f"{name}.{i}" if i else name: part for i, part in enumerate(parts)}
 
@@ -209,7 +215,7 @@ def _thinned(length: int) -> list[int]:
     return [round(i * (length - 1) / (_HISTORY_STEPS - 1)) for i in range(_HISTORY_STEPS)]
 
 
-def _short(value: float | None) -> float | None:
+def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.6g}")
 
 

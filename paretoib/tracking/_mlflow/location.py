@@ -1,7 +1,6 @@
-"""The location of the store, and checks that it can be used, made without MLflow.
+"""The location of the store, and checks without MLflow that the store can be used.
 
-MLflow would retry for a minute or more before it gives up on a read-only folder or a server that is
-down.
+MLflow may retry for a minute or more before it reports a read-only folder or a server that is down.
 """
 
 import fcntl
@@ -19,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from paretoib.errors import NotFoundError, StoreAwayError, StoreError
+from paretoib.errors import NotFoundError, StoreError, StoreUnavailableError
 from paretoib.settings import settings
 from paretoib.tracking._tracker import File
 
@@ -34,7 +33,7 @@ def tracking_uri() -> str:
 def artifact_root(uri: str) -> Path:
     """The folder of artifacts, for a store that is a database and not a server.
 
-    It is beside an SQLite file; for any other database it is in the store's folder.
+    For SQLite it is beside the database file, for any other database in the store's folder.
     """
     folder = Path(uri.removeprefix(_SQLITE)).parent if uri.startswith(_SQLITE) else settings().store
     return folder.absolute() / "artifacts"
@@ -46,15 +45,15 @@ def is_server(uri: str) -> bool:
 
 
 def masked(uri: str) -> str:
-    """The address without user and password, as it may be printed."""
+    """The address for messages: without user and password, and for SQLite only the path."""
     return re.sub(r"//[^@/]*@", "//", uri).removeprefix(_SQLITE)
 
 
 def journal_folder(uri: str) -> Path:
     """The folder on this machine for the journals of a store's sweeps.
 
-    The folder of the settings, or else beside an SQLite file; for any other store the folder for
-    the user's state, so that a sweep can be resumed from any working directory.
+    It is `PARETOIB_JOURNAL`, or else beside the SQLite file. For any other store it is in the
+    user's state folder, so that a sweep can be resumed from any working directory.
     """
     if configured := settings().journal:
         return configured.absolute()
@@ -63,13 +62,15 @@ def journal_folder(uri: str) -> Path:
     try:
         state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     except RuntimeError as error:
-        raise StoreError("without a home directory PARETOIB_JOURNAL should be a folder") from error
+        raise StoreError(
+            "PARETOIB_JOURNAL should be set, because there is no home directory"
+        ) from error
     return Path(state, "paretoib", "journal", sha256(masked(uri).encode()).hexdigest()[:16])
 
 
 @contextmanager
 def writable(uri: str) -> Iterator[str]:
-    """Check that the store can be written, and lock it while it is opened; yields its address.
+    """Check that the store can be written, and lock it in this context; yields the address.
 
     MLflow creates the tables of a new SQLite file when it opens the file; two processes must not
     both create them. Raises `StoreError`.
@@ -92,9 +93,9 @@ def writable(uri: str) -> Iterator[str]:
 
 @contextmanager
 def readable(uri: str) -> Iterator[str]:
-    """Check that the store can be read, and wait while it is created; yields its address.
+    """Check that the store can be read, and wait while it is created; yields the address.
 
-    Nothing is written. Raises `StoreError`, and `NotFoundError` where there is no SQLite file yet.
+    Nothing is written. Raises `StoreError`, and `NotFoundError` if there is no SQLite file yet.
     """
     if is_server(uri):
         _check_answers(uri)
@@ -137,20 +138,20 @@ def _is_writable(path: Path) -> bool:
 
 
 def _read_only(path: Path) -> str:
-    """The address of a database in a folder where SQLite cannot create its journal files.
+    """The address of an SQLite database whose file or folder this process cannot write.
 
-    With a write-ahead log beside it, the database is opened read-only. Without one no process
-    writes, and the database is opened as immutable. The address names the driver: MLflow would
-    take the plain form for a path and create its folders.
+    If a write-ahead log exists, the database is opened read-only. Without a log no process writes,
+    and the database is opened as immutable. The address names the driver (`+pysqlite`), because
+    MLflow would take an address without a driver as a path and create the path's folders.
     """
-    beside = path.with_name(f"{path.name}-wal").exists()
-    return f"sqlite+pysqlite:///{path.as_uri()}?{'mode=ro' if beside else 'immutable=1'}&uri=true"
+    has_log = path.with_name(f"{path.name}-wal").exists()
+    return f"sqlite+pysqlite:///{path.as_uri()}?{'mode=ro' if has_log else 'immutable=1'}&uri=true"
 
 
 def _check_writable(path: Path) -> None:
     try:
         with closing(sqlite3.connect(path, timeout=20)) as database:
-            # A write-ahead log: readers do not wait for the writer, and a commit syncs once.
+            # With a write-ahead log, readers do not wait for the writer, and a commit syncs once.
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
@@ -161,9 +162,11 @@ def _check_answers(uri: str) -> None:
     try:
         urllib.request.urlopen(masked(uri), timeout=10).close()
     except urllib.error.HTTPError:
-        pass  # The server answers, if only with an error.
+        pass  # An error is an answer too.
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
-        # MLflow has settings of its own for certificates, so it judges them.
+        # MLflow has its own settings for certificates, and checks them itself.
         if not isinstance(reason, ssl.SSLError):
-            raise StoreAwayError(f"no MLflow server answers at {masked(uri)}: {reason}") from error
+            raise StoreUnavailableError(
+                f"no MLflow server answers at {masked(uri)}: {reason}"
+            ) from error

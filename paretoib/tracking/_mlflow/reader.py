@@ -15,7 +15,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.client import MlflowClient
 
-from paretoib.errors import NotFoundError, StoreAwayError, StoreError
+from paretoib.errors import NotFoundError, StoreError, StoreUnavailableError
 from paretoib.records import Status, SweepState, TrialCounts, TrialRecord
 from paretoib.tracking import _heartbeat
 from paretoib.tracking._lookup import find_sweep, sweep_not_found, trial_not_found
@@ -42,11 +42,8 @@ _STATUS: dict[str, Status] = {
     "KILLED": "interrupted",
     "FAILED": "failed",
 }
-_PAGE = 500  # runs a request
-_FAILURES = (
-    MlflowException,
-    OSError,
-)  # what a call of the store may raise
+_PAGE = 500  # runs per request
+_FAILURES = (MlflowException, OSError)  # exceptions that a call to the store may raise
 
 A = ParamSpec("A")
 R = TypeVar("R")
@@ -71,26 +68,26 @@ def as_store_error(
 class MLflowReader:
     """The sweeps of an existing MLflow store, by default the configured one; read-only.
 
-    `ui_url` is where people reach MLflow's UI, for links: by default the address of the MLflow
-    server, or where `paretoib ui` serves the UI. Without one ("") there are no links.
+    Links start with `ui_url`, the address of MLflow's UI: by default the MLflow server, or the
+    address at which `paretoib ui` serves the UI. If it is "", there are no links.
     """
 
     def __init__(self, uri: str | None = None, ui_url: str | None = None) -> None:
         self.uri = uri or tracking_uri()
         self._ui_url = (ui_address(self.uri) if ui_url is None else ui_url).rstrip("/")
-        self._away_at: datetime | None = None  # the last time that the store did not answer
-        with self._opened() as address:
+        self._unavailable_at: datetime | None = None  # the last time that the store did not answer
+        with self._checked_address() as address:
             try:
                 self._client = MlflowClient(address, address)
-            except Exception as error:  # of MLflow, SQLAlchemy, Alembic or a database driver
+            except Exception as error:  # from MLflow, SQLAlchemy, Alembic or a database driver
                 raise self._store_error("cannot open", error) from error
 
     @as_store_error
-    def find(self, reference: str) -> SweepState:
-        if re.fullmatch("[0-9a-f]{32}", reference):
+    def find(self, sweep: str) -> SweepState:
+        if re.fullmatch("[0-9a-f]{32}", sweep):
             with suppress(NotFoundError):
-                return self._state(self._run(reference))
-        return find_sweep(reference, self.sweeps())
+                return self._state(self._run(sweep))
+        return find_sweep(sweep, self.sweeps())
 
     @as_store_error
     def state(self, sweep_id: str) -> SweepState:
@@ -124,15 +121,15 @@ class MLflowReader:
     def trial_url(self, sweep_id: str, trial: str) -> str | None:
         return self._url(self._trial(sweep_id, trial))
 
-    def _opened(self) -> AbstractContextManager[str]:
-        """Check the store before it is opened; yields the address for MLflow."""
+    def _checked_address(self) -> AbstractContextManager[str]:
+        """Check the store in a context in which MLflow opens it; yields the address for MLflow."""
         return readable(self.uri)
 
     def _store_error(self, what: str, error: Exception) -> StoreError:
-        away = is_retryable(error, server=is_server(self.uri))
-        if away:
-            self._away_at = datetime.now(UTC)
-        kind = StoreAwayError if away else StoreError
+        unavailable = is_retryable(error, server=is_server(self.uri))
+        if unavailable:
+            self._unavailable_at = datetime.now(UTC)
+        kind = StoreUnavailableError if unavailable else StoreError
         return kind(f"{what} the store {masked(self.uri)}: {reason(error)}")
 
     def _state(self, run: Run) -> SweepState:
@@ -158,7 +155,7 @@ class MLflowReader:
             cancel_requested=_heartbeat.is_cancel_requested(tags),
             mlflow_url=self._url(run),
         )
-        return with_stale_rule(state, self._away_at)
+        return with_stale_rule(state, self._unavailable_at)
 
     def _url(self, run: Run) -> str | None:
         path = page(run.info.experiment_id, run.info.run_id)
@@ -224,7 +221,10 @@ def _counts(total: int, metrics: Mapping[str, float]) -> TrialCounts:
 
 @contextmanager
 def _garbage_collector_paused() -> Iterator[None]:
-    """MLflow creates dozens of objects for each run; collecting among them costs twice as much."""
+    """Pause garbage collection during a request.
+
+    MLflow creates dozens of objects for each run, and collection would double the request's time.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,12 +1,13 @@
-"""Whether a failed call of the store is worth a retry, and the failure in one line.
+"""Decide whether to retry a failed call to the store, and describe the failure in one line.
 
-Retryable: a server that cannot be reached (refused, reset, timed out, no route, no name) or that
-answers "not now" (HTTP 408, 429, 5xx), a database that another connection has locked, and a
-connection that the database has closed.
-Not retryable: a full disk, a read-only file, a missing permission, a damaged or foreign schema, a
-request that the server refuses (other 4xx), a bad certificate. They last until someone acts.
-Any other failure is retryable if it comes from an MLflow server, as the server's database may be
-the cause, and otherwise not: it is better to stop early than to retry for ever.
+Retryable: a server that cannot be reached (refused, reset, timed out, no route, name not resolved)
+or that asks to retry later (HTTP 408, 429, 5xx), a database that another connection has locked, and
+a connection that the database has closed.
+Not retryable, because they last until someone acts: a full disk, a read-only file, a missing
+permission, a damaged or unknown schema, a request that the server refuses (other 4xx), a bad
+certificate.
+Any other MLflow error is retryable if the store is an MLflow server, because the server's database
+may be the cause. Otherwise it is not: it is better to stop early than to retry for ever.
 """
 
 import errno
@@ -24,13 +25,13 @@ _NETWORK = {
     errno.EAGAIN,
 }
 _LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
-# SQLSTATE of database servers: access refused, no such object, disk full, read-only.
+# Beginnings of SQLSTATE codes: access refused, no such object (42, 3D), disk full, read-only.
 _REFUSED = ("28", "42", "3D", "53100", "25006")
 _SELF_EXPLAINING = (ConnectionError, TimeoutError, sqlite3.Error)
 
 
 def is_retryable(error: Exception, *, server: bool) -> bool:
-    """Whether the same call may succeed later; `server`: the store is an MLflow server."""
+    """Whether the same call may succeed later; `server` is True for an MLflow server."""
     for cause in _causes(error):
         if isinstance(cause, sqlite3.Error):
             return getattr(cause, "sqlite_errorname", "").startswith(_LOCKED)
@@ -45,7 +46,7 @@ def is_retryable(error: Exception, *, server: bool) -> bool:
         # SQLAlchemy's attribute for a connection that the database has closed.
         if getattr(cause, "connection_invalidated", False):
             return True
-    # MLflow's exception has the server's HTTP status, and 500 where no status came.
+    # MLflow's exception has the server's HTTP status, or 500 if the server sent none.
     if server:
         return bool(getattr(error, "get_http_status_code", lambda: 0)() >= 500)
     # MLflow's code for a database's "operational error", such as a broken connection.
@@ -56,7 +57,7 @@ def reason(error: Exception) -> str:
     """The failure in one line, without the user and password of an address."""
     message: object = error
     for cause in _causes(error):
-        # The innermost message of a network's or database's error says most.
+        # The innermost network or database error has the most specific message.
         if isinstance(cause, OSError) and cause.strerror:
             message = f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror
         elif isinstance(cause, _SELF_EXPLAINING):

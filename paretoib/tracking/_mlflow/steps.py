@@ -12,7 +12,7 @@ class Steps:
     """The trials of a sweep that have ended, in order, and the number of steps already logged."""
 
     def __init__(self, trials: Iterable[tuple[str, str]], metrics: Mapping[str, float]) -> None:
-        """`trials` are keys and statuses; `metrics` the latest values of the sweep's run."""
+        """`trials` are keys and statuses; `metrics` are the latest metrics of the sweep's run."""
         self._counts_after: dict[str, dict[str, int]] = {}
         self._counts: dict[str, int] = {}
         self._logged = int(sum(metrics.get(name, 0) for name in _COUNTS))
@@ -32,7 +32,7 @@ class Steps:
         self._counts_after[trial] = self._counts
 
     def points(self, trials: Sequence[EndedTrial]) -> Iterator[tuple[str, float, int]]:
-        """(name, value, step) of the trials whose step is not logged yet; marks them as logged."""
+        """(name, value, step) for each trial that is not logged yet; marks the trials as logged."""
         for trial in trials:
             counts = self._counts_after[trial.record.trial]
             step = sum(counts.values())

@@ -15,18 +15,18 @@ class SubmissionTracker(MLflowTracker):
 
     @as_store_error
     def check(self) -> None:
-        """`StoreError` unless MLflow answers."""
+        """Raise `StoreError` unless MLflow answers."""
         self._client.search_experiments(max_results=1)
 
     @as_store_error
     def unclosed(self) -> list[SweepState]:
-        """The sweeps that no writer has closed; stale ones are among them."""
+        """The sweeps that no writer has closed, including stale sweeps."""
         running = f"{SWEEPS} AND attributes.status = 'RUNNING'"
         return [self._state(run) for run in self._sweeps(running)]
 
     @as_store_error
     def requested(self, request: str) -> SweepState | None:
-        """The sweep that was created for a request (hexadecimal digits); None if there is none."""
+        """The sweep that was created for a request, given as a hash; None if there is none."""
         condition = f"{SWEEPS} AND tags.`{_REQUEST}` = '{request}'"
         return next((self._state(run) for run in self._sweeps(condition)), None)
 
@@ -34,15 +34,15 @@ class SubmissionTracker(MLflowTracker):
     def create_submitted(self, spec: SweepSpec, request: str | None) -> SweepState:
         """Create a sweep that is about to be submitted for this request.
 
-        Its run has both tags from the start. If the service is killed before it has submitted the
-        sweep, a repeated request and the reconciliation with Ray find it all the same.
+        The run has the tags of submission and request from the start. So a repeated request and the
+        reconciliation with Ray find the sweep even if the service is killed before submitting it.
         """
         request_tag = {_REQUEST: request} if request else {}
         return self._create(spec, _submission_tags() | request_tag)
 
     @as_store_error
     def mark_submitted(self, sweep_id: str) -> None:
-        """Set the time of submission to now and the status to running."""
+        """Set the submission time and the status running; clear the cancellation and the reason."""
         self._log(sweep_id, tags=_submission_tags())
         self._client.update_run(sweep_id, status="RUNNING")
 

@@ -1,8 +1,8 @@
 """Write sweeps and trials to MLflow.
 
-A trial's run is created as RUNNING and gets its final status last, so that readers see it whole or
-not at all. A run that is still RUNNING when the sweep's next writer begins, or when this writer
-retries, was left half-written and is deleted.
+A trial's run is created as RUNNING and gets its final status last, so that readers see a complete
+trial or none. A run that is still RUNNING when the sweep's next writer begins, or when this writer
+retries, is half-written and is deleted.
 """
 
 import json
@@ -42,13 +42,13 @@ _RUN_STATUS: dict[Status, str] = {
     "interrupted": "KILLED",
     "failed": "FAILED",
 }
-# The status of a trial's run; any other trial status is FAILED.
+# The run status for a trial status; it is FAILED for any other trial status.
 _TRIAL_STATUS = {"finished": "FINISHED", "stopped": "KILLED"}
 _TRIAL_ENDED = {run_status: status for status, run_status in _TRIAL_STATUS.items()}
 
 
 @dataclass
-class _Writing:
+class _WriteCache:
     """The writer's cache of a sweep, so that adding a trial reads nothing from the store."""
 
     experiment_id: str
@@ -58,15 +58,15 @@ class _Writing:
 
 
 class MLflowTracker(MLflowReader):
-    """The sweeps of an MLflow store, by default the configured one; SQLite files are created.
+    """The sweeps of an MLflow store, by default the configured one.
 
-    An MLflow server stores the artifacts too; for a database they are in a folder
-    (`artifact_root`).
+    A missing SQLite file is created. An MLflow server stores the artifacts too; for a database they
+    are in a folder (`artifact_root`).
     """
 
     def __init__(self, uri: str | None = None, ui_url: str | None = None) -> None:
         super().__init__(uri, ui_url)
-        self._writing: dict[str, _Writing] = {}
+        self._caches: dict[str, _WriteCache] = {}
         # The last heartbeat of each sweep that this process has begun.
         self._heartbeats: dict[str, float] = {}
 
@@ -75,7 +75,7 @@ class MLflowTracker(MLflowReader):
         return self._create(spec)
 
     def _create(self, spec: SweepSpec, more_tags: Mapping[str, str] | None = None) -> SweepState:
-        """Create a sweep, whose run has these further tags from the start."""
+        """Create a sweep. Its run has `more_tags` from the start."""
         experiment_id = self._experiment(spec.data.name)
         tags = {**layout.sweep_tags(spec), **_source(), **(more_tags or {})}
         run = self._client.create_run(experiment_id, run_name=spec.name, tags=tags)
@@ -117,15 +117,15 @@ class MLflowTracker(MLflowReader):
     def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
         if _heartbeat.is_stale(self._heartbeats.get(sweep_id), _heartbeat.STALE_SECONDS / 2):
             self.heartbeat(sweep_id)  # raises if another process has taken the sweep over
-        # After a failure the cache may be wrong: it is stored again only when all is written.
-        sweep = self._writing.pop(sweep_id, None) or self._read_for_writing(sweep_id)
+        # After a failure the cache may be wrong, so it is kept only if every write succeeds.
+        sweep = self._caches.pop(sweep_id, None) or self._read_for_writing(sweep_id)
         for trial in trials:
             if trial.record.trial not in sweep.steps:
                 self._add_run(sweep_id, sweep, trial.record)
                 sweep.steps.add(trial.record.trial, trial.record.status)
                 sweep.next_order += 1
         self._log(sweep_id, metrics=list(sweep.steps.points(trials)))
-        self._writing[sweep_id] = sweep
+        self._caches[sweep_id] = sweep
 
     @as_store_error
     def update(self, sweep_id: str, front: Front) -> None:
@@ -136,7 +136,7 @@ class MLflowTracker(MLflowReader):
         self._run(sweep_id)
 
     def stop_waiting(self, sweep_id: str) -> None:
-        """No call waits for longer than one request."""
+        """Do nothing: no call waits for longer than one request."""
 
     @as_store_error
     def close(
@@ -154,7 +154,7 @@ class MLflowTracker(MLflowReader):
         self._client.set_terminated(sweep_id, _RUN_STATUS[status])
         self._heartbeats.pop(sweep_id, None)
 
-    def _opened(self) -> AbstractContextManager[str]:
+    def _checked_address(self) -> AbstractContextManager[str]:
         return writable(self.uri)
 
     def _experiment(self, dataset: str) -> str:
@@ -167,13 +167,13 @@ class MLflowTracker(MLflowReader):
             kind = {"mlflow.experimentKind": "custom_model_development"}
             return self._client.create_experiment(name, artifact_location=folder, tags=kind)
         except MlflowException:
-            # Another process may have created it since.
+            # Another process may have created the experiment since.
             if found := self._client.get_experiment_by_name(name):
                 return found.experiment_id
             raise
 
     def _run_to_write(self, sweep_id: str) -> Run:
-        """The sweep's run; `TakenOverError` if this process has begun it and lost it since."""
+        """The sweep's run; `TakenOverError` if this process began it and another has taken over."""
         run = self._run(sweep_id)
         if sweep_id in self._heartbeats:
             self._check_not_taken_over(run)
@@ -181,7 +181,7 @@ class MLflowTracker(MLflowReader):
 
     def _check_not_taken_over(self, run: Run) -> None:
         if other := _heartbeat.successor(run.data.tags):
-            # Make the next `add` check too, however recent the last heartbeat is.
+            # Make the next `add` check too, even if the last heartbeat is recent.
             self._heartbeats[run.info.run_id] = 0.0
             raise taken_over(run.info.run_id, other)
 
@@ -196,12 +196,12 @@ class MLflowTracker(MLflowReader):
         self._log(sweep_id, params=params, tags={**(tags or {}), **_heartbeat.heartbeat_tag()})
         self._heartbeats[sweep_id] = now
 
-    def _read_for_writing(self, sweep_id: str) -> _Writing:
+    def _read_for_writing(self, sweep_id: str) -> _WriteCache:
         run = self._run(sweep_id)
         experiment_id = run.info.experiment_id
         self._delete_half_written(experiment_id, sweep_id)
         ended = self._ended(experiment_id, sweep_id, _outline)
-        return _Writing(
+        return _WriteCache(
             experiment_id=experiment_id,
             spec=layout.spec_of(run.data.tags),
             steps=Steps((outline for _, outline in ended), run.data.metrics),
@@ -213,7 +213,7 @@ class MLflowTracker(MLflowReader):
             if layout.is_trial(run.data.tags):
                 self._client.delete_run(run.info.run_id)
 
-    def _add_run(self, sweep_id: str, sweep: _Writing, record: TrialRecord) -> None:
+    def _add_run(self, sweep_id: str, sweep: _WriteCache, record: TrialRecord) -> None:
         run = self._client.create_run(
             sweep.experiment_id,
             start_time=int((time.time() - record.seconds) * 1000),

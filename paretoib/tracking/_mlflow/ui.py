@@ -1,4 +1,4 @@
-"""MLflow's UI over the store: its address, and the command that serves it."""
+"""MLflow's UI for the store: its address, and the command that serves it."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ PORT = 5000
 class UI:
     """MLflow's UI: its address for people, and the command that serves it there.
 
-    `command` is empty where the configured MLflow server serves the UI already. `environment` is
+    `command` is empty if the configured MLflow server serves the UI already. `environment` is
     the complete environment of the command. `uri` is for programs: it may contain the password
     that `address` leaves out.
     """
@@ -26,7 +26,10 @@ class UI:
 
 
 def ui(port: int = PORT, uri: str | None = None) -> UI:
-    """MLflow's UI on loopback over a store, by default the configured one."""
+    """MLflow's UI for a store, by default the configured one.
+
+    It is the MLflow server's UI if the store is a server, else a UI to be served on loopback.
+    """
     uri = uri or tracking_uri()
     if is_server(uri):
         return UI(masked(uri).rstrip("/"), uri)
@@ -38,7 +41,7 @@ def ui(port: int = PORT, uri: str | None = None) -> UI:
         "--allowed-hosts": ",".join(f"{host}:{port}" for host in hosts),
     }
     environment = {
-        # Not on the command line, which every user of the machine may read: it may have a password.
+        # Not on the command line, which every user can read: the address may have a password.
         "MLFLOW_BACKEND_STORE_URI": uri,
         "MLFLOW_DEFAULT_ARTIFACT_ROOT": artifact_root(uri).as_uri(),
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -56,5 +59,5 @@ def ui(port: int = PORT, uri: str | None = None) -> UI:
 
 
 def ui_address(uri: str) -> str:
-    """The address of MLflow's UI for this store: the server's, or that of `paretoib ui`."""
+    """The address of MLflow's UI for this store: the MLflow server, or `paretoib ui`."""
     return masked(uri).rstrip("/") if is_server(uri) else f"http://127.0.0.1:{PORT}"

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from paretoib.specs import SweepSpec
 from paretoib.tracking._mlflow.layout import NAMED_FIELDS, fields
 
-_ADAPTIVE = ("model.initial_scale", "training.epochs")
+_ADAPTIVE_FIELDS = ("model.initial_scale", "training.epochs")
 _METRICS = ("rate_bits", "relevance_bits", "lost_bits", "accuracy")
 
 
@@ -29,9 +29,9 @@ def note(spec: SweepSpec, experiment_id: str, sweep_id: str) -> str:
 
 
 def view(spec: SweepSpec, sweep_id: str, created_ms: int) -> dict[str, str]:
-    """The experiment tag that saves a view: the sweep's trials and a chart of relevance by rate."""
+    """The experiment tag that saves a view: the sweep's trials, and relevance over rate."""
     present = [f for f in NAMED_FIELDS if f in fields(spec.document)]
-    adaptive = _ADAPTIVE if spec.search == "adaptive" else ()
+    adaptive = _ADAPTIVE_FIELDS if spec.search == "adaptive" else ()
     params = dict.fromkeys([*present, *spec.grid, *adaptive, "seed"])
     section = {
         "uuid": "front",
@@ -55,7 +55,7 @@ def view(spec: SweepSpec, sweep_id: str, created_ms: int) -> dict[str, str]:
     }
     state = {
         "searchFilter": f"tags.`mlflow.parentRunId` = '{sweep_id}'",
-        # Ordered by creation, MLflow would fold the trials into their sweep's row.
+        # If runs are ordered by creation, MLflow folds trials into the row of their sweep.
         "orderByKey": "metrics.`rate_bits`",
         "orderByAsc": True,
         "selectedColumns": [

@@ -1,4 +1,4 @@
-"""Two processes of one machine that would write one sweep, each with a journal of its own."""
+"""Two processes on one machine that begin the same sweep, with different journals."""
 
 import json
 import os
@@ -11,20 +11,20 @@ from pathlib import Path
 import pytest
 
 from paretoib.errors import StoreError
-from paretoib.records import Reference
+from paretoib.records import ReferencePoint
 from paretoib.specs import SweepSpec
 from paretoib.tracking import JournalTracker, Ruler, _heartbeat
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
-RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
+RULER = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)
 WRITER = """
 import sys, time
 from pathlib import Path
-from paretoib.records import Reference
+from paretoib.records import ReferencePoint
 from paretoib.tracking import JournalTracker, Ruler
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 uri, sweep, journal = sys.argv[1:]
-ruler = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
+ruler = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)
 JournalTracker(MLflowTracker(uri), Path(journal)).begin(sweep, ruler)
 print("begun", flush=True)
 time.sleep(10_000)
@@ -38,8 +38,8 @@ def sweep(tracker: MLflowTracker, spec: SweepSpec) -> str:
 
 @pytest.fixture
 def writer(uri: str, sweep: str, tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Another process, which has begun the sweep."""
-    command = [sys.executable, "-c", WRITER, uri, sweep, str(tmp_path / "its journal")]
+    """Another process that has begun the sweep."""
+    command = [sys.executable, "-c", WRITER, uri, sweep, str(tmp_path / "first journal")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
@@ -48,27 +48,27 @@ def writer(uri: str, sweep: str, tmp_path: Path) -> Iterator["subprocess.Popen[s
     process.communicate()
 
 
-def test_the_first_keeps_the_second_off_until_it_is_gone(
+def test_the_first_writer_excludes_the_second_until_it_ends(
     writer: "subprocess.Popen[str]", tracker: MLflowTracker, sweep: str, tmp_path: Path
 ) -> None:
-    """While it lives, whatever the journal; killed, it keeps nobody waiting."""
-    second = JournalTracker(tracker, tmp_path / "own journal")
+    """After a kill the second need not wait until the heartbeat of the first is stale."""
+    second = JournalTracker(tracker, tmp_path / "second journal")
     with pytest.raises(StoreError, match=rf"one writer at a time; found process {writer.pid} on"):
         second.begin(sweep, RULER)
     writer.send_signal(signal.SIGKILL)
-    # Without its parent having taken note of its end.
+    # Wait for the end without reaping the process, so that it stays a zombie.
     os.waitid(os.P_PID, writer.pid, os.WEXITED | os.WNOWAIT)
     second.begin(sweep, RULER)
     second.release(sweep)
 
 
-def test_another_process_with_its_number_is_not_taken_for_it(
+def test_another_process_with_the_same_id_is_not_the_writer(
     writer: "subprocess.Popen[str]", tracker: MLflowTracker, sweep: str
 ) -> None:
-    """Numbers come around again, and a writer of long ago had none but its number."""
+    """Process ids are used again, so the start time must be known and agree."""
     (tag,) = (name for name in _heartbeat.heartbeat_tag() if name.endswith("writer"))
-    signed = json.loads(tracker._run(sweep).data.tags[tag])
-    assert signed["process"] == writer.pid
-    for before in (signed["started"] - 1, None):
-        tracker._log(sweep, tags={tag: json.dumps({**signed, "started": before})})
+    heartbeat = json.loads(tracker._run(sweep).data.tags[tag])
+    assert heartbeat["process"] == writer.pid
+    for started in (heartbeat["started"] - 1, None):
+        tracker._log(sweep, tags={tag: json.dumps({**heartbeat, "started": started})})
         tracker.begin(sweep, RULER)

@@ -1,4 +1,4 @@
-"""A sweep that ends while its store is away."""
+"""A sweep that ends while its store is unavailable."""
 
 import os
 import signal
@@ -10,30 +10,30 @@ import pytest
 
 from jobs.sweep_run import SweepRun
 from jobs.worker import failed_record
-from paretoib.errors import StoreAwayError, StoreError
-from paretoib.records import Reference
+from paretoib.errors import StoreError, StoreUnavailableError
+from paretoib.records import ReferencePoint
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
 from paretoib.tracking import JournalTracker, MemoryTracker, Ruler
 
-RULER = Ruler(Reference(rate_bits=10.0, lost_bits=3.0), 3.0)
+RULER = Ruler(ReferencePoint(rate_bits=10.0, lost_bits=3.0), 3.0)
 
 
-class Away(MemoryTracker):
-    """A store that goes away after the sweep has begun."""
+class UnavailableStore(MemoryTracker):
+    """A store that becomes unavailable after the sweep has begun."""
 
     def add(self, *_: object) -> None:
-        raise StoreAwayError("connection refused")
+        raise StoreUnavailableError("connection refused")
 
     close = add
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_further_interrupt_ends_the_wait_for_it(
+def test_a_second_interrupt_ends_the_wait_for_the_store(
     sent: signal.Signals, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log says what it waits for; the error at the end says where the trials are."""
-    store = Away()
+    """The log says why the sweep does not end, and the error says where its trials are."""
+    store = UnavailableStore()
     spec = SweepSpec.from_document({"method": "vib", "grid": {"beta": [0.1, 0.2]}})
     tracker = JournalTracker(store, tmp_path)
     run = SweepRun(spec, tracker.create(spec), tracker, RULER, driver(spec), lambda _: None)

@@ -1,4 +1,4 @@
-"""An MLflow server that is killed while a sweep is written, and comes back on its database."""
+"""MLflow's server is killed while a sweep is written, and started again on its database."""
 
 import os
 import random
@@ -17,18 +17,18 @@ import pytest
 from mlflow.tracking.client import MlflowClient
 
 from paretoib.errors import StoreError
-from paretoib.records import Reference, TrialRecord
+from paretoib.records import ReferencePoint, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial, JournalTracker, Ruler
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 pytestmark = pytest.mark.slow
 
-RULER = Ruler(Reference(rate_bits=33.2, lost_bits=3.32), 3.32)
+RULER = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)
 
 
 class Server:
-    """MLflow's server over the store in a folder, on one port however often it is started."""
+    """MLflow's server over the store in a folder; it has the same port after each start."""
 
     def __init__(self, store: Path) -> None:
         with socket.socket() as free:
@@ -58,7 +58,7 @@ class Server:
         raise AssertionError(f"no server at {self.address}")
 
     def kill(self) -> None:
-        """It and its workers."""
+        """Kill the server and its workers."""
         if self.process:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
@@ -73,61 +73,61 @@ def server(store: Path) -> Iterator[Server]:
     server.kill()
 
 
-def check(store: Path, sweep_id: str, packs: list[list[EndedTrial]]) -> None:
-    """The store has every trial once, whole, in order, each drawn once; nothing is cut off."""
+def check_complete(store: Path, sweep_id: str, packs: list[list[EndedTrial]]) -> None:
+    """The store has every trial once, complete and in order, with one step of hypervolume."""
     client = MlflowClient(f"sqlite:///{store}/mlflow.db")
     tracker = MLflowTracker(f"sqlite:///{store}/mlflow.db")
-    ended = [one for pack in packs for one in pack]
+    ended = [trial for pack in packs for trial in pack]
     assert tracker.records(sweep_id) == [
-        one.record.model_copy(update={"history": {}}) for one in ended
+        trial.record.model_copy(update={"history": {}}) for trial in ended
     ]
     experiment = client.get_run(sweep_id).info.experiment_id
     runs = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{sweep_id}'")
     assert Counter(run.info.status for run in runs) == {"FINISHED": len(ended)}
-    drawn = client.get_metric_history(sweep_id, "hypervolume")
-    assert [(point.step, point.value) for point in sorted(drawn, key=lambda p: p.step)] == [
-        (i + 1, one.hypervolume) for i, one in enumerate(ended)
+    points = client.get_metric_history(sweep_id, "hypervolume")
+    assert [(point.step, point.value) for point in sorted(points, key=lambda p: p.step)] == [
+        (i + 1, trial.hypervolume) for i, trial in enumerate(ended)
     ]
 
 
-def test_a_sweep_goes_on_while_its_server_is_away(
+def test_a_sweep_continues_while_the_server_is_unavailable(
     server: Server,
     store: Path,
     tmp_path: Path,
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """SIGKILL in the middle of a pack, twice: `add` never waits, and all is there in the end."""
+    """The server is killed twice within a pack. `add` does not wait, and no trial is lost."""
     packs = [[EndedTrial(record(8 * i + j), i + j / 8) for j in range(8)] for i in range(6)]
     moments = random.Random(0)
     tracker = JournalTracker(MLflowTracker(server.address), tmp_path / "journal", patience=120)
     sweep = tracker.create(spec)
     tracker.begin(sweep.id, RULER)
-    for place, pack in enumerate(packs):
-        begun = time.monotonic()
+    for number, pack in enumerate(packs):
+        began = time.monotonic()
         tracker.add(sweep.id, pack)
-        assert time.monotonic() - begun < 3
-        if place in (1, 3):
+        assert time.monotonic() - began < 3
+        if number in (1, 3):
             time.sleep(moments.uniform(0.05, 0.3))
             server.kill()
-        if place in (2, 4):
+        if number in (2, 4):
             time.sleep(1)
             assert len(tracker._folder.joinpath(f"{sweep.id}.jsonl").read_bytes()) > 0
             server.start()
     tracker.close(sweep.id, "finished", None, [])
-    check(store, sweep.id, packs)
+    check_complete(store, sweep.id, packs)
     assert MLflowTracker(server.address).find(sweep.id).status == "finished"
     assert list((tmp_path / "journal").iterdir()) == []
 
 
-def test_what_a_job_could_not_write_the_next_one_does(
+def test_the_next_job_writes_the_trials_that_a_job_could_not_write(
     server: Server,
     store: Path,
     tmp_path: Path,
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """The server stays away until the job is over; its trials come first, and none twice."""
+    """The trials of the first job are written before those of the next, and none twice."""
     packs = [[EndedTrial(record(4 * i + j), i + j / 4) for j in range(4)] for i in range(3)]
     tracker = JournalTracker(MLflowTracker(server.address), tmp_path / "journal", patience=60)
     sweep = tracker.create(spec)
@@ -140,9 +140,9 @@ def test_what_a_job_could_not_write_the_next_one_does(
     with pytest.raises(StoreError, match="4 ended trials wait in"):
         tracker.close(sweep.id, "finished", None, [])
     server.start()
-    again = JournalTracker(MLflowTracker(server.address), tmp_path / "journal", patience=120)
-    again.begin(sweep.id, RULER)
-    assert len(again.records(sweep.id)) == 8
-    again.add(sweep.id, packs[2])
-    again.close(sweep.id, "finished", None, [])
-    check(store, sweep.id, packs)
+    next_job = JournalTracker(MLflowTracker(server.address), tmp_path / "journal", patience=120)
+    next_job.begin(sweep.id, RULER)
+    assert len(next_job.records(sweep.id)) == 8
+    next_job.add(sweep.id, packs[2])
+    next_job.close(sweep.id, "finished", None, [])
+    check_complete(store, sweep.id, packs)
