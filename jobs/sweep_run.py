@@ -1,5 +1,6 @@
 """The writer of a running sweep: writes trials and front, and ends the sweep at a limit."""
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +14,8 @@ from paretoib.records import Front, OnProgress, Status, SweepState, TrialRecord
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial, File, Ruler, Tracker, front_of, with_trials
+
+_log = logging.getLogger(__name__)
 
 FRONT_SECONDS = 10.0  # minimum time between two updates of the stored front
 FRONT_SHARE = 0.02  # maximum share of the sweep's time for updates of the stored front
@@ -166,12 +169,7 @@ class SweepRun:
         try:
             front = self.front()
             if any(point.rate_bits is not None for point in front.points):
-                from paretoib.fronts import front_html, front_png
-
-                pictures = [
-                    File("front.html", front_html(front).encode()),
-                    File("front.png", front_png(front)),
-                ]
+                pictures = list(_pictures(front))
         finally:
             self.store.close(self.id, self.status, front, pictures, reason)
 
@@ -186,6 +184,20 @@ class SweepRun:
     def _reason(self) -> str | None:
         """The limit that ended the sweep; None once all trials have ended."""
         return None if self.complete else self._limit_reached
+
+
+def _pictures(front: Front) -> Iterator[File]:
+    """The pictures of a front. A picture that cannot be drawn costs neither the other nor more."""
+    from paretoib.fronts import front_html, front_png
+
+    for name, draw in (
+        ("front.html", lambda: front_html(front).encode()),
+        ("front.png", lambda: front_png(front)),
+    ):
+        try:
+            yield File(name, draw())
+        except Exception as error:
+            _log.warning("%s could not be drawn: %s", name, described(error))
 
 
 def described(error: Exception) -> str:

@@ -1,24 +1,38 @@
 """Settings of this machine: environment variables `PARETOIB_*`, or a `.env` file."""
 
+from collections.abc import Mapping
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from paretoib.errors import ParetoIBError
+
+_DOTENV = Path(".env")
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def _default_store() -> Path:
+    # Earlier versions used `mlruns`, which may also be MLflow's own store of files.
+    before = Path("mlruns")
+    return before if (before / "mlflow.db").is_file() else Path("paretoib-store")
 
 
 class Settings(BaseSettings):
     """Settings that depend on the machine. No setting is part of a spec or of a trial key."""
 
-    model_config = SettingsConfigDict(env_prefix="PARETOIB_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PARETOIB_", env_file=_DOTENV, extra="ignore")
 
     tracking_uri: str = Field(
         default="", description="MLflow's address; empty: SQLite and artifacts in `store`"
     )
-    store: Path = Field(default=Path("mlruns"), description="folder of the embedded MLflow store")
+    store: Path = Field(
+        default_factory=_default_store, description="folder of the embedded MLflow store"
+    )
     data: Path = Field(default=Path("data"), description="folder of the data sets")
     checkpoints: Path | None = Field(
         default=None,
@@ -51,10 +65,21 @@ class Settings(BaseSettings):
         default=60, ge=0, description="seconds to retry while that service is unavailable or full"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_default(cls, values: Mapping[str, object]) -> dict[str, object]:
+        return {name: value for name, value in values.items() if value != ""}
+
     @field_validator("store", "data", "checkpoints", "journal")
     @classmethod
     def _folder(cls, path: Path | None) -> Path | None:
-        if path is not None and path.is_file():
+        if path is None:
+            return None
+        try:
+            path = path.expanduser()
+        except RuntimeError as error:
+            raise ValueError("should not begin with ~ where there is no home directory") from error
+        if path.is_file():
             raise ValueError("should be a folder, not a file")
         return path
 
@@ -62,13 +87,32 @@ class Settings(BaseSettings):
 @cache
 def settings() -> Settings:
     """The settings of this process, read once; raises `ParetoIBError` for an invalid value."""
+    return read_settings(Settings)
+
+
+def read_settings(kind: type[S]) -> S:
+    """Read settings from the environment and `.env`; `ParetoIBError` for an invalid value.
+
+    A `.env` that is not UTF-8 text is ignored unless it names a setting of ours.
+    """
     try:
-        return Settings()
+        return kind()
+    except UnicodeDecodeError as error:
+        if b"PARETOIB_" in _DOTENV.read_bytes():
+            raise ParetoIBError(f"{_DOTENV.absolute()} should be UTF-8 text: {error}") from error
+        return kind(_env_file=None)
+    except OSError as error:
+        raise ParetoIBError(f"cannot read {error.filename}: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = "PARETOIB_" + ".".join(str(part) for part in first["loc"]).upper()
+        prefix = kind.model_config["env_prefix"]
+        name = ".".join(str(part) for part in first["loc"]).upper()
         rule = first["msg"].removeprefix("Input ").removeprefix("Value error, ")
-        raise ParetoIBError(f"setting {name}: {rule}; found {str(first['input'])!r}") from error
+        if not name:  # a rule about several settings
+            raise ParetoIBError(f"settings {prefix}*: {rule}") from error
+        raise ParetoIBError(
+            f"setting {prefix}{name}: {rule}; found {str(first['input'])!r}"
+        ) from error
 
 
 def is_loopback(host: str) -> bool:

@@ -83,9 +83,8 @@ def front_csv(front: Front) -> bytes:
     writer.writerow(["trial", "seed", *params, *_COLUMNS, "beta_low", "beta_high"])
     for p in front.points:
         values = [getattr(p, name) for name in _COLUMNS]
-        writer.writerow(
-            [p.trial, p.seed, *map(p.params.get, params), *values, *(p.beta_interval or ())]
-        )
+        low, high = p.beta_interval or (None, None)
+        writer.writerow([p.trial, p.seed, *map(p.params.get, params), *values, low, high])
     return text.getvalue().encode()
 
 

@@ -1,13 +1,16 @@
 """Settings of the service: environment variables `PARETOIB_SERVICE_*`, or a `.env` file."""
 
+import os
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from paretoib.errors import ParetoIBError
-from paretoib.settings import is_loopback
+from paretoib.settings import is_loopback, read_settings
+
+_ADDRESS = ("PARETOIB_SERVICE_HOST", "PARETOIB_SERVICE_PORT")
 
 Scope = Literal["read", "write"]
 _TOKEN = re.compile(r"(?P<name>[\w.-]{1,64}):(?P<scopes>read|write|read\+write):(?P<sha256>\S+)")
@@ -57,6 +60,12 @@ class ServiceSettings(BaseSettings):
         20, gt=0, description="seconds between two comparisons of MLflow's sweeps with Ray's jobs"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_default(cls, values: Mapping[str, object]) -> dict[str, object]:
+        # Empty `mlflow_pages` means no links.
+        return {n: v for n, v in values.items() if v != "" or n == "mlflow_pages"}
+
     @field_validator("tokens", mode="before")
     @classmethod
     def _parse_tokens(cls, value: object) -> object:
@@ -81,14 +90,23 @@ class ServiceSettings(BaseSettings):
 
 
 def service_settings() -> ServiceSettings:
-    """The settings from the environment; raises a one-line `ParetoIBError` for an invalid one."""
-    try:
-        return ServiceSettings()
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"]).upper()
-        setting = f"setting PARETOIB_SERVICE_{name}: " if name else "service settings: "
-        raise ParetoIBError(setting + first["msg"].removeprefix("Value error, ")) from error
+    """The settings from the environment; `ParetoIBError` for an invalid one."""
+    for name in _set_by_kubernetes(os.environ):
+        del os.environ[name]
+    return read_settings(ServiceSettings)
+
+
+def _set_by_kubernetes(environment: Mapping[str, str]) -> list[str]:
+    """The variables that look like ours and that Kubernetes sets for a Service in every pod.
+
+    For a Service `paretoib-service`, `PARETOIB_SERVICE_PORT` is `tcp://ADDRESS:PORT`. For a Service
+    `paretoib`, `PARETOIB_SERVICE_HOST` and `PARETOIB_SERVICE_PORT` are its address and port, and
+    `PARETOIB_PORT` is `tcp://ADDRESS:PORT`.
+    """
+    host, port = (environment.get(name, "") for name in _ADDRESS)
+    if environment.get("PARETOIB_PORT") == f"tcp://{host}:{port}":
+        return list(_ADDRESS)
+    return [_ADDRESS[1]] if port.startswith(("tcp://", "udp://")) else []
 
 
 def parse_token(text: str) -> dict[str, object]:

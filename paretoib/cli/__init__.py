@@ -4,6 +4,7 @@ Importing this package loads none of pydantic, numpy and torch, so `paretoib --h
 """
 
 import gc
+import io
 import os
 import sys
 import traceback
@@ -54,10 +55,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in words
     words = _inspect.repeat_against([word for word in words if word != "--debug"])
+    _prepare_terminal()
     code = _execute(words, debug=debug)
     # At exit, the garbage collector would visit all objects of torch, Ray and MLflow for seconds.
     gc.freeze()
     sys.exit(code)
+
+
+def _prepare_terminal() -> None:
+    """Make output possible in every encoding, and ignore a terminal width of 0."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    if not os.environ.get("COLUMNS", "").strip("0"):
+        os.environ.pop("COLUMNS", None)
 
 
 def _execute(arguments: list[str], *, debug: bool) -> int:

@@ -1,6 +1,5 @@
 """`paretoib methods`, `datasets`, `models` and `searches`: print the catalogue, or one entry."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -49,7 +48,7 @@ def _show(noun: str, name: str | None, as_json: bool, server: str | None) -> Non
     if name:
         entries = {name: lookup(entries, name, noun)}
     if as_json:
-        typer.echo(json.dumps({"schema": 1, kind: entries}, ensure_ascii=False, indent=2))
+        _render.print_json({"schema": 1, kind: entries})
         return
     _render.catalogue(entries, fields=name is not None and noun != "method")
     if not name and any(entry["fields"] for entry in entries.values()):

@@ -93,7 +93,7 @@ def follow(
         _render.message(f"resume:   {command_line(f'resume {state.id[:8]}', server)}")
         return 130
     if as_json:
-        typer.echo(front.to_json(indent=2))
+        _render.print_json(front.document)
     else:
         _tables.front(front)
         _suggest_commands(front, state, backend, server)

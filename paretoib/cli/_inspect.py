@@ -51,7 +51,7 @@ def front(
         _write(png, lambda: front_png(current))
         _write(plane, lambda: plane_png(current, partial(backend.history, current.sweep)))
     if as_json:
-        typer.echo(current.to_json(indent=2))
+        _render.print_json(current.document)
     else:
         _tables.front(current)
 
@@ -81,7 +81,7 @@ def compare(
         _write(html, lambda: comparison_html(comparison).encode())
         _write(png, lambda: comparison_png(comparison))
     if as_json:
-        typer.echo(comparison.to_json(indent=2))
+        _render.print_json(comparison.document)
     else:
         _tables.comparison(comparison)
 

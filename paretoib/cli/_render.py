@@ -1,6 +1,7 @@
 """Prints trials, sweeps, specs and the catalogue; `_tables` prints fronts and comparisons."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ def _named_metrics(metrics: "Metrics") -> Iterator[tuple[str, float | None]]:
 def sweeps(states: "Sequence[SweepState]", as_json: bool) -> None:
     """Print a table of sweeps."""
     if as_json:
-        _print_json({"schema": 1, "sweeps": [state.document for state in states]})
+        print_json({"schema": 1, "sweeps": [state.document for state in states]})
         return
     if not states:
         message("no sweeps yet: `paretoib sweep` creates one")
@@ -60,10 +61,8 @@ def sweeps(states: "Sequence[SweepState]", as_json: bool) -> None:
 def sweep(state: "SweepState", page: str, as_json: bool) -> None:
     """Print the state of a sweep, its page and its spec."""
     if as_json:
-        _print_json({"schema": 1, "sweep": state.document, "address": page})
+        print_json({"schema": 1, "sweep": state.document, "address": page})
         return
-    import yaml
-
     trials = state.trials
     reason = f" ({state.reason})" if state.reason else ""
     stopped = f", {trials.stopped} stopped early" if trials.stopped else ""
@@ -71,13 +70,13 @@ def sweep(state: "SweepState", page: str, as_json: bool) -> None:
     finished = f"{trials.finished} of {trials.total} trials finished"
     typer.echo(f"{finished}{stopped}, {trials.failed} failed")
     typer.echo(f"look: {page}\n")
-    typer.echo(yaml.safe_dump(dict(state.spec), sort_keys=False, allow_unicode=True).rstrip())
+    typer.echo(_yaml(dict(state.spec)))
 
 
 def submitted(state: "SweepState", page: str, as_json: bool) -> None:
     """Print the id of a submitted sweep, and its page on stderr."""
     if as_json:
-        _print_json({"schema": 1, "sweep": state.document, "address": page})
+        print_json({"schema": 1, "sweep": state.document, "address": page})
         return
     typer.echo(state.id)
     message(f"look:     {page}")
@@ -85,7 +84,10 @@ def submitted(state: "SweepState", page: str, as_json: bool) -> None:
 
 def spec(spec: "SweepSpec", as_json: bool) -> None:
     """Print a spec with all defaults, in a form that `--config` reads."""
-    typer.echo(spec.to_json() if as_json else spec.to_yaml().rstrip())
+    if as_json:
+        print_json(spec.document)
+    else:
+        typer.echo(_yaml(spec.document))
 
 
 def catalogue(entries: Mapping[str, Mapping[str, Any]], *, fields: bool) -> None:
@@ -135,5 +137,17 @@ def message(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _print_json(document: Mapping[str, Any]) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print a document as JSON, in ASCII where stdout cannot encode every character."""
+    typer.echo(json.dumps(document, ensure_ascii=not _prints_unicode(), indent=2))
+
+
+def _yaml(document: Mapping[str, Any]) -> str:
+    import yaml
+
+    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=_prints_unicode())
+    return text.rstrip()
+
+
+def _prints_unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")

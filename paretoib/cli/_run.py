@@ -76,7 +76,7 @@ def train(
 
     record = train_one(spec)
     if as_json:
-        typer.echo(record.to_json(indent=2))
+        _render.print_json(record.document)
     else:
         _render.record(record)
     return 0 if record.status == "finished" else 1

@@ -1,6 +1,8 @@
 """Fronts and comparisons as tables that fit the terminal."""
 
 import json
+import os
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from paretoib.records import Comparison, ComparisonSide, Front, Point
 
 Columns = dict[str, list[str]]
+_UNFOLDED = 100_000  # characters per line
 
 
 def front(front: "Front") -> None:
@@ -68,10 +71,21 @@ def table(*names: str) -> "Table":
 
 
 def console() -> "Console":
-    """A console without markup: users' names may contain square brackets."""
+    """A console without markup: users' names may contain square brackets.
+
+    Lines are folded for a terminal only, so that `paretoib list | grep NAME` finds whole lines.
+    """
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, emoji=False)
+    class PlainConsole(Console):
+        """Raises `BrokenPipeError`, which `main` handles; rich would exit with code 1."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    folded = sys.stdout.isatty() or "COLUMNS" in os.environ
+    width = None if folded else _UNFOLDED
+    return PlainConsole(highlight=False, markup=False, emoji=False, width=width)
 
 
 def number(value: float | None, digits: int) -> str:

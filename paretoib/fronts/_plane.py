@@ -21,10 +21,11 @@ from matplotlib.ticker import LogFormatter
 from paretoib.fronts import _drawing as d
 from paretoib.fronts._static import (
     PLAIN,
-    STYLE,
     add_no_points_text,
+    legend_label,
     new_figure,
     set_log_rates,
+    style,
     to_png,
 )
 from paretoib.records import Front, Point
@@ -86,7 +87,7 @@ def plane_png(front: Front, history: Callable[[str], History]) -> bytes:
     `history` returns the history (in bits) of an ended trial by the trial's key.
     """
     points = select_points(front.points)
-    with rc_context(STYLE):
+    with rc_context(style()):
         panels = paths([(point, history(point.trial)) for point in points])
         all_paths = [path for layer_paths in panels.values() for path in layer_paths]
         figure = new_figure()
@@ -150,7 +151,7 @@ def _draw_axes(ax: Axes, front: Front, all_paths: Sequence[Path]) -> None:
     else:
         lost = np.interp(rate, front.exact.rate_bits, front.exact.lost_bits)
         limit, label = ceiling - lost, front.exact.label
-    ax.plot(rate, limit, color=d.EXACT, lw=1.6, ls=":", label=label)
+    ax.plot(rate, limit, color=d.EXACT, lw=1.6, ls=":", label=legend_label(label))
 
 
 def _colour_map(scale: d.ColourScale, colours: Colormap) -> ScalarMappable:

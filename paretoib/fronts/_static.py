@@ -1,6 +1,8 @@
 """Static pictures: PNG files by matplotlib's Agg backend, without pyplot."""
 
+import warnings
 from collections.abc import Sequence
+from functools import cache
 from io import BytesIO
 from textwrap import fill
 from typing import Any
@@ -12,14 +14,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.font_manager import fontManager
+from matplotlib.ticker import FuncFormatter, LogFormatter
 
 from paretoib.fronts import _drawing as d
 from paretoib.fronts._format import shorten
 from paretoib.records import Comparison, ExactCurve, Front, Point
 from paretoib.specs import short_name
 
-STYLE: dict[Any, Any] = {
+_STYLE: dict[str, Any] = {
     "font.size": 11,
     "text.color": d.INK,
     "axes.labelcolor": d.INK,
@@ -31,16 +34,35 @@ STYLE: dict[Any, Any] = {
     "ytick.color": d.INK,
     "grid.color": "#E6E8EB",
     "legend.frameon": False,
+    # Names of sweeps are text: a dollar sign does not begin a formula.
+    "text.parse_math": False,
 }
 
 LEGEND_WIDTH = 150  # characters per line
+
+# Tried in this order for characters that matplotlib's own font lacks.
+_FALLBACK_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Droid Sans Fallback",
+    "Hiragino Sans GB",
+    "Microsoft YaHei",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+    "Noto Emoji",
+    "Arial Unicode MS",
+)
+_ZERO_WIDTH_SPACE = "\u200b"
 
 PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 
 
 def front_png(front: Front) -> bytes:
     """The picture of `front_html` as a PNG of 1600 × 1000 pixels."""
-    with rc_context(STYLE):
+    with rc_context(style()):
         axes = d.plane(front.points, front.reference)
         figure, ax = _canvas(axes)
         _exact(ax, axes, front.exact)
@@ -66,7 +88,7 @@ def front_png(front: Front) -> bytes:
 
 def comparison_png(comparison: Comparison) -> bytes:
     """The picture of `comparison_html` as a PNG of 1600 × 1000 pixels."""
-    with rc_context(STYLE):
+    with rc_context(style()):
         axes = d.plane(comparison.points, comparison.reference)
         figure, ax = _canvas(axes)
         _exact(ax, axes, comparison.exact)
@@ -77,6 +99,22 @@ def comparison_png(comparison: Comparison) -> bytes:
             _on_front(ax, axes, groups, colour, colour, f"{label}, ", legend=colour)
         title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
         return _png(figure, ax, comparison.points, title, comparison.verdict)
+
+
+def legend_label(text: str) -> str:
+    """A label that the legend shows; matplotlib hides labels that begin with `_`."""
+    return _ZERO_WIDTH_SPACE + text if text.startswith("_") else text
+
+
+def style() -> dict[str, Any]:
+    """matplotlib's settings for our pictures, with the fallback fonts of this machine."""
+    return {**_STYLE, "font.family": ["DejaVu Sans", *_installed_fallbacks()]}
+
+
+@cache
+def _installed_fallbacks() -> tuple[str, ...]:
+    installed = {font.name for font in fontManager.ttflist}
+    return tuple(name for name in _FALLBACK_FONTS if name in installed)
 
 
 def new_figure() -> Figure:
@@ -90,6 +128,7 @@ def set_log_rates(ax: Axes) -> None:
     """Make the axis of rates logarithmic, with plain numbers."""
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(PLAIN)
+    ax.xaxis.set_minor_formatter(LogFormatter())
 
 
 def _canvas(axes: d.Plane) -> tuple[Figure, Axes]:
@@ -127,21 +166,28 @@ def to_png(figure: Figure, title: str, caption: str) -> bytes:
     figure.suptitle(shorten(title, 100), x=0.01, ha="left", fontsize="large", fontweight="bold")
     figure.supxlabel(fill(caption, 130), fontsize=9, x=0.01, ha="left", color="#5A6069")
     target = BytesIO()
-    figure.savefig(target, format="png")
+    with warnings.catch_warnings():
+        # A box stands for a character that no installed font has.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(target, format="png")
     return target.getvalue()
 
 
 def _exact(ax: Axes, axes: d.Plane, exact: ExactCurve | None) -> None:
     if exact is not None:
         line = d.exact_line(exact, axes)
-        ax.plot(line.rate, line.lost, color=d.EXACT, lw=1.6, ls=":", label=exact.label)
+        ax.plot(
+            line.rate, line.lost, color=d.EXACT, lw=1.6, ls=":", label=legend_label(exact.label)
+        )
 
 
 def _curves(ax: Axes, axes: d.Plane, points: Sequence[Point], colour: str, prefix: str) -> None:
     if all(p.rate_bits is None for p in points):
         return
     hull, steps = d.hull(points, axes), d.staircase(points, axes)
-    ax.plot(hull.rate, hull.lost, color=colour, lw=1.2, ls="--", label=f"{prefix}hull")
+    ax.plot(
+        hull.rate, hull.lost, color=colour, lw=1.2, ls="--", label=legend_label(f"{prefix}hull")
+    )
     ax.plot(steps.rate, steps.lost, color=colour, lw=1, alpha=0.55, drawstyle="steps-post")
 
 
@@ -180,7 +226,7 @@ def _on_front(
         if points:
             _bars(ax, axes, points)
             ax.scatter(axes.rate(points), [p.lost_bits for p in points], **style)
-            ax.scatter([], [], label=prefix + label, **legend_style)
+            ax.scatter([], [], label=legend_label(prefix + label), **legend_style)
 
 
 def _bars(ax: Axes, axes: d.Plane, points: Sequence[Point]) -> None:

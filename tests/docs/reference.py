@@ -237,7 +237,7 @@ def settings(model: type[BaseModel], prefix: str) -> Callable[[str], str]:
 
 
 def _setting_default(field: FieldInfo) -> str:
-    value = field.default
+    value = field.get_default(call_default_factory=True)
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     # A default that is not validated stands for none.

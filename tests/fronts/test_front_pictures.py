@@ -4,17 +4,21 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 from base64 import b64decode
 from collections.abc import Callable
 from io import BytesIO
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
+from matplotlib.text import Text
 from PIL import Image
 
 from paretoib.fronts import compare, comparison_html, comparison_png, front_html, front_png
 from paretoib.fronts._drawing import LOWER_BOUND, front_caption, plane
 from paretoib.fronts._hover import hover
+from paretoib.fronts._static import legend_label, new_figure, style, to_png
 from paretoib.records import ExactCurve, Front, Metrics, TrialRecord
 
 MakeTrial = Callable[..., TrialRecord]
@@ -204,6 +208,32 @@ def test_static_pictures_are_drawn(front: Front) -> None:
         image = Image.open(BytesIO(png))
         assert image.size == (1600, 1000)
         assert len(set(image.convert("RGB").resize((160, 100)).get_flattened_data())) > 20
+
+
+@pytest.mark.parametrize(
+    "name", [r"cost $\alpha_{$", "a $5 and $9 b", "_draft", "大型扫描", "$x$", "\u0301"]
+)
+def test_names_are_drawn_as_they_are(front: Front, name: str) -> None:
+    """A name is neither a formula nor a reason for a warning."""
+    named = front.model_copy(update={"sweep": front.sweep.model_copy(update={"name": name})})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert front_png(named).startswith(b"\x89PNG")
+    with rc_context(style()):
+        figure = new_figure()
+        to_png(figure, title=name, caption=name)
+    texts = [text for text in figure.findobj(Text) if text.get_text() == name]
+    assert len(texts) == 2
+    assert not any(text.get_parse_math() for text in texts)
+
+
+def test_labels_that_begin_with_an_underscore_are_in_the_legend() -> None:
+    """matplotlib leaves such labels out of legends."""
+    with rc_context(style()):
+        ax = new_figure().add_subplot()
+        ax.plot([0, 1], [0, 1], label=legend_label("_draft, on the hull"))
+    ((label,),) = [ax.get_legend_handles_labels()[1]]
+    assert label.endswith("_draft, on the hull")
 
 
 def test_a_sweep_without_points_still_has_pictures(

@@ -15,7 +15,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from hashlib import sha256
 from http.client import HTTPException
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from paretoib.errors import NotFoundError, StoreError, StoreUnavailableError
@@ -27,7 +27,19 @@ _SQLITE = "sqlite:///"
 
 def tracking_uri() -> str:
     """The configured address of MLflow; by default the SQLite database in the store's folder."""
-    return settings().tracking_uri or f"{_SQLITE}{settings().store.absolute() / 'mlflow.db'}"
+    return settings().tracking_uri or sqlite_uri(settings().store.absolute() / "mlflow.db")
+
+
+def sqlite_uri(path: Path) -> str:
+    """The address of an SQLite file. SQLAlchemy decodes `%XX`, and takes `?` for the options."""
+    return _SQLITE + str(path).replace("%", "%25").replace("?", "%3F")
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The file of a store in SQLite; None for any other store."""
+    if not uri.startswith(_SQLITE):
+        return None
+    return Path(unquote(uri.removeprefix(_SQLITE).partition("?")[0])).absolute()
 
 
 def artifact_root(uri: str) -> Path:
@@ -35,8 +47,22 @@ def artifact_root(uri: str) -> Path:
 
     For SQLite it is beside the database file, for any other database in the store's folder.
     """
-    folder = Path(uri.removeprefix(_SQLITE)).parent if uri.startswith(_SQLITE) else settings().store
-    return folder.absolute() / "artifacts"
+    file = sqlite_file(uri)
+    return (file.parent if file else settings().store.absolute()) / "artifacts"
+
+
+def artifact_folder(uri: str, artifact_uri: str) -> Path | None:
+    """The folder of a run's artifacts if it is on this machine.
+
+    `artifact_uri` is absolute and ends with artifacts/EXPERIMENT/RUN/artifacts. The artifacts of an
+    SQLite store are beside its file, also after the store was moved.
+    """
+    if not artifact_uri.startswith("file://"):
+        return None
+    folder = Path(url2pathname(urlsplit(artifact_uri).path))
+    if sqlite_file(uri) and folder.parts[-4:-3] == ("artifacts",):
+        return artifact_root(uri).joinpath(*folder.parts[-3:])
+    return folder
 
 
 def is_server(uri: str) -> bool:
@@ -46,7 +72,7 @@ def is_server(uri: str) -> bool:
 
 def masked(uri: str) -> str:
     """The address for messages: without user and password, and for SQLite only the path."""
-    return re.sub(r"//[^@/]*@", "//", uri).removeprefix(_SQLITE)
+    return str(sqlite_file(uri) or re.sub(r"//[^@/]*@", "//", uri))
 
 
 def journal_folder(uri: str) -> Path:
@@ -57,8 +83,8 @@ def journal_folder(uri: str) -> Path:
     """
     if configured := settings().journal:
         return configured.absolute()
-    if uri.startswith(_SQLITE):
-        return Path(uri.removeprefix(_SQLITE)).parent.absolute() / "journal"
+    if file := sqlite_file(uri):
+        return file.parent / "journal"
     try:
         state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     except RuntimeError as error:
@@ -75,11 +101,10 @@ def writable(uri: str) -> Iterator[str]:
     MLflow creates the tables of a new SQLite file when it opens the file; two processes must not
     both create them. Raises `StoreError`.
     """
-    if not uri.startswith(_SQLITE):
+    if (path := sqlite_file(uri)) is None:
         with readable(uri):
             yield uri
         return
-    path = Path(uri.removeprefix(_SQLITE))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_suffix(".lock").open("w")
@@ -88,6 +113,7 @@ def writable(uri: str) -> Iterator[str]:
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _check_writable(path)
+        _move_artifact_locations(path, artifact_root(uri))
         yield uri
 
 
@@ -99,10 +125,9 @@ def readable(uri: str) -> Iterator[str]:
     """
     if is_server(uri):
         _check_answers(uri)
-    if not uri.startswith(_SQLITE):
+    if (path := sqlite_file(uri)) is None:
         yield uri
         return
-    path = Path(uri.removeprefix(_SQLITE)).absolute()
     with ExitStack() as stack:
         try:
             if not path.stat().st_size:
@@ -115,13 +140,6 @@ def readable(uri: str) -> Iterator[str]:
         except OSError as error:
             raise StoreError(f"cannot read the store {path}: {error.strerror}") from error
         yield uri if _is_writable(path) else _read_only(path)
-
-
-def local_folder(artifact_uri: str) -> Path | None:
-    """The folder of a run's artifacts if it is on this machine."""
-    if not artifact_uri.startswith("file://"):
-        return None
-    return Path(url2pathname(urlsplit(artifact_uri).path))
 
 
 def write_files(folder: Path, files: Sequence[File]) -> None:
@@ -145,7 +163,10 @@ def _read_only(path: Path) -> str:
     MLflow would take an address without a driver as a path and create the path's folders.
     """
     has_log = path.with_name(f"{path.name}-wal").exists()
-    return f"sqlite+pysqlite:///{path.as_uri()}?{'mode=ro' if has_log else 'immutable=1'}&uri=true"
+    mode = "mode=ro" if has_log else "immutable=1"
+    # SQLAlchemy decodes `%XX` first, then SQLite does.
+    address = path.as_uri().replace("%", "%25")
+    return f"sqlite+pysqlite:///{address}?{mode}&uri=true"
 
 
 def _check_writable(path: Path) -> None:
@@ -154,6 +175,37 @@ def _check_writable(path: Path) -> None:
             # With a write-ahead log, readers do not wait for the writer, and a commit syncs once.
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot write the store {path}: {error}") from error
+
+
+def _move_artifact_locations(path: Path, root: Path) -> None:
+    """Correct the artifact locations in a store that was moved, for MLflow's own UI and client.
+
+    MLflow stores locations as absolute addresses and cannot change them.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=20)) as database, database:
+            tables = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'")
+            if not tables.fetchone():
+                return
+            moved = database.execute(
+                "SELECT experiment_id, artifact_location, ? || '/' || name FROM experiments "
+                "WHERE name LIKE 'paretoib-%' "
+                "AND artifact_location LIKE 'file://%/artifacts/' || name "
+                "AND artifact_location != ? || '/' || name",
+                (root.as_uri(), root.as_uri()),
+            ).fetchall()
+            for experiment, before, now in moved:
+                database.execute(
+                    "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) "
+                    "WHERE experiment_id = ? AND substr(artifact_uri, 1, ?) = ?",
+                    (now, len(before) + 1, experiment, len(before), before),
+                )
+                database.execute(
+                    "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?",
+                    (now, experiment),
+                )
     except sqlite3.Error as error:
         raise StoreError(f"cannot write the store {path}: {error}") from error
 

@@ -22,8 +22,8 @@ from paretoib.tracking._lookup import find_sweep, sweep_not_found, trial_not_fou
 from paretoib.tracking._mlflow import layout
 from paretoib.tracking._mlflow.environment import set_log_levels
 from paretoib.tracking._mlflow.location import (
+    artifact_folder,
     is_server,
-    local_folder,
     masked,
     readable,
     tracking_uri,
@@ -111,7 +111,7 @@ class MLflowReader:
     def history(self, sweep_id: str, trial: str) -> History:
         run = self._trial(sweep_id, trial)
         with tempfile.TemporaryDirectory() as scratch:
-            folder = local_folder(run.info.artifact_uri)
+            folder = artifact_folder(self.uri, run.info.artifact_uri)
             if folder is None:
                 self._client.download_artifacts(run.info.run_id, layout.HISTORY, scratch)
             document = json.loads(((folder or Path(scratch)) / layout.HISTORY).read_bytes())

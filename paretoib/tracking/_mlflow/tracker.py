@@ -25,9 +25,9 @@ from paretoib.tracking import _heartbeat
 from paretoib.tracking._lookup import check_same_ruler, one_writer, taken_over
 from paretoib.tracking._mlflow import layout
 from paretoib.tracking._mlflow.location import (
+    artifact_folder,
     artifact_root,
     is_server,
-    local_folder,
     writable,
     write_files,
 )
@@ -244,7 +244,7 @@ class MLflowTracker(MLflowReader):
         )
 
     def _write(self, run: Run, files: Sequence[File]) -> None:
-        if folder := local_folder(run.info.artifact_uri):
+        if folder := artifact_folder(self.uri, run.info.artifact_uri):
             write_files(folder, files)
             return
         with tempfile.TemporaryDirectory() as scratch:
