@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from paretoib.errors import ClusterError
 from paretoib.interrupts import deferred_interrupts, termination_interrupts
+from paretoib.processes import SAFE_PATH, inherited, socket_folder
 from paretoib.settings import Settings
 from paretoib.specs import Resources
 
@@ -97,7 +98,9 @@ def _start() -> None:
     """Start Ray on loopback. Interrupts wait, because a partial start would leave processes."""
     import ray
 
-    with deferred_interrupts() as caught:
+    folder = os.environ.get("RAY_TMPDIR") or str(socket_folder())
+    variables = {**SAFE_PATH, "RAY_TMPDIR": folder}
+    with deferred_interrupts() as caught, inherited(variables):
         # Without "local", Ray joins any cluster that it finds on this machine.
         ray.init(address="local", include_dashboard=False, **_SILENT)
     if caught:

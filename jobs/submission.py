@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from paretoib.errors import ClusterError
+from paretoib.processes import SAFE_PATH
 
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails, JobSubmissionClient
@@ -22,7 +23,11 @@ _JOB = re.compile(r"([0-9a-f]{32})(?:-\d+)?")
 
 # The environment of every job. A stopped job needs time to write the sweep's front; by default,
 # Ray kills it after three seconds.
-_ENVIRONMENT = {"PARETOIB_RAY_ADDRESS": "auto", "RAY_JOB_STOP_WAIT_TIME_S": "60"}
+_ENVIRONMENT = {
+    **SAFE_PATH,
+    "PARETOIB_RAY_ADDRESS": "auto",
+    "RAY_JOB_STOP_WAIT_TIME_S": "60",
+}
 
 
 class Jobs:
@@ -50,7 +55,7 @@ class Jobs:
                     f"sweep {sweep_id[:8]} should have one job at a time; found an active job"
                 )
             self._client.submit_job(
-                entrypoint=f"python -m jobs.sweep {sweep_id}",
+                entrypoint=f"python -P -m jobs.sweep {sweep_id}",
                 submission_id=f"{sweep_id}-{len(jobs) + 1}" if jobs else sweep_id,
                 runtime_env={"env_vars": dict(_ENVIRONMENT)},
             )

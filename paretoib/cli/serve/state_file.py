@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from paretoib.errors import ParetoIBError
+from paretoib.processes import socket_folder
 
 _ID_VARIABLE = "PARETOIB_SERVE"
 _PROC = Path("/proc")
@@ -48,7 +49,8 @@ class ServeState:
 
         Ray creates its sockets in the temp directory, and the path of a socket must be short.
         """
-        return cls(secrets.token_hex(8), os.getpid(), tempfile.mkdtemp(prefix="paretoib-"))
+        scratch = tempfile.mkdtemp(prefix="paretoib-", dir=socket_folder())
+        return cls(secrets.token_hex(8), os.getpid(), scratch)
 
     def environment(self, role: str) -> dict[str, str]:
         """The environment variable by which `ProcessTree` finds a process of this role."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from paretoib.cli.serve.ports import HOST, free_ports
 from paretoib.cli.serve.state_file import ServeState
 from paretoib.errors import ParetoIBError
+from paretoib.processes import SAFE_PATH
 from paretoib.settings import settings
 from paretoib.tokens import new_token, token_digest
 from paretoib.tracking import PORT, ui
@@ -111,6 +112,7 @@ def _environment(
 ) -> dict[str, str]:
     """The environment of all processes; Ray passes it on to the jobs of sweeps."""
     environment = {
+        **SAFE_PATH,
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
         "PARETOIB_TRACKING_URI": store,
         # As without `paretoib serve`, so that commands on the store find the journals.

@@ -8,6 +8,8 @@ stored twice.
 import logging
 import os
 
+from paretoib.processes import bypass_proxies_for_loopback
+
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -23,6 +25,8 @@ _LEVELS = {
 
 for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
+# MLflow's client, Ray's and ours all read `no_proxy`.
+bypass_proxies_for_loopback()
 
 
 def set_log_levels() -> None:
