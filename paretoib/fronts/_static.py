@@ -22,7 +22,7 @@ from paretoib.fronts._format import shorten
 from paretoib.records import Comparison, ExactCurve, Front, Point
 from paretoib.specs import short_name
 
-_STYLE: dict[str, Any] = {
+_STYLE: dict[Any, Any] = {
     "font.size": 11,
     "text.color": d.INK,
     "axes.labelcolor": d.INK,
@@ -106,7 +106,7 @@ def legend_label(text: str) -> str:
     return _ZERO_WIDTH_SPACE + text if text.startswith("_") else text
 
 
-def style() -> dict[str, Any]:
+def style() -> dict[Any, Any]:
     """matplotlib's settings for our pictures, with the fallback fonts of this machine."""
     return {**_STYLE, "font.family": ["DejaVu Sans", *_installed_fallbacks()]}
 
