@@ -77,7 +77,11 @@ class Document(BaseModel):
 
 
 class _Loader(yaml.SafeLoader):
-    """A YAML loader that refuses repeated keys; PyYAML would keep the last one."""
+    """A YAML loader that refuses repeated keys; PyYAML would keep the last one.
+
+    It reads numbers as YAML 1.2 does and dates as text. In YAML 1.1, which PyYAML follows, `1:30`
+    is 90, `010` is 8, and `1e-4` is text.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
@@ -87,6 +91,30 @@ class _Loader(yaml.SafeLoader):
                     problem=f"the key `{key}` {keys.count(key)} times", problem_mark=node.start_mark
                 )
         return super().construct_mapping(node, deep)
+
+
+_TAG = "tag:yaml.org,2002:"
+_NUMBERS = {
+    "int": r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+",
+    "float": r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+}
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag.removeprefix(_TAG) not in (*_NUMBERS, "timestamp")
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _kind, _pattern in _NUMBERS.items():
+    _Loader.add_implicit_resolver(
+        _TAG + _kind, re.compile(f"^(?:{_pattern})$"), list("-+.0123456789")
+    )
+_Loader.add_constructor(
+    f"{_TAG}int",
+    lambda _, node: int(node.value, 0 if node.value[:2] in ("0o", "0x") else 10),
+)
 
 
 def load_yaml(text: str | bytes) -> Any:

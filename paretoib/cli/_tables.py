@@ -138,17 +138,19 @@ def _filled(columns: Columns) -> "Table":
 
 def _varying_params(points: "Sequence[Point]", on_front: "Sequence[Point]") -> Columns:
     """The parameters in which `points` differ, with their values for the points on the front."""
-    from paretoib.specs import short_name
+    from paretoib.specs import distinct_digits, short_name
 
     rows = [{**p.params, "seed": p.seed} for p in points]
-    names = dict.fromkeys(name for row in rows for name in row)
-    varying = [n for n in names if len({field_value(row.get(n, "")) for row in rows}) > 1]
-    return {
-        short_name(name): [
-            field_value({**p.params, "seed": p.seed}.get(name, ""), 3) for p in on_front
+    columns: Columns = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name, "") for row in rows]
+        if all(value == values[0] for value in values):
+            continue
+        digits = distinct_digits((v for v in values if isinstance(v, float)), minimum=3)
+        columns[short_name(name)] = [
+            field_value({**p.params, "seed": p.seed}.get(name, ""), digits) for p in on_front
         ]
-        for name in varying
-    }
+    return columns
 
 
 def _counts(front: "Front") -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from paretoib.specs import Choices, Range
+from paretoib.specs import Choices, Range, range_digits
 
 Setting = dict[str, Any]  # values by field
 
@@ -64,10 +64,11 @@ def value_at(values: Range | Choices, u: float) -> Any:
 
 
 def round_to_range(values: Range, number: float) -> float | int:
-    """`number` as a whole number or with four significant digits, clipped to the range."""
+    """`number` as a whole number or with the digits of the range, clipped to the range."""
     if values.whole:
         return int(min(max(math.floor(number + 0.5), values.low), values.high))
-    return min(max(float(f"{number:.4g}"), values.low), values.high)
+    digits = range_digits(values.low, values.high)
+    return min(max(float(f"{number:.{digits}g}"), values.low), values.high)
 
 
 def axis_ends(values: Range) -> tuple[float, float]:

@@ -1,6 +1,12 @@
 """The specs of a trial (`TrialSpec`) and of a sweep (`SweepSpec`), and their parts."""
 
-from paretoib.specs._axes import parse_axis, parse_range, parse_value
+from paretoib.specs._axes import (
+    distinct_digits,
+    parse_axis,
+    parse_range,
+    parse_value,
+    range_digits,
+)
 from paretoib.specs._limits import Budget, Plateau, Prune, Resources
 from paretoib.specs._methods import ADAPTIVE_FIELDS, METHODS, SEARCHES, Method, Search
 from paretoib.specs._overrides import with_overrides, with_seed_count, without_defaults
@@ -26,9 +32,11 @@ __all__ = [
     "Training",
     "TrialSpec",
     "default_space",
+    "distinct_digits",
     "parse_axis",
     "parse_range",
     "parse_value",
+    "range_digits",
     "section_model",
     "short_name",
     "with_overrides",

@@ -14,13 +14,15 @@ A range of an integer field holds whole numbers only, on either scale.
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
 
-from paretoib.documents import truncate
+from paretoib.documents import load_yaml, truncate
 
 MAX_VALUES = 100_000  # of one axis
+_ALL_DIGITS = 17  # with so many digits, all floats differ
 
 
 def log_spaced(low: float, high: float, count: int) -> tuple[float, ...]:
@@ -29,15 +31,33 @@ def log_spaced(low: float, high: float, count: int) -> tuple[float, ...]:
     They are rounded to the fewest digits, at least four, with which all of them differ.
     """
     exact = [math.exp(v) for v in _evenly_spaced(math.log(low), math.log(high), count)]
-    rounded = (tuple(float(f"{v:.{digits}g}") for v in exact) for digits in range(4, 18))
-    return next((values for values in rounded if len(set(values)) == count), tuple(exact))
+    digits = distinct_digits(exact)
+    return tuple(float(f"{v:.{digits}g}") for v in exact)
+
+
+def distinct_digits(values: Iterable[float], minimum: int = 4) -> int:
+    """The fewest significant digits, at least `minimum`, with which all these values differ."""
+    different = set(values)
+    for digits in range(minimum, _ALL_DIGITS):
+        if len({f"{value:.{digits}g}" for value in different}) == len(different):
+            return digits
+    return _ALL_DIGITS
+
+
+def range_digits(low: float, high: float) -> int:
+    """The significant digits of numbers in a range: four, and more in a narrow range.
+
+    The range 0.50001:0.50009 has seven, because its numbers have the first four in common.
+    """
+    common = math.floor(math.log10(max(abs(low), abs(high)) / (high - low)))
+    return min(4 + max(0, common), _ALL_DIGITS)
 
 
 def parse_value(text: str) -> Any:
     """Read a field's value as YAML; commas make a list, and invalid YAML is returned as text."""
     listed = f"[{text}]" if "," in text and not text.lstrip().startswith("[") else text
     try:
-        return yaml.safe_load(listed)
+        return load_yaml(listed)
     except yaml.YAMLError:
         return text
 
@@ -97,7 +117,7 @@ def parse_range(text: str) -> dict[str, Any] | tuple[Any, ...]:
 
 def _listed(text: str, label: str) -> tuple[Any, ...]:
     try:
-        return tuple(yaml.safe_load(f"[{text}]"))
+        return tuple(load_yaml(f"[{text}]"))
     except yaml.YAMLError as error:
         raise ValueError(
             f"{label} should be values separated by commas; found `{truncate(text)}`"

@@ -85,6 +85,15 @@ def test_numbers_have_four_significant_digits() -> None:
     )
 
 
+@pytest.mark.parametrize("scale", ["lin", "log"])
+def test_numbers_in_a_narrow_range_differ(scale: str) -> None:
+    """They have as many more digits as both ends have in common."""
+    values = Range(low=0.50001, high=0.50009, scale=scale)
+    numbers = {value_at(values, u) for u in np.linspace(0, 1, 500)}
+    assert len(numbers) == 500
+    assert all(number == float(f"{number:.7g}") for number in numbers)
+
+
 @pytest.mark.parametrize("values", [Range(scale="lin", **WHOLE), ("a", 1, None, (2, 3))])
 def test_whole_numbers_and_choices_have_equal_shares_of_an_axis(values: Any) -> None:
     """The first and the last value have the same share as the others."""

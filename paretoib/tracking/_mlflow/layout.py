@@ -11,7 +11,7 @@ from itertools import count, takewhile
 from typing import Any
 
 from paretoib.records import ReferencePoint, TrialRecord
-from paretoib.specs import SweepSpec, short_name
+from paretoib.specs import SweepSpec, distinct_digits, range_digits, short_name
 from paretoib.tracking._tracker import Ruler, Tags
 
 _KIND = "mlflow.paretoib.kind"
@@ -27,6 +27,7 @@ SWEEPS = f"tags.`{_KIND}` = 'sweep'"
 
 _HISTORY_STEPS = 8
 _TAG_LENGTH = 5000
+_NAME_LENGTH, _PARAM_LENGTH = 250, 6000  # characters, as PostgreSQL and MLflow limit them
 _FINAL_METRICS = (
     "rate_bits",
     "rate_lower_bits",
@@ -142,8 +143,23 @@ def trial_name(spec: Mapping[str, Any], sweep: Mapping[str, Any]) -> str:
     common, own = fields(sweep), fields(spec)
     varying = [f for f, v in own.items() if f in sweep["grid"] or common.get(f, v) != v]
     named = dict.fromkeys([*(f for f in NAMED_FIELDS if f in own), *varying])
-    parts = [f"{short_name(f)}={_text(own[f])}" for f in named]
-    return " ".join([*parts, f"seed {own.get('seed', 0)}"])
+    parts = [f"{short_name(f)}={_text(own[f], _digits(f, sweep))}" for f in named]
+    seed = f"seed {own.get('seed', 0)}"
+    # The parameters of the run have all values.
+    return f"{_cut(' '.join(parts), _NAME_LENGTH - len(seed) - 1)} {seed}".strip()
+
+
+def trial_params(record: TrialRecord) -> dict[str, str]:
+    """The MLflow params of a trial."""
+    return {name: _cut(str(value), _PARAM_LENGTH) for name, value in fields(record.spec).items()}
+
+
+def _digits(field: str, sweep: Mapping[str, Any]) -> int:
+    """The significant digits that tell apart the values which a sweep gives to a field."""
+    values = sweep["grid"].get(field) or (sweep.get("space") or {}).get(field) or ()
+    if isinstance(values, Mapping):
+        return range_digits(values["low"], values["high"])
+    return distinct_digits(value for value in values if isinstance(value, float))
 
 
 def trial_metrics(record: TrialRecord) -> list[tuple[str, float, int]]:
@@ -225,9 +241,14 @@ def _axis(values: tuple[Any, ...]) -> str:
     return f"{_text(values[0])} … {_text(values[-1])} ({len(values)} values)"
 
 
-def _text(value: Any) -> str:
+def _cut(text: str, length: int) -> str:
+    """The text, cut to a length that MLflow and every database accept."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _text(value: Any, digits: int = 4) -> str:
     if isinstance(value, (list, tuple)):
-        return ", ".join(_text(v) for v in value)
+        return ", ".join(_text(v, digits) for v in value)
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.{digits}g}"
     return str(value)

@@ -220,7 +220,7 @@ class MLflowTracker(MLflowReader):
             run_name=layout.trial_name(record.spec, sweep.spec),
             tags={**layout.trial_tags(sweep_id, record, sweep.next_order), **_source()},
         )
-        params = {name: str(value) for name, value in layout.fields(record.spec).items()}
+        params = layout.trial_params(record)
         self._log(run.info.run_id, params=params, metrics=layout.trial_metrics(record))
         history = json.dumps({name: list(values) for name, values in record.history.items()})
         self._write(run, [File(layout.HISTORY, history.encode())])
