@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from paretoib.errors import ClusterError
-from paretoib.interrupts import deferred_interrupts, termination_interrupts
+from paretoib.interrupts import deferred_interrupts, raise_deferred, termination_interrupts
 from paretoib.processes import SAFE_PATH, inherited, socket_folder
 from paretoib.settings import Settings
 from paretoib.specs import Resources
@@ -102,9 +102,23 @@ def _start() -> None:
     variables = {**SAFE_PATH, "RAY_TMPDIR": folder}
     with deferred_interrupts() as caught, inherited(variables):
         # Without "local", Ray joins any cluster that it finds on this machine.
-        ray.init(address="local", include_dashboard=False, **_SILENT)
-    if caught:
-        raise KeyboardInterrupt
+        ray.init(address="local", include_dashboard=False, job_config=_job_config(), **_SILENT)
+    raise_deferred(caught)
+
+
+def _job_config() -> Any:
+    """Ray's options of a job, so that workers do not import modules of the working directory.
+
+    Ray adds the driver's working directory to the import path of the workers, unless the job's
+    runtime environment has a working directory.
+    """
+    from ray.job_config import JobConfig
+
+    class SafePathConfig(JobConfig):
+        def _runtime_env_has_working_dir(self) -> bool:
+            return True
+
+    return SafePathConfig()
 
 
 def _join(address: str) -> None:
@@ -112,7 +126,7 @@ def _join(address: str) -> None:
 
     _check_answers(address)
     try:
-        ray.init(address=address, **_SILENT)
+        ray.init(address=address, job_config=_job_config(), **_SILENT)
     except (ConnectionError, ValueError, ray.exceptions.RayError) as error:
         raise _cannot_join(address, error) from error
 

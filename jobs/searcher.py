@@ -11,7 +11,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from jobs.worker import failed_record
-from paretoib.interrupts import deferred_interrupts
+from paretoib.interrupts import deferred_interrupts, raise_deferred
 from paretoib.records import TrialRecord
 from paretoib.search import Driver
 from paretoib.specs import TrialSpec
@@ -78,6 +78,7 @@ class PackSearcher(Searcher):
         self._common = common
         self._queue = deque(_Attempt(pack) for pack in first)
         self._in_flight: dict[str, _Attempt] = {}
+        self.last_error: str | None = None  # by which a worker was lost
         self._refusals: list[str] = []  # of the last workers, in a row
 
     @property
@@ -125,8 +126,7 @@ class PackSearcher(Searcher):
             texts.clear()
         with deferred_interrupts() as caught:
             self._write(records)
-        if caught:
-            raise KeyboardInterrupt
+        raise_deferred(caught)
 
     def _handle_lost_worker(self, attempt: _Attempt) -> list[TrialRecord]:
         """Retry or split a pack whose worker was lost; returns the record of a trial given up."""
@@ -141,6 +141,8 @@ class PackSearcher(Searcher):
             self._queue.extend(_Attempt([spec]) for spec in trials)
             return []
         reason = f"its worker was lost {attempt.lost} times"
+        if self.last_error:
+            reason += f", the last time by {self.last_error}"
         if hung:
             reason = f"took longer than {limit:g} s, so its worker was killed"
         return [failed_record(trials[0], reason)]

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from jobs.sweep_run import SweepRun, described
 from paretoib.errors import NotFoundError, ParetoIBError, SpecError, StoreError
-from paretoib.interrupts import deferred_interrupts
+from paretoib.interrupts import deferred_interrupts, raise_deferred
 from paretoib.records import Front, OnProgress, ReferencePoint, TrialRecord
 from paretoib.search import driver as new_driver
 from paretoib.settings import settings
@@ -123,7 +123,7 @@ def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRe
         records.extend(run_pack(run.driver.ask(1), train_here))
         run.add(records)
 
-    if _run(spec, opened, ruler, device, work).status == "interrupted":
+    if _run(spec, opened, ruler, device, work).status in ("cancelled", "interrupted"):
         raise KeyboardInterrupt
     return records[0]
 
@@ -148,8 +148,7 @@ def _run(
         run = SweepRun(spec, state, store, stored_ruler, new_driver(spec), on_progress)
         run.begin()
     with run.closing():
-        if caught:
-            raise KeyboardInterrupt
+        raise_deferred(caught)
         with _checkpoint_folder(run) as checkpoints:
             work(run, checkpoints)
     return run
@@ -232,7 +231,7 @@ def main() -> int:
         raise
     except KeyboardInterrupt:
         return 130
-    return {"finished": 0, "interrupted": 130}.get(front.sweep.status, 1)
+    return {"finished": 0, "cancelled": 130, "interrupted": 130}.get(front.sweep.status, 1)
 
 
 def _close_as_failed(sweep_id: str, error: Exception) -> None:

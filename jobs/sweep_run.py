@@ -3,13 +3,13 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 
 from jobs.heartbeat import heartbeat_thread
-from paretoib.errors import ParetoIBError
+from paretoib.errors import ParetoIBError, StoreError
 from paretoib.fronts import GrowingFront
-from paretoib.interrupts import deferred_interrupts
+from paretoib.interrupts import TerminatedError, deferred_interrupts
 from paretoib.records import Front, OnProgress, Status, SweepState, TrialRecord
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec
@@ -43,6 +43,7 @@ class SweepRun:
         self.records: list[TrialRecord] = []
         self._state = state
         self._refused: Exception | None = None
+        self._request_received = False
         self._on_progress = on_progress
         self._front = GrowingFront(ruler.reference)
         self._hypervolume = 0.0
@@ -100,20 +101,23 @@ class SweepRun:
         """Close the sweep in the store when the block ends, however it ends."""
         outcome: Status = "failed"
         failure: str | None = None
+        by_person = True
         try:
             try:
                 self._report()
                 with heartbeat_thread(self.store, self.id, self._end):
                     yield
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as interrupt:
                 self.cancelled = True
+                by_person = self._cancel_requested(interrupt)
             if self._refused:
                 raise self._refused
             if not self.cancelled:
                 self._limit_reached = self._limit_reached or self.driver.shortfall
             # A cancellation after the last trial does not interrupt the sweep.
             interrupted = self.cancelled and not self.complete
-            outcome = "interrupted" if interrupted else self._outcome()
+            stopped: Status = "cancelled" if by_person else "interrupted"
+            outcome = stopped if interrupted else self._outcome()
         except Exception as error:
             failure = described(error)
             raise
@@ -124,6 +128,15 @@ class SweepRun:
                 self.status = outcome
                 self._close(failure)
                 self._report()
+
+    def _cancel_requested(self, interrupt: KeyboardInterrupt) -> bool:
+        """Whether a person ended the sweep, by Ctrl-C or `cancel`, and not the system."""
+        if self._request_received or not isinstance(interrupt, TerminatedError):
+            return True
+        # The request may have come since the last heartbeat; a service also stops Ray's job.
+        with suppress(StoreError):
+            return self.store.state(self.id).cancel_requested
+        return False
 
     def _interrupts_stop_waiting(self) -> AbstractContextManager[object]:
         """Within this block, Ctrl-C only ends the wait for an unavailable store."""
@@ -138,6 +151,7 @@ class SweepRun:
 
     def _end(self, refused: Exception | None) -> None:
         self.cancelled, self._refused = True, refused
+        self._request_received = refused is None
 
     def _find_limit(self) -> str | None:
         """The first limit of the spec that the sweep has reached, as text; None without one."""

@@ -1,6 +1,7 @@
 """The main loop of a sweep: Ray Tune places the packs of a `PackSearcher` on workers."""
 
 import logging
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
@@ -39,9 +40,27 @@ class _StartTimes(tune.Callback):
     ) -> None:
         self._searcher.started(trial.trial_id)
 
+    def on_trial_error(
+        self,
+        iteration: int,  # noqa: ARG002
+        trials: list[Trial],  # noqa: ARG002
+        trial: Trial,
+        **_: Any,
+    ) -> None:
+        if error := trial.get_error():
+            self._searcher.last_error = _cause(str(error))
+
     def __getstate__(self) -> dict[str, Any]:
         """An empty state: Tune pickles its callbacks for a restore that never happens."""
         return {}
+
+
+def _cause(report: str) -> str:
+    """The line of Ray's report that names the exception; at most 200 characters."""
+    lines = [
+        line.strip() for line in report.splitlines() if re.match(r"[\w.]+(Error|Exception):", line)
+    ]
+    return (lines or report.strip().splitlines() or [""])[-1][:200]
 
 
 def run_packs(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -63,7 +64,7 @@ class Document(BaseModel):
     def from_json(cls, text: str | bytes) -> Self:
         """Read JSON text; raises `SpecError` for invalid JSON and for an invalid document."""
         try:
-            return cls.from_document(json.loads(text))
+            return cls.from_document(load_json(text))
         except ValueError as error:
             raise SpecError(f"should be JSON; found {_one_line(error)}") from error
 
@@ -115,6 +116,23 @@ _Loader.add_constructor(
     f"{_TAG}int",
     lambda _, node: int(node.value, 0 if node.value[:2] in ("0o", "0x") else 10),
 )
+
+
+class RepeatedKeyError(ValueError):
+    """A JSON object has a key twice."""
+
+
+def load_json(text: str | bytes) -> Any:
+    """Parse JSON text; raises `ValueError` for invalid text and for repeated keys."""
+    return json.loads(text, object_pairs_hook=_without_repeated_keys)
+
+
+def _without_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = Counter(key for key, _ in pairs)
+    for key, count in keys.items():
+        if count > 1:
+            raise RepeatedKeyError(f"the key `{key}` {count} times")
+    return dict(pairs)
 
 
 def load_yaml(text: str | bytes) -> Any:

@@ -25,6 +25,14 @@ class StoreUnavailableError(StoreError):
     """The store is unavailable at the moment; the same call may succeed later."""
 
 
+class InvalidDataError(StoreError):
+    """The store refuses these data for good, and may accept other data."""
+
+
+class DeletedExperimentError(StoreError):
+    """The MLflow experiment of a data set was deleted; the text says how to restore it."""
+
+
 class TakenOverError(StoreError):
     """Another writer has taken over the sweep."""
 

@@ -1,18 +1,26 @@
-"""Ctrl-C (SIGINT) and SIGTERM in the main thread: deferred, or raised as `KeyboardInterrupt`.
+"""Ctrl-C (SIGINT), SIGTERM and SIGHUP in the main thread: deferred, or raised.
 
 Python delivers signals to the main thread only; in other threads these context managers do nothing.
 """
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+_TERMINATION = (signal.SIGTERM, signal.SIGHUP)
+
+
+class TerminatedError(KeyboardInterrupt):
+    """The process got SIGTERM or SIGHUP: a batch system or a closed terminal ended it."""
 
 
 @contextmanager
 def deferred_interrupts(on_interrupt: Callable[[], object] = lambda: None) -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM instead of raising them; yields the list of caught signals.
+    """Collect interrupts instead of raising them; yields the list of caught signals.
+
+    `raise_deferred` raises them afterwards.
 
     `on_interrupt` is called after each signal, at any point of the main thread's code.
     """
@@ -22,14 +30,26 @@ def deferred_interrupts(on_interrupt: Callable[[], object] = lambda: None) -> It
         caught.append(number)
         on_interrupt()
 
-    with _handled(catch, signal.SIGINT, signal.SIGTERM):
+    with _handled(catch, signal.SIGINT, *_TERMINATION):
         yield caught
+
+
+def raise_deferred(caught: Sequence[int]) -> None:
+    """Raise the interrupt that `deferred_interrupts` has caught, if any."""
+    if signal.SIGINT in caught:
+        raise KeyboardInterrupt
+    if caught:
+        raise TerminatedError
 
 
 @contextmanager
 def termination_interrupts() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` for SIGTERM, as Python does for Ctrl-C."""
-    with _handled(signal.default_int_handler, signal.SIGTERM):
+    """Raise `TerminatedError` for SIGTERM and SIGHUP."""
+
+    def terminate(_: int, __: object) -> None:
+        raise TerminatedError
+
+    with _handled(terminate, *_TERMINATION):
         yield
 
 
@@ -38,7 +58,9 @@ def _handled(handler: Callable[[int, Any], Any], *signals: signal.Signals) -> It
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = {number: signal.signal(number, handler) for number in signals}
+    # `nohup` ignores SIGHUP.
+    heeded = [n for n in signals if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, handler) for number in heeded}
     try:
         yield
     finally:

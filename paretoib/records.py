@@ -13,7 +13,8 @@ from pydantic import Field, field_validator
 
 from paretoib.documents import Document
 
-Status = Literal["running", "finished", "interrupted", "failed"]
+Status = Literal["running", "finished", "cancelled", "interrupted", "failed"]
+RESUMABLE: tuple[Status, ...] = ("cancelled", "interrupted", "failed")
 Side = Literal["left", "right"]
 
 

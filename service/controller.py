@@ -15,7 +15,7 @@ from anyio import to_thread
 
 from jobs.submission import Jobs
 from paretoib.errors import ClusterError, NotFoundError
-from paretoib.records import SweepState
+from paretoib.records import RESUMABLE, Status, SweepState
 from paretoib.specs import SweepSpec
 from paretoib.tracking import STALE_SECONDS, read_front
 from service.cache import SingleFlightCache
@@ -92,13 +92,13 @@ class SweepController:
         return store.state(sweep_id)
 
     def resume(self, sweep: SweepState) -> SweepState:
-        """Resume an interrupted or failed sweep; `ProblemError` for any other."""
+        """Resume a cancelled, interrupted or failed sweep; `ProblemError` for any other."""
         current = self._queries.store.state(sweep.id)
-        if current.status not in ("interrupted", "failed"):
+        if current.status not in RESUMABLE:
             raise ProblemError(
                 409,
                 "not-resumable",
-                f"a sweep should be interrupted or failed; found {current.status}",
+                f"a sweep should be cancelled, interrupted or failed; found {current.status}",
             )
         check_limits(SweepSpec.from_document(current.spec), self._settings)
         jobs = self._active_jobs()
@@ -133,7 +133,7 @@ class SweepController:
         if stopped is None and not current.begun:
             raise ClusterError(f"sweep {sweep.id[:8]} has not begun, and Ray cannot stop its job")
         if not stopped and _is_lost(current, {}):
-            self._close_as_interrupted(sweep.id, current.reason)
+            self._close(sweep.id, "cancelled", current.reason)
         self._watch_until = time.monotonic() + WATCH_SECONDS
         return store.state(sweep.id)
 
@@ -158,7 +158,7 @@ class SweepController:
             if _is_lost(state, jobs):
                 reason = state.reason or "its job ended before the sweep began"
                 _log.warning("sweep %s is closed as interrupted: %s", state.id, reason)
-                self._close_as_interrupted(state.id, reason)
+                self._close(state.id, "interrupted", reason)
 
     def _start(self, sweep_id: str) -> None:
         self._queries.store.mark_submitted(sweep_id)
@@ -168,7 +168,7 @@ class SweepController:
             with self._ray() as jobs:
                 jobs.submit(sweep_id)
         except ClusterError:
-            self._close_as_interrupted(sweep_id, "the sweep could not be submitted to Ray")
+            self._close(sweep_id, "failed", "the sweep could not be submitted to Ray")
             raise
 
     def _check_room(self, jobs: Mapping[str, bool]) -> None:
@@ -215,7 +215,7 @@ class SweepController:
             _log.warning("%s", error)
             return None
 
-    def _close_as_interrupted(self, sweep_id: str, reason: str | None) -> None:
+    def _close(self, sweep_id: str, status: Status, reason: str | None) -> None:
         """Close a sweep that has no job, with the front of its trials."""
         store = self._queries.store
         try:
@@ -223,9 +223,9 @@ class SweepController:
         except NotFoundError:
             front = None
         if front:
-            info = front.sweep.model_copy(update={"status": "interrupted", "reason": reason})
+            info = front.sweep.model_copy(update={"status": status, "reason": reason})
             front = front.model_copy(update={"sweep": info})
-        store.close(sweep_id, "interrupted", front, [], reason)
+        store.close(sweep_id, status, front, [], reason)
         self._queries.invalidate()
 
 

@@ -1,5 +1,6 @@
 """Problem documents (RFC 9457): every error as `application/problem+json`."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -13,11 +14,15 @@ from paretoib.errors import (
     ClusterError,
     ComparisonError,
     DataError,
+    DeletedExperimentError,
     NotFoundError,
     ParetoIBError,
     SpecError,
     StoreError,
+    StoreUnavailableError,
 )
+
+_log = logging.getLogger("paretoib.service")
 
 MEDIA_TYPE = "application/problem+json"
 _MAX_DETAIL = 1000  # characters; the detail may quote values from the request
@@ -65,7 +70,9 @@ _ERRORS: dict[type[ParetoIBError], tuple[int, str, str | None]] = {
     SpecError: (422, "invalid-sweep", None),
     DataError: (422, "invalid-data", None),
     ComparisonError: (422, "not-comparable", None),
-    StoreError: (503, "store-unavailable", "MLflow does not answer"),
+    StoreUnavailableError: (503, "store-unavailable", "MLflow does not answer"),
+    DeletedExperimentError: (409, "experiment-deleted", None),
+    StoreError: (500, "store-refused", "MLflow refuses the request; see the log of the service"),
     ClusterError: (503, "cluster-unavailable", "Ray does not answer, or reports an error"),
     ParetoIBError: (422, "refused", None),
 }
@@ -84,6 +91,8 @@ def problem_of(error: Exception) -> ProblemError:
         if kind_of_error in _ERRORS:
             status, kind, detail = _ERRORS[kind_of_error]
             headers = {"Retry-After": "5"} if status == 503 else None
+            if status == 500:
+                _log.error("%s", error)
             return ProblemError(status, kind, detail or str(error), headers)
     return ProblemError(500, "fault", "internal error; see the log of the service")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from paretoib.backends._base import Backend, SweepReference, ignore_progress
 from paretoib.errors import NotFoundError, ParetoIBError
 from paretoib.records import Front, OnProgress, SweepState
-from paretoib.tracking import Reader, read_front, reader, tracker, ui
+from paretoib.tracking import HEARTBEAT_SECONDS, Reader, read_front, reader, tracker, ui
 
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
@@ -90,9 +90,15 @@ class LocalBackend(Backend):
         self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
     ) -> Front | None:
         sweep_id = self._id(sweep)
+        patience = 1
         while True:
             began = time.monotonic()
             state = self._store.state(sweep_id)
+            if state.stale and patience:
+                # The writer's clock may differ from ours: wait for its next heartbeat.
+                patience -= 1
+                time.sleep(1.5 * HEARTBEAT_SECONDS)
+                continue
             on_progress(state)
             if state.status != "running":
                 with suppress(NotFoundError):

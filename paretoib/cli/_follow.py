@@ -88,7 +88,7 @@ def follow(
         assert state is not None
         reason = state.reason or "no trial has ended"
         _render.message(f"{state.name} is {state.status}: {reason}")
-        if state.status != "interrupted":
+        if state.status not in ("cancelled", "interrupted"):
             return 1
         _render.message(f"resume:   {command_line(f'resume {state.id[:8]}', server)}")
         return 130
@@ -104,8 +104,8 @@ def _report_end(front: "Front", reason: str | None, server: str | None) -> int:
     """Print how the sweep ended and why; returns the exit code."""
     sweep, ended = front.sweep, len(front.points) + len(front.failed)
     trials = sweep.spec["trials"]
-    if sweep.status == "interrupted":
-        _render.message(f"interrupted: {ended} of {trials} trials had ended and are kept")
+    if sweep.status in ("cancelled", "interrupted"):
+        _render.message(f"{sweep.status}: {ended} of {trials} trials had ended and are kept")
         if reason:
             _render.message(f"reason:   {reason}")
         _render.message(f"resume:   {command_line(f'resume {sweep.id[:8]}', server)}")

@@ -100,16 +100,25 @@ def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
 
 def ui(
     port: Annotated[
-        int, typer.Option(min=1, max=65535, metavar="PORT", help="Port of the UI, on loopback.")
-    ] = 5000,
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            metavar="PORT",
+            help="Port of the UI, on loopback. Default: 5000, or a free port.",
+        ),
+    ] = None,
 ) -> int:
     """Serve MLflow's UI for the store until Ctrl-C."""
     import subprocess
 
+    from paretoib.cli.serve.ports import check_port, free_ports
     from paretoib.interrupts import termination_interrupts
+    from paretoib.tracking import PORT
     from paretoib.tracking import ui as mlflow_ui
 
-    mlflow = mlflow_ui(port)
+    check_port(port)
+    mlflow = mlflow_ui(port or free_ports(PORT)[0])
     typer.echo(f"MLflow: {mlflow.address}", err=True)
     if not mlflow.command:
         return 0

@@ -174,7 +174,7 @@ def spec_from_flags(
         "trials": trials,
         "name": name,
         "seeds": None if seeds is None else _seeds(seeds),
-        "objectives": None if objectives is None else objectives.split(","),
+        "objectives": None if objectives is None else [o.strip() for o in objectives.split(",")],
         "population": population,
         "trial_seconds": trial_seconds,
         "budget": _budget(seconds=budget_seconds, device_seconds=budget_device_seconds),

@@ -5,10 +5,13 @@ has ended. The lock of a journal (`_journal.file`) also keeps a second writer on
 """
 
 import json
+import math
 import os
 import socket
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ def heartbeat_tag() -> dict[str, str]:
     """The tag for a heartbeat at this moment, with this process as the sweep's writer."""
     writer = {
         "host": socket.gethostname(),
+        "machine": _machine(),
         "process": os.getpid(),
         "started": _start_time(os.getpid()),
         "alive": round(time.time()),
@@ -59,15 +63,44 @@ def is_stale(heartbeat: float | None, seconds: float | None = None) -> bool:
     return heartbeat is not None and abs(time.time() - heartbeat) > limit
 
 
+class ObservedHeartbeats:
+    """When heartbeats changed, by the clock of this process: clocks of two machines may differ."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[float, float]] = {}
+
+    def changed_recently(self, sweep_id: str, heartbeat: float | None) -> bool:
+        """Whether this object has seen the sweep's heartbeat change within `STALE_SECONDS`."""
+        if heartbeat is None:
+            return False
+        before, changed = self._seen.get(sweep_id, (heartbeat, -math.inf))
+        if heartbeat != before:
+            changed = time.monotonic()
+        self._seen[sweep_id] = (heartbeat, changed)
+        return time.monotonic() - changed < STALE_SECONDS
+
+
 def other_writer(tags: Tags) -> str | None:
     """A description of the other process that writes the sweep; None if there is none."""
     writer = _writer(tags)
     if not writer or is_stale(writer["alive"]):
         return None
-    if writer["host"] == socket.gethostname() and not _runs_here(writer):
+    if _is_here(writer) and not _runs_here(writer):
         return None
     age = abs(time.time() - writer["alive"])
     return f"process {writer['process']} on {writer['host']}, last heartbeat {age:.0f} s ago"
+
+
+def may_have_other_clock(tags: Tags) -> bool:
+    """Whether the heartbeat is stale only by the clock of this machine, and not of the writer's."""
+    writer = _writer(tags)
+    return bool(writer) and not _is_here(writer) and is_stale(writer["alive"])
+
+
+def described_writer(tags: Tags) -> str:
+    """The process that sent the last heartbeat."""
+    writer = _writer(tags)
+    return f"process {writer['process']} on {writer['host']}"
 
 
 def successor(tags: Tags) -> str | None:
@@ -76,14 +109,35 @@ def successor(tags: Tags) -> str | None:
     That process may have ended since.
     """
     writer = _writer(tags)
-    if not writer or (writer["host"], writer["process"]) == (socket.gethostname(), os.getpid()):
+    if not writer or (_is_here(writer) and writer["process"] == os.getpid()):
         return None
-    return f"process {writer['process']} on {writer['host']}"
+    return described_writer(tags)
 
 
 def is_cancel_requested(tags: Tags) -> bool:
     """Whether a cancellation was requested since the sweep last began or was submitted."""
     return bool(tags.get(_CANCEL))
+
+
+def _is_here(writer: Mapping[str, Any]) -> bool:
+    """Whether the writer's process id can be looked up here: same machine, same container."""
+    if writer.get("machine") and (here := _machine()):
+        return bool(writer["machine"] == here)
+    return bool(writer["host"] == socket.gethostname())
+
+
+@cache
+def _machine() -> str | None:
+    """An identity of this machine since its start, and of this container on it.
+
+    Host names are no identities: containers and cloned machines share them. None if the system has
+    no `/proc`.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return None
 
 
 def _runs_here(writer: dict[str, Any]) -> bool:

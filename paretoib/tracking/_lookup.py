@@ -1,5 +1,6 @@
 """Find a sweep by id, name or id prefix, and build the errors that all stores raise."""
 
+import unicodedata
 from collections.abc import Sequence
 
 from paretoib.errors import NotFoundError, StoreError, TakenOverError
@@ -15,7 +16,11 @@ def find_sweep(sweep: str, sweeps: Sequence[SweepState]) -> SweepState:
     `sweeps` are newest first. Raises `NotFoundError` if no sweep matches, or if several ids have
     the prefix.
     """
-    for matches in (lambda s: s.id == sweep, lambda s: s.name == sweep):
+    name = unicodedata.normalize("NFC", sweep)
+    for matches in (
+        lambda s: s.id == sweep,
+        lambda s: unicodedata.normalize("NFC", s.name) == name,
+    ):
         if match := next(filter(matches, sweeps), None):
             return match
     long_enough = len(sweep) >= SHORTEST_PREFIX

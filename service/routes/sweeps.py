@@ -1,10 +1,14 @@
 """`/sweeps`: submit, list, read, resume and cancel sweeps."""
 
+from contextlib import suppress
+from json import JSONDecodeError
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
 from starlette.responses import Response
 
+from paretoib.documents import RepeatedKeyError, load_json
+from paretoib.errors import SpecError
 from paretoib.records import Front, Status, SweepState
 from paretoib.specs import SweepSpec
 from service.dependencies import (
@@ -56,8 +60,19 @@ EXAMPLES: Any = {
 }
 
 
+async def _refuse_repeated_keys(request: Request) -> None:
+    """Raise `SpecError` for JSON with a repeated key; FastAPI would use its last value."""
+    with suppress(JSONDecodeError, UnicodeDecodeError):  # FastAPI answers these with 422
+        try:
+            load_json(await request.body())
+        except RepeatedKeyError as error:
+            raise SpecError(f"a sweep should have each key once; found {error}") from error
+
+
 def sweep_spec(
-    document: Annotated[dict[str, Any], Body(openapi_examples=EXAMPLES)], settings: Settings
+    document: Annotated[dict[str, Any], Body(openapi_examples=EXAMPLES)],
+    settings: Settings,
+    _: Annotated[None, Depends(_refuse_repeated_keys)],
 ) -> SweepSpec:
     """The sweep in the body, checked against the limits of the service."""
     return limited_spec(document, settings)
@@ -127,7 +142,7 @@ def sweep(request: Request, state: NamedSweep, queries: Queries) -> Response:
     summary="Resume a sweep",
 )
 async def resume(state: SweepById, controller: Controller) -> Response:
-    """The sweep should be interrupted or failed. Ended trials are not run again."""
+    """The sweep should be cancelled, interrupted or failed. Ended trials are not run again."""
     return _accepted(await controller.queued(controller.resume, state))
 
 
@@ -139,7 +154,7 @@ async def resume(state: SweepById, controller: Controller) -> Response:
     summary="Cancel a sweep",
 )
 async def cancel(state: SweepById, controller: Controller) -> Response:
-    """The sweep is `interrupted` within a minute. Ended trials are kept; it can be resumed."""
+    """The sweep is `cancelled` within a minute. Ended trials are kept; it can be resumed."""
     return _accepted(await controller.queued(controller.cancel, state))
 
 

@@ -293,7 +293,7 @@ function followEvents(article, id, redraw, pause = MIN_PAUSE_MS) {
     if (reason) showError(article, new Error(reason));
     $("#status").replaceChildren(newElement("span", status, { class: `status ${status}` }));
     $("[data-action=cancel]").hidden = true;
-    $("[data-action=resume]").hidden = !["interrupted", "failed"].includes(status);
+    $("[data-action=resume]").hidden = !["cancelled", "interrupted", "failed"].includes(status);
     if ($("#progress progress").value > 0) redraw();
   });
 }

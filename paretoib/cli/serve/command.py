@@ -35,8 +35,8 @@ AsJSON = Annotated[
 
 def serve(port: Port = None, no_auth: NoAuth = False, as_json: AsJSON = False) -> int:
     """Run MLflow, Ray and the service on this machine until Ctrl-C."""
+    from paretoib.cli.serve.ports import check_port
     from paretoib.cli.serve.state_file import ServeState, locked_state_file
-    from paretoib.cli.serve.supervisor import check_port
     from paretoib.settings import settings
 
     store = settings().store.absolute()

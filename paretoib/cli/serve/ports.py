@@ -4,6 +4,8 @@ import random
 import socket
 from contextlib import ExitStack, suppress
 
+from paretoib.errors import ParetoIBError
+
 HOST = "127.0.0.1"
 # Above the ports of Ray's workers, and below the ephemeral ports. The system gives ephemeral ports
 # to clients, so a client could take such a port before our server binds it.
@@ -14,6 +16,12 @@ def free_ports(*preferred: int) -> list[int]:
     """The preferred ports; a port that is taken, or 0, is replaced by a free one."""
     with ExitStack() as sockets:
         return [_bound_port(sockets.enter_context(socket.socket()), port) for port in preferred]
+
+
+def check_port(port: int | None) -> None:
+    """Raise `ParetoIBError` if the requested port is taken."""
+    if port and free_ports(port) != [port]:
+        raise ParetoIBError(f"--port: should be a free port; found {port}, which is taken")
 
 
 def _bound_port(probe: socket.socket, port: int) -> int:

@@ -27,12 +27,6 @@ _NOT_INHERITED = {
 }
 
 
-def check_port(port: int | None) -> None:
-    """Raise `ParetoIBError` if the requested port is taken."""
-    if port and free_ports(port) != [port]:
-        raise ParetoIBError(f"--port: should be a free port; found {port}, which is taken")
-
-
 class Supervisor:
     """The processes of MLflow, Ray and the service; each writes a log file in `logs`."""
 

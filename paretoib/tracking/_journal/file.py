@@ -74,6 +74,22 @@ class JournalFile:
             self._file.truncate(0)
             self._start = self._end = 0
 
+    def set_aside(self, trial: EndedTrial, reason: str) -> None:
+        """Add a trial that the store refuses, with the reason, to the file beside the journal."""
+        try:
+            with refused_path(self.path).open("ab", buffering=0) as file:
+                file.write(b"\n" + _encode(trial, reason))
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise self._store_error(error) from error
+
+    def retry_refused(self) -> None:
+        """Move the trials that the store refused back into the journal, to be written once more."""
+        path = refused_path(self.path)
+        if trials := list(read(path)):
+            self.append(trials)
+            path.unlink()
+
     def close(self) -> None:
         """Unlock the journal, and remove it if it holds no trial."""
         if not self.waiting:
@@ -87,6 +103,11 @@ class JournalFile:
         return StoreError(f"cannot write the journal {self.path}: {error.strerror or error}")
 
 
+def refused_path(path: Path) -> Path:
+    """The file beside a journal with the trials that the store refuses."""
+    return path.with_suffix(".refused.jsonl")
+
+
 def read(path: Path) -> Iterator[EndedTrial]:
     """The trials of a journal, even while another process has it open; none if there is no file."""
     try:
@@ -98,10 +119,11 @@ def read(path: Path) -> Iterator[EndedTrial]:
         raise StoreError(f"cannot read the journal {path}: {error.strerror}") from error
 
 
-def _encode(trial: EndedTrial) -> bytes:
+def _encode(trial: EndedTrial, refused: str | None = None) -> bytes:
     hypervolume = json.dumps(float(trial.hypervolume))
     record = trial.record.model_dump_json(by_alias=True)
-    text = f'{{"hypervolume": {hypervolume}, "record": {record}}}'.encode()
+    reason = f', "refused": {json.dumps(refused)}' if refused else ""
+    text = f'{{"hypervolume": {hypervolume}, "record": {record}{reason}}}'.encode()
     return b"%08x %s\n" % (crc32(text), text)
 
 

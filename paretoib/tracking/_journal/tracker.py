@@ -9,7 +9,7 @@ from pathlib import Path
 from paretoib.errors import StoreError
 from paretoib.records import Front, Status, SweepState, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking._journal.file import JournalFile, read
+from paretoib.tracking._journal.file import JournalFile, read, refused_path
 from paretoib.tracking._journal.writer import Writer
 from paretoib.tracking._state import with_trials, without_stale_rule
 from paretoib.tracking._tracker import EndedTrial, File, History, Reader, Ruler, Tracker
@@ -39,7 +39,8 @@ class JournalReader:
 
     def records(self, sweep_id: str) -> list[TrialRecord]:
         # The journal is read first: trials move from the journal to the store, never back.
-        waiting = [t.record.model_copy(update={"history": {}}) for t in self._read(sweep_id)]
+        kept = (*self._read(sweep_id), *read(refused_path(self._path(sweep_id))))
+        waiting = [trial.record.model_copy(update={"history": {}}) for trial in kept]
         stored = self._store.records(sweep_id)
         return list({record.trial: record for record in (*stored, *waiting)}.values())
 
@@ -112,6 +113,7 @@ class JournalTracker(JournalReader):
             # Before the journal's trials are written: `begin` deletes trials that an earlier
             # process left half-written.
             self._store.begin(sweep_id, ruler)
+            journal.retry_refused()
         except BaseException:
             journal.close()
             raise
@@ -147,7 +149,8 @@ class JournalTracker(JournalReader):
         writer = self._open(sweep_id)
         try:
             writer.drain(self.patience)
-            close = partial(self._store.close, sweep_id, status, front, pictures, reason)
+            reason = "; ".join(filter(None, [reason, self._refusal(sweep_id, writer.refusals)]))
+            close = partial(self._store.close, sweep_id, status, front, pictures, reason or None)
             writer.call_when_written(close)
             writer.drain(self.patience)
         except StoreError:
@@ -159,6 +162,13 @@ class JournalTracker(JournalReader):
             raise
         finally:
             self.release(sweep_id)
+
+    def _refusal(self, sweep_id: str, refusals: Sequence[str]) -> str | None:
+        if not refusals:
+            return None
+        trials = "1 trial" if len(refusals) == 1 else f"{len(refusals)} trials"
+        path = refused_path(self._path(sweep_id))
+        return f"the store refuses {trials}, kept in {path}: {refusals[-1]}"
 
     def release(self, sweep_id: str) -> None:
         """Stop writing a sweep and unlock it. Trials not yet in the store stay in the journal."""

@@ -5,8 +5,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from paretoib.errors import StoreError, StoreUnavailableError, TakenOverError
-from paretoib.tracking._journal.file import JournalFile
+from paretoib.errors import (
+    InvalidDataError,
+    StoreError,
+    StoreUnavailableError,
+    TakenOverError,
+)
+from paretoib.tracking._journal.file import JournalFile, refused_path
 from paretoib.tracking._tracker import EndedTrial, Tracker
 
 _log = logging.getLogger(__name__)
@@ -19,9 +24,10 @@ _WARN_AFTER = 2.0  # seconds that `drain` waits for an unavailable store before 
 class Writer:
     """Writes one sweep's trials to the store in order, then makes the call that was set last.
 
-    The thread retries while the store is unavailable. It ends when it is stopped, or when the store
-    refuses a call for good; `add`, `call_when_written` and `drain` then raise that error. It is a
-    daemon thread: the trials are in the journal, so the process may end at any time.
+    The thread retries while the store is unavailable. A trial that the store refuses is set aside,
+    so that it does not block the trials behind it. The thread ends when it is stopped, or when the
+    store refuses a call for good; `add`, `call_when_written` and `drain` then raise that error. It
+    is a daemon thread: the trials are in the journal, so the process may end at any time.
     """
 
     def __init__(self, store: Tracker, sweep_id: str, journal: JournalFile) -> None:
@@ -33,9 +39,11 @@ class Writer:
         self._call: Callable[[], None] | None = None
         self._unavailable: Exception | None = None
         self._refused: Exception | None = None
+        self._suspects = 0  # the next trials, of which the store refuses at least one
         self._last_progress = 0.0
         self._stopping = False
         self.waiting_stopped = False
+        self.refusals: list[str] = []  # for each trial that was set aside, the reason
         self._thread = threading.Thread(target=self._run, name="paretoib-journal", daemon=True)
         self._thread.start()
 
@@ -115,9 +123,17 @@ class Writer:
 
     def _write(self) -> None:
         if self._journal.waiting:
-            trials, offset = self._journal.next(_BATCH)
-            self._store.add(self._sweep_id, trials)
+            trials, offset = self._journal.next(1 if self._suspects else _BATCH)
+            try:
+                self._store.add(self._sweep_id, trials)
+            except InvalidDataError as error:
+                if len(trials) > 1:
+                    # One of them is refused: add each alone.
+                    self._suspects = len(trials)
+                    return
+                self._set_aside(trials[0], str(error))
             with self._changed:
+                self._suspects = max(0, self._suspects - len(trials))
                 self._journal.mark_written(len(trials), offset)
                 self._note_progress()
         elif call := self._call:
@@ -126,6 +142,12 @@ class Writer:
                 if self._call is call:
                     self._call = None
                 self._note_progress()
+
+    def _set_aside(self, trial: EndedTrial, reason: str) -> None:
+        self._journal.set_aside(trial, reason)
+        self.refusals.append(reason)
+        path = refused_path(self._journal.path)
+        _log.warning("trial %s is kept in %s: %s", trial.record.trial, path, reason)
 
     def _note_progress(self) -> None:
         self._last_progress = time.monotonic()

@@ -35,6 +35,11 @@ def sqlite_uri(path: Path) -> str:
     return _SQLITE + str(path).replace("%", "%25").replace("?", "%3F")
 
 
+def mlflow_address(uri: str) -> str:
+    """The address for MLflow, which takes `%XX` in a plain SQLite address as part of the path."""
+    return uri.replace("sqlite:", "sqlite+pysqlite:", 1) if "%" in uri else uri
+
+
 def sqlite_file(uri: str) -> Path | None:
     """The file of a store in SQLite; None for any other store."""
     if not uri.startswith(_SQLITE):
@@ -114,7 +119,7 @@ def writable(uri: str) -> Iterator[str]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _check_writable(path)
         _move_artifact_locations(path, artifact_root(uri))
-        yield uri
+        yield mlflow_address(uri)
 
 
 @contextmanager
@@ -139,7 +144,7 @@ def readable(uri: str) -> Iterator[str]:
             raise NotFoundError(f"there is no store {path} yet") from error
         except OSError as error:
             raise StoreError(f"cannot read the store {path}: {error.strerror}") from error
-        yield uri if _is_writable(path) else _read_only(path)
+        yield mlflow_address(uri) if _is_writable(path) else _read_only(path)
 
 
 def write_files(folder: Path, files: Sequence[File]) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import logging
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -11,11 +12,11 @@ from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from mlflow.entities import Run
+from mlflow.entities import Experiment, Run, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.client import MlflowClient
 
-from paretoib.errors import NotFoundError, StoreError, StoreUnavailableError
+from paretoib.errors import InvalidDataError, NotFoundError, StoreError, StoreUnavailableError
 from paretoib.records import Status, SweepState, TrialCounts, TrialRecord
 from paretoib.tracking import _heartbeat
 from paretoib.tracking._lookup import find_sweep, sweep_not_found, trial_not_found
@@ -28,11 +29,13 @@ from paretoib.tracking._mlflow.location import (
     readable,
     tracking_uri,
 )
-from paretoib.tracking._mlflow.retryable import is_retryable, reason
+from paretoib.tracking._mlflow.retryable import is_invalid_data, is_retryable, reason
 from paretoib.tracking._mlflow.ui import ui_address
 from paretoib.tracking._mlflow.view import page
 from paretoib.tracking._state import from_timestamp, with_stale_rule
 from paretoib.tracking._tracker import History, Ruler
+
+_log = logging.getLogger(__name__)
 
 set_log_levels()
 
@@ -75,6 +78,7 @@ class MLflowReader:
     def __init__(self, uri: str | None = None, ui_url: str | None = None) -> None:
         self.uri = uri or tracking_uri()
         self._ui_url = (ui_address(self.uri) if ui_url is None else ui_url).rstrip("/")
+        self._observed = _heartbeat.ObservedHeartbeats()
         self._unavailable_at: datetime | None = None  # the last time that the store did not answer
         with self._checked_address() as address:
             try:
@@ -129,23 +133,26 @@ class MLflowReader:
         unavailable = is_retryable(error, server=is_server(self.uri))
         if unavailable:
             self._unavailable_at = datetime.now(UTC)
-        kind = StoreUnavailableError if unavailable else StoreError
+        refused = InvalidDataError if is_invalid_data(error) else StoreError
+        kind = StoreUnavailableError if unavailable else refused
         return kind(f"{what} the store {masked(self.uri)}: {reason(error)}")
 
     def _state(self, run: Run) -> SweepState:
         """The state of a sweep from its run."""
         spec, tags, metrics = layout.spec_of(run.data.tags), run.data.tags, run.data.metrics
         status = _STATUS[run.info.status]
+        if status == "interrupted" and _heartbeat.is_cancel_requested(tags):
+            status = "cancelled"
         heartbeat = _heartbeat.last_heartbeat(tags)
         ended = run.info.end_time if status != "running" else None
         state = SweepState(
             id=run.info.run_id,
-            name=run.info.run_name,
+            name=_printable(run.info.run_name),
             method=spec["method"],
             dataset=spec["data"]["name"],
             status=status,
             spec=spec,
-            reason=tags.get(layout.REASON) or None,
+            reason=_printable(tags.get(layout.REASON, "")) or None,
             trials=_counts(spec["trials"], metrics),
             hypervolume=metrics.get("hypervolume"),
             started=from_timestamp(run.info.start_time / 1000),
@@ -155,6 +162,8 @@ class MLflowReader:
             cancel_requested=_heartbeat.is_cancel_requested(tags),
             mlflow_url=self._url(run),
         )
+        if self._observed.changed_recently(run.info.run_id, heartbeat):
+            return state
         return with_stale_rule(state, self._unavailable_at)
 
     def _url(self, run: Run) -> str | None:
@@ -178,6 +187,12 @@ class MLflowReader:
         experiments = self._client.search_experiments(filter_string=f"name LIKE '{pattern}'")
         if ids := [experiment.experiment_id for experiment in experiments]:
             yield from self._search(ids, condition)
+            return
+        deleted = self._client.search_experiments(
+            ViewType.DELETED_ONLY, filter_string=f"name LIKE '{pattern}'"
+        )
+        for experiment in deleted:
+            _log.warning("%s", deleted_experiment(experiment))
 
     def _trial(self, sweep_id: str, trial: str) -> Run:
         experiment_id = self._run(sweep_id).info.experiment_id
@@ -209,6 +224,19 @@ class MLflowReader:
             if layout.is_trial(run.data.tags)
         ]
         return sorted(trials, key=lambda pair: pair[0])
+
+
+def deleted_experiment(experiment: Experiment) -> str:
+    """What to do about an experiment that was deleted in MLflow's UI."""
+    return (
+        f"MLflow's experiment {experiment.name} should not be deleted; `mlflow experiments restore "
+        f"--experiment-id {experiment.experiment_id}` restores it"
+    )
+
+
+def _printable(text: str) -> str:
+    """The text with control characters escaped: a name from MLflow must not steer a terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _counts(total: int, metrics: Mapping[str, float]) -> TrialCounts:

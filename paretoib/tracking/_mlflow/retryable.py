@@ -27,6 +27,9 @@ _NETWORK = {
 _LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
 # Beginnings of SQLSTATE codes: access refused, no such object (42, 3D), disk full, read-only.
 _REFUSED = ("28", "42", "3D", "53100", "25006")
+# Beginnings of SQLSTATE codes: not supported, invalid data, violated constraint, too complex.
+_INVALID_DATA = ("0A", "22", "23", "54")
+_INVALID_REQUEST = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")  # MLflow's codes
 _SELF_EXPLAINING = (ConnectionError, TimeoutError, sqlite3.Error)
 
 
@@ -42,7 +45,7 @@ def is_retryable(error: Exception, *, server: bool) -> bool:
         if isinstance(cause, OSError) and cause.errno is not None:
             return cause.errno in _NETWORK
         if state := _sqlstate(cause):
-            return not state.startswith(_REFUSED)
+            return not state.startswith((*_REFUSED, *_INVALID_DATA))
         # SQLAlchemy's attribute for a connection that the database has closed.
         if getattr(cause, "connection_invalidated", False):
             return True
@@ -51,6 +54,13 @@ def is_retryable(error: Exception, *, server: bool) -> bool:
         return bool(getattr(error, "get_http_status_code", lambda: 0)() >= 500)
     # MLflow's code for a database's "operational error", such as a broken connection.
     return getattr(error, "error_code", "") == "TEMPORARILY_UNAVAILABLE"
+
+
+def is_invalid_data(error: Exception) -> bool:
+    """Whether the store refuses these data, and may accept other data."""
+    if getattr(error, "error_code", "") in _INVALID_REQUEST:
+        return True
+    return any((_sqlstate(cause) or "").startswith(_INVALID_DATA) for cause in _causes(error))
 
 
 def reason(error: Exception) -> str:

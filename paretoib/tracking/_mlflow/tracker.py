@@ -19,6 +19,7 @@ from typing import Any
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
+from paretoib.errors import DeletedExperimentError
 from paretoib.records import Front, Status, SweepState, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
@@ -31,14 +32,15 @@ from paretoib.tracking._mlflow.location import (
     writable,
     write_files,
 )
-from paretoib.tracking._mlflow.reader import MLflowReader, as_store_error
+from paretoib.tracking._mlflow.reader import MLflowReader, as_store_error, deleted_experiment
 from paretoib.tracking._mlflow.steps import Steps
 from paretoib.tracking._mlflow.view import note, view
-from paretoib.tracking._tracker import EndedTrial, File, Ruler
+from paretoib.tracking._tracker import HEARTBEAT_SECONDS, EndedTrial, File, Ruler, Tags
 
 _RUN_STATUS: dict[Status, str] = {
     "running": "RUNNING",
     "finished": "FINISHED",
+    "cancelled": "KILLED",  # with a request to cancel
     "interrupted": "KILLED",
     "failed": "FAILED",
 }
@@ -92,8 +94,8 @@ class MLflowTracker(MLflowReader):
     @as_store_error
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         run = self._run(sweep_id)
-        if run.info.status == "RUNNING" and (other := _heartbeat.other_writer(run.data.tags)):
-            raise one_writer(sweep_id, other)
+        if run.info.status == "RUNNING":
+            self._check_no_other_writer(sweep_id, run.data.tags)
         check_same_ruler(layout.ruler_of(run.data.tags) or ruler, ruler)
         self._delete_half_written(run.info.experiment_id, sweep_id)
         not_ended = {**_heartbeat.CANCEL_NOT_REQUESTED, layout.REASON: ""}
@@ -149,8 +151,11 @@ class MLflowTracker(MLflowReader):
     ) -> None:
         files = [*([_document(front)] if front else []), *pictures]
         self._write(self._run_to_write(sweep_id), files)
-        if reason:
-            self._log(sweep_id, tags={layout.REASON: reason[: layout.LONGEST_REASON]})
+        tags = {layout.REASON: reason[: layout.LONGEST_REASON]} if reason else {}
+        if status == "cancelled":
+            tags |= _heartbeat.CANCEL_REQUESTED
+        if tags:
+            self._log(sweep_id, tags=tags)
         self._client.set_terminated(sweep_id, _RUN_STATUS[status])
         self._heartbeats.pop(sweep_id, None)
 
@@ -160,6 +165,8 @@ class MLflowTracker(MLflowReader):
     def _experiment(self, dataset: str) -> str:
         name = layout.experiment_name(dataset)
         if found := self._client.get_experiment_by_name(name):
+            if found.lifecycle_stage != "active":
+                raise DeletedExperimentError(deleted_experiment(found))
             return found.experiment_id
         folder = None if is_server(self.uri) else (artifact_root(self.uri) / name).as_uri()
         try:
@@ -178,6 +185,17 @@ class MLflowTracker(MLflowReader):
         if sweep_id in self._heartbeats:
             self._check_not_taken_over(run)
         return run
+
+    def _check_no_other_writer(self, sweep_id: str, tags: Tags) -> None:
+        if other := _heartbeat.other_writer(tags):
+            raise one_writer(sweep_id, other)
+        if not _heartbeat.may_have_other_clock(tags):
+            return
+        # The writer's clock may differ from ours: wait for its next heartbeat.
+        time.sleep(1.5 * HEARTBEAT_SECONDS)
+        later = self._run(sweep_id).data.tags
+        if _heartbeat.last_heartbeat(later) != _heartbeat.last_heartbeat(tags):
+            raise one_writer(sweep_id, f"{_heartbeat.described_writer(later)}, whose clock differs")
 
     def _check_not_taken_over(self, run: Run) -> None:
         if other := _heartbeat.successor(run.data.tags):

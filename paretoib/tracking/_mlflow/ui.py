@@ -5,7 +5,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from paretoib.tracking._mlflow.location import artifact_root, is_server, masked, tracking_uri
+from paretoib.tracking._mlflow.location import (
+    artifact_root,
+    is_server,
+    masked,
+    mlflow_address,
+    tracking_uri,
+)
 
 PORT = 5000
 
@@ -42,7 +48,7 @@ def ui(port: int = PORT, uri: str | None = None) -> UI:
     }
     environment = {
         # Not on the command line, which every user can read: the address may have a password.
-        "MLFLOW_BACKEND_STORE_URI": uri,
+        "MLFLOW_BACKEND_STORE_URI": mlflow_address(uri),
         "MLFLOW_DEFAULT_ARTIFACT_ROOT": artifact_root(uri).as_uri(),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
