@@ -87,9 +87,9 @@ def test_a_sweep_is_cancelled_then_killed_then_ends(
     result = store.wait(process)
     info, records = stored_sweep(store)  # type: ignore[misc]
     assert (cancelled.code, result.code) == (0, 130)
-    message = f"cut is interrupted: {len(records)} of 8 trials are kept"
+    message = f"cut is cancelled: {len(records)} of 8 trials are kept"
     assert message in cancelled.out + cancelled.err
-    assert info.status == "interrupted"
+    assert info.status == "cancelled"
     checkpoints = store.folder / "checkpoints" / info.id
     # Trials as short as these save no checkpoint, so the test creates the folder.
     checkpoints.mkdir(parents=True, exist_ok=True)

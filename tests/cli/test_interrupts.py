@@ -5,6 +5,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from paretoib.records import SweepInfo, TrialRecord
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
@@ -39,24 +41,27 @@ def test_ctrl_c_while_ray_starts_creates_no_sweep(store: Any, wait_for: WaitFor)
     assert stored_sweep(store) is None
 
 
-def test_ctrl_c_while_trials_run_keeps_ended_trials(
-    store: Any, wait_for: WaitFor, run: Run
+@pytest.mark.parametrize(
+    ("sent", "status"), [(signal.SIGINT, "cancelled"), (signal.SIGHUP, "interrupted")]
+)
+def test_a_signal_while_trials_run_keeps_ended_trials(
+    store: Any, wait_for: WaitFor, run: Run, sent: signal.Signals, status: str
 ) -> None:
     """Only the process of the command gets the signal. `front` shows the ended trial."""
     # Each worker has one pack: one ends at once, the other would take hours.
     axes = ("--grid", "beta=0.1", "--grid", "epochs=1,100000")
     process = store.start("sweep", *TINY, *axes, workers=2)
     wait_for(lambda: trial_count(store) == 1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     result = store.wait(process)
     assert result.code == 130
     message, command = result.err.splitlines()[-2:]
-    assert message == "interrupted: 1 of 2 trials had ended and are kept"
+    assert message == f"{status}: 1 of 2 trials had ended and are kept"
     assert command.startswith("resume:   paretoib resume ")
     assert "Traceback" not in result.err
     assert store.remaining_processes() == []
     front = run(store, "front", "cut", "--json").document
-    assert front["sweep"]["status"] == "interrupted"
+    assert front["sweep"]["status"] == status
     assert len(front["points"]) == 1
     assert run(store, "front", "cut").out == result.out
 
@@ -74,10 +79,10 @@ def test_cancel_ends_a_sweep_that_ignores_ctrl_c(store: Any, wait_for: WaitFor, 
     wait_for(lambda: trial_count(store) == 1)
     process.send_signal(signal.SIGINT)
     cancelled = run(store, "cancel", "cut")
-    assert (cancelled.code, cancelled.err) == (0, "cut is interrupted: 1 of 2 trials are kept\n")
+    assert (cancelled.code, cancelled.err) == (0, "cut is cancelled: 1 of 2 trials are kept\n")
     result = store.wait(process)
     assert result.code == 130
-    assert "interrupted: 1 of 2 trials had ended and are kept" in result.err
+    assert "cancelled: 1 of 2 trials had ended and are kept" in result.err
     assert store.remaining_processes() == []
 
 

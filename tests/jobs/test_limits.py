@@ -158,15 +158,15 @@ def test_the_limit_that_ended_a_sweep_is_its_reason(run: BeginRun) -> None:
 
 
 def test_a_request_to_cancel_ends_the_sweep(run: BeginRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sweep is interrupted at once, and its ended trials are kept."""
+    """The sweep is cancelled at once, and its ended trials are kept."""
     monkeypatch.setattr("jobs.heartbeat.HEARTBEAT_SECONDS", 0.05)
     sweep_run = run()
     with sweep_run.closing():
         end(sweep_run, 5.0)
         sweep_run.store.cancel(sweep_run.id)
         time.sleep(20)
-    assert sweep_run.status == "interrupted"
-    assert sweep_run.store.find(sweep_run.id).status == "interrupted"
+    assert sweep_run.status == "cancelled"
+    assert sweep_run.store.find(sweep_run.id).status == "cancelled"
     assert len(sweep_run.store.records(sweep_run.id)) == 1
 
 

@@ -56,9 +56,9 @@ def test_several_trials_are_refused() -> None:
         train(several, store=MemoryTracker)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_before_the_training_closes_the_sweep(sent: signal.Signals) -> None:
-    """No sweep is left with the status running."""
+    """Ctrl-C cancels the sweep, and a signal from the system interrupts it."""
 
     class Interrupted(MemoryTracker):
         def begin(self, sweep_id: str, ruler: Ruler) -> None:
@@ -69,11 +69,11 @@ def test_an_interrupt_before_the_training_closes_the_sweep(sent: signal.Signals)
     with pytest.raises(KeyboardInterrupt):
         train(one_trial(), store=lambda: store)
     (sweep,) = store.sweeps()
-    assert sweep.status == "interrupted"
+    assert sweep.status == ("cancelled" if sent == signal.SIGINT else "interrupted")
 
 
 def test_sigterm_during_the_training_interrupts_the_sweep() -> None:
-    """SIGTERM has the same effect as Ctrl-C."""
+    """The sweep is closed as after Ctrl-C, with another status."""
 
     class Terminated(MemoryTracker):
         def begin(self, sweep_id: str, ruler: Ruler) -> None:

@@ -69,7 +69,7 @@ def test_a_cancelled_sweep_is_resumed_to_its_end(
     backend.cancel(sweep)
     front = backend.watch(sweep)
     assert front is not None
-    assert front.sweep.status == "interrupted"
+    assert front.sweep.status == "cancelled"
     assert 1 <= len(front.points) < 6
 
     resumed = backend.resume(sweep)

@@ -161,7 +161,7 @@ def test_ctrl_c_ends_watch_but_not_the_sweep(
         cancelled = run_remotely(served, "cancel", "long")
         assert (cancelled.code, cancelled.err) == (
             0,
-            "long is interrupted: 2 of 4 trials are kept\n",
+            "long is cancelled: 2 of 4 trials are kept\n",
         )
         seen = run_remotely(served, "watch", "long")
         assert seen.code == 130

@@ -159,7 +159,7 @@ def test_repeating_a_failed_request_submits_its_sweep(
 
         assert repeat("killed") == (killed, "running")
         assert repeat("refused") == (refused, "running")
-        assert repeat("cancelled") == (cancelled, "interrupted")
+        assert repeat("cancelled") == (cancelled, "cancelled")
         for sweep in (killed, refused):
             assert wait_for_status(client, sweep, "finished")["trials"]["finished"] == 2
             assert client.get("/sweeps?name=cut off").json()["total"] == 3
@@ -182,7 +182,7 @@ def test_a_cancelled_sweep_keeps_its_trials_and_can_be_resumed(
         assert client.post(f"/sweeps/{sweep}/resume").status_code == 409
         began = time.monotonic()
         assert client.delete(f"/sweeps/{sweep}").status_code == 202
-        wait_for_status(client, sweep, "interrupted")
+        wait_for_status(client, sweep, "cancelled")
         assert time.monotonic() - began < 60
         kept = [trial["trial"] for trial in client.get(f"/sweeps/{sweep}/trials").json()["trials"]]
         assert len(kept) == 2
@@ -192,7 +192,7 @@ def test_a_cancelled_sweep_keeps_its_trials_and_can_be_resumed(
         assert answer.json()["status"] == "running"
         wait_until(lambda: job_of(sweep))
         assert client.delete(f"/sweeps/{sweep}").status_code == 202
-        wait_for_status(client, sweep, "interrupted")
+        wait_for_status(client, sweep, "cancelled")
         again = client.get(f"/sweeps/{sweep}/trials").json()["trials"]
         assert [trial["trial"] for trial in again][:2] == kept
 

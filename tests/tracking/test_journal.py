@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paretoib.errors import StoreError, TakenOverError
+from paretoib.errors import InvalidDataError, StoreError, TakenOverError
 from paretoib.fronts import build_front
 from paretoib.records import ReferencePoint, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import (
     EndedTrial,
+    JournalReader,
     JournalTracker,
     MemoryTracker,
     Ruler,
@@ -296,3 +297,45 @@ def test_a_sweep_has_one_writer_at_a_time(
     journal.close(sweep_id, "finished", None, [])
     second.begin(sweep_id, RULER)
     second.release(sweep_id)
+
+
+class PickyStore(MemoryTracker):
+    """A store in memory that refuses the trials with these keys."""
+
+    refused: frozenset[str] = frozenset()
+
+    def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
+        if any(trial.record.trial in self.refused for trial in trials):
+            raise InvalidDataError("value too long")
+        super().add(sweep_id, trials)
+
+
+def test_a_refused_trial_does_not_block_the_trials_behind_it(
+    spec: SweepSpec, folder: Path, packs: list[list[EndedTrial]]
+) -> None:
+    """The trial stays on disk. The sweep's reason names the file, and readers see the trial."""
+    store = PickyStore()
+    store.refused = frozenset(keys(packs)[1:2])
+    sweep_id = store.create(spec).id
+    journal = JournalTracker(store, folder, patience=20)
+    journal.begin(sweep_id, RULER)
+    for pack in packs:
+        journal.add(sweep_id, pack)
+    journal.close(sweep_id, "finished", None, ())
+
+    written = [record.trial for record in store.records(sweep_id)]
+    assert written == [key for key in keys(packs) if key not in store.refused]
+    path = folder / f"{sweep_id}.refused.jsonl"
+    reason = f"the store refuses 1 trial, kept in {path}: value too long"
+    assert (store.state(sweep_id).status, store.state(sweep_id).reason) == ("finished", reason)
+    seen = JournalReader(store, folder).records(sweep_id)
+    assert sorted(record.trial for record in seen) == sorted(keys(packs))
+
+    # A later writer tries again.
+    store.refused = frozenset()
+    later = JournalTracker(store, folder, patience=20)
+    later.begin(sweep_id, RULER)
+    later.close(sweep_id, "finished", None, ())
+    assert sorted(r.trial for r in store.records(sweep_id)) == sorted(keys(packs))
+    assert store.state(sweep_id).reason is None
+    assert list(folder.iterdir()) == []

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from hashlib import sha256
 from http.client import HTTPException
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
@@ -36,8 +37,16 @@ def sqlite_uri(path: Path) -> str:
 
 
 def mlflow_address(uri: str) -> str:
-    """The address for MLflow, which takes `%XX` in a plain SQLite address as part of the path."""
-    return uri.replace("sqlite:", "sqlite+pysqlite:", 1) if "%" in uri else uri
+    """The address for MLflow, with a driver where the plain address means something else.
+
+    MLflow takes `%XX` in a plain SQLite address as part of the path. SQLAlchemy's default driver
+    for PostgreSQL is psycopg; our extra `postgres` brings psycopg2.
+    """
+    if sqlite_file(uri) and "%" in uri:
+        return uri.replace("sqlite:", "sqlite+pysqlite:", 1)
+    if uri.startswith("postgresql:") and not find_spec("psycopg"):
+        return uri.replace("postgresql:", "postgresql+psycopg2:", 1)
+    return uri
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -107,8 +116,8 @@ def writable(uri: str) -> Iterator[str]:
     both create them. Raises `StoreError`.
     """
     if (path := sqlite_file(uri)) is None:
-        with readable(uri):
-            yield uri
+        with readable(uri) as address:
+            yield address
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +140,7 @@ def readable(uri: str) -> Iterator[str]:
     if is_server(uri):
         _check_answers(uri)
     if (path := sqlite_file(uri)) is None:
-        yield uri
+        yield mlflow_address(uri)
         return
     with ExitStack() as stack:
         try:
