@@ -41,7 +41,7 @@ def one_trial(**training: object) -> SweepSpec:
 def test_a_device_that_cannot_train_the_trial_is_refused(
     environment: pytest.MonkeyPatch, name: str, training: dict[str, str], message: str
 ) -> None:
-    """No sweep is created."""
+    """If the device cannot train the trial, `train` raises an error and creates no sweep."""
     environment.setenv("PARETOIB_DEVICE", name)
     store = MemoryTracker()
     with pytest.raises(ParetoIBError, match=message):
@@ -58,7 +58,7 @@ def test_several_trials_are_refused() -> None:
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_before_the_training_closes_the_sweep(sent: signal.Signals) -> None:
-    """No sweep is left with the status running."""
+    """After an interrupt before the training, the sweep is interrupted and not running."""
 
     class Interrupted(MemoryTracker):
         def begin(self, sweep_id: str, ruler: Ruler) -> None:
@@ -73,7 +73,7 @@ def test_an_interrupt_before_the_training_closes_the_sweep(sent: signal.Signals)
 
 
 def test_sigterm_during_the_training_interrupts_the_sweep() -> None:
-    """SIGTERM has the same effect as Ctrl-C."""
+    """SIGTERM during the training has the same effect as Ctrl-C."""
 
     class Terminated(MemoryTracker):
         def begin(self, sweep_id: str, ruler: Ruler) -> None:
