@@ -3,9 +3,9 @@
     python benchmarks/methods.py --data digits --out docs/results
     python benchmarks/methods.py --data fashion_mnist --set subset=0.05 --out FOLDER
 
-The benchmark runs one sweep per method through `jobs`, as `paretoib sweep` does, and uses the
-configured store. A sweep that has finished in that store is not run again. Methods that need other
-data (several tasks, or a small discrete problem) are skipped with a message.
+The benchmark runs a sweep for each method, as `paretoib sweep` does, and uses the store in the
+settings. A sweep that has finished in this store is not run again. Methods that need other data
+(several tasks, or a small discrete problem) are skipped with a message.
 """
 
 import argparse
@@ -37,7 +37,7 @@ PANELS = {
 
 
 def run_methods(args: argparse.Namespace) -> Iterator[Front]:
-    """Yield the front of every method; run the sweeps that have not finished yet."""
+    """Yield the front of each method; run the sweeps that have not finished yet."""
     from jobs.cluster import load_ray, ray_instance
     from jobs.sweep import run_sweep
     from paretoib.tracking import read_front, tracker
@@ -52,11 +52,11 @@ def run_methods(args: argparse.Namespace) -> Iterator[Front]:
                 continue
             store = tracker()
             try:
-                info = store.find(spec.name)
+                stored = store.find(spec.name)
             except NotFoundError:
-                info = None
-            if info and info.status == "finished" and info.spec == spec.document:
-                yield read_front(store, info)
+                stored = None
+            if stored and stored.status == "finished" and stored.spec == spec.document:
+                yield read_front(store, stored)
                 continue
             started = time.monotonic()
             front = run_sweep(spec)
@@ -87,7 +87,7 @@ def coordinates(points: list[Point]) -> np.ndarray:
 
 
 def volume(front: Front, points: list[Point]) -> float:
-    """Hypervolume in bits²."""
+    """The hypervolume of some points of a front, in bits²."""
     return hypervolume(coordinates(points), (front.reference.rate_bits, front.reference.lost_bits))
 
 
@@ -100,7 +100,7 @@ def interval(values: list[float]) -> tuple[float, float]:
 
 
 def table(fronts: list[Front], seeds: int) -> str:
-    """A Markdown table with a row for each method, by descending hypervolume."""
+    """A Markdown table with a row for each method, in descending order of hypervolume."""
     rows = []
     for front in fronts:
         mean, half = interval([volume(front, points_of_seed(front, seed)) for seed in range(seeds)])
@@ -121,9 +121,9 @@ def table(fronts: list[Front], seeds: int) -> str:
 def draw(fronts: list[Front], seeds: int, path: Path) -> None:
     """Draw all fronts, with a panel for each kind of method.
 
-    A line is the median over seeds of the least lost bits up to a rate; the band around it spans
-    the minimum to the maximum over seeds. Dots are the trials on the fronts of single seeds. The
-    grey line is the minimum over all methods and seeds.
+    A line is the median over seeds of the least lost bits up to a rate. The band around the line
+    goes from the minimum to the maximum over seeds. Dots are the trials on the fronts of single
+    seeds. The grey line is the minimum over all methods and seeds.
     """
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -155,8 +155,8 @@ def draw(fronts: list[Front], seeds: int, path: Path) -> None:
             ax.step(
                 rates, np.median(curves, 0), color=colour, where="post", label=front.sweep.method
             )
-            for plane in map(coordinates, by_seed):
-                ax.plot(*plane[nondominated(plane)].T, ".", color=colour, ms=4)
+            for points in map(coordinates, by_seed):
+                ax.plot(*points[nondominated(points)].T, ".", color=colour, ms=4)
         if exact := finite[0].exact:
             ax.plot(exact.rate_bits, exact.lost_bits, "k:", label=exact.label)
         ax.set_title(title, fontsize=11)
@@ -175,10 +175,10 @@ def draw(fronts: list[Front], seeds: int, path: Path) -> None:
 
 
 def least_lost(points: list[Point], rates: np.ndarray, ceiling: float) -> np.ndarray:
-    """The least lost bits of the points up to each rate, in bits; at rate 0 it is `ceiling`."""
-    plane = sorted((p.rate_bits or 0.0, p.lost_bits) for p in points)
-    lost = np.minimum.accumulate([ceiling, *(lost for _, lost in plane)])
-    return lost[np.searchsorted([rate for rate, _ in plane], rates, side="right")]
+    """The least lost bits of the points up to each rate; `ceiling` if there is no such point."""
+    by_rate = sorted((p.rate_bits or 0.0, p.lost_bits) for p in points)
+    least = np.minimum.accumulate([ceiling, *(lost for _, lost in by_rate)])
+    return least[np.searchsorted([rate for rate, _ in by_rate], rates, side="right")]
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
-"""The overhead of a sweep with thousands of small trials: time and memory.
+"""Measure the time and the memory of a sweep with thousands of small trials.
 
     python benchmarks/scale.py [--trials 5000]
 
-The benchmark runs a sweep (a tiny MLP on digits, a grid of β and seeds) through `jobs` in this
-process, as `paretoib sweep` does, with a new store. Then it counts the trials in the store and the
-steps of hypervolume in the parent run.
+The benchmark runs a sweep (a tiny MLP on digits, a grid of β and seeds) in this process, as
+`paretoib sweep` does, with a new store. Then it counts the trials in the store and the steps of
+hypervolume in the parent run.
 """
 
 import argparse
@@ -20,7 +20,7 @@ SEEDS = 5
 
 
 def resident_mib() -> float:
-    """Resident memory of this process in MiB."""
+    """The resident memory of this process in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20
 
@@ -37,12 +37,12 @@ def main() -> None:
 
 
 def measure(trials: int) -> dict[str, object]:
-    """Run one sweep; its times, its memory and the counts in its store."""
+    """Run one sweep; returns its times, the memory of this process, and the counts in the store."""
     from jobs.sweep import run_sweep
     from paretoib.records import SweepState
     from paretoib.specs import with_overrides
 
-    # (seconds, ended trials, MiB) at each report of progress
+    # (seconds, ended trials, MiB) at each report of progress.
     samples: list[tuple[float, int, float]] = []
     started = time.monotonic()
 
@@ -57,17 +57,17 @@ def measure(trials: int) -> dict[str, object]:
     front = run_sweep(with_overrides(document, TINY), on_progress=sample)
     seconds = time.monotonic() - started
     workers, cores = int(os.environ.get("PARETOIB_WORKERS", 0)), os.cpu_count() or 1
-    trained = front.cost.seconds / (workers or cores)
+    training_seconds = front.cost.seconds / (workers or cores)
     first = next(elapsed for elapsed, ended, _ in samples if ended)
-    last = samples[-1][0]
+    last_report = samples[-1][0]
     return {
         "trials": trials,
         "status": front.sweep.status,
         "seconds": round(seconds, 1),
         "first trials ended after, s": round(first, 1),
-        "closing, s": round(seconds - last, 1),
-        "training per worker, s": round(trained, 1),
-        "overhead per trial, ms": round(1e3 * (seconds - trained) / trials, 1),
+        "closing, s": round(seconds - last_report, 1),
+        "training per worker, s": round(training_seconds, 1),
+        "overhead per trial, ms": round(1e3 * (seconds - training_seconds) / trials, 1),
         "memory after trials, MiB": {
             ended: round(memory)
             for _, ended, memory in samples[:: max(1, len(samples) // 8)] + samples[-1:]
@@ -77,7 +77,7 @@ def measure(trials: int) -> dict[str, object]:
 
 
 def count_stored(sweep_id: str) -> dict[str, object]:
-    """The sweep's runs and metrics in MLflow, read with MLflow's client."""
+    """Counts of the sweep's runs and metrics in MLflow, read with MLflow's client."""
     from mlflow.tracking import MlflowClient
 
     from paretoib.tracking._mlflow.location import tracking_uri

@@ -1,8 +1,8 @@
 """Compare all searches with an equal number of trials, and `adaptive` with grids of β.
 
-    python benchmarks/searches.py budget --out FOLDER     every search, hypervolume against trials
-    python benchmarks/searches.py gaps --out FOLDER       `adaptive` and log-spaced grids of β
-    python benchmarks/searches.py draw --out FOLDER       both pictures again, from the numbers
+    python benchmarks/searches.py budget --out FOLDER     run every search with equal budgets
+    python benchmarks/searches.py gaps --out FOLDER       run `adaptive` and log-spaced grids of β
+    python benchmarks/searches.py draw --out FOLDER       draw both pictures from saved numbers
 
 Each search trains its trials with `run_trials`, in a process with one thread and without Ray, so
 that only the choice of trials differs. Hypervolumes (bits²) are measured on the test split, with
@@ -39,22 +39,25 @@ SPACE = {
 SMALL = {"hidden": [64], "latent": 8}
 SIZES = (6, 8, 12, 16, 24, 32, 48)
 
-Curve = list[tuple[float, float]]  # (rate, lost), in bits, in the order of the proposals
+Points = list[tuple[float, float]]  # (rate, lost) of each trial, in bits
 
 
 def train(spec: SweepSpec) -> tuple[list[TrialRecord], float]:
-    """Train the trials that the spec's search proposes; their records, and the driver's seconds."""
+    """Train the trials that the spec's search proposes.
+
+    Returns the records of the trials, and the seconds that the driver took to propose the trials.
+    """
     import torch
 
     from paretoib.training import plan_packs, run_trials
 
     torch.set_num_threads(1)
     shape = load_dataset(spec.data.name, spec.data.params).shape
-    proposing, records, search = 0.0, [], driver(spec)
+    proposal_seconds, records, proposer = 0.0, [], driver(spec)
     while True:
         started = time.perf_counter()
-        done, trials = search.done, search.ask(10_000)
-        proposing += time.perf_counter() - started
+        done, trials = proposer.done, proposer.ask(10_000)
+        proposal_seconds += time.perf_counter() - started
         if done:
             break
         ended: dict[str, TrialRecord] = {}
@@ -62,9 +65,9 @@ def train(spec: SweepSpec) -> tuple[list[TrialRecord], float]:
             ended |= {record.trial: record for record in run_trials(pack, device="cpu")}
         for trial in trials:
             record = ended[trial.key].model_copy(update={"history": {}})
-            search.tell(record.model_copy(update={"test": None}))
+            proposer.tell(record.model_copy(update={"test": None}))
             records.append(record)
-    return records, proposing
+    return records, proposal_seconds
 
 
 def default_reference(name: str) -> ReferencePoint:
@@ -84,10 +87,13 @@ def run_search(search: str, trials: int, epochs: int, seed: int) -> dict[str, An
     else:
         document |= {"trials": trials, "space": SPACE}
     spec = with_overrides(document, {**SMALL, "epochs": epochs})
-    records, proposing = train(spec)
+    records, proposal_seconds = train(spec)
     front = GrowingFront(default_reference("digits"))
     volumes = [front.add(record) for record in records]
-    return {"search": search, "seed": seed, "hypervolumes": volumes, "proposing_s": proposing}
+    return {
+        "search": search, "seed": seed, "hypervolumes": volumes,
+        "proposing_s": proposal_seconds,
+    }  # fmt: skip
 
 
 def run_beta_search(
@@ -107,33 +113,33 @@ def run_beta_search(
     }  # fmt: skip
 
 
-def largest_gap(points: Curve, reference: ReferencePoint) -> float:
+def largest_gap(points: Points, reference: ReferencePoint) -> float:
     """The largest distance between neighbouring points of the front.
 
-    Rate and lost bits are divided by the reference point. Rate 0 with all bits lost counts as a
-    point of the front.
+    Rate and lost bits are divided by those of the reference point. The point with rate 0 and all
+    bits lost is added to the front.
     """
-    plane = np.array([p for p in points if p[0] is not None]).reshape(-1, 2)
-    front = plane[nondominated(plane)]
+    finite = np.array([p for p in points if p[0] is not None]).reshape(-1, 2)
+    front = finite[nondominated(finite)]
     front = np.concatenate([[[0.0, reference.lost_bits]], front[front[:, 0].argsort()]])
     scaled = front / [reference.rate_bits, reference.lost_bits]
     return float(np.linalg.norm(np.diff(scaled, axis=0), axis=1).max())
 
 
-def volume(points: Curve, reference: ReferencePoint) -> float:
-    """Hypervolume in bits²."""
+def volume(points: Points, reference: ReferencePoint) -> float:
+    """The hypervolume of the points, in bits²."""
     return hypervolume(np.array(points), (reference.rate_bits, reference.lost_bits))
 
 
 def budget_tasks(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
-    """(function, *arguments) of every measurement for `budget`."""
+    """A tuple (function, *arguments) for each measurement of `budget`."""
     for seed in range(args.repeats):
         for search in DRIVERS:
             yield run_search, search, args.trials, args.epochs, seed
 
 
 def gap_tasks(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
-    """(function, *arguments) of every measurement for `gaps`."""
+    """A tuple (function, *arguments) for each measurement of `gaps`."""
     for seed in range(args.repeats):
         for dataset in ("digits", "gaussian"):
             for size in SIZES:
@@ -151,7 +157,7 @@ def measure(tasks: Sequence[tuple[Any, ...]], workers: int) -> Iterator[dict[str
 
 
 def main() -> None:
-    """Measure or draw, as the arguments say."""
+    """Run the measurements of one part, or only draw."""
     parser = argparse.ArgumentParser(description="Compare the searches.")
     parser.add_argument("part", choices=("budget", "gaps", "draw"))
     parser.add_argument("--out", type=Path, required=True)
@@ -167,7 +173,7 @@ def main() -> None:
         rows = []
         for row in measure(tasks, args.workers):
             rows.append(row)
-            # Written after each task, so that an interrupted run keeps its results.
+            # The file is written after each task, so that an interrupted run keeps its results.
             document = {
                 "machine": f"{os.cpu_count()} × {platform.processor() or platform.machine()}",
                 "trials": args.trials, "epochs": args.epochs, "repeats": args.repeats,
@@ -178,7 +184,7 @@ def main() -> None:
 
 
 def draw(folder: Path) -> None:
-    """Draw the pictures and print the tables of all numbers in the folder."""
+    """Draw the pictures and print the tables of the numbers in the folder."""
     if (file := folder / "searches-budget.json").exists():
         draw_budget(json.loads(file.read_text()), folder / "searches.png")
     if (file := folder / "searches-gaps.json").exists():
@@ -203,21 +209,21 @@ def draw_budget(measured: dict[str, Any], path: Path) -> None:
         ends = np.arange(7, len(trials), 8)
         shift = 0.25 * (i - len(searches) / 2)
         axes.errorbar(trials[ends] + shift, mean[ends], half[ends], fmt="none", ecolor=colour)
-        proposing = np.mean([row["proposing_s"] for row in rows]) / volumes.shape[1]
+        proposal_seconds = np.mean([row["proposing_s"] for row in rows]) / volumes.shape[1]
         third = volumes.shape[1] // 3
-        ranking.append((mean[-1], half[-1], mean[third - 1], 1e3 * proposing, search))
+        ranking.append((mean[-1], half[-1], mean[third - 1], 1e3 * proposal_seconds, search))
     axes.set(xlabel="trials", ylabel="hypervolume, bits²")
     axes.set_ylim(bottom=0.6 * max(mean for mean, *_ in ranking))
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     axes.grid(alpha=0.25)
     figure.savefig(path, dpi=110)
     print(
-        "| search | hypervolume, bits² | after a third of the trials "
+        "| search | hypervolume, bits² | hypervolume after a third of the trials, bits² "
         "| time to propose a trial, ms |"
     )
     print("|---|---|---|---|")
-    for mean, half, early, proposing, search in sorted(ranking, reverse=True):
-        print(f"| `{search}` | {mean:.2f} ± {half:.2f} | {early:.2f} | {proposing:.1f} |")
+    for mean, half, early, proposal_ms, search in sorted(ranking, reverse=True):
+        print(f"| `{search}` | {mean:.2f} ± {half:.2f} | {early:.2f} | {proposal_ms:.1f} |")
 
 
 def draw_gaps(measured: dict[str, Any], path: Path) -> None:
@@ -225,7 +231,8 @@ def draw_gaps(measured: dict[str, Any], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, panels = plt.subplots(2, 2, figsize=(9, 6.5), layout="constrained", sharex=True)
-    means: dict[tuple[str, str], np.ndarray] = {}  # means of gap and hypervolume, (2, sizes)
+    # By data set and search: means of largest gap and hypervolume, of shape (2, sizes).
+    means: dict[tuple[str, str], np.ndarray] = {}
     print("| data | search | trials | largest gap | hypervolume, bits² |\n|---|---|---|---|---|")
     for column, dataset in enumerate(("gaussian", "digits")):
         reference = default_reference(dataset)
@@ -239,10 +246,10 @@ def draw_gaps(measured: dict[str, Any], path: Path) -> None:
                 ]
                 gaps.append(interval(np.array([[largest_gap(p, reference)] for p in rows])))
                 volumes.append(interval(np.array([[volume(p, reference)] for p in rows])))
-                (gap, _), (reached, half) = gaps[-1], volumes[-1]
+                (gap, _), (mean_volume, half) = gaps[-1], volumes[-1]
                 print(
                     f"| `{dataset}` | `{search}` | {size} | {gap[0]:.3f} "
-                    f"| {reached[0]:.2f} ± {half[0]:.2f} |"
+                    f"| {mean_volume[0]:.2f} ± {half[0]:.2f} |"
                 )
             means[dataset, search] = np.array(
                 [[float(mean[0]) for mean, _ in values] for values in (gaps, volumes)]
@@ -260,20 +267,27 @@ def draw_gaps(measured: dict[str, Any], path: Path) -> None:
         panel.grid(alpha=0.25)
     panels[0, 0].legend()
     figure.savefig(path, dpi=110)
-    print("\n| data | trials of grid | trials of adaptive, equal gap | equal hypervolume |")
+    print(
+        "\n| data | trials of the grid | trials of `adaptive` for the same largest gap "
+        "| trials of `adaptive` for the same hypervolume |"
+    )
     print("|---|---|---|---|")
     for dataset in ("gaussian", "digits"):
         grid, adaptive = means[dataset, "grid"], means[dataset, "adaptive"]
         for i, size in enumerate(SIZES):
+            # Negative gaps increase with the number of trials.
             for_gap = trials_for(-grid[0, i], -adaptive[0])
             for_volume = trials_for(grid[1, i], adaptive[1])
             if for_gap > SIZES[0] and for_volume > SIZES[0]:
                 print(f"| `{dataset}` | {size} | {for_gap:.1f} | {for_volume:.1f} |")
 
 
-def trials_for(target: float, reached: np.ndarray) -> float:
-    """The number of trials that reach `target`, interpolated on the logarithm of `SIZES`."""
-    return float(np.exp(np.interp(target, reached, np.log(SIZES))))
+def trials_for(target: float, results: np.ndarray) -> float:
+    """The number of trials that reaches `target`, interpolated on the logarithm of `SIZES`.
+
+    `results` has a value for each of `SIZES`, in increasing order.
+    """
+    return float(np.exp(np.interp(target, results, np.log(SIZES))))
 
 
 def interval(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,17 +1,18 @@
-"""Response times of the service on loopback: fronts, comparisons, submissions.
+"""Measure response times of the service on loopback: fronts, comparisons, submissions.
 
-    python benchmarks/service.py fill STORE                two sweeps of 1 000 trials
-    python benchmarks/service.py measure STORE [PART...]   `paretoib serve` with this store
+    python benchmarks/service.py fill STORE                create two sweeps of 1 000 trials
+    python benchmarks/service.py measure STORE [PART...]   measure `paretoib serve` with this store
 
-Each takes about two minutes. `fill` trains 20 trials of each sweep on digits and writes varied
-copies of their records through the tracker, as a sweep's job does. The data have the size and the
-variation of 1 000 trained trials, but they are not experimental results.
+Each command takes about two minutes. `fill` trains 20 trials of each sweep on digits and writes
+varied copies of their records through the tracker, as a sweep's job does. The data have the size
+and the variation of 1 000 trained trials, but they are not experimental results.
 
 The parts of `measure` are (default: all):
 
 - `alone`: one client reads a front and a comparison;
-- `load`: 100 concurrent clients read them. Each client sends its next request when it has the
-  response, and clients and service share the machine, so latency is mostly time in the queue;
+- `load`: 100 concurrent clients read a front and a comparison. Each client sends its next request
+  after the last response, and clients and service share the machine, so latency is mostly time in
+  the queue;
 - `one_key`: 50 simultaneous submissions with the same idempotency key;
 - `first_trial`: the time from a submission to the first finished trial.
 """
@@ -74,7 +75,7 @@ def fill(store: Path) -> None:
 
 
 def _varied(record: Any, trial: Any) -> Any:
-    """A copy of the record for another trial; rate and lost bits vary by up to 10 % and 5 %."""
+    """A copy of the record for another trial; rate varies by up to 10 %, and lost bits by 5 %."""
     rng = random.Random(trial.key)
     factors = {"rate_bits": rng.uniform(0.9, 1.1), "lost_bits": rng.uniform(0.95, 1.05)}
     splits = {}
@@ -119,16 +120,16 @@ def run_service(store: Path) -> Iterator[Service]:
         text += line
         if line == "}\n":
             break
-    state = json.loads(text)
+    served = json.loads(text)
     try:
-        yield Service(state["addresses"]["service"], state["tokens"]["write"])
+        yield Service(served["addresses"]["service"], served["tokens"]["write"])
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
 
 
 def seconds_of(client: httpx.Client, path: str) -> float:
-    """The time of one response."""
+    """The time of one response, in seconds."""
     began = time.perf_counter()
     client.get(path).raise_for_status()
     return time.perf_counter() - began
@@ -204,8 +205,8 @@ def measure_load(service: Service, paths: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def measure_key(service: Service) -> dict[str, Any]:
-    """`POSTS` concurrent submissions with one idempotency key, and the number of new sweeps."""
+def measure_one_key(service: Service) -> dict[str, Any]:
+    """Send `POSTS` concurrent submissions with one idempotency key, and count the new sweeps."""
     name = f"once-{time.time_ns()}"
     document = {**DEFAULT_SWEEP, "name": name, "training": {"epochs": 1}}
     key = {"Idempotency-Key": name}
@@ -230,7 +231,7 @@ def measure_key(service: Service) -> dict[str, Any]:
 
 
 def measure_first_trial(service: Service, times: int = 3) -> dict[str, Any]:
-    """Seconds from the submission of a sweep on digits to its first finished trial and its end."""
+    """Seconds from the submission of a sweep to its first finished trial, and to its end."""
     firsts, ends = [], []
     with service.client() as client:
         for turn in range(times):
@@ -252,7 +253,7 @@ def _wait_for(client: httpx.Client, sweep: str, done: Any) -> None:
 
 
 def measure(store: Path, parts: Sequence[str]) -> dict[str, Any]:
-    """Measure a service with a filled store; print each part to stderr when it is done."""
+    """Measure a service with a filled store; also prints the result of each part to stderr."""
     figures: dict[str, Any] = {
         "machine": f"{os.cpu_count()} × {platform.processor() or platform.machine()}",
         "load_before": round(os.getloadavg()[0], 2),
@@ -263,14 +264,14 @@ def measure(store: Path, parts: Sequence[str]) -> dict[str, Any]:
         ids = {sweep["name"]: sweep["id"] for sweep in sweeps}
         compare = f"/compare?linear={ids[VIB]}&adaptive={ids[MIB]}"
         front = f"/sweeps/{ids[VIB]}/front"
-        measures = {
+        measurements = {
             "alone": lambda: measure_alone(service, {"front": front, "compare": compare}),
             "load": lambda: measure_load(service, [front, compare]),
-            "one_key": lambda: measure_key(service),
+            "one_key": lambda: measure_one_key(service),
             "first_trial": lambda: measure_first_trial(service),
         }
-        for part in parts or measures:
-            figures[part] = measures[part]()
+        for part in parts or measurements:
+            figures[part] = measurements[part]()
             print(part, json.dumps(figures[part]), file=sys.stderr)
     return figures
 

@@ -1,9 +1,9 @@
 """A β grid of VIB trials on digits with plain Ray Tune, without paretoib, for comparison.
 
-It follows the manuals of Ray Tune and MLflow: one eager PyTorch trial per process on one CPU,
-Tune's function API, and Ray's `MLflowLoggerCallback` on a SQLite store. Features that cost time and
-are not needed are off (Tune's log files and tables, the dashboard, usage statistics). The data
-set is sent once, through Ray's object store. Losses are in nats, times in seconds.
+The program follows the manuals of Ray Tune and MLflow: one eager PyTorch trial per process on one
+CPU core, Tune's function API, and Ray's `MLflowLoggerCallback` on an SQLite store. Features that
+cost time and are not needed are off (Tune's log files and tables, the dashboard, usage statistics).
+The data set is sent once, through Ray's object store. Losses are in nats, times in seconds.
 
     python benchmarks/stock.py --trials 64 --epochs 50 --store DIR --json
 """
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-TIMES = ("import_s", "compute_s", "report_s")  # measured in the process of one trial
-QUIET = {
+TIMES = ("import_s", "compute_s", "report_s")  # measured in the process of each trial
+ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints a table even at verbosity 0
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -45,8 +45,8 @@ def load_splits() -> dict[str, tuple[Any, Any]]:
 def train_vib(config: dict[str, Any], splits: dict[str, tuple[Any, Any]]) -> None:
     """Train one VIB (Alemi et al. 2017): cross-entropy + β · KL(p(z|x) ‖ N(0, I)), in nats.
 
-    Reports losses and validation accuracy after each epoch. The last report adds test metrics, and
-    the seconds that this process spent on imports, on computing and in `tune.report`.
+    The function reports losses and validation accuracy after each epoch. The last report adds test
+    metrics, and the seconds that this process spent on imports, on computing and in `tune.report`.
     """
     began = time.perf_counter()
     import torch  # imported here, because the driver process does not need it
@@ -97,15 +97,15 @@ def train_vib(config: dict[str, Any], splits: dict[str, tuple[Any, Any]]) -> Non
 
 
 def run(trials: int, epochs: int, store: Path) -> dict[str, float]:
-    """Run a grid of β from 1e-5 to 1 with its store in the folder `store`.
+    """Run a grid of β from 1e-5 to 1, with MLflow's database and files in the folder `store`.
 
-    Times are in seconds, from the import of Ray to the end of `fit`.
+    `seconds` in the result is the time from the import of Ray to the end of `fit`.
 
     Raises:
         RuntimeError: a trial failed or is missing in MLflow.
     """
     store.mkdir(parents=True, exist_ok=True)
-    os.environ |= QUIET | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    os.environ |= ENVIRONMENT | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     start = time.perf_counter()
     import ray
     from mlflow import MlflowClient

@@ -1,14 +1,14 @@
-"""The training speed of paretoib, compared with code written without it.
+"""Compare the training speed of paretoib with code that does not use paretoib.
 
-    python benchmarks/throughput.py            both parts, about ten minutes on two cores
-    python benchmarks/throughput.py steps      only the time of a step, about a minute
-    python benchmarks/throughput.py sweep      only trials per minute
+    python benchmarks/throughput.py            measure both, in about ten minutes on two cores
+    python benchmarks/throughput.py steps      measure the time of a training step, in a minute
+    python benchmarks/throughput.py sweep      measure trials per minute
 
 `sweep` runs the same β grid on digits with `paretoib sweep` and with plain Ray Tune (stock.py).
-Each is a complete process, so its time includes the start of Ray and logging. `steps` compares a
-step of a large VIB trial with a hand-written loop, and MIB's step with VIB's. The variants take
-turns in short rounds, so that other load slows all of them; the result is the median of the ratios
-of all rounds.
+Each program is a complete process, so the time includes the start of Ray and logging. `steps`
+compares a training step of a large VIB trial with a hand-written step, and a step of MIB with a
+step of VIB. The variants take turns in short rounds, so that other load slows all variants; the
+result is the median of the ratios of all rounds.
 """
 
 import argparse
@@ -38,7 +38,7 @@ Stepper = Callable[[], None]
 
 
 def bare_loop(data: Dataset, device: torch.device) -> Stepper:
-    """A hand-written step of VIB on 784–1024–1024–512, with torch's fused Adam."""
+    """Make a hand-written training step of VIB, with layers 784–1024–1024–512 and fused Adam."""
     torch.manual_seed(0)
     encoder = nn.Sequential(
         nn.Flatten(),
@@ -56,10 +56,10 @@ def bare_loop(data: Dataset, device: torch.device) -> Stepper:
         while True:
             yield from torch.randperm(len(x)).to(device).split(BATCH)
 
-    rows = batches()
+    indices = batches()
 
     def step() -> None:
-        index = next(rows)
+        index = next(indices)
         mean, raw = encoder(x[index]).chunk(2, dim=-1)
         std = F.softplus(raw - 5)
         kl = ((mean.square() + std.square() - 1) / 2 - std.log()).sum(-1).mean()
@@ -73,7 +73,7 @@ def bare_loop(data: Dataset, device: torch.device) -> Stepper:
 
 
 def pack_step(spec: TrialSpec, data: Dataset, device: torch.device) -> Stepper:
-    """A step of `run_trials`, including its history but not the measurements after an epoch."""
+    """Make a training step of `run_trials`, with history, without measurements after an epoch."""
     pack = Pack([spec], data, device)
 
     def batches() -> Iterator[None]:
@@ -87,7 +87,7 @@ def pack_step(spec: TrialSpec, data: Dataset, device: torch.device) -> Stepper:
 
 
 def large_trial(method: str, **settings: object) -> TrialSpec:
-    """A trial with the network 784–1024–1024–512 and a batch size of 100."""
+    """The spec of a trial with layers 784–1024–1024–512 and batch size 100."""
     document = {"method": method, "data": "mnist"}
     fixed = {"hidden": [1024, 1024], "latent": 256, "batch_size": BATCH}
     return with_overrides(document, fixed | settings).template
@@ -132,7 +132,7 @@ def measure_steps(device: torch.device) -> dict[str, dict[str, float]]:
 
 
 def measure_sweep(trials: int, epochs: int) -> dict[str, dict[str, float]]:
-    """Trials per minute of `paretoib sweep` and of stock.py, each as a process with a new store."""
+    """Trials per minute of `paretoib sweep` and of stock.py, each in a process with a new store."""
     with tempfile.TemporaryDirectory() as temporary:
         sweep = [str(Path(sys.executable).with_name("paretoib")), "sweep", "--method", "vib"]
         sweep += ["--grid", f"beta=1e-5:1:{trials}", "--epochs", str(epochs), "--json"]
@@ -141,7 +141,7 @@ def measure_sweep(trials: int, epochs: int) -> dict[str, dict[str, float]]:
         stock += ["--trials", str(trials), "--epochs", str(epochs), "--store", f"{temporary}/stock"]
         figures = {}
         for name, command in (("paretoib", sweep), ("plain Ray Tune", stock)):
-            # On the CPU, because stock.py has no other device.
+            # Both run on the CPU, because stock.py supports no other device.
             settings = {"PARETOIB_STORE": f"{temporary}/paretoib", "PARETOIB_DEVICE": "cpu"}
             environment = {**os.environ, **settings}
             started = time.perf_counter()

@@ -28,8 +28,8 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
-# A Ray that we start listens only on loopback. The first variable restricts Ray to one machine, as
-# it is by default on Windows and macOS.
+# A Ray instance that we start listens only on loopback: the first variable restricts Ray to one
+# machine, which is the default on Windows and macOS.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
 # Our own messages replace what Ray prints on the terminal.
@@ -55,10 +55,11 @@ class Workers:
 
 
 def load_ray(settings: Settings) -> None:
-    """Import Ray, set to print no log; it listens only on loopback unless it joins a cluster."""
+    """Import Ray without its logs. Ray listens only on loopback unless it joins a cluster."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    # Ray reads these variables when it is imported. If the program imported it, its values stay.
+    # Ray reads these variables at its import. If the program has imported Ray already, they have no
+    # effect.
     if not settings.ray_address and "ray" not in sys.modules:
         for name, value in _LOOPBACK.items():
             os.environ.setdefault(name, value)
@@ -86,7 +87,7 @@ def ray_instance(settings: Settings, wanted: Resources | None = None) -> Iterato
             _join(settings.ray_address)
         else:
             _start()
-        # After Ray has set its own SIGTERM handler, which would end the program at once.
+        # After `ray.init`, because Ray sets a SIGTERM handler that ends the program at once.
         with termination_interrupts():
             yield workers_on(nodes(), settings, wanted)
     finally:
@@ -95,7 +96,7 @@ def ray_instance(settings: Settings, wanted: Resources | None = None) -> Iterato
 
 
 def _start() -> None:
-    """Start Ray on loopback. Interrupts wait, because a partial start would leave processes."""
+    """Start Ray on loopback. Interrupts are deferred: a partial start would leave processes."""
     import ray
 
     folder = os.environ.get("RAY_TMPDIR") or str(socket_folder())
@@ -163,7 +164,7 @@ def workers_on(
     device = settings.device or ("cuda" if gpus else "cpu")
     if wanted.gpus == 0 and device.startswith("cuda"):
         raise ClusterError(
-            f"resources.gpus: should be above 0 where PARETOIB_DEVICE is {device}; found 0"
+            f"resources.gpus: should be above 0 if PARETOIB_DEVICE is {device}; found 0"
         )
     cpus = wanted.cpus or (1 if gpus else _even_share(nodes, settings.workers))
     room = sum(_room(node, gpus, cpus) for node in nodes)
@@ -179,7 +180,7 @@ def workers_on(
 def nodes() -> list[dict[str, float]]:
     """The resources of every node.
 
-    A cluster without a CPU is still starting; wait for its nodes, at most `JOIN_TIMEOUT`.
+    While a cluster has no CPU, it is starting: wait for its nodes, at most `JOIN_TIMEOUT` seconds.
     """
     alive = _alive()
     if _can_train(alive):

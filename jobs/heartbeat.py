@@ -37,7 +37,7 @@ def heartbeat_thread(
             if not ended.is_set():
                 on_end(refused)
                 if in_main:
-                    # Not SIGINT, which background jobs of a shell script ignore.
+                    # SIGTERM, because background jobs of a shell script ignore SIGINT.
                     _thread.interrupt_main(signal.SIGTERM)
             return
 
@@ -48,5 +48,5 @@ def heartbeat_thread(
             yield
         finally:
             ended.set()
-            # With a timeout: the thread may be waiting for a store that hangs.
+            # With a timeout, because the thread may be waiting for a store that hangs.
             thread.join(timeout=5)

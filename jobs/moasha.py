@@ -17,12 +17,12 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from paretoib.fronts import dominated_layers
 from paretoib.specs import Prune
 
-# (rate, lost) bits by trial key; None for a trial without a finite measurement.
+# (rate, lost) in bits for each trial key; None for a trial without a finite measurement.
 Measured = Mapping[str, tuple[float, float] | None]
 
 
-class _RungBoard:
-    """The Ray actor of a sweep; it holds (rate, lost) bits of every trial at every rung."""
+class _RungResults:
+    """The Ray actor of a sweep, which holds the results of every trial at every rung."""
 
     def __init__(self, prune: dict[str, Any]) -> None:
         self._prune = Prune.model_validate(prune)
@@ -38,40 +38,41 @@ class _RungBoard:
 
 
 @dataclass(frozen=True)
-class Rungs:
+class RungClient:
     """A worker's client of the actor. `shares` are the rungs, as shares of the epochs."""
 
-    board: Any
+    actor: Any
     shares: tuple[float, ...]
 
     def report(self, rung: float, measured: Measured) -> set[str]:
         """Report the trials that reached a rung; returns the keys of the trials to stop."""
-        stopped: set[str] = ray.get(self.board.report.remote(rung, dict(measured)))
+        stopped: set[str] = ray.get(self.actor.report.remote(rung, dict(measured)))
         return stopped
 
 
 @contextmanager
-def rungs_board(prune: Prune | None) -> Iterator[str | None]:
-    """Start the actor of a sweep; yields the name for `join`, None without pruning."""
+def rung_results(prune: Prune | None) -> Iterator[str | None]:
+    """Start the actor of a sweep; yields the actor's name, or None without pruning."""
     if prune is None:
         yield None
         return
     name = f"paretoib-rungs-{uuid4().hex}"
-    # On the job's node, because workers' nodes may be lost. It needs no CPU to compare points.
+    # The actor runs on the job's node, because the nodes of workers may be lost.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    # After a crash the actor restarts empty and ranks the trials that report from then on.
-    board: Any = (
-        ray.remote(num_cpus=0)(_RungBoard)
+    # It reserves no CPU, because it computes little. After a crash it restarts empty and ranks the
+    # trials that report from then on.
+    actor: Any = (
+        ray.remote(num_cpus=0)(_RungResults)
         .options(name=name, scheduling_strategy=here, max_restarts=-1, max_task_retries=-1)
         .remote(prune.document)
     )
     try:
         yield name
     finally:
-        ray.kill(board)
+        ray.kill(actor)
 
 
-def join(name: str) -> Rungs:
-    """The client of a sweep's actor, for one of its workers."""
-    board = ray.get_actor(name)
-    return Rungs(board, tuple(ray.get(board.shares.remote())))
+def rung_client(name: str) -> RungClient:
+    """A worker's client of the actor with this name."""
+    actor = ray.get_actor(name)
+    return RungClient(actor, tuple(ray.get(actor.shares.remote())))

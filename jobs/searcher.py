@@ -20,13 +20,14 @@ Planner = Callable[[Sequence[TrialSpec]], list[list[TrialSpec]]]
 OnRecords = Callable[[Sequence[TrialRecord]], None]
 ShouldStop = Callable[[], bool]
 
-RETRIES = 3  # of a pack whose worker was lost; also of workers in a row that cannot begin
+RETRIES = 3  # of a pack whose worker was lost; also of failed starts in a row
 
 
-class Unwritten(BaseException):
-    """A record could not be written because of `error`.
+class RecordsNotWritten(BaseException):
+    """The records of a pack could not be written because of `error`.
 
-    A `BaseException`: Tune treats an `Exception` as a failure of the trial and trains it again.
+    This is a `BaseException`, because Tune treats an `Exception` as a failure of the trial and
+    trains the trial again.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -50,10 +51,10 @@ class PackSearcher(Searcher):
     flight. The packs of `first` are placed first, then the packs that `plan` makes of the driver's
     trials. Once `should_stop` returns True, no more packs are placed; packs in flight finish.
 
-    A worker may be unable to begin, for example if a package is missing. No trial fails then: the
-    pack goes to another worker. After too many such workers in a row, nothing is placed until
-    a pack in flight has been trained. If none is in flight, the loop ends and `refusal` has the
-    reason.
+    A worker may fail to start, for example because a package is missing. Then no trial fails:
+    another worker gets the pack. After too many failed starts in a row, no pack is placed until a
+    pack in flight has been trained. If no pack is in flight, the loop ends, and `start_error` has
+    the reason.
     """
 
     def __init__(
@@ -79,20 +80,20 @@ class PackSearcher(Searcher):
         self._queue = deque(_Attempt(pack) for pack in first)
         self._in_flight: dict[str, _Attempt] = {}
         self.last_error: str | None = None  # by which a worker was lost
-        self._refusals: list[str] = []  # of the last workers, in a row
+        self._start_errors: list[str] = []  # since the last pack that was trained
 
     @property
-    def refusal(self) -> str | None:
-        """Why the last worker could not begin, once too many in a row could not."""
-        return self._refusals[-1] if len(self._refusals) > RETRIES else None
+    def start_error(self) -> str | None:
+        """The reason of the last failed start, after too many in a row; otherwise None."""
+        return self._start_errors[-1] if len(self._start_errors) > RETRIES else None
 
     def started(self, trial_id: str) -> None:
-        """Note the time at which an attempt got its worker. Before, it waits for resources."""
+        """Note the time at which an attempt got its worker; until then it waits for resources."""
         self._in_flight[trial_id].started = time.monotonic()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
         """The next pack; if there is none, None while packs are in flight, then `FINISHED`."""
-        if self._should_stop() or self.refusal:
+        if self._should_stop() or self.start_error:
             return None if self._in_flight else Searcher.FINISHED
         if not self._queue:
             packs = self._plan(self._driver.ask(next(self._batches)))
@@ -109,18 +110,18 @@ class PackSearcher(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Handle an attempt that ended with records, with a refusal, or with its worker lost."""
+        """Handle an attempt that ended with records, a failed start or a lost worker."""
         attempt = self._in_flight.pop(trial_id)
         reported = result if result and not error else {}
-        texts, refused = reported.get("records"), reported.get("refused")
+        texts, start_error = reported.get("records"), reported.get("start_error")
         records: list[TrialRecord] = []
-        if refused is not None:
-            self._refusals.append(refused)
+        if start_error is not None:
+            self._start_errors.append(start_error)
             self._queue.append(attempt)
         elif texts is None:
             records = self._handle_lost_worker(attempt)
         else:
-            self._refusals.clear()
+            self._start_errors.clear()
             records = [TrialRecord.from_json(text) for text in texts]
             # Tune keeps every result in memory until the sweep ends.
             texts.clear()
@@ -129,7 +130,7 @@ class PackSearcher(Searcher):
         raise_deferred(caught)
 
     def _handle_lost_worker(self, attempt: _Attempt) -> list[TrialRecord]:
-        """Retry or split a pack whose worker was lost; returns the record of a trial given up."""
+        """Retry or split a pack whose worker was lost; returns the record of a failed trial."""
         attempt.lost += 1
         limit, trials = self._trial_seconds, attempt.trials
         hung = limit is not None and time.monotonic() - attempt.started > limit * len(trials)
@@ -153,7 +154,7 @@ class PackSearcher(Searcher):
         try:
             self._on_records(records)
         except Exception as error:
-            raise Unwritten(error) from error
+            raise RecordsNotWritten(error) from error
         for record in records:
             # Searches see only the validation split.
             self._driver.tell(record.model_copy(update={"test": None}))
@@ -166,4 +167,4 @@ class PackSearcher(Searcher):
         """Do nothing: a sweep is resumed from the records in MLflow, not from Tune's files."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Do nothing, as in `save`."""
+        """Do nothing, for the same reason as `save`."""

@@ -33,9 +33,10 @@ _ENVIRONMENT = {
 class Jobs:
     """The jobs of sweeps on one cluster.
 
-    `address` is that of the cluster's Jobs API (`http://HOST:8265`); Ray's environment variables
-    `RAY_API_SERVER_ADDRESS` and `RAY_ADDRESS` override it. The token is `RAY_AUTH_TOKEN`, or else
-    the token that Ray finds itself. A failed call raises `ClusterError` with one line of text.
+    `address` is the address of the cluster's Jobs API (`http://HOST:8265`); Ray's environment
+    variables `RAY_API_SERVER_ADDRESS` and `RAY_ADDRESS` override it. The token is `RAY_AUTH_TOKEN`,
+    or else the token that Ray finds itself. A failed call raises `ClusterError` with one line of
+    text.
     """
 
     def __init__(self, address: str) -> None:
@@ -44,7 +45,7 @@ class Jobs:
     def submit(self, sweep_id: str) -> None:
         """Submit a sweep of the store; raises `ClusterError` while a job of the sweep is active.
 
-        The job's command contains nothing of a request but the id, which is checked.
+        The id is the only part of a request in the job's command, and it is checked.
         """
         if not _SWEEP.fullmatch(sweep_id):
             raise ClusterError(f"a sweep's id should be 32 hexadecimal digits; found `{sweep_id}`")
@@ -69,7 +70,7 @@ class Jobs:
             return bool(active)
 
     def states(self) -> dict[str, bool]:
-        """For each sweep with jobs on the cluster: whether one of them is pending or running."""
+        """For each sweep with jobs on the cluster: whether it has a pending or running job."""
         with self._as_cluster_error("list"):
             return {sweep: any(jobs.values()) for sweep, jobs in self._jobs_by_sweep().items()}
 
@@ -81,7 +82,7 @@ class Jobs:
         return jobs
 
     def _list(self) -> "Iterator[tuple[str, JobDetails]]":
-        """The jobs of sweeps, each with its sweep's id."""
+        """The jobs of sweeps, each with the id of its sweep."""
         for job in self._client.list_jobs():
             if match := _JOB.fullmatch(job.submission_id or ""):
                 yield match[1], job

@@ -38,12 +38,13 @@ def run_sweep(
 
     Raises:
         DataError, StoreError, SpecError, ClusterError: before the sweep is written.
-        ClusterError: also when no worker can begin a pack.
+        StoreError: also if the store refuses a write, or does not answer in time.
+        ClusterError: also if no worker can start.
     """
     from jobs.cluster import load_ray, ray_instance
 
-    # Ray is imported first, because two imports at once would only take turns. Then Ray's processes
-    # start while the thread imports torch, loads the data and opens the store.
+    # Ray is imported before the thread starts, because two imports at once would take turns. Ray's
+    # processes then start while the thread imports torch, loads the data and opens the store.
     load_ray(settings())
     preparing = _in_background(lambda: _prepare(spec, store))
     with ray_instance(settings(), spec.resources) as workers:
@@ -163,7 +164,7 @@ def _checkpoint_folder(run: SweepRun) -> Iterator[Path]:
     folder = (settings().checkpoints or settings().store / "checkpoints") / run.id
     yield folder
     if not run.cancelled:
-        # Packs delete their own checkpoints, except a pack that was split after a lost worker.
+        # A pack deletes its checkpoint when it ends; a pack that was split does not.
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -236,15 +237,15 @@ def main() -> int:
 
 def _close_as_failed(sweep_id: str, error: Exception) -> None:
     """Close a sweep that could not begin; a sweep that has begun closes itself (`SweepRun`)."""
-    # The sweep does not exist, the store refuses writes, or another process writes the sweep.
+    # The sweep does not exist, the store cannot be written, or the sweep has another writer.
     if isinstance(error, NotFoundError | StoreError):
         return
     try:
         store = tracker()
         if not store.state(sweep_id).begun:
             store.close(sweep_id, "failed", None, (), described(error))
-    except ParetoIBError as unwritten:
-        print(f"error: the reason could not be stored: {unwritten}", file=sys.stderr)
+    except ParetoIBError as store_error:
+        print(f"error: the reason could not be stored: {store_error}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The writer of a running sweep: writes trials and front, and ends the sweep at a limit."""
+"""The writer of a running sweep: writes its trials and front, and ends the sweep at a limit."""
 
 import logging
 import time
@@ -22,7 +22,7 @@ FRONT_SHARE = 0.02  # maximum share of the sweep's time for updates of the store
 
 
 class SweepRun:
-    """Writes a sweep, as its only writer."""
+    """The only writer of a sweep."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class SweepRun:
         self._on_progress = on_progress
         self._front = GrowingFront(ruler.reference)
         self._hypervolume = 0.0
-        # Limits, like searches, see only the validation split.
+        # Limits see only the validation split, as searches do.
         self._validation_front = GrowingFront(ruler.reference)
         self._validation_hypervolumes: list[float] = []
         self._limit_reached: str | None = None
@@ -68,7 +68,7 @@ class SweepRun:
             raise
 
     def add(self, records: Sequence[TrialRecord]) -> None:
-        """Write the trials of a pack, and from time to time the front."""
+        """Write the trials of a pack, and also the front if its last update is long ago."""
         trials = [EndedTrial(record, self._front.add(record)) for record in records]
         self.store.add(self.id, trials)
         for trial in trials:
@@ -201,7 +201,7 @@ class SweepRun:
 
 
 def _pictures(front: Front) -> Iterator[File]:
-    """The pictures of a front. A picture that cannot be drawn costs neither the other nor more."""
+    """The pictures of a front. A picture that cannot be drawn is left out, with a warning."""
     from paretoib.fronts import front_html, front_png
 
     for name, draw in (

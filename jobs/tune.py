@@ -12,8 +12,8 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from jobs.cluster import Workers
-from jobs.moasha import rungs_board
-from jobs.searcher import RETRIES, OnRecords, PackSearcher, Planner, ShouldStop, Unwritten
+from jobs.moasha import rung_results
+from jobs.searcher import RETRIES, OnRecords, PackSearcher, Planner, RecordsNotWritten, ShouldStop
 from jobs.worker import train_pack
 from paretoib.errors import ClusterError
 from paretoib.search import Driver
@@ -78,13 +78,12 @@ def run_packs(
     """Run the driver's trials until the driver has no more, or `should_stop` returns True.
 
     `on_records` is called with the records of each pack, one pack at a time; its exceptions are
-    raised here. `folder` holds the data sets and `checkpoints` the checkpoints. `saved` lists, for
-    each pack with a checkpoint, the keys of its trials. Raises `ClusterError` if workers cannot
-    begin.
+    raised here. Data sets are in `folder`, checkpoints in `checkpoints`. `saved` lists, for each
+    pack with a checkpoint, the keys of its trials. Raises `ClusterError` if workers cannot start.
     """
     resumed, others = _packs_to_resume(driver, saved)
     with (
-        rungs_board(spec.prune) as board,
+        rung_results(spec.prune) as rung_actor,
         tempfile.TemporaryDirectory(prefix="paretoib-tune-") as scratch,
     ):
         searcher = PackSearcher(
@@ -102,7 +101,7 @@ def run_packs(
                 "folder": str(folder.resolve()),
                 "checkpoints": str(checkpoints.resolve()),
                 "limit_seconds": spec.trial_seconds,
-                "rungs": board,
+                "rung_actor": rung_actor,
             },
         )
         tuner = tune.Tuner(
@@ -124,12 +123,12 @@ def run_packs(
         )
         try:
             tuner.fit()
-        except Unwritten as unwritten:
-            raise unwritten.error from None
-        if searcher.refusal and not should_stop():
+        except RecordsNotWritten as failure:
+            raise failure.error from None
+        if searcher.start_error and not should_stop():
             raise ClusterError(
-                f"workers should be able to begin; {RETRIES + 1} in a row could not: "
-                f"{searcher.refusal}"
+                f"workers should start; {RETRIES + 1} in a row failed to start: "
+                f"{searcher.start_error}"
             )
 
 
@@ -156,8 +155,8 @@ def _packs_to_resume(
 def _batches(workers: Workers) -> Iterator[int]:
     """The number of trials in each request to the driver.
 
-    The first request is for one trial per worker, so that points or errors appear early. On GPUs it
-    is for a full batch, because a single trial takes as long as a pack there.
+    On CPUs the first request is for one trial per worker, so that points or errors appear early. On
+    GPUs it is for a full batch, because a single trial takes as long as a pack there.
     """
     full = BATCH * workers.count
     first = full if workers.device.startswith("cuda") else workers.count

@@ -11,12 +11,12 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-from jobs.moasha import Rungs, join
+from jobs.moasha import RungClient, rung_client
 from paretoib.errors import OutOfMemoryError, ParetoIBError
 from paretoib.records import TrialRecord
 from paretoib.specs import TrialSpec
 
-GRACE_SECONDS = 30.0  # from a pack's time limit until its process is killed
+GRACE_SECONDS = 30.0  # from a pack's time limit until its worker's process is killed
 
 RunPack = Callable[[Sequence[TrialSpec]], list[TrialRecord]]
 
@@ -24,22 +24,22 @@ RunPack = Callable[[Sequence[TrialSpec]], list[TrialRecord]]
 def train_pack(config: dict[str, Any]) -> None:
     """Tune's trainable: train the trials of `config` and report their records.
 
-    If this worker cannot begin, for example because a package is missing, it reports the reason as
-    `refused`. The trials do not fail then: another worker may be able to train them.
+    If this worker cannot start, for example because a package is missing, it reports the reason as
+    `start_error`. The trials do not fail then: another worker may be able to train them.
     """
     from ray import tune
 
     try:
         specs, train = _prepare(config)
     except Exception as error:
-        tune.report({"refused": _reason(error)})
+        tune.report({"start_error": _reason(error)})
         return
     records = run_pack(specs, train)
     tune.report({"records": [record.to_json() for record in records]})
 
 
 def _prepare(config: Mapping[str, Any]) -> tuple[list[TrialSpec], RunPack]:
-    """The trials of `config`, and the function that trains them here."""
+    """The trials of `config`, and a function that trains them in this process."""
     import torch
 
     from paretoib.training import run_trials
@@ -50,7 +50,7 @@ def _prepare(config: Mapping[str, Any]) -> tuple[list[TrialSpec], RunPack]:
         torch.cuda.set_per_process_memory_fraction(config["share"])
     specs = [TrialSpec.from_document(document) for document in json.loads(config["trials"])]
     limit = config["limit_seconds"]
-    rungs = join(config["rungs"]) if config["rungs"] else None
+    rungs = rung_client(config["rung_actor"]) if config["rung_actor"] else None
 
     def train(trials: Sequence[TrialSpec]) -> list[TrialRecord]:
         with _killed_if_hanging(None if limit is None else limit * len(trials)):
@@ -74,11 +74,11 @@ def run_pack(specs: Sequence[TrialSpec], train: RunPack) -> list[TrialRecord]:
         # Each half of the pack may fit into memory.
         reason, parts = _reason(error), 2
     except Exception as error:
-        # One trial raised. Each is trained alone, so that the others get their results.
+        # One trial raised. Train each trial alone, so that the other trials get their results.
         reason, parts = _reason(error), len(specs)
     if len(specs) == 1:
         return [failed_record(specs[0], reason)]
-    # Outside of `except`: the exception keeps the pack's memory alive.
+    # Train outside of `except`, because the exception keeps the pack's memory alive.
     cuts = [round(i * len(specs) / parts) for i in range(parts + 1)]
     return [record for start, end in pairwise(cuts) for record in run_pack(specs[start:end], train)]
 
@@ -92,8 +92,8 @@ def failed_record(spec: TrialSpec, reason: str) -> TrialRecord:
 def _killed_if_hanging(seconds: float | None) -> Iterator[None]:
     """Kill this process if a pack still runs `GRACE_SECONDS` after its time limit.
 
-    `run_trials` checks the limit between two steps. A step that never returns can only be ended
-    with its process; the job then sees a lost worker.
+    `run_trials` checks the limit between two steps. A step that never returns ends only with its
+    process; the job then sees a lost worker.
     """
     if seconds is None:
         yield
@@ -107,7 +107,7 @@ def _killed_if_hanging(seconds: float | None) -> Iterator[None]:
         timer.cancel()
 
 
-def _rung_options(rungs: Rungs | None) -> Mapping[str, Any]:
+def _rung_options(rungs: RungClient | None) -> Mapping[str, Any]:
     if rungs is None:
         return {}
     return {"rungs": rungs.shares, "on_rung": rungs.report}

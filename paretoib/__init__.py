@@ -1,4 +1,4 @@
-"""paretoib: Pareto fronts of information-bottleneck objectives, measured with one ruler.
+"""paretoib: Pareto fronts of information-bottleneck methods, all measured in the same way.
 
 import paretoib
 paretoib.sweep({"method": "vib", "data": "digits", "name": "linear"})
@@ -22,10 +22,11 @@ __all__ = ["compare", "connect", "front", "list", "resume", "sweep"]
 
 
 def connect(server: str | None = None) -> "Backend":
-    """A backend, which lists, runs and compares sweeps: the service at this URL, or this machine.
+    """A backend, which lists, runs and compares sweeps on a service or on this machine.
 
-    None means the URL in `PARETOIB_SERVER`, and an empty URL means this machine. `PARETOIB_TOKEN`
-    holds the token. The other functions of this module act on this machine.
+    `server` is the URL of the service. None means the URL in `PARETOIB_SERVER`, and an empty URL
+    means this machine. `PARETOIB_TOKEN` holds the token. The other functions of this module use no
+    service: they use the store and the cluster in the settings.
 
     Raises:
         ServiceError: the URL or the token cannot be used.
@@ -55,7 +56,7 @@ def sweep(spec: "SweepSpec | Mapping[str, Any]") -> "Front":
 def resume(sweep: str) -> "Front":
     """Resume an interrupted sweep of the store and return its front.
 
-    `sweep` is an id, a unique prefix of an id, or a name (the newest of several).
+    `sweep` is an id, a unique prefix of an id, or a name (the newest sweep of that name).
 
     Raises:
         NotFoundError: there is no such sweep.
@@ -76,7 +77,7 @@ def list() -> "Sequence[SweepState]":
 
 
 def front(sweep: str) -> "Front":
-    """The current front of a sweep in the store; `sweep` is as for `resume`.
+    """The current front of a sweep in the store; `sweep` is an id, a prefix or a name.
 
     Raises:
         NotFoundError: there is no such sweep, or none of its trials has ended.
@@ -88,7 +89,7 @@ def front(sweep: str) -> "Front":
 def compare(left: "Side", right: "Side") -> "Comparison":
     """Compare two sides. A side is a sweep, or several sweeps, whose trials are pooled.
 
-    A sweep is given as for `resume`, by its record or by its front.
+    A sweep is an id, a unique prefix of an id, a name, a `SweepInfo` or a `Front`.
 
     Raises:
         ComparisonError: a side has no point with a finite rate, or the sweeps' data differ.

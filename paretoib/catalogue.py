@@ -1,7 +1,7 @@
-"""The catalogue: methods, data sets, models and searches by name, each with its fields.
+"""The catalogue: methods, data sets, models and searches by name, with their fields.
 
-The command line prints the catalogue, and the service serves it and builds its form from it. This
-module imports no torch.
+The command line prints the catalogue. The service serves it, and builds the form for new sweeps
+from it. This module imports no torch.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ def catalogue(kind: str) -> Schemas:
 
 
 def section_entries(section: str) -> Schemas:
-    """The entries that section `data`, `model`, `objective` or `weighting` may name."""
+    """The registry entries for section `data`, `model`, `objective` or `weighting`, by name."""
     return {
         name: {"summary": entry.summary, "paper": entry.paper, "fields": _fields(section, name)}
         for name, entry in _REGISTRIES[section].items()
@@ -69,12 +69,15 @@ def sweep_schema(ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
         "enum": list(SEARCHES),
         "description": "how trials are proposed; default: the method's search",
     }
-    for field, ranges in (
+    for field, examples in (
         ("grid", "such as `1e-5:1:16` (log-spaced) or `lin:0:1:5`"),
         ("space", "such as `1e-5:1`, `lin:0:1` or `int:2:256`"),
     ):
         values = properties[field]["additionalProperties"]
-        text = {"type": "string", "description": f"values separated by commas, or a range {ranges}"}
+        text = {
+            "type": "string",
+            "description": f"values separated by commas, or a range {examples}",
+        }
         properties[field]["additionalProperties"] = {"anyOf": [values, text]}
     # Missing fields take the defaults of the method and the data set.
     schema.pop("required", None)

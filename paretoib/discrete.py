@@ -21,7 +21,7 @@ class BernoulliEncoding:
     from the first path. Then log p(z|x) is estimated as the log of the mean over paths. `log_prob`
     includes the path of z, and its estimate is too large on average. `log_prob_independent`
     excludes that path, and its estimate is too small on average. So `rate_bounds` gets valid bounds
-    from both. The bias shrinks with the number of paths.
+    from both. The bias is smaller with more paths.
     """
 
     logits: Float[Tensor, "*S B K"]
@@ -72,7 +72,7 @@ class BernoulliEncoding:
 
 
 def raiko(p: Float[Tensor, "*S"], noise: Float[Tensor, "*N"]) -> Float[Tensor, "*N"]:
-    """Sample bits with probability p from standard normal `noise`; bits have the gradient of p.
+    """Sample bits, each 1 with probability p, from standard normal `noise`; gradients pass to p.
 
     Raiko, Berglund, Alain, Dinh: Techniques for learning binary stochastic feedforward neural
     networks, 2015 (imb section 4). The gradient is unbiased if the loss is linear in each bit.
@@ -104,7 +104,7 @@ class BinaryLayer:
     """A stochastic layer: p(z_l|z_{l−1}), one sample of z_l, and the prior's logits (imb eq. 10).
 
     During training `encoding` has one axis of samples per layer below. `weight` and `bias` belong
-    to the linear map from the layer below; they are None for the first stochastic layer.
+    to the linear map from the layer below; both are None for the first stochastic layer.
     """
 
     encoding: BernoulliEncoding
@@ -133,7 +133,7 @@ class CategoricalEncoding:
 
 @dataclass(frozen=True)
 class CodebookPrediction:
-    """Expectations of q(y|z) over z ~ p(z|x): `p` holds p(z|x), `codebook` holds log q(y|z)."""
+    """Expectations of q(y|z) over z ~ p(z|x). `p` holds p(z|x), `codebook` holds log q(y|z)."""
 
     p: Float[Tensor, "B C"]
     codebook: Float[Tensor, "C Y"]

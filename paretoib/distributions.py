@@ -28,7 +28,7 @@ ZERO_ENTROPY_STD = (2 * math.pi * math.e) ** -0.5
 
 @runtime_checkable
 class Encoding(Protocol):
-    """p(z|x) for a batch of B inputs; the ruler uses only the log-density."""
+    """p(z|x) for a batch of B inputs; bounds on the rate use only its log-density."""
 
     @property
     def mean(self) -> Float[Tensor, "B K"]:
@@ -102,7 +102,7 @@ class GaussianEncoding:
 
 @dataclass(frozen=True)
 class PointEncoding:
-    """z = mean, without noise: I(X;Z) has no finite value."""
+    """z = mean, without noise: the rate I(X;Z) counts as infinite."""
 
     mean: Float[Tensor, "B K"]
 
@@ -117,7 +117,7 @@ class PointEncoding:
 
 @runtime_checkable
 class Prediction(Protocol):
-    """q(y|z) for a batch of B latents; −log q is (B,), or (*P, B) for P samples of each latent."""
+    """q(y|z) for a batch of B latents; −log q is (B,), or (*P, B) if z has sample axes *P."""
 
     def nll(self, y: Tensor) -> Float[Tensor, "*P B"]:
         """−log q(y_i|z_i)."""
@@ -188,8 +188,8 @@ class Output:
 
     `objective_parameters` are the trainable parameters of the objective. `layers` are the layers
     of a binary network; z is the sample of the last layer, and the first `frozen` layers are not
-    trained at present. During training the prediction of a binary network has one axis of samples
-    per layer.
+    trained at present. During training, the prediction of a binary network has one sample axis per
+    layer.
     """
 
     encoding: GaussianEncoding | PointEncoding | BernoulliEncoding | CategoricalEncoding

@@ -101,12 +101,12 @@ _NUMBERS = {
     r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
 }
 _Loader.yaml_implicit_resolvers = {
-    first: [
+    character: [
         (tag, pattern)
         for tag, pattern in resolvers
         if tag.removeprefix(_TAG) not in (*_NUMBERS, "timestamp")
     ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    for character, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 for _kind, _pattern in _NUMBERS.items():
     _Loader.add_implicit_resolver(
@@ -170,7 +170,7 @@ def truncate(text: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of an error message: the most similar known name; empty if none is similar."""
+    """The end of an error message that suggests a similar known name; empty if none is similar."""
     near = get_close_matches(name, known, n=1, cutoff=0.7)
     return f"; did you mean `{near[0]}`?" if near else ""
 

@@ -1,4 +1,4 @@
-"""The errors of paretoib, one class for each cause. `service/problems.py` gives the HTTP status."""
+"""The errors of paretoib, one class for each cause. `service/problems.py` sets the HTTP status."""
 
 
 class ParetoIBError(Exception):
@@ -10,7 +10,7 @@ class SpecError(ParetoIBError):
 
 
 class DataError(ParetoIBError):
-    """A data set is missing, corrupt or truncated, or does not fit its parameters."""
+    """A data set is missing, corrupt or truncated, or does not match the spec."""
 
 
 class NotFoundError(ParetoIBError):

@@ -8,7 +8,7 @@ from typing import Any
 def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
     """A `__getattr__` for a package; `modules` maps each lazy name to its module.
 
-    So a package can export classes that need torch, and its registry is read without torch.
+    A package can thus export classes that need torch, although its registry is read without torch.
     """
 
     def find(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What processes inherit: proxies, the import path, and a folder for sockets."""
+"""The environment of child processes: proxies, the import path, and a folder for sockets."""
 
 import os
 import tempfile
@@ -8,22 +8,23 @@ from pathlib import Path
 
 from paretoib.errors import ParetoIBError
 
-# Ray's longest path of a socket in its temp folder has 64 characters, a socket may have 107.
+# The path of a socket may have 107 characters. Ray needs up to 64 of them below the temp folder.
 LONGEST_TEMP_FOLDER = 40
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
-# A `jobs.py` or `torch.py` in the working directory is not imported in place of the package.
+# Without this variable, Python would import a `jobs.py` or `torch.py` in the working directory
+# instead of the package.
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 
 
 def bypass_proxies_for_loopback(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Add loopback to `no_proxy` where a proxy is set: a proxy cannot reach this machine."""
+    """If a proxy is set, add loopback to `no_proxy`: a proxy cannot reach this loopback."""
     if not any(name.lower().endswith("_proxy") for name in environment):
         return
     configured = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     hosts = [host.strip() for host in configured.split(",") if host.strip()]
     hosts += [host for host in _LOOPBACK if host not in hosts]
-    # Some libraries read the one name, some the other.
+    # Some libraries read only `no_proxy`, others only `NO_PROXY`.
     environment["no_proxy"] = environment["NO_PROXY"] = ",".join(hosts)
 
 
@@ -43,17 +44,18 @@ def inherited(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def socket_folder() -> Path:
-    """A temp folder whose path is short enough for sockets: the usual one, or else /tmp.
+    """A temp folder whose path is short enough for sockets: the default one, or else /tmp.
 
-    The temp folders of batch systems may be too long. `ParetoIBError` if /tmp cannot be written.
+    The default folder of a batch system may have a long path. Raises `ParetoIBError` if /tmp is
+    needed but cannot be written.
     """
-    usual = Path(tempfile.gettempdir())
-    if len(str(usual)) <= LONGEST_TEMP_FOLDER:
-        return usual
+    default = Path(tempfile.gettempdir())
+    if len(str(default)) <= LONGEST_TEMP_FOLDER:
+        return default
     short = Path("/tmp")
     if not os.access(short, os.W_OK | os.X_OK):
         raise ParetoIBError(
             f"TMPDIR should have at most {LONGEST_TEMP_FOLDER} characters, because it holds "
-            f"sockets; found {usual}"
+            f"sockets; found {default}"
         )
     return short

@@ -30,15 +30,15 @@ class TaskMetrics(Document):
 
 
 class Metrics(Document):
-    """One trained model on one split, measured by the ruler of `paretoib.evaluation`.
+    """One trained model on one split, measured by `paretoib.evaluation`.
 
-    `rate_bits` is an upper bound on I(X;Z) and the coordinate of the front; `rate_lower_bits` is a
+    `rate_bits` is an upper bound on I(X;Z) and a coordinate of the front; `rate_lower_bits` is a
     lower bound. Both are None if the encoder has no noise. `relevance_bits` is a lower bound on
     I(Y;Z). `ceiling_bits` is the largest possible relevance: H(Y) of the split, or I(X;Y) for a
     continuous Y. `lost_bits` is the ceiling minus the relevance. `…_se_bits` are standard errors.
     `accuracy` uses the mean latent, `accuracy_sampled` the mean prediction of 12 samples; both are
-    None for a continuous Y. With several `tasks`, bits are summed over the tasks, and accuracies
-    are averaged.
+    None for a continuous Y. With several `tasks`, relevance, ceiling, lost bits and
+    cross-entropy are summed over the tasks, and accuracies are averaged.
     """
 
     examples: int
@@ -59,7 +59,7 @@ class TrialRecord(Document):
     """An ended trial: its spec (a `TrialSpec` as JSON), its status and its metrics.
 
     `trial` is the hash of the spec. A `diverged`, `failed` or `stopped` (pruned) trial has a
-    `reason` and no metrics. `history` has a list with one value per epoch for each name; a value
+    `reason` and no metrics. `history` maps each name to its values, one for each epoch; a value
     that is not finite is None. `pack` is the number of trials in the trial's pack, and `seconds`
     the trial's share of the pack's time.
     """
@@ -131,9 +131,9 @@ class SweepState(SweepInfo):
     """The state of a sweep: the one record that Python, CLI, service and pages show.
 
     `paretoib.tracking` computes it. `hypervolume` is in bits², None before the first trial has
-    ended. `submitted` is when a service last handed the sweep to Ray, `heartbeat` the writer's last
-    heartbeat. `mlflow_url` is the sweep's page in MLflow's UI, None if users cannot reach
-    the UI.
+    ended. `submitted` is the time when a service last handed the sweep to Ray, and `heartbeat` the
+    time of the writer's last heartbeat. `mlflow_url` is the sweep's page in MLflow's UI, None if
+    users cannot reach the UI.
     """
 
     trials: TrialCounts
@@ -147,19 +147,19 @@ class SweepState(SweepInfo):
 
     @property
     def info(self) -> SweepInfo:
-        """The part that documents of fronts and comparisons hold."""
+        """The part of the state that fronts and comparisons contain."""
         return SweepInfo(**{name: getattr(self, name) for name in SweepInfo.model_fields})
 
     @property
     def begun(self) -> bool:
-        """Whether the sweep has had a writer; after a submission, since that submission."""
+        """Whether the sweep has had a writer (since its last submission, if it was submitted)."""
         if self.heartbeat is None:
             return False
         return self.submitted is None or self.heartbeat >= self.submitted
 
     @property
     def stale(self) -> bool:
-        """Whether the sweep is interrupted because its heartbeat stopped: no writer closed it."""
+        """Whether the sweep is interrupted because its heartbeat stopped; no writer closed it."""
         return self.status == "interrupted" and self.ended is None
 
 
@@ -186,8 +186,9 @@ class Point(Document):
 
     A `supported` point lies on the lower-left convex hull of the front: every β in `beta_interval`
     (per bit of rate; an upper end of None is infinity) selects it as the minimum of
-    lost + β · rate. No β selects any other point, which lies `hull_gap_bits` above the hull.
-    `order` numbers the sweep's trials from 0, as they ended. `seconds` is the training time.
+    lost + β · rate. An unsupported point lies `hull_gap_bits` above the hull, and no β selects it.
+    `order` is the trial's position, from 0, in the order in which the sweep's trials ended.
+    `seconds` is the training time.
     """
 
     trial: str
@@ -207,7 +208,7 @@ class Point(Document):
 
 
 class FailedTrial(Document):
-    """A trial without metrics on the test split, and the reason; `stopped`: it was pruned."""
+    """A trial without metrics on the test split, and the reason; a `stopped` trial was pruned."""
 
     trial: str
     reason: str
@@ -216,7 +217,7 @@ class FailedTrial(Document):
 
 
 class Front(Document):
-    """All trials of a sweep and the front among them; the document of `front --json`."""
+    """All trials of a sweep; `on_front` marks the non-dominated ones. Printed by `front --json`."""
 
     schema_version: Literal[1] = Field(1, alias="schema")
     sweep: SweepInfo
@@ -254,7 +255,7 @@ class Sides(Document):
 
 
 class Interval(Document):
-    """A bootstrap interval (95 %) over seeds."""
+    """A 95 % bootstrap confidence interval over seeds."""
 
     low: float
     high: float
@@ -263,14 +264,15 @@ class Interval(Document):
 class Indicators(Document):
     """The quality indicators of both sides.
 
-    For hypervolume and coverage more is better, for the other indicators less. `epsilon.left` is
-    the additive ε: the shift after which the left front weakly dominates the right front.
-    `coverage.left` is the share of the right front's points that a point of the left front
-    dominates or equals. `igd_plus` is the distance from the common front of both sides.
-    `exact_gap_bits` is the mean height above the exact curve. `attainment_difference` is the
-    largest difference of the two empirical attainment functions. `p_value` is that of the
-    Mann-Whitney U test on the hypervolumes of single seeds; `intervals` are bootstrapped over
-    seeds. These three are None with too few seeds.
+    More is better for hypervolume and coverage; less is better for ε, IGD+ and the exact gap.
+    `epsilon.left` is the additive ε: the smallest shift after which the left front weakly dominates
+    the right front. `coverage.left` is the share of the right front's points that a point of the
+    left front dominates or equals. `igd_plus` is the mean distance from the common front of both
+    sides to the side's front. `exact_gap_bits` is the mean vertical distance of the side's front
+    above the exact curve. `attainment_difference` is the largest difference between the two
+    empirical attainment functions. `p_value` is the result of the Mann-Whitney U test on the
+    hypervolumes of single seeds. `intervals` are bootstrapped over seeds. Attainment difference,
+    p-value and intervals are None with too few seeds.
     """
 
     hypervolume: Sides
@@ -299,10 +301,10 @@ class ComparisonSide(Document):
 
 
 class ComparedPoint(Point):
-    """A point in a comparison; the fields of `Point` about front and hull refer to its own side.
+    """A point in a comparison; front and hull, in the fields of `Point`, are those of its own side.
 
     `dominated_by_other` says whether the other side dominates the point. `dominated_bits` is the
-    smallest shift, equal in both coordinates, after which the other side does not dominate it.
+    smallest shift, equal in both coordinates, after which the other side no longer dominates it.
     """
 
     side: Side

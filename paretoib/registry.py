@@ -1,8 +1,8 @@
 """Registries of implementations, whose entries can be read without importing torch.
 
 An entry names its class as "module:Class" and declares its hyperparameters. `OBJECTIVES`,
-`WEIGHTINGS`, `MODELS` and `DATASETS` are registries; installed packages can add entries to all of
-them but `WEIGHTINGS`.
+`WEIGHTINGS`, `MODELS` and `DATASETS` are registries. Installed packages can add objectives, models
+and data sets, but no weightings.
 """
 
 import logging
@@ -19,9 +19,9 @@ from paretoib.errors import SpecError
 _log = logging.getLogger(__name__)
 
 
-# The noise of p(z|x): a width learned for each input and dimension, one learned width for all, the
-# fixed width with differential entropy 0, Bernoulli bits, categories, or none. The type is declared
-# here because objectives and models both need it, and neither package may import the other.
+# The noise of p(z|x). `learned`: a width for each input and dimension; `scale`: one learned width
+# for all; `zero_entropy`: the fixed width with differential entropy 0; `bernoulli`: bits. The type
+# is declared here because objectives and models both need it, and may not import each other.
 Noise = Literal["learned", "scale", "zero_entropy", "bernoulli", "categorical", "none"]
 
 
@@ -30,9 +30,9 @@ class Param:
     """A hyperparameter: its type, default and bounds.
 
     A `per_trial` parameter may differ between the trials of a pack; the implementation gets it as
-    a tensor with one value for each trial. All other parameters fix a shape or a schedule. A
-    parameter of an objective that `sets_noise` only chooses the noise of the model
-    (`ObjectiveEntry.noise_of`); the objective does not get it.
+    a tensor with one value for each trial. All other parameters are equal in a pack. A parameter
+    with `sets_noise` belongs to an objective but only chooses the noise of the model
+    (`ObjectiveEntry.noise_of`); the objective's constructor does not get it.
     """
 
     name: str

@@ -17,9 +17,9 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 def _default_store() -> Path:
-    # Earlier versions used `mlruns`, which may also be MLflow's own store of files.
-    before = Path("mlruns")
-    return before if (before / "mlflow.db").is_file() else Path("paretoib-store")
+    # Earlier versions used `mlruns`. Without `mlflow.db`, that folder is MLflow's own store.
+    earlier = Path("mlruns")
+    return earlier if (earlier / "mlflow.db").is_file() else Path("paretoib-store")
 
 
 class Settings(BaseSettings):
@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     ray_address: str = Field(
         default="", description="a Ray cluster to join; empty: start one on loopback"
     )
-    # 0 means one worker for each CPU or GPU. It is only a default; users cannot set 0.
+    # 0 means one worker for each CPU or GPU. It is only the default; users cannot set 0.
     workers: int = Field(
         default=0,
         ge=1,
@@ -93,7 +93,7 @@ def settings() -> Settings:
 def read_settings(kind: type[S]) -> S:
     """Read settings from the environment and `.env`; `ParetoIBError` for an invalid value.
 
-    A `.env` that is not UTF-8 text is ignored unless it names a setting of ours.
+    A `.env` that is not UTF-8 text is ignored, unless it contains `PARETOIB_`.
     """
     try:
         return kind()

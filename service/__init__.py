@@ -1,7 +1,7 @@
 """The FastAPI application: submits sweeps to Ray and serves fronts as JSON and HTML.
 
-`create_app()` builds it and `python -m service` runs it. The application stores nothing: sweeps and
-trials are in MLflow, jobs in Ray.
+`create_app()` builds the application and `python -m service` runs it. The application stores
+nothing: sweeps and trials are in MLflow, jobs in Ray.
 """
 
 from service.app import create_app

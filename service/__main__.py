@@ -52,8 +52,8 @@ def _create_token(name: str, scopes: str) -> int:
         parse_token(entry)
     except ValueError:
         print(
-            "error: NAME should be 1 to 64 letters, digits, `.`, `_` and `-`, and SCOPES read, "
-            f"write or read+write; found {name}:{scopes}",
+            "error: NAME should have 1 to 64 characters (letters, digits, `.`, `_`, `-`), and "
+            f"SCOPES should be read, write or read+write; found {name}:{scopes}",
             file=sys.stderr,
         )
         return 2

@@ -18,13 +18,13 @@ def read_asset(name: str) -> bytes:
 
 @cache
 def assets_version() -> str:
-    """A hash of all files in `static/`; part of their URLs, so browsers can cache them for long."""
+    """A hash of all files in `static/`, in their URLs, so that browsers can cache the files."""
     return hashlib.sha256(b"".join(map(read_asset, MEDIA_TYPES))).hexdigest()[:12]
 
 
 @cache
 def plotly_path() -> Path:
-    """The minified script in the installed plotly package."""
+    """The path of the minified script in the installed plotly package."""
     spec = find_spec("plotly")
     assert spec is not None
     assert spec.origin is not None
@@ -33,5 +33,8 @@ def plotly_path() -> Path:
 
 @cache
 def plotly_version() -> str:
-    """A text that changes with plotly's script: its size, because hashing 4 MB takes time."""
+    """The size of plotly's script in hexadecimal, which is part of the script's URL.
+
+    It is not a hash, because hashing 4 MB takes time.
+    """
     return f"{plotly_path().stat().st_size:x}"

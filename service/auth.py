@@ -15,7 +15,7 @@ COOKIE = "paretoib_token"
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 """Open to everyone: a load balancer sends no token."""
 SESSION_PATHS = frozenset({"/login", "/logout"})
-"""A POST to them needs no token: they set and delete the cookie that holds it."""
+"""A POST to these paths needs no token: they set and delete the cookie that holds the token."""
 _LOOPBACK_CLIENT = Token(name="loopback", scopes=("read", "write"), sha256="0" * 64)
 
 
@@ -87,7 +87,8 @@ def check_scope(token: Token, scope: Scope) -> None:
 
 
 def _check_loopback(request: Request) -> None:
-    # The application may run under another server with another address: check the connection.
+    # Another ASGI server may bind the application to any address, so both ends of the connection
+    # are checked.
     ends = (request.scope.get("server"), request.scope.get("client"))
     if not all(end and is_loopback(end[0]) for end in ends):
         raise ProblemError(
@@ -96,7 +97,7 @@ def _check_loopback(request: Request) -> None:
 
 
 def _host_of(origin: str) -> str | None:
-    """Host and port of an Origin header; None if it is not a URL."""
+    """Host and port in an Origin header; None if the header is not a URL."""
     try:
         return urlsplit(origin).netloc
     except ValueError:

@@ -10,14 +10,14 @@ V = TypeVar("V")
 
 
 class SingleFlightCache(Generic[V]):
-    """LRU cache in which threads that need the same key at the same time compute it once.
+    """LRU cache. If several threads need the same value at the same time, one computes it.
 
     `weigh` gives the weight of a value. The least recently used values are evicted while the total
     weight exceeds `capacity`; the newest value stays even if it alone is heavier than `capacity`.
     An exception is raised in every waiting thread and is not cached.
 
-    `cachetools` has no cache that does all of this: its lock lets the waiting threads compute a
-    failed value one after the other, and its `LRUCache` rejects a value heavier than its size.
+    `cachetools` has no such cache: after an exception, the threads that wait for its lock compute
+    the value one after the other, and its `LRUCache` rejects a value heavier than the capacity.
     """
 
     def __init__(self, capacity: int, weigh: Callable[[V], int] = lambda _: 1) -> None:

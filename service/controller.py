@@ -25,9 +25,9 @@ from service.queries import SweepQueries
 from service.settings import ServiceSettings
 
 WATCH_SECONDS = 60.0  # after a change, Ray is polled every second for this long
-START_SECONDS = 5.0  # within which Ray lists the new job of a resumed sweep
+START_SECONDS = 5.0  # Ray lists the new job of a resumed sweep within this time
 BACKOFF_SECONDS = 5.0  # pause after a failed request to Ray, before the next request
-QUEUE_TIMEOUT = 30.0  # seconds that a request waits for earlier ones
+QUEUE_TIMEOUT = 30.0  # seconds that a request waits for earlier requests
 
 P = ParamSpec("P")
 
@@ -45,7 +45,7 @@ class SweepController:
         self._queries = queries
         self._jobs = jobs
         self._settings = settings
-        # Not the default limiter: the threads of the routes stay free when Ray hangs.
+        # A limiter of its own, so that the threads of the routes stay free when Ray hangs.
         self.limiter = anyio.CapacityLimiter(1)
         self._checks: SingleFlightCache[dict[str, bool]] = SingleFlightCache(2)
         self._watch_until = 0.0
@@ -172,7 +172,7 @@ class SweepController:
             raise
 
     def _check_room(self, jobs: Mapping[str, bool]) -> None:
-        """Raise `ProblemError` while as many sweeps run as the settings allow."""
+        """Raise `ProblemError` if `max_running` sweeps have a pending or running job."""
         if sum(jobs.values()) >= self._settings.max_running:
             raise ProblemError(
                 429,
@@ -186,7 +186,7 @@ class SweepController:
     def _ray(self) -> Iterator[Jobs]:
         """Ray's jobs. For `BACKOFF_SECONDS` after a failure, raises `ClusterError` at once."""
         if time.monotonic() < self._backoff_until:
-            raise ClusterError(f"Ray has not answered in the last {BACKOFF_SECONDS:g} s")
+            raise ClusterError(f"a request to Ray failed in the last {BACKOFF_SECONDS:g} s")
         try:
             yield self._jobs
         except ClusterError:
@@ -194,7 +194,7 @@ class SweepController:
             raise
 
     def _active_jobs(self) -> dict[str, bool]:
-        """For each sweep with jobs in Ray: whether one of them is pending or running."""
+        """For each sweep with jobs in Ray: whether it has a pending or running job."""
         with self._ray() as jobs:
             return jobs.states()
 
@@ -216,7 +216,7 @@ class SweepController:
             return None
 
     def _close(self, sweep_id: str, status: Status, reason: str | None) -> None:
-        """Close a sweep that has no job, with the front of its trials."""
+        """Close a sweep that has no job, and store the front of its ended trials."""
         store = self._queries.store
         try:
             front = read_front(store, store.state(sweep_id))
@@ -233,7 +233,8 @@ def _is_lost(state: SweepState, jobs: Mapping[str, bool] | None) -> bool:
     """Whether a submitted sweep has no job in Ray and no writer that sends heartbeats.
 
     `jobs` is None if Ray does not answer; a sweep that has not begun is not lost then, because it
-    may still begin. If Ray answers, such a sweep is lost a while after its submission.
+    may still begin. If Ray answers, a sweep that has not begun is lost `START_SECONDS` after its
+    submission if Ray lists an ended job of it, otherwise `STALE_SECONDS` after its submission.
     """
     if state.submitted is None:
         return False

@@ -6,7 +6,7 @@ import hashlib
 from starlette.datastructures import MutableHeaders
 
 # Scripts come from the service's own files. Plotly sets style attributes and inserts one empty
-# <style> element, which it fills through the DOM; the hash is that of empty text.
+# <style> element, which it fills through the DOM; the hash below is the hash of empty text.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; form-action 'self'; "
     "style-src 'self'; style-src-attr 'unsafe-inline'; "
@@ -39,6 +39,6 @@ def add_security_headers(headers: MutableHeaders, https: bool) -> None:
 
 
 def policy_with_inline_style(style: str) -> str:
-    """The page policy that also allows this <style> element, by its hash."""
+    """`CONTENT_SECURITY_POLICY` that also allows a <style> element with this text, by its hash."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return CONTENT_SECURITY_POLICY.replace("style-src-elem", f"style-src-elem 'sha256-{digest}'")

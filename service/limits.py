@@ -63,7 +63,7 @@ def _length(values: Any) -> int:
 
 
 def _number(value: Any) -> float:
-    """The number that validation will read; 0 for no value, or one that validation rejects."""
+    """The number that validation will read; 0 for a missing or an invalid value."""
     try:
         return float(value)
     except OverflowError:

@@ -59,8 +59,8 @@ class Metrics:
     def count_request(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request; status 0 means that the client disconnected (499).
 
-        Paths and methods without a route share one label each: a client could send any number of
-        different ones, and each would become a time series.
+        All paths without a route share one label, and all methods without a route share another.
+        Otherwise each different path that a client sends would become a time series.
         """
         matched = scope.get("route")
         route = getattr(matched, "path", "unmatched")

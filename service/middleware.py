@@ -72,10 +72,10 @@ class AccessMiddleware:
 
     def _admit(self, request: Request) -> str:
         """The name of the client, "" without a token; `ProblemError` if access is denied."""
-        # The path that the router uses; `request.url` drops control characters.
+        # Check the path that the router uses; `request.url` drops control characters.
         path = request.scope["path"]
         if path in HEALTH_PATHS:
-            return ""  # Before the host check: a probe uses an IP address, not a name.
+            return ""  # No host check: a probe uses an IP address, not a name.
         check_host(request, self._settings.allowed_hosts)
         reads = request.method in ("GET", "HEAD", "OPTIONS")
         if not reads:

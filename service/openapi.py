@@ -1,4 +1,4 @@
-"""The OpenAPI schema: FastAPI's own, with tokens, problems, the sweep's fields and examples."""
+"""The OpenAPI schema: FastAPI's schema plus tokens, problems, the sweep's fields and examples."""
 
 from typing import Any
 

@@ -56,7 +56,7 @@ def sweep_list_page(
 
 
 def sweep_page(request: Request, sweep: SweepState, queries: SweepQueries) -> Response:
-    """A sweep: status, front, trials, and the sweeps that it can be compared with."""
+    """The page of a sweep: status, front, trials, and sweeps to compare with."""
     sides = ("linear", "adaptive")
     adaptive = "beta" not in sweep.spec["weighting"]
     others = [
@@ -73,7 +73,7 @@ def sweep_page(request: Request, sweep: SweepState, queries: SweepQueries) -> Re
         ended=sweep.trials.ended,
         spec=yaml.safe_dump(dict(sweep.spec), sort_keys=False, allow_unicode=True),
         mlflow=sweep.mlflow_url,
-        # Sweeps of other methods first: those are the usual comparison.
+        # Sweeps of other methods come first, because these are compared most often.
         others=sorted(others, key=lambda other: other.method == sweep.method),
         side=sides[adaptive],
         other_side=sides[not adaptive],
@@ -100,7 +100,7 @@ def comparison_page(
 def problem_page(request: Request, problem: ProblemError) -> Response:
     """A problem as a page; for status 401 the sign-in form.
 
-    The style sheet is inlined: without a token a browser cannot load it.
+    The style sheet is part of the page, because a browser without a token cannot load the file.
     """
     style = read_asset("service.css").decode()
     return _render(
@@ -165,7 +165,7 @@ def _neighbours(page: Sweeps, filters: dict[str, str | None]) -> list[tuple[str,
 
 @cache
 def _form() -> dict[str, Any]:
-    """The registries and field schemas that the form to submit a sweep is rendered from."""
+    """The registries and field schemas for the form that submits a sweep."""
     schema = sweep_schema()
     search_fields = ("objectives", "population", "trial_seconds", "reference")
     return {

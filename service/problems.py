@@ -63,8 +63,8 @@ class ProblemError(Exception):
         return JSONResponse(self.document, self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
-# Status, kind and detail of each library error; None uses the error's own message. Messages about
-# MLflow and Ray contain internal addresses, so responses do not have them.
+# Status, kind and detail of each library error. None: the detail is the error's own message.
+# Messages about MLflow and Ray contain internal addresses, so their details are fixed texts.
 _ERRORS: dict[type[ParetoIBError], tuple[int, str, str | None]] = {
     NotFoundError: (404, "not-found", None),
     SpecError: (422, "invalid-sweep", None),

@@ -79,7 +79,7 @@ class SweepQueries:
         """The store to write to, opened on first use; raises `StoreError` if that fails."""
         with self._lock:
             if self._store is None:
-                # Without an MLflow server MLflow's UI is not running, so there are no links.
+                # Without an MLflow server, nothing serves MLflow's UI, so there are no links.
                 no_ui = self._mlflow_url is None and ui().command
                 self._store = submission_tracker("" if no_ui else self._mlflow_url)
             return self._store
@@ -110,7 +110,7 @@ class SweepQueries:
     ) -> list[SweepState]:
         """The sweeps that match all filters, newest first; `name` matches a part of the name.
 
-        With `sweep` (as for `find`) only that sweep; `NotFoundError` if there is none.
+        `sweep` selects one sweep as `find` does; `NotFoundError` if there is none.
         """
         filters = {"method": method, "dataset": dataset, "status": status}
         return [
@@ -152,7 +152,11 @@ class SweepQueries:
         return self._rendered.get(key, lambda: render_front(self.snapshot(state).front, format))
 
     def comparison(self, left: Sequence[SweepState], right: Sequence[SweepState]) -> Comparison:
-        """Compare the fronts of both sides; `ComparisonError` if no common ruler measures them."""
+        """Compare the fronts of both sides.
+
+        Raises `ComparisonError` for a side without a finite rate and for sweeps on different data,
+        and `ParetoIBError` for a sweep that is named twice.
+        """
         both = (*left, *right)
         for state in both:
             if sum(state.id == other.id for other in both) > 1:

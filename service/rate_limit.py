@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class RateLimiter:
-    """A token bucket for each name. It holds `per_minute` requests and is refilled in a minute."""
+    """A token bucket for each name, with room for `per_minute` requests; it fills in a minute."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._capacity = float(per_minute)

@@ -29,6 +29,6 @@ class Trials(Document):
 
 
 class Trial(TrialRecord):
-    """A trial with its history. `address` is the trial's page in MLflow's UI, None without one."""
+    """A trial with its history. `address` is its page in MLflow's UI; null if there is no link."""
 
     address: str | None

@@ -49,13 +49,23 @@ class ServiceSettings(BaseSettings):
         description="address of MLflow's pages in a browser, for links; unset: MLflow's address in "
         "PARETOIB_TRACKING_URI; empty: no links",
     )
-    requests_per_minute: int = Field(1200, ge=1, description="requests a minute for each token")
-    max_body_bytes: int = Field(262_144, ge=1024, description="bytes in the body of a request")
-    max_trials: int = Field(2_000, ge=1, description="trials of a sweep")
-    max_epochs: int = Field(2_000, ge=1, description="epochs of a trial")
-    max_axis: int = Field(1_000, ge=1, description="values on one axis of a grid or space")
-    max_running: int = Field(8, ge=1, description="sweeps that run at the same time")
-    max_streams: int = Field(200, ge=1, description="event streams open at the same time")
+    requests_per_minute: int = Field(
+        1200, ge=1, description="largest number of requests a minute for each token"
+    )
+    max_body_bytes: int = Field(
+        262_144, ge=1024, description="largest size of the body of a request, in bytes"
+    )
+    max_trials: int = Field(2_000, ge=1, description="largest number of trials of a sweep")
+    max_epochs: int = Field(2_000, ge=1, description="largest number of epochs of a trial")
+    max_axis: int = Field(
+        1_000, ge=1, description="largest number of values of one field in a grid or a space"
+    )
+    max_running: int = Field(
+        8, ge=1, description="largest number of sweeps that run at the same time"
+    )
+    max_streams: int = Field(
+        200, ge=1, description="largest number of event streams that are open at the same time"
+    )
     reconcile_seconds: float = Field(
         20, gt=0, description="seconds between two comparisons of MLflow's sweeps with Ray's jobs"
     )
@@ -90,14 +100,14 @@ class ServiceSettings(BaseSettings):
 
 
 def service_settings() -> ServiceSettings:
-    """The settings from the environment; `ParetoIBError` for an invalid one."""
+    """The settings from the environment; raises `ParetoIBError` for an invalid value."""
     for name in _set_by_kubernetes(os.environ):
         del os.environ[name]
     return read_settings(ServiceSettings)
 
 
 def _set_by_kubernetes(environment: Mapping[str, str]) -> list[str]:
-    """The variables that look like ours and that Kubernetes sets for a Service in every pod.
+    """The variables with names of our settings that Kubernetes has set for one of its Services.
 
     For a Service `paretoib-service`, `PARETOIB_SERVICE_PORT` is `tcp://ADDRESS:PORT`. For a Service
     `paretoib`, `PARETOIB_SERVICE_HOST` and `PARETOIB_SERVICE_PORT` are its address and port, and
@@ -112,7 +122,9 @@ def _set_by_kubernetes(environment: Mapping[str, str]) -> list[str]:
 def parse_token(text: str) -> dict[str, object]:
     """The fields of a `Token` from `NAME:SCOPES:SHA256`; raises `ValueError`."""
     if not (match := _TOKEN.fullmatch(text)):
-        raise ValueError("a token should be NAME:SCOPES:SHA256, SCOPES read, write or read+write")
+        raise ValueError(
+            "a token should be NAME:SCOPES:SHA256, with SCOPES read, write or read+write"
+        )
     return {**match.groupdict(), "scopes": match["scopes"].split("+")}
 
 

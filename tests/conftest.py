@@ -30,7 +30,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 hypothesis.register_profile("paretoib", deadline=None)
 hypothesis.load_profile("paretoib")
 
-# The tensors of the tests are small, so that one thread is faster than several.
+# The tensors of the tests are small, so one thread is faster than several.
 torch.set_num_threads(1)
 
 
@@ -107,7 +107,7 @@ class CommandResult:
 
 @dataclass(frozen=True)
 class Store:
-    """A store's folder. `start` runs `paretoib` on it in a new process."""
+    """A store in a folder, and the processes that `start` started on it."""
 
     folder: Path
     started: "list[subprocess.Popen[str]]" = field(default_factory=list)
@@ -120,10 +120,10 @@ class Store:
         program: str = "from paretoib.cli import main; main()",
         **environment: str,
     ) -> "subprocess.Popen[str]":
-        """Start `paretoib` in a new session, as a terminal does. `program` is its Python code.
+        """Start `paretoib` on this store, in a new session, as a terminal does.
 
-        The default is one worker, because every worker imports torch, which takes longer than the
-        training in a small sweep.
+        `program` is the Python code of the new process. The default is one worker, because every
+        worker imports torch, which takes longer than the training in a small sweep.
         """
         variables = {"PARETOIB_STORE": str(self.folder), "PARETOIB_WORKERS": str(workers)}
         process = subprocess.Popen(
@@ -145,7 +145,7 @@ class Store:
         return CommandResult(process.returncode, out, err)
 
     def processes(self) -> list[str]:
-        """Command lines of all processes whose PARETOIB_STORE is this store, Ray's included."""
+        """Command lines of all processes whose PARETOIB_STORE is this store, including Ray's."""
         marker = f"PARETOIB_STORE={self.folder}".encode()
         found = []
         for process in Path("/proc").glob("[0-9]*"):
@@ -157,7 +157,7 @@ class Store:
         return found
 
     def remaining_processes(self) -> list[str]:
-        """`processes()` as soon as it is empty, or after 20 seconds."""
+        """Wait up to 20 seconds until no process is left; return the processes that are left."""
         deadline = time.monotonic() + 20
         while (found := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -165,7 +165,7 @@ class Store:
 
 
 def _accept_interrupts() -> None:
-    """Restore SIGINT, which a test run in the background of a shell ignores and passes on."""
+    """Restore SIGINT, because background jobs of a shell, and their children, ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -203,7 +203,7 @@ Run = Callable[..., CommandResult]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """`run(store, "list", "--json")` runs a command in this process, which must not need Ray."""
+    """`run(store, "list", "--json")` runs a command that needs no Ray, in this process."""
 
     def call(store: Store | Path, *arguments: str, **environment: str) -> CommandResult:
         folder = store.folder if isinstance(store, Store) else store

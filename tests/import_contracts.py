@@ -5,7 +5,7 @@ from importlinter import Contract, ContractCheck, output
 
 
 class PrivateModules(Contract):
-    """Only its own package imports a module whose name begins with an underscore."""
+    """Only the package that contains a module with a leading underscore may import this module."""
 
     type_name = "private_modules"
 
@@ -21,7 +21,7 @@ class PrivateModules(Contract):
         return ContractCheck(kept=not broken, metadata={"broken": sorted(broken)})
 
     def render_broken_contract(self, check: ContractCheck) -> None:
-        """Print the imports that break the contract, one a line."""
+        """Print the imports that break the contract, one per line."""
         for importer, imported in check.metadata["broken"]:
             output.print_error(
                 f"{importer} imports {imported}, which is private to {owner_of(imported)}"

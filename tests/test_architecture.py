@@ -53,13 +53,16 @@ def loaded_by(code: str) -> set[str]:
     ],
 )
 def test_an_import_loads_no_unneeded_library(statement: str, forbidden: tuple[str, ...]) -> None:
-    """import-linter does not see that a re-export loads torch; a new interpreter does."""
+    """In a new interpreter, the import loads none of the forbidden libraries.
+
+    import-linter does not see which libraries a re-export loads.
+    """
     assert loaded_by(statement).isdisjoint(forbidden)
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_and_version_load_no_heavy_library(option: str) -> None:
-    """The command therefore answers at once."""
+    """`--help` and `--version` load no heavy library, so that they answer at once."""
     code = f"from paretoib.cli import main\ntry: main(['{option}'])\nexcept SystemExit: pass"
     loaded = loaded_by(code)
     assert "paretoib" in loaded

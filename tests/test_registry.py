@@ -16,7 +16,10 @@ Installed = Callable[..., Registry[ModelEntry]]
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installed:
-    """`installed(source, name="module:object")` installs a package and returns a registry."""
+    """`installed(source, name="module:object")` installs a package and returns a registry.
+
+    The package has this source and this entry point; the registry reads its entry points.
+    """
 
     def install(source: str, **points: str) -> Registry[ModelEntry]:
         (tmp_path / "a_users_entries.py").write_text(source)
@@ -41,7 +44,7 @@ CLASS = ModelEntry
 
 
 def test_an_entry_has_the_name_of_its_entry_point(installed: Installed) -> None:
-    """The entry follows paretoib's own entries, and `lookup` finds it."""
+    """The entry of a package follows paretoib's own entries, and `lookup` finds it by its name."""
     entries = installed(ENTRIES, good="a_users_entries:GOOD")
     assert list(entries) == ["own", "good"]
     assert lookup(entries, "good", "model").target == "somewhere:Good"
@@ -50,7 +53,7 @@ def test_an_entry_has_the_name_of_its_entry_point(installed: Installed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "target", "rule"),
+    ("name", "target", "reason"),
     [
         ("own", "a_users_entries:GOOD", "the name is taken"),
         ("bad", "a_users_entries:CLASS", "should be a ModelEntry; found"),
@@ -59,18 +62,18 @@ def test_an_entry_has_the_name_of_its_entry_point(installed: Installed) -> None:
     ],
 )
 def test_an_invalid_entry_is_ignored_with_a_warning(
-    installed: Installed, caplog: pytest.LogCaptureFixture, name: str, target: str, rule: str
+    installed: Installed, caplog: pytest.LogCaptureFixture, name: str, target: str, reason: str
 ) -> None:
-    """The other entries are not affected."""
+    """The warning names the invalid entry and the reason. The other entries are loaded."""
     entries = installed(ENTRIES, **{name: target, "good": "a_users_entries:GOOD"})
     assert list(entries) == ["own", "good"]
     assert entries["own"] is OWN
     assert f"{name} = {target} ignored" in caplog.text
-    assert rule in caplog.text
+    assert reason in caplog.text
 
 
 def test_a_package_is_imported_on_the_first_access(installed: Installed) -> None:
-    """The package can therefore import the registry."""
+    """A package is imported when its registry is first read, so the package can import it."""
     entries = installed(ENTRIES, good="a_users_entries:GOOD")
     assert "a_users_entries" not in sys.modules
     assert len(entries) == 2
@@ -78,7 +81,7 @@ def test_a_package_is_imported_on_the_first_access(installed: Installed) -> None
 
 
 def test_an_entry_can_be_added_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The entry exists in this process only. Workers do not have it."""
+    """`lookup` finds an entry that was added to `MODELS` in this process."""
     monkeypatch.setitem(MODELS, "mine", OWN)
     assert lookup(MODELS, "mine", "model") is OWN
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""Settings from environment variables and `.env` files as machines have them."""
+"""Settings from environment variables and `.env` files, which other programs use too."""
 
 import os
 from collections.abc import Iterator
@@ -26,7 +26,10 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 
 def test_an_empty_value_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the environment and in `.env`, for every setting; it also overrides `.env`."""
+    """An empty value, in the environment or in `.env`, means the default, for every setting.
+
+    An empty environment variable also overrides a value in `.env`.
+    """
     defaults = settings()
     Path(".env").write_text("PARETOIB_DATA=\nPARETOIB_WORKERS=\nPARETOIB_SERVER=http://a.example\n")
     for name in Settings.model_fields:
@@ -37,7 +40,7 @@ def test_an_empty_value_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_empty_setting_of_the_service_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Except for the address of MLflow's pages, where empty means no links."""
+    """An empty variable means the default. Only for MLflow's pages, empty means no links."""
     monkeypatch.setenv("PARETOIB_SERVICE_TOKENS", TOKEN)
     monkeypatch.setenv("PARETOIB_SERVICE_PORT", "")
     monkeypatch.setenv("PARETOIB_SERVICE_MLFLOW_PAGES", "")
@@ -45,7 +48,7 @@ def test_an_empty_setting_of_the_service_is_the_default(monkeypatch: pytest.Monk
 
 
 def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In `.env` no shell expands it."""
+    """`~` in `.env` is the home directory, although no shell expands it."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     folders = ("STORE", "DATA", "JOURNAL", "CHECKPOINTS")
     Path(".env").write_text("".join(f"PARETOIB_{name}=~/{name}\n" for name in folders))
@@ -56,7 +59,10 @@ def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_dotenv_file_of_another_program_may_have_any_encoding() -> None:
-    """It is ignored if it has no setting of ours; otherwise the error names the file."""
+    """A `.env` file that is not UTF-8 is ignored if it has no setting of paretoib.
+
+    If it has one, the error names the file.
+    """
     Path(".env").write_bytes(b"NAME=caf\xe9\n")
     assert settings().server == ""
     Path(".env").write_bytes(b"PARETOIB_SERVER=http://a.example\nNAME=caf\xe9\n")
@@ -67,7 +73,7 @@ def test_the_dotenv_file_of_another_program_may_have_any_encoding() -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="becomes another user, which needs root")
 def test_an_unreadable_dotenv_file_is_named(tmp_path: Path) -> None:
-    """The error has the path and the reason."""
+    """If `.env` cannot be read, the error has its path and the reason."""
     Path(".env").write_text("A=1\n")
     Path(".env").chmod(0)
     tmp_path.chmod(0o755)
@@ -80,7 +86,11 @@ def test_an_unreadable_dotenv_file_is_named(tmp_path: Path) -> None:
 
 
 def test_variables_of_kubernetes_are_not_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kubernetes sets them in every pod beside a Service `paretoib-service` or `paretoib`."""
+    """Variables that Kubernetes sets for a Service `paretoib-service` or `paretoib` are ignored.
+
+    A port whose value begins with `tcp://` shows that Kubernetes set the variables. Without it, the
+    same names are settings.
+    """
     monkeypatch.setenv("PARETOIB_SERVICE_TOKENS", TOKEN)
     monkeypatch.setenv("PARETOIB_SERVICE_PORT", "tcp://10.96.12.34:80")
     found = service_settings()
@@ -94,8 +104,11 @@ def test_variables_of_kubernetes_are_not_settings(monkeypatch: pytest.MonkeyPatc
     assert (found.host, found.port) == ("127.0.0.1", 8080)
 
 
-def test_the_default_store_is_not_that_of_mlflow() -> None:
-    """MLflow reads every folder in `mlruns`; a store of an earlier version is still found."""
+def test_the_default_store_is_not_mlruns() -> None:
+    """The default store is not `mlruns`, because MLflow reads every folder there.
+
+    A store that an earlier version made in `mlruns` is still found.
+    """
     Path("mlruns/0").mkdir(parents=True)
     Path("mlruns/0/meta.yaml").touch()
     assert settings().store == Path("paretoib-store")

@@ -21,9 +21,9 @@ class Backend(Protocol):
     """Operations on sweeps.
 
     `run`, `resume` and `watch` wait until the sweep has ended, and call `on_progress` with each new
-    state. They return the front of the sweep, or None if no trial has ended. Ctrl-C ends a sweep
-    that runs in this process, and the call returns its front. If the sweep runs in another process,
-    Ctrl-C raises `KeyboardInterrupt`, and the sweep goes on.
+    state. They return the front of the sweep, or None if no trial has ended. If the sweep runs in
+    this process, Ctrl-C ends the sweep, and the call returns the front. If the sweep runs in
+    another process, Ctrl-C raises `KeyboardInterrupt`, and the sweep goes on.
 
     Every method raises a subclass of `ParetoIBError`: `NotFoundError` for a sweep that does not
     exist, `StoreError` (local) or `ServiceError` (remote) for a backend that cannot be reached.
@@ -64,13 +64,16 @@ class Backend(Protocol):
         """The history of the ended trial with this key: for each series, one value per epoch."""
 
     def page(self, sweep: SweepState) -> str:
-        """One line that says where people can see a sweep: a URL, perhaps after a command."""
+        """Where people can see a sweep, in one line: a URL, or a command and a URL."""
 
     def catalogue(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
         """The entries of a catalogue: `methods`, `datasets`, `models` or `searches`."""
 
     def submit(self, spec: "SweepSpec") -> SweepState:
-        """Start a sweep in another process; returns once it has begun or was accepted."""
+        """Start a sweep in another process (local) or submit it to the service (remote).
+
+        Returns once the sweep has begun (local) or the service has accepted it (remote).
+        """
 
     def run(self, spec: "SweepSpec", *, on_progress: OnProgress = ignore_progress) -> Front | None:
         """Run a sweep to its end."""

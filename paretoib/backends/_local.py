@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
 POLL_SECONDS = 1.0  # minimum time between two reads of a sweep that another process runs
-_submitted: list["subprocess.Popen[bytes]"] = []  # `Popen` warns if deleted while its process runs
+# Kept, because a `Popen` that is deleted while its process runs prints a warning.
+_submitted: list["subprocess.Popen[bytes]"] = []
 
 
 class LocalBackend(Backend):

@@ -19,7 +19,8 @@ from paretoib.cli.serve import command
 from paretoib.errors import ParetoIBError, ServiceFaultError
 
 app = typer.Typer(
-    help="Pareto fronts of information-bottleneck objectives, measured with one ruler.",
+    help="Pareto fronts of information-bottleneck objectives, measured with the same estimators "
+    "and reference point.",
     epilog="Exit codes: 0 success; 1 no trial finished, or an internal error; 2 wrong usage; "
     "130 interrupted. With --debug, errors are printed with a traceback.",
     add_completion=False,
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = _inspect.repeat_against([word for word in words if word != "--debug"])
     _prepare_terminal()
     code = _execute(words, debug=debug)
-    # At exit, the garbage collector would visit all objects of torch, Ray and MLflow for seconds.
+    # At exit, the garbage collector would spend seconds on the objects of torch, Ray and MLflow.
     gc.freeze()
     sys.exit(code)
 
@@ -74,7 +75,7 @@ def _prepare_terminal() -> None:
 def _execute(arguments: list[str], *, debug: bool) -> int:
     command = typer.main.get_command(app)
     try:
-        # Not `app()`: it turns Ctrl-C into an exit code that commands may return too.
+        # `app()` would turn Ctrl-C into an exit code that a command may return too.
         with command.make_context("paretoib", arguments) as context:
             return command.invoke(context) or 0
     except typer.Exit as exit_:
@@ -83,7 +84,7 @@ def _execute(arguments: list[str], *, debug: bool) -> int:
         return _print_line(str(interrupt) or "interrupted", 130)
     except BrokenPipeError:
         # The reader of stdout has closed the pipe, as `| head` does. Python flushes stdout at exit,
-        # which must not fail again.
+        # and that must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ServiceFaultError as error:
@@ -93,7 +94,7 @@ def _execute(arguments: list[str], *, debug: bool) -> int:
     except typer.Abort:
         return _print_line("interrupted", 130)
     except Exception as error:
-        # Usage errors of the parser have this method; typer does not export their class.
+        # The parser's usage errors have this method; typer does not export their class.
         if hasattr(error, "format_message"):
             return _print_line(f"error: {_usage_error(error)}", 2)
         text = " ".join(f"{type(error).__name__}: {error}".split())
@@ -101,7 +102,7 @@ def _execute(arguments: list[str], *, debug: bool) -> int:
 
 
 def _usage_error(error: Any) -> str:
-    """The text of a usage error; for a wrong value it has the flag, the rule and the value."""
+    """The text of a usage error; for a wrong value: the flag, the rule and the value found."""
     from pydantic import ValidationError
 
     from paretoib.documents import rule

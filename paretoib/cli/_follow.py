@@ -39,7 +39,7 @@ def cancel(
     sweep: Sweep,
     wait: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="The longest wait for the end of the sweep."),
+        typer.Option(min=0, metavar="SECONDS", help="How long to wait for the sweep to end."),
     ] = 60.0,
     server: Server = None,
 ) -> int:
@@ -81,7 +81,8 @@ def follow(
         except KeyboardInterrupt:
             if bar.state is None:
                 raise
-            # The sweep runs in another process: one in this process returns its front after Ctrl-C.
+            # The sweep runs in another process: for a sweep in this process, `run` returns its
+            # front after Ctrl-C.
             raise KeyboardInterrupt(_still_running(bar.state, server)) from None
     state = bar.state
     if front is None:
@@ -128,7 +129,7 @@ def _still_running(sweep: "SweepInfo", server: str | None) -> str:
 def _suggest_commands(
     front: "Front", state: "SweepState | None", backend: "Backend", server: str | None
 ) -> None:
-    """Print the page of the sweep, and the commands that show and compare its front."""
+    """Print where to look at the sweep, and the commands that show and compare its front."""
     sweep = front.sweep
     name = sweep.id[:8]
     _render.message(f"\nlook:     {backend.page(state or backend.find(sweep))}")

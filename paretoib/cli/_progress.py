@@ -65,9 +65,10 @@ class Remaining:
         self._first_call: tuple[float, int] | None = None
 
     def after(self, ended: int, trials: int) -> str:
-        """The estimate as text after `ended` of `trials`; empty before the first trial has ended.
+        """The estimate as text, when `ended` of `trials` trials have ended.
 
-        Trials that ended before the first call (in a resumed sweep) do not count.
+        Trials that ended before the first call (in a resumed sweep) do not count. The text is empty
+        until a trial has ended after the first call.
         """
         if self._first_call is None:
             self._first_call = time.monotonic(), ended

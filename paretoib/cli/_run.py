@@ -37,7 +37,7 @@ def sweep(spec: "SweepSpec", as_json: AsJSON = False, server: Server = None) -> 
 def submit(spec: "SweepSpec", as_json: AsJSON = False, server: Server = None) -> int:
     """Start a sweep in the background, and print its id.
 
-    The sweep runs on this machine, or on a service with --server.
+    With --server the sweep runs on the service, otherwise on this machine.
     """
     backend = connect(server)
     state = backend.submit(spec)
@@ -67,9 +67,9 @@ def train(
         **{"search": "grid", "seeds": [seed], "trials": 0},
     }
     base = build_spec(config, flags, fields)
-    # An axis with one value: without axes, a grid varies β over its default values.
+    # Give the grid one axis with one value: without axes, it would vary β over default values.
     axes = {f: [base.template.get(f)] for f in ("beta",) if f in base.weighting.params}
-    # `train-` in the default name, so that the default name of a sweep still finds the sweep.
+    # The default name begins with `train-`, so that METHOD-DATASET still finds a sweep.
     flags |= {"grid": axes, "name": name or f"train-{base.name}"}
     spec = build_spec(config, flags, fields)
     from jobs.sweep import train as train_one

@@ -21,14 +21,14 @@ Dataset = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="A data set (`paretoib datasets`). Default: the method's, usually digits.",
+        help="A data set (`paretoib datasets`). Default: depends on the method, usually digits.",
     ),
 ]
 Model = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="A model (`paretoib models`). Default: the one for the method or the data set.",
+        help="A model (`paretoib models`). Default: depends on the method and the data set.",
     ),
 ]
 Config = Annotated[
@@ -75,7 +75,7 @@ _FLAG_OF_FIELD = {
     "prune": "--prune",
     "plateau": "--stop-on-plateau",
 }
-# Sections of a sweep with fields that no flag sets.
+# Sections of a sweep in which some fields have no flag.
 _CONFIG_SECTIONS = ("budget", "prune", "plateau", "reference")
 
 
@@ -88,7 +88,7 @@ def spec_from_flags(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="How trials are proposed (`paretoib searches`). Default: the method's.",
+            help="How trials are proposed (`paretoib searches`). Default: depends on the method.",
         ),
     ] = None,
     trials: Annotated[
@@ -102,7 +102,9 @@ def spec_from_flags(
     ] = None,
     seeds: Annotated[
         str | None,
-        typer.Option(metavar="SEED,SEED...", help="Seeds, such as 0,1,2. Default: the method's."),
+        typer.Option(
+            metavar="SEED,SEED...", help="Seeds, such as 0,1,2. Default: depends on the method."
+        ),
     ] = None,
     epochs: Epochs = None,
     set_: Set = None,
@@ -145,7 +147,11 @@ def spec_from_flags(
         ),
     ] = None,
     trial_seconds: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="The longest time for one trial.")
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Time after which a trial fails. A pack of n trials gets n times as long.",
+        ),
     ] = None,
     prune: Annotated[
         bool,
@@ -165,7 +171,7 @@ def spec_from_flags(
     ] = None,
     name: Name = None,
 ) -> "SweepSpec":
-    """The sweep that these flags describe; `SpecError` if it cannot run as described."""
+    """The sweep that these flags describe; raises `SpecError` for invalid or unused flags."""
     flags = {
         "method": method,
         "data": dataset,
@@ -229,7 +235,7 @@ def build_spec(
     if seeds := flags.get("seeds"):
         document = with_seed_count(document, len(seeds))
     if grid:
-        # `trials` in the file is the number of trials of the file's axes.
+        # `trials` in the file counts the trials of the file's own axes.
         document.pop("trials", None)
     document |= {key: value for key, value in flags.items() if value is not None}
     return with_overrides(document, fields, grid, space)
@@ -298,7 +304,7 @@ def _refuse_ignored_flags(spec: "SweepSpec", flags: dict[str, Any]) -> None:
     ):
         if flags[flag] and not used:
             raise SpecError(
-                f"--{flag}: should go with a search that uses it, such as --search optuna-tpe; "
+                f"--{flag}: should be used with a search that supports it, such as optuna-tpe; "
                 f"found search `{spec.search}`"
             )
 

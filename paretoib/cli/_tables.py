@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from paretoib.records import Comparison, ComparisonSide, Front, Point
 
 Columns = dict[str, list[str]]
-_UNFOLDED = 100_000  # characters per line
+_UNFOLDED_WIDTH = 100_000  # characters per line
 
 
 def front(front: "Front") -> None:
@@ -84,19 +84,19 @@ def console() -> "Console":
             raise BrokenPipeError
 
     folded = sys.stdout.isatty() or "COLUMNS" in os.environ
-    width = None if folded else _UNFOLDED
+    width = None if folded else _UNFOLDED_WIDTH
     return PlainConsole(highlight=False, markup=False, emoji=False, width=width)
 
 
 def number(value: float | None, digits: int) -> str:
-    """A number with that many decimals; a dash for None."""
+    """A number as text, a float with `digits` decimals; a dash for None."""
     if value is None:
         return "–"
     return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
 
 
 def field_value(value: Any, digits: int = 4) -> str:
-    """The value of a spec's field as short text."""
+    """The value of a spec's field as short text; `digits` are the significant digits of a float."""
     if isinstance(value, float):
         return f"{value:.{digits}g}"
     return json.dumps(list(value)) if isinstance(value, tuple | list) else str(value)
@@ -114,10 +114,10 @@ def _points(front: "Front", out: "Console") -> None:
         "selected by β": [_beta_interval(p) for p in points],
     }
     params = _varying_params(front.points, points)
-    whole = _filled(rate | metrics | params)
+    one_table = _filled(rate | metrics | params)
     unbounded = out.options.update(width=10_000)
-    if out.measure(whole, options=unbounded).maximum <= out.width:
-        out.print(whole)
+    if out.measure(one_table, options=unbounded).maximum <= out.width:
+        out.print(one_table)
     else:
         out.print(_filled(rate | metrics))
         out.print(_filled(rate | params))
@@ -137,7 +137,7 @@ def _filled(columns: Columns) -> "Table":
 
 
 def _varying_params(points: "Sequence[Point]", on_front: "Sequence[Point]") -> Columns:
-    """The parameters in which `points` differ, with their values for the points on the front."""
+    """A column for each parameter in which `points` differ, with the values of `on_front`."""
     from paretoib.specs import distinct_digits, short_name
 
     rows = [{**p.params, "seed": p.seed} for p in points]
@@ -164,7 +164,7 @@ def _counts(front: "Front") -> str:
 
 
 def _beta_interval(point: "Point") -> str:
-    """The β that select a point, or its gap above the hull."""
+    """The interval of the β that select a point; for an unsupported point its hull gap in bits."""
     if not point.supported or point.beta_interval is None:
         return f"none (+{point.hull_gap_bits:.3f})"
     low, high = point.beta_interval

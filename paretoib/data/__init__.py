@@ -31,7 +31,7 @@ class DatasetEntry(Entry):
 
     `kind` is the type of an input. `model` names the default model. `exact` names the function
     ("module:name") that computes the exact IB curve from the data set's parameters and the
-    relevance ceiling in bits (see `ExactIB`); it is `DETERMINISTIC` if Y is a function of X.
+    relevance ceiling in bits (see `ExactIB`); `exact` is `DETERMINISTIC` if Y is a function of X.
     If Y has several tasks, `tasks` names them, and the parameter `task` selects one or all.
     `continuous` means that Y has no classes. `field_defaults` holds default values for fields of
     other sections, by full name; a section without such a field ignores its default.
@@ -49,14 +49,14 @@ class DatasetEntry(Entry):
         return self.tasks if params.get("task") == "all" else ()
 
 
-_SPLIT_SEED = Param("split_seed", int, 0, "seed of the split", ge=0)
+_SPLIT_SEED = Param("split_seed", int, 0, "seed of the split and of generated data", ge=0)
 _FACES = ("gender", "smile", "glasses", "pose")
 _SIDES = ("left", "right")
 _SIDE = Param(
     "task",
     Literal["all", "left", "right"],
     "all",
-    "the image of a pair to classify: `left`, `right`, or `all` (both)",
+    "the images of a pair to classify: `left`, `right`, or `all` (both)",
 )
 _SUBSET = Param("subset", float, 1.0, "share of the available training examples to use", gt=0, le=1)
 
@@ -97,7 +97,7 @@ _OWN: dict[str, DatasetEntry] = {
     ),
     "binary12": DatasetEntry(
         "paretoib.data._binary12:load",
-        "all 4096 patterns of 12 bits in two equal classes; mutual information can be exact",
+        "4096 patterns of 12 bits in two classes; mutual information can be computed exactly",
         "Shwartz-Ziv and Tishby 2017; imb section 5.3",
         kind="vector",
         exact=DETERMINISTIC,
@@ -175,7 +175,7 @@ _OWN: dict[str, DatasetEntry] = {
                 "task",
                 Literal["all", "gender", "smile", "glasses", "pose"],
                 "all",
-                "the labels to predict: `all` four, or one",
+                "the labels to predict: `all`, or the label of one task",
             ),
             Param("side", int, 150, "pixels along each side of the resized image", ge=8, le=1024),
             _SUBSET,

@@ -3,7 +3,7 @@
 Shwartz-Ziv, Tishby: Opening the Black Box of Deep Neural Networks via Information, 2017.
 Information Multi-Bottlenecks, section 5.3. Each bit says whether a point on a sphere is present;
 here the points are the vertices of an icosahedron. The label says whether the power of the pattern
-in the spherical harmonics of degrees 1 and 2 is above the median, so rotations do not change it.
+in the spherical harmonics of degrees 1 and 2 is above the median, so rotations keep the label.
 The papers do not publish their rule, which is also noisy: I(X;Y) is 0.99 bits.
 """
 
@@ -21,10 +21,10 @@ BITS = 12
 
 
 def load(*, folder: Path, train_share: float, split_seed: int) -> Dataset:  # noqa: ARG001
-    """Patterns (12,) of 0 and 1. Validation and test have all of them, training `train_share`.
+    """Patterns (12,) of 0 and 1: all for validation and test, the share `train_share` for training.
 
-    `split_seed` fixes the order of the patterns, and thereby the training patterns. It also fixes
-    the classes of patterns whose power equals the median.
+    `split_seed` fixes which patterns are used for training, and the classes of patterns whose power
+    equals the median.
 
     Raises:
         SpecError: `train_share` leaves no pattern.
@@ -32,12 +32,12 @@ def load(*, folder: Path, train_share: float, split_seed: int) -> Dataset:  # no
     rng = np.random.default_rng(split_seed)
     bits = (np.arange(2**BITS)[:, None] >> np.arange(BITS) & 1).astype(float)
     labels = np.zeros(len(bits), np.int64)
-    # Rounding makes powers equal that differ by floating-point errors only.
+    # Rounded, because the powers of rotated patterns differ by floating-point errors.
     ranked = np.lexsort((rng.random(len(bits)), powers(bits).round(6)))
     labels[ranked[len(bits) // 2 :]] = 1
     order = rng.permutation(len(bits))
     whole = Split(torch.from_numpy(bits[order]).float(), torch.from_numpy(labels[order]))
-    train = whole.first(subset_count(train_share, len(bits)))
+    train = whole.first(subset_count(train_share, len(bits), "train_share"))
     return Dataset("binary12", train, whole, whole, classes=2, complete=True)
 
 

@@ -62,7 +62,8 @@ def parse_records(content: bytes, path: Path, *, count: int) -> NDArray[np.uint8
     """The records of a batch, (count, 3073): a label, then an image.
 
     Raises:
-        DataError: the length differs from that of `count` records, or a label is out of range.
+        DataError: the content does not have the length of `count` records, or a label is out of
+            range.
     """
     if len(content) != count * RECORD:
         raise DataError(

@@ -26,7 +26,7 @@ class Split:
         return Split(self.x.to(device), self.y.to(device))
 
     def first(self, count: int) -> "Split":
-        """The first `count` examples: a random sample, as splits are shuffled."""
+        """The first `count` examples, a random sample because splits are shuffled."""
         return Split(self.x[:count], self.y[:count])
 
 
@@ -38,7 +38,7 @@ class Dataset:
     for a continuous Y; then `target_dim` is Y's dimension, `target_entropy` its differential
     entropy h(Y) in nats, and `ceiling` = I(X;Y) in nats, which replaces H(Y) as the upper limit of
     the relevance. `complete` means that validation and test both hold every possible input, all
-    equally likely: means over them are exact.
+    equally likely, so that means over a split are exact.
     """
 
     name: str
@@ -65,8 +65,8 @@ class Dataset:
     def task_entropies(self, split: Split) -> list[tuple[float, float]]:
         """(entropy of the targets, relevance ceiling) of each task in nats.
 
-        For classes both are H(Y_k) of the labels of the split. A continuous Y is one task, with
-        h(Y) and I(X;Y) in closed form.
+        For classes, both values are H(Y_k) of the labels of the split. A continuous Y is one task,
+        with h(Y) and I(X;Y) in closed form.
         """
         if self.classes is None:
             assert self.target_entropy is not None

@@ -1,7 +1,7 @@
 """Exact information-bottleneck curves: the highest relevance of any code at each rate.
 
-The Gaussian IB: Chechik, Globerson, Tishby and Weiss 2005, theorems 3.1 and 4.1. T is the code, and
-β is that of the paper, min I(X;T) − β I(T;Y): the inverse of β in VIB.
+The Gaussian IB: Chechik, Globerson, Tishby and Weiss 2005, theorems 3.1 and 4.1. T is the code. As
+in the paper, β multiplies the relevance, min I(X;T) − β I(T;Y), so this β is 1/β of VIB.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +62,8 @@ def deterministic_labels(
     """min(rate, H(Y)): the curve for a Y that is a function of X (Kolchinsky et al. 2018).
 
     Labels of images are a function of X, because no image has two labels. `ceiling_bits` is H(Y).
-    For several tasks it is the sum of their entropies, so the curve assumes independent tasks.
+    For several tasks, `ceiling_bits` is the sum of the tasks' entropies, so the curve assumes
+    independent tasks.
     """
     return _sampled(
         "exact curve (deterministic labels)",
@@ -100,8 +101,8 @@ def gaussian_information(correlations: Sequence[float]) -> float:
 def gaussian_relevance(correlations: Sequence[float], rate_nats: ArrayLike) -> Array:
     """I(T;Y) in nats of the best code T with I(X;T) = `rate_nats`.
 
-    With λ = 1 − ρ², the rate of an active mode is ½ ln[(β − 1)(1 − λ)/λ] (water-filling),
-    and its relevance is ½ ln[1/(λ + (1 − λ) e^(−2 rate))].
+    With λ = 1 − ρ², an active mode has the rate ½ ln[(β − 1)(1 − λ)/λ] (water-filling) and the
+    relevance ½ ln[1/(λ + (1 − λ) e^(−2 rate))].
     """
     lam = _sorted_lambdas(correlations)
     rate = np.asarray(rate_nats, float)[..., None]
@@ -117,7 +118,7 @@ def _sorted_lambdas(correlations: Sequence[float]) -> Array:
 
 
 def _activation_rates(lam: Array) -> Array:
-    """The rate (nats) at which each mode becomes active: at β = 1/(1 − λ), λ ascending."""
+    """The total rate (nats) at which each mode becomes active, β = 1/(1 − λ); `lam` ascends."""
     depth = 0.5 * np.log((1 - lam) / lam)
     return np.cumsum(depth) - np.arange(1, len(lam) + 1) * depth
 

@@ -20,8 +20,9 @@ def official_splits(
 
     `split_seed` fixes a permutation of the official training images. Its first
     `source.validation` images are the validation split, which therefore does not depend on
-    `subset`. The next images are the training split: `subset` times the official number, but at
-    most all others. The test split is the official test set, in a fixed random order.
+    `subset`. The next images are the training split: `subset` times the official number, or all
+    other images if there are fewer. The test split is the official test set, in a fixed random
+    order.
 
     Raises:
         SpecError: `subset` leaves no training image.
@@ -38,17 +39,19 @@ def official_splits(
     )
 
 
-def subset_count(subset: float, examples: int) -> int:
-    """The number of examples in a share `subset` of this many `examples`.
+def subset_count(share: float, examples: int, parameter: str = "subset") -> int:
+    """The number of examples in a `share` of this many `examples`.
+
+    `parameter` is the name of the share in the error message.
 
     Raises:
         SpecError: the share has no example.
     """
-    count = round(subset * examples)
+    count = round(share * examples)
     if count < 1:
         raise SpecError(
-            f"`subset` should leave at least one of {examples} training images; "
-            f"found `subset = {subset}`"
+            f"`{parameter}` should leave at least one of {examples} training examples; "
+            f"found `{parameter} = {share}`"
         )
     return count
 
@@ -63,6 +66,5 @@ def check_labels(labels: NDArray[np.uint8], file: object) -> None:
 
 def as_split(images: Images, index: NDArray[np.integer]) -> Split:
     """The images and labels at `index`, as tensors."""
-    # Pixels are only scaled to [0, 1], the scale in which adversarial attacks measure distances.
     x = torch.from_numpy(images[0][index]).float().div_(255)
     return Split(x, torch.from_numpy(images[1][index]).long())

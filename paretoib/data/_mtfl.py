@@ -1,8 +1,8 @@
 """MTFL: faces with four tasks: gender, smile, glasses and pose.
 
 Zhang, Luo, Loy, Tang: Facial Landmark Detection by Deep Multi-task Learning, 2014. Users download
-MTFL themselves and unpack it into the folder `MTFL` of the data folder: the file `training.txt` and
-the folders of images. Each line of `training.txt` holds a path, ten coordinates of landmarks, and
+MTFL themselves. The folder `MTFL` in the data folder must have the file `training.txt` and the
+folders of images. Each line of `training.txt` holds a path, ten coordinates of landmarks, and
 the four labels, counted from 1.
 """
 
@@ -24,10 +24,10 @@ _FIELDS = 1 + 10 + len(CLASSES)
 def load(*, folder: Path, task: str, side: int, subset: float, split_seed: int) -> Dataset:
     """Colour images (3, side, side) in [0, 1].
 
-    A tenth of the images is the test split, as in mtvib (9 000 and 1 000 images), for every seed.
-    `split_seed` fixes another tenth as the validation split. The training split has the share
-    `subset` of all images, but at most the others. If `task` is not "all", Y is the label of this
-    task alone.
+    The test split is a tenth of the images, the same for every seed; mtvib also has 1 000 test
+    images. `split_seed` chooses another tenth as the validation split. The training split has
+    `subset` times the number of all images, or all other images if there are fewer. If `task` is
+    not "all", Y is the label of this task alone.
 
     Raises:
         DataError: the download is missing, or not in the published layout.
@@ -89,8 +89,8 @@ def _labels(line: list[str], where: str) -> list[int]:
     labels = line[-len(CLASSES) :]
     allowed = [[str(label + 1) for label in range(count)] for count in CLASSES]
     if not all(label in values for label, values in zip(labels, allowed, strict=True)):
-        limits = ", ".join(map(str, CLASSES))
-        raise DataError(f"{where}: labels should be from 1 to {limits}; found {' '.join(labels)}")
+        ranges = ", ".join(f"1–{count}" for count in CLASSES)
+        raise DataError(f"{where}: labels should be in {ranges}; found {' '.join(labels)}")
     return [int(label) - 1 for label in labels]
 
 

@@ -1,7 +1,7 @@
 """MultiMNIST and MultiFashionMNIST: two overlapping images, whose labels are two tasks.
 
-Sabour, Frosst, Hinton: Dynamic Routing Between Capsules, 2017. The variant is that of Lin, Zhen,
-Li, Zhang, Kwong: Pareto Multi-Task Learning, 2019, which mtvib uses: 36×36 pixels, 120 000 training
+Sabour, Frosst, Hinton: Dynamic Routing Between Capsules, 2017. This variant is from Lin, Zhen, Li,
+Zhang, Kwong: Pareto Multi-Task Learning, 2019, and is used by mtvib: 36×36 pixels, 120 000 training
 images and 10 000 test images.
 """
 
@@ -39,19 +39,19 @@ def load_multi_fashion(*, folder: Path, task: str, subset: float, split_seed: in
 def load_multi(
     name: str, source: Source, folder: Path, task: str, subset: float, split_seed: int
 ) -> Dataset:
-    """Pairs of images of a source, a left and a right one; Y has the labels of both.
+    """Overlapping pairs of a left and a right image of a source; Y has the labels of both images.
 
     There are two pairs for each official training image. The validation split has
-    `source.validation` pairs, whose images are in no training pair. The training split has the
-    share `subset` of all pairs, but at most the others. The test split has one pair for each
-    official test image. `split_seed` fixes the pairs of training and validation. If `task` is
-    "left" or "right", Y is the label of that image alone.
+    `source.validation` pairs, whose images are in no training pair. The training split has `subset`
+    times the number of all pairs, or all other pairs if there are fewer. The test split has one
+    pair for each official test image. `split_seed` fixes the pairs of training and validation. If
+    `task` is "left" or "right", Y is the label of that image alone.
 
-    The pairs are cached in the data folder; the file's name holds its checksum.
+    The pairs are cached in a file in the data folder, whose name holds a checksum.
 
     Raises:
         DataError: an official file is missing, unreadable, or differs from the published one.
-        SpecError: `subset` leaves no training image.
+        SpecError: `subset` leaves no training pair.
     """
     validation_images = source.validation // 2
     count = 2 * (source.train - validation_images)
@@ -75,8 +75,9 @@ def make_pairs(train: Images, test: Images, validation_images: int, seed: int) -
     """The pairs of training, validation and test, (N, 2 + 36·36): both labels, then the pixels.
 
     Validation pairs are made from the last `validation_images` of the shuffled training images,
-    training pairs from the others. Each of these images is the left one of two pairs and the right
-    one of two pairs. Each test image is the left one of one pair and the right one of one pair.
+    training pairs from the other training images. Each of these images is the left image in two
+    pairs and the right image in two pairs. Each test image is the left image in one pair and the
+    right image in one pair.
     """
     rng, test_rng = np.random.default_rng(seed), np.random.default_rng(0)
     order = rng.permutation(len(train[1]))
@@ -96,8 +97,8 @@ def overlay(
 ) -> NDArray[np.uint8]:
     """The pairs, (N, 2 + 36·36), of the images with the indices `left` (N,) and `right` (N,).
 
-    The left image is at the top left, the right image 8 pixels below and to the right of it. Where
-    the images overlap, a pixel has the larger value.
+    The left image is in the top left corner, the right image in the bottom right corner, 8 pixels
+    lower and further right. Where the images overlap, a pixel has the larger of the two values.
     """
     pixels, labels = images[0][:, 0], images[1]
     canvas = np.zeros((len(left), SIDE, SIDE), np.uint8)
@@ -110,7 +111,7 @@ def overlay(
 def _cached_pairs(
     name: str, source: Source, folder: Path, validation_images: int, seed: int
 ) -> NDArray[np.uint8]:
-    """The pairs of a seed from the cache; they are created and cached if missing or damaged."""
+    """The pairs of a seed from the cache; missing or damaged pairs are created and cached."""
     directory = folder / name.replace("_", "-")
     for path in sorted(directory.glob(f"pairs-{seed}-*.bin")):
         try:
@@ -126,7 +127,7 @@ def _cached_pairs(
 
 
 def _write_cache(content: bytes, directory: Path, stem: str) -> None:
-    """Write the file atomically; a failure is only logged: the pairs can be created again."""
+    """Write the file atomically; a failure is only logged, because pairs can be created again."""
     target = directory / f"{stem}-{_digest(content)}.bin"
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -22,11 +22,11 @@ class Source:
     """The official files of a data set and their locations.
 
     Each file is read, plain or as .gz, from `folder` in the data folder, or from `system`, the
-    directory of the Debian package `package`. If it is in neither, it is downloaded from the first
-    of `mirrors` that has it. `md5` holds the checksum of each decompressed file; `downloads` maps
-    each file to its archive (a .gz or a .tar.gz) and the archive's checksum. `train` and `test`
-    are the official numbers of examples. `validation` is the number of training examples that are
-    used for validation instead.
+    directory of the Debian package `package`. A file in neither place is downloaded from the first
+    of `mirrors` that has the file. `md5` holds the checksum of each decompressed file; `downloads`
+    maps each file to its archive (a .gz or a .tar.gz) and the archive's checksum. `train` and
+    `test` are the official numbers of examples. `validation` is the number of official training
+    examples that form the validation split.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Source:
     def read(self, file: str, folder: Path, parse: Parse) -> NDArray[np.uint8]:
         """The parsed content of `file`, from the data folder `folder` or downloaded into it.
 
-        The format is checked before the checksum, because `parse` has more precise errors.
+        The format is checked before the checksum, because the errors of `parse` are more precise.
 
         Raises:
             DataError: the file is missing and cannot be downloaded, is unreadable, or differs from
@@ -119,7 +119,7 @@ class Source:
 
 
 def _reason(error: Exception) -> object:
-    """The cause of a connection error, without the text about retries; any other error itself."""
+    """The cause of a connection error, without the text about retries; otherwise `error`."""
     return getattr(next(iter(error.args), None), "reason", error)
 
 

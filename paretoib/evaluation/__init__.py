@@ -1,4 +1,4 @@
-"""Estimators of rate and relevance, with bounds, the same for all methods."""
+"""Bounds on the rate and the relevance, computed in the same way for all methods."""
 
 from paretoib.evaluation._codes import (
     code_rate,

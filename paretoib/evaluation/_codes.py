@@ -1,10 +1,10 @@
 """Bounds on the rate of a model's output, for every kind of code. Units: nats. Runs under `vmap`.
 
 `rate_bounds` measures Gaussian codes and each layer of a binary network. The upper bound for a
-network is the smallest one of its layers: by the data-processing inequality I(X;Z) ≤ I(X;Z_l) for
-any layer Z_l below Z, and p(z_l|x) of a lower layer depends on fewer sampled layers (p(z_1|x) is
-exact). Codes whose states can be enumerated (small binary layers, categories) are measured without
-sampling.
+network is the smallest upper bound of its layers; it is valid, because I(X;Z) ≤ I(X;Z_l) for any
+layer Z_l below Z (data-processing inequality). The bound of a lower layer can be smaller, because
+p(z_l|x) depends on fewer sampled layers; p(z_1|x) is exact. Codes whose states can be enumerated
+(small binary layers, categories) are measured without sampling.
 """
 
 import math
@@ -19,10 +19,10 @@ from paretoib.distributions import GaussianEncoding, Output, standard_normal_log
 from paretoib.evaluation._rate import GaussianMarginal, RateBounds, rate_bounds
 from paretoib.models import can_enumerate, state_probabilities
 
-Fitted = tuple[Tensor, ...]
+Marginals = tuple[Tensor, ...]
 
 
-def fit_marginals(output: Output) -> Fitted:
+def fit_marginals(output: Output) -> Marginals:
     """Fit the marginal q(z) of a code to a sample; returns the tensors that `code_rate` takes.
 
     The tensors are the mean of p(z|x) if the states can be enumerated; for other binary layers, the
@@ -49,7 +49,7 @@ def code_tables(output: Output) -> tuple[Float[Tensor, "N _"], ...]:
 
 
 def code_rate(
-    output: Output, noise: Tensor, width: Tensor, fitted: Fitted, *, complete: bool = False
+    output: Output, noise: Tensor, width: Tensor, fitted: Marginals, *, complete: bool = False
 ) -> RateBounds | None:
     """Bounds on I(X;Z) in nats from N inputs; None for a code without noise (infinite rate).
 
@@ -63,7 +63,7 @@ def code_rate(
     if tables := code_tables(output):
         return discrete_rate_bounds(tables[-1], fitted, complete=complete)
     if isinstance(output.encoding, GaussianEncoding):
-        # In single precision, rounding a latent far from 0 can exceed the noise on it.
+        # In single precision, the rounding error of a latent far from 0 can exceed its noise.
         gaussian = output.encoding.double()
         z = gaussian.sample(noise.double())
         densities = [standard_normal_log_prob(z, width)]
@@ -91,9 +91,8 @@ def discrete_rate_bounds(
     """Both bounds from p(z|x_i) over all S states, N ≥ 2, without sampling of z.
 
     Lower: I(X;Z) if X takes only these N values, with equal probability. Upper: the smallest of
-    E KL(p(z|x_i) ‖ q), where q is the mean of p(z|x_j) over all other inputs x_j, of
-    E KL(p(z|x_i) ‖ q) for each marginal q, and of log S. If the inputs are `complete`, both bounds
-    are I(X;Z).
+    log S and of E KL(p(z|x_i) ‖ q) for every q; these are the marginals, and the mean of p(z|x_j)
+    over all other inputs x_j. If the inputs are `complete`, both bounds are I(X;Z).
     """
     count = len(p)
     mean = p.mean(0)
@@ -110,8 +109,8 @@ def discrete_rate_bounds(
     upper, tightest = samples.mean(-1).min(0)
     errors = samples.std(-1) / math.sqrt(count)
     error = errors.gather(0, tightest.unsqueeze(0)).squeeze(0)
-    # The rate is at most H(Z) ≤ log S. This is the tightest bound if a state occurs for one input
-    # only, because the divergence is then infinite.
+    # The rate is at most H(Z) ≤ log S. log S is the tightest bound if a state occurs for one input
+    # only, because the divergence from the other inputs is then infinite.
     maximum = torch.full_like(upper, math.log(p.shape[-1]))
     error = torch.where(upper < maximum, error, torch.zeros_like(error))
     return RateBounds(lower, torch.minimum(torch.maximum(upper, lower), maximum), error)
@@ -124,8 +123,8 @@ def discrete_information(
     joint = one_hot(y, classes).to(p).mT @ p / len(p)
     mean = joint.sum(0)
     rate = (torch.special.entr(mean) - torch.special.entr(p).mean(0)).sum()
-    independent = torch.special.entr(mean).sum() + torch.special.entr(joint.sum(1)).sum()
-    return rate, independent - torch.special.entr(joint).sum()
+    entropy_sum = torch.special.entr(mean).sum() + torch.special.entr(joint.sum(1)).sum()
+    return rate, entropy_sum - torch.special.entr(joint).sum()
 
 
 def _bits_log_prob(z: Float[Tensor, "N K"], logits: Float[Tensor, " K"]) -> Float[Tensor, " N"]:

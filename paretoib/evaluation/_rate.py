@@ -24,7 +24,7 @@ class RateBounds:
     error: Float[Tensor, ""]
 
 
-BLOCK = 128  # rows of the (N, N) pair matrix in memory at a time; they fit into the CPU cache
+BLOCK = 128  # rows of the (N, N) pair matrix in memory at a time; so many fit into the CPU cache
 
 
 def rate_bounds(
@@ -36,7 +36,7 @@ def rate_bounds(
 ) -> RateBounds:
     """Both bounds in nats from p(z|x_j) and z_i ~ p(z|x_i), N ≥ 2.
 
-    Lower: E[log p(z_i|x_i) − log(1/N Σ_j p(z_i|x_j))]; it cannot exceed log N. Upper: the smallest
+    Lower: E[log p(z_i|x_i) − log(1/N Σ_j p(z_i|x_j))], which is at most log N. Upper: the smallest
     of E[log p(z_i|x_i) − log q(z_i)], where q is the leave-one-out mixture
     1/(N−1) Σ_{j≠i} p(z|x_j) or one of the marginals. Every density q gives an upper bound, so more
     marginals can only tighten the bound.
@@ -47,7 +47,7 @@ def rate_bounds(
 
     If p(z|x) is an estimate (a mean over sampled lower layers), the upper bound uses `log_prob`,
     which is too large on average, and the lower bound uses `log_prob_independent`, which is too
-    small on average. So both remain valid bounds.
+    small on average. So both bounds remain valid.
     """
     count = len(z)
     own = encoding.log_prob(z).double()
@@ -68,7 +68,7 @@ def rate_bounds(
 
 
 def _others(pairs: Float[Tensor, "R N"], first: int) -> Float[Tensor, " R"]:
-    """log Σ_{j≠i} p(z_i|x_j) of R rows, from row i = `first`; overwrites p(z_i|x_i) in `pairs`."""
+    """log Σ_{j≠i} p(z_i|x_j) for R rows i, of which `first` is the first; overwrites p(z_i|x_i)."""
     pairs.diagonal(first).fill_(-torch.inf)
     return pairs.logsumexp(-1)
 

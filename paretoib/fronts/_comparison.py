@@ -26,37 +26,38 @@ def compare(
 ) -> Comparison:
     """Compare two sides; each side pools the trials of its sweeps.
 
-    Indicators are computed on the pooled fronts; p-value, intervals and attainment on the fronts
-    of single seeds (all trials of a side with that seed). A seed whose trials all diverged counts
-    with a hypervolume of 0; otherwise a side would gain from seeds that diverge. A sweep that is
-    passed twice for one side counts once. `labels` default to the sides' methods; if these are
-    equal, to the sweeps' names, then to names with ids.
+    Indicators are computed on the pooled fronts. The p-value, the intervals and the attainment are
+    computed on the fronts of single seeds: all trials of a side with that seed. A seed whose trials
+    all diverged counts with hypervolume 0; otherwise a side would gain from seeds that diverge. A
+    sweep that is passed twice for one side counts once. `labels` default to the methods of the
+    sides, to the names of the sweeps if the methods are equal, and to names with ids if the names
+    are equal too.
 
     Raises:
         ComparisonError: a side has no point with a finite rate, or the sweeps' data differ.
     """
-    lefts, rights = _unique(left), _unique(right)
-    label_left, label_right = labels or _labels(lefts, rights)
-    _check_rates("left", lefts)
-    _check_rates("right", rights)
-    fronts = (*lefts, *rights)
+    left_fronts, right_fronts = _unique(left), _unique(right)
+    label_left, label_right = labels or _labels(left_fronts, right_fronts)
+    _check_rates("left", left_fronts)
+    _check_rates("right", right_fronts)
+    fronts = (*left_fronts, *right_fronts)
     _check_data(fronts)
     reference = ReferencePoint(
         rate_bits=max(front.reference.rate_bits for front in fronts),
         lost_bits=max(front.reference.lost_bits for front in fronts),
     )
     exact = next((front.exact for front in fronts if front.exact), None)
-    cost = SidedCost(left=_cost(lefts), right=_cost(rights))
-    left_points, right_points = _pool("left", lefts), _pool("right", rights)
+    cost = SidedCost(left=_cost(left_fronts), right=_cost(right_fronts))
+    left_points, right_points = _pool("left", left_fronts), _pool("right", right_fronts)
     left_points, right_points = (
         _with_dominance(left_points, right_points),
         _with_dominance(right_points, left_points),
     )
-    seeds = _seeds(lefts), _seeds(rights)
+    seeds = _seeds(left_fronts), _seeds(right_fronts)
     comparison = Comparison(
         dataset=fronts[0].sweep.dataset,
-        left=_side(label_left, lefts, left_points, seeds[0]),
-        right=_side(label_right, rights, right_points, seeds[1]),
+        left=_side(label_left, left_fronts, left_points, seeds[0]),
+        right=_side(label_right, right_fronts, right_points, seeds[1]),
         reference=reference,
         label_entropy_bits=fronts[0].label_entropy_bits,
         indicators=side_by_side(left_points, right_points, seeds, reference, cost, exact),
@@ -121,7 +122,7 @@ def _cost(fronts: Sequence[Front]) -> Cost:
 
 
 def _pool(side: Side, fronts: Sequence[Front]) -> list[ComparedPoint]:
-    """All points of one side; front, hull and support are computed on the pooled points."""
+    """All points of one side; front and hull are computed on the pooled points."""
     points = [
         ComparedPoint(
             **dict(point),
@@ -139,9 +140,9 @@ def _pool(side: Side, fronts: Sequence[Front]) -> list[ComparedPoint]:
 def _with_dominance(
     points: list[ComparedPoint], others: list[ComparedPoint]
 ) -> list[ComparedPoint]:
-    """The points with the fields about dominance by the other side.
+    """The points of a side, with `dominated_by_other` and `dominated_bits`.
 
-    In `points`, those without a rate must come last.
+    `others` are the points of the other side. Points without a rate must come last in `points`.
     """
     own, other = coordinates(points), coordinates(others)
     dominance = zip(dominated_by(own, other), dominated_depth(own, other), strict=True)

@@ -36,7 +36,7 @@ def nondominated(points: ArrayLike) -> Bool[np.ndarray, " n"]:
 
 
 def dominated_layers(points: Mapping[str, Sequence[float] | None], *, keep: float) -> set[str]:
-    """The names of the points outside the best `keep` share, by non-dominated sorting.
+    """The names of the points below the best share `keep` in non-dominated sorting.
 
     As in MOASHA (Schmucker et al. 2021), except that a layer is kept or dropped as a whole: the
     layer that completes the share is kept. A point that is None ranks last. The result is empty for
@@ -54,15 +54,18 @@ def dominated_layers(points: Mapping[str, Sequence[float] | None], *, keep: floa
 
 
 def dominated_by(points: ArrayLike, others: ArrayLike) -> Bool[np.ndarray, " n"]:
-    """Mask of the points that one of `others` dominates: no coordinate larger, one smaller."""
+    """Mask of the points that at least one point of `others` dominates.
+
+    A dominating point has no larger coordinate and at least one smaller coordinate.
+    """
     own, other = _pairwise(points, others)
     return np.any(np.all(other <= own, axis=2) & np.any(other < own, axis=2), axis=1)
 
 
 def dominated_depth(points: ArrayLike, others: ArrayLike) -> Float[np.ndarray, " n"]:
-    """For each point the smallest shift, equal in all coordinates, that frees it from `others`.
+    """For each point, how far to reduce all its coordinates until none of `others` dominates it.
 
-    0 if no point of `others` dominates the point, or if one coordinate is equal in each that does.
+    0 if no point of `others` is smaller in all coordinates.
     """
     own, other = _pairwise(points, others)
     return np.max(np.min(own - other, axis=2), axis=1, initial=0.0)
@@ -71,7 +74,7 @@ def dominated_depth(points: ArrayLike, others: ArrayLike) -> Float[np.ndarray, "
 def coverage(points: ArrayLike, others: ArrayLike) -> float:
     """The share of `others` that some point dominates or equals (0 to 1).
 
-    The C-metric C(points, others) of Zitzler and Thiele (1998), which is not symmetric; 0 if
+    The C-metric C(points, others) of Zitzler and Thiele (1998), which is not symmetric. It is 0 if
     `others` is empty.
     """
     other, own = _pairwise(others, points)

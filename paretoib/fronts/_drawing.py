@@ -1,4 +1,4 @@
-"""Curves, axes, colours and labels of the pictures, independent of the plotting library."""
+"""Curves, planes, colours and labels of the pictures, independent of the plotting library."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +12,17 @@ from paretoib.fronts._hull import reachability
 from paretoib.records import ComparedPoint, Comparison, ExactCurve, Front, Point, ReferencePoint
 
 # Okabe and Ito's palette and viridis stay distinguishable with common colour blindness.
-LEFT, RIGHT, EXACT, INK, FAINT = "#0072B2", "#D55E00", "#009E73", "#30343B", "#9AA0A8"
-COLOURS = "viridis"
+LEFT_COLOUR, RIGHT_COLOUR, EXACT_COLOUR = "#0072B2", "#D55E00", "#009E73"
+DARK_GREY, GREY = "#30343B", "#9AA0A8"
+COLOUR_MAP = "viridis"
 
 RATE_TITLE = "rate I(X;Z), bits"
-FRONT = "front, "
+FRONT_PREFIX = "front, "
 SUPPORTED = "on the hull"
 UNSUPPORTED = "above the hull"
 LOWER_BOUND = "lower bound on the rate"
 NO_POINTS = "no trial with a finite rate yet"
-SMALLEST_DECADE = -3
+SMALLEST_DECADE = -3  # exponent of the smallest power of ten on a logarithmic axis
 MAX_RATE_FACTOR = 10  # the largest rate drawn, as a multiple of the reference point's rate
 
 
@@ -53,7 +54,7 @@ class Groups:
 
 @dataclass(frozen=True)
 class Plane:
-    """The axes of a picture, in bits.
+    """The part of the plane of rate and lost bits that a picture shows; all numbers are in bits.
 
     Rates are clipped to `min_rate` and `max_rate`; otherwise one trial with a huge rate would
     squeeze all other points together. Exact curves end at the rate `curve_end`. The axis of lost
@@ -73,7 +74,7 @@ class Plane:
         return np.clip([p.rate_bits or 0.0 for p in points], self.min_rate, self.max_rate)
 
     def lower(self, points: Sequence[Point]) -> np.ndarray:
-        """The lower bounds on the points' rates, clipped; the rate where there is no bound."""
+        """The lower bounds on the points' rates, clipped; the rate itself if there is no bound."""
         return np.clip(_lower_bounds(points), self.min_rate, self.rate(points))
 
     def above_top(self, points: Sequence[Point]) -> int:
@@ -85,8 +86,8 @@ class Plane:
         return sum(p.rate_bits is not None and p.rate_bits > self.max_rate for p in points)
 
 
-def plane(points: Sequence[Point], reference: ReferencePoint) -> Plane:
-    """Axes that show every point with at most as many lost bits as the reference point."""
+def plane_of(points: Sequence[Point], reference: ReferencePoint) -> Plane:
+    """The plane that shows every point whose lost bits are at most the reference point's."""
     rate, lost = coordinates(points).T
     low = _decade_below(rate)
     has_classes = any(p.accuracy is not None for p in points)
@@ -119,22 +120,22 @@ def _decade_below(rates: Sequence[float] | np.ndarray) -> float:
     return 10.0 ** max(decade, SMALLEST_DECADE)
 
 
-def staircase(points: Sequence[Point], axes: Plane) -> Line:
+def staircase(points: Sequence[Point], plane: Plane) -> Line:
     """The points of the front by ascending rate, to be joined by steps."""
     front = np.unique(coordinates([p for p in points if p.on_front]), axis=0)
-    return Line(np.maximum(front[:, 0], axes.min_rate), front[:, 1])
+    return Line(np.maximum(front[:, 0], plane.min_rate), front[:, 1])
 
 
-def hull(points: Sequence[Point], axes: Plane) -> Line:
-    """The hull, sampled densely: its straight edges are curves on a logarithmic axis."""
+def hull(points: Sequence[Point], plane: Plane) -> Line:
+    """The hull, sampled densely, because its straight edges are curves on a logarithmic axis."""
     rate, lost = reachability(coordinates(points)).vertices.T
-    return _dense(rate, lost, axes.min_rate, rate.max(initial=axes.min_rate))
+    return _dense(rate, lost, plane.min_rate, rate.max(initial=plane.min_rate))
 
 
-def exact_line(exact: ExactCurve, axes: Plane) -> Line:
+def exact_line(exact: ExactCurve, plane: Plane) -> Line:
     """The exact curve up to the rate `curve_end`."""
     rate, lost = np.array(exact.rate_bits), np.array(exact.lost_bits)
-    return _dense(rate, lost, axes.min_rate, axes.curve_end)
+    return _dense(rate, lost, plane.min_rate, plane.curve_end)
 
 
 def _dense(rate: np.ndarray, lost: np.ndarray, first: float, last: float) -> Line:
@@ -147,12 +148,12 @@ def _dense(rate: np.ndarray, lost: np.ndarray, first: float, last: float) -> Lin
 
 
 def sides(comparison: Comparison) -> list[tuple[str, str, list[ComparedPoint]]]:
-    """(label, colour, points) of both sides; labels are cut to fit a legend."""
+    """(label, colour, points) of each side; labels are shortened to fit a legend."""
     return [
         (shorten(about.label, 36), colour, [p for p in comparison.points if p.side == side])
         for side, about, colour in (
-            ("left", comparison.left, LEFT),
-            ("right", comparison.right, RIGHT),
+            ("left", comparison.left, LEFT_COLOUR),
+            ("right", comparison.right, RIGHT_COLOUR),
         )
     ]
 
@@ -174,7 +175,7 @@ class ColourScale:
 def colour_scale(points: Sequence[Point]) -> ColourScale | None:
     """The scale of the first numeric hyperparameter that varies; None if none varies.
 
-    Hyperparameters of the weighting come before the others.
+    Hyperparameters of the weighting come before all others.
     """
     names = dict.fromkeys(name for p in points for name in p.params)
     for name in sorted(names, key=lambda n: not n.startswith("weighting.")):
@@ -190,8 +191,11 @@ def colour_scale(points: Sequence[Point]) -> ColourScale | None:
     return None
 
 
-def front_caption(front: Front, axes: Plane) -> str:
-    """Hypervolume, reference point, cost, and how many trials are not drawn or at the edge."""
+def front_caption(front: Front, plane: Plane) -> str:
+    """Hypervolume, reference point and cost of a front, and counts of trials.
+
+    The counted trials are not drawn, or are drawn at the right edge.
+    """
     reference = f"reference point ({format_reference(front.reference)})"
     volume = f"hypervolume {format_number(front.hypervolume, 4)} bits² up to the {reference}"
     if not front.hypervolume and any(p.rate_bits is not None for p in front.points):
@@ -203,10 +207,10 @@ def front_caption(front: Front, axes: Plane) -> str:
         (stopped, "stopped early"),
         (len(front.failed) - stopped, "failed"),
         (noiseless, "without a finite rate"),
-        (axes.above_top(front.points), "above the picture"),
+        (plane.above_top(front.points), "above the picture"),
         (
-            axes.beyond_max_rate(front.points),
-            f"drawn at {format_number(axes.max_rate)} bits, the right edge",
+            plane.beyond_max_rate(front.points),
+            f"drawn at {format_number(plane.max_rate)} bits, the right edge",
         ),
     ):
         if count:

@@ -1,4 +1,4 @@
-"""Building a front from the trials of a sweep."""
+"""Build a front from the trials of a sweep."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -90,10 +90,10 @@ def corner(reference: ReferencePoint) -> tuple[float, float]:
 
 
 def classify(points: Sequence[P]) -> list[P]:
-    """Copies of the points with front, support, β interval and hull gap filled in."""
-    plane = coordinates(points)
-    front, hull = nondominated(plane), reachability(plane)
-    row = iter(range(len(plane)))
+    """Copies of the points, with `on_front`, `supported`, `beta_interval` and `hull_gap_bits`."""
+    located = coordinates(points)
+    front, hull = nondominated(located), reachability(located)
+    row = iter(range(len(located)))
     classified = []
     for point in points:
         i = None if point.rate_bits is None else next(row)
@@ -110,8 +110,8 @@ def classify(points: Sequence[P]) -> list[P]:
 def varying_params(specs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """For each trial of a sweep, the parameters in which the trials differ, by dotted name.
 
-    The hyperparameters of the weighting are included even if they are equal. The seed is not
-    included, because it is a field of `Point`.
+    The hyperparameters of the weighting are included even if they are equal in all trials. The seed
+    is not included, because it is a field of `Point`.
     """
     leaves = [flatten(spec) for spec in specs]
     names = dict.fromkeys(name for leaf in leaves for name in leaf if name != "seed")

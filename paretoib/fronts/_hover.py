@@ -11,21 +11,21 @@ from paretoib.specs import short_name
 KEY_DIGITS = 12  # number of digits of a trial key in hover texts
 
 
-def hover(point: Point, axes: d.Plane, labels: Mapping[str, str] | None = None) -> str:
-    """Parameters, metrics, and the point's relation to front and hull, in plotly's HTML.
+def hover(point: Point, plane: d.Plane, labels: Mapping[str, str] | None = None) -> str:
+    """Parameters and metrics of a trial, and which β selects it, in plotly's HTML.
 
-    `labels` are the names of the sides of a comparison.
+    `labels` are the labels of the sides of a comparison.
     """
     params = [
         f"{short_name(name)} {format_number(value, 4) if isinstance(value, float) else value}"
         for name, value in point.params.items()
     ]
-    lines = [f"trial {point.trial[:KEY_DIGITS]}", *params, f"seed {point.seed}", *_measured(point)]
-    if point.rate_bits is not None and point.rate_bits < axes.min_rate:
-        lines.append(f"drawn at {axes.min_rate:g} bits, where the logarithmic axis begins")
-    if point.rate_bits is not None and point.rate_bits > axes.max_rate:
-        lines.append(f"drawn at {axes.max_rate:.3g} bits, the right edge of the picture")
-    lines.append(_reach(point))
+    lines = [f"trial {point.trial[:KEY_DIGITS]}", *params, f"seed {point.seed}", *_metrics(point)]
+    if point.rate_bits is not None and point.rate_bits < plane.min_rate:
+        lines.append(f"drawn at {plane.min_rate:g} bits, where the logarithmic axis begins")
+    if point.rate_bits is not None and point.rate_bits > plane.max_rate:
+        lines.append(f"drawn at {plane.max_rate:.3g} bits, the right edge of the picture")
+    lines.append(_selection(point))
     if isinstance(point, ComparedPoint) and labels is not None:
         lines.insert(0, labels[point.side])
         if point.dominated_by_other:
@@ -35,7 +35,7 @@ def hover(point: Point, axes: d.Plane, labels: Mapping[str, str] | None = None) 
     return "<br>".join([f"<b>{first}</b>", *rest])
 
 
-def _measured(point: Point) -> list[str]:
+def _metrics(point: Point) -> list[str]:
     lines = [f"rate {format_number(point.rate_bits, 4)} bits"]
     if point.rate_lower_bits is not None:
         lines[0] += f", at least {format_number(point.rate_lower_bits, 4)}"
@@ -46,11 +46,11 @@ def _measured(point: Point) -> list[str]:
     return lines
 
 
-def _reach(point: Point) -> str:
-    """Whether the point is dominated, or which β selects it."""
+def _selection(point: Point) -> str:
+    """Which β selects the point, or why no β does."""
     above = f"{format_number(point.hull_gap_bits)} bits above the hull"
     if not point.on_front:
-        return f"dominated within its own front, {above}"
+        return f"dominated by its own front, {above}"
     if point.beta_interval is None:
         return f"{above}: no β selects it"
     low, high = point.beta_interval

@@ -18,7 +18,7 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class Reachability:
-    """The hull of a set of points, and each point's relation to it.
+    """The hull of a set of points, and each point's relation to the hull.
 
     `vertices` (v, 2) are the hull's corners, in ascending order of the first coordinate. `gap[i]`
     is the vertical distance of point i above the hull. If `supported[i]`, every β in
@@ -44,10 +44,10 @@ class Reachability:
 
 
 def reachability(points: ArrayLike) -> Reachability:
-    """The hull of points (f1, f2), both minimised, and each point's relation to it.
+    """The hull of points (f1, f2), both minimised, and each point's relation to the hull.
 
     A dominated point is never supported, even if it has the smallest f2, which β = 0 selects. A
-    point on an edge between two corners is supported by a single β, minus the edge's slope.
+    point on an edge between two corners is selected by a single β: minus the slope of the edge.
     """
     array = finite(points)
     front = nondominated(array)
@@ -57,7 +57,8 @@ def reachability(points: ArrayLike) -> Reachability:
         return Reachability(vertices, nothing, front, nothing, nothing)
     x, y = vertices.T
     gap = np.maximum(array[:, 1] - np.interp(array[:, 0], x, y), 0.0)
-    # Minus the slope of each edge, from left to right: a corner is selected between its two edges.
+    # Minus the slope of each edge, from left to right. The two edges of a corner give the ends of
+    # the interval of β that selects the corner.
     slopes = np.concatenate([[np.inf], -np.diff(y) / np.diff(x), [0.0]])
     return Reachability(
         vertices=vertices,

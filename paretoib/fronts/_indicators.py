@@ -29,24 +29,25 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
 def igd_plus(points: ArrayLike, target: ArrayLike) -> float:
     """Mean distance from the points of `target` to the region that `points` dominates.
 
-    In the coordinates' unit; less is better. 0 if all of `target` is weakly dominated.
+    The distance has the unit of the coordinates; less is better. It is 0 if `points` weakly
+    dominate all of `target`.
 
     Raises:
         ParetoIBError: one of the two fronts is empty.
     """
-    return float(moocore.igd_plus(_some(points), ref=_some(target)))
+    return float(moocore.igd_plus(_nonempty(points), ref=_nonempty(target)))
 
 
 def epsilon_additive(points: ArrayLike, others: ArrayLike) -> float:
     """The smallest shift, equal in all coordinates, after which `points` weakly dominate `others`.
 
-    In the coordinates' unit; less is better. Negative if each of `others` is
+    The shift has the unit of the coordinates; less is better. It is negative if each of `others` is
     larger in all coordinates than some point.
 
     Raises:
         ParetoIBError: one of the two fronts is empty.
     """
-    return float(moocore.epsilon_additive(_some(points), ref=_some(others)))
+    return float(moocore.epsilon_additive(_nonempty(points), ref=_nonempty(others)))
 
 
 def attainment(fronts: Sequence[ArrayLike]) -> Float[np.ndarray, "k m+1"]:
@@ -58,7 +59,7 @@ def attainment(fronts: Sequence[ArrayLike]) -> Float[np.ndarray, "k m+1"]:
     Raises:
         ParetoIBError: a front is empty.
     """
-    runs = [_some(front) for front in fronts]
+    runs = [_nonempty(front) for front in fronts]
     levels = moocore.eaf(
         np.concatenate(runs), np.repeat(np.arange(len(runs)), [len(run) for run in runs])
     )
@@ -69,10 +70,10 @@ def attainment(fronts: Sequence[ArrayLike]) -> Float[np.ndarray, "k m+1"]:
 def attainment_difference(left: Sequence[ArrayLike], right: Sequence[ArrayLike]) -> float:
     """The largest difference between two empirical attainment functions (0 to 1).
 
-    For a goal, a point of the plane, the difference is |share of left runs that attain the goal −
-    share of right runs|. The maximum over the corners of the level sets of all runs is exact,
-    because each attained goal has such a corner, which the same runs attain. A run without points
-    attains nothing.
+    A goal is a point of the plane. Its difference is |share of left runs that attain the goal −
+    share of right runs that attain the goal|. It is enough to try the corners of the level sets of
+    all runs: for each attained goal there is a corner that exactly the same runs attain. A run
+    without points attains no goal.
     """
     goals = attainment([run for run in (*left, *right) if len(finite(run))])[:, :-1]
     shares = [np.mean([_attains(run, goals) for run in side], axis=0) for side in (left, right)]
@@ -83,7 +84,7 @@ def _attains(front: ArrayLike, goals: np.ndarray) -> np.ndarray:
     return np.any(np.all(finite(front)[:, None, :] <= goals[None, :, :], axis=2), axis=0)
 
 
-def _some(points: ArrayLike) -> np.ndarray:
+def _nonempty(points: ArrayLike) -> np.ndarray:
     array = finite(points)
     if not len(array):
         raise ParetoIBError("a front should have at least one point; found none")

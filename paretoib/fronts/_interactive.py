@@ -19,16 +19,16 @@ _CONFIG = {
     "displaylogo": False,
     "modeBarButtons": [["toImage", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 }
-BAR = "rgba(154, 160, 168, 0.3)"
-"""Colour of the bars from a rate to its lower bound: `FAINT`, transparent."""
+BAR_COLOUR = "rgba(154, 160, 168, 0.3)"
+"""Colour of the bars from a rate to its lower bound: `GREY` with opacity 0.3."""
 
 
 def front_html(front: Front) -> str:
     """An HTML page with the front, its hull and all trials; hovering shows a trial's parameters."""
-    axes = d.plane(front.points, front.reference)
+    plane = d.plane_of(front.points, front.reference)
     title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
-    lead = escape(d.front_caption(front, axes))
-    return page(title, lead, _script(_front(front, axes)), log=axes.log)
+    lead = escape(d.front_caption(front, plane))
+    return page(title, lead, _script(_front(front, plane)), log=plane.log)
 
 
 def front_figure(front: Front) -> str:
@@ -36,67 +36,67 @@ def front_figure(front: Front) -> str:
 
     The `customdata` of a marker is the first `KEY_DIGITS` digits of its trial's key.
     """
-    return _json(_front(front, d.plane(front.points, front.reference)))
+    return _json(_front(front, d.plane_of(front.points, front.reference)))
 
 
 def comparison_html(comparison: Comparison) -> str:
     """An HTML page with the verdict, both fronts on one plane, and the table of indicators."""
-    axes = d.plane(comparison.points, comparison.reference)
+    plane = d.plane_of(comparison.points, comparison.reference)
     title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
     return page(
         title,
         escape(comparison.verdict),
-        _script(_comparison(comparison, axes)),
-        log=axes.log,
+        _script(_comparison(comparison, plane)),
+        log=plane.log,
         below=comparison_table(comparison),
     )
 
 
 def comparison_figure(comparison: Comparison) -> str:
     """The picture of `comparison_html` as plotly's JSON; see `front_figure`."""
-    return _json(_comparison(comparison, d.plane(comparison.points, comparison.reference)))
+    return _json(_comparison(comparison, d.plane_of(comparison.points, comparison.reference)))
 
 
-def _front(front: Front, axes: d.Plane) -> go.Figure:
-    figure = _canvas(axes, front.points)
-    _exact(figure, axes, front.exact)
-    _curves(figure, axes, front.points, d.INK, "")
+def _front(front: Front, plane: d.Plane) -> go.Figure:
+    figure = _canvas(plane, front.points)
+    _exact(figure, plane, front.exact)
+    _curves(figure, plane, front.points, d.DARK_GREY, "")
     groups, scale = d.Groups.of(front.points), d.colour_scale(front.points)
-    _points(figure, axes, groups.dominated, "dominated", _faint(d.FAINT))
+    _points(figure, plane, groups.dominated, "dominated", _faint_marker(d.GREY))
     for points, label, symbol in _front_groups(groups):
-        colour = {"color": d.LEFT} if scale is None else _shades(scale, points)
-        _points(figure, axes, points, d.FRONT + label, {"symbol": symbol, **colour})
+        colour = {"color": d.LEFT_COLOUR} if scale is None else _marker_colours(scale, points)
+        _points(figure, plane, points, d.FRONT_PREFIX + label, {"symbol": symbol, **colour})
     if scale is not None:
         figure.update_layout(coloraxis=_colour_axis(scale), margin_b=105)
     _add_bar_legend(figure, front.points)
     return figure
 
 
-def _comparison(comparison: Comparison, axes: d.Plane) -> go.Figure:
-    figure = _canvas(axes, comparison.points)
-    _exact(figure, axes, comparison.exact)
+def _comparison(comparison: Comparison, plane: d.Plane) -> go.Figure:
+    figure = _canvas(plane, comparison.points)
+    _exact(figure, plane, comparison.exact)
     labels = {"left": comparison.left.label, "right": comparison.right.label}
     for label, colour, points in d.sides(comparison):
         groups = d.Groups.of(points)
-        _points(figure, axes, groups.dominated, None, _faint(colour), labels)
-        _curves(figure, axes, points, colour, f"{label}, ")
+        _points(figure, plane, groups.dominated, None, _faint_marker(colour), labels)
+        _curves(figure, plane, points, colour, f"{label}, ")
         for group, name, symbol in _front_groups(groups):
             marker = {"symbol": symbol, "color": colour}
-            _points(figure, axes, group, f"{label}, {name}", marker, labels)
+            _points(figure, plane, group, f"{label}, {name}", marker, labels)
     _add_bar_legend(figure, comparison.points)
     return figure
 
 
-def _canvas(axes: d.Plane, points: Sequence[Point]) -> go.Figure:
+def _canvas(plane: d.Plane, points: Sequence[Point]) -> go.Figure:
     figure = go.Figure()
-    line = {"gridcolor": "#E6E8EB", "zeroline": False, "linecolor": d.FAINT, "ticks": "outside"}
-    figure.update_xaxes(title=d.RATE_TITLE, type="log" if axes.log else "linear", **line)
-    figure.update_yaxes(title=axes.lost_title, range=[axes.bottom, axes.top], **line)
+    line = {"gridcolor": "#E6E8EB", "zeroline": False, "linecolor": d.GREY, "ticks": "outside"}
+    figure.update_xaxes(title=d.RATE_TITLE, type="log" if plane.log else "linear", **line)
+    figure.update_yaxes(title=plane.lost_title, range=[plane.bottom, plane.top], **line)
     figure.update_layout(
         plot_bgcolor="white",
         paper_bgcolor="white",
-        font={"family": "system-ui, sans-serif", "size": 13, "color": d.INK},
-        hoverlabel={"bgcolor": "white", "align": "left", "font": {"color": d.INK}},
+        font={"family": "system-ui, sans-serif", "size": 13, "color": d.DARK_GREY},
+        hoverlabel={"bgcolor": "white", "align": "left", "font": {"color": d.DARK_GREY}},
         legend={"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
         modebar={"orientation": "v"},
         margin={"l": 60, "r": 16, "t": 8, "b": 50},
@@ -106,25 +106,27 @@ def _canvas(axes: d.Plane, points: Sequence[Point]) -> go.Figure:
     return figure
 
 
-def _exact(figure: go.Figure, axes: d.Plane, exact: ExactCurve | None) -> None:
+def _exact(figure: go.Figure, plane: d.Plane, exact: ExactCurve | None) -> None:
     if exact is not None:
-        line = d.exact_line(exact, axes)
-        _line(figure, line, escape(exact.label), {"color": d.EXACT, "dash": "dot", "width": 2})
+        line = d.exact_line(exact, plane)
+        _line(
+            figure, line, escape(exact.label), {"color": d.EXACT_COLOUR, "dash": "dot", "width": 2}
+        )
 
 
 def _curves(
-    figure: go.Figure, axes: d.Plane, points: Sequence[Point], colour: str, prefix: str
+    figure: go.Figure, plane: d.Plane, points: Sequence[Point], colour: str, prefix: str
 ) -> None:
     if all(p.rate_bits is None for p in points):
         return
     _line(
         figure,
-        d.hull(points, axes),
+        d.hull(points, plane),
         f"{prefix}hull",
         {"color": colour, "dash": "dash", "width": 1.4},
     )
     steps = {"color": colour, "width": 1, "shape": "hv"}
-    _line(figure, d.staircase(points, axes), None, steps, opacity=0.55)
+    _line(figure, d.staircase(points, plane), None, steps, opacity=0.55)
 
 
 def _line(
@@ -144,7 +146,7 @@ def _line(
 
 def _points(
     figure: go.Figure,
-    axes: d.Plane,
+    plane: d.Plane,
     points: Sequence[Point],
     name: str | None,
     marker: dict[str, Any],
@@ -152,7 +154,7 @@ def _points(
 ) -> None:
     if not points:
         return
-    rate = axes.rate(points)
+    rate = plane.rate(points)
     figure.add_scatter(
         x=rate,
         y=[p.lost_bits for p in points],
@@ -160,8 +162,8 @@ def _points(
             "type": "data",
             "symmetric": False,
             "array": np.zeros(len(points)),
-            "arrayminus": rate - axes.lower(points),
-            "color": BAR,
+            "arrayminus": rate - plane.lower(points),
+            "color": BAR_COLOUR,
             "thickness": 3,
             "width": 0,
         },
@@ -170,32 +172,32 @@ def _points(
         | marker,
         name=name and escape(name),
         showlegend=name is not None,
-        text=[hover(p, axes, labels) for p in points],
+        text=[hover(p, plane, labels) for p in points],
         customdata=[p.trial[:KEY_DIGITS] for p in points],
         hovertemplate="%{text}<extra></extra>",
     )
 
 
 def _add_bar_legend(figure: go.Figure, points: Sequence[Point]) -> None:
-    """Add the error bars to the legend, because plotly omits them."""
+    """Add the error bars to the legend, because plotly's legend omits error bars."""
     if any(p.rate_bits is not None for p in points):
-        bar = {"color": BAR, "width": 3}
+        bar = {"color": BAR_COLOUR, "width": 3}
         figure.add_scatter(x=[None], y=[None], mode="lines", line=bar, name=d.LOWER_BOUND)
 
 
 def _front_groups(groups: d.Groups) -> list[tuple[list[Point], str, str]]:
-    """(points, label, symbol) of the groups on the front."""
+    """(points, label, symbol) of the supported and of the unsupported points of the front."""
     return [
         (groups.supported, d.SUPPORTED, "circle"),
         (groups.unsupported, d.UNSUPPORTED, "diamond-open"),
     ]
 
 
-def _faint(colour: str) -> dict[str, Any]:
+def _faint_marker(colour: str) -> dict[str, Any]:
     return {"color": colour, "size": 7, "opacity": 0.35}
 
 
-def _shades(scale: d.ColourScale, points: Sequence[Point]) -> dict[str, Any]:
+def _marker_colours(scale: d.ColourScale, points: Sequence[Point]) -> dict[str, Any]:
     values = scale.of(points)
     return {"color": np.log10(values) if scale.log else values, "coloraxis": "coloraxis"}
 
@@ -218,7 +220,7 @@ def _colour_axis(scale: d.ColourScale) -> dict[str, Any]:
         "thickness": 10,
         "outlinewidth": 0,
     }
-    return {"colorscale": d.COLOURS, "cmin": low, "cmax": high, "colorbar": bar}
+    return {"colorscale": d.COLOUR_MAP, "cmin": low, "cmax": high, "colorbar": bar}
 
 
 def _script(figure: go.Figure) -> str:

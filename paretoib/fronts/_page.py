@@ -3,7 +3,7 @@
 from html import escape
 from string import Template
 
-from paretoib.fronts._drawing import LEFT, RIGHT
+from paretoib.fronts._drawing import LEFT_COLOUR, RIGHT_COLOUR
 from paretoib.fronts._table import ComparisonRow, comparison_rows, comparison_statistics
 from paretoib.records import Comparison
 
@@ -71,8 +71,8 @@ def comparison_table(comparison: Comparison) -> str:
     *statistics, reference = comparison_statistics(comparison)
     return (
         f'<div class="table"><table><thead><tr><th></th>'
-        f'<th style="color:{LEFT}">{escape(comparison.left.label)}</th>'
-        f'<th style="color:{RIGHT}">{escape(comparison.right.label)}</th></tr></thead>'
+        f'<th style="color:{LEFT_COLOUR}">{escape(comparison.left.label)}</th>'
+        f'<th style="color:{RIGHT_COLOUR}">{escape(comparison.right.label)}</th></tr></thead>'
         f"<tbody>{''.join(map(_row, comparison_rows(comparison)))}</tbody></table></div>\n"
         f"<p>{escape(' · '.join(statistics))}</p>\n"
         f"<p><small>{escape(reference.capitalize())}. A dash means unknown, or too few "

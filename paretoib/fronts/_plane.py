@@ -1,6 +1,6 @@
-"""The information plane during training: a path for each trial, a dot for each epoch.
+"""The information plane during training: a path for each trial, with dots for epochs.
 
-The colour of a path shows the trial's β, the colour of a dot the epoch, as in figure 1 of uib
+The colour of a path shows the trial's β, and the colour of a dot the epoch, as in figure 1 of uib
 (Kirsch, Lyle and Gal, "Unpacking Information Bottlenecks"). If the information of binary layers is
 known exactly, each layer has a panel, as in figures 1 and 2 of imb.
 """
@@ -20,22 +20,22 @@ from matplotlib.ticker import LogFormatter
 
 from paretoib.fronts import _drawing as d
 from paretoib.fronts._static import (
-    PLAIN,
+    PLAIN_NUMBERS,
     add_no_points_text,
+    figure_png,
     legend_label,
     new_figure,
     set_log_rates,
     style,
-    to_png,
 )
 from paretoib.records import Front, Point
 from paretoib.specs import short_name
 
 History = Mapping[str, Sequence[float | None]]
 
-MAX_PATHS = 64  # one path for each trial; more paths cannot be distinguished
-MAX_DOTS = 64  # of a path; epochs are log-spaced, because a trial moves fastest in early epochs
-FLOOR = 10.0**d.SMALLEST_DECADE  # smaller rates are drawn here, because a logarithmic axis has no 0
+MAX_PATHS = 64  # more paths cannot be distinguished
+MAX_DOTS = 64  # per path; epochs are log-spaced, because a trial moves fastest in early epochs
+MIN_RATE = 10.0**d.SMALLEST_DECADE  # smaller rates are drawn here; a log axis has no 0
 _LAYER = re.compile(r"layer_(\d+)/rate_bits")
 
 
@@ -65,11 +65,11 @@ def paths(histories: Sequence[tuple[Point, History]]) -> dict[int, list[Path]]:
     by_layer: dict[int, list[Path]] = {}
     for layer in sorted(layers) or [0]:
         prefix = f"layer_{layer}/" if layer else ""
-        rows = ("rate_bits", "relevance_bits")
+        names = ("rate_bits", "relevance_bits")
         by_layer[layer] = [
-            _path(point, *(history[prefix + row] for row in rows))
+            _path(point, *(history[prefix + name] for name in names))
             for point, history in histories
-            if all(prefix + row in history for row in rows)
+            if all(prefix + name in history for name in names)
         ]
     return by_layer
 
@@ -82,7 +82,7 @@ def _path(point: Point, rate: Sequence[float | None], relevance: Sequence[float 
 
 
 def plane_png(front: Front, history: Callable[[str], History]) -> bytes:
-    """The picture as a PNG of 1600 × 1000 pixels.
+    """The information plane of a sweep's trials, as a PNG of 1600 × 1000 pixels.
 
     `history` returns the history (in bits) of an ended trial by the trial's key.
     """
@@ -98,16 +98,24 @@ def plane_png(front: Front, history: Callable[[str], History]) -> bytes:
         for ax in axes.flat[len(panels) :]:
             ax.set_visible(False)
         scale = d.colour_scale([path.point for path in all_paths])
-        line = _colour_map(scale, _without_light_end(colormaps["plasma"])) if scale else None
+        path_colours = (
+            _colour_map(scale, _without_light_end(colormaps["plasma"])) if scale else None
+        )
         last = max((int(path.epoch[-1]) for path in all_paths), default=1)
-        dot = ScalarMappable(LogNorm(1, max(last, 2)), colormaps[d.COLOURS])
+        dot_colours = ScalarMappable(LogNorm(1, max(last, 2)), colormaps[d.COLOUR_MAP])
         for ax, (layer, layer_paths) in zip(axes.flat, panels.items(), strict=False):
             _draw_axes(ax, front, all_paths)
             for path in layer_paths:
-                colour = line.to_rgba(scale.of([path.point]))[0] if line and scale else d.FAINT
-                rate = np.maximum(path.rate, FLOOR)
+                colour = (
+                    path_colours.to_rgba(scale.of([path.point]))[0]
+                    if path_colours and scale
+                    else d.GREY
+                )
+                rate = np.maximum(path.rate, MIN_RATE)
                 ax.plot(rate, path.relevance, color=colour, lw=1.3, alpha=0.8)
-                ax.scatter(rate, path.relevance, c=dot.to_rgba(path.epoch), s=14, lw=0, zorder=3)
+                ax.scatter(
+                    rate, path.relevance, c=dot_colours.to_rgba(path.epoch), s=14, lw=0, zorder=3
+                )
             if layer:
                 ax.set_title(f"layer {layer}", fontsize=11, fontweight="normal")
         for ax in axes[-1]:
@@ -115,15 +123,15 @@ def plane_png(front: Front, history: Callable[[str], History]) -> bytes:
         for ax in axes[:, 0]:
             ax.set_ylabel("relevance I(Y;Z), bits")
         if all_paths:
-            _add_colour_bar(figure, axes, dot, "epoch")
-            if line and scale:
-                _add_colour_bar(figure, axes, line, short_name(scale.name))
+            _add_colour_bar(figure, axes, dot_colours, "epoch")
+            if path_colours and scale:
+                _add_colour_bar(figure, axes, path_colours, short_name(scale.name))
             axes[0, 0].legend(loc="upper left")
         else:
             add_no_points_text(axes[0, 0])
         sweep = front.sweep
         title = f"{sweep.name}: {sweep.method} on {sweep.dataset}, during training"
-        return to_png(figure, title, _caption(front, points, exact=0 not in panels))
+        return figure_png(figure, title, _caption(front, points, exact=0 not in panels))
 
 
 def _draw_axes(ax: Axes, front: Front, all_paths: Sequence[Path]) -> None:
@@ -136,7 +144,7 @@ def _draw_axes(ax: Axes, front: Front, all_paths: Sequence[Path]) -> None:
     ax.grid(True)
     ax.set_axisbelow(True)
     rates = np.concatenate([path.rate for path in all_paths]) if all_paths else np.array([])
-    rates = np.maximum(rates[np.isfinite(rates)], FLOOR)
+    rates = np.maximum(rates[np.isfinite(rates)], MIN_RATE)
     if not len(rates):
         return
     low, high = rates.min(), rates.max()
@@ -147,11 +155,11 @@ def _draw_axes(ax: Axes, front: Front, all_paths: Sequence[Path]) -> None:
         ax.set_xlim(0, 1.05 * high)
     rate = np.geomspace(1e-3 * low, 2 * high, 400)
     if front.exact is None:
-        limit, label = np.minimum(rate, ceiling), "I(Y;Z) ≤ I(X;Z), H(Y)"
+        limit, label = np.minimum(rate, ceiling), "I(Y;Z) ≤ min(I(X;Z), H(Y))"
     else:
         lost = np.interp(rate, front.exact.rate_bits, front.exact.lost_bits)
         limit, label = ceiling - lost, front.exact.label
-    ax.plot(rate, limit, color=d.EXACT, lw=1.6, ls=":", label=legend_label(label))
+    ax.plot(rate, limit, color=d.EXACT_COLOUR, lw=1.6, ls=":", label=legend_label(label))
 
 
 def _colour_map(scale: d.ColourScale, colours: Colormap) -> ScalarMappable:
@@ -164,10 +172,10 @@ def _without_light_end(colours: Colormap) -> Colormap:
 
 
 def _add_colour_bar(figure: Figure, axes: Any, colours: ScalarMappable, label: str) -> None:
-    bar = figure.colorbar(colours, ax=axes, pad=0.02, aspect=35, format=PLAIN)
+    bar = figure.colorbar(colours, ax=axes, pad=0.02, aspect=35, format=PLAIN_NUMBERS)
     bar.set_label(label)
     if isinstance(colours.norm, LogNorm):
-        # Plain numbers for minor ticks too: a scale may lie within one decade.
+        # Minor ticks get numbers too, because a scale may lie within one decade.
         bar.ax.yaxis.set_minor_formatter(LogFormatter())
     bar.outline.set_visible(False)
 

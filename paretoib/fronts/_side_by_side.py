@@ -28,25 +28,25 @@ def side_by_side(
     cost: SidedCost,
     exact: ExactCurve | None,
 ) -> Indicators:
-    """The indicators of both sides from all their points; `seeds` are the left and the right seeds.
+    """The indicators of both sides, from all points of the sides.
 
-    See `Indicators` for their meaning and units.
+    `seeds` are the seeds of the left and of the right side. `Indicators` explains the indicators.
     """
     left_front, right_front = _front(left), _front(right)
     union = np.concatenate([left_front, right_front])
     common = union[nondominated(union)]
-    at = corner(reference)
-    volumes = hypervolume(left_front, at), hypervolume(right_front, at)
+    reference_corner = corner(reference)
+    volumes = hypervolume(left_front, reference_corner), hypervolume(right_front, reference_corner)
     budget = min(cost.left.seconds, cost.right.seconds)
     left_runs, right_runs = _by_seed(left, seeds[0]), _by_seed(right, seeds[1])
-    left_volumes = [hypervolume(run, at) for run in left_runs]
-    right_volumes = [hypervolume(run, at) for run in right_runs]
+    left_volumes = [hypervolume(run, reference_corner) for run in left_runs]
+    right_volumes = [hypervolume(run, reference_corner) for run in right_runs]
     return Indicators(
         hypervolume=Sides(left=volumes[0], right=volumes[1]),
         hypervolume_ratio=volumes[0] / volumes[1] if volumes[1] else None,
         hypervolume_at_equal_cost=Sides(
-            left=hypervolume(_within(left, cost.left.seconds, budget), at),
-            right=hypervolume(_within(right, cost.right.seconds, budget), at),
+            left=hypervolume(_affordable(left, cost.left.seconds, budget), reference_corner),
+            right=hypervolume(_affordable(right, cost.right.seconds, budget), reference_corner),
         ),
         epsilon=Sides(
             left=epsilon_additive(left_front, right_front),
@@ -80,24 +80,24 @@ def _front(points: Sequence[ComparedPoint]) -> Float[np.ndarray, "n 2"]:
 def _by_seed(
     points: Sequence[ComparedPoint], seeds: Sequence[int]
 ) -> list[Float[np.ndarray, "n 2"]]:
-    """The points of each seed; empty if all its trials diverged or have no finite rate."""
+    """The points of each seed; a seed without a trial with a finite rate has no points."""
     return [coordinates([p for p in points if p.seed == seed]) for seed in seeds]
 
 
-def _within(
+def _affordable(
     points: Sequence[ComparedPoint], seconds: float, budget: float
 ) -> Float[np.ndarray, "n 2"]:
     """The points that a side had measured after `budget` of its `seconds` of training.
 
     The trials of the side's sweeps alternate, in the order in which they ended. The cost of failed
-    trials is added to the other trials, in proportion to their own cost.
+    trials is added to the cost of the other trials, in proportion to the latter.
     """
     ordered = sorted(points, key=lambda point: (point.order, point.sweep))
     spent = np.cumsum([point.seconds for point in ordered])
     if spent[-1] > 0:
         spent *= seconds / spent[-1]
-    affordable = spent <= budget * (1 + 1e-9)
-    return coordinates([point for point, fits in zip(ordered, affordable, strict=True) if fits])
+    in_budget = spent <= budget * (1 + 1e-9)
+    return coordinates([point for point, fits in zip(ordered, in_budget, strict=True) if fits])
 
 
 def _exact_gap(front: np.ndarray, exact: ExactCurve | None) -> float | None:

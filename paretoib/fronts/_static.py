@@ -24,23 +24,23 @@ from paretoib.specs import short_name
 
 _STYLE: dict[Any, Any] = {
     "font.size": 11,
-    "text.color": d.INK,
-    "axes.labelcolor": d.INK,
-    "axes.edgecolor": d.FAINT,
+    "text.color": d.DARK_GREY,
+    "axes.labelcolor": d.DARK_GREY,
+    "axes.edgecolor": d.GREY,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titleweight": "bold",
-    "xtick.color": d.INK,
-    "ytick.color": d.INK,
+    "xtick.color": d.DARK_GREY,
+    "ytick.color": d.DARK_GREY,
     "grid.color": "#E6E8EB",
     "legend.frameon": False,
-    # Names of sweeps are text: a dollar sign does not begin a formula.
+    # A dollar sign in the name of a sweep does not begin a formula.
     "text.parse_math": False,
 }
 
 LEGEND_WIDTH = 150  # characters per line
 
-# Tried in this order for characters that matplotlib's own font lacks.
+# Fonts for characters that matplotlib's own font lacks, in order of preference.
 _FALLBACK_FONTS = (
     "Noto Sans CJK SC",
     "Noto Sans CJK JP",
@@ -57,48 +57,58 @@ _FALLBACK_FONTS = (
 )
 _ZERO_WIDTH_SPACE = "\u200b"
 
-PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
+PLAIN_NUMBERS = FuncFormatter(lambda value, _: f"{value:g}")
 
 
 def front_png(front: Front) -> bytes:
     """The picture of `front_html` as a PNG of 1600 × 1000 pixels."""
     with rc_context(style()):
-        axes = d.plane(front.points, front.reference)
-        figure, ax = _canvas(axes)
-        _exact(ax, axes, front.exact)
-        _curves(ax, axes, front.points, d.INK, "")
+        plane = d.plane_of(front.points, front.reference)
+        figure, ax = _canvas(plane)
+        _exact(ax, plane, front.exact)
+        _curves(ax, plane, front.points, d.DARK_GREY, "")
         groups, scale = d.Groups.of(front.points), d.colour_scale(front.points)
-        _dominated(ax, axes, groups, d.FAINT, "dominated")
+        _dominated(ax, plane, groups, d.GREY, "dominated")
         if scale is None:
-            _on_front(ax, axes, groups, d.LEFT, d.LEFT, d.FRONT, legend=d.LEFT)
+            _on_front(
+                ax,
+                plane,
+                groups,
+                d.LEFT_COLOUR,
+                d.LEFT_COLOUR,
+                d.FRONT_PREFIX,
+                legend_colour=d.LEFT_COLOUR,
+            )
         else:
             norm = (LogNorm if scale.log else Normalize)(scale.low, scale.high)
-            colours = ScalarMappable(norm, colormaps[d.COLOURS])
+            colours = ScalarMappable(norm, colormaps[d.COLOUR_MAP])
             supported, unsupported = (
                 colours.to_rgba(scale.of(points))
                 for points in (groups.supported, groups.unsupported)
             )
-            _on_front(ax, axes, groups, supported, unsupported, d.FRONT, legend=d.INK)
+            _on_front(
+                ax, plane, groups, supported, unsupported, d.FRONT_PREFIX, legend_colour=d.DARK_GREY
+            )
             bar = figure.colorbar(colours, ax=ax, pad=0.02, aspect=35)
             bar.set_label(short_name(scale.name))
             bar.outline.set_visible(False)
         title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
-        return _png(figure, ax, front.points, title, d.front_caption(front, axes))
+        return _png_with_legend(figure, ax, front.points, title, d.front_caption(front, plane))
 
 
 def comparison_png(comparison: Comparison) -> bytes:
     """The picture of `comparison_html` as a PNG of 1600 × 1000 pixels."""
     with rc_context(style()):
-        axes = d.plane(comparison.points, comparison.reference)
-        figure, ax = _canvas(axes)
-        _exact(ax, axes, comparison.exact)
+        plane = d.plane_of(comparison.points, comparison.reference)
+        figure, ax = _canvas(plane)
+        _exact(ax, plane, comparison.exact)
         for label, colour, points in d.sides(comparison):
             groups = d.Groups.of(points)
-            _dominated(ax, axes, groups, colour, None)
-            _curves(ax, axes, points, colour, f"{label}, ")
-            _on_front(ax, axes, groups, colour, colour, f"{label}, ", legend=colour)
+            _dominated(ax, plane, groups, colour, None)
+            _curves(ax, plane, points, colour, f"{label}, ")
+            _on_front(ax, plane, groups, colour, colour, f"{label}, ", legend_colour=colour)
         title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
-        return _png(figure, ax, comparison.points, title, comparison.verdict)
+        return _png_with_legend(figure, ax, comparison.points, title, comparison.verdict)
 
 
 def legend_label(text: str) -> str:
@@ -127,109 +137,121 @@ def new_figure() -> Figure:
 def set_log_rates(ax: Axes) -> None:
     """Make the axis of rates logarithmic, with plain numbers."""
     ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(PLAIN)
+    ax.xaxis.set_major_formatter(PLAIN_NUMBERS)
     ax.xaxis.set_minor_formatter(LogFormatter())
 
 
-def _canvas(axes: d.Plane) -> tuple[Figure, Axes]:
+def _canvas(plane: d.Plane) -> tuple[Figure, Axes]:
     figure = new_figure()
     ax = figure.add_subplot()
     ax.set_xlabel(d.RATE_TITLE)
-    ax.set_ylabel(axes.lost_title)
-    ax.set_ylim(axes.bottom, axes.top)
-    if axes.log:
+    ax.set_ylabel(plane.lost_title)
+    ax.set_ylim(plane.bottom, plane.top)
+    if plane.log:
         set_log_rates(ax)
     ax.grid(True)
     ax.set_axisbelow(True)
     return figure, ax
 
 
-def _png(figure: Figure, ax: Axes, points: Sequence[Point], title: str, caption: str) -> bytes:
+def _png_with_legend(
+    figure: Figure, ax: Axes, points: Sequence[Point], title: str, caption: str
+) -> bytes:
+    """The figure as a PNG, with a legend above the axes."""
     if all(p.rate_bits is None for p in points):
         add_no_points_text(ax)
     else:
-        ax.hlines([], [], [], color=d.FAINT, alpha=0.35, lw=2, label=d.LOWER_BOUND)
+        ax.hlines([], [], [], color=d.GREY, alpha=0.35, lw=2, label=d.LOWER_BOUND)
     if names := ax.get_legend_handles_labels()[1]:
         # The legend stands above the axes, where it hides no point.
         columns = max(1, min(4, LEGEND_WIDTH // (max(map(len, names)) + 8)))
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, fontsize=9)
-    return to_png(figure, title, caption)
+    return figure_png(figure, title, caption)
 
 
 def add_no_points_text(ax: Axes) -> None:
-    """Write into empty axes that there is no point."""
-    ax.text(0.5, 0.5, d.NO_POINTS, transform=ax.transAxes, ha="center", color=d.FAINT)
+    """Write `NO_POINTS` into axes without points."""
+    ax.text(0.5, 0.5, d.NO_POINTS, transform=ax.transAxes, ha="center", color=d.GREY)
 
 
-def to_png(figure: Figure, title: str, caption: str) -> bytes:
+def figure_png(figure: Figure, title: str, caption: str) -> bytes:
     """The figure as a PNG, with a title above it and a caption below."""
     figure.suptitle(shorten(title, 100), x=0.01, ha="left", fontsize="large", fontweight="bold")
     figure.supxlabel(fill(caption, 130), fontsize=9, x=0.01, ha="left", color="#5A6069")
     target = BytesIO()
     with warnings.catch_warnings():
-        # A box stands for a character that no installed font has.
+        # matplotlib draws a box for a character that no installed font has.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(target, format="png")
     return target.getvalue()
 
 
-def _exact(ax: Axes, axes: d.Plane, exact: ExactCurve | None) -> None:
+def _exact(ax: Axes, plane: d.Plane, exact: ExactCurve | None) -> None:
     if exact is not None:
-        line = d.exact_line(exact, axes)
+        line = d.exact_line(exact, plane)
         ax.plot(
-            line.rate, line.lost, color=d.EXACT, lw=1.6, ls=":", label=legend_label(exact.label)
+            line.rate,
+            line.lost,
+            color=d.EXACT_COLOUR,
+            lw=1.6,
+            ls=":",
+            label=legend_label(exact.label),
         )
 
 
-def _curves(ax: Axes, axes: d.Plane, points: Sequence[Point], colour: str, prefix: str) -> None:
+def _curves(ax: Axes, plane: d.Plane, points: Sequence[Point], colour: str, prefix: str) -> None:
     if all(p.rate_bits is None for p in points):
         return
-    hull, steps = d.hull(points, axes), d.staircase(points, axes)
+    hull, steps = d.hull(points, plane), d.staircase(points, plane)
     ax.plot(
         hull.rate, hull.lost, color=colour, lw=1.2, ls="--", label=legend_label(f"{prefix}hull")
     )
     ax.plot(steps.rate, steps.lost, color=colour, lw=1, alpha=0.55, drawstyle="steps-post")
 
 
-def _dominated(ax: Axes, axes: d.Plane, groups: d.Groups, colour: str, label: str | None) -> None:
-    _bars(ax, axes, groups.dominated)
-    rate, lost = axes.rate(groups.dominated), [p.lost_bits for p in groups.dominated]
+def _dominated(ax: Axes, plane: d.Plane, groups: d.Groups, colour: str, label: str | None) -> None:
+    _bars(ax, plane, groups.dominated)
+    rate, lost = plane.rate(groups.dominated), [p.lost_bits for p in groups.dominated]
     ax.scatter(rate, lost, s=26, color=colour, alpha=0.35, lw=0, label=label if len(lost) else None)
 
 
 def _on_front(
     ax: Axes,
-    axes: d.Plane,
+    plane: d.Plane,
     groups: d.Groups,
     supported: str | np.ndarray,
     unsupported: str | np.ndarray,
     prefix: str,
     *,
-    legend: str,
+    legend_colour: str,
 ) -> None:
-    """Draw the points of the front; each shape is once in the legend, in the colour `legend`."""
+    """Draw the points of the front.
+
+    `supported` and `unsupported` are the colours of these points. The legend shows each of the two
+    shapes once, in `legend_colour`.
+    """
     size: dict[str, Any] = {"s": 55, "lw": 1.4, "zorder": 3}
     for points, label, style, legend_style in (
         (
             groups.supported,
             d.SUPPORTED,
             {"c": supported, "edgecolors": "white"} | size,
-            {"c": legend, "edgecolors": "white"} | size,
+            {"c": legend_colour, "edgecolors": "white"} | size,
         ),
         (
             groups.unsupported,
             d.UNSUPPORTED,
             {"facecolors": "white", "edgecolors": unsupported, "marker": "D"} | size,
-            {"facecolors": "white", "edgecolors": legend, "marker": "D"} | size,
+            {"facecolors": "white", "edgecolors": legend_colour, "marker": "D"} | size,
         ),
     ):
         if points:
-            _bars(ax, axes, points)
-            ax.scatter(axes.rate(points), [p.lost_bits for p in points], **style)
+            _bars(ax, plane, points)
+            ax.scatter(plane.rate(points), [p.lost_bits for p in points], **style)
             ax.scatter([], [], label=legend_label(prefix + label), **legend_style)
 
 
-def _bars(ax: Axes, axes: d.Plane, points: Sequence[Point]) -> None:
-    """Draw a bar from each rate down to its lower bound."""
+def _bars(ax: Axes, plane: d.Plane, points: Sequence[Point]) -> None:
+    """Draw a horizontal bar from each rate to its lower bound."""
     lost = [p.lost_bits for p in points]
-    ax.hlines(lost, axes.lower(points), axes.rate(points), color=d.FAINT, alpha=0.35, lw=2)
+    ax.hlines(lost, plane.lower(points), plane.rate(points), color=d.GREY, alpha=0.35, lw=2)

@@ -8,19 +8,20 @@ import numpy as np
 from paretoib.records import Interval
 
 LEVEL = 0.05
-"""Significance level: a difference counts as shown only if p is below this level."""
+"""Significance level: a difference counts as shown only if p is smaller."""
 
 MIN_SEEDS = 3
 """Minimum number of seeds on each side for a test or an interval."""
 
 RESAMPLES = 10_000
+"""Number of bootstrap samples, and largest number of permutations."""
 
 
 def mann_whitney(left: Sequence[float], right: Sequence[float]) -> float | None:
     """Two-sided p-value of the Mann-Whitney U test; None with fewer than three values on a side.
 
-    Exact without ties. With ties, a permutation test: exact for up to `RESAMPLES` permutations,
-    else from a random sample of that size.
+    Without ties the p-value is exact. With ties it comes from a permutation test, with all
+    permutations if there are at most `RESAMPLES`, and otherwise with a random sample of them.
     """
     if min(len(left), len(right)) < MIN_SEEDS:
         return None

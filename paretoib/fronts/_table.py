@@ -9,7 +9,7 @@ from paretoib.records import Comparison, Interval, Sides
 class ComparisonRow(NamedTuple):
     """One row of the table, as text.
 
-    `better` says whether more or less is better; it is empty if neither is.
+    `better` says whether more or less is better; it is empty if neither is better.
     """
 
     label: str
@@ -19,8 +19,8 @@ class ComparisonRow(NamedTuple):
 
 
 def comparison_rows(comparison: Comparison) -> list[ComparisonRow]:
-    """The rows of a comparison's table, one number for each side."""
-    i, cost = comparison.indicators, comparison.cost
+    """The rows of a comparison's table, with one cell for each side."""
+    indicators, cost = comparison.indicators, comparison.cost
 
     def indicator(
         label: str, sides: Sides, better: Literal["more", "less"], digits: int = 4
@@ -29,18 +29,20 @@ def comparison_rows(comparison: Comparison) -> list[ComparisonRow]:
         return ComparisonRow(label, left, right, better)
 
     return [
-        indicator("hypervolume, bits²", i.hypervolume, "more", 5),
+        indicator("hypervolume, bits²", indicators.hypervolume, "more", 5),
         ComparisonRow(
-            "mean hypervolume per seed, 95 % interval",
-            _interval(i.intervals["hypervolume_left"]),
-            _interval(i.intervals["hypervolume_right"]),
+            "mean hypervolume over seeds, 95 % confidence interval",
+            _interval(indicators.intervals["hypervolume_left"]),
+            _interval(indicators.intervals["hypervolume_right"]),
             "more",
         ),
-        indicator("hypervolume at equal cost, bits²", i.hypervolume_at_equal_cost, "more", 5),
-        indicator("additive ε, bits", i.epsilon, "less"),
-        indicator("IGD+ to the common front, bits", i.igd_plus, "less"),
-        indicator("coverage of the other front", i.coverage, "more"),
-        indicator("mean gap to the exact curve, bits", i.exact_gap_bits, "less"),
+        indicator(
+            "hypervolume at equal cost, bits²", indicators.hypervolume_at_equal_cost, "more", 5
+        ),
+        indicator("additive ε, bits", indicators.epsilon, "less"),
+        indicator("IGD+ to the common front, bits", indicators.igd_plus, "less"),
+        indicator("coverage of the other front", indicators.coverage, "more"),
+        indicator("mean gap to the exact curve, bits", indicators.exact_gap_bits, "less"),
         ComparisonRow(
             "points on the front", str(comparison.left.on_front), str(comparison.right.on_front)
         ),
@@ -60,13 +62,14 @@ def comparison_rows(comparison: Comparison) -> list[ComparisonRow]:
 
 
 def comparison_statistics(comparison: Comparison) -> list[str]:
-    """The numbers that concern both sides together, as text; the reference point comes last."""
-    i = comparison.indicators
+    """The statistics of both sides together, as text; the reference point comes last."""
+    indicators = comparison.indicators
+    ratio = _interval(indicators.intervals["hypervolume_ratio"])
     return [
-        f"hypervolume ratio {format_number(i.hypervolume_ratio, 4)}",
-        f"95 % interval over seeds {_interval(i.intervals['hypervolume_ratio'])}",
-        f"Mann–Whitney p {format_number(i.p_value, 2)}",
-        f"largest difference of attainment {format_number(i.attainment_difference, 2)}",
+        f"hypervolume ratio {format_number(indicators.hypervolume_ratio, 4)}",
+        f"95 % confidence interval of the ratio {ratio}",
+        f"Mann–Whitney p {format_number(indicators.p_value, 2)}",
+        f"largest difference of attainment {format_number(indicators.attainment_difference, 2)}",
         f"reference point: {format_reference(comparison.reference)}",
     ]
 

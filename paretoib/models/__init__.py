@@ -57,8 +57,9 @@ class ModelEntry(Entry):
 
     `inputs` are the kinds of data that the model takes. `stack_on_cpu` is false for models, such as
     convolutions, whose trials train faster on a CPU one by one than stacked. If `sigmoid`, the
-    `hidden` layers and the latent are sigmoid layers. They are binary for objectives whose noise is
-    `bernoulli` and deterministic for objectives without noise; other objectives are refused.
+    `hidden` layers and the latent are sigmoid layers. These layers are binary for objectives whose
+    noise is `bernoulli` and deterministic for objectives without noise; other objectives are
+    refused.
     `learning_rate` is the default for sweeps.
     """
 
@@ -79,7 +80,7 @@ def _bottleneck(
         "initial_noise",
         float,
         initial_noise,
-        "approximate initial s of p(z|x) = N(m, s²); it sets the rate at the start of training",
+        "approximate initial s of p(z|x) = N(m, s²); determines the rate at the start of training",
         gt=0,
         le=1e3,
         per_trial=True,
@@ -106,19 +107,19 @@ def _bottleneck(
 
 
 # The initial s in the demo of Alemi et al., where s = softplus(r − 5) and r starts near 0.
-_ALEMI = math.log1p(math.exp(-5))
+_ALEMI_NOISE = math.log1p(math.exp(-5))
 
 
 def bottleneck(latent: int = 32) -> tuple[Param, ...]:
     """The hyperparameters of a Gaussian bottleneck, for the `ModelEntry` of a plugin."""
-    return _bottleneck(_ALEMI, latent)
+    return _bottleneck(_ALEMI_NOISE, latent)
 
 
 _DROPOUT = "share of hidden units dropped at random in training; measurements use no dropout"
 
 
 def _small_alexnet(hidden: tuple[int, ...], *, activated: bool) -> tuple[Param, ...]:
-    """Hyperparameters of mtvib tables 1 and 2; the defaults are those of table 1, 36×36 images."""
+    """Hyperparameters of mtvib tables 1 and 2; the defaults are for 36×36 images (table 1)."""
     return (
         Param(
             "kernel", int, 3, "kernel size of the two convolutions; 5 in mtvib table 2", ge=1, le=64
@@ -139,12 +140,12 @@ _OWN: dict[str, ModelEntry] = {
             Param("hidden", Widths, (256, 256), "widths of the hidden layers"),
             Param("activation", Literal["relu", "sigmoid"], "relu", "hidden layers' activation"),
             Param("dropout", float, 0.0, _DROPOUT, ge=0, lt=1),
-            *_bottleneck(_ALEMI),
+            *_bottleneck(_ALEMI_NOISE),
         ),
     ),
     "linear": ModelEntry(
         "paretoib.models._linear:LinearEncoder",
-        "a linear map with the same noise for every input; optimal for `gaussian`",
+        "a linear map with the same noise for every input; optimal for data set `gaussian`",
         "Chechik et al. 2005",
         params=_bottleneck(math.log(2)),
     ),
@@ -172,7 +173,7 @@ _OWN: dict[str, ModelEntry] = {
                 "imagenet",
                 "first layers: a 7×7 convolution of stride 2 and pooling, or a 3×3 convolution",
             ),
-            *_bottleneck(_ALEMI),
+            *_bottleneck(_ALEMI_NOISE),
         ),
     ),
     "cnn": ModelEntry(
@@ -189,7 +190,7 @@ _OWN: dict[str, ModelEntry] = {
                 "filters of the convolutions; each convolution halves the image",
                 min_length=1,
             ),
-            *_bottleneck(_ALEMI, latent=64),
+            *_bottleneck(_ALEMI_NOISE, latent=64),
         ),
     ),
     "dropout_cnn": ModelEntry(
@@ -207,29 +208,29 @@ _OWN: dict[str, ModelEntry] = {
                 ge=0,
                 lt=1,
             ),
-            *_bottleneck(_ALEMI, latent=128),
+            *_bottleneck(_ALEMI_NOISE, latent=128),
         ),
     ),
     "small_alexnet": ModelEntry(
         "paretoib.models._alexnet:SmallAlexNetEncoder",
-        "two unpadded convolutions with pooling, then layers 384 and 192: mtvib's small AlexNet",
+        "two unpadded convolutions with pooling, layers of 384 and 192: mtvib's small AlexNet",
         "mtvib tables 1 and 2, (a) and (b)",
         inputs=("image",),
         stack_on_cpu=False,
         params=(
             *_small_alexnet((), activated=True),
-            *_bottleneck(_ALEMI, latent=384, decoder=(192,)),
+            *_bottleneck(_ALEMI_NOISE, latent=384, decoder=(192,)),
         ),
     ),
     "mtvib_cnn": ModelEntry(
         "paretoib.models._alexnet:SmallAlexNetEncoder",
-        "two unpadded convolutions with pooling, then layers 1024, 1024, 1024, 2K: mtvib's encoder",
+        "two unpadded convolutions with pooling, layers of 1024, 1024, 1024, 2K: mtvib's encoder",
         "mtvib tables 1 and 2, (c) and (d)",
         inputs=("image",),
         stack_on_cpu=False,
         params=(
             *_small_alexnet((1024, 1024, 1024), activated=False),
-            *_bottleneck(_ALEMI, latent=256, decoder=(384, 192)),
+            *_bottleneck(_ALEMI_NOISE, latent=256, decoder=(384, 192)),
         ),
     ),
 }

@@ -5,9 +5,10 @@ blocks has a convolution with 64 filters and no padding, batch norm, ReLU and 2�
 layers with batch norm and ReLU follow. 36×36 images with 3×3 convolutions give 64·7² = 3136
 features; 150×150 images with 5×5 convolutions of stride 2 give 64·8² = 4096 features.
 
-In the tables, batch norm and ReLU follow the layer that is Z; if `activated`, they are applied to
-the means. `activated` is true for the small AlexNet, where Z is a hidden layer. It is false for the
-variational encoder, because means that cannot be negative do not fit the prior N(0, I).
+In the tables, batch norm and ReLU follow the layer whose output is Z. If `activated`, both are
+applied to the means. `activated` is true for the small AlexNet, where Z is a hidden layer. It is
+false for the variational encoder, because means that cannot be negative do not fit the prior
+N(0, I).
 """
 
 import torch
@@ -50,5 +51,5 @@ class SmallAlexNetEncoder(nn.Module):
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B R"]:
         """The encoder's output for a batch."""
         raw = self.layers(self.convolutions(x).flatten(1))
-        mean, widths = raw[:, : self.latent], raw[:, self.latent :]
-        return torch.cat([self.activation(mean), widths], dim=1)
+        mean, r = raw[:, : self.latent], raw[:, self.latent :]
+        return torch.cat([self.activation(mean), r], dim=1)

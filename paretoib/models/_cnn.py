@@ -1,7 +1,8 @@
 """The CIFAR network of Crescimanna, Graham: The Variational InfoMax Learning Objective, table 4.
 
 The network has 4×4 convolutions with 128, 256, 512 and 1024 filters, batch norm and ReLU after each
-convolution, and a linear layer to 2K, K = 64; the decoder is linear. The table gives no stride.
+convolution, and a linear layer with 2K outputs, K = 64. The decoder is linear. The table gives no
+stride.
 Here the stride is 2 and the padding 1, so that each convolution halves the image, from 32×32 to
 2×2.
 """

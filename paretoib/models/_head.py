@@ -25,9 +25,9 @@ class Head(nn.Module):
     """Map the encoder's output to p(z|x), a sample of z, and q(y|z).
 
     p(z|x) is N(m, diag s²). An encoder output (B, 2K) holds the means m and numbers r, with
-    s = softplus(r + shift). The shift makes s equal to `initial_noise` at r = 0; it is −5 in the
-    demo of Alemi et al. An encoder output (B, K) holds only the means. Then s is `fixed_noise`, or
-    there is no noise if `fixed_noise` is None. Each task has its own decoder.
+    s = softplus(r + shift). The shift makes s equal to `initial_noise` at r = 0; the demo of Alemi
+    et al. has the shift −5. An encoder output (B, K) holds only the means. Then s is `fixed_noise`,
+    or there is no noise if `fixed_noise` is None. Each task has its own decoder.
     `objective_parameters` are trained with the head and returned in `Output`.
     """
 
@@ -47,10 +47,10 @@ class Head(nn.Module):
     ) -> None:
         super().__init__()
         self.latent = latent
-        # Standard normal numbers per example: for one sample of z, and for a training step.
+        # How many standard normal numbers per example one sample of z needs, and a training step.
         self.noise = self.training_noise = latent
-        # For the ruler: the number of paths over which p(z|x) is averaged, the number of columns of
-        # its matrices, and whether the states of the code can be enumerated.
+        # For the estimators: over how many sampled paths p(z|x) is averaged, how many columns the
+        # largest matrix has for each input, and whether the states of the code can be enumerated.
         self.paths, self.columns, self.enumerable = 1, latent, False
         self.frozen = 0  # binary layers that are not trained at present
         self.optimal = False  # whether q(y|z) of a categorical code is p(y|z) of the data

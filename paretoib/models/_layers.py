@@ -47,26 +47,27 @@ def side_after(side: int, filters: Sequence[tuple[int, int, int]]) -> int:
 class Dropout(nn.Module):
     """Dropout whose masks depend on the model alone, not on its pack or device.
 
-    torch's dropout draws the masks of all models in a pack from one random stream. Here a mask is
-    a hash of each element's index and of a counter. The counter starts at a random number, drawn
-    with the model's weights, and increases with every mask. In evaluation mode nothing is dropped.
+    torch's dropout draws the masks of all models in a pack from one random stream. Here each
+    element of a mask is a hash of the element's index and a counter. The counter starts at a random
+    number, drawn with the model's weights, and increases with every mask. In evaluation mode
+    nothing is dropped.
     """
 
     count: Tensor
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, share: float) -> None:
         super().__init__()
-        self.rate = rate
+        self.share = share
         self.register_buffer("count", torch.randint(2**31, ()))
 
     def forward(self, x: Float[Tensor, "*S"]) -> Float[Tensor, "*S"]:
-        """x with a share `rate` set to 0 and the rest divided by 1 − rate."""
+        """x with a `share` of its elements set to 0, the others divided by 1 − share."""
         if not self.training:
             return x
         self.count.add_(1)
         index = torch.arange(x.numel(), device=x.device).view(x.shape)
-        mask = _hash(index ^ _hash(self.count)) >= self.rate * 2**32
-        return x * mask / (1 - self.rate)
+        mask = _hash(index ^ _hash(self.count)) >= self.share * 2**32
+        return x * mask / (1 - self.share)
 
 
 def _hash(x: Tensor) -> Tensor:

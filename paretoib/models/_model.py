@@ -42,11 +42,12 @@ def build_model(
     draws: int = 1,
     weighting: Mapping[str, Tensor] | None = None,
 ) -> Model:
-    """Build the model of a spec's section with random initial weights.
+    """Build a model from the section `model` of a spec, with random initial weights.
 
     Args:
         name: a key of `MODELS`.
-        params: hyperparameters of the model; `initial_scale` scales the weights below the latent.
+        params: hyperparameters of the model; `initial_scale` scales the weights of the layers up
+            to the latent.
         shape: the shape of one input.
         classes: the number of classes of Y, or one number for each task; None for a continuous Y.
         target_dim: the dimension of a continuous Y.

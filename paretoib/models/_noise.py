@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class SharedWidth(nn.Module):
-    """Map x to the means of an encoder and r of `Head` (B, 2K), where all r are one parameter."""
+    """Map x to the means of an encoder and r of `Head` (B, 2K); all r are the same parameter."""
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ from paretoib.models._head import Head
 from paretoib.models._linear import LinearEncoder
 from paretoib.models._states import can_enumerate
 
-RATE_PATHS = 32  # sampled paths over which the ruler averages p(z|x)
+RATE_PATHS = 32  # number of sampled paths over which measurements average p(z|x)
 
 
 class SigmoidEncoder(LinearEncoder):
@@ -29,7 +29,9 @@ class SigmoidEncoder(LinearEncoder):
 
 
 class SigmoidHead(Head):
-    """Map the logits of the first layer to z and q(y|z); Z is the last of L layers of `widths`.
+    """Map the logits of the first layer to z and q(y|z).
+
+    `widths` are the widths of the L layers; Z is the last layer.
 
     If `stochastic`, training draws M = `draws` samples of each layer per sample of the layer below
     (imb algorithm 1): M^L samples of the last layer, with one axis per layer. In evaluation, P

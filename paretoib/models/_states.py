@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from paretoib.discrete import BinaryLayer
 
-# The largest number of bits whose states are enumerated: the width of the widest stochastic layer
-# for the problem with 12 input bits (imb section 5.3).
+# The largest number of bits whose states are enumerated. The widest stochastic layer for the
+# problem with 12 input bits (imb section 5.3) has 10 bits.
 MAX_BITS = 10
 
 

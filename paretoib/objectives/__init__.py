@@ -55,7 +55,7 @@ class ObjectiveEntry(Entry):
     or `none`, which makes the rate infinite. `betas` are the ends of the default β grid of a linear
     sweep. `field_defaults` holds defaults for fields of other sections, by full name. If `classes`,
     Y must have classes; if `several_tasks`, Y may have several labels. `model` is the default
-    model; if it is empty, the data set names the default. If `greedy`, the binary layers of a
+    model; if `model` is empty, the data set names the default. If `greedy`, the binary layers of a
     network are trained one after another.
     """
 
@@ -79,9 +79,9 @@ class ObjectiveEntry(Entry):
         return self.noise if params.get("zero_entropy_noise", True) else "none"
 
 
-# The compression terms of nib and vim hardly increase the noise of codes. With almost no noise at
-# the start, nib's bound is log N for a batch of N, where its slope is zero, and vim's codes keep
-# tens of bits.
+# The compression losses of nib and vim hardly increase the noise of codes. With almost no noise at
+# the start, nib's bound stays at log N for a batch of N, because its slope there is zero, and vim's
+# codes keep tens of bits.
 _NOISY_START = {"model.initial_noise": 1.0}
 
 PRIOR_WIDTH = Param(
@@ -127,7 +127,7 @@ _OWN: dict[str, ObjectiveEntry] = {
     ),
     "nib": ObjectiveEntry(
         "paretoib.objectives._nib:NIB",
-        "Kolchinsky's bound on I(X;Z) of a batch of N, at most log N; one learned σ for all",
+        "Kolchinsky's bound on I(X;Z), at most log N in batches of N; one learned σ",
         "Kolchinsky et al. 2019; mib eq. 37, corrected",
         betas=(1e-2, 1.0),
         field_defaults=_NOISY_START,
@@ -222,21 +222,21 @@ _OWN: dict[str, ObjectiveEntry] = {
                 "loss",
                 Literal["decoder", "prediction", "uncertainty"],
                 "decoder",
-                "the decoder cross-entropy H_Θ[Y|Z], the prediction cross-entropy H_Θ[Y|X], or the "
-                "decoder uncertainty H[Y|Z], with the optimal decoder",
+                "the prediction loss: `decoder` cross-entropy H_Θ[Y|Z], `prediction` cross-entropy "
+                "H_Θ[Y|X], or decoder `uncertainty` H[Y|Z], which uses the optimal decoder",
             ),
             Param(
                 "compressed",
                 Literal["given_y", "entropy", "rate"],
                 "given_y",
-                "the compression loss: H[Z|Y], H[Z] or I(X;Z)",
+                "the compression loss: H[Z|Y] (`given_y`), H[Z] (`entropy`) or I(X;Z) (`rate`)",
             ),
             Param(
                 "optimal_decoder",
                 bool,
                 False,
-                "use p(y|z) of the training data, computed after each epoch, as q(y|z) instead of "
-                "a learned decoder",
+                "use p(y|z) of the training data, computed after each epoch, instead of a learned "
+                "decoder q(y|z)",
             ),
         ),
     ),

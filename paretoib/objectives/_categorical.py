@@ -20,9 +20,10 @@ class Categorical(Objective):
     """Losses in nats: prediction, chosen by `loss`, and compression, chosen by `compressed`.
 
     `loss` is the decoder cross-entropy H_Θ[Y|Z], the prediction cross-entropy
-    H_Θ[Y|X] = E[−log Σ_z p(z|x) q(y|z)], or the decoder uncertainty H[Y|Z]. H_Θ[Y|Z] is at least as
-    large as the other two. H[Y|Z] trains no decoder: q(y|z) is p(y|z) of the training data,
-    computed after each epoch. `compressed` is H[Z|Y], H[Z], or I(X;Z) = H[Z] − H[Z|X].
+    H_Θ[Y|X] = E[−log Σ_z p(z|x) q(y|z)], or the decoder uncertainty H[Y|Z]. H_Θ[Y|Z] is an upper
+    bound on H_Θ[Y|X] and on H[Y|Z]. With H[Y|Z] no decoder is trained: q(y|z) is p(y|z) of the
+    training data, computed after each epoch. `compressed` is H[Z|Y], H[Z], or
+    I(X;Z) = H[Z] − H[Z|X].
     """
 
     def __init__(
@@ -62,5 +63,5 @@ def joint_probabilities(p: Float[Tensor, "B C"], y: Tensor, classes: int) -> Flo
 
 
 def decoder_uncertainty(joint: Float[Tensor, "Y C"]) -> Scalar:
-    """H[Y|Z] of p(y, z) in nats; for the transposed table, H[Z|Y]."""
+    """H[Y|Z] in nats from p(y, z); H[Z|Y] if `joint` is transposed."""
     return entropy(joint) - entropy(joint.sum(0))

@@ -22,10 +22,11 @@ from paretoib.objectives._objective import (
 class CEB(Objective):
     """Losses: prediction, and compression = E KL(p(z|x) ‖ b(z|y)) in nats, a bound on I(X;Z|Y).
 
-    b(z|y) = N(m_y, diag s_y²) is learned, with one m_y and s_y for each class. For a continuous Y
-    the mean is linear in y and s is the same for all y; for several tasks m_y and log s_y are sums
-    over the tasks. b starts as N(0, I). Because I(X;Z|Y) = I(X;Z) − I(Y;Z), β here corresponds to
-    β/(1 + β) in vib.
+    b(z|y) = N(m_y, diag s_y²) is learned, with one m_y and one s_y for each class. For a continuous
+    Y, m_y is linear in y, and s_y is the same for all y. For several tasks, m_y and log s_y are
+    sums over the tasks. b starts as N(0, I).
+
+    Because I(X;Z|Y) = I(X;Z) − I(Y;Z), β here corresponds to β/(1 + β) in vib.
     """
 
     def parameters(
@@ -33,7 +34,7 @@ class CEB(Objective):
     ) -> Mapping[str, Tensor]:
         """`mean` and `log_width` (classes, K), where `log_width` holds log s_y.
 
-        For a continuous Y they have shape (1, K), and `slope` has shape (d, K).
+        For a continuous Y both have shape (1, K), and `slope` has shape (d, K).
         """
         count = sum(classes) if isinstance(classes, tuple) else classes or 1
         rows = {name: torch.zeros(count, latent) for name in ("mean", "log_width")}

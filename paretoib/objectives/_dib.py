@@ -3,7 +3,7 @@
 Strouse, Schwab: The Deterministic Information Bottleneck, 2017. The bounds are those of Kirsch,
 Lyle, Gal: Unpacking Information Bottlenecks, appendix A.6:
 H[Z] ≤ ½ ln det(2πe Cov[Z]) ≤ Σ_i ½ ln(2πe Var[Z_i]). Learned noise would shrink to zero, where the
-loss is −∞; therefore Z = ẑ + ε with zero-entropy noise.
+loss is −∞. Therefore Z is the encoder's output plus zero-entropy noise.
 """
 
 from typing import Literal

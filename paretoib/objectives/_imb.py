@@ -1,13 +1,15 @@
 """Information multi-bottlenecks: each binary layer of a stochastic network is a bottleneck.
 
-Information Multi-Bottlenecks, section 3. Layer l has the loss L_l = VCR_l + β Ĩ_l, where
-VCR_l = E_{x,y} E_{z_l|x} [−log E_{z_L|z_l} q(y|z_L)], the variational conditional relevance, bounds
-H(Y|Z_l) (eqs 6, 7), and
-Ĩ_l = E Σ_i KL(p(z_{l,i}|z_{l−1}) ‖ r(z_{l,i})), with r learned, bounds I(Z_l;X) (eq. 10). VCR_0 is
-the network's negative log-likelihood (eq. 8); there is no Ĩ_0. Samples of the layers up to l are
-averaged outside the logarithm, samples of the layers above l inside it. With few samples inside,
-VCR_l is too large on average. With several tasks each task k has its own VCR_l, which bounds
-H(Y_k|Z_l).
+Information Multi-Bottlenecks, section 3. Layer l of L layers has the loss VCR_l + β Ĩ_l.
+
+- VCR_l = E_{x,y} E_{z_l|x} [−log E_{z_L|z_l} q(y|z_L)], the variational conditional relevance, is
+  an upper bound on H(Y|Z_l) (eqs 6, 7). VCR_0 is the network's negative log-likelihood (eq. 8).
+- Ĩ_l = E Σ_i KL(p(z_{l,i}|z_{l−1}) ‖ r(z_{l,i})), with r learned, is an upper bound on I(Z_l;X)
+  (eq. 10). There is no Ĩ_0.
+
+In VCR_l, samples of the layers up to l are averaged outside the logarithm, samples of the layers
+above l inside the logarithm. With few samples inside, VCR_l is too large on average. With several
+tasks, each task k has its own VCR_l, an upper bound on H(Y_k|Z_l).
 """
 
 import math
@@ -41,7 +43,7 @@ def compression(layer: BinaryLayer) -> Scalar:
 
 class _LayerObjective(Objective):
     def __init__(self, *, draws: int) -> None:
-        self.draws = draws  # `build_model` passes it to the network, which draws the samples
+        self.draws = draws  # used by the network, which also gets it from the spec
 
 
 class IMBJoint(_LayerObjective):
@@ -62,8 +64,8 @@ class IMBJoint(_LayerObjective):
 class IMBGreedy(_LayerObjective):
     """GreedyIMB. Losses: prediction = VCR_l, and compression = Ĩ_l.
 
-    Layer l is the first layer that is not frozen. The layers above l are its decoder and are
-    trained at the same time.
+    Layer l is the first layer that is not frozen. The layers above layer l act as the decoder of
+    layer l and are trained with it.
     """
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002

@@ -1,7 +1,7 @@
 """The activation-L2 surrogate of the information bottleneck.
 
-Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, section 6.3. With Z = ẑ + ε and zero-entropy
-noise ε ~ N(0, 1/(2πe)), E‖Z‖² bounds the entropy: H[Z] ≤ K/2 ln(2πe E‖Z‖²/K).
+Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, section 6.3. Z is the encoder's output plus
+zero-entropy noise N(0, 1/(2πe)). E‖Z‖² bounds the entropy: H[Z] ≤ K/2 ln(2πe E‖Z‖²/K).
 """
 
 from torch import Tensor

@@ -2,12 +2,13 @@
 
 Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, sections 6.2 and 6.3, observation 7: the
 Gaussian has the largest entropy of all densities with given variances, so
-H[Z] ≤ Σ_i ½ ln(2πe Var[Z_i]). The same holds given y. Z = ẑ + ε has zero-entropy noise
-ε ~ N(0, 1/(2πe)); then H[Z|X] = 0 and I(X;Z) = H[Z]. Without the noise both bounds are unbounded
-below: shrinking ẑ lowers them without loss of relevance (section 7.2).
+H[Z] ≤ Σ_i ½ ln(2πe Var[Z_i]). The same holds for H[Z|y] and the variances given y. Z = ẑ + ε, where
+ẑ is the encoder's output and ε ~ N(0, 1/(2πe)) is zero-entropy noise; so H[Z|X] = 0 and
+I(X;Z) = H[Z]. Without the noise both bounds are unbounded below: a smaller ẑ lowers them without
+loss of relevance (section 7.2).
 
 Variances are estimated from the batch, by the law of total variance: Var[Z] = Var[ẑ] + 1/(2πe).
-With noise no term is negative, and for a batch of one example all terms are zero.
+With noise, no term ½ ln(2πe Var[Z_i]) is negative; for a batch of one example all terms are zero.
 """
 
 import torch
@@ -42,7 +43,7 @@ class LogVar(Objective):
 class LogVarGivenY(LogVar):
     """Losses: prediction, and compression = E_y Σ_i ½ ln(2πe Var[Z_i|y]) in nats.
 
-    Compression bounds H[Z|Y] from above. E_y weighs each class by its frequency in the batch.
+    Compression is an upper bound on H[Z|Y]. E_y weighs each class by its frequency in the batch.
     """
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002

@@ -4,11 +4,11 @@ Kolchinsky, Tracey, Wolpert: Nonlinear Information Bottleneck, 2019: for the N i
 with means m_i and one noise standard deviation s,
 I(X;Z) ≤ log N − 1/N Σ_i log Σ_j exp(−‖m_i − m_j‖²/(2s²)). The square is that of Rodríguez Gálvez,
 Thobaben, Skoglund: The Convex Information Bottleneck Lagrangian, 2020. mib eqs 37 and 39 print a
-"natural" IB with H(Z|x) instead; neither of the two papers has it.
+"natural" IB with H(Z|x) instead, which is in neither of these two papers.
 
-The bound cannot exceed log N, which is 7 bits for a batch of 128. Near log N its slope is zero, and
-it says nothing about the true rate. `saturated` in the history is the share of an epoch's examples
-in batches whose bound was within 5 % of log N. If it is not 0, choose a larger batch.
+The bound cannot exceed log N, which is 7 bits for a batch of 128. Near log N the bound has slope
+zero and says nothing about the true rate. `saturated` in the history is the share of an epoch's
+examples in batches whose bound was within 5 % of log N. If this share is not 0, use larger batches.
 """
 
 import math
@@ -22,7 +22,7 @@ from paretoib.distributions import GaussianEncoding, Output
 from paretoib.objectives._objective import Hyper, Objective, Scalar, nan_like, prediction_losses
 from paretoib.objectives._vib import squared
 
-SATURATION = 0.95  # the bound counts as saturated from this share of log N
+SATURATION = 0.95  # a bound of at least this share of log N counts as saturated
 
 
 def kolchinsky_bound(encoding: GaussianEncoding) -> Scalar:
@@ -47,20 +47,21 @@ class NIB(Objective):
         self, losses: Float[Tensor, "M m"], examples: int
     ) -> Mapping[str, Float[Tensor, "M m"]]:
         """`saturated`: 1 if the bound is within 5 % of log N, otherwise 0."""
-        saturated = self._nats(losses[:, -1:]) >= SATURATION * math.log(examples)
+        saturated = self._bound_nats(losses[:, -1:]) >= SATURATION * math.log(examples)
         columns = [nan_like(losses[:, :-1]), saturated.to(losses)]
         return {"saturated": torch.cat(columns, dim=1)}
 
-    def _nats(self, compression: Tensor) -> Tensor:
+    def _bound_nats(self, compression: Tensor) -> Tensor:
+        """The bound in nats, from the compression loss."""
         return compression
 
 
 class NIBSquared(NIB):
-    """Losses: prediction, and compression = `squared` of Kolchinsky's bound; β weighs bits²."""
+    """Losses: prediction, and compression = `squared` of Kolchinsky's bound; β multiplies bits²."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         *predictions, nats = super().losses(output, y, hyper)
         return *predictions, squared(nats)
 
-    def _nats(self, compression: Tensor) -> Tensor:
+    def _bound_nats(self, compression: Tensor) -> Tensor:
         return (compression * math.log(2)).sqrt()

@@ -59,7 +59,7 @@ class Objective(ABC):
     ) -> Mapping[str, Tensor]:
         """Initial values of the objective's trainable parameters; none by default.
 
-        They are trained with the decoder, and `losses` finds them in
+        The parameters are trained with the decoder, and `losses` finds them in
         `output.objective_parameters`. `classes` is the number of classes, a tuple of one number for
         each task, or None for a continuous Y of dimension `target_dim`.
         """

@@ -21,7 +21,7 @@ class VIB(Objective):
 
 
 class VIBSquared(Objective):
-    """Losses: prediction, and compression = `squared` of vib's E KL; β weighs bits²."""
+    """Losses: prediction, and compression = `squared` of vib's E KL; β multiplies bits²."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         nats = output.gaussian.kl(hyper["prior_width"]).mean()
@@ -29,5 +29,5 @@ class VIBSquared(Objective):
 
 
 def squared(nats: Tensor) -> Tensor:
-    """u(I) = I² with I in bits. The result counts as bits and is converted to nats: ln 2 · I²."""
+    """u(I) = I² with I in bits. The square is taken as a number of bits and converted to nats."""
     return (nats / math.log(2)).square() * math.log(2)

@@ -1,4 +1,4 @@
-"""Variational InfoMax: fits the aggregate distribution of all codes to the prior, not each code.
+"""Variational InfoMax: fits q(z), the distribution of all codes together, to the prior.
 
 Crescimanna, Graham: The Variational InfoMax Learning Objective, eq. 18 with the divergence of its
 section 4: MMD²(q(z), N(0, σ²I)) with the kernel k(a, b) = K/(K + ‖a − b‖²) for K latent dimensions.
@@ -20,9 +20,10 @@ from paretoib.distributions import Output
 from paretoib.objectives._objective import Hyper, Objective, Scalar, prediction_losses
 
 # Nodes x of the trapezoidal rule for the integral over s = eˣ. The integrand vanishes at both ends,
-# so the error of the rule is below 1e-8 at this step. The part below x = −21 is less than 1e-9.
-_STEP = 0.5
-_LOG_NODES = torch.arange(-21.0, 4.5, _STEP, dtype=torch.float64)
+# so with this spacing the error of the rule is below 1e-8. The integral below x = −21 is left out;
+# it is less than 1e-9.
+_SPACING = 0.5
+_LOG_NODES = torch.arange(-21.0, 4.5, _SPACING, dtype=torch.float64)
 
 
 def kernel(a: Float[Tensor, "N K"], b: Float[Tensor, "M K"]) -> Float[Tensor, "N M"]:
@@ -35,7 +36,7 @@ def kernel_mean(z: Float[Tensor, "B K"], width: Tensor | float) -> Float[Tensor,
     """E k(z_i, b) over b ~ N(0, width² I)."""
     size = z.shape[-1]
     nodes = _LOG_NODES.exp().to(z)
-    weights = _STEP * nodes * (-nodes).exp()
+    weights = _SPACING * nodes * (-nodes).exp()
     spread = 1 + 2 * nodes * width**2 / size
     squares = z.square().sum(-1, keepdim=True) / size
     return ((-size / 2 * spread.log() - nodes * squares / spread).exp() * weights).sum(-1)
@@ -47,8 +48,8 @@ def mmd_squared(
     """MMD² between the sample z and N(0, width² I).
 
     The result is the V-statistic or, if `unbiased`, the U-statistic. The V-statistic is the MMD² of
-    the empirical distribution and never negative. On average it exceeds the MMD² of the true
-    distribution of z by (1 − E k(z, z′))/B.
+    the empirical distribution and never negative. On average the V-statistic exceeds the MMD² of
+    the true distribution of z by (1 − E k(z, z′))/B, where z and z′ are independent.
     """
     count = len(z)
     diagonal = torch.eye(count, device=z.device)
@@ -65,7 +66,7 @@ class VIM(Objective):
     """Losses: prediction, and compression = MMD² between z and N(0, σ²I), σ = `prior_width`.
 
     Compression is a squared distance between 0 and 2, not an information in nats. It fits the
-    marginal of z to the prior; only the noise that p(z|x) keeps during training limits the rate.
+    marginal of z to the prior. Only the noise that p(z|x) keeps during training limits the rate.
     """
 
     def __init__(self, *, statistic: Literal["v", "u"]) -> None:

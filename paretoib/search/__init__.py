@@ -1,4 +1,4 @@
-"""Drivers propose the trials of a sweep, by `ask` and `tell`. `DRIVERS` lists them.
+"""Drivers, which propose the trials of a sweep by `ask` and `tell`; `DRIVERS` lists them.
 
 Optuna and pymoo are imported lazily, with the first sweep that needs them.
 """

@@ -21,8 +21,8 @@ class LatinHypercube(PlannedDriver):
 
     The point that a min-norm method reaches depends on its initialisation and on the length of
     training. So the default space varies these and the weighting's per-trial hyperparameters, such
-    as MIB's μ and `sqrted`. The hypercube is drawn with the first seed. All seeds have the same
-    settings, so that fronts of single seeds can be compared.
+    as MIB's μ and `sqrted`. The hypercube is drawn with the first seed. All seeds train the same
+    settings, so that the fronts of single seeds can be compared.
     """
 
     def plan(self) -> Iterator[TrialSpec]:

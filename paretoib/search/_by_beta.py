@@ -1,4 +1,4 @@
-"""A search over β that fills the gaps of the front."""
+"""A search over β that divides the widest gaps of the front."""
 
 from collections.abc import Callable, Iterable
 from heapq import heapify, heapreplace
@@ -61,17 +61,18 @@ def fill_gaps(
 ) -> list[float]:
     """Up to `count` new positions that make the widest gap of a curve as narrow as possible.
 
-    `positions` are sorted, and `curve` has a point (or NaN) for each. The parts of a divided gap
-    are assumed to be equal. `is_new` says whether the sweep has no trial at a position yet.
+    `positions` are sorted, and `curve` has a point (or NaN) for each of them. The parts of a
+    divided gap are assumed to be equal. `is_new` says whether the sweep has no trial at a position
+    yet.
     """
     measured = ~np.isnan(curve[:, 0])
     gaps, widths = np.zeros(len(positions) - 1), np.diff(positions)
     if measured.any():
-        axes = [np.interp(positions, positions[measured], axis[measured]) for axis in curve.T]
-        gaps = np.hypot(np.diff(axes[0]), np.diff(axes[1]))
+        rate, lost = (np.interp(positions, positions[measured], row[measured]) for row in curve.T)
+        gaps = np.hypot(np.diff(rate), np.diff(lost))
 
     def rank(i: int, parts: int) -> tuple[bool, float, float, int]:
-        """Sort key: widest gap first, then widest interval; narrow intervals last."""
+        """Sort key: widest gap first, then widest interval; narrow intervals come last."""
         return bool(widths[i] < parts * NARROW), -gaps[i] / parts, -widths[i] / parts, i
 
     order = np.lexsort((-widths, -gaps, widths < NARROW)).tolist()
@@ -85,7 +86,7 @@ def fill_gaps(
         parts[i] += 1
         heapreplace(heap, rank(i, parts[i]))
     new = [float(positions[i] + widths[i] * j / n) for i, n in parts.items() for j in range(1, n)]
-    # β is rounded, so every new position may have a known β. The middles of the intervals do not.
+    # β is rounded, so perhaps no new position has a new β. The middles of `chosen` have new β.
     return [position for position in new if is_new(position)] or [middles[i] for i in chosen]
 
 

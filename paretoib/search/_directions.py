@@ -3,21 +3,22 @@
 from math import comb
 
 
-def direction_count(objectives: int, most: int) -> int:
-    """The number of directions for `divisions(objectives, most)`."""
-    return _count(objectives, divisions(objectives, most))
+def direction_count(objectives: int, max_directions: int) -> int:
+    """The number of directions with `divisions(objectives, max_directions)`."""
+    return _count(objectives, divisions(objectives, max_directions))
 
 
-def divisions(objectives: int, most: int) -> int:
-    """The largest number of divisions of each axis with at most `most` directions.
+def divisions(objectives: int, max_directions: int) -> int:
+    """The largest number of divisions of each axis that gives at most `max_directions` directions.
 
-    At least 1, which gives one direction for each objective, even if that is more than `most`.
+    The result is at least 1, which gives one direction for each of the `objectives`, even if they
+    are more than `max_directions`.
     """
     number = 1
-    while _count(objectives, number + 1) <= most:
+    while _count(objectives, number + 1) <= max_directions:
         number += 1
     return number
 
 
-def _count(objectives: int, number: int) -> int:
-    return comb(number + objectives - 1, objectives - 1)
+def _count(objectives: int, axis_divisions: int) -> int:
+    return comb(axis_divisions + objectives - 1, objectives - 1)

@@ -16,11 +16,11 @@ class Driver(ABC):
       the records of an interrupted sweep, in any order, proposes the same further trials. (On
       another machine, a library's arithmetic may differ in the last digit. The objective `cost`
       depends on measured times.)
-    - It proposes a trial once, and never after `tell` received its record.
-    - `tell` accepts every record: of a trial that failed, diverged or was stopped, that has no
-      finite rate, that has a record already (the first record counts), or that the driver would
+    - A trial is proposed at most once, and never after `tell` received its record.
+    - `tell` accepts every record. Its trial may have failed, diverged or been stopped, have no
+      finite rate, have a record already (the first record counts), or be one that the driver would
       never propose.
-    - It proposes at most `spec.trials` trials, and `ask` and `done` always return.
+    - At most `spec.trials` trials are proposed, and `ask` and `done` always return.
 
     Records passed to `tell` have no measurement on the test split. The constructor may raise a
     `SpecError` for a spec that the driver cannot run.
@@ -47,5 +47,5 @@ class Driver(ABC):
     def shortfall(self) -> str | None:
         """Why the driver proposes fewer than `spec.trials` trials, in one line; otherwise None.
 
-        The reason is a space that has too few different settings that can be trained.
+        This happens if the space has too few different settings that can be trained.
         """

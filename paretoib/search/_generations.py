@@ -1,4 +1,4 @@
-"""Drivers that propose trials in generations, written as generators."""
+"""Base class of drivers that propose trials in generations, as a Python generator yields them."""
 
 from abc import abstractmethod
 from collections.abc import Generator, Sequence
@@ -25,8 +25,8 @@ class GenerationalDriver(Driver):
         self._proposed: set[str] = set()  # keys of the trials of all generations
         self._queue: dict[str, TrialSpec] = {}  # not yet returned by `ask`, in order
         self._pending: set[str] = set()  # keys without a record in the current generation
-        self._steps = self.generations()
-        self._begin(next(self._steps, None))
+        self._generator = self.generations()
+        self._begin(next(self._generator, None))
 
     @abstractmethod
     def generations(self) -> Generations:
@@ -34,7 +34,7 @@ class GenerationalDriver(Driver):
 
         `records` are in the order of `trials`. A trial that is yielded again is not run again; its
         record is sent again. The generator may be endless, because the sweep ends after
-        `spec.trials` trials. It must not yield only known trials for ever.
+        `spec.trials` trials. It must not yield known trials for ever.
         """
 
     def is_known(self, trial: TrialSpec) -> bool:
@@ -46,8 +46,8 @@ class GenerationalDriver(Driver):
         return [self._queue.pop(key) for key in list(islice(self._queue, count))]
 
     def tell(self, record: TrialRecord) -> None:
-        # No generation follows the last one. No generation uses histories, which are long.
-        if not self._last:
+        # Only a later generation needs the records, but never their histories, which are long.
+        if not self._is_last:
             self._records.setdefault(record.trial, record.model_copy(update={"history": {}}))
         self._pending.discard(record.trial)
         self._queue.pop(record.trial, None)
@@ -55,12 +55,12 @@ class GenerationalDriver(Driver):
     @property
     def done(self) -> bool:
         self._advance()
-        return self._last and not self._queue
+        return self._is_last and not self._queue
 
     @property
     def shortfall(self) -> str | None:
         proposed, trials = len(self._proposed), self.spec.trials
-        if not self._last or proposed >= trials:
+        if not self._is_last or proposed >= trials:
             return None
         return (
             f"search `{self.spec.search}` found only {proposed} of {trials} trials: the space has "
@@ -69,9 +69,9 @@ class GenerationalDriver(Driver):
 
     def _advance(self) -> None:
         """Compute new generations until one has a pending trial or is the last."""
-        while not (self._pending or self._last):
+        while not (self._pending or self._is_last):
             try:
-                self._begin(self._steps.send([self._records[key] for key in self._generation]))
+                self._begin(self._generator.send([self._records[key] for key in self._generation]))
             except StopIteration:
                 self._begin(None)
 
@@ -80,7 +80,7 @@ class GenerationalDriver(Driver):
         self._generation = [trial.key for trial in trials or ()]
         new = {t.key: t for t in trials or () if not self.is_known(t)}
         room = self.spec.trials - len(self._proposed)
-        self._last = trials is None or len(new) >= room
+        self._is_last = trials is None or len(new) >= room
         self._proposed.update(islice(new, room))
         self._queue = {
             key: trial for key, trial in islice(new.items(), room) if key not in self._records

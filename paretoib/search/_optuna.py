@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIIISampler, NSGAIISample
 from optuna.samplers.nsgaii import PolynomialMutation, SBXCrossover
 
 from paretoib.search._directions import divisions
-from paretoib.search._learning import Learning, LearningDriver
+from paretoib.search._sequential import Proposals, SequentialDriver
 from paretoib.search._space import Setting, axis_ends, round_to_range
 from paretoib.search._values import Values
 from paretoib.specs import Choices, Range
@@ -26,31 +26,31 @@ from paretoib.specs import Choices, Range
 optuna.logging.set_verbosity(optuna.logging.CRITICAL)
 
 
-class OptunaDriver(LearningDriver):
-    """Asks a study for a generation of trials, then tells it all their objectives."""
+class OptunaDriver(SequentialDriver):
+    """Asks a study for a generation of trials, then tells the study their objective values."""
 
     @abstractmethod
     def sampler(self, seed: int) -> BaseSampler:
         """The sampler of the study; it does not choose the first `size` trials."""
 
-    def learning(self, first: Sequence[Setting], values: list[Values]) -> Learning:
+    def propose(self, first: Sequence[Setting], values: list[Values]) -> Proposals:
         with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
             sampler = self.sampler(self.spec.seeds[0])
         study = optuna.create_study(
             sampler=sampler, directions=["minimize"] * len(self.spec.objectives)
         )
         fields = self.space.fields
-        axes = {field: _distribution(choices) for field, choices in fields.items()}
+        distributions = {field: _distribution(values) for field, values in fields.items()}
         for setting, value in zip(first, values, strict=True):
-            study.enqueue_trial({f: _number(fields[f], v) for f, v in setting.items()})
-            trial = study.ask(axes)
+            study.enqueue_trial({f: _to_optuna(fields[f], v) for f, v in setting.items()})
+            trial = study.ask(distributions)
             # Genetic samplers add a trial to their population when this property is read.
             _ = trial.relative_params
             study.tell(trial, value)
         while True:
-            trials = [study.ask(axes) for _ in range(self.size)]
+            trials = [study.ask(distributions) for _ in range(self.size)]
             values = yield [
-                {f: _value(fields[f], number) for f, number in trial.params.items()}
+                {f: _from_optuna(fields[f], number) for f, number in trial.params.items()}
                 for trial in trials
             ]
             for trial, value in zip(trials, values, strict=True):
@@ -58,16 +58,17 @@ class OptunaDriver(LearningDriver):
 
 
 class TPE(OptunaDriver):
-    """Multi-objective TPE (Ozaki et al. 2022): densities of good and other trials by field."""
+    """Multi-objective TPE (Ozaki et al. 2022), with separate densities for each field."""
 
     def sampler(self, seed: int) -> BaseSampler:
         return TPESampler(seed=seed, n_startup_trials=self.size)
 
 
 class GP(OptunaDriver):
-    """A Gaussian process per objective and log expected hypervolume improvement.
+    """A Gaussian process for each search objective, with log expected hypervolume improvement.
 
-    Ament et al. 2023. For few trials, because its time grows with the cube of their number.
+    Ament et al. 2023. It suits few trials, because its computing time grows with the cube of the
+    number of trials.
     """
 
     def sampler(self, seed: int) -> BaseSampler:
@@ -78,7 +79,7 @@ class NSGA2(OptunaDriver):
     """NSGA-II (Deb et al. 2002), with its published operators instead of Optuna's.
 
     Optuna's operators exchange whole fields or draw them again. With one field, they amount to a
-    random search. The steps are wider than the published ones (smaller η), because a sweep has few
+    random search. η is smaller than published, for wider steps, because a sweep has few
     generations.
     """
 
@@ -94,7 +95,7 @@ class NSGA2(OptunaDriver):
 class NSGA3(OptunaDriver):
     """NSGA-III (Deb and Jain 2014), with operators as in `NSGA2`.
 
-    It has at most as many reference directions as trials in a generation.
+    There are at most as many reference directions as trials in a generation.
     """
 
     def sampler(self, seed: int) -> BaseSampler:
@@ -122,9 +123,9 @@ def _distribution(values: Range | Choices) -> BaseDistribution:
     return CategoricalDistribution(range(len(values)))
 
 
-def _value(values: Range | Choices, number: Any) -> Any:
+def _from_optuna(values: Range | Choices, number: Any) -> Any:
     return round_to_range(values, number) if isinstance(values, Range) else values[number]
 
 
-def _number(values: Range | Choices, value: Any) -> Any:
+def _to_optuna(values: Range | Choices, value: Any) -> Any:
     return value if isinstance(values, Range) else values.index(value)

@@ -1,4 +1,4 @@
-"""Drivers whose trials are all known before the sweep starts."""
+"""Drivers that know all their trials before the sweep starts."""
 
 from abc import abstractmethod
 from collections.abc import Iterator

@@ -20,7 +20,7 @@ from pymoo.problems.static import StaticProblem
 from pymoo.util.ref_dirs import get_reference_directions
 
 from paretoib.search._directions import direction_count, divisions
-from paretoib.search._learning import Learning, LearningDriver
+from paretoib.search._sequential import Proposals, SequentialDriver
 from paretoib.search._space import Setting, Space
 from paretoib.search._values import Values
 from paretoib.specs import SweepSpec
@@ -28,22 +28,22 @@ from paretoib.specs import SweepSpec
 # Hide pymoo's message about missing compiled modules.
 Config.warnings["not_compiled"] = False
 
-# Wider steps than pymoo's defaults, because a sweep has few generations.
+# Smaller η than pymoo's defaults, for wider steps, because a sweep has few generations.
 _OPERATORS = {"crossover": SBX(eta=3, prob=0.9), "mutation": PM(eta=5)}
 
 
-class PymooDriver(LearningDriver):
+class PymooDriver(SequentialDriver):
     """Evolves points of the unit cube, one generation at a time."""
 
     @abstractmethod
     def algorithm(self, **options: Any) -> Algorithm:
-        """The algorithm, created with `options` in addition to its own."""
+        """The algorithm, created with its own options and with `options`."""
 
-    def learning(self, first: Sequence[Setting], values: list[Values]) -> Learning:
-        space, objectives = self.space, len(self.spec.objectives)
-        problem = Problem(n_var=len(space), n_obj=objectives, xl=0.0, xu=1.0)
+    def propose(self, first: Sequence[Setting], values: list[Values]) -> Proposals:
+        space = self.space
+        problem = Problem(n_var=len(space), n_obj=len(self.spec.objectives), xl=0.0, xu=1.0)
         sampling = Population.new(X=np.array([space.point(setting) for setting in first]))
-        _set_objectives(problem, sampling, values)
+        _set_values(problem, sampling, values)
         algorithm = self.algorithm(sampling=sampling, repair=_Snap(space), **_OPERATORS)
         algorithm.setup(problem, termination=NoTermination(), seed=self.spec.seeds[0])
         _tell(algorithm, algorithm.ask())  # `ask` returns the first generation without duplicates
@@ -53,14 +53,17 @@ class PymooDriver(LearningDriver):
                 yield []
                 continue
             values = yield [space.setting(point) for point in offspring.get("X").tolist()]
-            _set_objectives(problem, offspring, values)
+            _set_values(problem, offspring, values)
             _tell(algorithm, offspring)
 
-    def directions(self, most: int) -> np.ndarray:
-        """At most `most` reference directions (Das and Dennis 1998), (n, objectives)."""
+    def directions(self, max_directions: int) -> np.ndarray:
+        """Up to `max_directions` reference directions (Das and Dennis 1998), (n, objectives).
+
+        There is at least one direction for each search objective.
+        """
         objectives = len(self.spec.objectives)
         directions: np.ndarray = get_reference_directions(
-            "das-dennis", objectives, n_partitions=divisions(objectives, most)
+            "das-dennis", objectives, n_partitions=divisions(objectives, max_directions)
         )
         return directions
 
@@ -75,7 +78,7 @@ class NSGA2(PymooDriver):
 class NSGA3(PymooDriver):
     """NSGA-III (Deb and Jain 2014).
 
-    A generation has at least as many trials as there are directions (one or more per objective).
+    A generation has at least as many trials as there are reference directions.
     """
 
     def generation_size(self, spec: SweepSpec) -> int:
@@ -89,7 +92,7 @@ class MOEAD(PymooDriver):
     """MOEA/D (Zhang and Li 2007); all offspring of a generation are created together.
 
     The published algorithm creates them one by one, after each measurement, which would leave
-    workers idle. A generation has as many trials as there are directions.
+    workers idle. A generation has as many trials as there are reference directions.
     """
 
     def generation_size(self, spec: SweepSpec) -> int:
@@ -100,7 +103,7 @@ class MOEAD(PymooDriver):
 
 
 class SMSEMOA(PymooDriver):
-    """SMS-EMOA (Beume et al. 2007), with a whole population of offspring instead of one."""
+    """SMS-EMOA (Beume et al. 2007), with as many offspring as the population instead of one."""
 
     def algorithm(self, **options: Any) -> Algorithm:
         return sms.SMSEMOA(pop_size=self.size, **options)
@@ -118,7 +121,7 @@ class _Snap(Repair):
         return np.array([space.point(space.setting(point)) for point in points.tolist()])
 
 
-def _set_objectives(problem: Problem, points: Population, values: list[Values]) -> None:
+def _set_values(problem: Problem, points: Population, values: list[Values]) -> None:
     Evaluator().eval(StaticProblem(problem, F=np.array(values)), points)
 
 

@@ -9,14 +9,14 @@ from paretoib.search._generations import GenerationalDriver, Generations
 from paretoib.search._space import Setting, Space
 from paretoib.specs import SweepSpec, TrialSpec
 
-ATTEMPTS = 1000  # the search is over after this many draws in a row without a new trial
+MAX_REPEATS = 1000  # the search is over after this many draws in a row without a new trial
 
 
 class Random(GenerationalDriver):
     """Draws `spec.trials` settings uniformly from the space, in one generation.
 
-    A small finite space is drawn as in `Space.draws`, so that a sweep can cover it. The trials take
-    the seeds in turn; a repeated setting takes the next seed that it has not had.
+    `Space.draws` draws the settings, so that a sweep can cover a small finite space. The trials
+    take the seeds in turn; a repeated setting takes the next seed that is new for this setting.
     """
 
     def __init__(self, spec: SweepSpec) -> None:
@@ -37,28 +37,28 @@ class Random(GenerationalDriver):
             else:
                 new[trial.key] = trial
                 repeats = 0
-            if len(new) == count or repeats == ATTEMPTS:
+            if len(new) == count or repeats == MAX_REPEATS:
                 break
         return list(new.values())
 
     def trials(self, settings: Iterable[Setting]) -> Iterator[TrialSpec | None]:
         """The trial of each setting in one generation; None if the setting is not valid."""
-        new: set[str] = set()
+        new_keys: set[str] = set()
         for setting in settings:
-            trial = self._trial(setting, new)
+            trial = self._trial(setting, new_keys)
             if trial is not None and not self.is_known(trial):
-                new.add(trial.key)
+                new_keys.add(trial.key)
             yield trial
 
-    def _trial(self, setting: Setting, new: set[str]) -> TrialSpec | None:
+    def _trial(self, setting: Setting, new_keys: set[str]) -> TrialSpec | None:
         seeds = self.spec.seeds
-        turn = (len(self._proposed) + len(new)) % len(seeds)
+        turn = (len(self._proposed) + len(new_keys)) % len(seeds)
         trial = None
         for seed in (*seeds[turn:], *seeds[:turn]):
             try:
                 trial = self.spec.template.with_fields({**setting, "seed": seed})
             except SpecError:
                 return None
-            if not self.is_known(trial) and trial.key not in new:
+            if not self.is_known(trial) and trial.key not in new_keys:
                 break
         return trial

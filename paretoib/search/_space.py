@@ -15,8 +15,8 @@ class Space:
     """The fields that a search varies; each is an axis of the unit cube.
 
     A choice is one of equal intervals of its axis. A whole number n is the interval from n − ½ to
-    n + ½ on the range's scale. Other numbers are rounded to four significant digits, so that
-    floating-point noise in a point does not change a trial.
+    n + ½ on the range's scale. Other numbers are rounded to four significant digits, or more in a
+    narrow range, so that floating-point noise in a point does not change a trial.
     """
 
     def __init__(self, fields: Mapping[str, Range | Choices]) -> None:
@@ -39,10 +39,10 @@ class Space:
         return [position_of(values, setting[field]) for field, values in self.fields.items()]
 
     def draws(self, rng: np.random.Generator, rounds: int) -> Iterator[Setting]:
-        """Random settings: endless, or a grid over a small finite space in random order.
+        """Random settings: an endless sequence, or a grid if the space is finite and small.
 
-        The grid has `size` points and is repeated `rounds` times, in a new order. On linear axes
-        it has each setting once.
+        The grid has `size` points. All of its points are drawn in each of the `rounds`, in a new
+        random order. On linear axes the grid has each setting once.
         """
         if self.size is None or self.size > 100_000:
             while True:

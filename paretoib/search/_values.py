@@ -1,4 +1,4 @@
-"""The objectives of a trial for a search: on the validation split, all minimised."""
+"""The values of search objectives: rate, lost, error and cost of a trial, all minimised."""
 
 import math
 from collections.abc import Sequence
@@ -11,13 +11,15 @@ Values = tuple[float, ...]
 def values_of(
     record: TrialRecord, objectives: Sequence[str], reference: tuple[float, float] | None
 ) -> Values | None:
-    """The values of the objectives; None if one is missing.
+    """The values of the search objectives `objectives` for a trial; None if one is missing.
 
-    Rate and lost bits are divided by the reference point `reference` (by default ten times the
-    ceiling, and the ceiling). Error is 1 − accuracy; cost is in seconds. All are rounded (to 0.01
-    bits, 0.001 of error, two digits of cost), because the same trial differs in the last digits if
-    it trains in another pack. A value is missing if the trial failed, diverged, was
-    stopped, or has no finite rate.
+    `rate` and `lost` are bits on the validation split, divided by the coordinates of `reference`
+    (default: (10 · ceiling, ceiling)). `error` is 1 − accuracy on that split; `cost` is in seconds.
+    Values are rounded: bits to 0.01, error to 0.001, cost to two digits. The reason is that the
+    metrics of a trial depend in their last digits on the pack that trains it.
+
+    All values are missing if the trial did not finish or has no validation metrics. `rate` is
+    missing without a finite rate, and `error` without an accuracy.
     """
     metrics = record.validation
     if record.status != "finished" or metrics is None:
@@ -31,13 +33,13 @@ def values_of(
 def _value_of(
     name: str, record: TrialRecord, metrics: Metrics, scales: tuple[float, float]
 ) -> float | None:
-    rate, lost = scales
+    rate_scale, lost_scale = scales
     match name:
         case "rate":
             bits = metrics.rate_bits
-            return None if bits is None else round(bits, 2) / (rate or 1.0)
+            return None if bits is None else round(bits, 2) / (rate_scale or 1.0)
         case "lost":
-            return round(metrics.lost_bits, 2) / (lost or 1.0)
+            return round(metrics.lost_bits, 2) / (lost_scale or 1.0)
         case "error":
             return None if metrics.accuracy is None else round(1 - metrics.accuracy, 3)
         case _:

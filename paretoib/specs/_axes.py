@@ -21,7 +21,7 @@ import yaml
 
 from paretoib.documents import load_yaml, truncate
 
-MAX_VALUES = 100_000  # of one axis
+MAX_VALUES = 100_000  # on one axis
 _ALL_DIGITS = 17  # with so many digits, all floats differ
 
 
@@ -65,8 +65,8 @@ def parse_value(text: str) -> Any:
 def parse_axis(axis: Any) -> Any:
     """The values of an axis from text: LOW:HIGH:COUNT, lin:LOW:HIGH:COUNT, or a list.
 
-    The values of a list are separated by commas. Anything but text is returned unchanged. Raises
-    `ValueError` for invalid text.
+    The values of a list are separated by commas. A value that is not text is returned unchanged.
+    Raises `ValueError` for invalid text.
     """
     if not isinstance(axis, str):
         return axis

@@ -1,4 +1,4 @@
-"""The defaults of a sweep, which follow from its method, data set, model and search.
+"""The defaults of a sweep, which depend on its method, data set, model and search.
 
 The functions take plain documents, so that a caller gets the defaults of a document without
 validating it as a `SweepSpec`.
@@ -32,7 +32,7 @@ Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_l
 
 
 class TrialsAndSeeds(Document):
-    """The number of trials of a sweep (0: the default) and its seeds."""
+    """The number of trials of a sweep (0: the default), and the seeds."""
 
     trials: Trials = 0
     seeds: Seeds
@@ -85,9 +85,9 @@ def fill_in(document: Mapping[str, Any]) -> dict[str, Any]:
     counts = TrialsAndSeeds.of(filled)
     trials, seeds = counts.trials, len(counts.seeds)
     defaults = SearchDefaults.of(filled)
-    by_grid = defaults.search == "grid"
-    grid = defaults.grid(trials, seeds) if by_grid else {}
-    space = {} if by_grid else defaults.space({})
+    is_grid = defaults.search == "grid"
+    grid = defaults.grid(trials, seeds) if is_grid else {}
+    space = {} if is_grid else defaults.space({})
     fields = {
         **defaults.template.document,
         "name": default_name(defaults.method, defaults.template.data),
@@ -154,7 +154,7 @@ class SearchDefaults:
         return {}
 
     def space(self, varied: Mapping[str, Range | Choices]) -> dict[str, Range | Choices]:
-        """The space of a search other than `grid`; `varied` are the document's own fields."""
+        """The space of a search other than `grid`; `varied` is what the document itself varies."""
         # If β is a list of choices, `adaptive` varies the initialisation too.
         choices = not isinstance(varied.get("weighting.beta"), Range | None)
         adaptive_choices = choices and self.search == "adaptive"
@@ -165,7 +165,7 @@ class SearchDefaults:
     def trials(
         self, trials: int, seeds: int, grid: Mapping[str, Axis], space: Mapping[str, Any]
     ) -> int:
-        """The number of trials; `trials` is that of the document, 0 for the default.
+        """The number of trials; `trials` is the number in the document, 0 for the default.
 
         Raises `SpecError` if the grid and the seeds give another number.
         """
@@ -179,8 +179,8 @@ class SearchDefaults:
         if trials not in (0, size):
             axes = " × ".join(str(len(values)) for values in grid.values()) or "1"
             raise SpecError(
-                f"trials: should be {size}, the grid ({axes}) times the seeds ({seeds}), "
-                f"or left out; found {trials}"
+                f"trials: should be {size}, the size of the grid ({axes}) times the number of "
+                f"seeds ({seeds}), or be left out; found {trials}"
             )
         return size
 
@@ -225,7 +225,7 @@ def weight_lattice(tasks: int, count: int) -> tuple[tuple[float, ...], ...]:
 
 
 def _with_task(data: Any, method: Method) -> Any:
-    """The data section; its `task` defaults to the first if the method learns a single task."""
+    """The data section; `task` defaults to the first task if the method learns a single task."""
     section = as_mapping(data)
     name = section.get("name") if isinstance(section, Mapping) else None
     tasks = DATASETS[name].tasks if isinstance(name, str) and name in DATASETS else ()
@@ -233,7 +233,7 @@ def _with_task(data: Any, method: Method) -> Any:
 
 
 def _has_field(kind: str, section: Mapping[str, Any], field: str) -> bool:
-    """Whether a section has a field. For `training` always true."""
+    """Whether a section has a field; always true for `training`."""
     if kind not in REGISTRIES:
         return True
     name = section.get("name")

@@ -17,9 +17,9 @@ class Method:
     - `trials`: the number of settings for each of `seeds`.
     - `data`: the data set.
     - `model`: the model; if empty, the objective's default, or the data set's if that is empty too.
-    - `task_model`: the model on data sets with several tasks; if empty, as `model`.
+    - `task_model`: the model on data sets with several tasks; if empty, the same as `model`.
     - `field_defaults`: defaults of other fields, by full names, as in the method's paper.
-    - `one_task`: whether the method learns a single task, which `task` of the data set names.
+    - `one_task`: whether the method learns a single task: the `task` of the data section.
     """
 
     summary: str
@@ -49,7 +49,7 @@ class Method:
         }
 
     def own_defaults(self, fields: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-        """A catalogue's `fields` of objective and weighting, with the defaults of this method."""
+        """The catalogue's `fields` of objective and weighting, with the defaults of this method."""
         own = {
             field.partition(".")[2]: value
             for field, value in self.field_defaults.items()
@@ -96,7 +96,7 @@ _MIB = Method(
 
 
 def _ablated(part: str, **switches: Any) -> Method:
-    """MIB without a part (mib figure 5); searches do not vary the `switches` that turn it off."""
+    """MIB without a part (mib figure 5); `switches` turn off the part, and searches keep them."""
     field_defaults = {f"weighting.{name}": value for name, value in switches.items()}
     return replace(
         _MIB, summary=f"mib without {part}", paper="mib figure 5", field_defaults=field_defaults
@@ -168,7 +168,7 @@ class Search:
     """A search, with its defaults.
 
     - `trials`: the number of trials, for each seed if `every_seed`; 0: the method's default.
-    - `population`: trials in a generation; 0: all trials are proposed at once.
+    - `population`: the number of trials in a generation; 0: all trials are proposed at once.
     - `every_seed`: whether each setting trains once for every seed; otherwise the trials take the
       seeds in turn.
     - `uses_results`: whether the search minimises the sweep's `objectives`, with the results of
@@ -229,7 +229,7 @@ ADAPTIVE_FIELDS = ("initial_scale", "initial_noise")
 def check_method(name: str, data: Section, objective: Section, weighting: Section) -> None:
     """Refuse sections that contradict the method; raises `SpecError`."""
     method = METHODS[name]
-    # An adaptive weighting can balance any objective; all other methods also fix the objective.
+    # A method with an adaptive weighting accepts any objective; all others have one objective.
     fixed = [("weighting", weighting.name, method.weighting)]
     if method.search != "adaptive":
         fixed.insert(0, ("objective", objective.name, method.objective))

@@ -1,4 +1,4 @@
-"""Functions on the documents of sweeps: apply overrides, drop defaults, change the seeds."""
+"""Functions on the documents of sweeps: apply overrides, drop defaults, change seed counts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -83,10 +83,10 @@ def with_overrides(
 
 
 def without_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop the fields of a document that only repeat defaults; its sweep stays the same.
+    """Drop the fields of a document that only repeat defaults; the sweep stays the same.
 
     After a change of method, data set, model or search, the dropped fields then take the defaults
-    of the new one. Fields whose default cannot be found, because others are invalid, are kept.
+    of the new one. Fields whose default is unknown, because other fields are invalid, are kept.
     """
     kept = dict(document)
     base = {key: document[key] for key in ("method", "data") if key in document}

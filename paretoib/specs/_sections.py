@@ -37,7 +37,7 @@ _SHORT_NAMES = {
 
 
 class Section(Document):
-    """Base class of sections: the name of a registry entry; subclasses add its parameters."""
+    """Base class of sections: the name of a registry entry; subclasses add the parameters."""
 
     name: str
 
@@ -109,5 +109,5 @@ def is_per_trial(model: type[BaseModel], field: str) -> bool:
 
 
 def short_name(field: str) -> str:
-    """A name for tables and pictures: β for `weighting.beta`; by default without the section."""
+    """A name for tables and pictures, such as β for `weighting.beta`, or else the bare name."""
     return _SHORT_NAMES.get(field, field.rpartition(".")[2])

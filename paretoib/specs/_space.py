@@ -67,10 +67,10 @@ def default_space(
 ) -> dict[str, Range | Choices]:
     """The ranges and choices that a search varies by default, under full field names.
 
-    They are β over the objective's range and the other per-trial parameters of the weighting. For a
-    trial without β, or without a loss that β weighs, they are the initialisation and the length of
-    training instead of β, because these determine which point of the front a min-norm method
-    reaches. `vary_initialisation` has the same effect for a trial with β.
+    β varies over the objective's range, together with the other per-trial parameters of the
+    weighting. If the trial has no β, or no loss that β weighs, the initialisation and the length of
+    training vary instead of β. These determine which point of the front a min-norm method reaches.
+    `vary_initialisation` has the same effect for a trial with β.
     """
     declared: dict[str, Range | Choices] = {
         f"weighting.{param.name}": range_
@@ -93,7 +93,7 @@ def default_space(
 
 
 def _range_of(param: Param) -> Range | None:
-    """The range of a hyperparameter, from its declaration; None if that does not fix one.
+    """The range of a hyperparameter, from its declaration; None if no range follows from it.
 
     A bounded integer, or a float between 0 and 1, is varied over all of its values. Any other float
     is varied over two decades around its positive default, within its bounds.

@@ -35,18 +35,18 @@ from paretoib.specs._space import Choices, Range, parse_space
 from paretoib.specs._trial import Training, TrialSpec, check_combination
 from paretoib.specs._unknown_fields import check_misplaced
 
-# Control characters, line ends and marks that change the direction of text. Names are printed on
-# terminals and pages of other users.
+# Control characters, line ends and marks that change the direction of text. Names of sweeps may not
+# have them, because other users see the names on terminals and pages.
 UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
-Measure = Literal["rate", "lost", "error", "cost"]
+SearchObjective = Literal["rate", "lost", "error", "cost"]
 Bits = Annotated[float, Field(gt=0, le=1e6)]  # so that their product, a hypervolume, is finite
 
 
 class SweepSpec(Document):
-    """Everything that fixes a sweep. Missing fields take the defaults of method and data set.
+    """Everything that determines a sweep. Missing fields take defaults of method and data set.
 
-    The constructor raises `ValidationError` (of pydantic) for a value that breaks the rule of one
-    field, and `SpecError` for rules about several fields. `from_document` raises only `SpecError`.
+    The constructor raises `ValidationError` (of pydantic) if a rule about one field is broken, and
+    `SpecError` if a rule about several fields is broken. `from_document` raises only `SpecError`.
     """
 
     schema_version: Literal[1] = Field(1, alias="schema")
@@ -82,11 +82,12 @@ class SweepSpec(Document):
         description="ranges or choices of fields, for searches other than grid; the default space "
         "adds other fields, and a field with a single choice is not varied",
     )
-    objectives: tuple[Measure, ...] = Field(
+    objectives: tuple[SearchObjective, ...] = Field(
         ("rate", "lost"),
         min_length=2,
-        description="minimised on the validation split by a search that uses results: rate and "
-        "lost in bits, error (1 − accuracy of the mean latent), cost in seconds of training",
+        description="search objectives, which a search that uses results minimises: rate and lost "
+        "in bits and error (1 − accuracy of the mean latent) on the validation split, cost in "
+        "seconds of training",
     )
     population: int = Field(
         0, ge=0, le=10_000, description="trials in a generation; 0: the default of the search"
@@ -204,7 +205,7 @@ class SweepSpec(Document):
         return fields
 
     def _axis(self, location: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The values of an axis or choices in the type of the field; `location` is for errors."""
+        """Values of an axis or choices, in the field's type; errors begin with `location`."""
         field = location.partition(".")[2]
         axis = tuple(self.template.with_fields({field: v}).get(field) for v in values)
         if not axis or len(set(axis)) < len(axis):
@@ -226,7 +227,7 @@ class SweepSpec(Document):
     def _check_layers(self) -> None:
         """Refuse too few epochs for greedy layers, and too many samples of the last layer.
 
-        A varied field is checked with its worst value, because a trial may combine worst values.
+        Varied fields are checked with their worst values, which one trial may combine.
         """
         objective, model = OBJECTIVES[self.objective.name], MODELS[self.model.name]
         layers = model.layers_of(self.model.params)
@@ -255,16 +256,17 @@ class SweepSpec(Document):
         return (varied.low, varied.high) if isinstance(varied, Range) else varied
 
     def _check_search(self) -> None:
-        """Refuse fields that the search cannot vary, and objectives that it cannot minimise."""
+        """Refuse fields that the search cannot vary, and values that it cannot minimise."""
         if self.adapts_beta and len(self.varied) > 1:
             others = ", ".join(field for field in self.varied if field != "weighting.beta")
             raise SpecError(
-                f"search: `adaptive` varies nothing else with a range of β; found {others}: list "
-                "values of β in `grid` instead, or choose another search"
+                "search: `adaptive` with a range of β should vary no other field; found "
+                f"{others}: list values of β in `grid` instead, or choose another search"
             )
         if self.prune and max(self._values("training.epochs")) < 2:
             raise SpecError(
-                "prune: should have 2 epochs or more, so that a rung precedes the last; found 1"
+                "prune: should have 2 training epochs or more, so that a rung comes before the "
+                "last epoch; found 1"
             )
         betas = self.varied.get("weighting.beta", ())
         if not self.template.weighs_compression and (isinstance(betas, Range) or len(betas) > 1):

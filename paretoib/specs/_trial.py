@@ -15,7 +15,7 @@ from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs._sections import REGISTRIES, Section, is_per_trial, parse_section
-from paretoib.specs._unknown_fields import unknown_field
+from paretoib.specs._unknown_fields import ambiguous_field, unknown_field
 from paretoib.weighting import WEIGHTINGS
 
 _PER_TRIAL: JsonDict = {"per_trial": True}
@@ -51,7 +51,7 @@ class Training(Document):
 
 
 class TrialSpec(Document):
-    """Everything that fixes a trial's result: data, model, objective, weighting, training, seed."""
+    """Everything that determines a trial: data, model, objective, weighting, training, seed."""
 
     schema_version: Literal[1] = Field(1, alias="schema")
     data: SerializeAsAny[Section]
@@ -78,7 +78,7 @@ class TrialSpec(Document):
 
     @cached_property
     def pack_key(self) -> str:
-        """A hash that is equal for trials that can train in one pack."""
+        """A hash that is equal for all trials that can train in one pack."""
         document = {k: v for k, v in self.document.items() if k != "seed"}
         for kind in (*REGISTRIES, "training"):
             section = type(getattr(self, kind))
@@ -109,8 +109,9 @@ class TrialSpec(Document):
     def full_name(self, field: str, others: Iterable[str] = ()) -> str:
         """The full name `section.field` of a field.
 
-        The bare name `field` is enough if only one section has the field. Raises `SpecError` for an
-        unknown field, with a list of the trial's fields and of `others` that the caller accepts.
+        The bare name is enough if only one section has the field. Raises `SpecError` for an unknown
+        field; the text lists the trial's fields, and `others`, which are names that the caller
+        accepts.
         """
         if field == "seed":
             return field
@@ -121,20 +122,17 @@ class TrialSpec(Document):
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise unknown_field(field, sorted(matches), "is in several sections: name one")
+            raise ambiguous_field(field, sorted(matches))
         names = sorted({name for _, name in self._fields()} | {"seed", *others})
-        where = f"of {self.objective.name} + {self.weighting.name} on {self.data.name}"
-        if field in ("beta", "weighting.beta") and WEIGHTINGS[self.weighting.name].losses[1] > 1:
-            where += f", where weighting `{self.weighting.name}` sets the weights itself"
-        raise unknown_field(field, names, where)
+        raise unknown_field(field, names, {kind: getattr(self, kind).name for kind in REGISTRIES})
 
     def full_names(
         self, fields: Mapping[Any, Any], label: str, others: Iterable[str] = ()
     ) -> dict[str, Any]:
         """The same values under the full names of their fields.
 
-        Raises `SpecError` for unknown fields, as `full_name` does, and for a field that is given
-        under both of its names; the second message begins with `label`.
+        Raises `SpecError` for an unknown field, as `full_name` does, and for a field that is given
+        under its full and its bare name. The text of the second error begins with `label`.
         """
         full = {self.full_name(str(name), others): value for name, value in fields.items()}
         if len(full) < len(fields):
@@ -197,7 +195,7 @@ def check_combination(
     if MODELS[model.name].sigmoid and noise not in ("bernoulli", "none"):
         raise SpecError(
             f"model `{model.name}` takes objectives whose noise is bernoulli or none; "
-            f"objective `{objective.name}` has {noise}"
+            f"objective `{objective.name}` has noise {noise}"
         )
     params = weighting.params
     if (weights := params.get("task_weights")) and len(weights) != max(1, len(tasks)):

@@ -1,4 +1,4 @@
-"""Errors for unknown fields, and for fields outside their section."""
+"""Errors for unknown and ambiguous fields, and for fields outside their section."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,11 +10,19 @@ from paretoib.errors import SpecError
 from paretoib.specs._sections import REGISTRIES, parse_section
 
 
-def unknown_field(name: str, known: list[str], where: str) -> SpecError:
-    """The error for an unknown field; it suggests a similar one, or entries that have the field."""
-    bare = name.rpartition(".")[2]
-    hint = did_you_mean(bare, known) or _owners(bare)
-    return SpecError(f"unknown field `{name}` {where}{hint}; known: {', '.join(known)}")
+def unknown_field(field: str, known: list[str], entries: Mapping[str, str]) -> SpecError:
+    """The error for an unknown field of a trial with these registry entries, by section.
+
+    The text suggests a similar known field, or lists the entries that have the field.
+    """
+    bare = field.rpartition(".")[2]
+    hint = did_you_mean(bare, known) or _owners(bare, entries)
+    return SpecError(f"unknown field `{field}`{hint}; known: {', '.join(known)}")
+
+
+def ambiguous_field(field: str, full_names: list[str]) -> SpecError:
+    """The error for a bare name that several sections have."""
+    return SpecError(f"`{field}` is in several sections: name one of {', '.join(full_names)}")
 
 
 def check_misplaced(document: Mapping[str, Any], model: type[Document]) -> None:
@@ -40,11 +48,15 @@ def _section_types(
     return named | {name: nested for name, nested in others.items() if nested}
 
 
-def _owners(field: str) -> str:
-    """The end of an error message that lists the registry entries with a field."""
+def _owners(field: str, entries: Mapping[str, str]) -> str:
+    """A part of an error message: which registry entries have a field that `entries` lack."""
     owners = {
         kind: [name for name, entry in registry.items() if field in (p.name for p in entry.params)]
         for kind, registry in REGISTRIES.items()
     }
-    listed = [f"{kind} {', '.join(names)}" for kind, names in owners.items() if names]
-    return f"; it is a field of {' and of '.join(listed)}" if listed else ""
+    listed = [
+        f"{kind} `{entries[kind]}` has no such field; it is a field of {kind} {', '.join(names)}"
+        for kind, names in owners.items()
+        if names
+    ]
+    return f": {'; '.join(listed)}" if listed else ""

@@ -12,7 +12,7 @@ from paretoib.tracking._journal.tracker import JournalReader, JournalTracker
 from paretoib.tracking._lookup import find_sweep
 from paretoib.tracking._memory import MemoryTracker
 from paretoib.tracking._mlflow import environment  # noqa: F401  (set before MLflow is imported)
-from paretoib.tracking._mlflow.ui import PORT, UI, ui
+from paretoib.tracking._mlflow.ui import MLFLOW_PORT, UI, ui
 from paretoib.tracking._state import with_trials
 from paretoib.tracking._tracker import (
     HEARTBEAT_SECONDS,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEARTBEAT_SECONDS",
-    "PORT",
+    "MLFLOW_PORT",
     "STALE_SECONDS",
     "UI",
     "EndedTrial",

@@ -38,7 +38,7 @@ def sweep_not_found(sweep: str) -> NotFoundError:
     """The error for a sweep that the store does not hold."""
     return NotFoundError(
         f"no sweep `{sweep}`: should be a sweep's id, the first {SHORTEST_PREFIX} or more "
-        "characters of one, or a name; `paretoib list` shows them"
+        "characters of an id, or a name; `paretoib list` shows ids and names"
     )
 
 
@@ -57,8 +57,8 @@ def one_writer(sweep_id: str, other: str) -> StoreError:
 def taken_over(sweep_id: str, other: str) -> TakenOverError:
     """The error for a writer whose sweep another process has begun."""
     return TakenOverError(
-        f"sweep {sweep_id[:8]} is written by {other}, which has taken it over; "
-        f"`paretoib watch {sweep_id[:8]}` follows it"
+        f"sweep {sweep_id[:8]} is written by {other}, which has taken over the sweep; "
+        f"`paretoib watch {sweep_id[:8]}` follows the sweep"
     )
 
 

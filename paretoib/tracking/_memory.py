@@ -129,7 +129,7 @@ class MemoryTracker:
         return self._sweeps[sweep_id]
 
     def _get_to_write(self, sweep_id: str) -> _Sweep:
-        """The sweep, to write to; raises `TakenOverError` if another process has taken it over."""
+        """The sweep, for a write; `TakenOverError` if another process has taken it over."""
         sweep = self._get(sweep_id)
         if other := _heartbeat.successor(sweep.heartbeat):
             raise taken_over(sweep_id, other)

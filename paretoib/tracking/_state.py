@@ -1,7 +1,7 @@
 """The state of a sweep, and the stale rule.
 
-For every reader, a running sweep counts as interrupted when its heartbeat is stale. This does not
-hold for a submitted sweep that has not begun, because it waits for the cluster, nor for a sweep
+For every reader, a running sweep counts as interrupted when its heartbeat is stale. There are two
+exceptions: a submitted sweep that has not begun, because it waits for the cluster, and a sweep
 whose journal is locked on this machine, because a writer that closes its sweep sends no heartbeats.
 """
 
@@ -15,8 +15,8 @@ from paretoib.tracking import _heartbeat
 def with_stale_rule(state: SweepState, store_unavailable_at: datetime | None = None) -> SweepState:
     """The state; its status is `interrupted` if the sweep's heartbeat is stale.
 
-    `store_unavailable_at` is when the store last did not answer: no writer could send a heartbeat
-    then.
+    `store_unavailable_at` is the last time at which the store did not answer. No writer could send
+    a heartbeat at that time.
     """
     waits_for_cluster = state.submitted is not None and not state.begun
     if state.status != "running" or waits_for_cluster:

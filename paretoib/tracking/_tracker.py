@@ -71,17 +71,20 @@ class Reader(Protocol):
         """
 
     def trial_url(self, sweep_id: str, trial: str) -> str | None:
-        """An ended trial's page in MLflow's UI, None without a link; raises as `history` does."""
+        """The URL of an ended trial in MLflow's UI; None if the store gives no links.
+
+        Raises `NotFoundError` for a trial that has not ended in this sweep.
+        """
 
 
 class Tracker(Reader, Protocol):
     """A store of sweeps and their trials, to write.
 
-    An implementation guarantees what `Reader` demands, and more. Data that a method has written
-    survive the process once the method returns. A trial is stored completely or not at all. A
-    failed write raises `StoreError`. A sweep has one writer at a time; any number of processes may
-    read it. After a pause, a writer may find that another process has begun its sweep. `heartbeat`,
-    `add`, `update` and `close` then raise `TakenOverError` and write nothing.
+    An implementation guarantees what `Reader` demands and, in addition: data that a method has
+    written survive the process once the method returns. A trial is stored completely or not at all.
+    A failed write raises `StoreError`. A sweep has one writer at a time; any number of processes
+    may read it. After a pause, a writer may find that another process has begun its sweep. Then
+    `heartbeat`, `add`, `update` and `close` raise `TakenOverError` and write nothing.
     """
 
     def create(self, spec: SweepSpec) -> SweepState:
@@ -90,7 +93,8 @@ class Tracker(Reader, Protocol):
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         """Fix the ruler and set the status to running, also for a sweep that had ended.
 
-        Raises `StoreError` for another ruler than before, or while the sweep has another writer.
+        Raises `StoreError` if `ruler` differs from the stored ruler, or while another process
+        writes the sweep.
         """
 
     def heartbeat(self, sweep_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a pack in one file, so that it can resume if its worker is lost.
+"""Checkpoints: the state of a pack in one file, from which training resumes after a failure.
 
 The format is safetensors, with values that are not tensors as JSON in the header. Loading the file
 runs no code, so a checkpoint in a shared folder is safe to read.
@@ -33,8 +33,9 @@ SCHEMA = 1
 class SavedPack:
     """The content of a checkpoint.
 
-    `state` is the `Pack.state` of the `trials` still in training; `ended` holds the records of the
-    other trials. `epoch` is the last completed epoch, `seconds` the training time per trial so far.
+    `trials` holds the keys of the trials still in training, `state` their `Pack.state`, and `ended`
+    the records of the other trials. `epoch` is the last completed epoch, `seconds` the training
+    time per trial so far.
     """
 
     trials: tuple[str, ...]
@@ -102,7 +103,7 @@ class Checkpoint:
         self._last = time.monotonic()
 
     def load(self) -> SavedPack | None:
-        """Read the file; None if there is none or it cannot be used."""
+        """Read the file; None if the file is missing or cannot be used."""
         if not self.path.exists():
             return None
         try:

@@ -1,4 +1,4 @@
-"""Checks of what a device supports."""
+"""A check that a device supports the training precision."""
 
 from paretoib.errors import SpecError
 from paretoib.specs import Training

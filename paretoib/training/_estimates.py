@@ -1,4 +1,4 @@
-"""Estimates of the ruler for the trials of a pack on one split, and their conversion to records."""
+"""Estimates for the trials of a pack on one split, and their conversion to records."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,11 @@ from paretoib.records import Metrics
 
 @dataclass(frozen=True)
 class TaskEstimates:
-    """Estimates of M trials for one task, (M,) each, in nats; `ceiling` is the task's ceiling."""
+    """Estimates of M trials for one task, (M,) each; information is in nats.
+
+    `accuracy` is measured at the mean z, `accuracy_sampled` from the mean of q(y|z) over samples of
+    z. `ceiling` is the largest possible relevance.
+    """
 
     ceiling: float
     relevance: Tensor
@@ -24,11 +28,11 @@ class TaskEstimates:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Estimates of M trials on one split, (M,) each, in nats.
+    """Estimates of M trials on one split, (M,) each; information is in nats.
 
-    Relevance and cross-entropy are sums over tasks, accuracies are means. Rates are NaN for an
-    encoder without noise, accuracies are NaN for a continuous Y. Rates are measured on the first
-    `RATE_INPUTS` examples. `tasks` holds the estimates of each named task.
+    Relevance and cross-entropy are sums over tasks, accuracies are means over tasks. Rates are NaN
+    for an encoder without noise, accuracies are NaN for a continuous Y. Rates are measured on
+    the first `RATE_INPUTS` examples. `tasks` holds the estimates of each named task.
     """
 
     rate: Tensor
@@ -67,7 +71,7 @@ class Estimates:
 
 
 def to_metrics(estimates: Estimates, trial: int, examples: int) -> Metrics:
-    """The estimates of one trial as `Metrics`, in bits."""
+    """The estimates of the trial with index `trial` as `Metrics`, in bits."""
 
     def number(values: Tensor, unit: float = 1.0) -> float | None:
         value = float(values[trial]) / unit

@@ -71,7 +71,7 @@ class History:
         for name, values in means.items():
             for i, loss in enumerate(self.losses):
                 self._epochs[f"{name}/{loss}"].append(values[:, i])
-        plane = {
+        series = {
             "gradient_norm": gradient_norm,
             "learning_rate": torch.tensor(learning_rates),
             "rate_bits": estimates.rate / math.log(2),
@@ -79,14 +79,16 @@ class History:
             "accuracy": estimates.accuracy.where(estimates.cross_entropy.isfinite(), math.nan),
         }
         for i, (rate, relevance) in enumerate(layers, 1):
-            plane[f"layer_{i}/rate_bits"] = rate / math.log(2)
-            plane[f"layer_{i}/relevance_bits"] = relevance / math.log(2)
+            series[f"layer_{i}/rate_bits"] = rate / math.log(2)
+            series[f"layer_{i}/relevance_bits"] = relevance / math.log(2)
         for name, entropy in cross_entropies.items():
-            plane[f"{name}_bits"] = entropy / math.log(2)
+            series[f"{name}_bits"] = entropy / math.log(2)
         for name, task in estimates.tasks.items():
-            plane[f"{name}/relevance_bits"] = task.relevance / math.log(2)
-            plane[f"{name}/accuracy"] = task.accuracy.where(task.cross_entropy.isfinite(), math.nan)
-        for name, values in plane.items():
+            series[f"{name}/relevance_bits"] = task.relevance / math.log(2)
+            series[f"{name}/accuracy"] = task.accuracy.where(
+                task.cross_entropy.isfinite(), math.nan
+            )
+        for name, values in series.items():
             self._epochs[name].append(values.cpu())
         self._sums.clear()
         self._examples = 0

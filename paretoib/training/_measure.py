@@ -25,17 +25,17 @@ from paretoib.objectives import decoder_uncertainty, joint_probabilities
 from paretoib.training._estimates import Estimates, TaskEstimates
 from paretoib.training._stack import Stack
 
-SAMPLES = 12  # samples of z per input at test time, as in Alemi et al.
-RATE_INPUTS = 4096  # limited because the bounds on the rate compare all pairs of inputs
-MARGINAL_INPUTS = 16_384  # limit on the training examples that marginals are fitted to
+SAMPLES = 12  # samples of z per input in the final measurement, as in Alemi et al.
+RATE_INPUTS = 4096  # limit on the inputs for bounds on the rate, which compare all pairs of inputs
+MARGINAL_INPUTS = 16_384  # limit on the training examples for marginals and cross-entropies
 _FORWARD_BATCH = 1024  # inputs per forward pass
-_MAX_ELEMENTS = 2**24  # matrix elements in memory at a time
+_MAX_ELEMENTS = 2**24  # limit on the matrix elements in memory at a time
 
 
 class Evaluator:
     """Measures all trials of a stack on the same splits with the same noise.
 
-    `prior_width` (M,) is the width of the prior of each trial.
+    `prior_width` (M,) is the standard deviation of each trial's prior.
     """
 
     def __init__(self, stack: Stack, dataset: Dataset, prior_width: Float[Tensor, " M"]) -> None:
@@ -52,7 +52,7 @@ class Evaluator:
         samples: int = SAMPLES,
         marginals: tuple[Tensor, ...] = (),
     ) -> Estimates:
-        """All estimates on a split; `marginals` of `fit_marginals` can tighten the upper bound."""
+        """All estimates on a split; `marginals` of `fit_marginals` can tighten the rate's bound."""
         raw = self._encode(split.x)
         y = self._expand(split.y)
         generator = _generator(split, 0)
@@ -208,7 +208,7 @@ class Evaluator:
 
     @staticmethod
     def _chunk(rows: int, columns: int) -> int:
-        """The number of trials to measure at a time, with a (rows, columns) matrix each."""
+        """The number of trials to measure at a time; each trial needs a (rows, columns) matrix."""
         return max(1, _MAX_ELEMENTS // (rows * columns))
 
 

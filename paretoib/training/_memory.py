@@ -24,7 +24,7 @@ def keep_freed_memory() -> None:
     """Configure glibc to keep freed memory for the next step, which needs blocks of the same size.
 
     By default glibc returns large blocks to the system, which must clear their pages again at every
-    step. Clearing was measured to take a fifth of the time of small packs and a third of the time
+    step. In measurements, clearing took a fifth of the time of small packs and a third of the time
     of MIB on a large model. Without glibc this function does nothing.
     """
     try:
@@ -38,11 +38,10 @@ def keep_freed_memory() -> None:
 
 
 def translate_memory_errors(run: Callable[[], Result], device: torch.device, trials: int) -> Result:
-    """Call `run` and return its result; frees the memory of a failed run before raising.
+    """Call `run` and return its result; if it fails, free its memory before raising the error.
 
     Raises:
-        OutOfMemoryError: in place of every error that torch, numpy or CUDA raises for lack of
-            memory.
+        OutOfMemoryError: torch, numpy or CUDA raised an error for lack of memory.
     """
     try:
         return run()

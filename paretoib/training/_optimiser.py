@@ -16,14 +16,14 @@ class Optimiser:
     """Applies one of torch's update rules (`RULES`) to all trials in one call.
 
     torch's kernel takes a single learning rate. If the learning rates of the trials differ, the
-    kernel computes the change at rate 1, which is then scaled by the rate of each trial. Such a
-    step takes a third more time, for any number of different rates.
+    kernel computes the change for learning rate 1, which is then multiplied by each trial's
+    learning rate. Such a step takes a third more time, however many learning rates differ.
     """
 
     def __init__(self, stack: Stack, specs: Sequence[TrialSpec]) -> None:
         self.stack = stack
         self.clip_norm = specs[0].training.clip_norm
-        self.rates = LearningRates(specs)
+        self.learning_rates = LearningRates(specs)
         self.parameters = [p.detach() for p in stack.parameters]
         self._rule = RULES[specs[0].training.optimiser]
         self.moments = {
@@ -32,26 +32,26 @@ class Optimiser:
         steps = torch.zeros(len(self.parameters), device=self.parameters[0].device)
         self.steps = list(steps.unbind())
         self._change: list[Tensor] = []
-        self._scale_to_rates()
+        self._prepare_learning_rates()
 
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Update all parameters in place; `gradients` are in the order of `stack.parameters`."""
         if self.clip_norm is not None:
             gradients = self._clipped(gradients, self.clip_norm)
-        # Gradients from vmap can be transposed in memory; the fused kernel would misread them.
+        # Gradients from vmap can be transposed in memory; the fused kernel misreads such tensors.
         gradients = [g.contiguous() for g in gradients]
         if not self._change:
-            self._update(self.parameters, gradients, self.rates.now[0])
+            self._update(self.parameters, gradients, self.learning_rates.now[0])
             return
         torch._foreach_zero_(self._change)
         self._update(self._change, gradients, 1.0)
         for parameter, change in zip(self.parameters, self._change, strict=True):
-            parameter.addcmul_(change, self._rates.view(-1, *[1] * (change.ndim - 1)))
+            parameter.addcmul_(change, self._learning_rates.view(-1, *[1] * (change.ndim - 1)))
 
     def end_epoch(self, epoch: int, validation_losses: Float[Tensor, " M"]) -> None:
         """Update all learning rates after an epoch."""
-        self.rates.end_epoch(epoch, validation_losses.tolist())
-        self._scale_to_rates()
+        self.learning_rates.end_epoch(epoch, validation_losses.tolist())
+        self._prepare_learning_rates()
 
     def reset(self) -> None:
         """Reset moments and step counts to zero; learning rates stay."""
@@ -60,8 +60,8 @@ class Optimiser:
 
     def state(self) -> dict[str, Tensor]:
         """Moments, step counts and learning rates, (M, …) each."""
-        steps = torch.full((len(self.rates.now),), float(self.steps[0]))
-        return {"steps": steps, **self.rates.state(), **self._moments()}
+        steps = torch.full((len(self.learning_rates.now),), float(self.steps[0]))
+        return {"steps": steps, **self.learning_rates.state(), **self._moments()}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Restore a `state()`."""
@@ -69,8 +69,8 @@ class Optimiser:
             moment.copy_(state[name])
         for step in self.steps:
             step.fill_(state["steps"][0])
-        self.rates.load(state)
-        self._scale_to_rates()
+        self.learning_rates.load(state)
+        self._prepare_learning_rates()
 
     def _moments(self) -> dict[str, Tensor]:
         return {
@@ -79,16 +79,18 @@ class Optimiser:
             for i, moment in enumerate(moments)
         }
 
-    def _scale_to_rates(self) -> None:
-        if len(set(self.rates.now)) > 1:
-            self._rates = torch.tensor(self.rates.now).to(self.parameters[0])
+    def _prepare_learning_rates(self) -> None:
+        if len(set(self.learning_rates.now)) > 1:
+            self._learning_rates = torch.tensor(self.learning_rates.now).to(self.parameters[0])
             self._change = self._change or [torch.empty_like(p) for p in self.parameters]
         else:
             self._change = []
 
-    def _update(self, parameters: list[Tensor], gradients: list[Tensor], rate: float) -> None:
+    def _update(
+        self, parameters: list[Tensor], gradients: list[Tensor], learning_rate: float
+    ) -> None:
         with torch.no_grad():
-            self._rule.update(parameters, gradients, self.moments, self.steps, rate)
+            self._rule.update(parameters, gradients, self.moments, self.steps, learning_rate)
 
     def _clipped(self, gradients: Sequence[Tensor], max_norm: float) -> list[Tensor]:
         rows = [self.stack.per_trial(g) for g in gradients]

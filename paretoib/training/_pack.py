@@ -25,8 +25,8 @@ from paretoib.training._stack import Stack, stack_models
 from paretoib.training._step import Losses, Step, training_step
 from paretoib.weighting import WEIGHTINGS, Weighting
 
-# Number of validation examples for the information plane of the history, unless exact values need
-# all. The marginal is fitted to twice as many training examples, or more for a large latent.
+# Number of validation examples for the information plane of the history; exact values use all.
+# Marginals are fitted to twice as many training examples, or more for a large latent.
 HISTORY_INPUTS = 128
 
 # Attributes of a pack whose states change during training and are stored in checkpoints.
@@ -64,11 +64,11 @@ class Pack:
             batch_size=first.training.batch_size,
             noise_size=self.stack.head.training_noise,
         )
-        measured = (
-            len(dataset.validation) if self.evaluator.has_layer_information else HISTORY_INPUTS
+        exact = self.evaluator.has_layer_information
+        self.history_split = dataset.validation.first(
+            len(dataset.validation) if exact else HISTORY_INPUTS
         )
-        self.validation = dataset.validation.first(measured)
-        self.sample = dataset.train.first(max(2 * HISTORY_INPUTS, 4 * latent))
+        self.marginal_split = dataset.train.first(max(2 * HISTORY_INPUTS, 4 * latent))
         if self.objective.optimal_decoder:
             self.stack.head.optimal = True
             self.evaluator.refresh_decoder()
@@ -100,12 +100,12 @@ class Pack:
         norms = gradient_norms([self.stack.per_trial(g) for g in step.gradients])
         if self.objective.optimal_decoder:
             self.evaluator.refresh_decoder()
-        marginals = self.evaluator.fit_marginals(self.sample)
-        estimates = self.evaluator.estimate(self.validation, samples=1, marginals=marginals)
+        marginals = self.evaluator.fit_marginals(self.marginal_split)
+        estimates = self.evaluator.estimate(self.history_split, samples=1, marginals=marginals)
         finite = self.history.end_epoch(
             estimates,
             norms,
-            self.optimiser.rates.now,
+            self.optimiser.learning_rates.now,
             self.evaluator.layer_information(),
             self.evaluator.cross_entropies(),
         )
@@ -115,6 +115,7 @@ class Pack:
         return estimates
 
     def _stages(self) -> int:
+        """The number of layers of a greedy objective, otherwise 1."""
         entry = OBJECTIVES[self.specs[0].objective.name]
         layers = len(getattr(self.stack.head, "widths", ())) if entry.greedy else 1
         epochs = self.specs[0].training.epochs
@@ -129,7 +130,7 @@ class Pack:
     def _begin_epoch(self) -> None:
         """Switch to training mode; at the start of a stage, freeze layers and reset the optimiser.
 
-        The reset sets all moments to zero, so that frozen layers do not change any more.
+        The reset sets all moments to zero, so that frozen layers no longer change.
         """
         self.stack.train(True)
         epochs = self.specs[0].training.epochs
@@ -141,7 +142,7 @@ class Pack:
             self.optimiser.reset()
 
     def rung_results(self, estimates: Estimates) -> dict[str, tuple[float, float] | None]:
-        """(rate, lost bits) in bits by trial key; None if not finite or if the trial diverged."""
+        """(rate, lost bits) by trial key; None if not finite or if the trial diverged."""
         rates = (estimates.rate / math.log(2)).tolist()
         lost = ((estimates.ceiling - estimates.relevance) / math.log(2)).tolist()
         all_finite = estimates.cross_entropy.isfinite() & estimates.rate.isfinite()
@@ -159,7 +160,7 @@ class Pack:
         return {"diverged_in": torch.tensor([e or 0 for e in self.diverged_in]), **named}
 
     def fits(self, state: Mapping[str, Tensor], epoch: int) -> bool:
-        """Whether the names, shapes and types in `state` match this pack after this `epoch`."""
+        """Whether names, shapes and types in `state` match this pack after epoch number `epoch`."""
         current = self.state()
         history = {n: tuple(t.shape) for n, t in state.items() if n.startswith("history/")}
         shapes = {n: (t.shape, t.dtype) for n, t in state.items() if n not in history}
@@ -170,7 +171,7 @@ class Pack:
         )
 
     def load(self, state: Mapping[str, Tensor], epoch: int) -> None:
-        """Restore a `state()` that was saved after this `epoch` for the same trials."""
+        """Restore a `state()` of the same trials, saved after epoch number `epoch`."""
         self.epoch = epoch
         self.diverged_in = [e or None for e in state["diverged_in"].tolist()]
         for part in _PARTS:
@@ -185,7 +186,7 @@ class Pack:
         return pack
 
     def measure(self) -> list[dict[str, Any]]:
-        """The outcome of every trial: its status, and its metrics or the reason why it has none."""
+        """The outcome of every trial: a status, and metrics or the reason why there are none."""
         marginals = self.evaluator.fit_marginals(self.dataset.train)
         splits = {"validation": self.dataset.validation, "test": self.dataset.test}
         estimates = {

@@ -11,16 +11,16 @@ from paretoib.models import MODELS, build_model
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs import TrialSpec
 
-# Stacking saves time as long as the overhead of a step exceeds its arithmetic: up to about so many
-# parameters and trials in a pack on a CPU core, and many more on a GPU.
+# Stacking trials saves time as long as the overhead of a step takes longer than its arithmetic.
+# These are the approximate limits on the parameters and the trials of a pack.
 _CPU_PARAMETERS, _CPU_TRIALS = 2_000_000, 16
 _GPU_PARAMETERS, _GPU_TRIALS = 400_000_000, 256
 
 
 def capacity(spec: TrialSpec, shape: tuple[int, ...], device: str, *, share: float = 1.0) -> int:
-    """The number of trials like this one in the largest useful pack, on a share of a device.
+    """The largest useful number of trials in a pack of trials like this one.
 
-    A share of a GPU provides that share of its memory and of its compute capacity.
+    `share` is the share of a GPU that a worker has, both of its memory and of its compute capacity.
     """
     on_gpu = device.startswith("cuda")
     if not (on_gpu or MODELS[spec.model.name].stack_on_cpu):
@@ -42,7 +42,7 @@ def plan_packs(
     device: str,
     share: float = 1.0,
 ) -> list[list[TrialSpec]]:
-    """Group trials into enough packs to keep all workers busy, the longest pack first.
+    """Group trials into enough packs to keep all workers busy; the longest training comes first.
 
     `shape` is the shape of an input, `share` the share of a GPU that each worker has.
     """
@@ -60,7 +60,7 @@ def plan_packs(
 
 
 def _size(spec: TrialSpec, shape: tuple[int, ...]) -> int:
-    """The number of parameters of a model plus the number of noise samples of a step.
+    """The number of parameters of a trial's model plus the noise samples of one training step.
 
     Noise samples count because binary networks draw many samples with few parameters.
     """

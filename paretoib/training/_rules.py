@@ -21,8 +21,9 @@ Tensors = list[Tensor]
 class Rule:
     """An update rule: the names of its state tensors and its kernel.
 
-    State tensors have the shape of the parameter. `kernel` takes parameters, gradients, each of
-    `state` in this order, and step counts; the learning rate and `options` are keywords.
+    State tensors have the shape of the parameter. `kernel` takes the parameters, the gradients, the
+    state tensors in the order of `state`, and the step counts. The learning rate and `options` are
+    keyword arguments.
     """
 
     state: tuple[str, ...]
@@ -35,11 +36,11 @@ class Rule:
         gradients: Tensors,
         state: Mapping[str, Tensors],
         steps: Tensors,
-        rate: float,
+        learning_rate: float,
     ) -> None:
         """Update parameters, state and step counts in place."""
         tensors = [state[name] for name in self.state]
-        self.kernel(parameters, gradients, *tensors, steps, lr=rate, **self.options)
+        self.kernel(parameters, gradients, *tensors, steps, lr=learning_rate, **self.options)
 
 
 def _adam(

@@ -43,18 +43,19 @@ def run_trials(
         folder: the folder of the data sets.
         checkpoints: the folder of checkpoints. The state of the pack is saved there at the end of
             an epoch if `every` seconds have passed since the last save. The next call for the same
-            trials resumes from it and returns identical records. The file is deleted when the pack
-            has ended. A file that is damaged or belongs to another pack is ignored with a warning.
+            trials resumes from this file and returns identical records. The file is deleted when
+            the pack has ended. A file that is damaged or belongs to another pack is ignored with a
+            warning.
         every: seconds between checkpoints.
         rungs: shares of the epochs after which `on_rung` is called.
-        on_rung: gets the share and the results so far: for each trial key, (rate, lost bits) in
-            bits on the first validation examples, or None if not finite. `on_rung` returns the keys
-            of the trials to stop, which leave the pack and are recorded as stopped. After a resume
-            it may be called for the same rung again.
+        on_rung: gets the share and the results so far: for each trial key, (rate, lost bits) on the
+            first validation examples, or None if not finite. `on_rung` returns the keys of the
+            trials to stop, which leave the pack and are recorded as stopped. After a resume
+            `on_rung` may be called for the same rung again.
         limit_seconds: the time limit per trial. The time of a pack is divided evenly among its
             trials, as in `TrialRecord.seconds`, so a pack of n trials may take n times as long.
-            The limit is checked after each step. Trials that exceed it are recorded as failed. Time
-            before a resume counts.
+            The limit is checked after each step. Trials that exceed the limit are recorded as
+            failed. Time before a resume counts.
 
     Raises:
         SpecError: the trials have different `pack_key`s, or the precision is bf16 without CUDA.
@@ -63,8 +64,8 @@ def run_trials(
     """
     if len({s.pack_key for s in specs}) != 1:
         raise SpecError(
-            "a pack's trials should differ in per-trial fields and seeds alone; found "
-            f"{len({s.pack_key for s in specs})} kinds among {len(specs)} trials"
+            "the trials of a pack should differ only in per-trial fields and seeds; found "
+            f"{len(specs)} trials that need {len({s.pack_key for s in specs})} packs"
         )
     torch_device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     check_precision(specs[0].training, str(torch_device))
@@ -86,7 +87,7 @@ def run_trials(
     try:
         return translate_memory_errors(train_and_measure, torch_device, len(specs))
     except OutOfMemoryError:
-        if checkpoint:  # smaller packs cannot use it
+        if checkpoint:  # smaller packs cannot resume from it
             checkpoint.remove()
         raise
 
@@ -107,14 +108,14 @@ class _Run:
     def train(
         self, shares: Mapping[int, float], on_rung: OnRung | None, limit: float | None
     ) -> None:
-        """Train to the end or to the time limit; `shares` maps the epoch of each rung to its share.
+        """Train to the end or to the time limit, `limit` seconds per trial.
 
-        `limit` is in seconds per trial.
+        `shares` maps the epoch of each rung to the share of all epochs.
         """
         while not self.complete and not self.pack.trained:
-            rest = math.inf if limit is None else (limit - self.seconds) * len(self.pack.specs)
+            remaining = math.inf if limit is None else (limit - self.seconds) * len(self.pack.specs)
             try:
-                estimates = self.pack.train_epoch(self._last + rest)
+                estimates = self.pack.train_epoch(self._last + remaining)
             except TimeoutError:
                 self._add_elapsed()
                 reason = f"took longer than {limit:g} s"

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable, Collection, Mapping
 
-# (rate, lost bits) in bits by trial key; None if not finite or if the trial diverged.
+# (rate, lost bits) by trial key; None if not finite or if the trial diverged.
 RungResults = Mapping[str, tuple[float, float] | None]
-# Gets the share of the epochs that are done and the results; returns the keys of trials to stop.
+# Gets the share of completed epochs and the results; returns the keys of the trials to stop.
 OnRung = Callable[[float, RungResults], Collection[str]]
 
 

@@ -17,10 +17,11 @@ TrialFunction = Callable[..., Any]
 class Stack(ABC):
     """The models of a pack.
 
-    `parameters` are leaves for autograd, in this order: those of the encoder, those of the sigmoid
-    layers in the head, the other parameters of the head, and those of the weighting. The first
-    `encoder_count` belong to the encoder. The gradients of losses are compared over the first
-    `shared_count`, which include the encoder and the sigmoid layers.
+    `parameters` are leaves for autograd: first the parameters of the encoder, then of the sigmoid
+    layers in the head, of the rest of the head, and of the weighting. The first `encoder_count`
+    parameters belong to the encoder. The first `shared_count` are shared by all losses, so the
+    gradients of the losses are compared over these parameters: those of the encoder and the sigmoid
+    layers, or of fewer layers after `share_layers`.
     """
 
     size: int
@@ -60,7 +61,7 @@ class Stack(ABC):
         self.parameters += weighting
 
     def share_layers(self, count: int) -> None:
-        """Share the encoder and the first `count` sigmoid layers of the head.
+        """Count only the encoder and the first `count` sigmoid layers of the head as shared.
 
         The layers above belong to the decoder.
         """
@@ -131,7 +132,7 @@ class StackedModels(Stack):
     def map(self, function: TrialFunction, *stacked: Any, chunk: int | None = None) -> Any:
         template = self.template
 
-        def one(encoder_state: Any, head_state: Any, *args: Any) -> Any:
+        def call(encoder_state: Any, head_state: Any, *args: Any) -> Any:
             def encoder(*inputs: Tensor) -> Any:
                 return functional_call(template.encoder, encoder_state, inputs)
 
@@ -140,7 +141,7 @@ class StackedModels(Stack):
 
             return function(encoder, head, *args)
 
-        return vmap(one, chunk_size=chunk)(self._encoder, self._head, *stacked)
+        return vmap(call, chunk_size=chunk)(self._encoder, self._head, *stacked)
 
     def weighting(self) -> dict[str, Tensor]:
         return self._weighting[0]

@@ -20,7 +20,7 @@ LossFunction = Callable[[Float[Tensor, "M B R"]], Losses]
 class Step:
     """Gradients of the stack's parameters, with the losses, weights and Gramian.
 
-    `gramian` is None if the weighting does not need it.
+    `gramian` is None if the weighting needs no Gramian.
     """
 
     gradients: list[Tensor]
@@ -63,7 +63,7 @@ def _scalarised(
 def _over_parameters(
     stack: Stack, weighting: Weighting, hyper: Mapping[str, Any], losses: Losses
 ) -> Step:
-    """One backward pass for each loss; the step is the weighted sum of these gradients."""
+    """One backward pass for each loss; the result is the weighted sum of these gradients."""
     values = _values(losses)
     loss_gradients = _loss_gradients(losses, stack.parameters)
     compared = stack.shared_count if weighting.over == "shared" else len(stack.parameters)
@@ -89,11 +89,11 @@ def _at_latent(
     at_latent = torch.einsum(
         "mi,imbr->mbr", weights.step, torch.stack([g[0] for g in loss_gradients])
     )
-    of_encoder = _gradients(
+    encoder_gradients = _gradients(
         torch.dot(raw.flatten(), at_latent.flatten()), stack.parameters[: stack.encoder_count]
     )
-    of_head = _combine(stack, [grads[1:] for grads in loss_gradients], weights)
-    return Step([*of_encoder, *of_head], values, weights, gramian)
+    other_gradients = _combine(stack, [grads[1:] for grads in loss_gradients], weights)
+    return Step([*encoder_gradients, *other_gradients], values, weights, gramian)
 
 
 def _values(losses: Losses) -> Float[Tensor, "M m"]:
@@ -105,8 +105,9 @@ def _gradients(
 ) -> list[Tensor]:
     """The gradients of a loss summed over trials; zeros for inputs without influence.
 
-    Trials share no parameters, so the gradient of the sum holds the gradient of each trial. Weights
-    are part of `summed`, because `grad` imports sympy if it gets them as `grad_outputs`.
+    Trials share no parameters, so the gradient of the sum holds the gradient of each trial. The
+    weights of the losses are part of `summed`, because `grad` imports sympy if it gets the weights
+    as `grad_outputs`.
     """
     return list(torch.autograd.grad(summed, inputs, retain_graph=retain, materialize_grads=True))
 
@@ -136,13 +137,13 @@ def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Float[Tensor, " M"]:
 def _combine(
     stack: Stack, loss_gradients: Sequence[Sequence[Tensor]], weights: Weights
 ) -> list[Tensor]:
-    """Σ_i weights_i g_i for every parameter."""
+    """Σ_i w_i g_i for every parameter, from the gradients g_i of the losses."""
     combined = []
     for gradients in zip(*loss_gradients, strict=True):
         rows = [stack.per_trial(g) for g in gradients]
-        column = [w.view(-1, *[1] * (rows[0].ndim - 1)) for w in weights.step.unbind(1)]
-        total = rows[0] * column[0]
-        for row, weight in zip(rows[1:], column[1:], strict=True):
-            total.addcmul_(row, weight)
+        factors = [w.view(-1, *[1] * (rows[0].ndim - 1)) for w in weights.step.unbind(1)]
+        total = rows[0] * factors[0]
+        for row, factor in zip(rows[1:], factors[1:], strict=True):
+            total.addcmul_(row, factor)
         combined.append(total.view_as(gradients[0]))
     return combined

@@ -9,9 +9,9 @@ from paretoib.models import MODELS
 from paretoib.specs import TrialSpec
 from paretoib.training._stack import Stack
 
-# Below this number of parameters and samples per trial, several threads are no faster than one, for
-# any number of stacked trials. On a busy machine, where threads wait for a core, they are ten times
-# slower.
+# Below this number of parameters and samples per trial, several threads are no faster than one
+# thread, for any number of stacked trials. On a busy machine several threads are ten times slower,
+# because threads wait for a core.
 _SMALL = 100_000
 
 
@@ -19,8 +19,8 @@ _SMALL = 100_000
 def limit_threads(spec: TrialSpec, stack: Stack) -> Iterator[None]:
     """Use one thread for small trials on a CPU, otherwise torch's setting.
 
-    Models with `stack_on_cpu` off never count as small: convolutions compute much with few
-    parameters.
+    Models with `stack_on_cpu` off never count as small, because convolutions with few parameters
+    can need much arithmetic.
     """
     threads = torch.get_num_threads()
     tensors = stack.state().values()

@@ -23,7 +23,7 @@ __getattr__ = lazy_names(__name__, {"Weighting": "_weighting", "Weights": "_weig
 class WeightingEntry(Entry):
     """An entry of `WEIGHTINGS`.
 
-    `losses` is the smallest and the largest number of losses that the weighting accepts. If
+    `losses` holds the smallest and the largest number of losses that the weighting accepts. If
     `each_task`, the predictions of several tasks count as one loss each, otherwise as one loss in
     total.
     """
@@ -38,8 +38,8 @@ _GRADIENT = (
         "gradient",
         Literal["parameters", "latent"],
         "parameters",
-        "compare gradients over the `parameters`, or at the encoder's output, `latent` (Sener and "
-        "Koltun's upper bound, at about the cost of one backward pass)",
+        "where gradients are compared: over the `parameters`, or at the encoder's output, `latent` "
+        "(Sener and Koltun's upper bound; costs about one backward pass)",
     ),
     Param(
         "over",
@@ -58,7 +58,7 @@ _GRADIENT = (
         "solver",
         Literal["closed_form", "frank_wolfe"],
         "closed_form",
-        "compute the min-norm weights exactly, `closed_form`, or by mib eqs 9–11, `frank_wolfe`",
+        "method for the min-norm weights: exact (`closed_form`), or mib eqs 9–11 (`frank_wolfe`)",
     ),
     Param("iterations", int, 100, "number of iterations of `frank_wolfe`", ge=1, le=10_000),
 )
@@ -136,7 +136,12 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
                 per_trial=True,
             ),
             Param(
-                "mu", float, 0.1, "μ, smoothness; near 0 only the largest loss counts", gt=0, le=1e3
+                "mu",
+                float,
+                0.1,
+                "μ, smoothness; near 0 only the largest weighted loss counts",
+                gt=0,
+                le=1e3,
             ),
             Param(
                 "scale",

@@ -19,8 +19,7 @@ class MGDA(Weighting):
     """Min-norm weights on the simplex (mib eqs 7–11).
 
     `normalise` divides each gradient by its norm ("l2") or its loss before the weights are
-    computed. The weights then multiply the gradients without normalisation, as in Sener and
-    Koltun's code.
+    computed. The weights then multiply the unnormalised gradients, as in Sener and Koltun's code.
     """
 
     def __init__(
@@ -41,7 +40,7 @@ class MGDA(Weighting):
     def simplex_weights(
         self, losses: Float[Tensor, "M m"], gramian: Float[Tensor, "M m m"]
     ) -> Float[Tensor, "M m"]:
-        """The weights w* of mib eq. 8."""
+        """The min-norm weights w* of mib eq. 8."""
         # Double precision, because the gradients nearly cancel near a Pareto point.
         gramian = gramian.double()
         if self.normalise != "none":

@@ -1,7 +1,7 @@
 """MIB: min-norm weights, raised to a power, with Smooth-IB.
 
 Exploring Complex Trade-offs in Information Bottleneck through Multi-Objective Optimization,
-eqs 7–14. Any objective's losses can take the places of the paper's L_pred and L_info.
+eqs 7–14. The losses of any objective can replace the paper's L_pred and L_info.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,12 @@ from paretoib.weighting._weighting import Weights
 
 
 class MIB(MGDA):
-    """step_i = (1 + α_i) w̃_i with w̃ = w*^(1+√sqrted) and α = softmax(w̃ L/μ).
+    """The weight of loss L_i is (1 + α_i) w̃_i, with w̃ = w*^(1+√sqrted) and α = softmax(w̃ L/μ).
 
-    The min in eq. 13 cancels between its two terms. Because the weights are treated as constants,
-    eq. 14 only reweighs the gradients, without another backward pass. Figure 5 has two ablations:
-    `adaptive=False` sets w* to 1/m for m losses, and `smooth=False` sets α to 0.
+    w* are the min-norm weights. The min in eq. 13 cancels between the two terms of that equation.
+    Because the weights are treated as constants, eq. 14 only reweights the gradients, without
+    another backward pass. Figure 5 has two ablations: `adaptive=False` sets w* to 1/m for m losses,
+    and `smooth=False` sets α to 0.
     """
 
     def __init__(self, *, adaptive: bool, smooth: bool, **mgda: Any) -> None:

@@ -14,9 +14,9 @@ def min_norm_weights(gramian: Float[Tensor, "M m m"]) -> Float[Tensor, "M m"]:
     """The exact min-norm weights.
 
     With g_ij = ⟨g_i, g_j⟩, two losses have w_1 = clip((g_22 − g_12)/(g_11 + g_22 − 2 g_12), 0, 1),
-    or ½ if the gradients are equal. For more losses the KKT conditions are a linear system on each
-    face of the simplex, and the best of the 2^m − 1 faces is chosen; m is small. A Gramian that is
-    not finite gives NaN weights.
+    or ½ if both gradients are equal. For more losses, the KKT conditions are a linear system on
+    each face of the simplex, and the best of the 2^m − 1 faces is chosen. A Gramian that is not
+    finite gives NaN weights.
     """
     if gramian.shape[-1] == 2:
         return _two_losses(gramian)
@@ -25,7 +25,7 @@ def min_norm_weights(gramian: Float[Tensor, "M m m"]) -> Float[Tensor, "M m"]:
     finite = gramian.isfinite().flatten(1).all(1)
     gramian = torch.where(finite[:, None, None], (gramian + gramian.mT) / 2, 0)
     losses = gramian.shape[-1]
-    # The whole simplex comes first, so that ties are broken in favour of more losses.
+    # The whole simplex comes first: of equally good faces, the one with more losses is chosen.
     faces = [f for size in range(losses, 0, -1) for f in combinations(range(losses), size)]
     candidates = torch.stack([_on_face(gramian, face) for face in faces], dim=1)
     norms = torch.einsum("mfi,mij,mfj->mf", candidates, gramian, candidates)
@@ -38,16 +38,16 @@ def min_norm_weights(gramian: Float[Tensor, "M m m"]) -> Float[Tensor, "M m"]:
 def frank_wolfe_weights(gramian: Float[Tensor, "M m m"], iterations: int) -> Float[Tensor, "M m"]:
     """The published iteration (mib eqs 9–11) from equal weights, with γ_t = 2/(t + 2).
 
-    It converges slowly to `min_norm_weights`: the error of a weight can be 0.17 after 10 iterations
-    and 0.02 after 100.
+    The iteration converges slowly to `min_norm_weights`: the error of a weight can be 0.17 after 10
+    iterations and 0.02 after 100.
     """
     losses = gramian.shape[-1]
     w = torch.full_like(gramian[..., 0], 1 / losses)
     for t in range(iterations):
         slope = (2 * gramian @ w.unsqueeze(-1)).squeeze(-1)
         vertex = torch.nn.functional.one_hot(slope.argmin(1), losses).to(w)
-        step = 2 / (t + 2)
-        w = (1 - step) * w + step * vertex
+        gamma = 2 / (t + 2)
+        w = (1 - gamma) * w + gamma * vertex
     return w
 
 

@@ -34,5 +34,5 @@ class Uncertainty(Weighting):
         hyper: Mapping[str, Any],
     ) -> Weights:
         log_variance = hyper["log_variance"].to(losses)
-        step = with_beta((-log_variance).exp(), losses, hyper["beta"])
-        return Weights(step, {"weight": step.detach()}, log_variance.sum(1) / 2)
+        weights = with_beta((-log_variance).exp(), losses, hyper["beta"])
+        return Weights(weights, {"weight": weights.detach()}, log_variance.sum(1) / 2)

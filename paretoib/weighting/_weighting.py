@@ -11,10 +11,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights of one step: the gradient of a trial is Σ_i step_i ∇L_i over its losses L_i.
+    """The weights of the losses L_i in one training step, for M trials.
 
-    `log` holds values for the history. `penalty` is the term that a weighting with trainable
-    parameters adds to Σ_i step_i L_i.
+    `step` holds the weights w_i: the gradient of a trial is Σ_i w_i ∇L_i. `log` holds values for
+    the history. `penalty` is the term that a weighting with trainable parameters adds to
+    Σ_i w_i L_i.
     """
 
     step: Float[Tensor, "M m"]
@@ -32,10 +33,10 @@ class Weighting(ABC):
     - the weights are finite if the losses and gradients are.
 
     `tasks` is the number of prediction losses, which come first; the caller sets it for several
-    tasks. `gradient` says where the gradients of the losses are compared by their Gramian: over
-    "parameters" (one backward pass for each loss), at the encoder's output, "latent" (about the
-    cost of one pass), or not at all, "none" (one pass). `over` selects the parameters: those of the
-    encoder, "shared", or "all".
+    tasks. `gradient` says which gradients the Gramian compares: "parameters" (one backward pass for
+    each loss); "latent", those at the encoder's output (about the cost of one pass); or "none",
+    without a Gramian (one pass). `over` selects the parameters whose gradients are compared:
+    "shared", those of the encoder, or "all".
     """
 
     gradient: Literal["none", "parameters", "latent"] = "none"
@@ -45,8 +46,9 @@ class Weighting(ABC):
     def parameters(self) -> Mapping[str, Tensor]:
         """Initial values of the weighting's trainable parameters; none by default.
 
-        They are trained with the model, by the gradient of Σ_i step_i L_i + penalty. Each call gets
-        them in `hyper`, (M, …) each. A weighting may have parameters only if `gradient` is "none".
+        The parameters are trained with the model, by the gradient of Σ_i w_i L_i + penalty. Each
+        call gets them in `hyper`, (M, …) each. A weighting may have parameters only if `gradient`
+        is "none".
         """
         return {}
 
@@ -57,7 +59,7 @@ class Weighting(ABC):
         gramian: Float[Tensor, "M m m"] | None,
         hyper: Mapping[str, Any],
     ) -> Weights:
-        """The weights of one step.
+        """The weights for one training step.
 
         `gramian[:, i, j]` is ⟨∇L_i, ∇L_j⟩; it is None if `gradient` is "none". `hyper` holds the
         `per_trial` hyperparameters, (M,) each, or (M, n) for a list of n values.

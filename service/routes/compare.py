@@ -43,7 +43,7 @@ def compare(
         Query(description="`figure`: the JSON of the plotly figure that `html` shows."),
     ] = "json",
 ) -> Response:
-    """JSON as from `paretoib compare --json`, or the page with `Accept: text/html`."""
+    """The JSON of `paretoib compare --json`; with `Accept: text/html` a page."""
     left, right = ([queries.find(name) for name in side] for side in (linear, adaptive))
     if wants_html(request) and "format" not in request.query_params:
         return comparison_page(request, left, right, queries)

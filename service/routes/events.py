@@ -41,7 +41,8 @@ async def check_stream_limit(request: Request, settings: Settings) -> Metrics:
         raise ProblemError(
             429,
             "too-many-streams",
-            f"at most {settings.max_streams} event streams should be open; retry later",
+            f"at most {settings.max_streams} event streams should be open at the same time; "
+            "retry later",
             {"Retry-After": "10"},
         )
     return metrics
@@ -106,9 +107,9 @@ def _points(snapshot: Snapshot, last: int) -> Iterator[ServerSentEvent]:
         return
     finite = [p for p in snapshot.front.points if p.rate_bits is not None]
     ended = sorted(finite, key=lambda point: point.order)
-    plane = np.array([(p.rate_bits, p.lost_bits) for p in ended], dtype=float).reshape(-1, 2)
+    coordinates = np.array([(p.rate_bits, p.lost_bits) for p in ended], dtype=float).reshape(-1, 2)
     for index, point in enumerate(ended):
-        dominated = np.all(plane[:index] <= plane[index], axis=1).any()
+        dominated = np.all(coordinates[:index] <= coordinates[index], axis=1).any()
         if point.order >= last and not dominated:
             yield _event("point", point.order + 1, point.document)
 

@@ -1,4 +1,4 @@
-"""`GET /`: the list of sweeps. The pages of a sweep and of a comparison share their JSON routes."""
+"""`GET /`: the list of sweeps. The JSON routes also serve the pages of sweeps and comparisons."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response

@@ -128,7 +128,7 @@ def sweeps(
     summary="Get a sweep",
 )
 def sweep(request: Request, state: NamedSweep, queries: Queries) -> Response:
-    """Status, counts and spec as JSON, or the page with `Accept: text/html`."""
+    """Status, counts and spec as JSON; with `Accept: text/html` a page."""
     if wants_html(request):
         return sweep_page(request, state, queries)
     return document_response(request, state)
@@ -154,7 +154,7 @@ async def resume(state: SweepById, controller: Controller) -> Response:
     summary="Cancel a sweep",
 )
 async def cancel(state: SweepById, controller: Controller) -> Response:
-    """The sweep is `cancelled` within a minute. Ended trials are kept; it can be resumed."""
+    """The sweep is `cancelled` within a minute and can be resumed. Its ended trials are kept."""
     return _accepted(await controller.queued(controller.cancel, state))
 
 
@@ -186,7 +186,7 @@ def trials(
     summary="Get a trial with its history",
 )
 def trial(request: Request, state: NamedSweep, queries: Queries, trial: TrialKey) -> Response:
-    """`{trial}` is the trial's key, or at least its first 12 digits, which figures show."""
+    """`{trial}` is a trial's key, or its first 12 or more digits. Figures show 12 digits."""
     return document_response(request, queries.trial(state, trial))
 
 
@@ -207,7 +207,7 @@ def front(
         FrontFormat, Query(description="`figure`: the JSON of the plotly figure that `html` shows.")
     ] = "json",
 ) -> Response:
-    """All ended trials, with those on the front marked; JSON as from `paretoib front --json`."""
+    """All ended trials, with a mark for those on the front; the JSON of `paretoib front --json`."""
     headers = {"Content-Security-Policy": SANDBOX_POLICY} if format == "html" else {}
     return conditional_response(request, queries.front(state, format), headers)
 

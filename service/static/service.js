@@ -1,5 +1,5 @@
 // The pages' behaviour: submit a sweep, update the list, draw figures, follow events.
-// Uses no library except plotly.
+// The only library is plotly.
 "use strict";
 
 const $ = (selector, within = document) => within.querySelector(selector);
@@ -105,7 +105,7 @@ function setUpForm(form) {
 
 const REFRESH_MS = 2000;
 
-// The link or checkbox in the new list that corresponds to one in the old list.
+// The link or checkbox in the new list that replaces `old`.
 const counterpart = (old, within) =>
   $$("a, input", within).find((candidate) => candidate.name === old.name
     && (old.name ? candidate.value === old.value : old.href && candidate.href === old.href));

@@ -114,7 +114,7 @@ def stream(text: str, **fields: Any) -> Response:
 
 
 def test_a_cut_stream_continues_after_the_last_event(server: Callable[..., ScriptedServer]) -> None:
-    """Requests have Last-Event-ID, also after a proxy's error page or a dropped connection."""
+    """After a cut, a dropped connection or a proxy's error page, the client sends Last-Event-ID."""
     scripted = server(
         stream(sse("progress", 3, {"n": 1}) + "event: poi", cut=True),
         Response(cut=True),
@@ -135,7 +135,7 @@ def test_a_cut_stream_continues_after_the_last_event(server: Callable[..., Scrip
 def test_the_client_gives_up_on_a_service_that_stays_unavailable(
     server: Callable[..., ScriptedServer], monkeypatch: pytest.MonkeyPatch, unavailable: Response
 ) -> None:
-    """The time limit is PARETOIB_SERVER_PATIENCE, for dropped connections and ended streams."""
+    """An error is raised after PARETOIB_SERVER_PATIENCE of dropped connections or empty streams."""
     monkeypatch.setenv("PARETOIB_SERVER_PATIENCE", "0.5")
     settings.cache_clear()
     scripted = server(stream(sse("progress", 1, {})), unavailable)
@@ -147,7 +147,7 @@ def test_the_client_gives_up_on_a_service_that_stays_unavailable(
 
 
 def test_a_stream_that_is_not_found_is_not_retried(server: Callable[..., ScriptedServer]) -> None:
-    """A sweep that the service does not know will not appear later."""
+    """A 404 is raised at once, because an unknown sweep will not appear later."""
     gone = json.dumps({"detail": "no sweep `x`"})
     scripted = server(stream(sse("progress", 1, {})), Response(gone, status=404, kind=PROBLEM))
     with pytest.raises(NotFoundError, match="no sweep `x`"):
@@ -156,7 +156,7 @@ def test_a_stream_that_is_not_found_is_not_retried(server: Callable[..., Scripte
 
 
 def test_several_data_lines_are_one_event() -> None:
-    """As in the SSE standard: newlines join the lines, and comments are ignored."""
+    """Newlines join the data lines of an event, and comments are ignored (SSE standard)."""
     lines = ["data: {", ": ping", 'data:  "a": 1}', "event: x", "id: 7", "", ": ping", ""]
     assert list(parse(lines)) == [Event("x", "7", {"a": 1}), None]
 
@@ -164,7 +164,7 @@ def test_several_data_lines_are_one_event() -> None:
 def test_a_full_service_is_retried_after_retry_after_seconds(
     server: Callable[..., ScriptedServer],
 ) -> None:
-    """Every retry has the same idempotency key."""
+    """`submit` waits as long as Retry-After says, and every retry has the same idempotency key."""
     full = Response(
         json.dumps({"detail": "full"}), status=429, kind=PROBLEM, headers={"Retry-After": "1"}
     )
@@ -178,7 +178,7 @@ def test_a_full_service_is_retried_after_retry_after_seconds(
 
 
 def test_a_service_that_stays_full_is_an_error(server: Callable[..., ScriptedServer]) -> None:
-    """The client raises the service's message if waiting exceeds PARETOIB_SERVER_PATIENCE."""
+    """If the next wait would exceed PARETOIB_SERVER_PATIENCE, the service's message is raised."""
     full = Response(
         json.dumps({"detail": "8 sweeps run"}),
         status=429,
@@ -194,7 +194,7 @@ def test_a_service_that_stays_full_is_an_error(server: Callable[..., ScriptedSer
 def test_a_request_without_an_idempotency_key_is_not_retried(
     server: Callable[..., ScriptedServer],
 ) -> None:
-    """The service may have carried out the request before the connection was cut."""
+    """`cancel` is not repeated: the service may have cancelled the sweep before the cut."""
     scripted = server(Response(cut=True))
     with pytest.raises(ServiceUnavailableError, match="no answer from"):
         RemoteBackend(scripted.address).cancel(SweepInfo.from_document(INFO))
@@ -215,7 +215,10 @@ def test_a_request_without_an_idempotency_key_is_not_retried(
 def test_a_server_that_is_not_a_paretoib_service_is_an_error(
     server: Callable[..., ScriptedServer], response: Response, message: str
 ) -> None:
-    """It sends a web page, a redirect (not followed: it would get the token) or an odd status."""
+    """A web page, a redirect or an unknown status is an error with the server's address.
+
+    A redirect is not followed, because its target would get the token.
+    """
     scripted = server(response)
     with pytest.raises(ServiceError, match=re.escape(message)) as error:
         RemoteBackend(scripted.address).list()
@@ -226,7 +229,7 @@ def test_a_server_that_is_not_a_paretoib_service_is_an_error(
 def test_an_internal_error_of_the_service_has_its_own_exit_code(
     server: Callable[..., ScriptedServer], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The exit code is 1 for an internal error and 2 for a wrong request."""
+    """The exit code is 1 for an internal error of the service, and 2 for a wrong request."""
     fault = Response('{"detail": "its log says more"}', status=500, kind=PROBLEM)
     refusal = Response('{"detail": "no such thing"}', status=422, kind=PROBLEM)
     for response, code in ((fault, 1), (refusal, 2)):
@@ -238,7 +241,7 @@ def test_an_internal_error_of_the_service_has_its_own_exit_code(
 
 
 def test_a_resumed_sweep_is_watched_to_its_end(server: Callable[..., ScriptedServer]) -> None:
-    """If no trial has ended there is no front, and the last state has the reason."""
+    """If no trial has ended, `resume` returns no front, and the last state has the reason."""
     progress = {"status": "interrupted", "trials": TRIALS, "hypervolume": None}
     scripted = server(
         Response(json.dumps(SWEEP), status=202),

@@ -1,4 +1,4 @@
-"""Service URLs that the client accepts, and those to which it sends a token."""
+"""Which service URLs the client accepts, and with which URLs it accepts a token."""
 
 from datetime import UTC, datetime
 
@@ -38,7 +38,7 @@ INFO = SweepState(
 def test_an_invalid_url_or_token_is_refused_before_a_request(
     monkeypatch: pytest.MonkeyPatch, url: str, token: str, message: str
 ) -> None:
-    """The error does not contain the password or the token."""
+    """The error for an invalid URL or token contains no password and no token."""
     monkeypatch.setenv("PARETOIB_TOKEN", token)
     settings.cache_clear()
     with pytest.raises(ServiceError, match=message) as error:
@@ -49,8 +49,10 @@ def test_an_invalid_url_or_token_is_refused_before_a_request(
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1", "http://[::1]:1", "https://far.example"])
-def test_a_token_is_sent_to_loopback_or_over_tls(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """A URL may have a path, for a service behind a proxy."""
+def test_a_token_is_allowed_on_loopback_or_over_tls(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """With a token, the client accepts URLs on loopback or with https. A URL may have a path."""
     monkeypatch.setenv("PARETOIB_TOKEN", "t")
     settings.cache_clear()
     page = RemoteBackend(f"{url}/below/").page(INFO)

@@ -84,7 +84,7 @@ class Cluster:
         self._processes.pop("node").wait(PATIENCE)
 
     def kill_worker(self) -> bool:
-        """Send SIGKILL to one process that trains; returns whether there was one."""
+        """Send SIGKILL to a process that trains; returns whether there was such a process."""
         training = [pid for pid, line in _running() if "ImplicitFunc.train" in line]
         training = [pid for pid in training if _belongs_to(pid, self.folder)]
         if training:
@@ -131,7 +131,7 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One cluster for all tests, so that later faults hit a cluster that has had earlier ones."""
+    """One cluster for all tests, so that a fault hits a cluster that has already had faults."""
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
     try:
         cluster.start()

@@ -32,7 +32,7 @@ Points = dict[str, dict[str, Any]]
 
 @dataclass
 class Outcome:
-    """A fault, and how the sweep differs from the undisturbed one."""
+    """A fault, and how its sweep differs from the undisturbed sweep."""
 
     fault: str
     moments: list[float] = field(default_factory=list)
@@ -102,7 +102,7 @@ def check_outcome(cluster: Any, name: str, outcome: Outcome, undisturbed: Points
 def test_a_job_is_killed_and_resumed(
     cluster: Any, undisturbed: Points, outcomes: list[Outcome], rng: random.Random
 ) -> None:
-    """Each sweep is killed at random moments and resumed until it finishes."""
+    """A job that is killed at random moments is resumed until its sweep finishes."""
     outcome = Outcome("job, SIGKILL, resumed each time")
     outcomes.append(outcome)
     sweeps = 0
@@ -149,7 +149,7 @@ def test_workers_are_killed(
 def test_a_node_is_killed(
     cluster: Any, undisturbed: Points, outcomes: list[Outcome], rng: random.Random
 ) -> None:
-    """The raylet of the second node is killed, and the first node trains its packs."""
+    """After a kill of the second node's raylet, the first node trains the packs that are left."""
     outcome = Outcome("raylet of the second node, SIGKILL")
     outcomes.append(outcome)
     process = cluster.paretoib(*SWEEP, "--name", "node")
@@ -168,7 +168,7 @@ def test_a_node_is_killed(
 def test_mlflow_is_killed_and_started_again(
     cluster: Any, undisturbed: Points, outcomes: list[Outcome], rng: random.Random, downtime: int
 ) -> None:
-    """The sweep continues while the server is down, and finishes without a resume."""
+    """The sweep continues while MLflow is down, and finishes without a resume."""
     outcome = Outcome(f"MLflow server, SIGKILL, back after {downtime} s")
     outcomes.append(outcome)
     name = f"mlflow-{downtime}"

@@ -1,4 +1,4 @@
-"""Fixtures: an empty store, and a store with two sweeps of `paretoib sweep`."""
+"""Fixtures: an empty store, and a store with two sweeps that `paretoib sweep` ran."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +19,9 @@ def store(new_store: Callable[[Path], Any], tmp_path: Path) -> Any:
 def store_with_sweeps(
     new_store: Callable[[Path], Any], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Any, Any, Any]:
-    """A store, and the results of the commands of its sweeps `linear` (--json) and `adaptive`.
+    """A store with the sweeps `linear` and `adaptive`, and the results of the two commands.
 
-    The two sweeps run at the same time.
+    The commands run at the same time. The command of `linear` has the flag `--json`.
     """
     store = new_store(tmp_path_factory.mktemp("sweeps"))
     linear = store.start(

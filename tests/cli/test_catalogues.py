@@ -13,19 +13,19 @@ Run = Callable[..., Any]
 
 @pytest.mark.parametrize("command", ["methods", "datasets", "models", "searches"])
 def test_catalogues_name_every_entry(run: Run, tmp_path: Path, command: str) -> None:
-    """The text has the same entries, in the same order, as the JSON document."""
+    """The text of a catalogue has the entries of the JSON document, in the same order."""
     document = run(tmp_path, command, "--json").document
     text = run(tmp_path, command)
     assert document["schema"] == 1
     heads = [line.partition(": ")[0] for line in text.out.splitlines()]
     assert [name for name in heads if name in document[command]] == list(document[command])
-    fields = any(entry["fields"] for entry in document[command].values())
-    assert (f"paretoib {command} NAME" in text.err) == fields
+    has_fields = any(entry["fields"] for entry in document[command].values())
+    assert (f"paretoib {command} NAME" in text.err) == has_fields
 
 
 @pytest.mark.parametrize("command", ["datasets", "models", "searches"])
 def test_one_entry_is_printed_with_all_its_fields(run: Run, tmp_path: Path, command: str) -> None:
-    """With a name, the text lists the fields, and the JSON document holds only this entry."""
+    """Given a name, the text lists the fields of this entry; the JSON has no other entry."""
     entries = run(tmp_path, command, "--json").document[command]
     name = list(entries)[1]
     text = run(tmp_path, command, name).out
@@ -51,7 +51,7 @@ def test_one_entry_is_printed_with_all_its_fields(run: Run, tmp_path: Path, comm
 def test_a_method_is_printed_with_its_default_sweep(
     run: Run, tmp_path: Path, name: str, expected: list[str]
 ) -> None:
-    """The text has the search, the fields that vary, and every field that `--set` accepts."""
+    """`methods NAME` prints the search, the varied fields, and every field that `--set` accepts."""
     text = run(tmp_path, "methods", name).out
     assert all(part in text for part in expected)
     template = SweepSpec.from_document({"method": name}).template
@@ -62,7 +62,11 @@ def test_a_method_is_printed_with_its_default_sweep(
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_is_listed_with_its_own_defaults(run: Run, tmp_path: Path, name: str) -> None:
-    """The defaults are those of the method's sweep; an ablation, for example, turns a field off."""
+    """The defaults in the list are those of the method's sweep.
+
+    They may differ from those of the objective and the weighting; an ablation of mib, for example,
+    turns a field off.
+    """
     fields = run(tmp_path, "methods", name, "--json").document["methods"][name]["fields"]
     document = SweepSpec.from_document({"method": name}).document
     values = {**document["objective"], **document["weighting"]}
@@ -71,7 +75,7 @@ def test_a_method_is_listed_with_its_own_defaults(run: Run, tmp_path: Path, name
 
 
 def test_an_unknown_name_is_refused(run: Run, tmp_path: Path) -> None:
-    """The message lists the known names and suggests the nearest one."""
+    """The message for an unknown method lists the known methods and suggests the nearest one."""
     result = run(tmp_path, "methods", "vibb")
     assert (result.code, result.out) == (2, "")
     assert "unknown method: should be one of mib, " in result.err

@@ -25,7 +25,7 @@ Run = Callable[..., Any]
 def test_flags_change_the_defaults_in_a_saved_sweep(
     run: Run, tmp_path: Path, saved: list[str], flags: list[str]
 ) -> None:
-    """The file and the flags give the same sweep as all flags without a file."""
+    """A file of `--dry-run` with further flags gives the same sweep as all flags without a file."""
     config = tmp_path / "dry.yaml"
     config.write_text(run(tmp_path, "sweep", *saved, "--dry-run").out, encoding="utf-8")
     with_file = run(tmp_path, "sweep", "--config", str(config), *flags, "--dry-run")
@@ -36,7 +36,7 @@ def test_flags_change_the_defaults_in_a_saved_sweep(
 
 
 def test_other_seeds_keep_the_axes(run: Run, tmp_path: Path) -> None:
-    """The file has four values of β for one seed; three seeds get the same four values each."""
+    """A file with one seed and four values of β gives four values of β for each of three seeds."""
     config = tmp_path / "dry.yaml"
     saved = run(tmp_path, "sweep", "--method", "vib", "--trials", "4", "--dry-run", "--json")
     config.write_text(saved.out, encoding="utf-8")
@@ -47,7 +47,7 @@ def test_other_seeds_keep_the_axes(run: Run, tmp_path: Path) -> None:
 
 
 def test_values_that_differ_from_defaults_are_kept(run: Run, tmp_path: Path) -> None:
-    """The name, the width and the axes of the file are kept with another data set."""
+    """With another data set, the sweep keeps the name, the layer sizes and the grid of the file."""
     config = tmp_path / "dry.yaml"
     chosen = ("--name", "mine", "--set", "hidden=[16]", "--grid", "beta=0.1,0.2")
     saved = run(tmp_path, "sweep", "--method", "vib", *chosen, "--dry-run")

@@ -22,20 +22,20 @@ TPE = ("--search", "optuna-tpe")
         ([*VIB, "--set", "beta=0.3", "--grid", "beta=1,2"], "weighting.beta: should be set, or be"),
         (
             [*VIB, "--population", "5"],
-            "--population: should go with a search that uses it, such as",
+            "--population: should be used with a search that supports it, such as",
         ),
         (["--population", "5"], "found search `adaptive`"),
-        ([*VIB, "--objectives", "rate,lost"], "--objectives: should go with a search that uses it"),
-        ([*VIB, "--prune", "--epochs", "1"], "prune: should have 2 epochs or more"),
+        ([*VIB, "--objectives", "rate,lost"], "--objectives: should be used with a search that"),
+        ([*VIB, "--prune", "--epochs", "1"], "prune: should have 2 training epochs or more"),
         (["--set", "budget.seconds=3"], "found `budget.seconds`: use --budget-seconds"),
         (["--set", "trials=3"], "--set: should be a field of trials; found `trials`: use --trials"),
         (["--set", "prune.keep=0.4"], "found `prune.keep`: use --config"),
     ],
 )
-def test_a_sweep_that_contradicts_itself_is_refused(
+def test_contradicting_and_ineffective_flags_are_refused(
     run: Run, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    """Neither of two contradicting flags wins silently."""
+    """A flag that contradicts another flag, or that would have no effect, is a one-line error."""
     result = run(tmp_path, "sweep", "--dry-run", *arguments)
     assert (result.code, result.out) == (2, "")
     assert message in result.err
@@ -52,12 +52,12 @@ def test_a_sweep_that_contradicts_itself_is_refused(
     ],
 )
 def test_flags_with_an_effect_are_accepted(run: Run, tmp_path: Path, arguments: list[str]) -> None:
-    """Flags that one search ignores are accepted with a search that uses them."""
+    """A flag that some searches do not use is accepted with a search that uses it."""
     assert run(tmp_path, "sweep", "--dry-run", *VIB, *arguments).code == 0
 
 
 def test_a_config_with_a_key_twice_is_refused(run: Run, tmp_path: Path) -> None:
-    """YAML parsers drop the first value silently."""
+    """A config with a key twice is an error; a YAML parser would drop the first value silently."""
     config = tmp_path / "sweep.yaml"
     config.write_text("method: vib\nmethod: mib\n")
     result = run(tmp_path, "sweep", "--dry-run", "--config", str(config))
@@ -78,7 +78,7 @@ def test_a_config_with_a_key_twice_is_refused(run: Run, tmp_path: Path) -> None:
 def test_wrong_suffixes_and_equal_files_are_refused(
     run: Run, tmp_path: Path, files: list[str], message: str
 ) -> None:
-    """The names are checked first, before the sweep is looked up."""
+    """The names of the output files are checked before the sweep is looked up."""
     result = run(tmp_path, "front", "nosuch", *files)
     assert (result.code, result.out) == (2, "")
     assert message in result.err
@@ -94,14 +94,14 @@ def test_wrong_suffixes_and_equal_files_are_refused(
 def test_invalid_settings_are_refused(
     run: Run, tmp_path: Path, setting: str, value: str, message: str
 ) -> None:
-    """Every command checks the settings first."""
+    """A command with an invalid setting exits with code 2 and names the setting."""
     result = run(tmp_path, "list", **{setting: value})
     assert (result.code, result.out) == (2, "")
     assert f"setting {setting}: {message}" in result.err
 
 
 def test_a_store_that_is_a_file_is_refused(run: Run) -> None:
-    """`list` does not treat the file as an empty store."""
+    """`list` does not treat a file as an empty store."""
     result = run(Path(__file__), "list")
     assert (result.code, result.out) == (2, "")
     assert "setting PARETOIB_STORE: should be a folder, not a file" in result.err

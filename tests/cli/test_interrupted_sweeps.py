@@ -1,4 +1,4 @@
-"""`paretoib sweep` and `resume`: cancelled, killed, taken over, pruned and early-ended sweeps."""
+"""`sweep` and `resume`: sweeps that are cancelled, killed, taken over, pruned or ended early."""
 
 import os
 import signal
@@ -21,8 +21,8 @@ Run = Callable[..., Any]
 TINY = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2")
 
 
-# `paretoib` that saves a checkpoint after every epoch, logs the size and the epoch of each pack,
-# and hangs once, in the tenth epoch of a pack of several trials.
+# The program `paretoib`, changed: it saves a checkpoint after every epoch, writes the size and the
+# epoch of each pack to a file, and hangs once, in the tenth epoch of a pack of several trials.
 CHECKPOINTING = """
 import time
 from functools import partial
@@ -39,7 +39,7 @@ def train_pack(config):
     train_epoch = _run.Pack.train_epoch
     run_trials = _run.run_trials
 
-    def logged(pack, *args):
+    def log_and_train(pack, *args):
         hang = folder / "hang"
         if len(pack.specs) > 1 and pack.epoch == 9 and hang.exists():
             hang.rename(folder / "hanging")
@@ -48,7 +48,7 @@ def train_pack(config):
             print(len(pack.specs), pack.epoch + 1, file=file)
         return train_epoch(pack, *args)
 
-    _run.Pack.train_epoch = logged
+    _run.Pack.train_epoch = log_and_train
     _run.run_trials = partial(run_trials, every=0)
     try:
         jobs.worker.train_pack(config)
@@ -61,7 +61,7 @@ main()
 
 
 def stored_sweep(store: Any) -> tuple[SweepInfo, list[TrialRecord]] | None:
-    """The only sweep in the store and its ended trials; None before it is created."""
+    """The only sweep in the store, with its ended trials; None if there is no sweep yet."""
     if not (store.folder / "mlflow.db").exists():
         return None
     tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
@@ -74,10 +74,13 @@ def trial_count(store: Any) -> int:
     return len(sweep[1]) if sweep else 0
 
 
-def test_a_sweep_is_cancelled_then_killed_then_ends(
+def test_a_cancelled_and_then_killed_sweep_is_resumed_to_its_end(
     store: Any, wait_for: WaitFor, run: Run
 ) -> None:
-    """After two resumes the sweep has every trial once, and its checkpoints are deleted."""
+    """A sweep that was cancelled, resumed, killed and resumed again has every trial once.
+
+    Its checkpoints are deleted when it has finished.
+    """
     # Eight packs, because trials with different batch sizes share no pack.
     axes = ("--grid", "batch_size=16,17,18,19,20,21,22,23", "--set", "beta=0.01")
     process = store.start("sweep", *TINY, *axes, "--epochs", "15", "--name", "cut")
@@ -114,7 +117,10 @@ def test_a_sweep_is_cancelled_then_killed_then_ends(
 def test_a_pack_resumes_from_its_checkpoint_in_the_next_process(
     store: Any, wait_for: WaitFor, tmp_path: Path
 ) -> None:
-    """The process is killed in the middle of a pack. No epoch is trained twice."""
+    """After a kill in the middle of a pack, `resume` continues the pack.
+
+    No epoch is trained twice.
+    """
     (tmp_path / "hang").touch()
     program = CHECKPOINTING.format(folder=str(tmp_path))
     axes = ("--grid", "beta=1e-3:1e-1:6", "--epochs", "12", "--name", "cut")
@@ -132,7 +138,10 @@ def test_a_pack_resumes_from_its_checkpoint_in_the_next_process(
 
 @pytest.mark.slow  # tests/contracts/test_writers.py covers this without processes.
 def test_a_sweep_killed_before_it_began_is_interrupted(store: Any, run: Run) -> None:
-    """A sweep that never sent a heartbeat is stale for every command, and can be resumed."""
+    """`list`, `watch` and `cancel` treat a sweep that never sent a heartbeat as interrupted.
+
+    The sweep can be resumed.
+    """
     killed_at_start = (
         "import os, signal\n"
         "from paretoib.cli import main\n"
@@ -163,13 +172,16 @@ def test_a_sweep_killed_before_it_began_is_interrupted(store: Any, run: Run) -> 
 def test_a_sweep_ends_when_another_process_takes_it_over(
     store: Any, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends in the middle of a trial, writes nothing more, and the error names the new writer."""
+    """After a takeover, the old process ends in the middle of a trial and writes nothing more.
+
+    Its error names the new writer.
+    """
     axes = ("--grid", "epochs=1,100000", "--set", "beta=0.01")
     process = store.start("sweep", *TINY, *axes, workers=2)
     wait_for(lambda: trial_count(store))
     tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
     (info,) = tracker.sweeps()
-    # The tracker treats the running sweep as stale.
+    # Treat every heartbeat as stale, so that this process can take the sweep over.
     monkeypatch.setattr(_heartbeat, "is_stale", lambda *_: True)
     tracker.begin(info.id, tracker.ruler(info.id))
 
@@ -185,7 +197,10 @@ def test_a_sweep_ends_when_another_process_takes_it_over(
 
 
 def test_dominated_trials_are_pruned(store: Any, run: Run) -> None:
-    """A stopped trial has a reason and a history but no point; the other trial finishes."""
+    """With `--prune`, a dominated trial stops, with a reason and a history, and is not a point.
+
+    The other trial finishes.
+    """
     # A trial with far too large initial weights has a higher rate and a lower relevance.
     axes = ("--grid", "initial_scale=1,10", "--set", "beta=0.01", "--epochs", "8")
     result = store.wait(store.start("sweep", *TINY, *axes, "--prune", "--name", "pruned", "--json"))
@@ -205,7 +220,7 @@ def test_dominated_trials_are_pruned(store: Any, run: Run) -> None:
 
 
 def test_a_search_that_uses_results_stops_at_a_plateau(store: Any) -> None:
-    """No further generation is proposed, and the reason is printed."""
+    """NSGA-II with `--stop-on-plateau` ends after its first generation and prints the reason."""
     search = ("--search", "pymoo-nsga2", "--trials", "16", "--population", "4", "--epochs", "30")
     limit = ("--stop-on-plateau", "100:1")
     result = store.wait(store.start("sweep", *TINY, *search, *limit))
@@ -214,7 +229,7 @@ def test_a_search_that_uses_results_stops_at_a_plateau(store: Any) -> None:
 
 
 def test_optuna_searches_a_space_from_the_command_line(store: Any) -> None:
-    """All trials end, lie in the space, and are points of the front's document."""
+    """All trials of an Optuna search have values in the space and are points of the front."""
     space = ("--space", "beta=1e-3:1e-1", "--space", "latent=2,3", "--space", "epochs=2")
     search = ("--search", "optuna-tpe", "--trials", "6", "--objectives", "error,rate")
     result = store.wait(store.start("sweep", *TINY[:4], *space, *search, "--json"))

@@ -16,7 +16,7 @@ TINY = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--name",
 
 
 def stored_sweep(store: Any) -> tuple[SweepInfo, list[TrialRecord]] | None:
-    """The only sweep in the store and its ended trials; None before it is created."""
+    """The only sweep in the store, with its ended trials; None if there is no sweep yet."""
     if not (store.folder / "mlflow.db").exists():
         return None
     tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
@@ -31,7 +31,7 @@ def trial_count(store: Any) -> int:
 
 
 def test_ctrl_c_while_ray_starts_creates_no_sweep(store: Any, wait_for: WaitFor) -> None:
-    """The process group gets the signal, as from a terminal; Ray ends too."""
+    """SIGINT to the process group, as from a terminal, ends the command and Ray without a sweep."""
     process = store.start("sweep", *TINY)
     wait_for(lambda: any("gcs_server" in line for line in store.processes()))
     os.killpg(process.pid, signal.SIGINT)
@@ -47,8 +47,8 @@ def test_ctrl_c_while_ray_starts_creates_no_sweep(store: Any, wait_for: WaitFor)
 def test_a_signal_while_trials_run_keeps_ended_trials(
     store: Any, wait_for: WaitFor, run: Run, sent: signal.Signals, status: str
 ) -> None:
-    """Only the process of the command gets the signal. `front` shows the ended trial."""
-    # Each worker has one pack: one ends at once, the other would take hours.
+    """After SIGINT to the process of `sweep` alone, `front` still shows the ended trial."""
+    # Each of the two workers has one pack. One pack ends at once; the other would take hours.
     axes = ("--grid", "beta=0.1", "--grid", "epochs=1,100000")
     process = store.start("sweep", *TINY, *axes, workers=2)
     wait_for(lambda: trial_count(store) == 1)
@@ -67,7 +67,7 @@ def test_a_signal_while_trials_run_keeps_ended_trials(
 
 
 def test_cancel_ends_a_sweep_that_ignores_ctrl_c(store: Any, wait_for: WaitFor, run: Run) -> None:
-    """A shell ignores SIGINT for a script's background commands. `cancel` ends their sweep."""
+    """A background command of a shell script ignores SIGINT, but `cancel` ends its sweep."""
     program = (
         "import signal\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
@@ -89,7 +89,7 @@ def test_cancel_ends_a_sweep_that_ignores_ctrl_c(store: Any, wait_for: WaitFor, 
 def test_ctrl_c_after_the_last_trial_does_not_interrupt_the_sweep(
     store: Any, wait_for: WaitFor, run: Run
 ) -> None:
-    """The sweep finishes, and writes its front and its figures."""
+    """If SIGINT comes after the last trial, the sweep finishes and writes its front and figures."""
     process = store.start("sweep", *TINY, "--grid", "beta=0.1,0.2", "--epochs", "1", "--json")
     wait_for(lambda: trial_count(store) == 2)
     os.killpg(process.pid, signal.SIGINT)

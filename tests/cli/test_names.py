@@ -23,7 +23,10 @@ def shared_name_ids(run: Run, tmp_path: Path) -> list[str]:
 def test_the_newest_sweep_with_a_name_is_used_with_a_note(
     run: Run, tmp_path: Path, shared_name_ids: list[str]
 ) -> None:
-    """The note goes to stderr, because stdout may be JSON. An id causes no note."""
+    """If several sweeps have the name, commands use the newest one and say so on stderr.
+
+    An id causes no note. The note is not on stdout, because stdout may be JSON.
+    """
     note = f"`shared` names 2 sweeps: took the newest, {shared_name_ids[0][:8]}\n"
     for command in (("front",), ("front", "--json"), ("show", "--json")):
         result = run(tmp_path, *command, "shared")
@@ -41,7 +44,10 @@ def test_the_newest_sweep_with_a_name_is_used_with_a_note(
 def test_tables_show_the_ids_of_their_sweeps(
     run: Run, tmp_path: Path, shared_name_ids: list[str]
 ) -> None:
-    """The first eight characters of each id appear once."""
+    """The heading of a table has the first eight characters of a sweep's id.
+
+    For several sweeps on one side of a comparison, it has their number.
+    """
     old, new = (id_[:8] for id_ in reversed(shared_name_ids))
     assert run(tmp_path, "front", old).out.startswith(f"shared ({old}): vib on digits, finished")
     compared = run(tmp_path, "compare", old, "--against", new).out

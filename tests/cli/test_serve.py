@@ -121,7 +121,7 @@ def ended_afterwards(serving: Serving) -> Iterator[Serving]:
         end(state)
 
 
-def test_everything_answers(serving: Serving) -> None:
+def test_the_service_and_mlflow_answer(serving: Serving) -> None:
     """The service reaches MLflow and Ray, and MLflow answers at the printed address."""
     assert serving.request("/readyz") == (200, {"mlflow": "ok", "ray": "ok"})
     with urllib.request.urlopen(serving.document["addresses"]["mlflow"] + "/health") as answer:
@@ -136,8 +136,11 @@ def test_the_tokens_have_their_scopes(serving: Serving) -> None:
     assert serving.request("/sweeps", token="write", body={})[0] != 403
 
 
-def test_the_tokens_are_stored_nowhere(serving: Serving) -> None:
-    """No file, command line or environment has a token; only the owner reads the state file."""
+def test_no_file_or_process_has_the_tokens(serving: Serving) -> None:
+    """No file, command line or environment has a token.
+
+    Only the owner of the state file can read it.
+    """
     secrets = [token.encode() for token in serving.document["tokens"].values()]
     files = [path for path in serving.store.rglob("*") if path.is_file()]
     texts = [path.read_bytes() for path in files]
@@ -149,7 +152,7 @@ def test_the_tokens_are_stored_nowhere(serving: Serving) -> None:
 
 
 def test_ray_requires_a_token(serving: Serving) -> None:
-    """Ray's Jobs API runs any command, so listening only on loopback is not safe enough."""
+    """Ray's Jobs API, which runs any command, requires a token although it listens on loopback."""
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(serving.document["addresses"]["ray"] + "/api/jobs/")
 
@@ -171,7 +174,7 @@ def test_all_processes_listen_only_on_loopback(serving: Serving) -> None:
 
 
 def test_a_second_serve_prints_the_addresses_of_the_first(serving: Serving) -> None:
-    """The second one starts no process and prints no tokens."""
+    """A second `paretoib serve` on the same store starts no process and prints no tokens."""
     before = set(processes(serving.state))
     code, out, err = result(start_serve(serving.store))
     assert code == 0
@@ -186,7 +189,7 @@ def test_a_second_serve_prints_the_addresses_of_the_first(serving: Serving) -> N
 
 
 def test_sigterm_ends_everything(serving: Serving) -> None:
-    """The processes and Ray's temp directory are gone, and the state file is empty."""
+    """After SIGTERM the processes and Ray's temp directory are gone; the state file is empty."""
     state = serving.state
     assert any(b"gcs_server" in command for command in processes(state).values())
     serving.process.send_signal(signal.SIGTERM)
@@ -198,7 +201,10 @@ def test_sigterm_ends_everything(serving: Serving) -> None:
 
 @pytest.mark.slow
 def test_a_new_serve_ends_the_processes_of_a_killed_one(tmp_path: Path) -> None:
-    """The sweep that was running is interrupted. A resume runs it to its end."""
+    """After a kill, the next `paretoib serve` ends the processes that are left.
+
+    The sweep that was running is interrupted, and a resume runs it to its end.
+    """
     with ended_afterwards(serve_until_ready(tmp_path / "store")) as first:
         state = first.state
         sweep = first.request("/sweeps", body=SWEEP)[1]["id"]
@@ -220,7 +226,7 @@ def test_a_new_serve_ends_the_processes_of_a_killed_one(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_when_one_process_ends_all_others_are_ended(tmp_path: Path) -> None:
-    """The message names the process that ended first."""
+    """If MLflow is killed, `paretoib serve` ends the other processes; its error names MLflow."""
     with ended_afterwards(serve_until_ready(tmp_path / "store", "--no-auth")) as serving:
         assert serving.document["tokens"] == {}
         assert serving.request("/sweeps", token=None)[0] == 200
@@ -230,12 +236,15 @@ def test_when_one_process_ends_all_others_are_ended(tmp_path: Path) -> None:
         state = serving.state
         code, _, err = result(serving.process)
         assert code == 1
-        assert "error: mlflow ended with exit code -9, so the other processes were ended too" in err
+        assert "error: mlflow ended with exit code -9, so `paretoib serve` stops its other" in err
         assert processes(state) == {}
 
 
 def test_the_tokens_are_printed_with_instructions(capsys: pytest.CaptureFixture[str]) -> None:
-    """The last line is a command for this service. Without new tokens only addresses appear."""
+    """With new tokens, the last line is a command for the service.
+
+    Without new tokens, only addresses are printed.
+    """
     address = {"service": "http://127.0.0.1:8001"}
     command._print_addresses(address, {"read": "paretoib_r", "write": "paretoib_w"}, as_json=False)
     out = capsys.readouterr().out
@@ -248,7 +257,7 @@ def test_the_tokens_are_printed_with_instructions(capsys: pytest.CaptureFixture[
 def test_the_processes_do_not_inherit_the_url_and_token_of_another_service(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Otherwise a sweep's job would send its requests to the other service."""
+    """PARETOIB_SERVER is removed, because a job would send its requests to that service."""
     monkeypatch.setenv("PARETOIB_SERVER", "https://elsewhere.example")
     monkeypatch.setenv("PARETOIB_TOKEN", "token of another service")
     settings.cache_clear()
@@ -260,7 +269,7 @@ def test_the_processes_do_not_inherit_the_url_and_token_of_another_service(
 
 
 def test_errors_before_the_start_are_one_line(tmp_path: Path) -> None:
-    """The store is a file, the store is below a file, or the requested port is taken."""
+    """The error is one line if the store is a file or is below a file, or if the port is taken."""
     (tmp_path / "file").touch()
     rule = "should be a folder, not a file"
     refused = f"error: setting PARETOIB_STORE: {rule}; found '{tmp_path}/file'\n"

@@ -1,6 +1,6 @@
 """The state file of `paretoib serve`, and the order in which its processes are ended.
 
-Shell scripts stand for MLflow, Ray and the service.
+In these tests shell scripts replace MLflow, Ray and the service.
 """
 
 import os
@@ -66,7 +66,7 @@ def alive(pid: int) -> bool:
 def test_processes_end_before_the_processes_that_they_need(
     state: ServeState, start: Start, tmp_path: Path
 ) -> None:
-    """The service ends first, MLflow last. Each has ended before the next one gets SIGTERM."""
+    """The service has ended before Ray gets SIGTERM, and Ray has ended before MLflow gets it."""
     order = tmp_path / "order"
     for role in ("mlflow", "ray", "service"):
         script = f"trap 'sleep 0.3; echo {role} >> {order}; exit' TERM; echo up; sleep 60 & wait"
@@ -76,7 +76,10 @@ def test_processes_end_before_the_processes_that_they_need(
 
 
 def test_a_job_gets_sigterm_before_ray(state: ServeState, start: Start, tmp_path: Path) -> None:
-    """A job runs in its own session. SIGTERM goes to its Python process, not to its shell."""
+    """A job, which has its own session, has ended its sweep before Ray gets SIGTERM.
+
+    SIGTERM goes to the Python process of the job, not to its shell.
+    """
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs/__init__.py").touch()
     (tmp_path / "jobs/sweep.py").write_text(
@@ -95,7 +98,7 @@ def test_a_job_gets_sigterm_before_ray(state: ServeState, start: Start, tmp_path
 
 
 def test_a_process_without_the_id_is_found_by_its_session(state: ServeState, start: Start) -> None:
-    """Ray's workers overwrite their environment, but belong to the session of their parent."""
+    """A worker of Ray, which overwrites its environment, is found by the session of its parent."""
     ray = start(state, "ray", "env -i sh -c 'echo $$; exec sleep 60' & exec sleep 60")
     worker = int(read_line(ray))
     end(state)
@@ -106,7 +109,10 @@ def test_a_process_without_the_id_is_found_by_its_session(state: ServeState, sta
 def test_a_process_that_ignores_sigterm_is_killed(
     state: ServeState, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its child processes are killed too, and so are the orphans of a process that has ended."""
+    """A process that ignores SIGTERM is killed with its children.
+
+    Orphans of a process that has ended are killed too.
+    """
     seconds = {"service": 0.2, "job": 0.2, "ray": 0.2}
     monkeypatch.setattr(state_file, "_TERMINATION_SECONDS", seconds)
     ignoring = start(state, "ray", "trap '' TERM; sleep 60 & echo $!; wait; wait")
@@ -118,7 +124,7 @@ def test_a_process_that_ignores_sigterm_is_killed(
 
 
 def test_other_processes_keep_running(state: ServeState, start: Start) -> None:
-    """Neither processes of another state nor unrelated processes get a signal."""
+    """`end` sends no signal to the processes of another state or to unrelated processes."""
     other_state = ServeState("fedcba9876543210", 1, "")
     other_service = start(other_state, "service", "echo up; exec sleep 60")
     unrelated = subprocess.Popen(["sleep", "60"])
@@ -132,7 +138,7 @@ def test_other_processes_keep_running(state: ServeState, start: Start) -> None:
         unrelated.wait()
 
 
-# A program that locks the state file, and has no addresses until its stdin closes.
+# A program that locks the state file, and writes its addresses only when its stdin closes.
 LOCK_HOLDER = """
 import dataclasses, sys, time
 from pathlib import Path
@@ -166,7 +172,10 @@ def lock_holder(tmp_path: Path, state: ServeState) -> Iterator["subprocess.Popen
 def test_a_second_serve_waits_for_the_addresses_of_the_first(
     tmp_path: Path, lock_holder: "subprocess.Popen[str]"
 ) -> None:
-    """The second one gets the state instead of the lock. Only the file's owner can read it."""
+    """The second `serve` waits, and gets the state of the first one instead of the lock.
+
+    Only the owner of the state file can read it.
+    """
     path = tmp_path / "store/serve.json"
     assert path.stat().st_mode & 0o777 == 0o600
     assert lock_holder.stdin is not None
@@ -180,7 +189,7 @@ def test_a_second_serve_waits_for_the_addresses_of_the_first(
 def test_the_next_serve_cleans_up_after_a_killed_one(
     tmp_path: Path, state: ServeState, start: Start, lock_holder: "subprocess.Popen[str]"
 ) -> None:
-    """It gets the lock, ends the old processes, and deletes the temp directory."""
+    """The next `serve` gets the lock, ends the old processes, and deletes their temp directory."""
     ray = start(state, "ray", "echo up; exec sleep 60")
     assert read_line(ray) == "up"
     lock_holder.kill()
@@ -193,7 +202,7 @@ def test_the_next_serve_cleans_up_after_a_killed_one(
 
 
 def test_a_broken_state_file_counts_as_empty(tmp_path: Path) -> None:
-    """A process that is killed while it writes does not block the next start."""
+    """An incomplete state file, left by a killed process, does not block the next start."""
     path = tmp_path / "serve.json"
     path.write_text('{"id": "01')
     began = time.monotonic()

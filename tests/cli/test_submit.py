@@ -8,7 +8,7 @@ TINY = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epochs
 
 
 def test_submit_prints_the_id_and_returns(store: Any, run: Run) -> None:
-    """Stdout has only the id. `watch` follows the sweep to its end."""
+    """`submit` prints only the id on stdout, and `watch` follows the sweep to its end."""
     flags = ("--grid", "beta=0.1,0.01", "--name", "background")
     submitted = store.wait(store.start("submit", *TINY, *flags))
     assert submitted.code == 0, submitted.err
@@ -24,7 +24,10 @@ def test_submit_prints_the_id_and_returns(store: Any, run: Run) -> None:
 
 
 def test_a_sweep_that_cannot_begin_is_an_error(store: Any, run: Run) -> None:
-    """The command prints the reason and exits with code 2. The store has the same reason."""
+    """`submit` prints why the sweep could not begin, and exits with code 2.
+
+    The store has the same reason.
+    """
     submitted = store.wait(store.start("submit", *TINY, "--set", "resources.gpus=0.5"))
     assert (submitted.code, submitted.out) == (2, "")
     (sweep,) = run(store, "list", "--json").document["sweeps"]

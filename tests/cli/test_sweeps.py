@@ -45,7 +45,7 @@ def test_two_sweeps_run_at_the_same_time(store_with_sweeps: StoreWithSweeps, run
 
 
 def test_ray_ends_with_its_sweep(store_with_sweeps: StoreWithSweeps) -> None:
-    """No process of a sweep is left after its end."""
+    """No process is left after the two sweeps have ended."""
     store, _, _ = store_with_sweeps
     assert store.remaining_processes() == []
 
@@ -61,7 +61,7 @@ def test_front_prints_the_same_document_as_sweep(
 def test_a_sweep_is_found_by_name_id_and_prefix(
     store_with_sweeps: StoreWithSweeps, run: Run
 ) -> None:
-    """All three references find the same sweep."""
+    """A name, an id and the first characters of the id find the same sweep."""
     store, linear, _ = store_with_sweeps
     id_ = linear.document["sweep"]["id"]
     documents = [run(store, "show", ref, "--json").document for ref in ("linear", id_, id_[:6])]
@@ -71,7 +71,7 @@ def test_a_sweep_is_found_by_name_id_and_prefix(
 
 
 def test_all_sweeps_are_listed(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
-    """`list` prints text or JSON. Other tests may have added sweeps."""
+    """`list` names the sweeps as text and as JSON. Other tests may have added sweeps."""
     store, _, _ = store_with_sweeps
     listed = run(store, "list", "--json").document["sweeps"]
     assert {sweep["name"] for sweep in listed} >= {"linear", "adaptive"}
@@ -94,7 +94,7 @@ def test_tables_fit_into_eighty_columns(store_with_sweeps: StoreWithSweeps, run:
 def test_a_sweep_prints_its_page_and_a_command_to_compare(
     store_with_sweeps: StoreWithSweeps,
 ) -> None:
-    """The suggestions go to stderr, so that stdout has only the front."""
+    """`sweep` prints its page and the command on stderr, so that stdout has only the front."""
     _, _, adaptive = store_with_sweeps
     assert "look:" in adaptive.err
     assert "paretoib compare" in adaptive.err
@@ -102,7 +102,10 @@ def test_a_sweep_prints_its_page_and_a_command_to_compare(
 
 
 def test_the_suggested_sweep_has_the_same_data(run: Run, tmp_path: Path) -> None:
-    """The command is quoted for a shell, and sets only the fields that are not defaults."""
+    """`watch` suggests a second sweep on the same data: a command that is quoted for a shell.
+
+    The command sets only the fields of the data that are not defaults.
+    """
     unusual = ("--set", "correlations=[0.9, 0.5]", "--set", "samples=500")
     small = ("--dataset", "gaussian", "--epochs", "1", *unusual, "--name", "g")
     assert run(tmp_path, "train", "--method", "vib", *small).code == 0
@@ -117,7 +120,7 @@ def test_the_suggested_sweep_has_the_same_data(run: Run, tmp_path: Path) -> None
 def test_comparison_as_json_has_every_documented_key(
     store_with_sweeps: StoreWithSweeps, run: Run
 ) -> None:
-    """The keys are those that the documentation lists."""
+    """`compare --json` prints a document with the keys in the documentation."""
     store, _, _ = store_with_sweeps
     document = run(store, "compare", "adaptive", "--against", "linear", "--json").document
     assert document.keys() >= {"schema", "left", "right", "points", "exact", "cost", "verdict"}
@@ -128,7 +131,7 @@ def test_comparison_as_json_has_every_documented_key(
 
 
 def test_comparison_ends_with_its_verdict(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
-    """The text has the indicators of both sides, then the verdict of the JSON document."""
+    """The text of a comparison ends with the verdict of the JSON document."""
     store, _, _ = store_with_sweeps
     arguments = (store, "compare", "adaptive", "--against", "linear")
     text = run(*arguments)
@@ -162,7 +165,7 @@ def test_training_one_trial_needs_no_ray(run: Run, tmp_path: Path) -> None:
 
 
 def test_training_prints_the_metrics_of_each_task(run: Run, tmp_path: Path, two_tasks: str) -> None:
-    """Each metric is one line. The metrics over all tasks come first."""
+    """`train` prints the metrics over all tasks, then one line for each metric of each task."""
     small = ("--set", "hidden=[8]", "--epochs", "1", "--set", "beta=0.1", "--model", "mlp")
     trained = run(tmp_path, "train", "--method", "mtvib", "--dataset", two_tasks, *small)
     assert trained.code == 0, trained.err
@@ -189,7 +192,10 @@ def test_a_dry_run_is_a_config_of_the_same_sweep(run: Run, tmp_path: Path) -> No
 
 
 def test_flags_override_the_config(run: Run, tmp_path: Path) -> None:
-    """A field that both set has the value of the flag. Other fields of the file are kept."""
+    """A field that the file and a flag set has the value of the flag.
+
+    Other fields of the file are kept.
+    """
     config = tmp_path / "sweep.yaml"
     config.write_text("method: vib\ntraining: {epochs: 7, learning_rate: 0.01}\nname: mine\n")
     flags = ("--config", str(config), "--epochs", "3", "--dry-run", "--json")
@@ -200,7 +206,7 @@ def test_flags_override_the_config(run: Run, tmp_path: Path) -> None:
 
 
 def test_help_and_version_are_printed(run: Run, tmp_path: Path) -> None:
-    """`paretoib` without arguments prints the help."""
+    """`paretoib` without arguments prints the help, which lists every command."""
     assert run(tmp_path, "--version").out.startswith("paretoib ")
     bare = run(tmp_path)
     assert bare.code == 0
@@ -212,7 +218,7 @@ def test_help_and_version_are_printed(run: Run, tmp_path: Path) -> None:
 
 
 def test_an_empty_store_suggests_a_command(run: Run, tmp_path: Path) -> None:
-    """`list` on an empty folder is no error, and creates no files."""
+    """`list` on an empty folder suggests `paretoib sweep`, and creates no files."""
     listed = run(tmp_path, "list")
     assert (listed.code, listed.out) == (0, "")
     assert "paretoib sweep" in listed.err

@@ -62,7 +62,7 @@ def refused(result: Any, *parts: str) -> bool:
 def test_a_sweep_that_cannot_run_is_refused(
     run: Run, tmp_path: Path, arguments: list[str], parts: list[str]
 ) -> None:
-    """Nothing is started or stored."""
+    """`sweep` with wrong arguments starts nothing and stores nothing."""
     assert refused(run(tmp_path, "sweep", *arguments), *parts)
     assert list(tmp_path.iterdir()) == []
 
@@ -82,7 +82,7 @@ def test_a_sweep_that_cannot_run_is_refused(
 def test_an_invalid_config_is_refused(
     run: Run, tmp_path: Path, content: bytes | None, parts: list[str]
 ) -> None:
-    """The file has unknown keys, is no YAML, is no mapping, or does not exist."""
+    """A config is refused if it has unknown keys, is no YAML, is no mapping, or does not exist."""
     config = tmp_path / "sweep.yaml"
     if content is not None:
         config.write_bytes(content)
@@ -90,12 +90,15 @@ def test_an_invalid_config_is_refused(
 
 
 def test_an_unknown_command_is_refused(run: Run, tmp_path: Path) -> None:
-    """The message suggests the nearest command."""
+    """The message for an unknown command suggests the nearest command."""
     assert refused(run(tmp_path, "swep"), "swep", "sweep")
 
 
 def test_missing_data_are_an_error_with_instructions(run: Run, tmp_path: Path) -> None:
-    """One line names the folder and the failed download; no sweep is created."""
+    """If data are missing and the download fails, one line names the folder and the setting.
+
+    No sweep is created.
+    """
     data, store = tmp_path / "data", tmp_path / "store"
     result = run(store, "train", "--dataset", "mnist", PARETOIB_DATA=str(data), **OFFLINE)
     # The downloader logs its attempts before the error.
@@ -105,7 +108,7 @@ def test_missing_data_are_an_error_with_instructions(run: Run, tmp_path: Path) -
 
 
 def test_a_corrupt_data_file_is_named(run: Run, tmp_path: Path) -> None:
-    """A truncated file is detected, and no sweep is created."""
+    """The error names the truncated data file, and no sweep is created."""
     folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
@@ -128,7 +131,7 @@ def test_a_sweep_that_fails_before_its_start_leaves_no_process(store: Any) -> No
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_store_in_a_read_only_folder_is_refused(run: Run, tmp_path: Path) -> None:
-    """The message has the path and the reason."""
+    """The error for a store that cannot be created has the path and the reason."""
     tmp_path.chmod(0o500)
     try:
         assert refused(
@@ -141,7 +144,7 @@ def test_a_store_in_a_read_only_folder_is_refused(run: Run, tmp_path: Path) -> N
 def test_a_figure_that_cannot_be_written_is_an_error(
     store_with_sweeps: StoreWithSweeps, run: Run
 ) -> None:
-    """The message has the path and the reason."""
+    """The error for a figure that cannot be written has the path and the reason."""
     path = "/dev/null/front.html"
     assert refused(
         run(store_with_sweeps[0], "front", "linear", "--html", path), path, "Not a directory"
@@ -151,7 +154,7 @@ def test_a_figure_that_cannot_be_written_is_an_error(
 def test_a_sweep_that_does_not_exist_is_refused(
     store_with_sweeps: StoreWithSweeps, run: Run
 ) -> None:
-    """The message of every command suggests `paretoib list`."""
+    """For an unknown sweep, `front`, `show` and `compare` suggest `paretoib list`."""
     for command in (["front"], ["show"], ["compare", "linear", "--against"]):
         assert refused(run(store_with_sweeps[0], *command, "nosuch"), "`nosuch`", "paretoib list")
 
@@ -159,7 +162,7 @@ def test_a_sweep_that_does_not_exist_is_refused(
 def test_a_prefix_of_several_sweeps_is_refused(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message lists each sweep with its name."""
+    """If the ids of several sweeps have this prefix, the message lists each sweep with its name."""
     from paretoib.specs import SweepSpec
     from paretoib.tracking._mlflow.tracker import MLflowTracker
 
@@ -174,7 +177,7 @@ def test_a_prefix_of_several_sweeps_is_refused(
 def test_sweeps_on_different_data_are_not_compared(
     store_with_sweeps: StoreWithSweeps, run: Run
 ) -> None:
-    """A ruler measures one data set; the message names the field that differs."""
+    """The error for sweeps on different data names the field that differs."""
     store, _, _ = store_with_sweeps
     small = ("--set", "hidden=[8]", "--set", "subset=0.5", "--epochs", "1", "--name", "half")
     assert run(store, "train", "--method", "vib", *small).code == 0
@@ -182,7 +185,7 @@ def test_sweeps_on_different_data_are_not_compared(
 
 
 def test_a_sweep_is_not_compared_with_itself(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
-    """A sweep may appear only once, by name or by id."""
+    """A sweep may appear in a comparison only once, by name or by id."""
     store, linear, _ = store_with_sweeps
     same = linear.document["sweep"]["id"]
     assert refused(run(store, "compare", "linear", "--against", same), "once", "linear", "twice")
@@ -190,13 +193,13 @@ def test_a_sweep_is_not_compared_with_itself(store_with_sweeps: StoreWithSweeps,
 
 
 def test_a_comparison_needs_two_sides(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
-    """The message names `--against` if it is missing or has no sweep."""
+    """A comparison without a sweep after `--against` is an error that names this flag."""
     assert refused(run(store_with_sweeps[0], "compare", "linear"), "--against")
     assert refused(run(store_with_sweeps[0], "compare", "linear", "--against"), "--against")
 
 
 def test_a_diverged_trial_is_stored_with_its_reason(run: Run, tmp_path: Path) -> None:
-    """Without a finished trial the exit code is 1."""
+    """`train` stores a diverged trial with its reason, and exits with code 1."""
     wild = ("--set", "optimiser=sgd", "--set", "learning_rate=10", "--set", "beta=1000")
     small = ("--set", "hidden=[8]", "--epochs", "2", "--name", "wild", "--json")
     result = run(tmp_path, "train", "--method", "vib", *wild, *small)
@@ -213,7 +216,7 @@ def test_a_diverged_trial_is_stored_with_its_reason(run: Run, tmp_path: Path) ->
 
 
 def test_a_traceback_is_printed_only_with_debug(run: Run, tmp_path: Path) -> None:
-    """`--debug` may stand anywhere; the error line and the exit code stay the same."""
+    """`--debug`, anywhere in the command, prints a traceback before the same line of error."""
     plain = run(tmp_path, "sweep", "--method", "foo")
     for line in (("sweep", "--method", "foo", "--debug"), ("--debug", "sweep", "--method", "foo")):
         result = run(tmp_path, *line)

@@ -1,4 +1,4 @@
-"""Fixtures: stores of every kind, which a test can open again as a later process would."""
+"""Fixtures that open stores of every kind. Opening a store again acts like a new process."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ import pytest
 
 from paretoib.tracking import JournalTracker, MemoryTracker, Tracker
 
-# These tests take a minute over HTTP. `tests/tracking/test_mlflow_server.py` covers HTTP too.
+# Over HTTP these tests take a minute. `tests/tracking/test_mlflow_server.py` also tests HTTP.
 STORES = ("memory", "mlflow", pytest.param("server", marks=pytest.mark.slow))
 JOURNALS = (
     "journal over memory",
@@ -39,9 +39,9 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an MLflow server that also stores the artifacts."""
     folder = shutil.copytree(empty_store, tmp_path_factory.mktemp("served") / "store")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     options = {
         "--backend-store-uri": f"sqlite:///{folder}/mlflow.db",
@@ -79,10 +79,10 @@ def is_healthy(address: str) -> bool:
 
 
 @pytest.fixture
-def opened(
+def open_store(
     request: pytest.FixtureRequest, empty_store: Path, tmp_path: Path
 ) -> Iterator[Callable[[str], Tracker]]:
-    """`opened(kind)` opens the test's store of this kind, as a new process would."""
+    """`open_store(kind)` opens the test's store of this kind, as a new process would."""
     from paretoib.tracking._mlflow.tracker import MLflowTracker
 
     memory = MemoryTracker()
@@ -91,14 +91,14 @@ def opened(
     if "mlflow" in request.node.name:
         shutil.copytree(empty_store, folder)
 
-    def open_store(kind: str) -> Tracker:
+    def open_kind(kind: str) -> Tracker:
         if kind == "memory":
             return memory
         return MLflowTracker(f"sqlite:///{folder}/mlflow.db" if kind == "mlflow" else address)
 
-    yield open_store
+    yield open_kind
     if address:
-        # The tests of a module share the server; each test begins without sweeps.
+        # The tests of a module share the server; delete the sweeps before the next test.
         store = MLflowTracker(address)
         for sweep in store.sweeps():
             store._client.delete_run(sweep.id)
@@ -106,12 +106,12 @@ def opened(
 
 @pytest.fixture(params=[*STORES, *JOURNALS])
 def reopen(
-    request: pytest.FixtureRequest, opened: Callable[[str], Tracker], tmp_path: Path
+    request: pytest.FixtureRequest, open_store: Callable[[str], Tracker], tmp_path: Path
 ) -> Iterator[Open]:
     """`reopen()` opens the tracker as a new process would after the previous one ended."""
     kind = request.param.removeprefix("journal over ")
     if kind == request.param:
-        yield lambda: opened(kind)
+        yield lambda: open_store(kind)
         return
     journals: list[JournalTracker] = []
 
@@ -122,7 +122,7 @@ def reopen(
 
     def reopen_journal() -> Tracker:
         release_all()
-        journals.append(JournalTracker(opened(kind), tmp_path / "journal", patience=20))
+        journals.append(JournalTracker(open_store(kind), tmp_path / "journal", patience=20))
         return journals[-1]
 
     yield reopen_journal
@@ -137,24 +137,24 @@ def tracker(reopen: Open) -> Tracker:
 @pytest.fixture(params=[*STORES, *JOURNALS])
 def on_host(
     request: pytest.FixtureRequest,
-    opened: Callable[[str], Tracker],
+    open_store: Callable[[str], Tracker],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[[str], Tracker]]:
     """`on_host(name)` sets the host name and returns the tracker that is open on that host."""
     kind = request.param.removeprefix("journal over ")
-    machines: dict[str, Tracker] = {}
+    trackers: dict[str, Tracker] = {}
 
     def switch(host: str) -> Tracker:
         monkeypatch.setattr(socket, "gethostname", lambda: host)
-        if host not in machines:
-            store = opened(kind)
+        if host not in trackers:
+            store = open_store(kind)
             journaled = kind != request.param
-            machines[host] = JournalTracker(store, tmp_path / host) if journaled else store
-        return machines[host]
+            trackers[host] = JournalTracker(store, tmp_path / host) if journaled else store
+        return trackers[host]
 
     yield switch
-    for tracker in machines.values():
+    for tracker in trackers.values():
         if isinstance(tracker, JournalTracker):
             for sweep in tracker.sweeps():
                 tracker.release(sweep.id)

@@ -17,14 +17,17 @@ Outcome = Callable[[TrialSpec], TrialRecord]
 # One method with linear scalarisation and one adaptive method.
 CASES = [(search, method) for search in DRIVERS for method in ("vib", "mib")]
 for_each_search = pytest.mark.parametrize(("search", "method"), CASES)
-# Searches that do not repeat every setting for every seed.
+# Searches that do not train every setting with every seed.
 for_each_space_search = pytest.mark.parametrize(
     "search", [s for s in DRIVERS if not SEARCHES[s].every_seed]
 )
 
 
 def sweep(search: str, method: str, seeds: tuple[int, ...] = (3, 5), **fields: Any) -> SweepSpec:
-    """A sweep of twelve trials in generations of four; smaller for `optuna-gp`, which is slow."""
+    """A sweep of twelve trials in generations of four.
+
+    With `optuna-gp`, which is slow, it has four trials in generations of two.
+    """
     document = {"method": method, "search": search, "trials": 12, "population": 4, "seeds": seeds}
     if search == "optuna-gp":
         document |= {"trials": 4, "population": 2}
@@ -36,20 +39,20 @@ def sweep(search: str, method: str, seeds: tuple[int, ...] = (3, 5), **fields: A
 
 
 def record(trial: TrialSpec, status: Any = "finished", **changes: Any) -> TrialRecord:
-    """A record of the trial: as β or μ grows, its rate falls and its lost bits rise."""
-    number = trial.get("beta" if "beta" in trial.weighting.params else "mu")
-    good = min(1.0, (number / 20) ** 0.3)
+    """A record of the trial: rate falls and lost bits rise as β or μ grows."""
+    beta_or_mu = trial.get("beta" if "beta" in trial.weighting.params else "mu")
+    compression = min(1.0, (beta_or_mu / 20) ** 0.3)
     metrics = {
         "examples": 100,
-        "rate_bits": 8 * (1 - good) + 1 / trial.get("epochs"),
+        "rate_bits": 8 * (1 - compression) + 1 / trial.get("epochs"),
         "rate_lower_bits": None,
         "rate_se_bits": None,
-        "relevance_bits": 3.0 - 2 * good,
+        "relevance_bits": 3.0 - 2 * compression,
         "relevance_se_bits": 0.01,
         "ceiling_bits": 3.0,
-        "lost_bits": 2 * good,
-        "cross_entropy_bits": 2 * good,
-        "accuracy": 1 - good / 2,
+        "lost_bits": 2 * compression,
+        "cross_entropy_bits": 2 * compression,
+        "accuracy": 1 - compression / 2,
         **changes,
     }
     return TrialRecord(
@@ -58,25 +61,25 @@ def record(trial: TrialSpec, status: Any = "finished", **changes: Any) -> TrialR
         status=status,
         reason=None if status == "finished" else "a reason",
         validation=Metrics.model_validate(metrics) if status == "finished" else None,
-        seconds=1 + good,
+        seconds=1 + compression,
     )
 
 
 def run_search(
-    searcher: Driver,
+    tested: Driver,
     outcome: Outcome = record,
     count: int = 1000,
     shuffled: random.Random | None = None,
 ) -> list[TrialSpec]:
-    """All remaining trials of a driver, in the order proposed.
+    """All remaining trials of a driver, in the order in which it proposes them.
 
     The driver gets a record whenever it proposes nothing. With `shuffled`, it also gets records at
     random times and in random order.
     """
     trials: list[TrialSpec] = []
     running: list[TrialSpec] = []
-    while not searcher.done:
-        proposed = searcher.ask(count)
+    while not tested.done:
+        proposed = tested.ask(count)
         assert len(proposed) <= count
         trials += proposed
         running += proposed
@@ -84,8 +87,8 @@ def run_search(
             assert running, "the driver proposes nothing, waits for nothing and is not done"
             if shuffled:
                 shuffled.shuffle(running)
-            searcher.tell(outcome(running.pop(0)))
-    assert searcher.ask(5) == []
+            tested.tell(outcome(running.pop(0)))
+    assert tested.ask(5) == []
     return trials
 
 
@@ -95,25 +98,31 @@ def keys(trials: Sequence[TrialSpec]) -> list[str]:
 
 @cache
 def uninterrupted(search: str, method: str, outcome: Outcome = record) -> Sequence[TrialSpec]:
-    """The trials of a sweep without interruption."""
+    """The trials of a sweep that is not interrupted."""
     return run_search(driver(sweep(search, method)), outcome)
 
 
 def mixed(trial: TrialSpec) -> TrialRecord:
-    """A record whose outcome depends on the trial key; four of seven outcomes have no metrics."""
+    """A record whose outcome depends on the trial key.
+
+    Of seven equally likely outcomes, three have no metrics and one has no rate.
+    """
     kinds = ("finished", "finished", "finished", "failed", "diverged", "stopped", "no rate")
     kind = kinds[int(trial.key, 16) % len(kinds)]
     return record(trial, rate_bits=None) if kind == "no rate" else record(trial, kind)
 
 
 @for_each_search
-def test_a_driver_proposes_the_trials_of_the_spec_once(search: str, method: str) -> None:
-    """`spec.trials` different trials vary only the seed and the fields of the grid or space."""
+def test_a_driver_proposes_the_number_of_trials_in_the_spec(search: str, method: str) -> None:
+    """A driver proposes `spec.trials` different trials with values in the ranges of the spec.
+
+    The trials differ from the template only in the seed and in the varied fields.
+    """
     spec = sweep(search, method)
-    searcher = driver(spec)
-    assert not searcher.done
-    trials = run_search(searcher)
-    assert searcher.shortfall is None
+    tested = driver(spec)
+    assert not tested.done
+    trials = run_search(tested)
+    assert tested.shortfall is None
     assert len(set(keys(trials))) == len(trials) == spec.trials
     assert {t.seed for t in trials} == set(spec.seeds)
     fixed = {f: spec.template.get(f) for f in spec.varied} | {"seed": spec.template.seed}
@@ -126,14 +135,17 @@ def test_a_driver_proposes_the_trials_of_the_spec_once(search: str, method: str)
 
 @for_each_search
 def test_a_driver_is_deterministic(search: str, method: str) -> None:
-    """The same spec and records give the same proposals in the same order, also through JSON."""
+    """Equal specs and records give the same trials in the same order.
+
+    This also holds if one of the specs was read from JSON.
+    """
     again = SweepSpec.from_json(sweep(search, method).to_json())
     assert run_search(driver(again)) == uninterrupted(search, method)
 
 
 @for_each_search
 def test_proposals_do_not_depend_on_the_order_of_calls(search: str, method: str) -> None:
-    """Neither the number of trials per `ask` nor the order of records changes them."""
+    """The trials depend neither on the number per `ask` nor on the order of the records."""
     trials = run_search(driver(sweep(search, method)), mixed, 3, random.Random(1))
     assert trials == uninterrupted(search, method, mixed)
 
@@ -147,60 +159,67 @@ def test_other_seeds_give_other_trials(search: str, method: str) -> None:
 
 @for_each_search
 @pytest.mark.parametrize(("share", "gaps"), [(0.25, False), (0.75, True), (1.0, False)])
-def test_replay_resumes_where_it_stopped(
+def test_a_resumed_sweep_gets_only_the_missing_trials(
     search: str, method: str, share: float, gaps: bool
 ) -> None:
-    """A new driver that is told some records, in any order, proposes exactly the other trials.
+    """A new driver that gets the records of some trials proposes exactly the other trials.
 
-    With `gaps` any records may be missing, as after a worker was lost.
+    The records come in random order. With `gaps` they belong to randomly chosen trials, as after a
+    worker was lost; otherwise to the first trials.
     """
     trials = uninterrupted(search, method, mixed)
-    chance = random.Random(4)
+    generator = random.Random(4)
     count = round(share * len(trials))
-    kept = chance.sample(trials, count) if gaps else trials[:count]
+    kept = generator.sample(trials, count) if gaps else trials[:count]
     resumed = driver(sweep(search, method))
-    for trial in chance.sample(kept, count):
+    for trial in generator.sample(kept, count):
         resumed.tell(mixed(trial))
     assert sorted(keys([*kept, *run_search(resumed, mixed)])) == sorted(keys(trials))
 
 
 @for_each_search
-def test_a_told_trial_is_never_proposed(search: str, method: str) -> None:
-    """This also holds for a trial not proposed before. A trial that is told twice counts once."""
-    searcher = driver(sweep(search, method))
-    first = searcher.ask(1)[0]
+def test_a_trial_with_a_record_is_never_proposed(search: str, method: str) -> None:
+    """A driver proposes no trial whose record it has, even if it never proposed that trial.
+
+    A second record of a trial is ignored.
+    """
+    tested = driver(sweep(search, method))
+    first = tested.ask(1)[0]
     plan = driver(sweep(search, method)).ask(2)
     told = [first, plan[1], plan[1]]
     for trial in told:
-        searcher.tell(mixed(trial))
-    searcher.tell(record(first, "failed"))
+        tested.tell(mixed(trial))
+    tested.tell(record(first, "failed"))
     told_keys = dict.fromkeys(keys(told))
-    assert [*told_keys, *keys(run_search(searcher, mixed))] == keys(
+    assert [*told_keys, *keys(run_search(tested, mixed))] == keys(
         uninterrupted(search, method, mixed)
     )
 
 
 @for_each_search
-def test_a_driver_waits_for_all_trials_of_a_generation(search: str, method: str) -> None:
-    """It proposes the next generation after the last record, or is done if no trial remains."""
-    searcher = driver(sweep(search, method))
-    proposed = searcher.ask(1000)
-    if len(proposed) < searcher.spec.trials:
-        assert searcher.ask(1) == []
-        assert not searcher.done
+def test_a_driver_waits_for_all_records_of_a_generation(search: str, method: str) -> None:
+    """A driver proposes the next generation after the last record of the current generation.
+
+    A driver that proposes all trials in its first generation is then done.
+    """
+    tested = driver(sweep(search, method))
+    proposed = tested.ask(1000)
+    if len(proposed) < tested.spec.trials:
+        assert tested.ask(1) == []
+        assert not tested.done
         for trial in proposed[1:]:
-            searcher.tell(record(trial))
-        assert searcher.ask(1) == []
-        searcher.tell(record(proposed[0]))
-        assert len(searcher.ask(1)) == 1
+            tested.tell(record(trial))
+        assert tested.ask(1) == []
+        tested.tell(record(proposed[0]))
+        assert len(tested.ask(1)) == 1
     else:
-        assert searcher.done
+        assert tested.done
 
 
 @for_each_search
 @pytest.mark.parametrize("status", ["failed", "diverged", "stopped", "no rate"])
 def test_a_sweep_without_usable_metrics_ends(search: str, method: str, status: str) -> None:
-    """Each trial is proposed exactly once."""
+    """If no trial has usable metrics, the driver still proposes each trial once and ends."""
 
     def bad(trial: TrialSpec) -> TrialRecord:
         return record(trial, rate_bits=None) if status == "no rate" else record(trial, status)
@@ -212,15 +231,18 @@ def test_a_sweep_without_usable_metrics_ends(search: str, method: str, status: s
 @for_each_search
 def test_a_record_of_another_sweep_changes_nothing(search: str, method: str) -> None:
     """A record of a trial that the driver would not propose is ignored."""
-    searcher = driver(sweep(search, method))
-    searcher.tell(record(driver(sweep(search, method, (7, 8))).ask(1)[0]))
-    assert run_search(searcher) == uninterrupted(search, method)
+    tested = driver(sweep(search, method))
+    tested.tell(record(driver(sweep(search, method, (7, 8))).ask(1)[0]))
+    assert run_search(tested) == uninterrupted(search, method)
 
 
 @for_each_space_search
 @pytest.mark.parametrize("seeds", [(0,), (4, 2)])
 def test_an_exhausted_space_ends_the_search(search: str, seeds: tuple[int, ...]) -> None:
-    """All six settings are proposed for every seed, and `shortfall` gives the reason to stop."""
+    """If the space has only six settings, the search ends and `shortfall` gives the reason.
+
+    Each setting is proposed for every seed.
+    """
     grid = {"sqrted": [0, 1], "normalise": ["none", "l2", "loss"]}
     fixed = {"initial_scale": [1], "initial_noise": [1], "mu": [1], "epochs": [1]}
     spec = SweepSpec.from_document(
@@ -233,11 +255,11 @@ def test_an_exhausted_space_ends_the_search(search: str, seeds: tuple[int, ...])
             "grid": grid | fixed,
         }
     )
-    searcher = driver(spec)
-    assert searcher.shortfall is None
-    assert len(set(keys(run_search(searcher)))) == 6 * len(seeds)
-    assert searcher.shortfall is not None
-    assert f"found only {6 * len(seeds)} of 40 trials" in searcher.shortfall
+    tested = driver(spec)
+    assert tested.shortfall is None
+    assert len(set(keys(run_search(tested)))) == 6 * len(seeds)
+    assert tested.shortfall is not None
+    assert f"found only {6 * len(seeds)} of 40 trials" in tested.shortfall
 
 
 @for_each_space_search
@@ -253,8 +275,10 @@ def test_invalid_combinations_are_skipped(search: str) -> None:
 @pytest.mark.parametrize(
     "objectives", [("lost", "error"), ("rate", "lost", "cost"), ("cost", "error", "lost", "rate")]
 )
-def test_a_search_accepts_any_objectives(search: str, objectives: tuple[str, ...]) -> None:
-    """There may be two, three or four, in any order."""
+def test_a_search_accepts_two_to_four_search_objectives(
+    search: str, objectives: tuple[str, ...]
+) -> None:
+    """A search accepts two, three or four search objectives, in any order."""
     spec = sweep(search, "vib", objectives=objectives)
     trials = run_search(driver(spec), mixed)
     assert len(set(keys(trials))) == len(trials) == spec.trials

@@ -1,4 +1,4 @@
-"""Contract of every entry in METHODS, and MIB with objectives other than VIB."""
+"""Contract of every entry in METHODS, and tests of MIB with objectives other than vib."""
 
 import pickle
 from typing import Any
@@ -13,7 +13,7 @@ from paretoib.training._run import run_trials
 
 
 def sweep(method: str, data: str, **fields: Any) -> SweepSpec:
-    """A small sweep of the method, on two tasks if the method is for several tasks."""
+    """A small sweep of the method: on `data` if the method is for several tasks, else on digits."""
     entry = METHODS[method]
     tasks = bool(entry.task_model)
     model = entry.model or OBJECTIVES[entry.objective].model or "mlp"
@@ -29,7 +29,7 @@ def sweep(method: str, data: str, **fields: Any) -> SweepSpec:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_proposed_trial_is_trained_and_measured(method: str, two_tasks: str) -> None:
-    """Training the first proposal twice gives equal records, with metrics for every task."""
+    """The first trial of a method, trained twice, gives equal records with metrics of all tasks."""
     spec = sweep(method, two_tasks)
     (proposed,) = driver(spec).ask(1)
     sent = pickle.loads(pickle.dumps(proposed))
@@ -50,13 +50,13 @@ def test_a_proposed_trial_is_trained_and_measured(method: str, two_tasks: str) -
 @pytest.mark.parametrize(
     ("objective", "tasks"), [("vim", False), ("ceb", False), ("vib", True), ("ceb", True)]
 )
-def test_mib_balances_any_objective_and_several_tasks(
+def test_mib_trains_other_objectives_and_several_tasks(
     objective: str, tasks: bool, two_tasks: str
 ) -> None:
-    """MIB trains vim and ceb, and with two tasks (three losses) vib and ceb.
+    """MIB trains vim and ceb on one task, and vib and ceb on two tasks (three losses).
 
-    The prediction losses fall. Weights are on the simplex in every epoch, and no loss has weight 0
-    in all epochs.
+    The prediction losses fall. In every epoch the weights are ≥ 0 and sum to 1, and no loss has
+    weight 0 in all epochs.
     """
     document = {
         "method": "mib",
@@ -90,7 +90,10 @@ BETA_GRID_METHODS = [
 
 @pytest.mark.parametrize("method", BETA_GRID_METHODS)
 def test_the_default_betas_span_the_trade_off(method: str) -> None:
-    """On digits the smallest β gives more than 1.2 bits of relevance, the largest a small rate."""
+    """The smallest default β gives more than 1.2 bits of relevance on digits.
+
+    The largest default β gives a rate below 1.6 bits.
+    """
     spec = SweepSpec.from_document({"method": method, "training": {"epochs": 15}})
     trials = driver(spec).ask(spec.trials)
     smallest, largest = (r.test for r in run_trials([trials[0], trials[-1]], device="cpu"))

@@ -47,11 +47,19 @@ def beta_field(name: str, beta: float) -> dict[str, Any]:
 
 @cache
 def pack(name: str) -> tuple[tuple[TrialSpec, ...], list[TrialRecord]]:
-    """A pack of four trials on a few digits that differ in seed, β and learning rate."""
+    """Four trials and their records, trained in one pack on a few digits.
+
+    The trials differ in seed, β and learning rate.
+    """
     training: dict[str, Any] = {"subset": 0.28, "batch_size": 100, "epochs": 4}
     specs = tuple(
-        trial(name, **training, **beta_field(name, beta), seed=seed, learning_rate=rate)
-        for seed, beta, rate in ((0, 1e-3, 1e-2), (1, 0.1, 5e-3), (0, 0.3, 2e-2), (2, 1e-4, 1e-2))
+        trial(name, **training, **beta_field(name, beta), seed=seed, learning_rate=learning_rate)
+        for seed, beta, learning_rate in (
+            (0, 1e-3, 1e-2),
+            (1, 0.1, 5e-3),
+            (0, 0.3, 2e-2),
+            (2, 1e-4, 1e-2),
+        )
     )
     return specs, run_trials(specs, device="cpu")
 
@@ -68,7 +76,7 @@ def assert_same(left: Mapping[str, Any], right: Mapping[str, Any]) -> None:
 
 @for_each_objective
 def test_a_trial_does_not_depend_on_its_pack(name: str) -> None:
-    """History and metrics are the same alone and in a pack."""
+    """A trial has the same history and metrics alone and in a pack."""
     specs, records = pack(name)
     (alone,) = run_trials(specs[2:3], device="cpu")
     packed = records[2]
@@ -81,7 +89,7 @@ def test_a_trial_does_not_depend_on_its_pack(name: str) -> None:
 
 @for_each_objective
 def test_the_seed_determines_the_record(name: str) -> None:
-    """Two runs with one seed differ only in `seconds`; another seed gives another history."""
+    """Two runs of a trial differ only in `seconds`. With another seed the history differs."""
     (spec,) = pack(name)[0][2:3]
     first, again, other = (
         run_trials([one], device="cpu")[0].model_copy(update={"seconds": 0.0})
@@ -93,7 +101,7 @@ def test_the_seed_determines_the_record(name: str) -> None:
 
 @for_each_objective
 def test_training_lowers_the_weighted_loss(name: str) -> None:
-    """prediction + β · compression is lower in the last epoch than in the first."""
+    """The sum prediction + β · compression is lower in the last epoch than in the first."""
     for spec, record in zip(*pack(name), strict=True):
         weights = {"prediction": 1.0, "compression": spec.weighting.params.get("beta", 0.0)}
         terms = [w * np.array(record.history.get(f"loss/{k}", 0.0)) for k, w in weights.items()]
@@ -102,7 +110,7 @@ def test_training_lowers_the_weighted_loss(name: str) -> None:
 
 @for_each_objective
 def test_rate_and_relevance_are_recorded_at_every_epoch(name: str) -> None:
-    """Relevance is from 0 to log₂ 10 bits. The rate is positive, and recorded only with noise."""
+    """Every epoch has a relevance from 0 to log₂ 10 bits and, with noise, a positive rate."""
     for spec, record in zip(*pack(name), strict=True):
         histories = {k: record.history.get(f"{k}_bits", ()) for k in ("rate", "relevance")}
         epochs = spec.training.epochs
@@ -118,7 +126,7 @@ def test_rate_and_relevance_are_recorded_at_every_epoch(name: str) -> None:
 
 @for_each_objective
 def test_only_trials_with_noise_have_a_rate(name: str) -> None:
-    """The lower bound of the rate is not above the rate. Without noise the rate is None."""
+    """Without noise the rate is None. With noise the rate is at least its lower bound."""
     noisy = OBJECTIVES[name].noise != "none"
     for record in pack(name)[1]:
         metrics = record.test
@@ -130,7 +138,10 @@ def test_only_trials_with_noise_have_a_rate(name: str) -> None:
 
 @for_each_with_compression
 def test_the_rate_falls_as_beta_grows(name: str) -> None:
-    """The data are Gaussian, or digits if the objective needs classes."""
+    """Each larger β gives a lower rate.
+
+    The data are Gaussian, or digits if the objective needs classes.
+    """
     if OBJECTIVES[name].classes:
         data: dict[str, Any] = {"epochs": 25, "batch_size": 200, "learning_rate": 0.02}
         template, betas = trial(name, **data), (1e-3, 0.03, 1.0, 30.0)
@@ -158,7 +169,7 @@ def test_the_rate_falls_as_beta_grows(name: str) -> None:
     ],
 )
 def test_at_beta_0_compression_does_not_matter(names: tuple[str, ...]) -> None:
-    """Objectives with the same noise and the same prediction loss train identically."""
+    """At β = 0, objectives that differ only in compression have equal prediction losses."""
     fields: dict[str, Any] = {"subset": 0.28, "batch_size": 100, "epochs": 3, "beta": 0.0}
     first, *others = (run_trials([trial(name, **fields)], device="cpu")[0] for name in names)
     for other in others:
@@ -168,10 +179,11 @@ def test_at_beta_0_compression_does_not_matter(names: tuple[str, ...]) -> None:
 
 @for_each_with_compression
 def test_a_large_beta_removes_rate_and_relevance(name: str) -> None:
-    """At β = 1000 both are below 0.05 bits."""
+    """At β = 1000, rate and relevance are below 0.05 bits."""
     if name == "vim":
         pytest.skip(
-            "vim's compression compares all codes together with the prior and bounds no rate"
+            "vim's compression compares the distribution of all codes with the prior; "
+            "it does not bound the rate"
         )
     fields = {"epochs": 30, "batch_size": 100, "learning_rate": 0.02, "beta": 1e3}
     (record,) = run_trials([trial(name, **fields)], device="cpu")
@@ -190,7 +202,10 @@ def test_a_large_beta_removes_rate_and_relevance(name: str) -> None:
     ],
 )
 def test_every_objective_trains_with_every_weighting(name: str, weighting: str) -> None:
-    """In a step of two trials all gradients are finite and neither encoder's gradient is zero."""
+    """In the first step of two trials, losses and gradients are finite.
+
+    The gradient of each trial's encoder is not zero.
+    """
     specs = [trial(name, weighting=weighting, seed=seed) for seed in (0, 1)]
     trained = Pack(specs, load_dataset("digits", specs[0].data.params), torch.device("cpu"))
     trained.stack.train(True)
@@ -203,7 +218,7 @@ def test_every_objective_trains_with_every_weighting(name: str, weighting: str) 
 
 @for_each_objective
 def test_a_batch_may_have_one_example(name: str) -> None:
-    """Losses of eleven examples are finite in batches of one, and of five, five and one."""
+    """Eleven examples give finite losses in batches of 1, and in batches of 5, 5 and 1."""
     for batch_size in (1, 5):
         spec = trial(name, subset=0.01, batch_size=batch_size, epochs=2)
         (record,) = run_trials([spec], device="cpu")
@@ -215,7 +230,10 @@ def test_a_batch_may_have_one_example(name: str) -> None:
 
 @for_each_objective
 def test_specs_round_trip_through_text(name: str) -> None:
-    """JSON and YAML keep the default and another value of each hyperparameter."""
+    """A spec written as JSON or YAML is read back unchanged.
+
+    This is tested with the defaults and with another value of each hyperparameter.
+    """
     plain = trial(name)
     for spec in (plain, *(plain.with_fields(change) for change in other_values(name))):
         for text, read in ((spec.to_json(), TrialSpec.from_json), (spec.to_yaml(), None)):
@@ -227,7 +245,7 @@ def test_specs_round_trip_through_text(name: str) -> None:
 
 
 def other_values(name: str) -> list[dict[str, Any]]:
-    """One valid value for each hyperparameter, other than its default."""
+    """For each hyperparameter, one valid value that is not its default."""
     changes = []
     for param in OBJECTIVES[name].params:
         if param.kind is bool:
@@ -246,7 +264,7 @@ def other_values(name: str) -> list[dict[str, Any]]:
     ids=lambda v: v if isinstance(v, str) else next(iter(v)),
 )
 def test_every_hyperparameter_changes_training(name: str, option: dict[str, Any]) -> None:
-    """Another value gives another prediction loss."""
+    """With another value of a hyperparameter, the prediction losses differ."""
     spec, record = pack(name)[0][2], pack(name)[1][2]
     (changed,) = run_trials([spec.with_fields(option)], device="cpu")
     assert changed.status == "finished"
@@ -257,6 +275,6 @@ def test_every_hyperparameter_changes_training(name: str, option: dict[str, Any]
 
 @pytest.mark.parametrize("name", [n for n, entry in OBJECTIVES.items() if entry.classes])
 def test_an_objective_that_needs_classes_refuses_a_continuous_y(name: str) -> None:
-    """The error names the objective and is raised before training."""
+    """An objective that needs classes refuses a continuous Y; the error names the objective."""
     with pytest.raises(SpecError, match=f"`{name}` needs classes; data set `gaussian` has a cont"):
         trial(name, "gaussian", samples=500)

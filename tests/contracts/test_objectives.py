@@ -28,7 +28,7 @@ from paretoib.specs import section_model
 
 LATENT, TARGETS, TRIALS = 3, 4, 5
 
-# An objective that needs classes is not tested with a continuous Y.
+# Objectives that need classes are not tested with a continuous Y.
 for_each_target = pytest.mark.parametrize(
     ("name", "continuous"),
     [
@@ -66,7 +66,7 @@ def batch(name: str, continuous: bool, examples: int = 6) -> dict[str, Any]:
     sizes = (None, TARGETS) if continuous else (TARGETS, None)
     return {
         "raw": draw(examples, LATENT),
-        "r": draw(examples, LATENT),
+        "raw_width": draw(examples, LATENT),
         "noise": draw(examples, LATENT),
         "prior": draw(LATENT),
         "decoder": draw(LATENT, TARGETS),
@@ -86,8 +86,8 @@ def take(batch: Any, trial: int) -> Any:
 def encode(
     name: str, values: dict[str, Any]
 ) -> GaussianEncoding | PointEncoding | BernoulliEncoding | CategoricalEncoding:
-    """p(z|x) with the noise of the objective."""
-    mean, r = values["raw"], values["r"]
+    """p(z|x) with the noise that the objective needs."""
+    mean, raw_width = values["raw"], values["raw_width"]
     noise = OBJECTIVES[name].noise
     if noise == "none":
         return PointEncoding(mean)
@@ -95,12 +95,12 @@ def encode(
         return BernoulliEncoding(mean)
     if noise == "categorical":
         return CategoricalEncoding(mean)
-    widths = {
-        "learned": torch.nn.functional.softplus(r),
-        "scale": torch.nn.functional.softplus(r[0, 0]).expand_as(mean),
+    stds = {
+        "learned": torch.nn.functional.softplus(raw_width),
+        "scale": torch.nn.functional.softplus(raw_width[0, 0]).expand_as(mean),
         "zero_entropy": torch.full_like(mean, ZERO_ENTROPY_STD),
     }
-    return GaussianEncoding(mean, widths[noise])
+    return GaussianEncoding(mean, stds[noise])
 
 
 def losses(name: str, objective: Objective, values: dict[str, Any]) -> Tensor:
@@ -133,8 +133,8 @@ def predict(decoded: Tensor, y: Tensor) -> CategoricalPrediction | GaussianPredi
 
 @for_each_target
 @pytest.mark.parametrize("examples", [1, 2, 6])
-def test_each_named_loss_is_a_finite_scalar(name: str, continuous: bool, examples: int) -> None:
-    """The first loss is `prediction`. A batch may have one example."""
+def test_each_loss_is_a_finite_scalar(name: str, continuous: bool, examples: int) -> None:
+    """Each loss is a finite scalar, also for a batch of one example. The first is `prediction`."""
     values = take(batch(name, continuous, examples), 0)
     results = losses(name, build(name), values)
     assert results.shape == (len(OBJECTIVES[name].losses),)
@@ -154,12 +154,12 @@ def test_the_same_input_gives_the_same_losses(name: str, continuous: bool) -> No
 
 
 @for_each_target
-def test_the_order_of_a_batch_does_not_matter(name: str, continuous: bool) -> None:
+def test_the_losses_do_not_depend_on_the_order_of_a_batch(name: str, continuous: bool) -> None:
     """Reordering examples, noise and targets together changes no loss."""
     values = take(batch(name, continuous), 2)
     flipped = {k: values[k].flip(0) for k in ("raw", "noise", "y")}
     if OBJECTIVES[name].noise == "learned":
-        flipped["r"] = values["r"].flip(0)
+        flipped["raw_width"] = values["raw_width"].flip(0)
     objective = build(name)
     torch.testing.assert_close(
         losses(name, objective, values | flipped), losses(name, objective, values)
@@ -167,8 +167,8 @@ def test_the_order_of_a_batch_does_not_matter(name: str, continuous: bool) -> No
 
 
 @for_each_target
-def test_a_model_does_not_depend_on_its_stack(name: str, continuous: bool) -> None:
-    """Under vmap each model has the losses and gradients that it has alone."""
+def test_a_model_does_not_depend_on_the_other_models(name: str, continuous: bool) -> None:
+    """Under `vmap`, each model has the losses and gradients that it has alone."""
     values, objective = batch(name, continuous), build(name)
     variables = {k: values[k] for k in ("raw", "parameters", "prior")}
 
@@ -185,7 +185,10 @@ def test_a_model_does_not_depend_on_its_stack(name: str, continuous: bool) -> No
 
 @for_each_objective
 def test_diagnostics_have_a_value_for_each_loss_of_each_trial(name: str) -> None:
-    """A value may be NaN and depends only on the losses of its trial."""
+    """Each diagnostic has one value per loss and trial, which may be NaN.
+
+    The value depends only on the losses of its trial.
+    """
     objective, rows = build(name), 1 + torch.rand(TRIALS, len(OBJECTIVES[name].losses))
     for key, values in objective.diagnostics(rows, 8).items():
         assert values.shape == rows.shape
@@ -204,7 +207,10 @@ def test_an_objective_can_be_pickled(name: str, continuous: bool) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @for_each_target
 def test_a_gpu_agrees_with_the_cpu(name: str, continuous: bool) -> None:
-    """Losses and gradients of a stack agree in single precision."""
+    """On a GPU and on the CPU, a stack of models has equal losses and gradients.
+
+    They are equal to the accuracy of single precision.
+    """
     values, objective = batch(name, continuous), build(name)
 
     def total(variables: Any, values: dict[str, Any]) -> tuple[Tensor, Tensor]:

@@ -33,7 +33,10 @@ Trial = Callable[..., TrialSpec]
 
 @pytest.fixture
 def trial(two_tasks: str) -> Trial:
-    """A small trial of a method on two tasks; objective and weighting can be replaced."""
+    """`trial(method)` returns a small trial of a method on two tasks.
+
+    `objective`, `weighting` and fields of the trial can be replaced.
+    """
 
     def make(method: str = "vib", seed: int = 0, **fields: Any) -> TrialSpec:
         small: dict[str, Any] = {
@@ -62,9 +65,10 @@ def pack_of(*specs: TrialSpec) -> Pack:
 def test_every_objective_trains_with_every_weighting(
     trial: Trial, name: str, weighting: str
 ) -> None:
-    """The finite losses begin with one prediction loss per task.
+    """In the first step of two trials, losses and gradients are finite.
 
-    Both trials have a nonzero encoder gradient.
+    The gradient of each trial's encoder is not zero. The first losses are one prediction loss per
+    task.
     """
     specs = [trial(objective=name, weighting=weighting, seed=s) for s in (0, 1)]
     pack = pack_of(*specs)
@@ -96,9 +100,9 @@ def test_every_objective_trains_with_every_weighting(
 def test_a_trial_does_not_depend_on_its_pack(
     trial: Trial, method: str, fields: dict[str, Any]
 ) -> None:
-    """Losses, weights and metrics of each task are the same alone and in a pack."""
-    rates = {"learning_rate": 3e-3, "batch_size": 100}
-    specs = [trial(method, seed, **fields, **rates) for seed in (0, 1)]
+    """A trial has the same losses, weights and metrics of each task alone and in a pack."""
+    training = {"learning_rate": 3e-3, "batch_size": 100}
+    specs = [trial(method, seed, **fields, **training) for seed in (0, 1)]
     if method == "gs":
         specs[0] = specs[0].with_fields({"task_weights": [1.9, 0.1]})
     packed = run_trials(specs, device="cpu")[1]
@@ -118,8 +122,11 @@ def flat_metrics(record: TrialRecord) -> dict[str, float]:
     return {k: -1.0 if v is None else v for k, v in (document | flat).items()}
 
 
-def test_the_ruler_measures_each_task_and_their_sum(trial: Trial) -> None:
-    """A task's ceiling is H(Y_k) of the split. Bits are summed, accuracies averaged over tasks."""
+def test_metrics_of_tasks_are_summed_or_averaged(trial: Trial) -> None:
+    """The metrics of a trial are sums of its tasks' bits and averages of their accuracies.
+
+    The ceiling of a task is H(Y_k) of the test split.
+    """
     spec = trial("mtvib", beta=1e-3, learning_rate=5e-3, batch_size=50, epochs=20)
     record = run_trials([spec], device="cpu")[0]
     metrics = record.test
@@ -129,10 +136,12 @@ def test_the_ruler_measures_each_task_and_their_sum(trial: Trial) -> None:
     for task, column in zip(TASKS, labels.unbind(1), strict=True):
         shares = torch.bincount(column).double() / len(column)
         entropy = float(-(shares * shares.log2()).sum())
-        of_task = metrics.tasks[task]
-        assert of_task.ceiling_bits == pytest.approx(entropy)
-        assert of_task.relevance_bits == pytest.approx(entropy - of_task.cross_entropy_bits)
-        assert of_task.lost_bits == pytest.approx(of_task.cross_entropy_bits)
+        task_metrics = metrics.tasks[task]
+        assert task_metrics.ceiling_bits == pytest.approx(entropy)
+        assert task_metrics.relevance_bits == pytest.approx(
+            entropy - task_metrics.cross_entropy_bits
+        )
+        assert task_metrics.lost_bits == pytest.approx(task_metrics.cross_entropy_bits)
     per_task = list(metrics.tasks.values())
     for name in ("relevance_bits", "ceiling_bits", "lost_bits", "cross_entropy_bits"):
         assert getattr(metrics, name) == pytest.approx(sum(getattr(t, name) for t in per_task))
@@ -146,7 +155,7 @@ def test_the_ruler_measures_each_task_and_their_sum(trial: Trial) -> None:
 
 
 def test_a_selected_task_is_measured_as_the_only_label(trial: Trial) -> None:
-    """If `task` selects a task, the data set has one label and the record no task metrics."""
+    """If `task` selects a task, the data set has one label and the record has no task metrics."""
     spec = trial("stvib", task="digit")
     record = run_trials([spec], device="cpu")[0]
     assert spec.tasks == ()
@@ -160,7 +169,10 @@ def test_a_selected_task_is_measured_as_the_only_label(trial: Trial) -> None:
 def test_single_task_methods_equal_ordinary_methods(
     trial: Trial, method: str, ordinary: str
 ) -> None:
-    """`stvib` and `stl` are `vib` and `deterministic` with mtvib's batch size and learning rate."""
+    """`stvib` equals `vib`, and `stl` equals `deterministic`, except for two defaults.
+
+    The batch size and the learning rate are those of mtvib.
+    """
     fields = {"task": "digit", "batch_size": 200, "learning_rate": 1e-4}
     single = trial(method, task="digit")
     assert single == trial(ordinary, **fields)
@@ -168,7 +180,7 @@ def test_single_task_methods_equal_ordinary_methods(
 
 
 def test_fixed_weights_of_one_train_the_sum_of_the_losses(trial: Trial) -> None:
-    """`gs` with weights (1, 1) trains like weighting `none`."""
+    """`gs` with weights (1, 1) has the same losses as weighting `none`."""
     fixed, plain = (
         run_trials([trial("gs", learning_rate=3e-3, **fields)], device="cpu")[0]
         for fields in ({"task_weights": [1, 1]}, {"weighting": "none"})
@@ -180,9 +192,10 @@ def test_fixed_weights_of_one_train_the_sum_of_the_losses(trial: Trial) -> None:
 
 @pytest.mark.parametrize("task", ["all", "digit"])
 def test_learned_weights_end_at_half_the_inverse_loss(trial: Trial, task: str) -> None:
-    """With fixed model parameters, 1/σ_k² converges to 1/(2 L_k), the optimum of mtvib eq. 14.
+    """With fixed model parameters, the weights 1/σ_k² converge to 1/(2 L_k).
 
-    This also holds for a single task, whose weight only scales the learning rate.
+    This is the optimum of mtvib eq. 14. It also holds for a single task, whose weight only scales
+    the learning rate.
     """
     spec = trial("uwl", task=task, learning_rate=0.05, batch_size=2000)
     pack = pack_of(spec)
@@ -196,7 +209,10 @@ def test_learned_weights_end_at_half_the_inverse_loss(trial: Trial, task: str) -
 
 
 def test_learned_weights_are_in_a_checkpoint(trial: Trial) -> None:
-    """A pack resumed from its state ends in the state of an uninterrupted pack."""
+    """A checkpoint has the learned weights, so that a resumed pack continues with them.
+
+    The resumed pack ends in the same state as an uninterrupted pack.
+    """
     spec = trial("mtvib", learning_rate=0.05, epochs=4)
     uninterrupted, interrupted = pack_of(spec), pack_of(spec)
     uninterrupted.train()
@@ -211,7 +227,7 @@ def test_learned_weights_are_in_a_checkpoint(trial: Trial) -> None:
 
 
 def test_mib_weighs_three_losses_on_the_simplex(trial: Trial) -> None:
-    """Both tasks and compression have a weight, and the weights sum to 1."""
+    """MIB's weights of two prediction losses and of compression are ≥ 0 and sum to 1."""
     (record,) = run_trials([trial("mib", learning_rate=3e-3, epochs=3)], device="cpu")
     names = ("prediction/digit", "prediction/large", "compression")
     histories = [record.history[f"weight/{name}"] for name in names]

@@ -20,9 +20,9 @@ def without_history(records: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 
 def test_a_new_sweep_is_running_and_has_its_complete_spec(reopen: Open) -> None:
-    """`find` returns what `create` returned, spec included."""
-    asked = spec(name="first β grid", grid={"learning_rate": "1e-4:1e-2:3"}, trials=0)
-    created = reopen().create(asked)
+    """`find` returns the same running sweep as `create`, with the complete spec."""
+    requested = spec(name="first β grid", grid={"learning_rate": "1e-4:1e-2:3"}, trials=0)
+    created = reopen().create(requested)
     found = reopen().find(created.id)
     assert found == created
     assert (found.name, found.method, found.dataset, found.status) == (
@@ -31,24 +31,24 @@ def test_a_new_sweep_is_running_and_has_its_complete_spec(reopen: Open) -> None:
         "digits",
         "running",
     )
-    assert SweepSpec.from_document(found.spec) == asked
+    assert SweepSpec.from_document(found.spec) == requested
 
 
 def test_a_long_spec_is_stored_completely(tracker: Tracker) -> None:
-    """A spec with 3000 values of β is read without a change."""
-    asked = spec(grid={"beta": "1e-5:1:3000"}, trials=0)
-    created = tracker.create(asked)
-    assert SweepSpec.from_document(tracker.find(created.id).spec) == asked
+    """A spec with 3000 values of β is read back unchanged."""
+    requested = spec(grid={"beta": "1e-5:1:3000"}, trials=0)
+    created = tracker.create(requested)
+    assert SweepSpec.from_document(tracker.find(created.id).spec) == requested
 
 
 def test_sweeps_of_all_data_sets_are_listed_newest_first(tracker: Tracker) -> None:
-    """The list has every sweep once."""
+    """`sweeps` lists every sweep once, the newest first, whatever its data set."""
     created = [tracker.create(spec(data=data)) for data in ("digits", "gaussian", "digits")]
     assert tracker.sweeps() == created[::-1]
 
 
 def test_a_sweep_is_found_by_unique_prefix_and_by_name(tracker: Tracker) -> None:
-    """A name finds the newest sweep of that name."""
+    """`find` accepts a unique prefix of an id, or a name, which finds the newest sweep."""
     first, second = tracker.create(spec(name="same")), tracker.create(spec(name="same"))
     assert tracker.find(first.id[:8]) == first
     assert tracker.find("same") == second
@@ -56,7 +56,7 @@ def test_a_sweep_is_found_by_unique_prefix_and_by_name(tracker: Tracker) -> None
 
 @pytest.mark.parametrize("sweep", ["no-such-sweep", "it's", "../../etc/passwd", "", "sam"])
 def test_an_unknown_sweep_is_not_found(tracker: Tracker, sweep: str) -> None:
-    """The error is one line with the unknown name and the command that lists sweeps."""
+    """The error for an unknown sweep is one line with this name and `paretoib list`."""
     tracker.create(spec(name="same"))
     for method in ("find", "state", "records", "ruler", "flush", "heartbeat", "cancel"):
         with pytest.raises(NotFoundError, match="paretoib list") as caught:
@@ -66,14 +66,17 @@ def test_an_unknown_sweep_is_not_found(tracker: Tracker, sweep: str) -> None:
 
 
 def test_a_prefix_of_three_characters_is_refused(tracker: Tracker) -> None:
-    """It is refused even if it is unique, because further sweeps would soon match it."""
+    """A prefix of three characters is refused even if only one sweep has it.
+
+    Further sweeps would soon have the same prefix.
+    """
     created = tracker.create(spec())
     with pytest.raises(NotFoundError):
         tracker.find(created.id[:3])
 
 
 def test_the_ruler_is_fixed_once(reopen: Open) -> None:
-    """The ruler is None before `begin` and fixed afterwards. A different ruler is refused."""
+    """A sweep has no ruler before `begin`. Afterwards a different ruler is refused."""
     tracker = reopen()
     sweep = tracker.create(spec())
     assert tracker.ruler(sweep.id) is None
@@ -86,7 +89,7 @@ def test_the_ruler_is_fixed_once(reopen: Open) -> None:
 
 
 def test_records_have_the_order_in_which_they_were_added(reopen: Open) -> None:
-    """Records are read exactly, also of failed trials, but without histories."""
+    """`records` returns the added records, also of failed trials, but without histories."""
     tracker = reopen()
     sweep = tracker.create(spec())
     added = [
@@ -102,7 +105,7 @@ def test_records_have_the_order_in_which_they_were_added(reopen: Open) -> None:
 
 
 def test_a_trial_that_is_added_twice_is_stored_once(reopen: Open) -> None:
-    """This holds whether the same writer or a later one adds the trial again."""
+    """A trial is stored once, even if the same writer or a later writer adds it again."""
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.add(sweep.id, ended(record(0.3), record(0.3)))
@@ -116,18 +119,18 @@ def test_a_trial_that_is_added_twice_is_stored_once(reopen: Open) -> None:
 
 
 def test_each_sweep_has_its_own_trials(tracker: Tracker) -> None:
-    """Two sweeps can have the same trial."""
-    one, other, empty = (tracker.create(spec()) for _ in range(3))
-    tracker.add(one.id, ended(record(0.1)))
-    tracker.add(other.id, ended(record(0.1)))
-    tracker.add(other.id, ended(record(0.2)))
-    assert [len(tracker.records(s.id)) for s in (one, other, empty)] == [1, 2, 0]
+    """A sweep has only its own trials. Two sweeps can have the same trial."""
+    first, second, empty = (tracker.create(spec()) for _ in range(3))
+    tracker.add(first.id, ended(record(0.1)))
+    tracker.add(second.id, ended(record(0.1)))
+    tracker.add(second.id, ended(record(0.2)))
+    assert [len(tracker.records(s.id)) for s in (first, second, empty)] == [1, 2, 0]
     assert len(tracker.sweeps()) == 3
 
 
 @pytest.mark.parametrize("status", ["finished", "interrupted", "failed"])
 def test_a_closed_sweep_has_its_status_and_can_begin_again(reopen: Open, status: str) -> None:
-    """`begin` sets an ended sweep to running and keeps its trials."""
+    """`begin` sets a closed sweep to running and keeps its trials."""
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.begin(sweep.id, RULER)
@@ -151,7 +154,7 @@ def test_a_sweep_can_end_without_a_trial(tracker: Tracker) -> None:
 
 
 def test_a_sweep_has_a_url_in_mlflow(tracker: Tracker, request: pytest.FixtureRequest) -> None:
-    """The URL contains the sweep's id. A store in memory has no URLs."""
+    """The URL of a sweep contains the sweep's id. A store in memory has no URLs."""
     url = tracker.create(spec()).mlflow_url
     if "memory" in request.node.name:
         assert url is None
@@ -163,7 +166,10 @@ def test_a_sweep_has_a_url_in_mlflow(tracker: Tracker, request: pytest.FixtureRe
 
 
 def test_the_state_counts_trials_by_status(reopen: Open) -> None:
-    """The counts are right before the first trial, while the sweep runs, and after it is closed."""
+    """The state counts trials by status while the sweep runs and after it is closed.
+
+    A diverged trial counts as failed.
+    """
     tracker = reopen()
     sweep = tracker.create(spec())
     assert (sweep.trials.ended, sweep.hypervolume, sweep.heartbeat) == (0, None, None)
@@ -188,7 +194,7 @@ def test_the_state_counts_trials_by_status(reopen: Open) -> None:
 
 
 def test_the_reason_is_stored_until_the_sweep_begins_again(reopen: Open) -> None:
-    """`close` stores the reason, even if the sweep has not begun; `begin` removes it."""
+    """`close` stores the reason, even if the sweep has not begun; `begin` removes the reason."""
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.close(sweep.id, "failed", None, [], "no node has room")
@@ -202,7 +208,10 @@ def test_the_reason_is_stored_until_the_sweep_begins_again(reopen: Open) -> None
 
 
 def test_a_trials_history_is_stored_completely(reopen: Open) -> None:
-    """It is read exactly, with None for values that were not finite. It may be empty."""
+    """`history` returns the values unchanged, with None for those that were not finite.
+
+    A history may be empty.
+    """
     tracker = reopen()
     sweep = tracker.create(spec())
     long = record(0.1).model_copy(
@@ -219,7 +228,7 @@ def test_a_trials_history_is_stored_completely(reopen: Open) -> None:
 
 
 def test_an_unknown_trial_is_not_found(tracker: Tracker) -> None:
-    """Keys of another sweep's trials and invalid keys are refused, as are unknown sweeps."""
+    """Invalid keys, keys of another sweep's trials and unknown sweeps are refused."""
     sweep, other = tracker.create(spec()), tracker.create(spec())
     tracker.add(other.id, ended(record(0.1)))
     tracker.flush(other.id)
@@ -233,7 +242,7 @@ def test_an_unknown_trial_is_not_found(tracker: Tracker) -> None:
 
 
 def test_a_trial_has_a_url_in_mlflow(tracker: Tracker, request: pytest.FixtureRequest) -> None:
-    """Each trial and the sweep have different URLs. A store in memory has no URLs."""
+    """The URLs of two trials and of their sweep differ. A store in memory has no URLs."""
     sweep = tracker.create(spec())
     tracker.add(sweep.id, ended(record(0.1), record(0.2)))
     tracker.flush(sweep.id)
@@ -246,7 +255,7 @@ def test_a_trial_has_a_url_in_mlflow(tracker: Tracker, request: pytest.FixtureRe
 
 
 def test_a_running_sweep_has_a_front(reopen: Open) -> None:
-    """The front is built from the records of ended trials. Without any, there is none."""
+    """A running sweep has a front of its ended trials. Without any there is an error."""
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.begin(sweep.id, RULER)

@@ -68,7 +68,7 @@ def draw(losses: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 def test_a_trial_does_not_depend_on_its_pack(
     name: str, options: dict[str, Any], losses: int
 ) -> None:
-    """The weights and the log of a trial depend on that trial only."""
+    """The weights and the log of a trial depend only on that trial."""
     values, jacobians = draw(losses)
     together = weigh(name, options, values, jacobians)
     for trial in range(TRIALS):
@@ -84,13 +84,13 @@ def test_a_trial_does_not_depend_on_its_pack(
 def test_a_diverged_trial_does_not_affect_other_trials(
     name: str, options: dict[str, Any], losses: int
 ) -> None:
-    """The losses and gradients of a diverged trial are NaN or infinite."""
+    """Trials with NaN or infinite losses and gradients do not change the others' weights."""
     values, jacobians = draw(losses)
     clean = weigh(name, options, values, jacobians).step
     for trial, bad in ((1, torch.nan), (3, torch.inf)):
         values[trial], jacobians[trial] = bad, bad
-    step = weigh(name, options, values, jacobians).step
-    torch.testing.assert_close(step[[0, 2, 4]], clean[[0, 2, 4]])
+    weights = weigh(name, options, values, jacobians).step
+    torch.testing.assert_close(weights[[0, 2, 4]], clean[[0, 2, 4]])
 
 
 NUMBERS = st.floats(-1e6, 1e6, width=32, allow_subnormal=False)
@@ -103,9 +103,12 @@ ROWS = st.lists(st.lists(NUMBERS, min_size=2, max_size=2), min_size=4, max_size=
 def test_finite_losses_and_gradients_give_finite_weights(
     name: str, options: dict[str, Any], losses: int, rows: list[list[float]], values: list[float]
 ) -> None:
-    """Weights are ≥ 0 and not all 0, even for zero, huge or parallel gradients and losses < 0."""
+    """Weights are finite, ≥ 0 and not all 0.
+
+    This holds even if gradients are zero, huge or parallel, or losses are negative.
+    """
     jacobians = torch.tensor(rows)[:losses].expand(TRIALS, -1, -1)
-    step = weigh(name, options, torch.tensor(values)[:losses].expand(TRIALS, -1), jacobians).step
-    assert step.isfinite().all()
-    assert (step >= 0).all()
-    assert (step.sum(1) > 0).all()
+    weights = weigh(name, options, torch.tensor(values)[:losses].expand(TRIALS, -1), jacobians).step
+    assert weights.isfinite().all()
+    assert (weights >= 0).all()
+    assert (weights.sum(1) > 0).all()

@@ -1,4 +1,4 @@
-"""Contract of every tracker about a sweep's writer: cancelling, heartbeats and takeovers."""
+"""Contract of every tracker for a sweep's writer: cancel requests, heartbeats, takeovers."""
 
 import os
 import time
@@ -31,7 +31,7 @@ def test_a_heartbeat_tells_the_writer_of_a_cancel_request(reopen: Open) -> None:
 
 
 def test_stop_waiting_loses_nothing_if_the_store_answers(reopen: Open) -> None:
-    """Trials and the final status are still written."""
+    """After `stop_waiting`, trials and the final status are still written if the store answers."""
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.begin(sweep.id, RULER)
@@ -55,7 +55,10 @@ def is_stale(tracker: Tracker, sweep_id: str) -> bool:
 
 
 def test_a_sweep_without_heartbeats_is_stale(reopen: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is stale even if it never had a heartbeat. After the next heartbeat it is running."""
+    """A sweep is stale after 20 s without a heartbeat, even if it never had one.
+
+    After the next heartbeat it is running again.
+    """
     clock, tracker = time.time(), reopen()
     sweep = tracker.create(spec())
     monkeypatch.setattr(time, "time", lambda: clock)
@@ -67,7 +70,7 @@ def test_a_sweep_without_heartbeats_is_stale(reopen: Open, monkeypatch: pytest.M
     clock += 2 * HEARTBEAT_SECONDS
     assert tracker.state(sweep.id).status == "running"
     clock += 3 * HEARTBEAT_SECONDS
-    # On this machine, the lock of its journal shows that a writer without heartbeats still runs.
+    # The lock of a journal shows that the writer, on this machine, still runs without heartbeats.
     assert is_stale(tracker, sweep.id) != isinstance(tracker, JournalTracker)
     again = reopen()
     assert is_stale(again, sweep.id)
@@ -80,7 +83,10 @@ def test_a_sweep_without_heartbeats_is_stale(reopen: Open, monkeypatch: pytest.M
 def test_a_writer_cannot_write_after_a_takeover(
     on_host: Callable[[str], Tracker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error names the new writer, even after that writer has closed the sweep."""
+    """After a takeover, a write of the old writer raises an error that names the new writer.
+
+    This also holds after the new writer has closed the sweep.
+    """
     clock = time.time()
     monkeypatch.setattr(time, "time", lambda: clock)
     sweep = on_host("one").create(spec())
@@ -91,7 +97,7 @@ def test_a_writer_cannot_write_after_a_takeover(
 
     on_host("one").begin(sweep.id, RULER)
     add("one", record(0.1))
-    clock += 10 * HEARTBEAT_SECONDS  # as after a machine was suspended
+    clock += 10 * HEARTBEAT_SECONDS  # as if the first machine was suspended
     on_host("other").begin(sweep.id, RULER)
     add("other", record(0.2))
     front = build_front(sweep, [], reference=RULER.reference, label_entropy_bits=3.32)

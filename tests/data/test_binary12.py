@@ -20,7 +20,7 @@ def load(train_share: float = 1.0, split_seed: int = 0) -> Dataset:
 
 
 def test_every_pattern_occurs_once_in_two_equal_classes() -> None:
-    """All splits hold all 4096 patterns by default."""
+    """By default each split has all 4096 patterns, half of them in each class."""
     data = load()
     assert data.complete
     for split in (data.train, data.validation, data.test):
@@ -32,7 +32,7 @@ def test_every_pattern_occurs_once_in_two_equal_classes() -> None:
 
 
 def test_the_training_split_is_a_share_of_the_patterns() -> None:
-    """The share is the first part of the shuffled patterns, here 80 % as in imb section 5.3."""
+    """The training split is the first part of the shuffled patterns, as in imb section 5.3."""
     data = load(0.8)
     assert len(data.train) == 3277
     assert len(data.test) == 4096
@@ -49,8 +49,8 @@ def test_the_vertices_are_evenly_spread() -> None:
     np.testing.assert_allclose(cosines, np.tile(expected, (12, 1)), atol=1e-12)
 
 
-def test_no_rotation_changes_the_power() -> None:
-    """A rotation of the icosahedron onto itself permutes the bits and keeps the power."""
+def test_a_rotation_does_not_change_the_power() -> None:
+    """A rotation of the icosahedron onto itself permutes the bits and keeps a pattern's power."""
     points = vertices()
     rotation = Rotation.from_rotvec(2 * np.pi / 5 * points[0]).as_matrix()
     permutation = np.abs((points @ rotation.T)[:, None] - points).sum(-1).argmin(1)
@@ -61,7 +61,7 @@ def test_no_rotation_changes_the_power() -> None:
 
 
 def test_the_label_is_1_for_powers_above_the_median() -> None:
-    """The seed changes only the labels of patterns with the median power."""
+    """Patterns below the median have label 0; the labels at the median depend on the seed."""
     labels = []
     for seed in (0, 1):
         split = load(split_seed=seed).test

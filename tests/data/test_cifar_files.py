@@ -47,7 +47,7 @@ def test_a_damaged_cifar_file_is_an_error(
     damage: Callable[[bytes], bytes],
     rule: str,
 ) -> None:
-    """The error names the file, the rule and the value found."""
+    """The error names the damaged file, the rule and the value found."""
     source = published(CIFAR10, batches)
     damaged = batches | {"data_batch_3.bin": damage(batches["data_batch_3.bin"])}
     put(damaged, tmp_path / CIFAR10.folder)

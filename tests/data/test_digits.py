@@ -30,7 +30,7 @@ def test_splits_are_scikit_learns_digits_in_a_seeded_order(split_seed: int) -> N
 
 
 def test_the_error_names_scikit_learn_if_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The digits are part of scikit-learn."""
+    """The digits come with scikit-learn, so they cannot be loaded without this package."""
     monkeypatch.setattr(_digits, "find_spec", lambda _: None)
     with pytest.raises(DataError, match="comes with scikit-learn, which is not installed"):
         load()
@@ -40,7 +40,7 @@ def test_the_error_names_scikit_learn_if_it_is_missing(monkeypatch: pytest.Monke
 def test_a_file_that_cannot_be_read_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
 ) -> None:
-    """The file may be missing or damaged."""
+    """The error names the file of digits if it is missing or damaged."""
     file = tmp_path / "datasets" / "data" / "digits.csv.gz"
     if content is not None:
         file.parent.mkdir(parents=True)
@@ -61,6 +61,6 @@ def test_subset_is_a_share_of_the_training_split() -> None:
 
 
 def test_split_seed_fixes_the_split() -> None:
-    """Equal seeds give equal splits, different seeds different ones."""
+    """Equal seeds give equal splits, and different seeds give different splits."""
     assert torch.equal(load(split_seed=3).test.x, load(split_seed=3).test.x)
     assert not torch.equal(load(split_seed=3).test.x, load(split_seed=4).test.x)

@@ -21,7 +21,7 @@ NOWHERE = ("http://127.0.0.1:9/",)  # refuses connections
 def test_the_error_for_a_missing_data_set_says_how_to_get_it(
     source: Source, tmp_path: Path
 ) -> None:
-    """The line has files, folder, environment variable and the error of the download."""
+    """The error has one line: files, folder, environment variable, and the download's error."""
     with pytest.raises(DataError) as caught:
         load_idx(source, folder=tmp_path, subset=1, split_seed=0)
     text = str(caught.value)
@@ -35,7 +35,7 @@ def test_the_error_for_a_missing_data_set_says_how_to_get_it(
 
 
 def test_a_data_folder_that_cannot_be_created_is_named(source: Source, folder: Path) -> None:
-    """The error has the path and the reason."""
+    """The error has the path of the folder that cannot be created, and the reason."""
     path = folder / "mnist" / "train-images-idx3-ubyte"
     with pytest.raises(DataError, match=rf"not found; .*Not a directory: '{path}"):
         load_idx(source, folder=path, subset=1, split_seed=0)
@@ -44,7 +44,7 @@ def test_a_data_folder_that_cannot_be_created_is_named(source: Source, folder: P
 def test_the_error_for_fashion_mnist_names_its_debian_package(
     files: dict[str, bytes], tmp_path: Path, published: Callable[..., Source]
 ) -> None:
-    """The error has the command that installs the package."""
+    """The error has the command that installs Debian's package of Fashion-MNIST."""
     with pytest.raises(DataError, match="Debian or Ubuntu `apt install dataset-fashion-mnist`"):
         load_idx(published(FASHION_MNIST, files), folder=tmp_path, subset=1, split_seed=0)
 
@@ -77,7 +77,7 @@ def test_a_download_with_a_wrong_checksum_is_refused(
     published: Callable[..., Source],
     put: Callable[[dict[str, bytes], Path], Path],
 ) -> None:
-    """A file that differs from the published one is neither used nor stored."""
+    """A download that differs from the published file is neither used nor stored."""
     served, address = serve
     put({f"{name}.gz": gzip.compress(content) for name, content in files.items()}, served)
     source = published(MNIST, files, mirrors=(address,))
@@ -93,7 +93,7 @@ def test_cifar_is_unpacked_from_its_archive(
     published: Callable[..., Source],
     put: Callable[[dict[str, bytes], Path], Path],
 ) -> None:
-    """One archive holds all batches; it is deleted afterwards."""
+    """The archive is deleted after its batches are unpacked."""
     served, address = serve
     put(batches, tmp_path / "pack" / CIFAR10.folder)
     with tarfile.open(served / "small.tar.gz", "w:gz") as tar:

@@ -1,4 +1,4 @@
-"""Exact curves against independent solutions; T is the code, elsewhere called Z."""
+"""Exact curves against independent solutions. T stands for the latent, elsewhere called Z."""
 
 import dit
 import numpy as np
@@ -59,17 +59,17 @@ def test_optimal_encoders_reach_their_rate_and_relevance() -> None:
         np.testing.assert_allclose([i_x, i_y], [rate, relevance], atol=1e-9)
 
 
-@pytest.mark.parametrize("mode", range(4))
-def test_modes_become_active_at_their_beta(mode: int) -> None:
-    """Mode i has a row in the encoder just above β = 1/(1 − λ_i), but not just below."""
-    threshold = 1 / RHO[mode] ** 2
+@pytest.mark.parametrize("i", range(4))
+def test_the_encoder_gets_a_row_at_the_beta_of_each_eigenvalue(i: int) -> None:
+    """The encoder has a row for eigenvalue λ_i just above β = 1/(1 − λ_i), but not just below."""
+    threshold = 1 / RHO[i] ** 2
     below, above = gaussian_ib(
         *covariances(RHO, 8, 0), [threshold * 0.999, threshold * 1.001]
     ).encoders
-    assert (len(below), len(above)) == (mode, mode + 1)
+    assert (len(below), len(above)) == (i, i + 1)
 
 
-def test_no_random_encoder_beats_the_gaussian_curve() -> None:
+def test_random_encoders_are_not_above_the_gaussian_curve() -> None:
     """Linear encoders with noise, some of them near an optimum, lie on or below the curve."""
     rng = np.random.default_rng(0)
     sigma_x, sigma_y, sigma_xy = covariances(RHO, 8, 0)
@@ -112,7 +112,7 @@ def test_gaussian_curve_rises_concavely_from_zero_to_the_ceiling() -> None:
     )
 
 
-def test_one_mode_follows_the_scalar_formula() -> None:
+def test_one_correlation_follows_the_scalar_formula() -> None:
     """For a single ρ: I(T;Y) = −½ ln(1 − ρ² (1 − e^(−2 rate)))."""
     rate = np.array([0.0, 0.1, 1.0, 5.0])
     expected = -0.5 * np.log(1 - 0.64 * (1 - np.exp(-2 * rate)))
@@ -120,14 +120,14 @@ def test_one_mode_follows_the_scalar_formula() -> None:
 
 
 def test_equal_correlations_share_the_rate() -> None:
-    """Each of two equal modes has half of the rate."""
+    """Each of two equal correlations gets half of the rate."""
     np.testing.assert_allclose(
         gaussian_relevance((0.7, 0.7), 3.0), 2 * gaussian_relevance((0.7,), 1.5), atol=1e-14
     )
 
 
 def test_the_curve_of_deterministic_labels_is_the_rate_up_to_the_entropy() -> None:
-    """Relevance is min(rate, H(Y)), and one sample is at the corner."""
+    """Relevance is min(rate, H(Y)), and one point of the curve is at the corner."""
     exact = deterministic_labels({}, 3.3, 33.0)
     np.testing.assert_array_equal(exact.relevance_at([0, 1.2, 3.3, 20]), [0, 1.2, 3.3, 3.3])
     assert 3.3 in exact.rate_bits
@@ -135,7 +135,7 @@ def test_the_curve_of_deterministic_labels_is_the_rate_up_to_the_entropy() -> No
 
 
 def test_entries_name_the_exact_curve() -> None:
-    """The curve is that of deterministic labels, except for `gaussian`; `mtfl` has no curve."""
+    """`gaussian` has its own curve, `mtfl` none, and all others that of deterministic labels."""
     names = {name: entry.exact.partition(":")[2] for name, entry in DATASETS.items()}
     assert names.pop("gaussian") == gaussian.__name__
     assert names.pop("mtfl") == ""

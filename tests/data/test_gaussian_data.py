@@ -69,12 +69,12 @@ def test_split_seed_fixes_samples_and_mixing() -> None:
 
 @pytest.mark.parametrize("rho", [0.0, 1.0, -1.0, 1.5, math.nan])
 def test_a_correlation_out_of_range_is_refused(rho: float) -> None:
-    """The error has the rule and the value."""
+    """The error for an invalid ρ has the rule and the value."""
     with pytest.raises(SpecError, match=rf"0 < \|ρ\| < 1; found `{rho}`"):
         load(correlations=(0.5, rho))
 
 
 def test_fewer_inputs_than_correlations_are_refused() -> None:
-    """X has at most as many canonical directions as dimensions."""
+    """X needs a dimension for each correlation."""
     with pytest.raises(SpecError, match=r"at least the number of `correlations`, 3; .*inputs = 2"):
         load(inputs=2)

@@ -25,7 +25,7 @@ def load(source: Source, folder: Path, subset: float = 1.0, split_seed: int = 0)
 
 
 def numbers(split: Split) -> list[int]:
-    """The numbers of the official images in a split, in its order."""
+    """The numbers of the official images in a split, in the order of the split."""
     return [round(v) for v in (split.x[:, 0, 0, 0] * 255).tolist()]
 
 
@@ -66,7 +66,7 @@ def test_subset_is_a_share_of_the_official_training_images(
 
 
 def test_split_seed_fixes_the_split(source: Source, folder: Path) -> None:
-    """Equal seeds give equal splits; different seeds differ in validation, not in test."""
+    """Different seeds give different validation splits and the same test split."""
     first, again, other = (load(source, folder, split_seed=s) for s in (1, 1, 2))
     assert numbers(first.train) == numbers(again.train)
     assert set(numbers(first.validation)) != set(numbers(other.validation))
@@ -74,7 +74,7 @@ def test_split_seed_fixes_the_split(source: Source, folder: Path) -> None:
 
 
 def test_a_subset_without_images_is_refused(source: Source, folder: Path) -> None:
-    """The error has the rule and the value."""
+    """The error for a subset that is too small has the rule and the value."""
     with pytest.raises(SpecError, match=r"at least one of 60 .* found `subset = 0.001`"):
         load(source, folder, subset=0.001)
 
@@ -135,7 +135,7 @@ def label_ten(content: bytes) -> bytes:
 def test_a_damaged_idx_file_is_an_error(
     source: Source, folder: Path, file: str, damage: Callable[[bytes], bytes], rule: str
 ) -> None:
-    """The error names the file, the rule and the value found."""
+    """The error names the damaged file, the rule and the value found."""
     path = folder / "mnist" / file
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match=f"{file}.*{rule}"):
@@ -146,7 +146,7 @@ def test_a_damaged_idx_file_is_an_error(
 def test_a_damaged_gzip_file_is_an_error(
     source: Source, folder: Path, damage: Callable[[bytes], bytes]
 ) -> None:
-    """The error names the file, which is truncated or not a gzip file."""
+    """The error names the damaged file, which is truncated or has no gzip header."""
     path = folder / "mnist" / IMAGES
     path.with_name(f"{IMAGES}.gz").write_bytes(damage(gzip.compress(path.read_bytes())))
     path.unlink()
@@ -155,7 +155,7 @@ def test_a_damaged_gzip_file_is_an_error(
 
 
 def test_a_file_that_cannot_be_read_is_named(source: Source, folder: Path) -> None:
-    """The error has the path and the operating system's reason."""
+    """The error for an unreadable file has its path and the operating system's reason."""
     path = folder / "mnist" / IMAGES
     path.unlink()
     path.mkdir()
@@ -165,7 +165,7 @@ def test_a_file_that_cannot_be_read_is_named(source: Source, folder: Path) -> No
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read every folder")
 def test_a_forbidden_folder_is_named(source: Source, folder: Path) -> None:
-    """The error is about permission, not about a missing data set."""
+    """If the folder cannot be read, the error is about permission, not about missing files."""
     (folder / "mnist").chmod(0)
     try:
         with pytest.raises(DataError, match=f"{IMAGES} should be a readable file; found: Perm"):

@@ -12,7 +12,7 @@ from paretoib.errors import DataError, SpecError
 
 
 def test_a_data_set_is_loaded_once_per_process(tmp_path: Path) -> None:
-    """Omitted defaults, lists from JSON and the order of parameters make no difference."""
+    """Calls with equal parameters return the same object, even if defaults are omitted."""
     defaults = {"split_seed": 0, "samples": 20_000, "correlations": [0.95, 0.8, 0.6, 0.3]}
     first = load_dataset("gaussian", {}, folder=tmp_path)
     assert load_dataset("gaussian", defaults, folder=tmp_path) is first
@@ -20,7 +20,7 @@ def test_a_data_set_is_loaded_once_per_process(tmp_path: Path) -> None:
 
 
 def test_an_error_is_not_cached(tmp_path: Path) -> None:
-    """The next call reads the files again."""
+    """After an error, the next call reads the files again."""
     (tmp_path / "mnist" / "train-images-idx3-ubyte").mkdir(parents=True)
     with pytest.raises(DataError, match="Is a directory"):
         load_dataset("mnist", {}, folder=tmp_path)
@@ -31,7 +31,7 @@ def test_an_error_is_not_cached(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_or_parameter_is_refused() -> None:
-    """The errors suggest a similar name or list the parameters."""
+    """The errors suggest a similar name of a data set, or list the data set's parameters."""
     with pytest.raises(SpecError, match=r"unknown data set: .*did you mean `fashion_mnist`"):
         load_dataset("fashion-mnist", {})
     with pytest.raises(
@@ -48,6 +48,6 @@ def test_an_entry_declares_the_parameters_of_its_function(name: str) -> None:
 
 
 def test_listing_and_exact_curves_load_no_torch() -> None:
-    """Commands that list data sets or compare fronts start fast."""
+    """Commands that list data sets or compare fronts do not wait for torch."""
     code = "import sys, paretoib.data, paretoib.data._exact; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

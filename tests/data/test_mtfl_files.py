@@ -52,7 +52,10 @@ def test_images_keep_their_labels(folder: Path) -> None:
 
 
 def test_the_test_split_does_not_depend_on_the_seed(folder: Path) -> None:
-    """The validation split depends on the seed; a subset is a share of all images."""
+    """The validation split depends on the seed.
+
+    `subset` sets the size of the training split, as a share of all images.
+    """
 
     def numbers(seed: int, subset: float = 1.0) -> list[list[int]]:
         data = load(folder=folder, task="all", side=8, subset=subset, split_seed=seed)
@@ -68,7 +71,7 @@ def test_the_test_split_does_not_depend_on_the_seed(folder: Path) -> None:
 
 
 def test_a_single_task_has_one_column_of_labels(folder: Path) -> None:
-    """The data set has no list of tasks."""
+    """A data set with one selected task has no list of tasks."""
     all_tasks = load(folder=folder, task="all", side=8, subset=1.0, split_seed=0)
     pose = load(folder=folder, task="pose", side=8, subset=1.0, split_seed=0)
     assert (pose.tasks, pose.classes) == ((), 5)
@@ -79,11 +82,11 @@ def test_a_single_task_has_one_column_of_labels(folder: Path) -> None:
     ("bad", "rule"),
     [
         ("a.jpg 1 2 3", "line 31 should be a path, 10 coordinates and 4 labels; found 4 fields"),
-        (line(0, (1, 2, 3, 5)), "line 31: labels should be from 1 to 2, 2, 2, 5; found 1 2 3 5"),
-        (line(0, (0, 1, 1, 1)), "labels should be from 1 to 2, 2, 2, 5; found 0 1 1 1"),
+        (line(0, (1, 2, 3, 5)), "line 31: labels should be in 1–2, 1–2, 1–2, 1–5; found 1 2 3 5"),
+        (line(0, (0, 1, 1, 1)), "labels should be in 1–2, 1–2, 1–2, 1–5; found 0 1 1 1"),
     ],
 )
-def test_a_line_in_another_layout_is_named(folder: Path, bad: str, rule: str) -> None:
+def test_the_error_gives_the_number_of_an_invalid_line(folder: Path, bad: str, rule: str) -> None:
     """The error has the line's number, the rule and the value found."""
     with (folder / "MTFL" / "training.txt").open("a") as file:
         file.write(bad)
@@ -94,9 +97,9 @@ def test_a_line_in_another_layout_is_named(folder: Path, bad: str, rule: str) ->
 
 
 def test_missing_and_damaged_files_are_refused(folder: Path) -> None:
-    """A subset without images and an empty list of images are refused too."""
+    """A subset without images, an invalid image and an empty or missing list are errors."""
     arguments: dict[str, Any] = {"task": "all", "side": 8, "split_seed": 0}
-    with pytest.raises(SpecError, match="at least one of 30 training images"):
+    with pytest.raises(SpecError, match="at least one of 30 training examples"):
         load(folder=folder, subset=1e-3, **arguments)
     (folder / "MTFL" / "lfw_5590" / "face_0000.jpg").write_text("no image")
     with pytest.raises(DataError, match=r"face_0000\.jpg should be an image"):

@@ -26,7 +26,7 @@ def load(
     return load_multi("multi_mnist", source, folder, task, subset, seed)
 
 
-def sources(split: Split) -> tuple[list[int], list[int]]:
+def source_numbers(split: Split) -> tuple[list[int], list[int]]:
     """The numbers of the official images on the left and on the right, read from their corners.
 
     Needs the images of the fixture `marked`.
@@ -64,7 +64,7 @@ def marked(
 
 
 def test_the_layout_is_exact_to_the_pixel() -> None:
-    """The left image is at the top left, the right one at (8, 8); the larger value is kept."""
+    """The left image is at (0, 0) and the right image at (8, 8); the larger value is kept."""
     images = np.random.default_rng(1).integers(0, 256, (2, 1, 28, 28), np.uint8)
     record = overlay((images, np.array([3, 7], np.uint8)), np.array([0]), np.array([1]))[0]
     left, right = images[:, 0]
@@ -80,14 +80,14 @@ def test_the_layout_is_exact_to_the_pixel() -> None:
             assert pixels[y, x] == max(values), (y, x)
 
 
-def test_labels_are_those_of_the_images_in_the_pair(
+def test_a_pair_has_the_labels_of_its_images(
     marked: tuple[Source, Path], labels: NDArray[np.uint8]
 ) -> None:
     """Every split has two columns of labels, left and right."""
     data = load(*marked)
     assert (data.tasks, data.classes, data.shape) == (("left", "right"), (10, 10), (1, 36, 36))
     for split in (data.train, data.validation, data.test):
-        left, right = sources(split)
+        left, right = source_numbers(split)
         expected = np.stack([labels[left], labels[right]], axis=1)
         assert split.y.tolist() == expected.tolist()
         assert (split.x.dtype, split.y.dtype) == (torch.float32, torch.int64)
@@ -98,27 +98,27 @@ def test_each_training_image_is_used_twice_on_each_side(
 ) -> None:
     """Training and validation share no image; test uses each test image once on each side."""
     data = load(*marked)
-    train, validation = sources(data.train), sources(data.validation)
+    train, validation = source_numbers(data.train), source_numbers(data.validation)
     for side in (0, 1):
         assert sorted(train[side] + validation[side]) == sorted(2 * list(range(TRAIN)))
         assert not set(train[side]) & {*validation[0], *validation[1]}
-        assert sorted(sources(data.test)[side]) == list(range(TRAIN, TRAIN + TEST))
+        assert sorted(source_numbers(data.test)[side]) == list(range(TRAIN, TRAIN + TEST))
     assert len(data.validation) == VALIDATION // 2 * 2
     assert train[0] != train[1]
 
 
 def test_a_single_task_has_one_column_of_labels(marked: tuple[Source, Path]) -> None:
-    """The images are the same as for all tasks."""
-    both = load(*marked)
+    """A single task selects a column of labels and does not change the images."""
+    all_tasks = load(*marked)
     for side, task in enumerate(("left", "right")):
-        one = load(*marked, task=task)
-        assert (one.tasks, one.classes) == ((), 10)
-        assert torch.equal(one.train.x, both.train.x)
-        assert torch.equal(one.test.y, both.test.y[:, side])
+        single = load(*marked, task=task)
+        assert (single.tasks, single.classes) == ((), 10)
+        assert torch.equal(single.train.x, all_tasks.train.x)
+        assert torch.equal(single.test.y, all_tasks.test.y[:, side])
 
 
 def test_seed_and_subset_choose_pairs(marked: tuple[Source, Path]) -> None:
-    """The seed does not change test; a subset is a share of all pairs."""
+    """The seed does not change the test split; a subset is a share of all pairs."""
     first, other = load(*marked), load(*marked, seed=1)
     assert torch.equal(load(*marked).train.x, first.train.x)
     assert not torch.equal(first.train.x, other.train.x)
@@ -126,12 +126,12 @@ def test_seed_and_subset_choose_pairs(marked: tuple[Source, Path]) -> None:
     part = load(*marked, subset=0.25)
     assert torch.equal(part.train.x, first.train.x[:30])
     assert torch.equal(part.validation.x, first.validation.x)
-    with pytest.raises(SpecError, match="at least one of 120 training images"):
+    with pytest.raises(SpecError, match="at least one of 120 training examples"):
         load(*marked, subset=1e-3)
 
 
 def test_pairs_are_cached(marked: tuple[Source, Path]) -> None:
-    """The cache has a file for each seed; if it exists, the official files are not read."""
+    """There is one cache file per seed; with this file, the official files are not read."""
     source, folder = marked
     first = load(source, folder)
     for file in (folder / "mnist").iterdir():
@@ -146,7 +146,7 @@ def test_pairs_are_cached(marked: tuple[Source, Path]) -> None:
 def test_a_damaged_cache_file_is_created_again(
     marked: tuple[Source, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The checksum in the file's name differs; a warning is logged once."""
+    """A cache file is damaged if its checksum is not the one in its name; a warning is logged."""
     source, folder = marked
     first = load(source, folder)
     (cached,) = (folder / "multi-mnist").iterdir()
@@ -163,7 +163,7 @@ def test_a_damaged_cache_file_is_created_again(
 def test_a_cache_that_cannot_be_written_is_no_error(
     marked: tuple[Source, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The pairs are created, and a warning is logged."""
+    """If the pairs cannot be cached, they are still created, and a warning is logged."""
     source, folder = marked
     (folder / "multi-mnist").write_text("in the way")
     assert len(load(source, folder).test) == TEST

@@ -22,7 +22,7 @@ def load(name: str, folder: Path, **params: int) -> Dataset:
 
 
 def test_all_images_have_the_same_permutation_of_pixels(small: Path) -> None:
-    """All splits have the labels of MNIST; the inverse permutation restores its images."""
+    """The inverse permutation restores the images of MNIST in all splits; labels are unchanged."""
     plain = load("mnist", small)
     mixed = load("permutation_mnist", small, permutation_seed=3)
     assert mixed.name == "permutation_mnist"
@@ -36,7 +36,7 @@ def test_all_images_have_the_same_permutation_of_pixels(small: Path) -> None:
 
 
 def test_the_seed_fixes_the_permutation(small: Path) -> None:
-    """Equal seeds give equal permutations, different seeds different ones."""
+    """Equal seeds give equal permutations, and different seeds give different permutations."""
     first, again, other = (
         load("permutation_mnist", small, permutation_seed=seed).test.x for seed in (0, 0, 1)
     )

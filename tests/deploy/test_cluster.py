@@ -84,7 +84,7 @@ class Cluster:
         return answer.json()
 
     def trials(self, sweep: str) -> dict[str, str]:
-        """The status of each ended trial, in the order in which they ended."""
+        """The status of each ended trial, by key, in the order in which the trials ended."""
         page = self.request(f"/sweeps/{sweep}/trials?limit=1000")
         assert page["total"] == len(page["trials"])
         return {trial["trial"]: trial["status"] for trial in page["trials"]}
@@ -149,7 +149,7 @@ class Watch:
         self._thread.start()
 
     def check_complete(self, trials: int) -> None:
-        """Wait for the end; no point was repeated, and progress never went back."""
+        """Wait for the end; check that no point was repeated and that progress never went back."""
         self._thread.join(RECOVERY)
         assert self.ends[-1:] == ["finished"], "the stream has no end event"
         assert self.points
@@ -200,7 +200,10 @@ def faults(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, ...]]]:
 
 
 def test_a_sweep_goes_from_a_request_to_its_front(cluster: Cluster) -> None:
-    """The sweep needs the service, the Ray head, a worker, MLflow and PostgreSQL."""
+    """A submitted sweep finishes and has a front.
+
+    It uses the service, the Ray head, a worker, MLflow and PostgreSQL.
+    """
     short = {**GRID, "name": "short", "training": {"epochs": 2}, "grid": {"beta": [0.01, 0.1]}}
     sweep = cluster.request("/sweeps", short)["id"]
     wait_until(lambda: cluster.status(sweep) == "finished", PATIENCE, "the sweep has not finished")
@@ -229,7 +232,7 @@ def test_no_process_listens_beyond_loopback(cluster: Cluster) -> None:
 
 
 def test_a_sweep_is_cancelled_and_resumed(cluster: Cluster) -> None:
-    """Ended trials are kept and not run again."""
+    """The ended trials of a cancelled sweep are kept, and the resumed sweep trains other trials."""
     sweep = cluster.request("/sweeps", {**GRID, "name": "cancelled"})["id"]
     wait_until(lambda: cluster.trials(sweep), PATIENCE, "no trial ends")
     cluster.request(f"/sweeps/{sweep}", method="DELETE")
@@ -248,13 +251,13 @@ def test_a_sweep_is_cancelled_and_resumed(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
-def test_a_fault_costs_no_finished_trial(
+def test_a_fault_loses_no_finished_trial(
     cluster: Cluster, faults: list[tuple[str, ...]], victim: str
 ) -> None:
     """Each service is killed twice while a β grid and an adaptive sweep run.
 
-    The state is correct again within `RECOVERY` each time. At the end every trial has finished
-    once, both event streams are complete, and the fronts can be compared.
+    After each kill, the state is correct again within `RECOVERY` seconds. At the end every trial
+    has finished once, both event streams are complete, and the fronts can be compared.
     """
     sweeps = [cluster.request("/sweeps", document)["id"] for document in (GRID, MIB)]
     watching = [Watch(cluster, sweep) for sweep in sweeps]

@@ -30,7 +30,7 @@ def services(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_the_file_matches_the_compose_schema(document: dict[str, Any]) -> None:
-    """The schema of the Compose Specification from Compose 1.29.2 (Apache-2.0)."""
+    """docker-compose.yml is valid by the Compose Specification in Compose 1.29.2 (Apache-2.0)."""
     schema = json.loads(Path(__file__).with_name("compose_spec.json").read_text())
     errors = jsonschema.Draft7Validator(schema).iter_errors(document)
     assert [f"{list(error.path)}: {error.message}" for error in errors] == []
@@ -44,7 +44,7 @@ def test_the_file_has_all_services(services: dict[str, Any]) -> None:
 
 
 def test_every_service_has_a_health_check_and_restarts(services: dict[str, Any]) -> None:
-    """A service starts after the services that it depends on are healthy."""
+    """A service restarts when it ends, and starts when the services that it needs are healthy."""
     for service in services.values():
         assert service["restart"] == "unless-stopped"
         assert service["healthcheck"]["test"][0] == "CMD"
@@ -54,7 +54,7 @@ def test_every_service_has_a_health_check_and_restarts(services: dict[str, Any])
 
 
 def test_only_the_service_is_reached_from_outside(document: dict[str, Any]) -> None:
-    """All other services are only on the internal network and publish no port."""
+    """Only `service` publishes a port; the other services are only on the internal network."""
     networks = document["networks"]
     assert {name for name, network in networks.items() if (network or {}).get("internal")} == {
         "inside"
@@ -105,7 +105,10 @@ def test_nothing_starts_without_its_secrets(
 def test_every_variable_is_in_the_example(
     example: dict[str, str | None], variables: set[str], required: set[str]
 ) -> None:
-    """.env.example has exactly the variables of the file, with comments and without secrets."""
+    """.env.example has exactly the variables of docker-compose.yml, without secrets.
+
+    Each variable has a comment.
+    """
     assert set(example) == variables
     assert {name for name in required if example[name]} == set()
     lines = (ROOT / ".env.example").read_text().splitlines()
@@ -114,16 +117,16 @@ def test_every_variable_is_in_the_example(
             assert lines[number - 1].startswith(("#", "WORKERS="))
 
 
-def test_the_examples_values_are_the_defaults(
+def test_the_values_in_the_example_are_the_defaults(
     read_compose: ReadCompose, filled: dict[str, str], required: set[str]
 ) -> None:
-    """A .env that has only the secrets gives the same configuration."""
+    """A .env with only the secrets gives the same configuration as .env.example."""
     secrets = {name: filled[name] for name in required}
     assert read_compose(secrets) == read_compose(filled)
 
 
 def test_the_journal_survives_a_new_head(services: dict[str, Any]) -> None:
-    """The folder of the journal is on a volume."""
+    """The folder of the journal is on a volume, so a new Ray head has the same journal."""
     journal = services["ray"]["environment"]["PARETOIB_JOURNAL"]
     targets = [str(volume).split(":")[1] for volume in services["ray"]["volumes"]]
     assert any(journal.startswith(f"{target}/") for target in targets)
@@ -168,12 +171,12 @@ def test_images_are_pinned(services: dict[str, Any]) -> None:
     assert bases
     assert all(PINNED.fullmatch(base) for base in bases)
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    ours = {service["image"] for service in services.values() if "build" in service}
-    assert ours == {f"paretoib:{version}-cpu", f"paretoib:{version}-cuda"}
+    built_images = {service["image"] for service in services.values() if "build" in service}
+    assert built_images == {f"paretoib:{version}-cpu", f"paretoib:{version}-cuda"}
 
 
 def test_images_are_built_with_pinned_dependencies(services: dict[str, Any]) -> None:
-    """Each target exists, installs with constraints.txt and does not run as root."""
+    """Each build target exists, installs with constraints.txt and does not run as root."""
     built = dockerfile_stages()
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
@@ -190,7 +193,7 @@ def test_images_are_built_with_pinned_dependencies(services: dict[str, Any]) -> 
 
 
 def test_the_image_has_the_database_driver_of_mlflow(services: dict[str, Any]) -> None:
-    """The extra `postgres` installs the driver that the URI names."""
+    """The extra `postgres` installs the driver that the URI of MLflow's database names."""
     address = services["mlflow"]["environment"]["MLFLOW_BACKEND_STORE_URI"]
     driver = address.partition("://")[0].partition("+")[2]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -210,7 +213,7 @@ def test_volumes_are_writable_for_the_user_of_the_image(document: dict[str, Any]
 
 
 def test_only_the_package_is_copied_into_the_image() -> None:
-    """No .env, store or data: .dockerignore lists the allowed files."""
+    """The image has no .env, store or data, because .dockerignore lists the allowed files."""
     first, *others = (ROOT / ".dockerignore").read_text().split()
     assert first == "*"
     allowed = {line.removeprefix("!") for line in others if line.startswith("!")}
@@ -221,7 +224,10 @@ def test_only_the_package_is_copied_into_the_image() -> None:
 
 
 def test_the_package_contains_the_files_of_the_pages() -> None:
-    """setuptools includes style sheet, script and templates only if package-data lists them."""
+    """package-data lists the style sheet, the script and the templates of the pages.
+
+    Without it, setuptools would leave them out of the package.
+    """
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     patterns = tools["package-data"].get("service", [])
     files = {path for path in (ROOT / "service").rglob("*.*") if path.suffix not in (".py", ".pyc")}
@@ -231,7 +237,10 @@ def test_the_package_contains_the_files_of_the_pages() -> None:
 
 
 def test_kuberay_uses_the_same_image_and_options(services: dict[str, Any]) -> None:
-    """deploy/raycluster.yaml has the same Ray options and mounts, and requires a token."""
+    """deploy/raycluster.yaml has the images, Ray options and mounts of docker-compose.yml.
+
+    It requires a token.
+    """
     documents = yaml.safe_load_all((ROOT / "deploy/raycluster.yaml").read_text())
     cluster, policy = documents
     assert (cluster["apiVersion"], cluster["kind"]) == ("ray.io/v1", "RayCluster")

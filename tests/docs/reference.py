@@ -203,8 +203,11 @@ def searches(_: str) -> str:
     return _table(rows)
 
 
-def combinations(data: str, corner: str) -> Callable[[str], str]:
-    """The objectives and the weightings that a trial on `data` can combine."""
+def combinations(data: str, heading: str) -> Callable[[str], str]:
+    """The objectives and the weightings that a trial on `data` can combine.
+
+    The first column has the heading `heading`.
+    """
 
     def accepts(objective: str, weighting: str) -> str:
         model = OBJECTIVES[objective].model or "mlp"
@@ -216,7 +219,7 @@ def combinations(data: str, corner: str) -> Callable[[str], str]:
         return "yes"
 
     return lambda _: _table(
-        {corner: _code(name)} | {_code(other): accepts(name, other) for other in WEIGHTINGS}
+        {heading: _code(name)} | {_code(other): accepts(name, other) for other in WEIGHTINGS}
         for name in OBJECTIVES
     )
 
@@ -240,7 +243,7 @@ def _setting_default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    # A default that is not validated stands for none.
+    # A default that is not validated means that there is none.
     if value in ("", (), None) or field.validate_default is False:
         return "none"
     if isinstance(value, bool):
@@ -295,7 +298,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def section_fields(kind: str) -> Callable[[str], str]:
-    """The fields of all entries of a registry; equal fields share a row."""
+    """The fields of all entries of a registry; a field that several entries share has one row."""
 
     def table(_: str) -> str:
         merged: dict[tuple[str, str, str], dict[str, Any]] = {}
@@ -317,12 +320,12 @@ def _section_row(kind: str, type_: str, param: Param, defaults: Mapping[str, Any
     names: dict[str, list[str]] = {}
     for name, default in defaults.items():
         names.setdefault(_value(default), []).append(name)
-    every = list(defaults) == list(REGISTRIES[kind])
+    in_all_entries = list(defaults) == list(REGISTRIES[kind])
     usual = max(names, key=lambda value: len(names[value]))
     others = (f"{value} ({_codes(names[value])})" for value in names if value != usual)
     return {
         "field": _code(param.name),
-        "of": "all" if every else _codes(defaults),
+        "of": "all" if in_all_entries else _codes(defaults),
         "type": type_,
         "default": "; ".join([usual, *others]),
         "meaning": param.doc,
@@ -385,16 +388,20 @@ def commands(_: str) -> str:
 
 
 def flags(_: str) -> str:
-    """All flags; those that commands share have one row."""
-    every = _commands()
+    """All flags; a flag that several commands share has one row."""
+    all_commands = _commands()
     merged: dict[tuple[str, str], list[str]] = {}
-    for name, command in every.items():
+    for name, command in all_commands.items():
         context = command.make_context(name, [], resilient_parsing=True)
         for option in command.params:
             if record := option.get_help_record(context):
                 merged.setdefault(record, []).append(name)
     return _table(
-        {"flag": _code(flag), "meaning": meaning, "commands": _most(names, every)}
+        {
+            "flag": _code(flag),
+            "meaning": meaning,
+            "commands": _names_or_all_but(names, all_commands),
+        }
         for (flag, meaning), names in merged.items()
         if flag.startswith("-")
     )
@@ -409,9 +416,9 @@ def _arguments(command: Any) -> list[str]:
     return [p.metavar for p in command.params if p.param_type_name == "argument"]
 
 
-def _most(names: Sequence[str], every: Iterable[str]) -> str:
-    """The names, or those of `every` that are not among them if these are fewer."""
-    missing = [name for name in every if name not in names]
+def _names_or_all_but(names: Sequence[str], all_names: Iterable[str]) -> str:
+    """The names as text; if fewer names of `all_names` are missing, "all but" and these."""
+    missing = [name for name in all_names if name not in names]
     return f"all but {_codes(missing)}" if len(missing) < len(names) else _codes(names)
 
 
@@ -441,7 +448,7 @@ def routes(_: str) -> str:
 
 
 def query_parameters(_: str) -> str:
-    """The parameters of all routes; equal ones share a row."""
+    """The parameters of all routes; a parameter that several routes share has one row."""
     paths = create_app(ServiceSettings(auth=False)).openapi()["paths"]
     merged: dict[tuple[str, str, str], list[str]] = {}
     for path, operations in paths.items():

@@ -11,21 +11,21 @@ NAMED = re.compile(r"`([\w./]+\.py)`(?:\s+\(`([\w.]+)`\))?")
 
 
 def test_the_glossary_is_short() -> None:
-    """It has at most 40 lines."""
+    """The glossary has at most 40 lines."""
     glossary = TEXT.partition("## Words")[2].partition("\n## ")[0]
     assert 20 < len(glossary.strip().splitlines()) <= 40
 
 
 @pytest.mark.parametrize(("path", "name"), sorted(set(NAMED.findall(TEXT))))
 def test_files_and_names_exist(path: str, name: str) -> None:
-    """The page names files, with their classes and functions in brackets."""
+    """The files that the page names exist and have the classes and functions in brackets."""
     code = (ROOT / path).read_text()
     for part in name.split("."):
         assert not part or re.search(rf"^\s*(?:def|class) {part}\b", code, re.MULTILINE), name
 
 
 def test_the_path_of_a_sweep_is_a_list_of_files() -> None:
-    """Each step names at least one file, and most name a function or class."""
+    """Each step names at least one file; at least ten files are named with a function or class."""
     path = TEXT.partition("## The path of a sweep")[2].partition("\n## ")[0]
     steps = re.split(r"\n\d\. ", path)[1:]
     assert len(steps) >= 7

@@ -17,10 +17,10 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "methods.md"
 
 
-def table(first: str) -> list[dict[str, str]]:
-    """The rows, by column, of the page's table whose first column has the heading `first`."""
+def table(first_heading: str) -> list[dict[str, str]]:
+    """The rows, by column, of the page's table whose first column has this heading."""
     lines = PAGE.read_text().splitlines()
-    start = next(i for i, line in enumerate(lines) if line.startswith(f"| {first} |"))
+    start = next(i for i, line in enumerate(lines) if line.startswith(f"| {first_heading} |"))
     rows = []
     for line in lines[start:]:
         if not line.startswith("|"):
@@ -31,15 +31,17 @@ def table(first: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("first", "registry"),
+    ("first_heading", "registry"),
     [("objective", OBJECTIVES), ("weighting", WEIGHTINGS), ("model", MODELS)],
 )
-def test_a_table_lists_the_whole_registry(first: str, registry: Mapping[str, Entry]) -> None:
-    """The rows have the order, the classes and the papers of the registry."""
-    rows = table(first)
-    assert [row[first] for row in rows] == list(registry)
+def test_a_table_lists_the_whole_registry(
+    first_heading: str, registry: Mapping[str, Entry]
+) -> None:
+    """The rows of a table have the order, the classes and the papers of the registry."""
+    rows = table(first_heading)
+    assert [row[first_heading] for row in rows] == list(registry)
     for row in rows:
-        entry = registry[row[first]]
+        entry = registry[row[first_heading]]
         assert row["class"] == entry.target.removeprefix("paretoib.").replace(":", ".")
         assert row["paper"] == entry.paper
         assert all(row[column] for column in row if column != "paper")
@@ -56,27 +58,27 @@ def test_noise_and_data_agree_with_the_registries() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "data"), [("one task", "digits"), ("several tasks", "multi_mnist")]
+    ("first_heading", "data"), [("one task", "digits"), ("several tasks", "multi_mnist")]
 )
-def test_the_page_has_the_combinations_that_a_spec_accepts(first: str, data: str) -> None:
-    """Each `yes` is a valid trial, and each `no` is refused."""
-    rows = table(first)
-    assert [row[first] for row in rows] == list(OBJECTIVES)
+def test_the_page_has_the_combinations_that_a_spec_accepts(first_heading: str, data: str) -> None:
+    """A `yes` in a table is a valid trial, and a `no` is a trial that is refused."""
+    rows = table(first_heading)
+    assert [row[first_heading] for row in rows] == list(OBJECTIVES)
     for row in rows:
         assert list(row)[1:] == list(WEIGHTINGS)
         for weighting, cell in list(row.items())[1:]:
-            model = OBJECTIVES[row[first]].model or "mlp"
-            document = {"data": data, "model": model, "objective": row[first]}
+            model = OBJECTIVES[row[first_heading]].model or "mlp"
+            document = {"data": data, "model": model, "objective": row[first_heading]}
             try:
                 TrialSpec.from_document({**document, "weighting": weighting})
                 expected = "yes"
             except SpecError:
                 expected = "no"
-            assert cell == expected, (row[first], weighting)
+            assert cell == expected, (row[first_heading], weighting)
 
 
 def test_every_method_is_listed_once_with_its_parts() -> None:
-    """The rows have the order of METHODS; no `paper` or `checked against` is empty."""
+    """The table of methods has the order of METHODS. Each row has a paper and a check."""
     rows = table("method")
     assert [row["method"] for row in rows] == list(METHODS)
     objectives = [row["objective"] for row in table("objective")]
@@ -93,7 +95,7 @@ def test_every_method_is_listed_once_with_its_parts() -> None:
 
 
 def test_the_model_sizes_of_the_papers_are_valid() -> None:
-    """Each entry of the column `settings` makes a valid sweep on MNIST with its model."""
+    """The settings of each paper make a valid sweep on MNIST with the paper's model."""
     found = 0
     for row in table("paper"):
         for settings in re.findall(r"`(model=[^`]*)`", f"`{row['settings']}`"):

@@ -31,7 +31,7 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_relative_links_resolve(page: Path) -> None:
-    """Their files exist, and their anchors are headings."""
+    """The file of a relative link exists, and its anchor is a heading of this file."""
     for path, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", page.read_text()):
         if "://" in path:
             continue
@@ -51,7 +51,7 @@ def commands(page: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if [*commands(page)]], ids=name_of)
 def test_commands_are_accepted(page: Path) -> None:
-    """The parser accepts every command, flag and value, and every sweep is valid."""
+    """The parser accepts every command, flag and value of a page, and every sweep is valid."""
     root: Any = typer.main.get_command(app)
     for line in commands(page):
         words = shlex.split(line, comments=True)[1:]

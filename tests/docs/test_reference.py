@@ -18,7 +18,7 @@ def test_tables_are_those_of_the_code(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_columns_that_are_written_by_hand_are_complete(page: Path) -> None:
-    """The text of a new row has been replaced."""
+    """No cell of a page has the text `(fill in)` of a new row."""
     lines = [line for line in page.read_text().splitlines() if MISSING in line]
     assert not lines, f"{page.relative_to(ROOT)}: replace {MISSING}"
 

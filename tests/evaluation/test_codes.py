@@ -28,13 +28,17 @@ def network(widths: tuple[int, ...], scale: float = 12.0) -> tuple[SigmoidHead, 
 
 
 def output(head: SigmoidHead, raw: Tensor, paths: int, seed: int = 0) -> Output:
+    """The network's output with `paths` random paths through the layers."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         return head(raw, torch.randn(len(raw), paths * head.noise, generator=generator))
 
 
 def test_tables_are_sums_over_all_states_of_lower_layers() -> None:
-    """p(z|x) of the third layer agrees with a sum over all paths; each row sums to 1."""
+    """p(z|x) of the third layer equals a sum over all states of the first two layers.
+
+    Each row of a table sums to 1.
+    """
     head, raw = network((2, 3, 2))
     tables = code_tables(output(head, raw, 1))
     assert [table.shape for table in tables] == [(INPUTS, 4), (INPUTS, 8), (INPUTS, 4)]
@@ -45,16 +49,16 @@ def test_tables_are_sums_over_all_states_of_lower_layers() -> None:
 
     expected = 0.0
     for first, second in product(product((0, 1), repeat=2), product((0, 1), repeat=3)):
-        below = head.layers[0](torch.tensor(first).float())
-        above = head.layers[1](torch.tensor(second).float())
-        expected += p(first, raw[5]) * p(second, below) * p((0, 1), above)
+        second_logits = head.layers[0](torch.tensor(first).float())
+        third_logits = head.layers[1](torch.tensor(second).float())
+        expected += p(first, raw[5]) * p(second, second_logits) * p((0, 1), third_logits)
     assert float(tables[2][5, 2]) == pytest.approx(expected, rel=1e-5)
     for table in tables:
         torch.testing.assert_close(table.sum(1), torch.ones(INPUTS).double(), rtol=1e-6, atol=0)
 
 
 def test_information_of_known_codes() -> None:
-    """The codes are one-hot, one of the two bits of the label, and constant."""
+    """Rate and relevance are known for a one-hot code, one bit of the label, and a constant."""
     one_hot = torch.eye(8).double()
     y = torch.arange(8) % 4
     rate, relevance = discrete_information(one_hot, y, 4)
@@ -66,7 +70,7 @@ def test_information_of_known_codes() -> None:
 
 
 def test_mean_discrete_bounds_enclose_the_rate_of_the_population() -> None:
-    """The mean is over 200 samples of 12 inputs; the population has 400 inputs."""
+    """The mean bounds of 200 samples of 12 inputs enclose the rate of all 400 inputs."""
     generator = torch.Generator().manual_seed(0)
     p = (3 * torch.randn(400, 6, generator=generator)).double().softmax(-1)
     exact, _ = discrete_information(p, torch.zeros(400).long(), 1)
@@ -84,7 +88,7 @@ def test_mean_discrete_bounds_enclose_the_rate_of_the_population() -> None:
 
 
 def test_for_complete_inputs_the_rate_is_exact() -> None:
-    """Both bounds equal the exact information, with standard error 0."""
+    """If the inputs are complete, both bounds are the exact rate, with standard error 0."""
     head, raw = network((3, 2))
     code = output(head, raw, 1)
     exact, _ = discrete_information(code_tables(code)[-1], torch.zeros(INPUTS).long(), 1)
@@ -99,10 +103,10 @@ def test_for_complete_inputs_the_rate_is_exact() -> None:
 def test_bounds_from_sampled_paths_enclose_the_rate(
     monkeypatch: pytest.MonkeyPatch, widths: tuple[int, ...], complete: bool
 ) -> None:
-    """The rate is an enumeration over the same inputs; the mean bounds of 50 draws enclose it.
+    """The mean bounds of 50 draws enclose the rate, which is enumerated over the same inputs.
 
-    With several layers, more paths narrow the gap between the bounds. With a single layer p(z|x)
-    is exact, so the gap does not change.
+    With several layers, more paths narrow the gap between the bounds. With a single layer p(z|x) is
+    exact, so the gap does not change.
     """
     head, raw = network(widths)
     exact, _ = discrete_information(
@@ -132,24 +136,28 @@ def test_bounds_from_sampled_paths_enclose_the_rate(
 def test_the_upper_bound_is_at_most_that_of_the_first_layer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """This follows from the data-processing inequality.
+    """The data-processing inequality makes the first layer's bound valid for the second.
 
-    With one path the second layer's own bound is loose, so the first layer's bound is used.
+    With one path the bound from the second layer is loose, so the bound from the first layer is
+    used.
     """
     head, raw = network((2, 8), scale=40.0)
     monkeypatch.setattr(_states, "MAX_BITS", 0)
     code = output(head, 0.1 * raw, 1)
-    last = code_rate(code, torch.zeros(0), torch.ones(()), ())
+    bounds = code_rate(code, torch.zeros(0), torch.ones(()), ())
     first = Output(code.layers[0].encoding, code.layers[0].z, code.prediction, {}, code.layers[:1])
-    lower_layer = code_rate(first, torch.zeros(0), torch.ones(()), ())
-    assert last is not None
-    assert lower_layer is not None
-    assert float(last.upper) == float(lower_layer.upper) < 0.3
-    assert float(last.lower) == 0  # a single path says nothing about the lower bound
+    first_bounds = code_rate(first, torch.zeros(0), torch.ones(()), ())
+    assert bounds is not None
+    assert first_bounds is not None
+    assert float(bounds.upper) == float(first_bounds.upper) < 0.3
+    assert float(bounds.lower) == 0  # a single path says nothing about the lower bound
 
 
-def test_states_that_only_one_input_has_give_a_finite_rate() -> None:
-    """The other inputs and the fitted marginal have probability 0 there; the bound is log S."""
+def test_states_of_only_one_input_give_a_finite_upper_bound() -> None:
+    """If every state occurs for one input only, the upper bound is log S for S states.
+
+    The other inputs and the fitted marginal give these states probability 0.
+    """
     p = torch.eye(8, 16, dtype=torch.float64)
     fitted = torch.zeros(16, dtype=torch.float64)
     fitted[8:] = 1 / 8

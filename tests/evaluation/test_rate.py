@@ -30,7 +30,7 @@ def mixture_rate() -> float:
 
 
 def mixture(count: int, seed: int) -> GaussianEncoding:
-    """A random sample of `count` of the five inputs."""
+    """p(z|x) of `count` inputs that are drawn at random from the five inputs."""
     drawn = torch.randint(5, (count,), generator=torch.Generator().manual_seed(seed))
     return GaussianEncoding(
         torch.from_numpy(MEANS)[drawn, None], torch.from_numpy(STDS)[drawn, None]
@@ -54,7 +54,7 @@ def bounds(encoding: GaussianEncoding, z: Tensor, marginals: Sequence[Tensor] = 
 
 
 def test_a_long_monte_carlo_run_agrees_with_the_quadrature() -> None:
-    """The next tests use the quadrature as the true rate."""
+    """Monte Carlo agrees with the quadrature, which the next tests use as the true rate."""
     drawn = np.random.default_rng(0).integers(5, size=500_000)
     z = np.random.default_rng(1).normal(MEANS[drawn], STDS[drawn])
     log_ratio = norm.logpdf(z, MEANS[drawn], STDS[drawn]) - np.log(
@@ -67,9 +67,9 @@ def test_a_long_monte_carlo_run_agrees_with_the_quadrature() -> None:
 
 @pytest.mark.parametrize("count", [32, 500])
 def test_bounds_enclose_the_true_rate(count: int) -> None:
-    """Over many draws the mean lower bound is below I(X;Z) and the mean upper bound above it.
+    """I(X;Z) is between the mean lower and the mean upper bound over many draws.
 
-    The mean gap between them is below 8/N for N inputs.
+    The mean gap between the bounds is below 8/N for N inputs.
     """
     repeats = 200 if count < 100 else 20
     results = []
@@ -98,7 +98,10 @@ def test_the_lower_bound_saturates_at_log_n(count: int) -> None:
 
 
 def test_for_complete_inputs_both_bounds_are_the_rate() -> None:
-    """The inputs are the five in equal numbers, and then 32 inputs that do not overlap."""
+    """If the inputs are complete, both bounds are the rate.
+
+    The inputs are first the five in equal numbers, and then 32 that do not overlap.
+    """
     index = torch.arange(5).repeat(400)
     encoding = GaussianEncoding(
         torch.from_numpy(MEANS)[index, None], torch.from_numpy(STDS)[index, None]
@@ -115,9 +118,10 @@ def test_for_complete_inputs_both_bounds_are_the_rate() -> None:
 
 
 def test_a_fitted_marginal_gives_the_upper_bound_of_inputs_that_do_not_overlap() -> None:
-    """The leave-one-out mixture gives a far larger bound; the smallest one is used, with its error.
+    """The bound from a fitted Gaussian is tight, because the true marginal is Gaussian.
 
-    The true marginal is Gaussian, so the fitted Gaussian is tight.
+    The leave-one-out mixture gives a far larger bound. The smallest bound is used, with its
+    standard error.
     """
     truth = 8 * math.log(1 + 1 / 0.2**2)
     train, test = gaussian(20_000, 16, 0.2, 1), gaussian(1000, 16, 0.2, 2)
@@ -132,7 +136,10 @@ def test_a_fitted_marginal_gives_the_upper_bound_of_inputs_that_do_not_overlap()
 
 @pytest.mark.parametrize("std", [0.1, 1.0, 5.0])
 def test_the_fitted_gaussian_is_tight_if_the_marginal_is_gaussian(std: float) -> None:
-    """E log p(z|x) − log q(z) is then I(X;Z), within four standard errors."""
+    """If the marginal is Gaussian, E log p(z|x) − log q(z) with a fitted q is I(X;Z).
+
+    The two agree within four standard errors.
+    """
     train, test = gaussian(20_000, 3, std, 3), gaussian(2000, 3, std, 4)
     z = sample(test, 4)
     fitted = GaussianMarginal.fit(sample(train, 3)).log_prob(z)
@@ -141,8 +148,8 @@ def test_the_fitted_gaussian_is_tight_if_the_marginal_is_gaussian(std: float) ->
     assert float(ratios.mean()) == pytest.approx(1.5 * math.log(1 + 1 / std**2), abs=4 * error)
 
 
-def test_every_density_gives_an_upper_bound_and_more_densities_a_tighter_one() -> None:
-    """More marginals, even poor ones, never raise the bound, which stays above the true rate."""
+def test_more_densities_never_raise_the_upper_bound() -> None:
+    """Every density, even a poor one, gives an upper bound; the smallest of them is used."""
     encoding = mixture(1000, 7)
     z = sample(encoding, 7)
     own = encoding.log_prob(z)
@@ -162,7 +169,7 @@ def test_every_density_gives_an_upper_bound_and_more_densities_a_tighter_one() -
 
 
 def test_a_latent_that_ignores_the_input_has_no_rate() -> None:
-    """Both bounds are 0 within rounding, and neither is negative."""
+    """If p(z|x) is the same for all x, both bounds are 0 within rounding, and not negative."""
     encoding = GaussianEncoding(torch.zeros(500, 4), torch.full((500, 4), 0.3))
     z = sample(encoding, 9)
     result = bounds(encoding, z, [standard_normal_log_prob(z)])
@@ -170,7 +177,7 @@ def test_a_latent_that_ignores_the_input_has_no_rate() -> None:
 
 
 def test_bounds_are_never_negative() -> None:
-    """A Monte Carlo mean can be negative; the bounds are not, and lower ≤ upper."""
+    """The bounds satisfy 0 ≤ lower ≤ upper, although a Monte Carlo mean can be negative."""
     raw, results = [], []
     for seed in range(50):
         encoding = gaussian(20, 2, 50.0, seed)
@@ -202,7 +209,7 @@ def test_two_standard_errors_cover_95_percent(fitted: bool, std: float) -> None:
 
 
 def test_vmap_over_models_equals_a_loop() -> None:
-    """Bounds, their errors and fitted marginals are the same."""
+    """Under `vmap`, each model has the same bounds, error and fitted marginal as alone."""
     generator = torch.Generator().manual_seed(10)
     mean, noise = torch.randn(2, 4, 60, 3, generator=generator)
     std = torch.rand(4, 60, 3, generator=generator) + 0.1
@@ -221,7 +228,10 @@ def test_vmap_over_models_equals_a_loop() -> None:
 
 
 def test_the_fitted_gaussian_has_the_samples_moments() -> None:
-    """The covariance has divisor N − 1; one dimension may be a linear function of another."""
+    """The fitted Gaussian has the mean of the sample and its covariance with divisor N − 1.
+
+    One dimension may be a linear function of another.
+    """
     z = torch.randn(500, 3, generator=torch.Generator().manual_seed(11)).double()
     z[:, 1] = 0.7 * z[:, 0] + 2
     fitted = GaussianMarginal.fit(z)

@@ -13,7 +13,7 @@ from paretoib.evaluation import relevance_bound, relevance_error
 def test_the_exact_decoder_of_a_binary_channel_gives_its_information(flip: float) -> None:
     """For flip probability δ the bound is log 2 − h(δ), within four standard errors.
 
-    Other decoders give less.
+    Other decoders give a smaller bound.
     """
     count = 50_000
     y = torch.arange(count) % 2
@@ -47,7 +47,7 @@ def test_the_exact_decoder_of_a_gaussian_channel_gives_its_information(rho: floa
 
 
 def test_the_bound_lies_between_zero_and_the_ceiling() -> None:
-    """A decoder worse than chance gives 0; sampling noise cannot exceed the ceiling."""
+    """The bound is 0 for a decoder worse than chance, and never above the ceiling."""
     nll = torch.tensor([[2.0, 3.0], [0.5, 0.7], [-4.0, -2.0]])
     value = relevance_bound(nll, 1.0, 0.9)
     assert value.tolist() == [0.0, pytest.approx(0.4), pytest.approx(0.9)]

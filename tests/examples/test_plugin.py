@@ -50,7 +50,7 @@ def command(python: Python, *arguments: str, plugin: bool = True) -> dict[str, A
 
 
 def test_a_sweep_uses_objective_model_and_data_set_of_the_plugin(python: Python) -> None:
-    """Flags select the three by name; trials run in Ray workers."""
+    """Flags select the plugin's entries by name, and Ray workers train with these entries."""
     small = ("--epochs", "3", "--set", "features=32", "--set", "latent=2", "--trials", "2")
     names = ("--method", "lp", "--dataset", "rings", "--model", "fourier")
     front = command(python, "sweep", *names, *small)
@@ -80,9 +80,9 @@ sys.exit("torch" in sys.modules)
 
 
 def test_lp_is_l2_for_p_2_and_l1_for_p_1(python: Python) -> None:
-    """For p = 2 compression agrees within 1 %: `lp` samples the noise, `l2` takes its mean.
+    """For p = 2 compression agrees within 1 %: only `lp` samples the noise, `l2` uses the mean.
 
-    The plugin is imported first, so its entries are created while paretoib's registries load.
+    The plugin is imported before paretoib, so its entries are created while registries load.
     """
     code = """
 from paretoib_example._lp import LP

@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_program_prints_fronts_and_a_verdict(folder: Path) -> None:
-    """The program also writes a page and a picture."""
+    """The program prints fronts and a verdict, and writes a page and a picture."""
     first, *points, verdict, volumes = (folder / "output").read_text().splitlines()
     assert re.match(r"vib-digits \([0-9a-f]{8}\), finished: \d of 8 trials on the front, ", first)
     assert len(points) == int(first.split(": ")[1].split()[0])
@@ -46,8 +46,10 @@ def test_the_program_prints_fronts_and_a_verdict(folder: Path) -> None:
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_its_sweeps_can_be_read_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`compare` takes a name, a front, or a list for each side."""
+def test_the_sweeps_of_the_program_can_be_read_by_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`front` reads a sweep by name; `compare` takes a name, a front or a list for each side."""
     settings.cache_clear()
     monkeypatch.setenv("PARETOIB_STORE", str(folder / "store"))
     try:

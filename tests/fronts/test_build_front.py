@@ -46,7 +46,7 @@ def test_an_unsupported_point_is_on_the_front_without_a_beta(
     assert middle.hull_gap_bits == pytest.approx(0.5)
 
 
-def test_trials_without_a_rate_stay_off_the_front(
+def test_trials_without_a_rate_are_not_on_the_front(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
     """A trial without noise is the last point and not on the front, even with 0 lost bits."""
@@ -75,7 +75,7 @@ def test_failed_trials_are_listed_with_their_reason_and_cost(
 def test_params_are_those_in_which_trials_differ(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The numbers of the weighting are always included, the seed is not."""
+    """The params of a point always include the weighting's numbers and never the seed."""
     model = {"name": "mlp", "hidden": [64]}
     trials = [
         make_trial(1.0, 1.0, beta=0.5, seed=0),
@@ -99,8 +99,8 @@ def test_the_front_does_not_depend_on_the_order_of_equal_trials(
         assert all(p.on_front and p.supported for p in points)
 
 
-def test_a_front_survives_json(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """Open β intervals and missing rates are kept."""
+def test_a_front_is_equal_after_json(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """Open β intervals, missing rates and failed trials are kept in JSON."""
     front = make_front([make_trial(1.0, 1.0), make_trial(None, 0.5), make_trial(status="failed")])
     assert Front.from_json(front.to_json()) == front
 
@@ -108,7 +108,7 @@ def test_a_front_survives_json(make_trial: MakeTrial, make_front: MakeFront) -> 
 def test_a_growing_front_ends_with_the_hypervolume_of_the_front(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The hypervolume never falls, and after the last trial it is that of the whole front."""
+    """The hypervolume of a growing front never falls and ends with the value for all trials."""
     trials = [
         make_trial(None, 0.2),
         make_trial(3.0, 1.0),
@@ -124,7 +124,7 @@ def test_a_growing_front_ends_with_the_hypervolume_of_the_front(
 
 
 def test_a_sweep_without_trials_has_an_empty_front(make_front: MakeFront) -> None:
-    """The front has no points and a hypervolume of 0."""
+    """Without trials, a front has no points and a hypervolume of 0."""
     front = make_front([])
     assert (front.points, front.hypervolume, front.cost.trials) == ((), 0, 0)
 

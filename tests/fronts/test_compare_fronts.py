@@ -36,12 +36,12 @@ def test_every_indicator_agrees_with_a_calculation_by_hand(sides: tuple[Front, F
     assert set(i.intervals.values()) == {None}
 
 
-def test_sides_can_be_swapped(sides: tuple[Front, Front]) -> None:
-    """Swapping the sides swaps every number and changes nothing else."""
+def test_swapping_the_sides_swaps_their_numbers(sides: tuple[Front, Front]) -> None:
+    """If the sides are swapped, the numbers of the left side become those of the right side."""
     comparison, swapped = compare([sides[0]], [sides[1]]), compare([sides[1]], [sides[0]])
     for name in ("hypervolume", "epsilon", "igd_plus", "coverage", "hypervolume_at_equal_cost"):
-        one, other = getattr(comparison.indicators, name), getattr(swapped.indicators, name)
-        assert (one.left, one.right) == (other.right, other.left)
+        before, after = getattr(comparison.indicators, name), getattr(swapped.indicators, name)
+        assert (before.left, before.right) == (after.right, after.left)
     assert comparison.left == swapped.right
     assert comparison.cost.left == swapped.cost.right
 
@@ -61,10 +61,10 @@ def test_dominated_points_have_a_depth_in_bits(sides: tuple[Front, Front]) -> No
 
 
 def test_sweeps_of_a_side_are_pooled(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """A point can be dominated by another sweep of its side; a repeated sweep counts once."""
-    one = make_front([make_trial(1.0, 2.0), make_trial(3.0, 1.0)], name="one")
-    two = make_front([make_trial(2.0, 0.5, seed=1)], name="two")
-    comparison = compare([one, two, two], [one])
+    """A sweep can dominate points of another sweep of its side; a repeated sweep counts once."""
+    first = make_front([make_trial(1.0, 2.0), make_trial(3.0, 1.0)], name="first")
+    second = make_front([make_trial(2.0, 0.5, seed=1)], name="second")
+    comparison = compare([first, second, second], [first])
     assert comparison.left.on_front == 2
     assert comparison.left.seeds == (0, 1)
     assert comparison.cost.left.trials == 3
@@ -72,7 +72,7 @@ def test_sweeps_of_a_side_are_pooled(make_trial: MakeTrial, make_front: MakeFron
 
 
 def test_sweeps_on_different_data_are_refused(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """The error names the field, both values and both sweeps."""
+    """The error for different data names the field, its two values and both sweeps."""
     trials = [make_trial(1.0, 1.0)]
     whole = make_front(trials, name="whole")
     fifth = make_front(trials, name="fifth", data={"name": "digits", "subset": 0.2})
@@ -88,7 +88,7 @@ def test_sweeps_on_different_data_are_refused(make_trial: MakeTrial, make_front:
 def test_a_side_without_a_finite_rate_is_refused(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The error names the side and its sweeps."""
+    """The error names the side without a finite rate, and the sweeps of this side."""
     good = make_front([make_trial(1.0, 1.0)], name="good")
     noiseless = make_front([make_trial(None, 0.1)], name="noiseless")
     with pytest.raises(ComparisonError, match=r"none on the right side \(`noiseless`\)"):
@@ -97,8 +97,8 @@ def test_a_side_without_a_finite_rate_is_refused(
         compare([], [good])
 
 
-def test_the_reference_covers_both_sides(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """Both hypervolumes use the larger value of each coordinate of the reference points."""
+def test_both_sides_share_a_reference_point(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """Each coordinate of the common reference point is the larger one of the two fronts."""
     left = make_front([make_trial(1.0, 1.0)], name="a", reference=(10.0, 2.0))
     right = make_front([make_trial(1.0, 1.0)], name="b", reference=(5.0, 3.0))
     comparison = compare([left], [right])
@@ -106,10 +106,10 @@ def test_the_reference_covers_both_sides(make_trial: MakeTrial, make_front: Make
     assert comparison.indicators.hypervolume.left == comparison.indicators.hypervolume.right == 18
 
 
-def test_equal_cost_stops_the_more_expensive_side(
+def test_equal_cost_is_the_cost_of_the_cheaper_side(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Within 2 s, left completes its first trial and right completes both trials."""
+    """Right costs 2 s, and within 2 s left completes only the first of its two trials."""
     left = make_front(
         [make_trial(4.0, 2.0, seconds=2.0), make_trial(1.0, 1.0, seconds=2.0)], name="a"
     )
@@ -118,8 +118,8 @@ def test_equal_cost_stops_the_more_expensive_side(
     assert (volumes.left, volumes.right) == (6, 7)
 
 
-def test_equal_cost_charges_for_failed_trials(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """The seconds of a failed trial are part of a side's cost."""
+def test_equal_cost_includes_failed_trials(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """The seconds of a failed trial are added to the other trials of its side."""
     trials = [make_trial(4.0, 2.0), make_trial(1.0, 1.0)]
     failed = make_trial(status="failed", name="bad", seconds=2.0)
     left = make_front([*trials, failed], name="a")
@@ -128,7 +128,7 @@ def test_equal_cost_charges_for_failed_trials(make_trial: MakeTrial, make_front:
 
 
 def test_distance_to_the_exact_curve(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """The curve is lost = max(3 − rate, 0); (1, 2.5) and (4, 0.25) lie 0.5 and 0.25 bits above."""
+    """(1, 2.5) lies 0.5 bits and (4, 0.25) 0.25 bits above the curve lost = max(3 − rate, 0)."""
     curve = ExactCurve(label="exact", rate_bits=(0, 3, 9), lost_bits=(3, 0, 0))
     left = make_front([make_trial(1.0, 2.5), make_trial(4.0, 0.25)], name="a", exact=curve)
     right = make_front([make_trial(1.0, 2.0)], name="b")
@@ -159,9 +159,10 @@ def test_several_seeds_give_p_value_intervals_and_attainment(
 
 
 def test_labels_distinguish_the_sides(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """Labels are methods; if these are equal, names; if these are equal, names with ids.
+    """The label of a side is its method.
 
-    Labels that the caller passes take precedence.
+    If both methods are equal, the label is the sweep's name; if both names are equal too, it is
+    the name with the id. Labels that the caller passes take precedence.
     """
     trials = [make_trial(1.0, 1.0)]
     mib = make_front(trials, name="a", method="mib")
@@ -183,14 +184,14 @@ def test_labels_distinguish_the_sides(make_trial: MakeTrial, make_front: MakeFro
 def test_points_without_a_rate_are_listed_but_not_compared(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Such points are the last of their side, neither dominated nor on the front."""
+    """A point without a rate is the last of its side, and neither dominated nor on the front."""
     left = make_front([make_trial(None, 0.0), make_trial(1.0, 1.0)], name="a")
     right = make_front([make_trial(2.0, 0.5)], name="b")
     last = compare([left], [right]).points[1]
     assert (last.rate_bits, last.on_front, last.dominated_by_other) == (None, False, False)
 
 
-def test_a_comparison_survives_json(sides: tuple[Front, Front]) -> None:
+def test_a_comparison_is_equal_after_json(sides: tuple[Front, Front]) -> None:
     """Reading a comparison's JSON gives the same comparison."""
     comparison = compare([sides[0]], [sides[1]])
     assert Comparison.from_json(comparison.to_json()) == comparison

@@ -33,7 +33,7 @@ def comparison(make_trial: MakeTrial, make_front: MakeFront) -> Comparison:
 
 
 def test_rows_hold_the_numbers_of_both_sides(comparison: Comparison) -> None:
-    """Numbers are text; a dash stands for a number that does not exist."""
+    """A row has the numbers of both sides as text, with a dash for a missing number."""
     rows = {row.label: row for row in comparison_rows(comparison)}
     assert rows["hypervolume, bits²"][1:] == ("18", "8", "more")
     assert rows["additive ε, bits"][1:] == ("-1", "1", "less")
@@ -41,12 +41,12 @@ def test_rows_hold_the_numbers_of_both_sides(comparison: Comparison) -> None:
     assert rows["points on the front"] == ComparisonRow("points on the front", "1", "1")
     assert rows["seeds"][1:] == ("3", "1", "")
     assert rows["training time"][1:] == ("2.5 min", "1 s", "")
-    mean = rows["mean hypervolume per seed, 95 % interval"]
+    mean = rows["mean hypervolume over seeds, 95 % confidence interval"]
     assert (" to " in mean.left, mean.right) == (True, "–")
 
 
 def test_the_html_page_shows_every_row_and_statistic(comparison: Comparison) -> None:
-    """Labels and numbers are those of `comparison_rows` and `comparison_statistics`."""
+    """The HTML page has all of `comparison_rows` and `comparison_statistics`."""
     html = unescape(comparison_html(comparison))
     for label, left, right, _ in comparison_rows(comparison):
         assert f"<th>{label}" in html
@@ -68,5 +68,5 @@ def test_the_documentation_explains_every_row(comparison: Comparison) -> None:
     [(None, 3, "–"), (0.0, 3, "0"), (1 / 3, 3, "0.333"), (1234.5, 5, "1234.5")],
 )
 def test_numbers_have_significant_digits(value: float | None, digits: int, text: str) -> None:
-    """`None` becomes a dash."""
+    """A number is text with the given significant digits; `None` is a dash."""
     assert format_number(value, digits) == text

@@ -46,7 +46,7 @@ def test_dominated_by_and_coverage_agree_with_their_definitions(
 
 @given(POINTS, POINTS)
 def test_a_shift_by_the_depth_ends_the_dominance(points: np.ndarray, others: np.ndarray) -> None:
-    """A slightly larger shift ends the dominance; a slightly smaller one does not."""
+    """A shift by slightly more than the depth ends the dominance; slightly less does not."""
     for point, depth in zip(points, dominated_depth(points, others), strict=True):
         assert not dominated_by([point - depth - 1e-6], others)[0]
         if depth > 0:
@@ -55,7 +55,7 @@ def test_a_shift_by_the_depth_ends_the_dominance(points: np.ndarray, others: np.
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_non_finite_rows_are_refused(bad: float) -> None:
-    """The error has the row's number; moocore would drop the row silently."""
+    """The error has the number of the row that is not finite; moocore would drop this row."""
     points = [[0.0, 1.0], [1.0, bad]]
     for refuse in (
         lambda: nondominated(points),
@@ -68,14 +68,14 @@ def test_non_finite_rows_are_refused(bad: float) -> None:
 
 
 def test_nothing_is_dominated_in_an_empty_set() -> None:
-    """The mask is empty and the coverage is 0."""
+    """For an empty set the mask of points is empty, and the coverage is 0."""
     nothing = np.empty((0, 2))
     assert nondominated(nothing).shape == (0,)
     assert coverage([[0, 0]], nothing) == 0
 
 
-def test_layers_outside_the_share_are_named() -> None:
-    """The layers have 2, 2, 1 and 1 points; the third of six points is in the second layer."""
+def test_dominated_layers_returns_the_layers_outside_the_share() -> None:
+    """The four layers have 2, 2, 1 and 1 points; a share of 0.5 or 3 points keeps two layers."""
     points = {
         "a": (1.0, 2.0), "b": (2.0, 1.0),
         "c": (2.0, 3.0), "d": (3.0, 2.0),
@@ -87,13 +87,13 @@ def test_layers_outside_the_share_are_named() -> None:
 
 
 def test_a_point_that_is_none_ranks_last() -> None:
-    """A `None` is outside the share, even if the other points do not fill the share."""
+    """A point that is `None` is never in the share, even if there are too few other points."""
     points = {"a": (1.0, 1.0), "b": None, "c": None}
     assert dominated_layers(points, keep=0.6) == {"b", "c"}
 
 
-def test_with_too_few_points_none_is_named() -> None:
-    """A share of 1/2 needs at least two points, not all `None`."""
+def test_dominated_layers_returns_nothing_for_too_few_points() -> None:
+    """For a share of 0.5 the result is empty if there is one point, or all points are `None`."""
     assert dominated_layers({"a": (1.0, 1.0)}, keep=0.5) == set()
     assert dominated_layers({"a": None, "b": None}, keep=0.5) == set()
     assert dominated_layers({"a": (1.0, 1.0), "b": (2.0, 2.0)}, keep=0.5) == {"b"}

@@ -1,4 +1,4 @@
-"""The content of pictures of fronts; no test checks their look."""
+"""The content of pictures of fronts; their appearance is not tested."""
 
 import json
 import re
@@ -16,9 +16,9 @@ from matplotlib.text import Text
 from PIL import Image
 
 from paretoib.fronts import compare, comparison_html, comparison_png, front_html, front_png
-from paretoib.fronts._drawing import LOWER_BOUND, front_caption, plane
+from paretoib.fronts._drawing import LOWER_BOUND, front_caption, plane_of
 from paretoib.fronts._hover import hover
-from paretoib.fronts._static import legend_label, new_figure, style, to_png
+from paretoib.fronts._static import figure_png, legend_label, new_figure, style
 from paretoib.records import ExactCurve, Front, Metrics, TrialRecord
 
 MakeTrial = Callable[..., TrialRecord]
@@ -57,7 +57,7 @@ def _hovers(html: str) -> list[str]:
 
 
 def test_a_page_loads_no_other_file(front: Front) -> None:
-    """plotly's script is in the page, and no element has an address."""
+    """The page includes plotly's script, and no element has a URL."""
     for html in (front_html(front), comparison_html(compare([front], [front]))):
         assert not re.search(r"<(script|link|img|iframe)[^>]*\b(src|href)=", html)
         assert "Plotly.newPlot" in html
@@ -77,12 +77,12 @@ def test_every_trial_with_a_rate_is_drawn_and_explained(front: Front) -> None:
         "relevance",
     ):
         assert part in unsupported
-    assert sum("dominated within its own front" in text for text in hovers) == 1
+    assert sum("dominated by its own front" in text for text in hovers) == 1
     assert sum("selected by" in text for text in hovers) == 3
 
 
 def test_a_rate_of_zero_is_drawn_at_the_left_end_of_the_axis(front: Front) -> None:
-    """A logarithmic axis has no 0; the hover text has the true rate."""
+    """A logarithmic axis has no 0, so the hover text gives the true rate."""
     html = front_html(front)
     traces, layout = _figure(html)
     assert layout["xaxis"]["type"] == "log"
@@ -108,7 +108,7 @@ def test_the_axis_is_linear_within_a_decade(make_trial: MakeTrial, make_front: M
 def test_a_bar_joins_the_rate_to_its_lower_bound(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """In these fronts the lower bound is 0.9 of the rate."""
+    """The bar covers 0.2 bits, because the lower bound of this rate of 2 bits is 1.8 bits."""
     traces, _ = _figure(front_html(make_front([make_trial(2.0, 1.0)])))
     (bars,) = (t["error_x"] for t in traces if "error_x" in t)
     assert _numbers(bars["arrayminus"]) == pytest.approx([0.2])
@@ -136,17 +136,17 @@ def _with_lower_bound(metrics: Metrics | None, bits: float) -> Metrics:
     return metrics.model_copy(update={"rate_lower_bits": bits})
 
 
-def test_a_logarithmic_axis_reaches_down_to_the_lowest_bound(
+def test_a_logarithmic_axis_includes_the_smallest_lower_bound(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """A lower bound may lie decades below the smallest rate."""
+    """A lower bound that is much smaller than all rates is drawn at its true value."""
     trial = make_trial(2.0, 1.0)
     trials = [
         trial.model_copy(update={"test": _with_lower_bound(trial.test, 0.05)}),
         make_trial(40.0, 0.5),
     ]
     front = make_front(trials)
-    assert plane(front.points, front.reference).lower(front.points)[0] == 0.05
+    assert plane_of(front.points, front.reference).lower(front.points)[0] == 0.05
 
 
 def test_names_are_text_not_markup(front: Front) -> None:
@@ -156,8 +156,8 @@ def test_names_are_text_not_markup(front: Front) -> None:
         assert "&lt;mine&gt;" in html
 
 
-def test_the_caption_counts_what_is_not_drawn(front: Front) -> None:
-    """The caption also has the hypervolume with its reference point, and the cost."""
+def test_the_caption_counts_trials_that_are_not_drawn(front: Front) -> None:
+    """The caption has the hypervolume, the cost, and the numbers of trials that are not drawn."""
     html = front_html(front)
     for part in (
         "up to the reference point (rate 10 bits, lost 3 bits)",
@@ -170,18 +170,18 @@ def test_the_caption_counts_what_is_not_drawn(front: Front) -> None:
 
 
 def test_a_hypervolume_of_zero_is_explained(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """The caption says that every point lies beyond the reference point."""
+    """If the hypervolume is 0, the caption says that every point is beyond the reference point."""
     front = make_front([make_trial(20.0, 1.0)])
-    caption = front_caption(front, plane(front.points, front.reference))
+    caption = front_caption(front, plane_of(front.points, front.reference))
     assert caption.startswith(
         "hypervolume 0: every point lies beyond the reference point (rate 10 bits, lost 3 bits)"
     )
 
 
-def test_points_far_above_the_reference_do_not_squeeze_the_picture(
+def test_points_far_above_the_reference_point_are_not_drawn(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """A trial with 40 lost bits is outside the picture; the caption counts it."""
+    """A trial with 40 lost bits does not lengthen the axis, and the caption counts it."""
     html = front_html(make_front([make_trial(1.0, 1.0), make_trial(2.0, 40.0)]))
     assert _figure(html)[1]["yaxis"]["range"][1] < 3
     assert "1 above the picture" in html
@@ -190,7 +190,7 @@ def test_points_far_above_the_reference_do_not_squeeze_the_picture(
 def test_a_comparison_shows_verdict_table_and_both_sides(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The page also has labels; a hover text says which side dominates the point."""
+    """A page has the verdict and a table; a hover text says which side dominates the point."""
     left = make_front([make_trial(1.0, 1.0)], name="a", method="mib")
     right = make_front([make_trial(2.0, 2.0)], name="b", method="vib", exact=CURVE)
     comparison = compare([left], [right])
@@ -203,7 +203,7 @@ def test_a_comparison_shows_verdict_table_and_both_sides(
 
 
 def test_static_pictures_are_drawn(front: Front) -> None:
-    """A PNG has the documented size and many colours."""
+    """The PNG of a front or a comparison has the documented size and more than 20 colours."""
     for png in (front_png(front), comparison_png(compare([front], [front]))):
         image = Image.open(BytesIO(png))
         assert image.size == (1600, 1000)
@@ -213,22 +213,22 @@ def test_static_pictures_are_drawn(front: Front) -> None:
 @pytest.mark.parametrize(
     "name", [r"cost $\alpha_{$", "a $5 and $9 b", "_draft", "大型扫描", "$x$", "\u0301"]
 )
-def test_names_are_drawn_as_they_are(front: Front, name: str) -> None:
-    """A name is neither a formula nor a reason for a warning."""
+def test_names_are_drawn_unchanged(front: Front, name: str) -> None:
+    """No character of a name starts a formula or causes a warning."""
     named = front.model_copy(update={"sweep": front.sweep.model_copy(update={"name": name})})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert front_png(named).startswith(b"\x89PNG")
     with rc_context(style()):
         figure = new_figure()
-        to_png(figure, title=name, caption=name)
+        figure_png(figure, title=name, caption=name)
     texts = [text for text in figure.findobj(Text) if text.get_text() == name]
     assert len(texts) == 2
     assert not any(text.get_parse_math() for text in texts)
 
 
 def test_labels_that_begin_with_an_underscore_are_in_the_legend() -> None:
-    """matplotlib leaves such labels out of legends."""
+    """matplotlib omits labels with a leading underscore, so `legend_label` changes these labels."""
     with rc_context(style()):
         ax = new_figure().add_subplot()
         ax.plot([0, 1], [0, 1], label=legend_label("_draft, on the hull"))
@@ -239,7 +239,7 @@ def test_labels_that_begin_with_an_underscore_are_in_the_legend() -> None:
 def test_a_sweep_without_points_still_has_pictures(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Without trials, or with noiseless trials only, the picture is empty and says why."""
+    """If a sweep has no trials, or only noiseless trials, the page says why it has no points."""
     for trials in ([], [make_trial(None, 0.1)]):
         front = make_front(trials)
         html = front_html(front)
@@ -264,9 +264,9 @@ def test_comparing_loads_no_plotting_library_and_no_torch() -> None:
 def test_a_very_large_rate_is_drawn_at_the_right_edge(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The right edge is at ten times the rate of the reference point; the caption says so."""
+    """The right edge is at ten times the reference point's rate; caption and hover text say so."""
     front = make_front([make_trial(1.0, 2.0), make_trial(5.0, 1.0), make_trial(1e10, 1.5)])
-    axes = plane(front.points, front.reference)
-    assert axes.rate(front.points).max() == 10 * front.reference.rate_bits
-    assert "1 drawn at" in front_caption(front, axes)
-    assert "the right edge of the picture" in hover(front.points[-1], axes)
+    drawn_plane = plane_of(front.points, front.reference)
+    assert drawn_plane.rate(front.points).max() == 10 * front.reference.rate_bits
+    assert "1 drawn at" in front_caption(front, drawn_plane)
+    assert "the right edge of the picture" in hover(front.points[-1], drawn_plane)

@@ -1,4 +1,4 @@
-"""β-reachability against a brute-force minimisation of f2 + β f1 over points (f1, f2)."""
+"""The β that select each point, against a minimisation of f2 + β f1 over all points (f1, f2)."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def _selected(points: np.ndarray, beta: float) -> np.ndarray:
 
 @given(POINTS)
 def test_a_point_is_selected_by_exactly_the_betas_of_its_interval(points: np.ndarray) -> None:
-    """A point minimises f2 + β f1 inside its interval and for no other β."""
+    """A point minimises f2 + β f1 for each β of its interval and for no other β."""
     reach = reachability(points)
     for beta in BETAS:
         selected = _selected(points, beta)
@@ -34,7 +34,10 @@ def test_a_point_is_selected_by_exactly_the_betas_of_its_interval(points: np.nda
 
 @given(POINTS)
 def test_the_gap_is_the_height_above_the_lowest_mixture(points: np.ndarray) -> None:
-    """f2 minus the gap is the least f2 of all mixtures of two points that have at most its f1."""
+    """The lowest mixture has the smallest f2 of all mixtures whose f1 is at most the point's f1.
+
+    A mixture is a convex combination of two points.
+    """
     reach = reachability(points)
     for point, gap in zip(points, reach.gap, strict=True):
         lowest = min(
@@ -52,7 +55,7 @@ def _mixture(a: np.ndarray, b: np.ndarray, f1: float) -> float:
 
 
 def test_a_concave_front_is_supported_only_at_its_ends() -> None:
-    """For ZDT2, some β selects each end but no other point; the largest gap is 1/4."""
+    """On the front of ZDT2, some β selects each end, but no β selects another point."""
     x = np.linspace(0, 1, 101)
     reach = reachability(np.c_[x, 1 - x**2])
     assert np.flatnonzero(reach.supported).tolist() == [0, 100]
@@ -72,7 +75,7 @@ def test_a_convex_front_is_supported_everywhere() -> None:
 
 
 def test_a_point_on_an_edge_has_one_beta() -> None:
-    """This β is minus the slope of the edge, even if rounding lifts the point above the edge."""
+    """One β selects a point on an edge: minus the slope of the edge, even with rounding errors."""
     reach = reachability([[0.0, 3.0], [0.1, 2.9], [0.3, 2.7 + 1e-12], [2.0, 1.0], [2.0, 1.0]])
     assert reach.supported.all()
     assert reach.interval(1) == (pytest.approx(1.0), pytest.approx(1.0))
@@ -80,7 +83,7 @@ def test_a_point_on_an_edge_has_one_beta() -> None:
 
 
 def test_dominated_points_have_a_gap_and_no_beta() -> None:
-    """The gap may be 0, because the hull is horizontal to the right of its last corner."""
+    """The gap of a dominated point may be 0, because the hull ends in a horizontal line."""
     reach = reachability([[0.0, 1.0], [1.0, 0.0], [2.0, 0.0], [1.0, 0.5], [0.0, 2.0]])
     assert reach.supported.tolist() == [True, True, False, False, False]
     assert reach.gap.tolist() == [0, 0, 0, 0.5, 1]
@@ -93,8 +96,8 @@ def test_supported_points_are_on_the_front(points: np.ndarray) -> None:
     assert (nondominated(points) | ~reachability(points).supported).all()
 
 
-def test_no_points_have_no_hull() -> None:
-    """An empty set has no vertices."""
+def test_an_empty_set_has_an_empty_hull() -> None:
+    """The hull of an empty set has no vertices."""
     reach = reachability(np.empty((0, 2)))
     assert reach.vertices.shape == (0, 2)
     assert reach.supported.shape == (0,)

@@ -31,7 +31,7 @@ def _lattice_hypervolume(points: np.ndarray, reference: tuple[int, int]) -> int:
 
 @given(POINTS)
 def test_hypervolume_counts_dominated_unit_squares(points: np.ndarray) -> None:
-    """Duplicates and dominated points do not change the count."""
+    """The hypervolume counts a unit square once, however many points dominate the square."""
     assert hypervolume(points, (6, 5)) == pytest.approx(_lattice_hypervolume(points, (6, 5)))
 
 
@@ -43,13 +43,13 @@ def test_hypervolume_counts_dominated_unit_squares(points: np.ndarray) -> None:
 def test_hypervolume_of_zdt_fronts(
     curve: Callable[[np.ndarray], np.ndarray], expected: float
 ) -> None:
-    """For the reference point (1.1, 1.1) the values are 1.21 − 1/3 and 1.21 − 2/3."""
+    """For the reference point (1.1, 1.1) the hypervolumes are 1.21 − 1/3 and 1.21 − 2/3."""
     x = np.linspace(0, 1, 1_000_001)
     assert hypervolume(np.c_[x, curve(x)], (1.1, 1.1)) == pytest.approx(expected, abs=5e-6)
 
 
 def test_better_points_increase_the_hypervolume() -> None:
-    """Worse points and points beyond the reference point add nothing."""
+    """Dominated points and points beyond the reference point do not change the hypervolume."""
     front = [[1.0, 3.0], [3.0, 1.0]]
     volume = hypervolume(front, (5, 5))
     assert hypervolume([*front, [1.5, 1.5]], (5, 5)) > volume
@@ -73,7 +73,7 @@ def test_epsilon_is_the_shift_that_reaches_the_other_front() -> None:
 
 
 def test_igd_plus_prefers_the_dominating_set() -> None:
-    """In example 4 of Ishibuchi et al. 2015, plain IGD prefers the dominated set."""
+    """In example 4 of Ishibuchi et al. 2015, IGD+ is smaller for the dominating set; IGD is not."""
     target = [[10, 0], [6, 1], [2, 2], [1, 6], [0, 10]]
     good, bad = [[4, 2], [3, 3], [2, 4]], [[8, 2], [4, 4], [2, 8]]
     assert igd_plus(good, target) == pytest.approx(1.482842712474619)
@@ -82,7 +82,7 @@ def test_igd_plus_prefers_the_dominating_set() -> None:
 
 
 def test_attainment_gives_the_share_of_runs_that_reach_a_goal() -> None:
-    """Each of two runs has one point: half of the runs reach it, both reach (2, 2)."""
+    """Each of two runs has one point. Half of the runs reach each point, and both reach (2, 2)."""
     levels = attainment([[[1.0, 2.0]], [[2.0, 1.0]]])
     assert sorted(levels.tolist()) == [[1, 2, 0.5], [2, 1, 0.5], [2, 2, 1.0]]
 

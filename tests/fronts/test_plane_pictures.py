@@ -1,4 +1,4 @@
-"""The content of pictures of the information plane; no test checks their look."""
+"""The content of pictures of the information plane; their appearance is not tested."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -28,7 +28,7 @@ def pixels(png: bytes) -> np.ndarray:
 def test_a_path_is_the_trials_rate_and_relevance_by_epoch(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Epochs count from 1; a value that was not finite is NaN."""
+    """Epochs are counted from 1, and a missing value of the history is NaN in the path."""
     (point,) = make_front([make_trial(2.0, 1.0)]).points
     history = {"rate_bits": (9.0, None, 2.0), "relevance_bits": (0.1, 0.2, 1.5)}
     by_layer = paths([(point, history)])
@@ -42,7 +42,7 @@ def test_a_path_is_the_trials_rate_and_relevance_by_epoch(
 def test_layers_that_are_known_exactly_replace_z(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Layers are in numeric order; a trial has a path for each of its own layers."""
+    """The path of Z is not drawn if the history has layers; layers are in numeric order."""
     deep, flat = make_front([make_trial(2.0, 1.0), make_trial(3.0, 0.5)]).points
     both: dict[str, Any] = {
         f"layer_{layer}/{name}": tuple(layer * value for value in row)
@@ -63,7 +63,7 @@ def test_layers_that_are_known_exactly_replace_z(
 
 
 def test_a_long_path_keeps_its_first_epochs(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """At most `MAX_DOTS` epochs are drawn: all of the first ones and the last are among them."""
+    """A path has at most `MAX_DOTS` epochs, including the first five and the last."""
     (point,) = make_front([make_trial(2.0, 1.0)]).points
     row = tuple(range(20_000))
     ((path,),) = paths([(point, {"rate_bits": row, "relevance_bits": row})]).values()
@@ -88,7 +88,7 @@ def test_the_number_of_trials_drawn_is_limited(
 def test_the_picture_requests_the_histories_that_it_draws(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Histories are requested by the trials' keys; other histories give another picture."""
+    """A history is requested by the trial's key, and a different history changes the picture."""
     trials = [make_trial(2.0, 1.0, name="a"), make_trial(None, 0.1, name="b")]
     curve = ExactCurve(label="exact", rate_bits=(0, 3, 20), lost_bits=(3, 0, 0))
     front = make_front(trials, exact=curve)
@@ -98,24 +98,26 @@ def test_the_picture_requests_the_histories_that_it_draws(
         requested.append(trial)
         return TWO_EPOCHS
 
-    one = pixels(plane_png(front, history))
+    picture = pixels(plane_png(front, history))
     assert requested == ["a"]
-    other = TWO_EPOCHS | {"relevance_bits": (2.5, 0.5)}
-    assert (one != pixels(plane_png(front, lambda _: other))).any()
+    changed = TWO_EPOCHS | {"relevance_bits": (2.5, 0.5)}
+    assert (picture != pixels(plane_png(front, lambda _: changed))).any()
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 5])
-def test_every_layer_has_its_panel(
+def test_a_picture_can_have_any_number_of_layers(
     make_trial: MakeTrial, make_front: MakeFront, layers: int
 ) -> None:
-    """The picture is drawn for any number of layers."""
+    """The picture is not blank for 1, 2, 3 or 5 layers."""
     front = make_front([make_trial(2.0, 1.0), make_trial(3.0, 0.5, beta=0.001)])
     rows = {f"layer_{n}/{k}": row for n in range(1, 1 + layers) for k, row in TWO_EPOCHS.items()}
     assert (pixels(plane_png(front, lambda _: rows)) < WHITE).any()
 
 
-def test_without_a_rate_the_picture_says_so(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """A noiseless trial and a trial without a history are tested."""
+def test_without_paths_a_picture_has_only_a_text(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """A noiseless trial and a trial without a history have no path; the text covers few pixels."""
     for rate, history in ((None, TWO_EPOCHS), (2.0, {})):
         front = make_front([make_trial(rate, 0.1)])
         ink = (pixels(plane_png(front, lambda _, h=history: h)) < 128).mean()

@@ -14,13 +14,13 @@ WIDE = [1.13, 2.02, 3.07, 3.91, 4.87]
 
 @pytest.mark.parametrize(("n", "m"), [(3, 3), (4, 4), (5, 3), (6, 6), (9, 10)])
 def test_samples_that_do_not_overlap_have_the_smallest_p_value(n: int, m: int) -> None:
-    """The exact Mann–Whitney test gives p = 2 / C(n + m, n)."""
+    """For samples that do not overlap, the exact p-value is 2 / C(n + m, n)."""
     low, high = list(range(n)), list(range(100, 100 + m))
     assert mann_whitney(low, high) == pytest.approx(smallest_p_value(n, m))
 
 
-def test_equal_samples_show_nothing() -> None:
-    """If all values are tied, p is 1 and intervals have no width."""
+def test_equal_samples_have_a_p_value_of_1() -> None:
+    """If all values are tied, p is 1 and the interval of the ratio is 1 to 1."""
     assert mann_whitney([2.0] * 3, [2.0] * 4) == 1.0
     ratio = bootstrap_ratio([2.0] * 3, [2.0] * 4)
     assert ratio is not None
@@ -28,7 +28,7 @@ def test_equal_samples_show_nothing() -> None:
 
 
 def test_ties_are_counted_exactly() -> None:
-    """Of C(6, 3) = 20 ways to split 0, 0, 1, 2, 3, 4, two are as extreme as this one."""
+    """Two of the C(6, 3) = 20 ways to split the six values are as extreme as this split."""
     assert mann_whitney([0, 0, 1], [2, 3, 4]) == pytest.approx(2 / 20)
 
 
@@ -40,7 +40,7 @@ def test_two_seeds_are_too_few() -> None:
 
 
 def test_intervals_are_the_same_every_time_and_cover_the_mean() -> None:
-    """Intervals are narrower for values that vary less."""
+    """The interval of a mean covers the mean, and is narrower for values that vary less."""
     wide, narrow = bootstrap_mean(WIDE), bootstrap_mean([2.8, 2.9, 3, 3.1, 3.2])
     assert wide is not None
     assert narrow is not None
@@ -48,8 +48,8 @@ def test_intervals_are_the_same_every_time_and_cover_the_mean() -> None:
     assert wide.low < narrow.low < 3 < narrow.high < wide.high
 
 
-def test_ratio_interval_follows_the_left_sides_advantage() -> None:
-    """Left values are twice as large, so the interval contains 2; with swapped sides, 1/2."""
+def test_the_interval_contains_the_ratio_of_left_to_right() -> None:
+    """Left values are twice the right values, so the interval contains 2, or 1/2 if swapped."""
     left, right = [2.0, 2.1, 1.9, 2.0], [1.0, 1.05, 0.95, 1.0]
     ratio, inverse = bootstrap_ratio(left, right), bootstrap_ratio(right, left)
     assert ratio is not None
@@ -58,6 +58,6 @@ def test_ratio_interval_follows_the_left_sides_advantage() -> None:
     assert 0.45 < inverse.low < 0.5 < inverse.high < 0.55
 
 
-def test_a_side_with_a_zero_gives_no_ratio() -> None:
-    """A resampled mean of 0 cannot be a denominator."""
+def test_a_zero_on_the_right_side_gives_no_interval() -> None:
+    """If a value is 0, the mean of a resample may be 0, which cannot be a denominator."""
     assert bootstrap_ratio([1, 2, 3], [0, 1, 2]) is None

@@ -7,6 +7,8 @@ The number of epochs chooses the failure of a pack of two trials:
 4: the trial with the lower β hangs;
 5: the model is not installed on the workers;
 6: nothing fails.
+For each number of epochs, the folder `notes` gets a file with one character for each attempt, and a
+file with the number of threads.
 Ray pickles this module's `train_pack` by value, so the failures happen on the workers.
 """
 
@@ -59,7 +61,7 @@ def train_pack(config: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Run the sweep; print its front, the notes on each pack, Ray's address, and the error."""
+    """Run the sweep; print its front, the files in `notes`, Ray's address, and the error."""
     from jobs import cluster
     from jobs.sweep import run_sweep
     from paretoib.errors import ClusterError
@@ -98,8 +100,8 @@ def main() -> None:
             error = str(raised)
         (sweep,) = store.sweeps()
         front = read_front(store, sweep)
-    notes_of_packs = {path.name: path.read_text() for path in Path(notes).iterdir()}
-    results = {"front": front.document, "notes": notes_of_packs, "address": address, "error": error}
+    files = {path.name: path.read_text() for path in Path(notes).iterdir()}
+    results = {"front": front.document, "notes": files, "address": address, "error": error}
     print(json.dumps(results))
 
 

@@ -1,4 +1,4 @@
-"""The limits of a sweep: budgets, a plateau, a request to cancel it."""
+"""The limits of a sweep: budgets and plateaus; the cancellation of a sweep."""
 
 import threading
 import time
@@ -76,14 +76,14 @@ def fail(run: SweepRun, count: int) -> None:
 
 
 def test_a_sweep_without_limits_does_not_stop(run: BeginRun) -> None:
-    """It continues however long it takes, and however little the hypervolume grows."""
+    """Without limits, neither a long time nor an equal hypervolume ends the sweep."""
     sweep_run = run()
     end(sweep_run, *[5.0] * 9, seconds=1e6)
     assert not sweep_run.should_stop()
 
 
 def test_a_budget_of_device_seconds_ends_the_sweep(run: BeginRun) -> None:
-    """It counts the training time of all trials, including those before an interruption."""
+    """The budget is for the training time of all trials, also of those before an interruption."""
     store = MemoryTracker()
     first = run(store, budget={"device_seconds": 25})
     end(first, 5.0, 4.0, seconds=10.0)
@@ -98,7 +98,7 @@ def test_a_budget_of_device_seconds_ends_the_sweep(run: BeginRun) -> None:
 
 
 def test_a_budget_of_seconds_ends_the_sweep(run: BeginRun) -> None:
-    """It counts wall-clock time from the start of the job."""
+    """The budget is for the wall-clock time from the start of the job."""
     sweep_run = run(budget={"seconds": 0.2})
     assert not sweep_run.should_stop()
     time.sleep(0.25)
@@ -126,7 +126,7 @@ def test_a_plateau_needs_a_measured_trial(run: BeginRun) -> None:
 
 
 def test_a_plateau_is_measured_on_the_validation_split(run: BeginRun) -> None:
-    """The test split has no influence on the sweep."""
+    """The rate on the test split neither delays nor causes the end of a sweep."""
     growing = run(plateau={"percent": 5, "trials": 2})
     end(growing, 8.0, 6.0, 4.0, 2.0, tested=5.0)
     assert not growing.should_stop()
@@ -137,7 +137,7 @@ def test_a_plateau_is_measured_on_the_validation_split(run: BeginRun) -> None:
 
 
 def test_a_complete_sweep_has_no_reason(run: BeginRun) -> None:
-    """It has none even if it reached its limit while the last trials were in flight."""
+    """A sweep whose trials have all ended has no reason, even if it reached a limit before."""
     sweep_run = run(plateau={"percent": 5, "trials": 2})
     with sweep_run.closing():
         end(sweep_run, *[5.0] * 8)
@@ -147,7 +147,10 @@ def test_a_complete_sweep_has_no_reason(run: BeginRun) -> None:
 
 
 def test_the_limit_that_ended_a_sweep_is_its_reason(run: BeginRun) -> None:
-    """The last progress and the store have the reason, and the sweep has finished."""
+    """A sweep that ended at a limit is finished.
+
+    Its last progress and the store have the reason.
+    """
     sweep_run = run(plateau={"percent": 5, "trials": 2})
     with sweep_run.closing():
         end(sweep_run, 5.0, 5.0, 5.0)
@@ -158,7 +161,7 @@ def test_the_limit_that_ended_a_sweep_is_its_reason(run: BeginRun) -> None:
 
 
 def test_a_request_to_cancel_ends_the_sweep(run: BeginRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sweep is cancelled at once, and its ended trials are kept."""
+    """A request to cancel ends the sweep at once, and its ended trials are kept."""
     monkeypatch.setattr("jobs.heartbeat.HEARTBEAT_SECONDS", 0.05)
     sweep_run = run()
     with sweep_run.closing():
@@ -174,7 +177,7 @@ def test_a_request_to_cancel_ends_the_sweep(run: BeginRun, monkeypatch: pytest.M
 def test_a_cancellation_after_the_last_trial_has_no_effect(
     run: BeginRun, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
-    """The sweep has finished, although a request or Ctrl-C cancelled it."""
+    """A sweep that is cancelled after its last trial is finished and not interrupted."""
     monkeypatch.setattr("jobs.heartbeat.HEARTBEAT_SECONDS", 0.05)
     sweep_run = run()
     with sweep_run.closing():
@@ -188,7 +191,10 @@ def test_a_cancellation_after_the_last_trial_has_no_effect(
 
 
 def test_a_sweep_that_cannot_be_resumed_is_unlocked(run: BeginRun, tmp_path: Path) -> None:
-    """If reading its records fails, it is interrupted, and its journal and threads are closed."""
+    """If a resume cannot read the records, the sweep is interrupted.
+
+    Its journal is closed, and its threads have ended.
+    """
 
     class Broken(MemoryTracker):
         broken = False

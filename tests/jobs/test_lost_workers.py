@@ -1,4 +1,4 @@
-"""A sweep whose workers are killed, hang, raise or cannot begin."""
+"""A sweep whose workers are killed, hang, raise or fail to start."""
 
 import json
 import os
@@ -51,8 +51,11 @@ def test_a_lost_pack_is_retried(failures: dict[str, Any]) -> None:
     assert len(trials) == len(set(trials)) == 6
 
 
-def test_a_trial_that_kills_every_worker_is_given_up(failures: dict[str, Any]) -> None:
-    """After three retries its pack is split. This trial fails, and the other trial finishes."""
+def test_a_trial_that_kills_every_worker_fails(failures: dict[str, Any]) -> None:
+    """After three retries the pack is split.
+
+    The trial that kills workers fails, and the other trial finishes.
+    """
     whole_pack, other_trial, this_trial = 4, 1, 4
     assert len(failures["notes"]["attempts-1"]) == whole_pack + other_trial + this_trial
     front = failures["front"]
@@ -63,7 +66,7 @@ def test_a_trial_that_kills_every_worker_is_given_up(failures: dict[str, Any]) -
 
 
 def test_a_trial_that_raises_does_not_affect_its_pack(failures: dict[str, Any]) -> None:
-    """It fails with the error and its line of code. The other trial of the pack finishes."""
+    """The trial fails with the error and its line of code. The other trial of the pack finishes."""
     front = failures["front"]
     assert betas_of(front, 3) == {0.1}
     reasons = [failed["reason"] for failed in front["failed"]]
@@ -71,13 +74,16 @@ def test_a_trial_that_raises_does_not_affect_its_pack(failures: dict[str, Any]) 
     assert "you tried to allocate 17179869184 bytes (sweep_with_worker_failures.py:" in reason
 
 
-def test_a_pack_that_no_worker_can_begin_ends_the_sweep(tmp_path: Path) -> None:
-    """The error has the reason. The trials of the pack have no record, so `resume` runs them."""
+def test_a_pack_for_which_no_worker_starts_ends_the_sweep(tmp_path: Path) -> None:
+    """If every worker fails to start for a pack, the sweep ends with the reason.
+
+    The trials of the pack have no record, so that `resume` runs them.
+    """
     failures = failures_of(tmp_path, 5, 6)
     # Four attempts, and up to four more after the other pack has been trained.
     assert 4 <= len(failures["notes"]["attempts-5"]) <= 8
     message = failures["error"]
-    assert message.startswith("workers should be able to begin; 4 in a row could not: ")
+    assert message.startswith("workers should start; 4 in a row failed to start: ")
     assert "mlp" in message
     front = failures["front"]
     assert front["sweep"]["status"] == "failed"
@@ -93,13 +99,13 @@ def test_workers_share_the_cores(failures: dict[str, Any]) -> None:
 
 
 def test_ray_has_a_loopback_address(failures: dict[str, Any]) -> None:
-    """The processes of Ray connect to each other at this address."""
+    """Ray's processes connect to each other at a loopback address."""
     assert failures["address"] == "127.0.0.1"
 
 
 @pytest.mark.slow  # A worker that hangs is killed 30 s after its time limit.
 def test_a_trial_that_hangs_is_ended_with_its_worker(tmp_path: Path) -> None:
-    """It fails with the reason and is not retried. The trial of the other worker finishes."""
+    """A trial that hangs fails with the reason and is not retried. The other trial finishes."""
     failures = failures_of(tmp_path, 4)
     front = failures["front"]
     assert [point["params"]["weighting.beta"] for point in front["points"]] == [0.1]

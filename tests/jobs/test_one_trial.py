@@ -41,7 +41,7 @@ def one_trial(**training: object) -> SweepSpec:
 def test_a_device_that_cannot_train_the_trial_is_refused(
     environment: pytest.MonkeyPatch, name: str, training: dict[str, str], message: str
 ) -> None:
-    """No sweep is created."""
+    """If the device cannot train the trial, `train` raises an error and creates no sweep."""
     environment.setenv("PARETOIB_DEVICE", name)
     store = MemoryTracker()
     with pytest.raises(ParetoIBError, match=message):
@@ -73,7 +73,7 @@ def test_an_interrupt_before_the_training_closes_the_sweep(sent: signal.Signals)
 
 
 def test_sigterm_during_the_training_interrupts_the_sweep() -> None:
-    """The sweep is closed as after Ctrl-C, with another status."""
+    """SIGTERM during the training closes the sweep as Ctrl-C does, with another status."""
 
     class Terminated(MemoryTracker):
         def begin(self, sweep_id: str, ruler: Ruler) -> None:

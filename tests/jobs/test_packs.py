@@ -10,7 +10,7 @@ import pytest
 from ray.tune.search import Searcher
 
 from jobs.cluster import Workers
-from jobs.searcher import RETRIES, PackSearcher, Unwritten
+from jobs.searcher import RETRIES, PackSearcher, RecordsNotWritten
 from jobs.tune import _batches, _packs_to_resume
 from jobs.worker import failed_record, run_pack
 from paretoib.errors import OutOfMemoryError, StoreError
@@ -67,15 +67,21 @@ def reported(trials: Sequence[TrialSpec]) -> dict[str, Any]:
     return {"records": [record.to_json() for record in records]}
 
 
-@pytest.mark.parametrize(("device", "first"), [("cpu", 3), ("cuda", 768)])
-def test_a_sweep_begins_with_a_trial_for_each_worker(device: str, first: int) -> None:
-    """So the first points appear early. On a GPU one trial takes as long as a full pack."""
+@pytest.mark.parametrize(("device", "size"), [("cpu", 3), ("cuda", 768)])
+def test_the_size_of_the_first_request(device: str, size: int) -> None:
+    """On CPUs the first request is for one trial per worker, so that points appear early.
+
+    On GPUs it is for a full batch, because one trial takes as long as a pack.
+    """
     workers = Workers(count=3, cpus=1, gpus=float(device == "cuda"), device=device)
-    assert list(islice(_batches(workers), 3)) == [first, 768, 768]
+    assert list(islice(_batches(workers), 3)) == [size, 768, 768]
 
 
 def test_packs_with_a_checkpoint_are_resumed(trials: list[TrialSpec]) -> None:
-    """A resumed pack has the same trials. Other trials of the driver are planned later."""
+    """A pack with a checkpoint is resumed with its trials.
+
+    Other trials of the driver are planned later.
+    """
     a, b, c, d = (trial.key for trial in trials)
     resumed, others = _packs_to_resume(driver(sweep()), [[c, a]])
     assert [[trial.key for trial in pack] for pack in resumed] == [[c, a]]
@@ -84,17 +90,21 @@ def test_packs_with_a_checkpoint_are_resumed(trials: list[TrialSpec]) -> None:
 
 
 def test_a_trial_is_resumed_in_one_pack(trials: list[TrialSpec]) -> None:
-    """Later packs with this trial are left out, and so are packs with unknown or ended trials."""
+    """If two packs have a trial in common, the second one is not resumed.
+
+    Neither is a pack with an unknown or an ended trial.
+    """
     a, b, c, d = (trial.key for trial in trials)
-    done = driver(sweep())
-    done.tell(failed_record(trials[3], "an example"))
-    resumed, others = _packs_to_resume(done, [[a], [a, b], [c, "another sweep's"], [c, d]])
+    with_ended_trial = driver(sweep())
+    with_ended_trial.tell(failed_record(trials[3], "an example"))
+    saved = [[a], [a, b], [c, "another sweep's"], [c, d]]
+    resumed, others = _packs_to_resume(with_ended_trial, saved)
     assert resumed == [[trials[0]]]
     assert others == trials[1:3]
 
 
 def test_a_lost_pack_is_retried_and_then_split() -> None:
-    """The whole pack has three retries, then each single trial has three retries."""
+    """A lost pack has three retries; then each of its trials runs alone, with three retries."""
     searcher, records = make_searcher()
     for attempt in range(1 + RETRIES):
         assert len(next_pack(searcher, f"whole-{attempt}")) == TRIALS
@@ -114,7 +124,7 @@ def test_a_lost_pack_is_retried_and_then_split() -> None:
 
 
 def test_a_pack_that_hangs_is_split_without_a_retry() -> None:
-    """Each trial then runs alone, once. The trial that hangs again has failed."""
+    """Each trial of a pack that hangs then runs alone, once. A trial that hangs again fails."""
     searcher, records = make_searcher(trial_seconds=0.01)
     next_pack(searcher, "whole")
     time.sleep(0.05)
@@ -130,7 +140,7 @@ def test_a_pack_that_hangs_is_split_without_a_retry() -> None:
 
 
 def test_a_pack_that_waited_for_a_worker_did_not_hang() -> None:
-    """The time limit starts with the worker, so a pack that was lost before it is retried."""
+    """The time limit starts when the worker starts. A pack that was lost before is retried."""
     searcher, records = make_searcher(trial_seconds=0.01)
     searcher.suggest("waits")
     time.sleep(0.05)
@@ -146,36 +156,39 @@ def test_a_pack_that_waited_for_a_worker_did_not_hang() -> None:
     assert records == []
 
 
-def test_a_worker_that_cannot_begin_costs_no_trial() -> None:
-    """Other workers get its packs. After several such workers, no pack is placed for a while."""
+def test_a_worker_that_fails_to_start_loses_no_trial() -> None:
+    """Other workers get the packs of workers that fail to start.
+
+    After four failed starts in a row, no pack is placed until a pack has been trained.
+    """
     searcher, records = make_searcher(size=1)
     good = next_pack(searcher, "good")
     for attempt in range(1 + RETRIES):
         assert len(next_pack(searcher, f"bad-{attempt}")) == 1
-        searcher.on_trial_complete(f"bad-{attempt}", {"refused": "no such package"})
+        searcher.on_trial_complete(f"bad-{attempt}", {"start_error": "no such package"})
     assert searcher.suggest("bad") is None
     searcher.on_trial_complete("good", reported(good))
     for attempt in range(TRIALS - 1):
         pack = next_pack(searcher, f"good-{attempt}")
         searcher.on_trial_complete(f"good-{attempt}", reported(pack))
     assert searcher.suggest("end") == Searcher.FINISHED
-    assert searcher.refusal is None
+    assert searcher.start_error is None
     assert [record.status for record in records] == ["finished"] * TRIALS
 
 
-def test_if_no_worker_can_begin_the_loop_ends() -> None:
-    """`refusal` has the reason, and trials that never ran have no record."""
+def test_the_loop_ends_if_no_worker_starts() -> None:
+    """`start_error` has the reason, and trials that never ran have no record."""
     searcher, records = make_searcher(size=1)
     for attempt in range(1 + RETRIES):
-        assert searcher.refusal is None
+        assert searcher.start_error is None
         next_pack(searcher, f"bad-{attempt}")
-        searcher.on_trial_complete(f"bad-{attempt}", {"refused": "no such package"})
+        searcher.on_trial_complete(f"bad-{attempt}", {"start_error": "no such package"})
     assert searcher.suggest("end") == Searcher.FINISHED
-    assert (searcher.refusal, records) == ("no such package", [])
+    assert (searcher.start_error, records) == ("no such package", [])
 
 
 def test_no_pack_is_placed_after_should_stop() -> None:
-    """Packs in flight finish and are kept; then the loop ends."""
+    """After `should_stop` returns True, packs in flight finish and are kept; then the loop ends."""
     stop = False
     searcher, records = make_searcher(should_stop=lambda: stop)
     pack = next_pack(searcher, "first")
@@ -187,21 +200,24 @@ def test_no_pack_is_placed_after_should_stop() -> None:
 
 
 def test_a_store_that_fails_ends_the_loop() -> None:
-    """The error is wrapped in a `BaseException`; after an `Exception` Tune would train again."""
+    """The store's error is wrapped in a `BaseException`.
+
+    After an `Exception`, Tune would train the pack again.
+    """
 
     def refuse(_: Sequence[TrialRecord]) -> None:
         raise StoreError("cannot write the store: disk full")
 
     searcher, _ = make_searcher(on_records=refuse)
     pack = next_pack(searcher, "first")
-    with pytest.raises(Unwritten) as raised:
+    with pytest.raises(RecordsNotWritten) as raised:
         searcher.on_trial_complete("first", reported(pack))
     assert "disk full" in str(raised.value.error)
     assert not isinstance(raised.value, Exception)
 
 
 def test_a_pack_that_does_not_fit_into_memory_is_halved(trials: list[TrialSpec]) -> None:
-    """Halves are halved again until they fit. A single trial that does not fit has failed."""
+    """A pack is halved until its parts fit into memory. A single trial that does not fit fails."""
     sizes = []
 
     def train(pack: Sequence[TrialSpec]) -> list[TrialRecord]:
@@ -217,8 +233,11 @@ def test_a_pack_that_does_not_fit_into_memory_is_halved(trials: list[TrialSpec])
     assert records[0].reason == "1 trials need more memory than there is"
 
 
-def test_a_trial_that_raises_does_not_affect_the_others(trials: list[TrialSpec]) -> None:
-    """Each is trained alone. The trial that raises fails with the error and its line of code."""
+def test_a_trial_that_raises_does_not_affect_its_pack(trials: list[TrialSpec]) -> None:
+    """After an error, each trial of the pack is trained alone.
+
+    The trial that raises fails with the error and its line of code.
+    """
 
     def train(pack: Sequence[TrialSpec]) -> list[TrialRecord]:
         if trials[2] in pack:

@@ -49,7 +49,10 @@ def test_workers_fit_the_nodes_and_the_resources_of_the_sweep(
     settings: dict[str, Any],
     workers: Workers,
 ) -> None:
-    """Each worker trains one pack at a time; there are as many workers as fit on the nodes."""
+    """A worker trains one pack at a time.
+
+    Without the setting `workers`, there are as many workers as the nodes can hold.
+    """
     assert workers_on(nodes, Settings(**settings), Resources(**wanted)) == workers
 
 
@@ -65,7 +68,7 @@ def test_workers_fit_the_nodes_and_the_resources_of_the_sweep(
 def test_resources_that_no_node_has_are_refused(
     nodes: list[dict[str, float]], wanted: dict[str, Any], settings: dict[str, Any], message: str
 ) -> None:
-    """Without this check, Ray would wait for ever."""
+    """The error lists the nodes. Without this check, Ray would wait forever."""
     with pytest.raises(ClusterError, match=message):
         workers_on(nodes, Settings(**settings), Resources(**wanted))
 
@@ -78,10 +81,10 @@ def test_resources_that_no_node_has_are_refused(
         ([[HEAD]], [HEAD]),
     ],
 )
-def test_a_cluster_that_starts_is_waited_for(
+def test_nodes_waits_for_a_cluster_that_starts(
     alive_after: list[Any], found: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The wait ends when no more nodes join, or after JOIN_TIMEOUT.
+    """`nodes` waits until a node has a CPU and no more nodes join, or for JOIN_TIMEOUT.
 
     `alive_after[i]` are the nodes that are alive after i seconds.
     """
@@ -96,7 +99,7 @@ def test_a_cluster_that_starts_is_waited_for(
 
 
 def test_ray_gives_packs_the_resources_of_the_sweep() -> None:
-    """Ray is told that it has one GPU. Packs get half a GPU or none; too many cores are refused."""
+    """With one GPU, packs get half a GPU or none; too many cores are refused."""
     wanted: list[dict[str, Any]] = [{"gpus": 0.5}, {"gpus": 0, "cpus": 2}, {"cpus": 3}]
     ended = subprocess.run(
         [sys.executable, Path(__file__).with_name("sweeps_with_resources.py"), json.dumps(wanted)],

@@ -49,7 +49,7 @@ def cluster() -> Iterator[dict[str, str]]:
 def test_a_job_runs_only_the_trials_that_are_missing(
     cluster: dict[str, str], tmp_path: Path
 ) -> None:
-    """A second job has nothing to run."""
+    """A job runs the trials without a record; a second job then has nothing to run."""
     tracker = MLflowTracker(f"sqlite:///{tmp_path}/mlflow.db")
     spec = SweepSpec.from_document(
         {
@@ -103,7 +103,7 @@ def test_a_job_without_a_sweep_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The message is one line, and the exit code is 2."""
+    """Without the id of one existing sweep, a job prints one line and exits with code 2."""
     from jobs.sweep import main
     from paretoib.settings import settings
 

@@ -1,4 +1,4 @@
-"""Dropout whose masks depend on the model alone."""
+"""Dropout: the masks of a model do not depend on the other models in its pack."""
 
 import pytest
 import torch
@@ -10,29 +10,29 @@ from paretoib.specs import TrialSpec
 from paretoib.training._run import run_trials
 
 
-def new_dropout(rate: float, seed: int = 0) -> Dropout:
+def new_dropout(share: float, seed: int = 0) -> Dropout:
     torch.manual_seed(seed)
-    return Dropout(rate)
+    return Dropout(share)
 
 
 def masks(dropout: Dropout, count: int, *shape: int) -> Tensor:
-    """The dropout of a tensor of ones in `count` training steps."""
+    """Dropout of a tensor of ones, in `count` training steps."""
     return torch.stack([dropout(torch.ones(shape)) for _ in range(count)])
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_the_rate_is_dropped_and_the_mean_is_kept(rate: float) -> None:
-    """Kept values are scaled by 1/(1 − rate)."""
-    dropped = masks(new_dropout(rate), 40, 50, 50)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_the_given_share_of_values_is_dropped(share: float) -> None:
+    """Dropout sets a share of the values to 0 and divides the others by 1 − share."""
+    dropped = masks(new_dropout(share), 40, 50, 50)
     kept = dropped > 0
-    error = (rate * (1 - rate) / kept.numel()) ** 0.5
-    assert float(kept.double().mean()) == pytest.approx(1 - rate, abs=4 * error)
-    torch.testing.assert_close(dropped[kept], torch.full_like(dropped[kept], 1 / (1 - rate)))
-    assert float(dropped.double().mean()) == pytest.approx(1, abs=4 * error / (1 - rate))
+    error = (share * (1 - share) / kept.numel()) ** 0.5
+    assert float(kept.double().mean()) == pytest.approx(1 - share, abs=4 * error)
+    torch.testing.assert_close(dropped[kept], torch.full_like(dropped[kept], 1 / (1 - share)))
+    assert float(dropped.double().mean()) == pytest.approx(1, abs=4 * error / (1 - share))
 
 
 def test_masks_are_uncorrelated() -> None:
-    """This holds for neighbours, steps, layers of one model, and seeds."""
+    """The masks of two neighbours, steps, layers of one model, or seeds are uncorrelated."""
     torch.manual_seed(0)
     first, second = Dropout(0.5), Dropout(0.5)
     kept = masks(first, 30, 40, 40) - 1
@@ -50,7 +50,7 @@ def test_masks_are_uncorrelated() -> None:
 
 
 def test_nothing_is_dropped_in_evaluation() -> None:
-    """The mask counter does not change."""
+    """In evaluation, the output of dropout is its input, and the counter does not change."""
     dropout = new_dropout(0.5).eval()
     before, x = dropout.count.clone(), torch.randn(5, 3)
     assert torch.equal(dropout(x), x)
@@ -58,7 +58,7 @@ def test_nothing_is_dropped_in_evaluation() -> None:
 
 
 def test_gradients_pass_where_units_are_kept() -> None:
-    """Gradients are scaled like the values, and zero for dropped units."""
+    """Gradients are multiplied by the same factors as the values: 0 or 1/(1 − share)."""
     x = torch.randn(20, 20).requires_grad_()
     y = new_dropout(0.5)(x)
     (gradient,) = torch.autograd.grad(y.sum(), x)
@@ -67,7 +67,10 @@ def test_gradients_pass_where_units_are_kept() -> None:
 
 
 def test_masks_do_not_depend_on_the_pack() -> None:
-    """Under vmap each model has the masks that it has alone; torch's dropout would not."""
+    """Under `vmap` each model has the masks that it has alone.
+
+    This does not hold for torch's dropout.
+    """
 
     def model(seed: int) -> nn.Sequential:
         torch.manual_seed(seed)
@@ -80,19 +83,22 @@ def test_masks_do_not_depend_on_the_pack() -> None:
         together = vmap(lambda *a: functional_call(template, a[:2], a[2]))(*states, x[step])
         if step == 0:
             alone = [model(seed) for seed in (4, 7, 4)]
-        for i, one in enumerate(alone):
-            torch.testing.assert_close(together[i], one(x[step, i]))
-    counts = [dict(one.named_buffers())["2.count"] for one in alone]
+        for i, model_alone in enumerate(alone):
+            torch.testing.assert_close(together[i], model_alone(x[step, i]))
+    counts = [dict(model_alone.named_buffers())["2.count"] for model_alone in alone]
     assert counts[0] != counts[1]
 
 
-def test_rate_0_adds_no_layer() -> None:
-    """Without dropout a network has no dropout layers."""
+def test_share_0_adds_no_layer() -> None:
+    """A network whose share of dropout is 0 has no dropout layers."""
     assert not any(isinstance(layer, Dropout) for layer in mlp((6, 16, 4)))
 
 
 def test_a_trial_with_dropout_does_not_depend_on_its_pack() -> None:
-    """The trial's history is the same alone and in a pack. Without dropout it is different."""
+    """A trial with dropout has the same history alone and in a pack.
+
+    Without dropout, the history is different.
+    """
     template = TrialSpec.from_document(
         {"data": "digits", "model": "mlp", "objective": "ceb", "weighting": "linear"}
     ).with_fields({"latent": 4, "hidden": [16], "epochs": 2, "subset": 0.3, "dropout": 0.3})

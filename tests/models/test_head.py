@@ -1,4 +1,4 @@
-"""The stochastic bottleneck and the decoders."""
+"""The head: the noise of the latent, and the decoders."""
 
 import pytest
 import torch
@@ -26,8 +26,8 @@ def head(
 
 
 @pytest.mark.parametrize("name", ["mlp", "resnet18"])
-def test_the_default_width_is_that_of_alemi(name: str) -> None:
-    """It is s = softplus(r − 5), as in the demo of Alemi et al. 2017."""
+def test_the_default_width_is_that_of_alemi_2017(name: str) -> None:
+    """The default width is s = softplus(r − 5), as in the demo of Alemi et al. 2017."""
     raw = torch.tensor([[0.0, 0.0, -30.0, 0.0], [1.0, 2.0, 5.0, 20.0]])
     default = section_model("model", name).model_validate({})["initial_noise"]
     encoding = head(default).encoding(raw)
@@ -38,14 +38,17 @@ def test_the_default_width_is_that_of_alemi(name: str) -> None:
 
 @pytest.mark.parametrize("noise", [1e-6, 0.0067, 1.0, 30.0, 1000.0])
 def test_initial_noise_is_the_width_at_r_0(noise: float) -> None:
-    """s equals `initial_noise` at r = 0 for every value that a spec allows."""
+    """The width s equals `initial_noise` at r = 0, for small and large values."""
     encoding = head(noise).encoding(torch.zeros(1, 4))
     assert isinstance(encoding, GaussianEncoding)
     torch.testing.assert_close(encoding.std, torch.full((1, 2), noise))
 
 
 def test_every_model_starts_near_its_initial_noise() -> None:
-    """For standard normal inputs its mean width is within a factor 1.5 of `initial_noise`."""
+    """Every new model has a mean width within a factor 1.5 of `initial_noise`.
+
+    The inputs are standard normal.
+    """
     for name, entry in MODELS.items():
         if entry.sigmoid:  # no field `initial_noise`
             continue
@@ -76,7 +79,7 @@ def test_the_latent_is_reparameterised() -> None:
 
 
 def test_an_encoder_with_k_outputs_has_no_noise() -> None:
-    """z is the encoder's output for any noise."""
+    """If the encoder has K outputs instead of 2K, z is this output for any noise."""
     raw = torch.randn(5, 2)
     output = head()(raw, torch.randn(5, 2))
     assert isinstance(output.encoding, PointEncoding)
@@ -100,7 +103,7 @@ def build(
 
 
 def test_zero_entropy_noise_is_the_same_for_every_code() -> None:
-    """s = 1/√(2πe) for every input, whatever `initial_noise` is, and is not trained."""
+    """The width is 1/√(2πe) for every input and any `initial_noise`, and is not trained."""
     model = build("zero_entropy", initial_noise=0.3)
     output = model.head(model.encoder(torch.randn(5, 6)), torch.randn(5, 3))
     torch.testing.assert_close(output.gaussian.std, torch.full((5, 3), ZERO_ENTROPY_STD))
@@ -108,8 +111,11 @@ def test_zero_entropy_noise_is_the_same_for_every_code() -> None:
     assert (output.z != output.gaussian.mean).all()
 
 
-def test_one_learned_width_is_shared_by_all_codes() -> None:
-    """The width starts at `initial_noise` and is a parameter of the encoder."""
+def test_noise_scale_has_one_learned_width_for_all_codes() -> None:
+    """With noise `scale`, all inputs share one width, a parameter of the encoder.
+
+    The width starts at `initial_noise`.
+    """
     model = build("scale", initial_noise=0.3)
     width = dict(model.encoder.named_parameters())["width"]
     encoding = model.head.encoding(model.encoder(torch.randn(5, 6)))
@@ -122,7 +128,10 @@ def test_one_learned_width_is_shared_by_all_codes() -> None:
 
 
 def test_the_head_holds_the_parameters_of_the_objective() -> None:
-    """They are in the output and are trained with the head. By default there are none."""
+    """The parameters of the objective are in the output and are trained with the head.
+
+    By default there are none.
+    """
     start = torch.randn(4, 3)
     model = build("learned", {"mean": start})
     output = model.head(model.encoder(torch.randn(5, 6)), torch.randn(5, 3))
@@ -134,7 +143,7 @@ def test_the_head_holds_the_parameters_of_the_objective() -> None:
 
 
 def test_a_continuous_target_has_one_full_covariance() -> None:
-    """For any whitening parameters q(y|z) is normal with covariance (WᵀW)⁻¹ for all z."""
+    """For any whitening matrix W, q(y|z) is normal with covariance (WᵀW)⁻¹ for all z."""
     model = head(classes=None)
     with torch.no_grad():
         model.whitening.copy_(torch.randn(4, 4))
@@ -147,14 +156,14 @@ def test_a_continuous_target_has_one_full_covariance() -> None:
 
 
 def test_decoder_has_the_requested_hidden_layers() -> None:
-    """Without hidden layers the decoder is linear."""
+    """The decoder has the hidden layers of the spec. With none it is linear."""
     linear, deep = head().decoder, head(decoder=(7, 5)).decoder
     assert [p.shape for p in linear.parameters() if p.ndim > 1] == [(3, 2)]
     assert [p.shape for p in deep.parameters() if p.ndim > 1] == [(7, 2), (5, 7), (3, 5)]
 
 
 def test_an_unknown_model_is_refused() -> None:
-    """The error suggests a similar name."""
+    """The error for an unknown model suggests a similar name."""
     params = section_model("model", "mlp").model_validate({}).params
     with pytest.raises(SpecError, match=r"unknown model: .*found `mpl`; did you mean `mlp`\?"):
         build_model("mpl", params, shape=(3,), classes=2, target_dim=None, noise="learned")

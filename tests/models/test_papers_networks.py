@@ -65,7 +65,7 @@ def network(model: Model, shape: tuple[int, ...]) -> tuple[list[str], list[list[
 
 
 NORM = ["bn", "relu"]
-# mtvib tables 1 and 2, up to the second pooling.
+# The layers of mtvib tables 1 and 2 up to the second pooling, for each side of the images.
 CONVOLUTIONS = {
     36: [
         *("conv 3/1 64×34×34", *NORM, "pool 64×17×17"),
@@ -81,10 +81,13 @@ MTVIB = [(36, 1, "multi_mnist", 3136, 2), (150, 3, "mtfl", 4096, 4)]
 
 @pytest.mark.parametrize(("side", "channels", "data", "features", "tasks"), MTVIB)
 @pytest.mark.parametrize("method", ["uwl", "gs", "stl"])
-def test_mtvibs_small_alexnet(
+def test_mtvib_small_alexnet(
     method: str, side: int, channels: int, data: str, features: int, tasks: int
 ) -> None:
-    """mtvib tables 1 and 2, (a) and (b): tasks share the layer of 384; 192 and 10 are per task."""
+    """mtvib's tasks share the layers up to fc 384; each task has its own fc 192 and fc 10.
+
+    See mtvib tables 1 and 2, (a) and (b).
+    """
     fields = {"model": "small_alexnet"} if method == "stl" else {}
     shape = (channels, side, side)
     encoder, decoders = network(build({"method": method, "data": data, **fields}, {}, shape), shape)
@@ -95,10 +98,14 @@ def test_mtvibs_small_alexnet(
 
 @pytest.mark.parametrize(("side", "channels", "data", "features", "tasks"), MTVIB)
 @pytest.mark.parametrize("method", ["mtvib", "stvib"])
-def test_mtvibs_variational_encoder(
+def test_mtvib_variational_encoder(
     method: str, side: int, channels: int, data: str, features: int, tasks: int
 ) -> None:
-    """mtvib tables 1 and 2, (c) and (d). One layer of 512 replaces two of 256, for m and r."""
+    """The layers are those of mtvib tables 1 and 2, (c) and (d), with one difference.
+
+    One layer of 512 outputs replaces two layers of 256, which give the means m and the numbers r
+    for the widths.
+    """
     fields = {"model": "mtvib_cnn"} if method == "stvib" else {}
     shape = (channels, side, side)
     encoder, decoders = network(build({"method": method, "data": data, **fields}, {}, shape), shape)
@@ -108,8 +115,11 @@ def test_mtvibs_variational_encoder(
     assert decoders == [expected] * (1 if method == "stvib" else tasks)
 
 
-def test_vims_network_for_cifar() -> None:
-    """vim table 4: four 4×4 convolutions, then 2K outputs (K = 64) and a linear decoder."""
+def test_vim_network_for_cifar() -> None:
+    """vim's network for CIFAR has four 4×4 convolutions, 2K outputs and a linear decoder.
+
+    K is 64 (vim table 4).
+    """
     shape = (3, 32, 32)
     model = build({"method": "vim", "data": "cifar10", "model": "cnn"}, {}, shape)
     maps = [(128, 16), (256, 8), (512, 4), (1024, 2)]
@@ -118,8 +128,11 @@ def test_vims_network_for_cifar() -> None:
 
 
 @pytest.mark.parametrize("latent", [256, 2])
-def test_vims_network_for_mnist(latent: int) -> None:
-    """The encoder is 784–1024–1024–2K with K = 256 or 2; the decoder is linear."""
+def test_vim_network_for_mnist(latent: int) -> None:
+    """vim's network for MNIST has the encoder 784–1024–1024–2K with K = 256 or 2.
+
+    The decoder is linear.
+    """
     shape, fields = (1, 28, 28), {"hidden": [1024, 1024], "latent": latent}
     model = build({"method": "vim", "data": "mnist", "model": "mlp"}, fields, shape)
     encoder = ["fc 784×1024", "relu", "fc 1024×1024", "relu", f"fc 1024×{2 * latent}"]
@@ -127,8 +140,11 @@ def test_vims_network_for_mnist(latent: int) -> None:
 
 
 @pytest.mark.parametrize("method", ["l2", "log_var", "log_var_given_y"])
-def test_uibs_resnet18(method: str) -> None:
-    """uib section 7.3: 100 means without widths (zero-entropy noise), and a linear decoder."""
+def test_uib_resnet18(method: str) -> None:
+    """uib's ResNet-18 outputs 100 means and no widths (zero-entropy noise).
+
+    The decoder is linear. See uib section 7.3.
+    """
     shape, fields = (3, 32, 32), {"stem": "cifar", "latent": 100}
     model = build({"method": method, "data": "cifar10", "model": "resnet18"}, fields, shape)
     encoder, decoders = network(model, shape)
@@ -147,18 +163,24 @@ def test_uibs_resnet18(method: str) -> None:
     assert decoders == [["fc 100×10"]]
 
 
-def test_uibs_network_for_categorical_codes() -> None:
-    """uib section 7.1: encoder 784–1024–1024–C, decoder C–1024–1024–10, C = 100."""
-    shape, wide = (1, 28, 28), [1024, 1024]
+def test_uib_network_for_categorical_codes() -> None:
+    """uib's categorical codes have the encoder 784–1024–1024–C and C = 100 categories.
+
+    The decoder is C–1024–1024–10. See uib section 7.1.
+    """
+    shape, hidden = (1, 28, 28), [1024, 1024]
     document = {"method": "categorical", "data": "permutation_mnist", "model": "mlp"}
-    model = build(document, {"hidden": wide, "latent": 100, "decoder": wide}, shape)
+    model = build(document, {"hidden": hidden, "latent": 100, "decoder": hidden}, shape)
     encoder = ["fc 784×1024", "relu", "fc 1024×1024", "relu", "fc 1024×100"]
     decoder = ["fc 100×1024", "relu", "fc 1024×1024", "relu", "fc 1024×10"]
     assert network(model, shape) == (encoder, [decoder])
 
 
-def test_uibs_dropout_network() -> None:
-    """uib section 7.2: PyTorch's MNIST example, with K = 128 instead of ten outputs."""
+def test_uib_dropout_network() -> None:
+    """uib's dropout network is PyTorch's MNIST example with K = 128 outputs instead of ten.
+
+    See uib section 7.2.
+    """
     shape = (1, 28, 28)
     model = build({"method": "log_var", "data": "mnist", "model": "dropout_cnn"}, {}, shape)
     encoder = [
@@ -168,8 +190,11 @@ def test_uibs_dropout_network() -> None:
     assert network(model, shape) == (encoder, [["fc 128×10"]])
 
 
-def test_imbs_network() -> None:
-    """imb table 1: 784–512–512–10, binary or deterministic; VIB has one more encoder layer."""
+def test_imb_network() -> None:
+    """imb's binary and deterministic networks are 784–512–512–10 (imb table 1).
+
+    VIB's encoder has two hidden layers of 512.
+    """
     shape, sizes = (1, 28, 28), {"hidden": [512], "latent": 512}
     for method in ("imb_joint", "imb_greedy", "sfnn", "det"):
         model = build({"method": method, "data": "mnist"}, sizes, shape)

@@ -33,23 +33,26 @@ def count(module: nn.Module) -> int:
     [((1, 36, 36), {}, (10, 10)), ((3, 150, 150), {"kernel": 5, "stride": 2}, (2, 2, 2, 5))],
 )
 @pytest.mark.parametrize(
-    ("name", "first_layer"), [("mtvib_cnn", 257 * 384 + 768), ("small_alexnet", 0)]
+    ("name", "first_layer_parameters"), [("mtvib_cnn", 257 * 384 + 768), ("small_alexnet", 0)]
 )
-def test_heads_are_those_of_mtvib(
+def test_each_task_has_the_decoder_of_mtvib(
     name: str,
-    first_layer: int,
+    first_layer_parameters: int,
     shape: tuple[int, ...],
     sizes: dict[str, Any],
     classes: tuple[int, ...],
 ) -> None:
-    """mtvib tables 1 and 2, (b) and (d): 384–192–C for each task; for MTVIB 256–384–192–C."""
+    """Each task has a decoder 384–192–C or, in MTVIB, 256–384–192–C.
+
+    See mtvib tables 1 and 2, (b) and (d). The test compares the numbers of parameters.
+    """
     model = build(name, classes, shape, **sizes)
-    per_task = [first_layer + 385 * 192 + 2 * 192 + 193 * c for c in classes]
+    per_task = [first_layer_parameters + 385 * 192 + 2 * 192 + 193 * c for c in classes]
     assert count(model.head) == sum(per_task)
     assert count(model.encoder) == count(build(name, 10, shape, **sizes).encoder)
 
 
-def test_q_is_the_product_over_tasks() -> None:
+def test_the_prediction_is_the_product_over_tasks() -> None:
     """q(y_1, y_2|z) = q(y_1|z) q(y_2|z), and each task has its own decoder."""
     head = build("mlp", (3, 5), (6,), latent=4, decoder=(7,)).head
     z, y = torch.randn(9, 4), torch.stack([torch.arange(9) % 3, torch.arange(9) % 5], dim=1)
@@ -65,7 +68,10 @@ def test_q_is_the_product_over_tasks() -> None:
 
 @pytest.mark.parametrize("name", ["mlp", "sigmoid"])
 def test_each_decoder_predicts_from_every_sample_of_binary_layers(name: str) -> None:
-    """Each layer has two samples for every sample of the layer below."""
+    """The prediction from one sample of z does not depend on the other samples.
+
+    Each binary layer has two samples for every sample of the layer below.
+    """
     section = section_model("model", name)(latent=4, hidden=(5,))
     model = build_model(
         name,
@@ -90,7 +96,7 @@ def test_each_decoder_predicts_from_every_sample_of_binary_layers(name: str) -> 
 
 
 def test_parameter_names_of_a_single_task_are_stable() -> None:
-    """Checkpoints of earlier versions can therefore be loaded."""
+    """A single decoder keeps its parameter names, so old checkpoints can be loaded."""
     head = build("mlp", 3, (6,), latent=4, decoder=(7,)).head
     names = ["decoder.0.weight", "decoder.0.bias", "decoder.2.weight", "decoder.2.bias"]
     assert [name for name, _ in head.named_parameters()] == names

@@ -44,8 +44,8 @@ def losses(output: Output, loss: str = "decoder", compressed: str = "given_y") -
     return [float(value) for value in objective.losses(output, Y, {})]
 
 
-def test_the_entropies_are_scipys(draw: Draw) -> None:
-    """H[Y|Z], H[Z|Y], H[Z] and I(X;Z) equal scipy's entropies of the joint table, in nats."""
+def test_the_entropies_equal_those_of_scipy(draw: Draw) -> None:
+    """H[Y|Z], H[Z|Y], H[Z] and I(X;Z) equal the values from scipy's entropies, in nats."""
     output = code(2 * draw(8, 5))
     p = output.z.numpy()
     joint = np.stack([p[Y.numpy() == label].sum(0) for label in range(3)]) / 8
@@ -58,7 +58,7 @@ def test_the_entropies_are_scipys(draw: Draw) -> None:
 
 
 def test_the_losses_are_sums_over_categories(draw: Draw) -> None:
-    """E −log q(y|z) and E −log Σ_z p(z|x) q(y|z) equal loops over categories."""
+    """E −log q(y|z) and E −log Σ_z p(z|x) q(y|z) equal sums over categories in a loop."""
     output = code(draw(8, 5), draw(5, 3, seed=1))
     p, q = output.z, draw(5, 3, seed=1).softmax(-1)
     decoder = prediction = 0.0
@@ -71,7 +71,10 @@ def test_the_losses_are_sums_over_categories(draw: Draw) -> None:
 
 
 def test_the_decoder_cross_entropy_is_the_largest_loss(draw: Draw) -> None:
-    """H_Θ[Y|X] ≤ H_Θ[Y|Z] ≥ H[Y|Z]; with the optimal decoder H_Θ[Y|Z] = H[Y|Z] (uib eqs 4, 5)."""
+    """H_Θ[Y|Z] is above H_Θ[Y|X] and above H[Y|Z] (uib eqs 4, 5).
+
+    With the optimal decoder, H_Θ[Y|Z] = H[Y|Z].
+    """
     for seed in range(20):
         raw = 2 * draw(8, 5, seed=seed)
         any_decoder = code(raw, 2 * draw(5, 3, seed=seed + 99))
@@ -84,8 +87,11 @@ def test_the_decoder_cross_entropy_is_the_largest_loss(draw: Draw) -> None:
         assert losses(best, "prediction")[0] < exact
 
 
-def test_the_gradient_of_h_y_given_z_is_that_of_a_fixed_optimal_decoder(draw: Draw) -> None:
-    """uib appendix A.3: the change of p(y|z) does not contribute to the gradient."""
+def test_h_y_given_z_has_the_gradient_of_a_fixed_optimal_decoder(draw: Draw) -> None:
+    """H[Y|Z] has the gradient of the cross-entropy with a fixed optimal decoder.
+
+    The change of the optimal decoder p(y|z) adds nothing to the gradient (uib appendix A.3).
+    """
     raw = draw(8, 5).requires_grad_()
     exact = decoder_uncertainty(joint_probabilities(raw.softmax(-1), Y, 3))
     fixed = code(raw, optimal_table(raw.softmax(-1), Y, 3).detach()).prediction.nll(Y).mean()
@@ -95,7 +101,7 @@ def test_the_gradient_of_h_y_given_z_is_that_of_a_fixed_optimal_decoder(draw: Dr
 @pytest.mark.parametrize("loss", ["decoder", "prediction", "uncertainty"])
 @pytest.mark.parametrize("compressed", ["given_y", "entropy", "rate"])
 def test_gradients_match_finite_differences(draw: Draw, loss: Any, compressed: Any) -> None:
-    """Gradients with respect to the logits of the code and of the decoder."""
+    """Autograd agrees with finite differences for the logits of the code and of the decoder."""
     objective = Categorical(loss=loss, compressed=compressed, optimal_decoder=False)
     inputs = [draw(8, 4).requires_grad_(), draw(4, 3, seed=1).requires_grad_()]
 
@@ -106,7 +112,10 @@ def test_gradients_match_finite_differences(draw: Draw, loss: Any, compressed: A
 
 
 def test_deterministic_codes_have_known_entropies() -> None:
-    """For z = y: H[Y|Z] = H[Z|Y] = 0, I(X;Z) = H[Y]. For a constant z: H[Y|Z] = H[Y], H[Z] = 0."""
+    """For z = y, H[Y|Z] = H[Z|Y] = 0 and I(X;Z) = H[Y].
+
+    For a constant z, H[Y|Z] = H[Y] and H[Z] = 0.
+    """
     labels = code(200 * torch.eye(3).double()[Y])
     assert losses(labels, "uncertainty") == pytest.approx([0, 0], abs=1e-9)
     h_y = float(entropy(Y.bincount().numpy()))
@@ -121,7 +130,10 @@ def trial(**fields: Any) -> TrialSpec:
 
 
 def test_the_decoder_maps_each_category_to_class_probabilities() -> None:
-    """The decoder is C–16–10 here and 100–1024–1024–10 in uib. It needs classes."""
+    """The codebook holds log q(y|z), the decoder's output for each category z.
+
+    The decoder is C–16–10 here and 100–1024–1024–10 in uib. A continuous Y is refused.
+    """
     section = section_model("model", "mlp")(latent=7, decoder=(16,))
     shapes: dict[str, Any] = {"shape": (4,), "target_dim": None, "noise": "categorical"}
     net = build_model("mlp", section.params, classes=10, **shapes)
@@ -135,7 +147,10 @@ def test_the_decoder_maps_each_category_to_class_probabilities() -> None:
 
 @pytest.mark.parametrize("trials", [1, 2])
 def test_the_optimal_decoder_is_computed_from_the_training_data(trials: int) -> None:
-    """This happens before training and after every epoch. The decoder network does not change."""
+    """The optimal decoder is computed before training and after every epoch.
+
+    The decoder network does not change.
+    """
     specs = [
         trial(optimal_decoder=True, subset=0.2).with_fields({"seed": i}) for i in range(trials)
     ]
@@ -166,7 +181,10 @@ def exact_rate_bits(pack: Pack) -> float:
 
 @pytest.mark.parametrize("loss", ["decoder", "prediction", "uncertainty"])
 def test_each_loss_trains_a_relevant_code(loss: str) -> None:
-    """Relevance exceeds 1.6 of 3.3 bits. The rate's lower bound is exact for the test inputs."""
+    """Each loss trains a code with a relevance above 1.6 bits (the ceiling is 3.3 bits).
+
+    The lower bound of the code's rate is the exact rate of the test inputs.
+    """
     spec = trial(loss=loss, latent=16, decoder=[], epochs=30, batch_size=100, learning_rate=0.02)
     data = load_dataset("digits", spec.data.params)
     (record,) = run_trials([spec], device="cpu")
@@ -181,7 +199,10 @@ def test_each_loss_trains_a_relevant_code(loss: str) -> None:
 
 
 def test_histories_have_all_three_losses_in_bits() -> None:
-    """They are computed on the training examples after each epoch (uib figure 3)."""
+    """H[Y|Z] and both cross-entropies of the training examples are recorded after each epoch.
+
+    They are in bits (uib figure 3).
+    """
     spec = trial(subset=0.3, epochs=3)
     data = load_dataset("digits", spec.data.params)
     pack = Pack([spec, spec.with_fields({"seed": 1})], data, torch.device("cpu"))
@@ -210,14 +231,17 @@ def test_histories_have_all_three_losses_in_bits() -> None:
 
 
 def test_the_optimal_decoder_has_the_smallest_cross_entropy() -> None:
-    """H_Θ[Y|Z] = H[Y|Z] after every epoch (uib eq. 5)."""
+    """With the optimal decoder, H_Θ[Y|Z] = H[Y|Z] after every epoch (uib eq. 5)."""
     (record,) = run_trials([trial(optimal_decoder=True, subset=0.3, epochs=3)], device="cpu")
     exact = record.history["decoder_uncertainty_bits"]
     assert record.history["decoder_cross_entropy_bits"] == pytest.approx(exact, rel=1e-4)
 
 
 def test_on_complete_data_the_rate_is_exact() -> None:
-    """Both bounds on the rate are equal, and the history has exact I(Z;X) and I(Z;Y)."""
+    """If the data are all possible inputs, both bounds on the rate are the exact I(X;Z).
+
+    The history has I(X;Z) and I(Y;Z).
+    """
     template = with_overrides(
         {"method": "categorical", "data": "binary12"}, {"epochs": 2, "latent": 5}
     ).template

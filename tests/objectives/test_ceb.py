@@ -46,7 +46,7 @@ def test_compression_is_the_kl_to_the_gaussian_of_the_class(noisy: Noisy, draw: 
 def test_the_initial_compression_is_that_of_vib(
     noisy: Noisy, draw: Draw, classes: int | None
 ) -> None:
-    """The initial b(z|y) is N(0, I) for every class and for any continuous y."""
+    """The initial b(z|y) is N(0, I), which is vib's prior, for every class and continuous y."""
     output = noisy(draw(7, 4), 0.5)
     kl = VIB().losses(output, Y, {"prior_width": torch.tensor(1.0)})[1]
     parameters = CEB().parameters(4, classes, None if classes else 2)
@@ -56,7 +56,7 @@ def test_the_initial_compression_is_that_of_vib(
 
 
 def test_the_mean_is_linear_in_a_continuous_y(draw: Draw) -> None:
-    """Compression is KL(p ‖ N(m + y A, diag s²)), with the same s for all y."""
+    """For a continuous y, b(z|y) is N(m + y A, diag s²), with the same s for all y."""
     parameters = {"mean": draw(1, 4), "log_width": draw(1, 4, seed=1), "slope": draw(2, 4, seed=2)}
     y, encoding = draw(7, 2, seed=3), GaussianEncoding(draw(7, 4, seed=4), draw(7, 4).exp())
     backward = Independent(

@@ -30,7 +30,10 @@ def test_label_smoothing_is_the_cross_entropy_with_softened_targets(draw: Draw) 
 
 
 def test_label_smoothing_has_its_minimum_at_the_softened_targets() -> None:
-    """The gradient vanishes at q(y) = 1 − ε + ε/C; without smoothing it does not."""
+    """With label smoothing, the gradient is zero at q(y) = 1 − ε + ε/C.
+
+    Without smoothing, the gradient is not zero there.
+    """
     targets = 0.7 * torch.eye(3).double()[Y] + 0.3 / 3
     logits = targets.log().requires_grad_()
     (gradient,) = torch.autograd.grad(loss(Deterministic(label_smoothing=0.3), logits), logits)
@@ -59,8 +62,11 @@ def test_both_options_can_be_combined(draw: Draw) -> None:
 
 
 @pytest.mark.parametrize("option", ["label_smoothing", "confidence_penalty"])
-def test_both_options_refuse_a_continuous_y(draw: Draw, option: str) -> None:
-    """The error names the option; without options a continuous y is accepted."""
+def test_each_option_refuses_a_continuous_y(draw: Draw, option: str) -> None:
+    """Each option refuses a continuous y with an error that names the option.
+
+    Without options, a continuous y is accepted.
+    """
     z = draw(5, 1)
     output = Output(PointEncoding(z), z, GaussianPrediction(draw(5, 2), torch.eye(2).double()))
     with pytest.raises(SpecError, match=f"{option} needs classes; found a continuous Y"):

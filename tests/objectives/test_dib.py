@@ -22,7 +22,10 @@ def compression(covariance: str, output: Output) -> float:
 
 
 def test_the_full_bound_is_the_entropy_of_a_gaussian(noisy: Noisy, draw: Draw) -> None:
-    """The Gaussian has the covariance of codes plus noise; torch computes its entropy."""
+    """The full bound is the entropy of a Gaussian with the covariance of codes plus noise.
+
+    torch computes this entropy.
+    """
     mean = draw(40, 3) @ draw(3, 3, seed=1)
     covariance = torch.cov(mean.T, correction=0) + ZERO_ENTROPY_STD**2 * torch.eye(3)
     exact = MultivariateNormal(torch.zeros(3).double(), covariance).entropy()
@@ -30,14 +33,14 @@ def test_the_full_bound_is_the_entropy_of_a_gaussian(noisy: Noisy, draw: Draw) -
 
 
 def test_the_diagonal_bound_is_log_var(noisy: Noisy, draw: Draw) -> None:
-    """This also holds for correlated codes."""
+    """The diagonal bound equals the loss of `log_var`, also for correlated codes."""
     output = noisy(draw(40, 3) @ draw(3, 3, seed=1))
     expected = LogVar().losses(output, Y, {})
     assert DIB(covariance="diagonal").losses(output, Y, {}) == expected
 
 
 def test_the_full_bound_is_not_above_the_diagonal_bound(noisy: Noisy, draw: Draw) -> None:
-    """0 ≤ full ≤ diagonal, and full = diagonal for uncorrelated codes (uib appendix A.6)."""
+    """0 ≤ full ≤ diagonal. For uncorrelated codes both bounds are equal (uib appendix A.6)."""
     for seed in range(10):
         output = noisy(draw(40, 3, seed=seed) @ draw(3, 3, seed=seed + 50))
         assert 0 <= compression("full", output) <= compression("diagonal", output)
@@ -47,17 +50,20 @@ def test_the_full_bound_is_not_above_the_diagonal_bound(noisy: Noisy, draw: Draw
     assert compression("full", output) == pytest.approx(compression("diagonal", output))
 
 
-def test_a_duplicated_dimension_hardly_raises_the_full_bound(noisy: Noisy, draw: Draw) -> None:
-    """The copy adds ½ ln 2 to the full bound; it doubles the diagonal bound."""
+def test_a_copied_dimension_adds_half_ln_2_to_the_full_bound(noisy: Noisy, draw: Draw) -> None:
+    """A copy of a dimension adds ½ ln 2 to the full bound and doubles the diagonal bound."""
     mean = 100 * draw(40, 1)
     once, twice = noisy(mean), noisy(mean.expand(-1, 2).contiguous())
     assert compression("diagonal", twice) == pytest.approx(2 * compression("diagonal", once))
-    more = compression("full", twice) - compression("full", once)
-    assert more == pytest.approx(0.5 * torch.tensor(2.0).log().item(), abs=1e-3)
+    increase = compression("full", twice) - compression("full", once)
+    assert increase == pytest.approx(0.5 * torch.tensor(2.0).log().item(), abs=1e-3)
 
 
 def test_more_dimensions_than_examples_give_finite_values(noisy: Noisy, draw: Draw) -> None:
-    """The noise keeps the covariance invertible, so that loss and gradient are finite."""
+    """With more dimensions than examples, the loss and its gradient are finite.
+
+    The noise keeps the covariance invertible.
+    """
     mean = draw(40, 64).float().requires_grad_()
     loss = DIB(covariance="full").losses(noisy(mean), Y, {})[1]
     (gradient,) = torch.autograd.grad(loss, mean)

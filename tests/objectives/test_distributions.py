@@ -20,7 +20,10 @@ def draw(*shape: int, seed: int = 3) -> Tensor:
 @pytest.mark.parametrize("spread", [0.1, 1.0, 2.0])
 @pytest.mark.parametrize("width", [1e-3, 1.0, 1e3])
 def test_all_pairs_have_the_density_of_a_diagonal_normal(spread: float, width: float) -> None:
-    """log p(z_i|x_j) is exact to 1e-5 nats for float32 inputs, for any widths and ratios."""
+    """For float32 inputs, log p(z_i|x_j) is exact to 1e-5 nats.
+
+    This holds for small and large widths, and for small and large ratios of widths.
+    """
     std = (width * draw(9, 5, seed=4).mul(spread).exp()).float()
     encoding = GaussianEncoding(draw(9, 5).float(), std)
     z = encoding.sample(draw(9, 5, seed=5).float())
@@ -29,8 +32,8 @@ def test_all_pairs_have_the_density_of_a_diagonal_normal(spread: float, width: f
     torch.testing.assert_close(encoding.log_prob(z), exact.diagonal().float(), rtol=1e-4, atol=1e-3)
 
 
-def test_pairs_take_latents_of_other_inputs() -> None:
-    """N latents and B inputs give an N × B table."""
+def test_latents_and_inputs_may_differ_in_number() -> None:
+    """`log_prob_pairs` of N latents and B inputs is an N × B table."""
     encoding, z = GaussianEncoding(draw(3, 2), draw(3, 2).exp()), draw(5, 2, seed=6)
     expected = Independent(Normal(encoding.mean, encoding.std), 1).log_prob(z[:, None])
     torch.testing.assert_close(encoding.log_prob_pairs(z), expected)
@@ -45,13 +48,13 @@ def test_samples_follow_the_density() -> None:
 
 
 def test_a_point_encoding_ignores_noise() -> None:
-    """z equals the mean."""
+    """The sample of a point encoding is its mean."""
     mean = draw(4, 2)
     assert torch.equal(PointEncoding(mean).sample(draw(4, 2, seed=7)), mean)
 
 
 def test_gaussian_prediction_is_a_full_covariance_normal() -> None:
-    """−log q(y|z) with a lower-triangular W equals torch's for the precision WᵀW."""
+    """−log q(y|z) with a lower-triangular W is that of torch's normal with precision WᵀW."""
     whitening = draw(3, 3).tril(-1) + torch.diag(draw(3).exp())
     mean, y = draw(6, 3, seed=8), draw(6, 3, seed=9)
     exact = MultivariateNormal(mean, precision_matrix=whitening.T @ whitening)
@@ -60,7 +63,7 @@ def test_gaussian_prediction_is_a_full_covariance_normal() -> None:
 
 @pytest.mark.parametrize("width", [0.2, 3.0])
 def test_the_prior_is_an_isotropic_normal(width: float) -> None:
-    """log N(z; 0, σ²I) of each row equals torch's."""
+    """For each row z, log N(z; 0, σ²I) equals the value from torch."""
     z = draw(6, 3)
     expected = Independent(Normal(torch.zeros(3), width), 1).log_prob(z)
     torch.testing.assert_close(standard_normal_log_prob(z, width), expected)

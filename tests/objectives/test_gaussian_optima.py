@@ -1,7 +1,7 @@
 """Objectives whose optimum for jointly Gaussian data is the optimum of the information bottleneck.
 
-With a linear encoder codes are Gaussian, so the bounds on H[Z] and I(X;Z|Y) are exact.
-The exact optima: Chechik, Globerson, Tishby, Weiss 2005, whose β is the inverse of the β here.
+With a linear encoder codes are Gaussian, so the bounds on H[Z] and I(X;Z|Y) are exact. The exact
+optima are those of Chechik, Globerson, Tishby, Weiss 2005, whose β is the inverse of the β here.
 """
 
 import math
@@ -35,8 +35,11 @@ EQUIVALENT_BETA = {
 
 
 @pytest.mark.parametrize("name", EQUIVALENT_BETA)
-def test_the_rate_is_that_of_the_exact_optimum(name: str) -> None:
-    """It is within 5 % at rates of 2 to 5 bits, which keep two or three of four directions."""
+def test_the_rate_is_close_to_the_rate_of_the_exact_optimum(name: str) -> None:
+    """The rate is within 5 % of the exact rate, for rates of 2 to 5 bits.
+
+    At these rates, the latent keeps two or three of four directions.
+    """
     betas = (0.2, 0.35, 0.5)
     template = TrialSpec.from_document(
         {"data": "gaussian", "model": "linear", "objective": name, "weighting": "linear"}
@@ -44,6 +47,6 @@ def test_the_rate_is_that_of_the_exact_optimum(name: str) -> None:
     specs = [template.with_fields({"beta": EQUIVALENT_BETA[name](beta)}) for beta in betas]
     records = run_trials(specs, device="cpu")
     exact = gaussian_ib(*covariances(CORRELATIONS, 8, 0), [1 / beta for beta in betas])
-    for record, nats in zip(records, exact.rates, strict=True):
+    for record, rate_nats in zip(records, exact.rates, strict=True):
         assert record.test is not None
-        assert record.test.rate_bits == pytest.approx(nats / math.log(2), rel=0.05)
+        assert record.test.rate_bits == pytest.approx(rate_nats / math.log(2), rel=0.05)

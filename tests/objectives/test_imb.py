@@ -44,9 +44,10 @@ def sampled(draw: Draw, draws: tuple[int, ...] = (3, 4)) -> Output:
 
 
 def test_conditional_relevance_equals_loops_over_samples(draw: Draw) -> None:
-    """VCR_0, VCR_1 and VCR_2 of two layers (imb eqs 6 and 7).
+    """VCR_0, VCR_1 and VCR_2 of two layers equal loops over samples (imb eqs 6 and 7).
 
-    Samples up to layer l are averaged outside the logarithm, those of the layers above inside.
+    VCR_l averages over the samples of layers 1 to l outside the logarithm, and over the samples of
+    higher layers inside.
     """
     output = sampled(draw)
     q = output.prediction.logits.softmax(-1)  # type: ignore[union-attr]
@@ -64,7 +65,10 @@ def test_conditional_relevance_equals_loops_over_samples(draw: Draw) -> None:
 
 
 def test_compression_is_the_kl_of_torch(draw: Draw) -> None:
-    """It is the mean of Σ_i KL(Bernoulli(p_i) ‖ Bernoulli(r_i)) over examples and samples."""
+    """Compression is the mean of Σ_i KL(Bernoulli(p_i) ‖ Bernoulli(r_i)).
+
+    The mean is over examples and samples.
+    """
     for layer in sampled(draw).layers:
         logits, prior = torch.broadcast_tensors(layer.encoding.logits, layer.prior)
         each = kl_divergence(Bernoulli(logits=logits), Bernoulli(logits=prior))
@@ -72,7 +76,10 @@ def test_compression_is_the_kl_of_torch(draw: Draw) -> None:
 
 
 def test_joint_greedy_and_sfnn_use_different_layers(draw: Draw) -> None:
-    """`IMBJoint` sums all layers, `IMBGreedy` uses the first one not frozen, `SFNN` is VCR_0."""
+    """`IMBJoint` sums over all layers, and `SFNN` uses VCR_0.
+
+    `IMBGreedy` uses the first layer that is not frozen.
+    """
     output = sampled(draw)
     nll = output.prediction.nll(Y)
     levels = [float(conditional_relevance(nll, level)) for level in range(3)]
@@ -87,23 +94,29 @@ def test_joint_greedy_and_sfnn_use_different_layers(draw: Draw) -> None:
 
 
 def test_each_task_has_the_losses_that_it_has_alone(draw: Draw) -> None:
-    """Each task has a prediction loss from q(y_k|z). The tasks share the compression loss."""
-    one, other = sampled(draw), CategoricalPrediction(draw(3, 4, 5, 2, seed=8))
-    alone = Output(**{**vars(one), "prediction": other})
-    both = TaskPredictions((one.prediction, other))
-    together = Output(**{**vars(one), "prediction": both})
+    """Each of two tasks has the prediction loss that it has alone, from q(y_k|z).
+
+    The tasks share the compression loss.
+    """
+    task_1, prediction_2 = sampled(draw), CategoricalPrediction(draw(3, 4, 5, 2, seed=8))
+    task_2 = Output(**{**vars(task_1), "prediction": prediction_2})
+    predictions = TaskPredictions((task_1.prediction, prediction_2))
+    two_tasks = Output(**{**vars(task_1), "prediction": predictions})
     for objective in (IMBJoint(draws=4), IMBGreedy(draws=4), SFNN(draws=4)):
         (first, *rest), (second, *_) = (
-            objective.losses(output, y, {}) for output, y in ((one, Y), (alone, Y % 2))
+            objective.losses(output, y, {}) for output, y in ((task_1, Y), (task_2, Y % 2))
         )
-        actual = objective.losses(together, torch.stack([Y, Y % 2], dim=1), {})
+        actual = objective.losses(two_tasks, torch.stack([Y, Y % 2], dim=1), {})
         torch.testing.assert_close(actual, (first, second, *rest))
 
 
 @pytest.mark.parametrize("frozen", [0, 1])
 @pytest.mark.parametrize("objective", [IMBJoint(draws=4), IMBGreedy(draws=4), SFNN(draws=4)])
 def test_gradients_match_finite_differences(draw: Draw, objective: Any, frozen: int) -> None:
-    """Gradients with respect to the logits of q(y|z), of the layers and of their priors."""
+    """Autograd agrees with finite differences for q(y|z), the layers and their priors.
+
+    All of these are given as logits.
+    """
     original = sampled(draw)
 
     def losses(logits: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
@@ -139,7 +152,10 @@ def model(draws: int, hidden: tuple[int, ...] = (2,), noise: Any = "bernoulli") 
 
 
 def test_losses_from_samples_agree_with_all_states(draw: Draw) -> None:
-    """VCR_0 … VCR_2, Ĩ_1 and Ĩ_2 from 200² samples agree with sums over 2 and 3 bits."""
+    """VCR_0, VCR_1, VCR_2, Ĩ_1 and Ĩ_2 from samples agree with sums over all states.
+
+    There are 200² samples; the two layers have 2 and 3 bits.
+    """
     net, x = model(200), draw(5, 4)
     raw = net.encoder(x).detach()
     with torch.no_grad():
@@ -166,7 +182,10 @@ def test_losses_from_samples_agree_with_all_states(draw: Draw) -> None:
 
 
 def test_the_best_prior_is_the_mean(draw: Draw) -> None:
-    """The gradient vanishes at r = E p(z|x). There Ĩ is I(X;Z) for one bit, larger for four."""
+    """The gradient with respect to the prior is zero at r = E p(z|x).
+
+    With this prior, Ĩ is I(X;Z) for one bit and larger than I(X;Z) for four bits.
+    """
     for width in (1, 4):
         logits = 2 * draw(64, width)
         prior = torch.logit(logits.sigmoid().mean(0)).requires_grad_()
@@ -178,11 +197,11 @@ def test_the_best_prior_is_the_mean(draw: Draw) -> None:
         assert float(loss - rate) == pytest.approx(0, abs=1e-9) if width == 1 else loss > rate
 
 
-def test_raikos_gradient_is_unbiased_if_the_loss_is_linear_in_each_bit(draw: Draw) -> None:
-    """The gradient of Σ_{i<j} A_ij z_i z_j is unbiased, that of Σ_i z_i² is not.
+def test_the_gradient_of_raiko_is_unbiased_if_the_loss_is_linear_in_each_bit(draw: Draw) -> None:
+    """Raiko's gradient of Σ_{i<j} A_ij z_i z_j is unbiased, but that of Σ_i z_i² is not.
 
-    Because z_i² = z_i, the latter should be p_i′. Raiko's gradient is 2 z_i p_i′, whose mean equals
-    p_i′ only for p_i = ½.
+    Because z_i² = z_i, the exact gradient of the second sum is p_i′. The mean of Raiko's gradient,
+    2 z_i p_i′, is 2 p_i p_i′.
     """
     a = draw(3)
     pairs = draw(3, 3, seed=1).triu(1)
@@ -202,16 +221,19 @@ def test_raikos_gradient_is_unbiased_if_the_loss_is_linear_in_each_bit(draw: Dra
     torch.testing.assert_close(squares(a), 2 * p * p * (1 - p), atol=2e-3, rtol=0)
 
 
-def test_raikos_bits_have_their_probabilities(draw: Draw) -> None:
-    """All samples are 0 or 1 with mean p, also for p = 0 and p = 1."""
+def test_the_bits_of_raiko_are_1_with_the_given_probabilities(draw: Draw) -> None:
+    """All samples are 0 or 1 and have mean p, also for p = 0 and p = 1."""
     p = torch.tensor([0.0, 0.1, 0.5, 0.93, 1.0]).double()
     z = raiko(p, draw(100_000, 5))
     torch.testing.assert_close(z, z.round(), atol=1e-12, rtol=0)
     torch.testing.assert_close(z.mean(0), p, atol=0.005, rtol=0)
 
 
-def test_det_is_a_network_of_sigmoids(draw: Draw) -> None:
-    """It equals a loop over layers, as does the binary network without noise."""
+def test_det_is_a_network_of_sigmoid_layers(draw: Draw) -> None:
+    """The output of `det` equals a loop over sigmoid layers.
+
+    So does the output of the binary network if it gets no noise.
+    """
     x = draw(5, 4)
     for noise in ("none", "bernoulli"):
         net = model(2, (6, 2), noise)
@@ -236,10 +258,10 @@ def packed(*specs: TrialSpec) -> Pack:
 
 @pytest.mark.parametrize("trials", [1, 2])
 def test_greedy_trains_one_layer_after_another(trials: int) -> None:
-    """Seven epochs have stages of three, two and two epochs.
+    """`imb_greedy` divides seven epochs into stages of three, two and two, one per layer.
 
-    The weights of a layer are trained up to its stage and frozen afterwards. Its prior is trained
-    in its stage only.
+    The weights of a layer are trained up to the layer's stage and frozen afterwards. The prior of a
+    layer is trained in the layer's stage only, and the decoder in all stages.
     """
     pack = packed(*(greedy(7, seed) for seed in range(trials)))
     layer_of = {"encoder.mean": 0, "head.layers.0": 1, "head.layers.1": 2, "head.decoder": 3}
@@ -254,7 +276,7 @@ def test_greedy_trains_one_layer_after_another(trials: int) -> None:
                 assert changed == (layer_of.get(module, 3) >= stage), (stage, name)
 
 
-def test_greedy_resumes_in_its_stage() -> None:
+def test_greedy_resumes_in_the_stage_of_the_next_epoch() -> None:
     """A pack resumed after any epoch ends with the parameters of an uninterrupted pack."""
     uninterrupted = packed(greedy(3))
     uninterrupted.train()
@@ -269,19 +291,22 @@ def test_greedy_resumes_in_its_stage() -> None:
 
 
 def test_greedy_needs_an_epoch_for_each_layer() -> None:
-    """Fewer epochs than layers are refused."""
+    """`imb_greedy` refuses fewer epochs than layers; the error gives both numbers."""
     with pytest.raises(SpecError, match=r"should be at least 3, the number of layers.*found 2"):
         packed(greedy(2))
 
 
 def test_too_many_draws_are_refused() -> None:
-    """The number of samples, draws^layers, is limited."""
+    """The number of samples, draws^layers, may be at most 65536."""
     with pytest.raises(SpecError, match=r"draws\^layers is at most 65536; found 32\^4"):
         model(32, (2, 2, 2))
 
 
 def test_model_sigmoid_refuses_gaussian_noise() -> None:
-    """imb's methods use model `sigmoid` by default and accept other models."""
+    """Model `sigmoid` refuses `vib`, whose noise is Gaussian.
+
+    `sigmoid` is the default model of imb's methods, which accept other models too.
+    """
     with pytest.raises(SpecError, match="takes objectives whose noise is bernoulli or none"):
         SweepSpec.from_document({"method": "vib", "model": "sigmoid"})
     for method, model in product(("imb_joint", "imb_greedy", "sfnn", "det"), ("mlp", "resnet18")):
@@ -290,11 +315,14 @@ def test_model_sigmoid_refuses_gaussian_noise() -> None:
 
 
 def test_model_sigmoid_has_its_own_default_learning_rate() -> None:
-    """The default holds if only other training fields are set. A spec can override it."""
+    """The default learning rate of model `sigmoid` is 0.01, unless the spec sets another.
 
-    def rate(**document: Any) -> float:
+    Other training fields do not change this default.
+    """
+
+    def learning_rate(**document: Any) -> float:
         return SweepSpec.from_document({"method": "sfnn", **document}).training.learning_rate
 
-    assert rate() == rate(training={"epochs": 3}) == 0.01
-    assert rate(training={"learning_rate": 0.5}) == 0.5
-    assert rate(model="mlp") == 1e-3
+    assert learning_rate() == learning_rate(training={"epochs": 3}) == 0.01
+    assert learning_rate(training={"learning_rate": 0.5}) == 0.5
+    assert learning_rate(model="mlp") == 1e-3

@@ -14,7 +14,10 @@ from paretoib.objectives._vib import VIB
 def test_compression_is_the_second_moment_of_noisy_codes(
     noisy: Callable[..., Output], draw: Callable[..., Tensor]
 ) -> None:
-    """It is the mean over 200 000 samples of ‖Z‖², and K/(2πe) if all means are 0."""
+    """Compression of `l2` is the mean of ‖Z‖², here over 200 000 samples.
+
+    If all means are 0, compression is K/(2πe).
+    """
     y = torch.zeros(4).long()
     output = noisy(draw(4, 3))
     samples = output.encoding.mean + ZERO_ENTROPY_STD * draw(50_000, 4, 3, seed=1)
@@ -28,7 +31,7 @@ def test_compression_is_the_second_moment_of_noisy_codes(
 def test_vib_with_zero_entropy_noise_is_half_of_l2_plus_a_constant(
     noisy: Callable[..., Output], draw: Callable[..., Tensor]
 ) -> None:
-    """KL(p(z|x) ‖ N(0, I)) = ½ E‖Z‖² + K/2 ln 2π for H[Z|X] = 0 (uib appendix A.7)."""
+    """For H[Z|X] = 0, KL(p(z|x) ‖ N(0, I)) = ½ E‖Z‖² + K/2 ln 2π (uib A.7)."""
     output, y = noisy(2 * draw(7, 5)), torch.arange(7) % 3
     kl = VIB().losses(output, y, {"prior_width": torch.tensor(1.0)})[1]
     actual = L2().losses(output, y, {})[1]
@@ -38,7 +41,7 @@ def test_vib_with_zero_entropy_noise_is_half_of_l2_plus_a_constant(
 def test_without_noise_l2_is_the_second_moment_of_the_means(
     noisy: Callable[..., Output], draw: Callable[..., Tensor]
 ) -> None:
-    """It is E‖ẑ‖², where ẑ is the encoder's output."""
+    """Without noise, compression of `l2` is E‖ẑ‖², where ẑ is the encoder's output."""
     mean = draw(7, 5)
     output = Output(PointEncoding(mean), mean, noisy(mean).prediction)
     actual = L2().losses(output, torch.zeros(7).long(), {})[1]

@@ -32,13 +32,13 @@ def without_noise(mean: Tensor, like: Output) -> Output:
 
 
 def test_the_noise_has_zero_entropy() -> None:
-    """The noise is ε ~ N(0, 1/(2πe))."""
+    """The noise is ε ~ N(0, 1/(2πe)), whose entropy is 0."""
     assert float(Normal(0, ZERO_ENTROPY_STD).entropy()) == pytest.approx(0, abs=1e-6)
     assert 2 * math.pi * math.e * ZERO_ENTROPY_STD**2 == pytest.approx(1)
 
 
 def test_compression_is_the_entropy_of_gaussian_codes(noisy: Noisy, draw: Draw) -> None:
-    """For independent dimensions with variances v_i it is Σ_i ½ ln(2πe (v_i + 1/(2πe)))."""
+    """Compression is Σ_i ½ ln(2πe (v_i + 1/(2πe))) for independent dimensions of variance v_i."""
     spreads = torch.tensor([0.1, 1.0, 5.0], dtype=torch.float64)
     mean = draw(50_000, 3) * spreads
     exact = Normal(0, (spreads**2 + ZERO_ENTROPY_STD**2).sqrt()).entropy().sum()
@@ -47,7 +47,10 @@ def test_compression_is_the_entropy_of_gaussian_codes(noisy: Noisy, draw: Draw) 
 
 
 def test_given_y_compression_is_the_mean_over_classes(noisy: Noisy, draw: Draw) -> None:
-    """Classes are weighted by their frequency. numpy computes the variance of each class."""
+    """`log_var_given_y` is the mean over classes, weighted by the frequency of each class.
+
+    numpy computes the variance of each class here.
+    """
     mean = draw(7, 4)
     entropies = []
     for label in Y.tolist():
@@ -59,7 +62,10 @@ def test_given_y_compression_is_the_mean_over_classes(noisy: Noisy, draw: Draw) 
 
 
 def test_with_noise_both_bounds_are_at_least_0(noisy: Noisy, draw: Draw) -> None:
-    """Codes constant in each class have H[Z|Y] = 0 and H[Z] > 0; constant codes have H[Z] = 0."""
+    """With noise, the bounds satisfy 0 ≤ H[Z|Y] ≤ H[Z].
+
+    If codes are constant in each class, H[Z|Y] = 0 and H[Z] > 0. If all codes are equal, H[Z] is 0.
+    """
     for scale in (1e-6, 1.0, 1e3):
         output = noisy(scale * draw(7, 4))
         assert 0 <= compression(LogVarGivenY(), output) <= compression(LogVar(), output)
@@ -96,7 +102,7 @@ def test_shifts_and_order_do_not_matter(objective: LogVar, noisy: Noisy, draw: D
 def test_codes_without_variance_have_finite_gradients(
     objective: LogVar, noisy: Noisy, draw: Draw
 ) -> None:
-    """The gradient is finite for a constant dimension without noise."""
+    """Loss and gradient are finite if one dimension is constant and has no noise."""
     mean = (draw(7, 4) * torch.tensor([1.0, 1.0, 0.0, 1.0])).requires_grad_()
     loss = objective.losses(without_noise(mean, noisy(mean.detach())), Y, {})[1]
     (gradient,) = torch.autograd.grad(loss, mean)
@@ -105,7 +111,7 @@ def test_codes_without_variance_have_finite_gradients(
 
 
 def test_log_var_given_y_refuses_a_continuous_y(noisy: Noisy, draw: Draw) -> None:
-    """The error names the objective."""
+    """`log_var_given_y` refuses a continuous y with an error that names the objective."""
     output = noisy(draw(7, 4))
     continuous = Output(
         output.encoding, output.z, GaussianPrediction(draw(7, 2), torch.eye(2).double())

@@ -75,7 +75,7 @@ CASES = [
 
 @pytest.mark.parametrize(("objective", "continuous"), CASES)
 def test_gradients_match_finite_differences(objective: Objective, continuous: bool) -> None:
-    """Gradients with respect to all inputs and parameters of the losses are checked.
+    """Autograd agrees with finite differences for all inputs of the losses.
 
     These are the means, r of s = softplus(r), the decoder, the log of the prior's width, and the
     parameters of the objective.

@@ -20,10 +20,10 @@ def encoding(mean: Tensor, std: float) -> GaussianEncoding:
 
 @pytest.mark.parametrize("std", [0.3, 1.0, 3.0])
 def test_the_bound_uses_the_kl_of_all_pairs(draw: Draw, std: float) -> None:
-    """The bound is −1/N Σ_i log 1/N Σ_j exp(−KL(p_i ‖ p_j)), here with torch's KL."""
+    """The bound is −1/N Σ_i log 1/N Σ_j exp(−KL(p_i ‖ p_j)). torch computes the KL here."""
     mean = draw(9, 3)
-    each = [Independent(Normal(m, std), 1) for m in mean]
-    kl = torch.stack([torch.stack([kl_divergence(p, q) for q in each]) for p in each])
+    encodings = [Independent(Normal(m, std), 1) for m in mean]
+    kl = torch.stack([torch.stack([kl_divergence(p, q) for q in encodings]) for p in encodings])
     expected = -(-kl).exp().mean(1).log().mean()
     torch.testing.assert_close(kolchinsky_bound(encoding(mean, std)), expected)
 
@@ -32,7 +32,7 @@ def test_the_bound_uses_the_kl_of_all_pairs(draw: Draw, std: float) -> None:
 def test_the_bound_for_gaussian_codes_has_a_closed_form(draw: Draw, spread: float) -> None:
     """For many inputs with variance v the bound is ½ ln(1 + v/s²) + ½ v/(v + s²) per dimension.
 
-    The first term is I(X;Z), the second one is the excess of the bound.
+    The first term is I(X;Z). The second term is the difference between the bound and I(X;Z).
     """
     actual = kolchinsky_bound(encoding(spread * draw(2500, 1), 1.0))
     ratio = spread**2
@@ -42,13 +42,16 @@ def test_the_bound_for_gaussian_codes_has_a_closed_form(draw: Draw, spread: floa
 
 @pytest.mark.parametrize("std", [0.2, 0.5, 1.0])
 def test_the_bound_is_above_the_information(draw: Draw, std: float) -> None:
-    """I(X;Z) of 16 equally likely inputs is estimated by Monte Carlo."""
+    """The bound is at least I(X;Z), and at most 0.7 nats larger.
+
+    I(X;Z) of 16 equally likely inputs is estimated by Monte Carlo.
+    """
     mean = draw(16, 2)
     torch.manual_seed(0)
-    each = Independent(Normal(mean, std), 1)
-    marginal = MixtureSameFamily(Categorical(torch.ones(16).double()), each)
-    z = each.sample((20_000,))
-    gains = each.log_prob(z) - marginal.log_prob(z)
+    encodings = Independent(Normal(mean, std), 1)
+    marginal = MixtureSameFamily(Categorical(torch.ones(16).double()), encodings)
+    z = encodings.sample((20_000,))
+    gains = encodings.log_prob(z) - marginal.log_prob(z)
     information, error = float(gains.mean()), float(gains.std()) / math.sqrt(gains.numel())
     actual = float(kolchinsky_bound(encoding(mean, std)))
     assert information - 4 * error < actual < information + 0.7
@@ -65,7 +68,10 @@ def test_distant_codes_have_log_n_and_equal_codes_0(draw: Draw) -> None:
 
 
 def test_the_bound_depends_on_distances_divided_by_the_noise(draw: Draw) -> None:
-    """Rotation, scaling with the noise, and shifts do not change it, even in single precision."""
+    """A rotation, or one factor for codes and noise, does not change the bound.
+
+    Nor does a shift of all codes, in single precision.
+    """
     mean, rotation = draw(20, 4), torch.linalg.qr(draw(4, 4, seed=1)).Q
     plain = kolchinsky_bound(encoding(mean, 0.7))
     torch.testing.assert_close(kolchinsky_bound(encoding(3 * mean @ rotation, 2.1)), plain)
@@ -73,20 +79,23 @@ def test_the_bound_depends_on_distances_divided_by_the_noise(draw: Draw) -> None
     torch.testing.assert_close(kolchinsky_bound(shifted).double(), plain, rtol=1e-3, atol=1e-3)
 
 
-def test_nib_squared_squares_bits(noisy: Callable[..., Output], draw: Draw) -> None:
-    """Compression is ln 2 · (bound / ln 2)²; the prediction loss is that of `nib`."""
+def test_nib_squared_is_the_square_of_nib_in_bits(noisy: Callable[..., Output], draw: Draw) -> None:
+    """Compression of `nib_squared` is ln 2 · (bound / ln 2)²; its prediction loss is nib's."""
     output, y = noisy(draw(9, 3), 1.0), torch.arange(9) % 3
-    prediction, nats = NIB().losses(output, y, {})
+    prediction, compression = NIB().losses(output, y, {})
     same, squared = NIBSquared().losses(output, y, {})
-    assert float(squared) == pytest.approx(float(nats) ** 2 / math.log(2))
+    assert float(squared) == pytest.approx(float(compression) ** 2 / math.log(2))
     assert float(same) == float(prediction)
 
 
 @pytest.mark.parametrize("objective", [NIB(), NIBSquared()])
-def test_a_bound_near_log_n_is_called_saturated(
+def test_a_bound_near_log_n_is_marked_as_saturated(
     objective: NIB, noisy: Callable[..., Output], draw: Draw
 ) -> None:
-    """`saturated` is 1 for trials with at least 95 % of log N. For prediction it is NaN."""
+    """For compression, `saturated` is 1 if the bound is at least 95 % of log N, otherwise 0.
+
+    For prediction, `saturated` is NaN.
+    """
     y = torch.zeros(16, dtype=torch.long)
     losses = torch.stack(
         [torch.stack(objective.losses(noisy(scale * draw(16, 2), 1.0), y, {})) for scale in (2, 99)]

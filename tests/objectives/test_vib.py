@@ -42,32 +42,33 @@ def test_compression_of_vib_is_the_kl_from_the_prior(
 
 def test_compression_vanishes_at_the_prior(output: Output, y: Tensor) -> None:
     """Compression is 0 for an encoder whose p(z|x) is the prior for every x."""
-    nothing = GaussianEncoding(torch.zeros(EXAMPLES, LATENT), torch.full((EXAMPLES, LATENT), 2.0))
-    empty = Output(nothing, nothing.mean, output.prediction)
-    _, compression = VIB().losses(empty, y, {"prior_width": torch.tensor(2.0)})
+    prior = GaussianEncoding(torch.zeros(EXAMPLES, LATENT), torch.full((EXAMPLES, LATENT), 2.0))
+    output_of_prior = Output(prior, prior.mean, output.prediction)
+    _, compression = VIB().losses(output_of_prior, y, {"prior_width": torch.tensor(2.0)})
     assert float(compression) == pytest.approx(0, abs=1e-6)
 
 
 def test_vib_squared_is_the_square_of_vib_in_bits(output: Output, y: Tensor) -> None:
-    """Compression is ln 2 · (E KL / ln 2)²: the square of the mean, not the mean of squares."""
+    """Compression of `vib_squared` is ln 2 · (E KL / ln 2)²: the square of the mean."""
     hyper = {"prior_width": torch.tensor(0.7)}
-    prediction, nats = VIB().losses(output, y, hyper)
+    prediction, compression = VIB().losses(output, y, hyper)
     same, squared = VIBSquared().losses(output, y, hyper)
-    assert float(squared) == pytest.approx(float(nats) ** 2 / math.log(2))
+    assert float(squared) == pytest.approx(float(compression) ** 2 / math.log(2))
     assert float(same) == float(prediction)
 
 
 def test_an_encoder_without_noise_has_no_kl(output: Output, y: Tensor) -> None:
-    """`vib` raises a TypeError, because the KL is infinite."""
+    """`vib` raises a TypeError for an encoder without noise, whose KL would be infinite."""
     noiseless = Output(PointEncoding(output.z), output.z, output.prediction)
     with pytest.raises(TypeError, match="needs a Gaussian encoding"):
         VIB().losses(noiseless, y, {"prior_width": torch.tensor(1.0)})
 
 
 def optimum(objective: Objective, y: Tensor, beta: float, width: float) -> tuple[Tensor, Tensor]:
-    """(mean, width) of p(z|y) that minimise prediction + β · compression for q(y|z) = N(z, 1).
+    """(mean, std) of p(z|y) that minimise prediction + β · compression for q(y|z) = N(z, 1).
 
-    The noise is ±1, which gives the exact expectation of a quadratic.
+    `width` is the width of the prior. The noise is ±1, which gives the exact expectation of a
+    quadratic.
     """
     signs = torch.cat([torch.ones_like(y), -torch.ones_like(y)])
     mean = torch.zeros_like(y).requires_grad_()
@@ -89,8 +90,8 @@ def optimum(objective: Objective, y: Tensor, beta: float, width: float) -> tuple
     return mean.detach(), log_std.detach().exp()
 
 
-def ridge(y: Tensor, beta: float, width: float) -> tuple[Tensor, Tensor]:
-    """The minimum of ½ (y − m)² + ½ s² + β KL(N(m, s²) ‖ N(0, σ²)) in closed form."""
+def closed_form(y: Tensor, beta: float, width: float) -> tuple[Tensor, Tensor]:
+    """(mean, std) at the minimum of ½ (y − m)² + ½ s² + β KL(N(m, s²) ‖ N(0, σ²))."""
     shrunk = 1 + beta / width**2
     return y / shrunk, torch.full_like(y, math.sqrt(beta / shrunk))
 
@@ -98,10 +99,13 @@ def ridge(y: Tensor, beta: float, width: float) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("width", [0.5, 1.0, 3.0])
 @pytest.mark.parametrize("beta", [1e-4, 0.3, 1.0, 1e4])
 def test_the_optimum_of_vib_for_a_gaussian_channel(draw: Draw, beta: float, width: float) -> None:
-    """It is m = y/(1 + β/σ²), s² = β/(1 + β/σ²): m → y for β → 0, and s → σ for β → ∞."""
+    """The optimum of `vib` is m = y/(1 + β/σ²) and s² = β/(1 + β/σ²).
+
+    So m → y for β → 0, and s → σ for β → ∞.
+    """
     y = draw(5, 1)
     mean, std = optimum(VIB(), y, beta, width)
-    expected = ridge(y, beta, width)
+    expected = closed_form(y, beta, width)
     torch.testing.assert_close((mean, std), expected, rtol=1e-3, atol=1e-3)
     if beta == 1e-4:
         torch.testing.assert_close(expected[0], y, rtol=1e-3, atol=0)
@@ -111,9 +115,14 @@ def test_the_optimum_of_vib_for_a_gaussian_channel(draw: Draw, beta: float, widt
 
 @pytest.mark.parametrize("beta", [0.01, 0.1, 1.0])
 def test_vib_squared_is_vib_at_a_beta_that_grows_with_the_rate(draw: Draw, beta: float) -> None:
-    """Its optimum is that of `vib` at β′ = 2 β I, where I is the KL at the optimum in bits."""
+    """The optimum of `vib_squared` at β is the optimum of `vib` at β′ = 2 β I.
+
+    I is the KL at the optimum in bits.
+    """
     y = draw(5, 1)
     mean, std = optimum(VIBSquared(), y, beta, 1.0)
     kl = kl_divergence(Normal(mean, std), Normal(0.0, 1.0)).mean()
-    slope = 2 * beta * float(kl) / math.log(2)
-    torch.testing.assert_close((mean, std), ridge(y, slope, 1.0), rtol=1e-3, atol=1e-3)
+    equivalent_beta = 2 * beta * float(kl) / math.log(2)
+    torch.testing.assert_close(
+        (mean, std), closed_form(y, equivalent_beta, 1.0), rtol=1e-3, atol=1e-3
+    )

@@ -17,7 +17,10 @@ Draw = Callable[..., Tensor]
 
 @pytest.mark.parametrize("width", [0.01, 0.5, 1.0, 4.0, 100.0])
 def test_the_kernels_mean_at_the_centre_is_an_exponential_integral(width: float) -> None:
-    """In two dimensions E 2/(2 + ‖b‖²) = e^(1/σ²) E₁(1/σ²)/σ², over four decades of σ."""
+    """In two dimensions the kernel's mean at 0, E 2/(2 + ‖b‖²), is e^(1/σ²) E₁(1/σ²)/σ².
+
+    This is tested over four decades of σ.
+    """
     actual = kernel_mean(torch.zeros(1, 2, dtype=torch.float64), width)
     inverse = width**-2
     # For t = 1/σ² > 500, e^t overflows; use the asymptotic series of e^t E₁(t).
@@ -28,7 +31,10 @@ def test_the_kernels_mean_at_the_centre_is_an_exponential_integral(width: float)
 @pytest.mark.parametrize("width", [0.1, 1.0, 5.0])
 @pytest.mark.parametrize("z", [0.0, 0.3, 4.0, 300.0])
 def test_the_kernels_mean_is_its_integral_over_the_prior(width: float, z: float) -> None:
-    """In one dimension it equals scipy's quadrature, for z near the centre and far from it."""
+    """In one dimension the kernel's mean equals scipy's quadrature.
+
+    This holds for z near the centre and far from it.
+    """
 
     def integrand(standard: float) -> float:
         density = math.exp(-(standard**2) / 2) / math.sqrt(2 * math.pi)
@@ -44,7 +50,7 @@ def test_the_kernels_mean_is_its_integral_over_the_prior(width: float, z: float)
 def test_mmd_is_the_estimate_from_many_samples_of_the_prior(
     draw: Draw, size: int, width: float, unbiased: bool
 ) -> None:
-    """MMD² is E k(z, z′) − 2 E k(z, b) + E k(b, b′), here with 4 000 samples b of the prior."""
+    """MMD² is E k(z, z′) − 2 E k(z, b) + E k(b, b′), estimated here from 4 000 samples b."""
     z, b = 1.5 * draw(30, size), width * draw(4000, size, seed=1)
     pairs = kernel(z, z)
     within = (pairs.sum() - pairs.trace()) / (30 * 29) if unbiased else pairs.mean()
@@ -55,8 +61,11 @@ def test_mmd_is_the_estimate_from_many_samples_of_the_prior(
     assert float(actual) == pytest.approx(float(expected), abs=0.01)
 
 
-def test_codes_from_the_prior_have_no_distance_on_average(draw: Draw) -> None:
-    """For batches of B = 20 the mean U-statistic is 0, the mean V-statistic (1 − E k(b, b′))/B."""
+def test_codes_from_the_prior_have_a_mean_u_statistic_of_0(draw: Draw) -> None:
+    """For batches of B = 20 codes from the prior, the mean U-statistic is 0.
+
+    The mean V-statistic is (1 − E k(b, b′))/B.
+    """
     batches = 2 * draw(500, 20, 3)
     u = torch.vmap(lambda z: mmd_squared(z, 2.0, unbiased=True))(batches)
     v = torch.vmap(lambda z: mmd_squared(z, 2.0))(batches)
@@ -66,8 +75,8 @@ def test_codes_from_the_prior_have_no_distance_on_average(draw: Draw) -> None:
     assert float(v.mean()) == pytest.approx((1 - float(between)) / 20, abs=4 * error)
 
 
-def test_the_v_statistic_is_a_distance(draw: Draw) -> None:
-    """The distance is never negative, and smallest if the prior has the width of the codes."""
+def test_the_v_statistic_is_never_negative(draw: Draw) -> None:
+    """The V-statistic is ≥ 0, and smallest if the prior has the width of the codes."""
     for seed in range(50):
         scale, width = (0.01 * 10 ** (4 * float(torch.rand(1).double())) for _ in range(2))
         assert float(mmd_squared(scale * draw(1 + seed % 7, 3, seed=seed), width)) >= -1e-12
@@ -81,7 +90,7 @@ def test_the_v_statistic_is_a_distance(draw: Draw) -> None:
 def test_minimising_mmd_fits_the_codes_to_the_prior(
     noisy: Callable[..., Output], draw: Draw, statistic: str
 ) -> None:
-    """A Gaussian sample is shifted and scaled until it has mean 0 and width σ."""
+    """Descent shifts and scales a Gaussian sample until it has mean 0 and width σ."""
     objective = VIM(statistic="u" if statistic == "u" else "v")
     hyper = {"prior_width": torch.tensor(1.5, dtype=torch.float64)}
     sample = draw(300, 2)
@@ -97,8 +106,8 @@ def test_minimising_mmd_fits_the_codes_to_the_prior(
     assert float(scale.detach()) == pytest.approx(1.5, rel=0.05)
 
 
-def test_the_statistic_can_be_chosen(noisy: Callable[..., Output], draw: Draw) -> None:
-    """It is computed from the sampled codes of the batch and the prior width of the trial."""
+def test_the_option_statistic_selects_v_or_u(noisy: Callable[..., Output], draw: Draw) -> None:
+    """`statistic` selects the V- or U-statistic of the sampled codes, with the trial's width."""
     output, y = noisy(draw(9, 3), 0.5), torch.zeros(9).long()
     hyper = {"prior_width": torch.tensor(0.7)}
     v, u = (VIM(statistic=s).losses(output, y, hyper)[1] for s in ("v", "u"))
@@ -108,7 +117,7 @@ def test_the_statistic_can_be_chosen(noisy: Callable[..., Output], draw: Draw) -
 
 
 def test_both_statistics_are_finite_for_one_code(draw: Draw) -> None:
-    """Without pairs, E k(z, z′) is 0 in the U-statistic; in the V-statistic it is k(z, z) = 1."""
+    """A single code has no pairs: E k(z, z′) is 0 in the U-statistic, 1 in the V-statistic."""
     z = draw(1, 3)
     expected = mmd_squared(z, 1.0) - 1
     torch.testing.assert_close(mmd_squared(z, 1.0, unbiased=True), expected)

@@ -3,7 +3,7 @@
 Two losses of one parameter t: Fonseca and Fleming's f = 1 − exp(−(t ∓ 1)²), or parabolas. Every t
 between the minima is Pareto optimal; there the gradients g_1 and g_2 have opposite directions.
 
-The min-norm weights w minimise ‖w_1 g_1 + w_2 g_2‖ on the simplex. MIB's step has the weights
+The min-norm weights w minimise ‖w_1 g_1 + w_2 g_2‖ with w ≥ 0 and w_1 + w_2 = 1. MIB's weights are
 (1 + α_i) w̃_i, where w̃ = w² for `sqrted=1` and w̃ = w for `sqrted=0` (mib eq. 12), and
 α = softmax(w̃ L/μ), or α = 0 without smoothing.
 """
@@ -43,12 +43,17 @@ def parabolas(t: Tensor) -> Tensor:
 
 
 def descend(
-    problem: Problem, weighting: Weighting, *, rate: float = 0.1, steps: int = 400, **hyper: float
+    problem: Problem,
+    weighting: Weighting,
+    *,
+    learning_rate: float = 0.1,
+    iterations: int = 400,
+    **hyper: float,
 ) -> tuple[Tensor, Tensor, Weights]:
     """Gradient descent from all starts: end points (M,), losses (M, 2) and weights."""
     t = STARTS.clone()
     per_trial = {name: torch.full_like(t, value) for name, value in hyper.items()}
-    for _ in range(steps):
+    for _ in range(iterations):
         t.requires_grad_()
         losses = problem(t)
         gradients = torch.stack(
@@ -57,19 +62,22 @@ def descend(
         )
         gramian = gradients.unsqueeze(2) * gradients.unsqueeze(1)
         weights = weighting(losses.detach(), gramian, per_trial)
-        t = (t - rate * (weights.step * gradients).sum(1)).detach()
+        t = (t - learning_rate * (weights.step * gradients).sum(1)).detach()
     return t, losses.detach(), weights
 
 
 @pytest.mark.parametrize("problem", [fonseca_fleming, parabolas])
-def test_min_norm_stops_where_it_starts(problem: Problem) -> None:
-    """Every Pareto-optimal start is stationary, so the starts determine the front of MGDA."""
-    ends, *_ = descend(problem, MGDA(**OPTIONS), steps=100)
+def test_min_norm_weights_do_not_move_a_pareto_optimal_point(problem: Problem) -> None:
+    """With min-norm weights, every Pareto-optimal start is stationary.
+
+    So the starts determine the front of MGDA.
+    """
+    ends, *_ = descend(problem, MGDA(**OPTIONS), iterations=100)
     torch.testing.assert_close(ends, STARTS, rtol=0, atol=1e-9)
 
 
 def test_mib_with_squared_weights_ends_at_one_point_of_a_concave_front() -> None:
-    """On Fonseca–Fleming MIB ends at w̃_1 L_1 = w̃_2 L_2 from every start."""
+    """On Fonseca–Fleming, MIB ends at t = 0, where w̃_1 L_1 = w̃_2 L_2, from every start."""
     mib = MIB(adaptive=True, smooth=True, **OPTIONS)
     ends, losses, weights = descend(fonseca_fleming, mib, sqrted=1.0, mu=0.2)
     torch.testing.assert_close(ends, torch.zeros_like(ends), rtol=0, atol=1e-3)
@@ -77,10 +85,11 @@ def test_mib_with_squared_weights_ends_at_one_point_of_a_concave_front() -> None
     torch.testing.assert_close(weighted[:, 0], weighted[:, 1], rtol=1e-2, atol=0)
 
 
-def test_mib_without_smoothing_ends_at_equal_gradient_norms_of_a_concave_front() -> None:
-    """The step Σ w_i² g_i vanishes only at w = (½, ½), where the gradient norms are equal.
+def test_mib_without_smoothing_ends_at_equal_gradient_norms_on_a_concave_front() -> None:
+    """Without smoothing, MIB ends where Σ w_i² g_i = 0.
 
-    On Fonseca–Fleming this point is t = 0, and descent converges to it.
+    There w is (½, ½), and the gradient norms are equal. On Fonseca–Fleming this point is t = 0, and
+    descent converges to it.
     """
     mib = MIB(adaptive=True, smooth=False, **OPTIONS)
     ends, _, weights = descend(fonseca_fleming, mib, sqrted=1.0, mu=0.2)
@@ -91,10 +100,10 @@ def test_mib_without_smoothing_ends_at_equal_gradient_norms_of_a_concave_front()
 
 @pytest.mark.parametrize("smooth", [False, True])
 def test_mib_with_squared_weights_ends_at_the_ends_of_a_convex_front(smooth: bool) -> None:
-    """On equal parabolas the point of equal gradient norms is unstable.
+    """On equal parabolas, MIB moves from the point of equal gradient norms to the ends.
 
-    Beside this point the shorter gradient has the larger weight. Smoothing does not help, because
-    w̃_1 L_1 = w̃_2 L_2 everywhere.
+    Beside this point, the shorter gradient has the larger weight. Smoothing does not change this,
+    because w̃_1 L_1 = w̃_2 L_2 everywhere, so α is (½, ½).
     """
 
     def equal_parabolas(t: Tensor) -> Tensor:
@@ -110,7 +119,10 @@ def test_mib_with_squared_weights_ends_at_the_ends_of_a_convex_front(smooth: boo
 
 @pytest.mark.parametrize("problem", [fonseca_fleming, parabolas])
 def test_mib_without_squares_ends_at_equal_weighted_losses(problem: Problem) -> None:
-    """The step Σ (1 + α_i) w_i g_i vanishes only at α = (½, ½), where w_1 L_1 = w_2 L_2."""
+    """Without squares, MIB ends where Σ (1 + α_i) w_i g_i = 0.
+
+    There α is (½, ½), so w_1 L_1 = w_2 L_2.
+    """
     mib = MIB(adaptive=True, smooth=True, **OPTIONS)
     ends, losses, weights = descend(problem, mib, sqrted=0.0, mu=0.2)
     assert ends.std() < 1e-4
@@ -120,7 +132,10 @@ def test_mib_without_squares_ends_at_equal_weighted_losses(problem: Problem) -> 
 
 @pytest.mark.parametrize("beta", [0.2, 0.8, 0.95, 1.05, 1.25, 5.0])
 def test_linear_scalarisation_ends_at_the_ends_of_a_concave_front(beta: float) -> None:
-    """On Fonseca–Fleming the best end point has |t| > 0.957, and all end points |t| > 0.9."""
+    """With linear weights on Fonseca–Fleming, the best end point of each β has |t| > 0.957.
+
+    All end points have |t| > 0.9.
+    """
     ends, losses, _ = descend(fonseca_fleming, Linear(), beta=beta)
     best = ends[(losses[:, 0] + beta * losses[:, 1]).argmin()]
     assert 0.957 < abs(float(best)) <= 1

@@ -11,7 +11,7 @@ Page = Any
 def test_a_front_is_drawn_without_network(
     stored_sweep: tuple[Path, Front], browser: Any, tmp_path: Path
 ) -> None:
-    """The page draws a mark for each trial within the axes, without requests or errors."""
+    """The page of a front has a mark for each trial within the axes, and sends no requests."""
     from paretoib.fronts import front_html
 
     file = tmp_path / "front.html"
@@ -36,7 +36,7 @@ def test_a_front_is_drawn_without_network(
 def test_the_rate_axis_switches_between_log_and_linear(
     stored_sweep: tuple[Path, Front], browser: Any, tmp_path: Path
 ) -> None:
-    """The buttons change the axis; on a phone the page does not scroll sideways."""
+    """Buttons change the scale of the rate axis. On a phone the page does not scroll sideways."""
     from paretoib.fronts import front_html
 
     file = tmp_path / "front.html"
@@ -56,10 +56,10 @@ def test_the_rate_axis_switches_between_log_and_linear(
     page.close()
 
 
-def test_mlflow_shows_the_sweep_its_front_and_its_trials(
+def test_mlflow_shows_the_front_and_the_trials_of_a_sweep(
     stored_sweep: tuple[Path, Front], mlflow_pages: str, browser: Any
 ) -> None:
-    """The parent run's artifact page shows the front; the saved view lists every trial."""
+    """The artifact page of the sweep's run shows the front; the saved view lists every trial."""
     sweep = stored_sweep[1].sweep.id
     page = browser.new_page(viewport={"width": 1400, "height": 950})
     query = "?workflowType=machine_learning"

@@ -21,7 +21,7 @@ from paretoib.specs import SEARCHES, SweepSpec, with_overrides
 def test_searches_keep_the_switches_of_an_ablation(
     method: str, fixed: dict[str, Any], varied: set[str], search: str
 ) -> None:
-    """The fields that the method fixes do not vary; otherwise `mu` and `sqrted` vary."""
+    """A search varies `mu` and `sqrted`, but not the fields that the ablation fixes."""
     assert search in SEARCHES
     spec = SweepSpec.from_document({"method": method, "search": search})
     trials = driver(spec).ask(64)
@@ -32,7 +32,7 @@ def test_searches_keep_the_switches_of_an_ablation(
 
 
 def test_an_ablation_equals_mib_with_one_switch_off() -> None:
-    """`mib_no_smooth` has the trials of `mib` with `smooth` off; an override switches it on."""
+    """`mib_no_smooth` has the template of `mib` with `smooth` off; `smooth` can be switched on."""
     document = {"method": "mib", "weighting": {"name": "mib", "smooth": False}}
     by_hand, named = (
         SweepSpec.from_document({**d, "seeds": [0]})

@@ -20,7 +20,10 @@ REFERENCE = (20.0, 2.0)
 
 
 def run(curve: Curve, seed_noise: float = 0.0, **document: Any) -> list[TrialSpec]:
-    """The trials of a sweep, in order; each measures its point of the curve, or fails if None."""
+    """The trials of a sweep, in order.
+
+    A trial measures the curve's point at its β. If the curve has no point there, the trial fails.
+    """
     spec = SweepSpec.from_document(
         {"method": "vib", "search": "adaptive", "reference": REFERENCE, "seeds": [0], **document}
     )
@@ -89,7 +92,7 @@ def smooth(beta: float) -> tuple[float, float]:
 
 
 def jump(beta: float) -> tuple[float, float]:
-    """One point for all β below 0.1, another for all other β, as for deterministic labels."""
+    """One point for all β below 0.1 and another for larger β, as for deterministic labels."""
     return (2.0, 0.0) if beta < 0.1 else (0.0, 2.0)
 
 
@@ -97,14 +100,14 @@ GRID = [10 ** (-4 + 4 * i / 15) for i in range(16)]
 
 
 def test_the_first_generation_is_evenly_spaced() -> None:
-    """The β include both ends of the range and have equal steps on its scale."""
+    """The first β include both ends of the range and are evenly spaced on the range's scale."""
     assert betas(run(smooth, trials=4)) == [1e-4, 0.002154, 0.04642, 1.0]
     assert betas(run(smooth, trials=3, population=3, space={"beta": "lin:1:2"})) == [1, 1.5, 2]
     assert betas(run(smooth, trials=2, population=1)) == [1e-4, 1.0]
 
 
 def test_a_population_of_one_halves_the_widest_gap() -> None:
-    """The new β is the geometric mean of the two β at the ends of the gap."""
+    """A population of one has the geometric mean of the two β at the ends of the widest gap."""
     values = betas(run(smooth, trials=12, population=1))
     for i in range(2, 12):
         earlier = sorted(values[:i])
@@ -114,7 +117,7 @@ def test_a_population_of_one_halves_the_widest_gap() -> None:
 
 
 def test_a_generation_is_divided_among_the_widest_gaps() -> None:
-    """A gap gets its third dividing point before a gap that is about a quarter as wide gets one."""
+    """Four new β divide the widest gap into four parts and the next widest into two."""
     positions = np.array([0.0, 0.25, 0.5, 1.0])
     curve = np.array([[0.0, 0.0], [0.1, 0.0], [0.5, 0.0], [0.61, 0.0]])
     assert fill_gaps(positions, curve, 4, lambda _: True) == [0.3125, 0.375, 0.4375, 0.75]
@@ -122,8 +125,8 @@ def test_a_generation_is_divided_among_the_widest_gaps() -> None:
     assert fill_gaps(positions, curve, 2, lambda _: True) == pytest.approx(thirds)
 
 
-def test_the_last_generation_divides_gaps_for_its_actual_size() -> None:
-    """With a population of 4 and 6 trials, the last two divide the widest gap into thirds."""
+def test_a_smaller_last_generation_divides_gaps_evenly() -> None:
+    """With a population of 4, the last two of 6 trials divide the widest gap into thirds."""
     third = (0.04642 / 0.002154) ** (1 / 3)
     expected = [0.002154 * third, 0.002154 * third**2]
     assert betas(run(smooth, trials=6))[4:] == pytest.approx(expected, rel=1e-3)
@@ -131,7 +134,7 @@ def test_the_last_generation_divides_gaps_for_its_actual_size() -> None:
 
 @pytest.mark.parametrize("curve", [gaussian, smooth])
 def test_twelve_trials_leave_smaller_gaps_than_a_grid_of_sixteen(curve: Curve) -> None:
-    """The largest gap is less than 2/3 of that of the grid; the hypervolume is not smaller."""
+    """A grid's largest gap is more than 1.5 times as large, and its hypervolume is not larger."""
     adaptive = betas(run(curve, trials=12))
     assert largest_gap(curve, adaptive) < 2 / 3 * largest_gap(curve, GRID)
     volumes = [hypervolume(points(curve, values), REFERENCE) for values in (adaptive, GRID)]
@@ -139,11 +142,11 @@ def test_twelve_trials_leave_smaller_gaps_than_a_grid_of_sixteen(curve: Curve) -
 
 
 def test_a_jump_does_not_take_all_trials() -> None:
-    """No β closes the gap at a jump, so after some divisions other gaps are divided."""
+    """No β closes the gap at a jump, so after some divisions the search divides other gaps."""
     values = sorted(betas(run(jump, trials=40)))
     assert len(set(values)) == 40
-    nearest = [b / a for a, b in pairwise(values) if a < 0.1 <= b]
-    assert 1.005 < nearest[0] < 1.05
+    ratio_at_jump = next(b / a for a, b in pairwise(values) if a < 0.1 <= b)
+    assert 1.005 < ratio_at_jump < 1.05
     assert sum(0.05 < beta < 0.2 for beta in values) < 25
 
 
@@ -156,14 +159,14 @@ def test_failed_trials_are_not_repeated(fails: Callable[[float], bool]) -> None:
 
 
 def test_if_all_trials_fail_betas_are_spread_over_the_range() -> None:
-    """The widest interval of β is divided first."""
+    """If all trials fail, the widest interval of β is divided first."""
     values = sorted(betas(run(lambda _: None, trials=33, population=3)))
     ratios = [math.log(b / a) for a, b in pairwise(values)]
     assert max(ratios) < 2.01 * min(ratios)
 
 
 def test_seeds_share_betas_and_points_are_averaged_over_seeds() -> None:
-    """Noise that cancels in the mean over seeds changes no β."""
+    """Both seeds train each β, and noise that cancels in the mean over seeds changes no β."""
     plain = run(gaussian, trials=24, seeds=[0, 1], population=8)
     noisy = run(gaussian, seed_noise=3.0, trials=24, seeds=[0, 1], population=8)
     by_seed = [[t.get("beta") for t in noisy if t.seed == seed] for seed in (0, 1)]
@@ -183,5 +186,5 @@ def test_gaps_beyond_the_reference_point_do_not_count() -> None:
 
 
 def test_a_search_ends_when_its_range_has_no_other_value() -> None:
-    """There are six floating-point numbers in this range."""
+    """A range of β with six floating-point numbers gives at most six trials."""
     assert len(run(smooth, trials=10, space={"beta": "1:1.000000000000001"})) <= 6

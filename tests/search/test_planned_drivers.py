@@ -1,4 +1,7 @@
-"""Searches whose trials are known before the sweep: grid, adaptive design, random."""
+"""Searches whose trials are known before the sweep: `grid`, `random` and the adaptive design.
+
+The adaptive design is search `adaptive` without a range of β.
+"""
 
 import math
 import time
@@ -20,7 +23,7 @@ def trials(**document: Any) -> list[TrialSpec]:
 
 
 def test_the_grid_is_every_combination_in_order() -> None:
-    """The seed changes slowest, the last axis fastest; other fields are those of the template."""
+    """In a grid the seed changes slowest and the last axis fastest; other fields do not change."""
     proposed = trials(
         method="vib", seeds=[4, 2], grid={"prior_width": [1, 2], "beta": "0.1,0.2,0.3"}
     )
@@ -32,7 +35,7 @@ def test_the_grid_is_every_combination_in_order() -> None:
 
 
 def test_the_default_grid_is_log_spaced_in_beta() -> None:
-    """The grid has sixteen β with equal ratios, from end to end of the objective's range."""
+    """The default grid has sixteen β with equal ratios and both ends of the objective's range."""
     betas = [t.get("beta") for t in trials(method="vib")]
     assert (len(betas), betas[0], betas[-1]) == (16, 1e-4, 1.0)
     ratios = [b / a for a, b in pairwise(betas)]
@@ -40,13 +43,13 @@ def test_the_default_grid_is_log_spaced_in_beta() -> None:
 
 
 def test_a_grid_without_axes_has_one_trial_for_each_seed() -> None:
-    """Method `deterministic` has one loss, so it has no β to vary."""
+    """Method `deterministic` has only one loss, so its default grid does not vary β."""
     assert [t.seed for t in trials(method="deterministic", seeds=[1, 2])] == [1, 2]
 
 
 @pytest.mark.parametrize("count", [6, 12, 30])
 def test_the_adaptive_design_covers_each_range_evenly(count: int) -> None:
-    """Each of N equal parts of a range, on its logarithmic scale, has one of the N trials."""
+    """If the scale of a range is divided into N equal parts, each part has one of N trials."""
     proposed = trials(method="mib", trials=count, seeds=[0])
     ranges = {"initial_scale": (0.1, 2.0), "initial_noise": (0.0067, 1.0), "mu": (0.02, 20.0)}
     for field, (low, high) in ranges.items():
@@ -57,14 +60,14 @@ def test_the_adaptive_design_covers_each_range_evenly(count: int) -> None:
 
 
 def test_the_adaptive_design_takes_each_choice_equally_often() -> None:
-    """`sqrted` has two choices; `epochs` has three: a quarter, a half and all of the epochs."""
+    """Each of two values of `sqrted` and three values of `epochs` has an equal share of trials."""
     proposed = trials(method="mib", trials=12, seeds=[7], training={"epochs": 40})
     assert Counter(t.get("sqrted") for t in proposed) == {0: 6, 1: 6}
     assert Counter(t.get("epochs") for t in proposed) == {10: 4, 20: 4, 40: 4}
 
 
 def test_every_seed_has_the_same_settings() -> None:
-    """With equal settings, the fronts of single seeds can be compared."""
+    """Each seed trains the same settings, so that the fronts of single seeds can be compared."""
     proposed = trials(method="mib", trials=12, seeds=[7, 8, 9])
     settings = {
         seed: [t.with_fields({"seed": 0}).key for t in proposed if t.seed == seed]
@@ -75,7 +78,7 @@ def test_every_seed_has_the_same_settings() -> None:
 
 
 def test_more_trials_than_settings_are_refused() -> None:
-    """The error gives the largest possible number of trials."""
+    """If `trials` is larger than the number of settings, the error gives that number."""
     fixed = {"mu": [0.1], "sqrted": [0, 1], "initial_scale": [1.0], "initial_noise": [0.1]}
     spec = SweepSpec.from_document(
         {"method": "mib", "seeds": [0], "trials": 9, "grid": fixed, "training": {"epochs": 1}}
@@ -85,7 +88,7 @@ def test_more_trials_than_settings_are_refused() -> None:
 
 
 def test_with_choices_of_beta_the_adaptive_search_varies_the_initialisation() -> None:
-    """Each β has half of the trials, and each trial has another initial scale."""
+    """With two choices of β, each has half of the trials, and all initial scales differ."""
     proposed = trials(
         method="vib", search="adaptive", seeds=[0], trials=12, grid={"beta": "0.1,0.2"}
     )
@@ -94,7 +97,7 @@ def test_with_choices_of_beta_the_adaptive_search_varies_the_initialisation() ->
 
 
 def test_the_adaptive_design_varies_fields_independently() -> None:
-    """Rank correlations between fields are small."""
+    """Rank correlations between the values of any two fields are below 0.3."""
     proposed = trials(method="mib", trials=200, seeds=[0])
     fields = ("initial_scale", "initial_noise", "mu", "sqrted", "epochs")
     for a, b in combinations(fields, 2):
@@ -103,14 +106,14 @@ def test_the_adaptive_design_varies_fields_independently() -> None:
 
 
 def test_mgda_varies_the_initialisation() -> None:
-    """MGDA has no μ and no `sqrted`: all trials have one weighting and different initial scales."""
+    """MGDA has no μ and no `sqrted`, so the weighting is fixed and initial scales are varied."""
     proposed = trials(method="mgda", trials=6, seeds=[0])
     assert {t.weighting for t in proposed} == {proposed[0].weighting}
     assert len({t.get("initial_scale") for t in proposed}) == 6
 
 
 def test_a_grid_gives_the_adaptive_design_its_choices() -> None:
-    """Choices replace a default range (`mu`), or vary a field that has none (`learning_rate`)."""
+    """Choices replace the default range of `mu`, and also vary `learning_rate`, which has none."""
     proposed = trials(
         method="mib",
         trials=12,
@@ -122,7 +125,7 @@ def test_a_grid_gives_the_adaptive_design_its_choices() -> None:
 
 
 def test_a_space_gives_the_adaptive_design_its_ranges() -> None:
-    """A range replaces a default range (`mu`), or varies a field that has none (`latent`)."""
+    """A range replaces the default range of `mu`, and also varies `latent`, which has none."""
     proposed = trials(
         method="mib", trials=10, seeds=[0], space={"mu": "lin:1:2", "latent": "int:10:19"}
     )
@@ -131,7 +134,7 @@ def test_a_space_gives_the_adaptive_design_its_ranges() -> None:
 
 
 def test_a_sweep_of_one_epoch_has_no_shorter_trials() -> None:
-    """A trial trains for at least one epoch."""
+    """The default choices of `epochs` are never below one epoch."""
     proposed = trials(method="mib", training={"epochs": 1})
     assert {t.get("epochs") for t in proposed} == {1}
 
@@ -145,7 +148,7 @@ def test_every_method_has_as_many_trials_as_its_spec_says(method: str) -> None:
 
 
 def test_a_random_search_covers_its_space() -> None:
-    """Each tenth of a range has about a tenth of the trials; fields are independent."""
+    """Each tenth of a range has about a tenth of the random trials; fields are uncorrelated."""
     proposed = trials(method="vib", search="random", trials=1000, space={"prior_width": "lin:1:11"})
     betas = [math.log10(t.get("beta")) / 4 + 1 for t in proposed]
     widths = [(t.get("prior_width") - 1) / 10 for t in proposed]
@@ -155,21 +158,21 @@ def test_a_random_search_covers_its_space() -> None:
 
 
 def test_a_random_search_gives_its_trials_the_seeds_in_turn() -> None:
-    """Each trial has another β and the next seed of the list."""
+    """Each trial of a random search has the next seed of the list, and all β differ."""
     proposed = trials(method="vib", search="random", trials=7, seeds=[4, 9, 1])
     assert [t.seed for t in proposed] == [4, 9, 1, 4, 9, 1, 4]
     assert len({t.get("beta") for t in proposed}) == 7
 
 
-def test_other_seeds_draw_other_settings() -> None:
-    """The first seed of the sweep is also the seed of the search."""
-    one, other = (trials(method="vib", search="random", seeds=[seed]) for seed in (0, 1))
-    assert not {t.get("beta") for t in one} & {t.get("beta") for t in other}
+def test_random_searches_with_different_seeds_share_no_beta() -> None:
+    """The first seed of a sweep is also the seed of its search."""
+    first, second = (trials(method="vib", search="random", seeds=[seed]) for seed in (0, 1))
+    assert not {t.get("beta") for t in first} & {t.get("beta") for t in second}
 
 
 @pytest.mark.parametrize("search", ["grid", "random", "adaptive"])
 def test_a_trial_is_proposed_in_less_than_a_millisecond(search: str) -> None:
-    """A sweep of many short trials does not wait for its driver."""
+    """The driver takes less than 2 s for 2000 trials, so that short trials do not wait for it."""
     grid = {"grid": {"beta": "1e-4:1:2000"}} if search == "grid" else {}
     spec = SweepSpec.from_document(
         {"method": "vib", "search": search, "trials": 2000, "seeds": [0], **grid}

@@ -30,7 +30,7 @@ def ranges(draw: Any) -> Range:
 @settings(deadline=None)
 @given(ranges(), UNIT)
 def test_a_setting_is_in_its_range_and_its_point_maps_back_to_it(values: Range, u: float) -> None:
-    """The setting that comes back is exactly equal, so repeated settings are recognised."""
+    """The setting of a setting's point is exactly equal, so repeated settings are recognised."""
     space = Space({"x": values})
     setting = space.setting([u])
     assert values.low <= setting["x"] <= values.high
@@ -58,14 +58,14 @@ def test_values_rise_along_an_axis(values: Range, u: float, v: float) -> None:
     ],
 )
 def test_the_middle_of_an_axis_is_the_middle_of_its_scale(values: Any, middle: Any) -> None:
-    """The middle is the geometric or arithmetic mean of a range, or the middle choice."""
+    """Position 0.5 is the geometric or arithmetic mean of a range, or the middle choice."""
     assert value_at(values, 0.5) == (
         middle if isinstance(middle, str) else pytest.approx(middle, rel=0.05)
     )
 
 
-def test_both_ends_of_a_range_are_reached() -> None:
-    """Values are rounded to four digits, but not beyond an end that has more digits."""
+def test_rounding_does_not_leave_the_range() -> None:
+    """Values are rounded to four digits, but never beyond an end of the range."""
     values = Range(low=0.123456, high=98765.4)
     assert value_at(values, 1) == 98765.4
     assert value_at(values, 0) == pytest.approx(0.123456, rel=1e-3)
@@ -76,7 +76,7 @@ def test_both_ends_of_a_range_are_reached() -> None:
 
 
 def test_numbers_have_four_significant_digits() -> None:
-    """Rounding prevents that floating-point noise changes a trial."""
+    """Numbers are rounded so that floating-point noise does not change a trial."""
     values = Range(low=1e-5, high=1)
     assert (
         value_at(values, 0.4999)
@@ -87,7 +87,7 @@ def test_numbers_have_four_significant_digits() -> None:
 
 @pytest.mark.parametrize("scale", ["lin", "log"])
 def test_numbers_in_a_narrow_range_differ(scale: str) -> None:
-    """They have as many more digits as both ends have in common."""
+    """Numbers between 0.50001 and 0.50009 have seven digits instead of four."""
     values = Range(low=0.50001, high=0.50009, scale=scale)
     numbers = {value_at(values, u) for u in np.linspace(0, 1, 500)}
     assert len(numbers) == 500
@@ -96,7 +96,7 @@ def test_numbers_in_a_narrow_range_differ(scale: str) -> None:
 
 @pytest.mark.parametrize("values", [Range(scale="lin", **WHOLE), ("a", 1, None, (2, 3))])
 def test_whole_numbers_and_choices_have_equal_shares_of_an_axis(values: Any) -> None:
-    """The first and the last value have the same share as the others."""
+    """Each value, also the first and the last, has the same share of the axis."""
     positions = np.linspace(0, 1, 2400, endpoint=False)
     shares = Counter(value_at(values, u) for u in positions)
     assert max(shares.values()) - min(shares.values()) <= 1
@@ -104,7 +104,7 @@ def test_whole_numbers_and_choices_have_equal_shares_of_an_axis(values: Any) -> 
 
 
 def test_whole_numbers_on_a_logarithmic_scale_have_the_share_of_their_interval() -> None:
-    """A number n has the interval from n − ½ to n + ½."""
+    """A whole number n has the interval from n − ½ to n + ½ of the scale."""
     positions = np.linspace(0, 1, 20_000, endpoint=False)
     shares = Counter(value_at(Range(**WHOLE), u) for u in positions)
     for n in range(2, 10):
@@ -113,7 +113,7 @@ def test_whole_numbers_on_a_logarithmic_scale_have_the_share_of_their_interval()
 
 
 def test_a_finite_space_is_drawn_completely_in_each_round() -> None:
-    """Each round has all 12 settings, in another order."""
+    """Each of the two rounds has all 12 settings of the space, in a different order."""
     space = Space({"x": (1, 2, 3), "y": Range(low=5, high=8, scale="lin", whole=True)})
     assert space.size == 12
     drawn = [tuple(s.values()) for s in space.draws(np.random.default_rng(0), 2)]
@@ -122,8 +122,8 @@ def test_a_finite_space_is_drawn_completely_in_each_round() -> None:
     assert rounds[0] != rounds[1]
 
 
-def test_an_infinite_space_is_drawn_evenly_without_end() -> None:
-    """Each tenth of an axis has about a tenth of the settings."""
+def test_an_infinite_space_is_drawn_evenly() -> None:
+    """Each tenth of an axis has about a tenth of the drawn settings."""
     space = Space({"x": Range(low=1, high=1000), "y": (0, 1)})
     assert space.size is None
     drawn = list(islice(space.draws(np.random.default_rng(0), 1), 5000))

@@ -1,4 +1,4 @@
-"""The values of a trial's objectives, which a search minimises."""
+"""The values of a trial's search objectives: rate, lost, error and cost."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ ALL = ("rate", "lost", "error", "cost")
 
 
 def record(status: Any = "finished", **changes: Any) -> TrialRecord:
-    """A trial with the metrics below and `changes` on validation, and other metrics on test."""
+    """A trial; `changes` replace validation metrics. The test metrics are different."""
     metrics = {
         "examples": 100,
         "rate_bits": 6.0,
@@ -34,43 +34,43 @@ def record(status: Any = "finished", **changes: Any) -> TrialRecord:
     )
 
 
-def test_bits_are_shares_of_the_reference_point() -> None:
-    """The default reference point is (10 · ceiling, ceiling); error and cost are not scaled."""
+def test_rate_and_lost_bits_are_divided_by_the_reference_point() -> None:
+    """The default reference point is (10 · ceiling, ceiling). Error and cost are not divided."""
     assert values_of(record(), ALL, None) == (6 / 20, 0.5 / 2, 0.25, 12.0)
     assert values_of(record(), ALL, (3.0, 1.0)) == (2, 0.5, 0.25, 12.0)
 
 
 def test_values_have_the_order_of_the_sweeps_objectives() -> None:
-    """Objectives that the sweep does not name have no value."""
+    """There is one value for each search objective that the sweep names, in the same order."""
     assert values_of(record(), ("cost", "lost"), None) == (12.0, 0.25)
 
 
 @pytest.mark.parametrize(
     ("field", "value"), [("rate_bits", 6.0049), ("lost_bits", 0.4951), ("accuracy", 0.7504)]
 )
-def test_differences_below_the_rulers_precision_are_ignored(field: str, value: float) -> None:
-    """The same trial in another pack differs by less than the precision."""
+def test_differences_below_the_rounding_are_ignored(field: str, value: float) -> None:
+    """Values are rounded so that a trial has equal values in different packs."""
     assert values_of(record(**{field: value}), ALL, None) == values_of(record(), ALL, None)
-    more = record(**{field: value * 1.1})
-    assert values_of(more, ALL, None) != values_of(record(), ALL, None)
+    larger = record(**{field: value * 1.1})
+    assert values_of(larger, ALL, None) != values_of(record(), ALL, None)
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged", "stopped"])
-def test_a_trial_that_did_not_finish_has_no_objectives(status: str) -> None:
-    """Its metrics are ignored. A finished trial without metrics has no objectives either."""
+def test_a_trial_without_validation_metrics_has_no_values(status: str) -> None:
+    """The metrics of a trial that did not finish are ignored."""
     assert values_of(record(status), ALL, None) is None
     unmeasured = record().model_copy(update={"validation": None})
     assert values_of(unmeasured, ALL, None) is None
 
 
 @pytest.mark.parametrize(("field", "objective"), [("rate_bits", "rate"), ("accuracy", "error")])
-def test_a_missing_objective_matters_only_if_the_sweep_has_it(field: str, objective: str) -> None:
-    """A noiseless encoder has no finite rate; with a continuous Y there is no error."""
+def test_a_trial_without_one_objective_has_no_values(field: str, objective: str) -> None:
+    """Without a finite rate there is no `rate`; without an accuracy there is no `error`."""
     without = record(**{field: None})
     assert values_of(without, ("lost", objective), None) is None
     assert values_of(without, ("lost", "cost"), None) == (0.25, 12.0)
 
 
 def test_bits_are_not_divided_by_a_ceiling_of_zero() -> None:
-    """A split with one class has a ceiling of 0 bits."""
+    """If the ceiling is 0 bits, as for a split with one class, bits are not divided."""
     assert values_of(record(ceiling_bits=0.0), ("rate", "lost"), None) == (6.0, 0.5)

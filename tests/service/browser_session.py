@@ -8,7 +8,7 @@ _BLOCKED_STYLE = "style-src-elem"
 
 
 class BrowserSession:
-    """One page in a new browser context; `requests` and `errors` collect those of the page."""
+    """One page in a new browser context, with lists of the page's requests and errors."""
 
     def __init__(self, browser: Any, address: str, viewport: dict[str, int]) -> None:
         self.context = browser.new_context(viewport=viewport, base_url=address)

@@ -81,7 +81,10 @@ def serve_cluster(cluster: Cluster) -> Callable[..., AbstractContextManager[Serv
 
 @dataclass(frozen=True)
 class Sample:
-    """A service on a store with five sweeps; `sweeps` maps names to sweeps. Tests only read it."""
+    """A service on a store with five sweeps, which tests do not change.
+
+    `sweeps` maps the names of the sweeps to the sweeps.
+    """
 
     served: Served
     store: Path

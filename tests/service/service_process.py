@@ -45,7 +45,7 @@ class Served:
 def serving(
     store: Path, environment: Mapping[str, str] | None = None, /, **settings: str
 ) -> Iterator[Served]:
-    """Run a service on a store, with the tokens `reader` and `writer`; `settings` go by name."""
+    """Run a service on a store, with the tokens `reader` and `writer` and these settings."""
     all_settings = {"port": "0", "tokens": TOKENS, "ray_jobs": NO_RAY, **settings}
     variables = {
         **os.environ,

@@ -25,7 +25,7 @@ def synthetic_records(spec: SweepSpec, count: int, shift: float = 0.0) -> list[T
     records = []
     varied = "beta" if "beta" in spec.weighting.params else "mu"
     for index in range(count):
-        # Four seeds for each value.
+        # Each value has four seeds.
         trial = spec.template.with_fields({"seed": index % 4, varied: 0.001 * (1 + index // 4)})
         rate = 0.1 * 1.4 ** (index % 16) + index / 1e4
         lost = LABEL_ENTROPY / (1 + rate) + shift + 0.2 * (index % 3 == 2)

@@ -32,7 +32,7 @@ def backend(
 
 
 def test_sweeps_are_listed_newest_first(backend: Backend, sample: Any) -> None:
-    """The list has every sweep once, with its status and counts of trials."""
+    """`list` has every sweep once, with its status and counts of trials."""
     states = backend.list()
     assert [state.name for state in states] == [*reversed(sample.sweeps)]
     statuses = {state.name: state.status for state in states}
@@ -44,7 +44,7 @@ def test_sweeps_are_listed_newest_first(backend: Backend, sample: Any) -> None:
 
 
 def test_a_sweep_is_found_by_name_id_prefix_and_record(backend: Backend, sample: Any) -> None:
-    """The result is the state in the list."""
+    """`find` returns the same state as `list`."""
     info = sample.sweeps[GRID]
     expected = next(state for state in backend.list() if state.id == info.id)
     for sweep in (GRID, info.id, info.id[:8], info, expected):
@@ -59,8 +59,8 @@ def test_an_unknown_sweep_is_not_found(backend: Backend, operation: str) -> None
     assert "\n" not in str(caught.value)
 
 
-def test_a_front_has_the_points_of_the_ended_trials(backend: Backend) -> None:
-    """A sweep without ended trials has no front: `NotFoundError`."""
+def test_a_front_has_the_points_of_finished_trials_and_the_failed_trials(backend: Backend) -> None:
+    """The front of a sweep without ended trials is an error: `NotFoundError`."""
     front = backend.front(GRID)
     assert (len(front.points), len(front.failed)) == (13, 3)
     assert front.sweep == backend.find(GRID).info
@@ -68,8 +68,11 @@ def test_a_front_has_the_points_of_the_ended_trials(backend: Backend) -> None:
         backend.front("not begun")
 
 
-def test_a_comparison_equals_that_of_the_library(backend: Backend) -> None:
-    """A sweep that is named twice is an error, and so are sweeps on different data."""
+def test_a_comparison_equals_the_comparison_of_the_library(backend: Backend) -> None:
+    """`compare` returns the comparison of `fronts.compare`.
+
+    A sweep that is named twice is an error, and so are sweeps on different data.
+    """
     comparison = backend.compare(GRID, MIB)
     assert comparison == fronts.compare([backend.front(GRID)], [backend.front(MIB)])
     assert backend.compare([GRID], [backend.find(MIB)]) == comparison
@@ -80,7 +83,10 @@ def test_a_comparison_equals_that_of_the_library(backend: Backend) -> None:
 
 
 def test_an_ended_trial_has_its_history(backend: Backend) -> None:
-    """Each series has one value per epoch. An unknown key raises `NotFoundError`."""
+    """Each series of a trial's history has one value per epoch.
+
+    An unknown key raises `NotFoundError`.
+    """
     first = min(backend.front(GRID).points, key=lambda point: point.order)
     history = backend.history(GRID, first.trial)
     assert {name: list(values) for name, values in history.items()} == {
@@ -90,8 +96,8 @@ def test_an_ended_trial_has_its_history(backend: Backend) -> None:
         backend.history(GRID, "0" * 16)
 
 
-def test_page_returns_one_line_with_address_and_id(backend: Backend) -> None:
-    """The line leads to the page of this sweep."""
+def test_page_returns_one_line_with_url_and_id(backend: Backend) -> None:
+    """`page` returns one line with a URL and the id of the sweep."""
     state = backend.find(GRID)
     assert "http://127.0.0.1:" in backend.page(state)
     assert state.id in backend.page(state)
@@ -99,8 +105,8 @@ def test_page_returns_one_line_with_address_and_id(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("kind", ["methods", "datasets", "models", "searches"])
-def test_the_catalogue_equals_that_of_the_library(backend: Backend, kind: str) -> None:
-    """It has every entry, with the JSON schema of each field."""
+def test_the_catalogue_equals_the_catalogue_of_the_library(backend: Backend, kind: str) -> None:
+    """The catalogue has every entry, with the JSON schema of each field."""
     from paretoib.catalogue import catalogue
 
     # JSON turns the library's tuples into lists.
@@ -108,7 +114,7 @@ def test_the_catalogue_equals_that_of_the_library(backend: Backend, kind: str) -
 
 
 def test_watching_an_ended_sweep_returns_its_front(backend: Backend) -> None:
-    """`watch` reports only the final state."""
+    """On an ended sweep, `watch` reports only the final state."""
     seen: list[Any] = []
     front = backend.watch(GRID, on_progress=seen.append)
     assert front == backend.front(GRID)

@@ -81,7 +81,10 @@ def test_a_cancelled_sweep_is_resumed_to_its_end(
 
 
 def test_a_sweep_that_cannot_begin_is_failed_with_the_reason(backend: Backend) -> None:
-    """On this machine, `submit` also raises an error with the reason."""
+    """The state of a sweep that could not begin has the reason.
+
+    On this machine, `submit` also raises an error with the reason.
+    """
     spec = {**TINY, "resources": {"gpus": 0.5}, "name": "no gpu"}
     if isinstance(backend, RemoteBackend):
         assert backend.watch(backend.submit(SweepSpec.from_document(spec))) is None

@@ -12,7 +12,10 @@ LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
 def test_without_a_token_a_browser_sees_only_the_sign_in(sample: Any, open_browser: Any) -> None:
-    """The sign-in page has inline styles. A wrong token shows an error; a valid one signs in."""
+    """Without a token, a sweep's page is a sign-in page with styles.
+
+    A wrong token shows an error; a valid token signs in.
+    """
     browser = open_browser(sample.served.address)
     page = browser.page
     page.goto("/sweeps/" + sample.sweeps["a grid of β"].id)
@@ -57,7 +60,10 @@ def test_pages_fit_the_screen_and_use_no_network_beyond_the_service(
 
 
 def test_a_click_on_a_point_shows_its_trial(sample: Any, open_browser: Any) -> None:
-    """The panel has parameters, metrics and history. A URL with the trial's key opens it too."""
+    """A panel has the trial's parameters, metrics and history.
+
+    A URL with the trial's key opens the panel too.
+    """
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
     page, info = browser.page, sample.sweeps["a grid of β"]
@@ -107,7 +113,7 @@ def test_sweeps_are_chosen_from_the_list_and_compared(sample: Any, open_browser:
 
 
 def test_the_list_shows_the_id_of_each_sweep(sample: Any, open_browser: Any) -> None:
-    """Sweeps with the same name can be told apart. Commands accept the 8 characters shown."""
+    """The row of a sweep has the first eight characters of its id, which commands accept."""
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
     for info in sample.sweeps.values():
@@ -118,7 +124,7 @@ def test_the_list_shows_the_id_of_each_sweep(sample: Any, open_browser: Any) -> 
 def test_the_page_shows_why_a_front_cannot_be_read(
     fresh_store: Path, make_sweep: Any, serve: Any, open_browser: Any
 ) -> None:
-    """With invalid trial records, the service's error stands in place of the figure."""
+    """If trial records are invalid, the page shows the service's error in place of the figure."""
     sweep = make_sweep(fresh_store, 3).id
     with closing(sqlite3.connect(fresh_store / "mlflow.db")) as database, database:
         database.execute("UPDATE tags SET value = '{}' WHERE key = 'mlflow.paretoib.record'")
@@ -134,7 +140,7 @@ def test_the_page_shows_why_a_front_cannot_be_read(
 def test_html_in_a_sweep_name_is_escaped(
     fresh_store: Path, make_sweep: Any, serve: Any, open_browser: Any
 ) -> None:
-    """In the list, the sweep's page and the comparison, it adds no element and runs no script."""
+    """HTML in the name adds no element and no script to the list, the page and the comparison."""
     names = ['<img src=x onerror="document.title=1">', "</script><script>document.title=1</script>"]
     left, right = (make_sweep(fresh_store, 8, name=name, method="vib").id for name in names)
     with serve(fresh_store) as served:
@@ -152,7 +158,10 @@ def test_html_in_a_sweep_name_is_escaped(
 
 
 def test_the_form_shows_the_error_of_the_service(sample: Any, open_browser: Any) -> None:
-    """The form keeps its values. It shows only the fields of the selected method."""
+    """After an error, the form keeps its values.
+
+    It shows only the fields of the selected method.
+    """
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
     page = browser.page
@@ -172,7 +181,10 @@ def test_the_form_shows_the_error_of_the_service(sample: Any, open_browser: Any)
 
 
 def test_the_form_has_the_fields_of_the_model_to_be_trained(sample: Any, open_browser: Any) -> None:
-    """The model is the selected one, or the method's default, or else the data set's default."""
+    """The form has the fields of the selected model, else of the method's default model.
+
+    If the method has no default model, it has those of the data set's default model.
+    """
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
     page = browser.page
@@ -196,7 +208,7 @@ def test_the_form_has_the_fields_of_the_model_to_be_trained(sample: Any, open_br
 def test_a_sweep_is_submitted_watched_and_compared_by_clicks(
     serve_cluster: Callable[..., Any], cluster: Any, make_sweep: Any, open_browser: Any
 ) -> None:
-    """Progress and front update without a reload of the page."""
+    """The page updates the progress and the front without a reload."""
     make_sweep(cluster.store, 12, name="to compare with", method="mib", seeds=[0])
     with serve_cluster() as served:
         browser = open_browser(served.address)

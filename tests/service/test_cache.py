@@ -13,7 +13,7 @@ from service.cache import SingleFlightCache
 
 
 def test_a_value_is_computed_once_for_concurrent_requests() -> None:
-    """The other threads wait for the first thread. A thread with another key does not wait."""
+    """Threads with the same key wait for the first one. A thread with another key does not wait."""
     cache: SingleFlightCache[int] = SingleFlightCache(10)
     calls = []
     start = threading.Event()
@@ -47,7 +47,7 @@ def test_an_exception_is_not_cached() -> None:
 
 
 def test_the_least_recently_used_value_is_evicted() -> None:
-    """Eviction starts when the total weight exceeds the capacity. The newest value always stays."""
+    """Values are evicted when their total weight exceeds the capacity. The newest value is kept."""
     cache: SingleFlightCache[str] = SingleFlightCache(10, len)
     computed = []
 

@@ -84,7 +84,7 @@ def without_links(states: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_show_links_to_the_page_of_the_service(sample: Any, run: Run, run_remotely: Run) -> None:
-    """The sweep is found by name, id and prefix. Its state is the same as on the store."""
+    """`show` finds a sweep by name, id and prefix, with the same state as on the store."""
     id_ = sample.sweeps[GRID].id
     local = run(sample.store, "show", GRID, "--json").document
     for name in (GRID, id_, id_[:8]):
@@ -95,10 +95,10 @@ def test_show_links_to_the_page_of_the_service(sample: Any, run: Run, run_remote
     assert run_remotely(sample.served, "show", GRID).out.count("look: http") == 1
 
 
-def test_figures_are_equal_to_those_of_the_store(
+def test_figures_are_equal_on_a_service_and_its_store(
     sample: Any, run: Run, run_remotely: Run, tmp_path: Path
 ) -> None:
-    """The files of `--html`, `--png` and `--plane` are equal."""
+    """The files of `--html`, `--png` and `--plane` are equal on a service and on its store."""
     plane = tmp_path / "plane.png"
     for command in (("front", GRID, "--plane", str(plane)), ("compare", MIB, "--against", GRID)):
         outputs = []
@@ -121,7 +121,7 @@ def test_a_flag_overrides_the_setting_of_the_server(
 
 
 def test_remote_commands_load_no_torch_ray_or_mlflow(sample: Any, token_of: dict[str, str]) -> None:
-    """Without these packages, commands start fast."""
+    """Commands on a service start fast, because they load no torch, Ray or MLflow."""
     code = (
         "import sys\nfrom paretoib.cli import main\ntry: main()\nexcept SystemExit: pass\n"
         "print(*{n.partition('.')[0] for n in sys.modules}, file=sys.stderr)"
@@ -159,7 +159,10 @@ def test_an_error_of_the_service_is_printed_as_one_line(
     who: str,
     message: str,
 ) -> None:
-    """The exit code is 2, stdout is empty, and the line does not have the token."""
+    """After an error of the service, the exit code is 2, and stdout is empty.
+
+    The line on stderr does not have the token.
+    """
     ended = run_remotely(sample.served, *command, who=who)
     (line,) = ended.err.splitlines()
     assert (ended.code, ended.out) == (2, "")
@@ -169,7 +172,7 @@ def test_an_error_of_the_service_is_printed_as_one_line(
 
 
 def test_a_service_that_does_not_answer_is_an_error(run_remotely: Run, sample: Any) -> None:
-    """The error has the service's address and the reason. A dry run needs no service."""
+    """The error has the service's address and the reason. `sweep --dry-run` needs no service."""
     unreachable = replace(sample.served, address="http://127.0.0.1:9")
     assert run_remotely(unreachable, "list").err == (
         "error: no answer from http://127.0.0.1:9: Connection refused\n"

@@ -16,8 +16,11 @@ from paretoib.records import Comparison, Front, SweepInfo
 BOTH = "/compare?linear=a grid of β&adaptive=adaptive weights"
 
 
-def test_a_comparison_equals_that_of_the_library(client: httpx.Client) -> None:
-    """If the sides of the request are swapped, left and right are swapped."""
+def test_a_comparison_equals_the_comparison_of_the_library(client: httpx.Client) -> None:
+    """The service returns the comparison of `fronts.compare`.
+
+    If the request swaps its sides, left and right are swapped.
+    """
     fronts = [
         Front.from_json(client.get(f"/sweeps/{name}/front").content)
         for name in ("a grid of β", "adaptive weights")
@@ -30,7 +33,7 @@ def test_a_comparison_equals_that_of_the_library(client: httpx.Client) -> None:
 
 
 def test_several_sweeps_of_a_side_are_pooled(client: httpx.Client) -> None:
-    """The parameter of a side may be repeated."""
+    """A request may repeat the parameter of a side; the sweeps of the side are then pooled."""
     answer = client.get("/compare?linear=a grid of β&linear=no good&adaptive=adaptive weights")
     assert answer.status_code == 200
     assert len(answer.json()["left"]["sweeps"]) == 2
@@ -62,7 +65,7 @@ def large(
 
 @pytest.mark.slow
 def test_two_sweeps_of_1000_trials_are_compared_in_300_ms(large: Any) -> None:
-    """The limit holds for each of 20 requests, after one request that fills the cache."""
+    """After a request that fills the cache, each of 20 requests takes less than 300 ms."""
     with large.client() as client:
         path = "/compare?linear=left&adaptive=right"
         began = time.perf_counter()
@@ -79,7 +82,10 @@ def test_two_sweeps_of_1000_trials_are_compared_in_300_ms(large: Any) -> None:
 
 @pytest.mark.slow
 def test_100_clients_read_for_30_seconds_without_an_error(large: Any) -> None:
-    """They read fronts, comparisons and lists. The test prints the p50, p95 and p99 latency."""
+    """The clients read fronts, comparisons and lists.
+
+    The test prints the p50, p95 and p99 of the latency.
+    """
     paths = (
         "/sweeps/left/front",
         "/sweeps/right/front?format=csv",

@@ -36,7 +36,7 @@ def test_a_documented_session_works(
     output: str,
     tmp_path: Path,
 ) -> None:
-    """The session runs in a new shell with the two variables that the page names."""
+    """A session runs in a new shell with the two variables that the page names."""
     script = tmp_path / "session"
     script.write_text(code_block(heading, language))
     with serve_cluster() as served:

@@ -74,7 +74,7 @@ def write(store: Any, sweep_id: str, records: list[Any]) -> None:
 
 
 def test_points_are_sent_as_they_enter_the_front(running: Any) -> None:
-    """Points come once, in the order in which trials ended; `progress` follows each batch."""
+    """Each point is sent once, in the order of the ended trials; `progress` follows each batch."""
     served, store, info, records = running
     with (
         served.client("reader") as client,
@@ -127,9 +127,9 @@ def test_a_reconnect_continues_after_the_last_event(running: Any) -> None:
 def test_a_resumed_sweep_repeats_no_event(
     running: Any, store_tools: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The writer was killed after it wrote a trial and before it updated the counts.
+    """The writer is killed after it has written a trial and before it updates the counts.
 
-    After the resume, the sweep has the same status and counts as before that trial.
+    After the resume, the sweep has the same status and counts as before this trial.
     """
     served, store, info, records = running
     path = f"/sweeps/{info.id}"
@@ -179,8 +179,8 @@ def test_the_stream_of_an_ended_sweep_ends_at_once(live: tuple[Path, Any], make_
     assert json.loads(seen[-1].data) == {"status": "failed"}
 
 
-def test_an_unknown_sweep_is_a_404(running: Any) -> None:
-    """An invalid Last-Event-ID is a 422."""
+def test_an_unknown_sweep_or_event_id_is_an_error(running: Any) -> None:
+    """The stream of an unknown sweep is a 404; an invalid Last-Event-ID is a 422."""
     served, _, info, _ = running
     with served.client() as client:
         assert client.get("/sweeps/nosuch/events").status_code == 404
@@ -189,7 +189,10 @@ def test_an_unknown_sweep_is_a_404(running: Any) -> None:
 
 
 def test_the_number_of_open_streams_is_limited(running: Any) -> None:
-    """A further stream gets 429 until a stream is closed. The metrics count open streams."""
+    """At the limit, a new stream gets 429 until a stream is closed.
+
+    The metrics count open streams.
+    """
     served, _, info, _ = running
     path = f"/sweeps/{info.id}/events"
     with served.client() as client:

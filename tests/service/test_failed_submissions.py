@@ -18,7 +18,10 @@ class FailingStore(SubmissionTracker):
 
 
 def test_a_repeated_request_finds_the_created_sweep(fresh_store: Path) -> None:
-    """So no second sweep is created. The sweep is marked as submitted: the service can close it."""
+    """After a failed submission, the same request finds the sweep, so no second sweep is created.
+
+    The sweep is marked as submitted, so that the service can close it.
+    """
     address = f"sqlite:///{fresh_store}/mlflow.db"
     with pytest.raises(StoreUnavailableError):
         FailingStore(address).create_submitted(SweepSpec.from_document({"method": "vib"}), "abc123")

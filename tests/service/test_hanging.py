@@ -43,7 +43,10 @@ def test_reads_work_while_ray_hangs(
     serve: Callable[..., Any],
     hanging: tuple[str, Callable[[], None]],
 ) -> None:
-    """Waiting submissions block no read. They get 503, and a later submission gets 503 at once."""
+    """Submissions that wait for Ray block no read.
+
+    They get 503, and a later submission gets 503 at once.
+    """
     make_sweep(fresh_store, 4, name="to read")
     address, close = hanging
     with ExitStack() as stack:
@@ -72,7 +75,7 @@ def test_reads_work_while_ray_hangs(
 def test_routes_without_sweeps_work_while_mlflow_hangs(
     tmp_path: Path, serve: Callable[..., Any], hanging: tuple[str, Callable[[], None]]
 ) -> None:
-    """The catalogue, the metrics and the static files are still served."""
+    """The catalogue, the metrics and the static files are served, while reads of sweeps get 503."""
     address, close = hanging
     with ExitStack() as stack:
         served = stack.enter_context(serve(tmp_path, tracking_uri=address))
@@ -94,7 +97,10 @@ def test_routes_without_sweeps_work_while_mlflow_hangs(
 def test_a_queued_request_times_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It gets the problem `busy`. The call before it completes."""
+    """A call that waits too long in the queue gets the problem `busy`.
+
+    The call before it completes.
+    """
     monkeypatch.setattr("service.controller.QUEUE_TIMEOUT", 0.3)
     settings = ServiceSettings(auth=False)
     controller = SweepController(SweepQueries(None), Jobs(settings.ray_jobs), settings)
@@ -110,10 +116,10 @@ def test_a_queued_request_times_out(
         time.sleep(0.6)
         return name
 
-    async def both() -> None:
+    async def call_twice() -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call, "first")
             tasks.start_soon(call, "second")
 
-    anyio.run(both)
+    anyio.run(call_twice)
     assert results == ["busy", "first"]

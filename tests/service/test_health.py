@@ -31,7 +31,7 @@ def test_unknown_paths_and_methods_add_no_label_values_to_the_metrics(client: ht
 
 
 def test_the_openapi_schema_is_built_at_startup() -> None:
-    """Otherwise the first request for the schema would delay other requests."""
+    """The OpenAPI schema exists after the startup, so that no request waits for it."""
     app = create_app(ServiceSettings(auth=False))
 
     async def is_built() -> bool:

@@ -37,7 +37,7 @@ def test_a_sweep_whose_job_was_killed_is_interrupted_for_every_reader(
     wait_for: Callable[..., None],
     python: Any,
 ) -> None:
-    """Python, CLI, service and pages show the same status, reason and number of trials."""
+    """Python, CLI, service and pages show the same status, reason and number of finished trials."""
     store = new_store(fresh_store)
     with serve(fresh_store) as served, served.client() as client:
         job = store.start(*SWEEP)

@@ -13,7 +13,7 @@ import pytest
 from paretoib.records import SweepInfo
 from paretoib.tracking import ui
 
-Served = tuple[str, SweepInfo]
+AddressAndSweep = tuple[str, SweepInfo]
 
 
 def is_healthy(address: str) -> bool:
@@ -29,7 +29,7 @@ def mlflow(
     tmp_path_factory: pytest.TempPathFactory,
     make_sweep: Callable[..., SweepInfo],
     wait_for: Callable[[Callable[[], object]], None],
-) -> Iterator[Served]:
+) -> Iterator[AddressAndSweep]:
     """The address of an MLflow server, and a sweep in its store."""
     folder = tmp_path_factory.mktemp("store")
     sweep = make_sweep(folder, 1)
@@ -50,9 +50,9 @@ def mlflow(
 
 @pytest.mark.parametrize("pages", [None, "", "https://mlflow.example/"])
 def test_links_use_the_configured_address_of_mlflow(
-    mlflow: Served, serve: Any, tmp_path: Path, pages: str | None
+    mlflow: AddressAndSweep, serve: Any, tmp_path: Path, pages: str | None
 ) -> None:
-    """The default is the address of the MLflow server. An empty setting gives no links."""
+    """By default, links lead to the MLflow server. With an empty setting there are no links."""
     address, sweep = mlflow
     settings = {} if pages is None else {"mlflow_pages": pages}
     with serve(tmp_path, tracking_uri=address, **settings) as served, served.client() as client:

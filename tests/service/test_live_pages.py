@@ -35,7 +35,7 @@ def open_stream(served: Any, sweep: str) -> Iterator[None]:
 def test_a_page_reconnects_to_the_event_stream(
     growing: Any, fresh_store: Path, serve: Callable[..., Any], open_browser: Any
 ) -> None:
-    """After a 429 or a restart of the service, it shows a note until it has a stream again."""
+    """After a 429 or a restart of the service, the page shows a note until a stream is open."""
     sweep, end_trial = growing
     with serve(fresh_store, max_streams="1") as served:
         browser = open_browser(served.address)
@@ -60,7 +60,7 @@ def test_a_page_reconnects_to_the_event_stream(
 def test_a_refresh_of_the_list_keeps_checkboxes_and_focus(
     growing: Any, fresh_store: Path, make_sweep: Any, serve: Callable[..., Any], open_browser: Any
 ) -> None:
-    """The keyboard focus stays on the same checkbox or link."""
+    """After a refresh, checked boxes are checked, and the focus is on the same box or link."""
     _, end_trial = growing
     left, right = (make_sweep(fresh_store, 4, name=name).id for name in ("left", "right"))
     with serve(fresh_store) as served:

@@ -39,7 +39,7 @@ PROBLEM = "application/problem+json"
         ("DELETE", "/sweeps", 405, "Method Not Allowed"),
     ],
 )
-def test_an_error_has_the_rule_and_the_value_found(
+def test_an_error_is_a_problem_document(
     client: httpx.Client, method: str, path: str, status: int, message: str
 ) -> None:
     """Errors of routes, parameters and the library are problem documents (RFC 9457)."""
@@ -76,7 +76,7 @@ def test_an_error_has_the_rule_and_the_value_found(
 def test_an_invalid_sweep_is_rejected_before_it_is_stored(
     client: httpx.Client, document: dict[str, Any], message: str
 ) -> None:
-    """Only registered names are accepted: no path, URL, code or environment variable."""
+    """A sweep has only registered names: no path, URL, code or environment variable is accepted."""
     before = client.get("/sweeps").json()["total"]
     answer = client.post("/sweeps", json=document)
     assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
@@ -109,13 +109,13 @@ def test_an_invalid_sweep_is_rejected_before_it_is_stored(
 def test_a_malformed_body_is_a_client_error(
     client: httpx.Client, content: bytes, status: int
 ) -> None:
-    """The bodies are truncated, not objects, deeply nested, or have numbers that are not finite."""
+    """A body that is cut, is no object, is deeply nested or has invalid values gets 400 or 422."""
     answer = client.post("/sweeps", content=content, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
 
 
 def test_a_body_with_another_content_type_is_not_read_as_json(client: httpx.Client) -> None:
-    """A page of another origin can send text without a CORS preflight, but not JSON."""
+    """Other origins can send text without a CORS preflight, but not JSON."""
     for kind in ("text/plain", "application/x-www-form-urlencoded"):
         answer = client.post(
             "/sweeps", content=b'{"method": "vib"}', headers={"Content-Type": kind}
@@ -124,7 +124,7 @@ def test_a_body_with_another_content_type_is_not_read_as_json(client: httpx.Clie
 
 
 def test_a_long_value_is_truncated_in_the_message(client: httpx.Client) -> None:
-    """The message quotes only the beginning of the value."""
+    """The message of a problem quotes only the beginning of a long value."""
     answer = client.post("/sweeps", json={"method": "x" * 100_000})
     assert answer.status_code == 422
     assert len(answer.text) < 2000
@@ -133,7 +133,10 @@ def test_a_long_value_is_truncated_in_the_message(client: httpx.Client) -> None:
 def test_a_request_gets_503_if_mlflow_does_not_answer(
     tmp_path: Path, serve: Callable[..., Any]
 ) -> None:
-    """The 503 has Retry-After, but not MLflow's address. `/readyz` says which component is down."""
+    """The 503 has Retry-After, and does not have MLflow's address.
+
+    `/readyz` says which component is down.
+    """
     with serve(tmp_path, tracking_uri="http://127.0.0.1:9") as served, served.client() as client:
         answer = client.get("/sweeps")
         assert answer.status_code == 503
@@ -148,7 +151,7 @@ def test_a_request_gets_503_if_mlflow_does_not_answer(
 
 
 def test_a_submission_without_ray_stores_no_sweep(client: httpx.Client) -> None:
-    """The submission gets 503. Existing sweeps can still be read."""
+    """If Ray does not answer, a submission gets 503. Existing sweeps can still be read."""
     before = client.get("/sweeps").json()["total"]
     answer = client.post("/sweeps", json={"method": "vib"})
     assert answer.status_code == 503

@@ -21,7 +21,7 @@ def listed_names(client: httpx.Client, **query: Any) -> list[str]:
 
 
 def test_sweeps_are_listed_newest_first_with_their_state(client: httpx.Client) -> None:
-    """The state has times, counts of ended trials and the hypervolume."""
+    """The state of a sweep has times, counts of trials and the hypervolume."""
     document = client.get("/sweeps").json()
     assert document["schema"] == 1
     listed = [sweep["name"] for sweep in document["sweeps"]]
@@ -67,7 +67,7 @@ def test_all_pages_together_are_the_whole_list(client: httpx.Client) -> None:
 
 
 def test_a_sweep_is_found_by_id_prefix_and_name(client: httpx.Client, sample: Any) -> None:
-    """The three URLs return the same sweep."""
+    """The id of a sweep, the first characters of the id and the name give the same sweep."""
     info = sample.sweeps["a grid of β"]
     ids = {client.get(f"/sweeps/{r}").json()["id"] for r in (info.id, info.id[:8], info.name)}
     assert ids == {info.id}
@@ -76,7 +76,7 @@ def test_a_sweep_is_found_by_id_prefix_and_name(client: httpx.Client, sample: An
 def test_a_name_that_looks_like_an_id_is_found(
     fresh_store: Path, make_sweep: Callable[..., SweepInfo], serve: Callable[..., Any]
 ) -> None:
-    """GET finds it. DELETE takes only ids, and finds no sweep with this id."""
+    """GET finds a sweep whose name looks like an id. DELETE takes only ids, and gets 404."""
     name = "f" * 32
     sweep_id = make_sweep(fresh_store, 0, name=name).id
     with serve(fresh_store) as served, served.client() as client:
@@ -130,7 +130,7 @@ def test_the_front_is_available_in_every_format(client: httpx.Client, sample: An
 
 
 def test_unchanged_content_is_not_sent_again(client: httpx.Client) -> None:
-    """A request with the ETag gets 304. The ETag is a hash of the content: formats differ."""
+    """A request with the ETag of the content gets 304. Each format has its own ETag."""
     path = "/sweeps/a grid of β/front"
     first = client.get(path)
     etag = first.headers["etag"]
@@ -147,7 +147,7 @@ def test_unchanged_content_is_not_sent_again(client: httpx.Client) -> None:
 def test_a_change_is_visible_within_a_second(
     fresh_store: Path, make_sweep: Callable[..., SweepInfo], serve: Callable[..., Any]
 ) -> None:
-    """Another process may have made the change. The ETag changes too."""
+    """A front that another process has changed is sent again, although the request has an ETag."""
     make_sweep(fresh_store, 5, name="growing", status="running")
     with serve(fresh_store) as served, served.client() as client:
         first = client.get("/sweeps/growing/front")
@@ -165,7 +165,7 @@ def test_a_change_is_visible_within_a_second(
 
 
 def test_the_catalogue_has_the_schema_of_every_field(client: httpx.Client) -> None:
-    """A field has its type, bounds, description and default."""
+    """The schema of a field has its type, bounds, description and default."""
     methods = client.get("/methods").json()["methods"]
     assert methods["vib"]["weighting"] == "linear"
     assert (methods["det"]["model"], methods["stl"]["task_model"]) == ("sigmoid", "small_alexnet")
@@ -205,7 +205,7 @@ def test_the_openapi_schema_has_problems_and_valid_examples(client: httpx.Client
 def test_a_resumed_sweep_loses_the_reason_of_its_interruption(
     fresh_store: Path, make_sweep: Callable[..., SweepInfo], store_tools: Any
 ) -> None:
-    """The reason is gone while the sweep runs and after it has finished."""
+    """After a resume, the state has no reason, neither while the sweep runs nor after its end."""
     store = MLflowTracker(f"sqlite:///{fresh_store}/mlflow.db")
     sweep_id = make_sweep(fresh_store, 4, status="interrupted").id
     store.close(sweep_id, "failed", None, [], "no node has room")

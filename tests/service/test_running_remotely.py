@@ -43,7 +43,7 @@ def test_a_sweep_is_watched_to_its_end(
     wait_for: Callable[..., None],
     token_of: dict[str, str],
 ) -> None:
-    """Progress bar and front are the same as with `watch` on the service's store."""
+    """`watch` shows the same progress bar and front on a service as on the service's store."""
     spec = SweepSpec.from_document({"method": "vib", "trials": 12, "name": "watched"})
     store = store_tools.open_tracker(fresh_store)
     info = store.create(spec)
@@ -72,6 +72,7 @@ def test_a_sweep_is_watched_to_its_end(
 def watch(
     served: Any, store: Any, sweep: str, token_of: dict[str, str], **settings: str
 ) -> "Popen[str]":
+    """Start `paretoib watch` on a service."""
     variables = {"PARETOIB_TOKEN": token_of["reader"], **settings}
     process: Popen[str] = store.start("watch", sweep, "--server", served.address, **variables)
     return process
@@ -136,7 +137,10 @@ def test_ctrl_c_ends_watch_but_not_the_sweep(
     tmp_path: Path,
     wait_for: Callable[..., None],
 ) -> None:
-    """`watch` prints how to watch or cancel the sweep, which `cancel` then ends."""
+    """After Ctrl-C, `watch` prints how to watch or cancel the sweep.
+
+    `cancel` then ends the sweep.
+    """
     with serve_cluster() as served, served.client() as client:
         long = ("--grid", "epochs=1,2000", "--grid", "beta=0.1,0.01")
         submitted = run_remotely(served, "submit", *SMALL[:-2], *long, "--name", "long")

@@ -72,7 +72,10 @@ def job_of(sweep: str) -> int | None:
 
 
 def test_a_sweep_is_submitted_watched_and_read(serve_cluster: Callable[..., Any]) -> None:
-    """The client reads events, front and history. DELETE and resume get 409 after the end."""
+    """A client reads the events, the front and a history.
+
+    After the end, DELETE and resume get 409.
+    """
     with serve_cluster() as served, served.client() as client:
         wait_until(lambda: client.get("/readyz").json() == {"mlflow": "ok", "ray": "ok"})
         answer = submit(client, {**SMALL, "name": "over HTTP"})
@@ -97,7 +100,7 @@ def test_a_sweep_is_submitted_watched_and_read(serve_cluster: Callable[..., Any]
 def test_a_sweep_that_does_not_fit_the_cluster_has_a_reason(
     serve_cluster: Callable[..., Any],
 ) -> None:
-    """The sweep fails instead of waiting forever; JSON, events and page show the reason."""
+    """A sweep that fits no node fails and does not wait. JSON, events and page show the reason."""
     with serve_cluster() as served, served.client() as client:
         sweep = submit(client, {**SMALL, "name": "no GPU", "resources": {"gpus": 0.5}}).json()["id"]
         state = wait_for_status(client, sweep, "failed")
@@ -113,7 +116,10 @@ def test_a_sweep_that_does_not_fit_the_cluster_has_a_reason(
 
 
 def test_one_idempotency_key_creates_one_sweep(serve_cluster: Callable[..., Any]) -> None:
-    """50 concurrent requests get the same sweep; so does a request after the service restarts."""
+    """50 concurrent requests with one key get the same sweep.
+
+    So does a request after a restart of the service.
+    """
     document = {**SMALL, "name": "once"}
     with serve_cluster() as served:
         with served.client() as client, ThreadPoolExecutor(50) as pool:
@@ -137,7 +143,10 @@ def test_one_idempotency_key_creates_one_sweep(serve_cluster: Callable[..., Any]
 def test_repeating_a_failed_request_submits_its_sweep(
     serve_cluster: Callable[..., Any], cluster: Any
 ) -> None:
-    """The service had created the sweep, but Ray had not run it. A cancelled sweep is not run."""
+    """If a failed request created a sweep, the same request submits it to Ray.
+
+    A sweep that a user has cancelled is not submitted.
+    """
     store = SubmissionTracker(f"sqlite:///{cluster.store}/mlflow.db")
     document = {**SMALL, "name": "cut off"}
 
@@ -170,7 +179,10 @@ def test_repeating_a_failed_request_submits_its_sweep(
 def test_a_cancelled_sweep_keeps_its_trials_and_can_be_resumed(
     serve_cluster: Callable[..., Any],
 ) -> None:
-    """Resume is rejected while the sweep runs. The ended trials are kept in their order."""
+    """The ended trials of a cancelled sweep are kept in order.
+
+    A running sweep cannot be resumed.
+    """
     with serve_cluster(max_running="1") as served, served.client() as client:
         # The job of another test may still be ending.
         posted = wait_until(lambda: accepted(submit(client, {**LONG, "name": "cancelled"})))
@@ -201,7 +213,10 @@ def test_a_cancelled_sweep_keeps_its_trials_and_can_be_resumed(
 def test_a_lost_job_is_shown_as_interrupted_within_a_minute(
     serve_cluster: Callable[..., Any],
 ) -> None:
-    """The job is killed while the service is down. No ended trial is lost."""
+    """If a job is killed while the service is down, its sweep is interrupted.
+
+    No ended trial is lost.
+    """
     with serve_cluster() as served, served.client() as client:
         sweep = submit(client, {**LONG, "name": "lost"}).json()["id"]
         wait_until(lambda: sweep_of(client, sweep)["trials"]["finished"] >= 2)
@@ -223,11 +238,11 @@ def test_sweeps_without_a_writer_are_interrupted(
     serve: Callable[..., Any],
     store_tools: Any,
 ) -> None:
-    """The service closes a stale sweep that it submitted (`lost`). It does not close a stale sweep
-    that another process started (`stale`), but shows it as interrupted.
+    """The service shows stale sweeps as interrupted, and closes those that it has submitted.
 
-    A sweep with a heartbeat stays running (`running`). So does a submitted sweep that has not begun
-    while Ray does not answer (`waiting`).
+    `lost` is stale and submitted. `stale` is stale, but another process started it. `running` has
+    heartbeats. `waiting` is submitted and has not begun: its status is running while Ray does not
+    answer.
     """
     lost, stale, running = (make_sweep(fresh_store, 3, name=n, status="running") for n in "abc")
     waiting = make_sweep(fresh_store, 0, name="d", status="running")
@@ -275,8 +290,9 @@ def test_sweeps_without_a_writer_are_interrupted(
 def test_a_sweep_that_has_not_begun_cannot_be_cancelled_without_ray(
     fresh_store: Path, serve: Callable[..., Any], store_tools: Any
 ) -> None:
-    """It gets 503, because its job would start later. A sweep that has begun can be cancelled:
-    its writer polls the store.
+    """DELETE gets 503 before the sweep has begun, because its job would start later.
+
+    A sweep that has begun can be cancelled, because its writer polls the store.
     """
     store = SubmissionTracker(f"sqlite:///{fresh_store}/mlflow.db")
     waiting, begun = (

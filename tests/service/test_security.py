@@ -68,7 +68,7 @@ def test_only_health_checks_and_sign_in_work_without_a_token(sample: Any) -> Non
 
 
 def test_a_valid_token_gives_access_to_every_route(sample: Any) -> None:
-    """So the 401 in the test above is due to the token."""
+    """With a token no route answers 401, so the 401 of the test above is due to the token."""
     with sample.served.client("writer") as client:
         for method, path in sorted(every_route() - SIGN_IN):
             assert send(client, method, path).status_code not in (401, 403, 500), (method, path)
@@ -92,7 +92,10 @@ def test_a_token_with_scope_read_cannot_write(sample: Any) -> None:
 )
 @pytest.mark.parametrize("who", ["writer", None])
 def test_every_response_has_security_headers(sample: Any, path: str, who: str | None) -> None:
-    """This includes errors. The policy allows no inline script and no other origin."""
+    """Error responses have the headers too.
+
+    The policy allows no inline script and no other origin.
+    """
     with sample.served.client(who) as client:
         headers = client.get(path, headers={"Origin": "http://evil.example"}).headers
     policy = headers["content-security-policy"]
@@ -106,7 +109,7 @@ def test_every_response_has_security_headers(sample: Any, path: str, who: str | 
 
 
 def test_an_html_figure_is_sandboxed(sample: Any) -> None:
-    """The file has inline scripts, so it gets an opaque origin and no network access."""
+    """An HTML figure has inline scripts, so it gets an opaque origin and no network access."""
     with sample.served.client() as client:
         for path in (
             "/sweeps/a grid of β/front?format=html",
@@ -123,7 +126,7 @@ def test_an_html_figure_is_sandboxed(sample: Any) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
 def test_an_unknown_host_header_is_rejected(sample: Any, host: str) -> None:
-    """The check protects against DNS rebinding."""
+    """The check of the Host header protects against DNS rebinding."""
     with sample.served.client() as client:
         answer = client.get("/sweeps", headers={"Host": host})
     assert answer.status_code == 400
@@ -141,7 +144,10 @@ def test_an_unknown_host_header_is_rejected(sample: Any, host: str) -> None:
     ],
 )
 def test_a_page_of_another_origin_cannot_write(sample: Any, headers: dict[str, str]) -> None:
-    """The browser sends the cookie, but the request gets 403. The service's own pages may write."""
+    """A write from another origin gets 403, even with the cookie.
+
+    The service's own pages may write.
+    """
     sweep = sample.sweeps["a grid of β"].id
     with sample.served.client(None) as client:
         client.cookies.set("paretoib_token", sample.served.secret)
@@ -172,7 +178,10 @@ def test_the_cookie_is_hidden_from_scripts_and_other_sites(sample: Any) -> None:
 def test_each_token_has_a_limit_of_requests_per_minute(
     fresh_store: Path, serve: Callable[..., Any]
 ) -> None:
-    """Above the limit, requests get 429 with Retry-After; other tokens and health checks do not."""
+    """Above the limit of a token, requests get 429 with Retry-After.
+
+    Other tokens and health checks are not affected.
+    """
     with serve(fresh_store, requests_per_minute="5") as served, served.client() as client:
         codes = [client.get("/methods").status_code for _ in range(7)]
         assert codes == [200] * 5 + [429] * 2
@@ -190,7 +199,7 @@ def test_each_token_has_a_limit_of_requests_per_minute(
 def test_with_auth_off_requests_on_loopback_are_allowed(
     fresh_store: Path, serve: Callable[..., Any]
 ) -> None:
-    """Writes from other sites are still rejected."""
+    """With auth off, requests on loopback need no token, but other sites cannot write."""
     with serve(fresh_store, auth="off", tokens="") as served, served.client(None) as client:
         assert client.get("/sweeps").status_code == 200
         assert client.delete("/sweeps/" + "a" * 32).status_code == 404
@@ -199,7 +208,7 @@ def test_with_auth_off_requests_on_loopback_are_allowed(
 
 
 def test_with_auth_off_other_machines_are_rejected() -> None:
-    """They are rejected even if the application is bound to an address other than loopback."""
+    """With auth off, a request gets 403 if the address of its client or server is not loopback."""
     app = create_app(ServiceSettings(auth=False))
 
     async def ask(server: str, client: str) -> int:
@@ -215,7 +224,7 @@ def test_with_auth_off_other_machines_are_rejected() -> None:
 
 
 def test_the_token_is_not_logged(sample: Any) -> None:
-    """The log of requests with this token does not have it."""
+    """After requests with a token, the service's log does not have this token."""
     with sample.served.client() as client:
         client.get("/sweeps")
         client.get("/nothing")
@@ -223,7 +232,7 @@ def test_the_token_is_not_logged(sample: Any) -> None:
 
 
 def test_a_websocket_is_rejected(sample: Any) -> None:
-    """A request to upgrade is rejected even with a valid path and token."""
+    """A request to upgrade to a WebSocket is rejected even with a valid path and token."""
     url = urlsplit(sample.served.address)
     with socket.create_connection((url.hostname, url.port), timeout=10) as raw:
         raw.sendall(
@@ -237,7 +246,7 @@ def test_a_websocket_is_rejected(sample: Any) -> None:
 
 
 def test_a_too_large_content_length_is_rejected_at_once(sample: Any) -> None:
-    """The 413 comes before the client has sent the body."""
+    """A client with a too large Content-Length gets 413 before it has sent the body."""
     url = urlsplit(sample.served.address)
     with socket.create_connection((url.hostname, url.port), timeout=10) as raw:
         raw.sendall(
@@ -249,7 +258,7 @@ def test_a_too_large_content_length_is_rejected_at_once(sample: Any) -> None:
 
 
 def test_the_size_of_a_body_is_limited(sample: Any) -> None:
-    """The limit applies to the Content-Length, and to a body without one while it is read."""
+    """The limit applies to the Content-Length of a body, or to the body itself while it is read."""
 
     def chunks() -> Iterator[bytes]:
         for _ in range(1000):

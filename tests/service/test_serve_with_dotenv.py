@@ -14,7 +14,7 @@ EXAMPLE = Path(__file__).parents[2] / ".env.example"
 def test_the_service_ignores_the_hosts_in_the_dotenv_file(
     fresh_store: Path, make_sweep: Callable[..., Any], serve: Callable[..., Any]
 ) -> None:
-    """It answers at the printed address, and links to the MLflow server that `serve` started."""
+    """The service answers at the printed address, and links to the MLflow server of `serve`."""
     sweep = make_sweep(fresh_store, 1).id
     shutil.copy(EXAMPLE, fresh_store / ".env")
     addresses = {name: f"http://127.0.0.1:{port}" for port, name in enumerate(PROCESSES, 1)}

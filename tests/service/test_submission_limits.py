@@ -39,7 +39,7 @@ LIMITS = ServiceSettings(auth=False, max_trials=100, max_epochs=200, max_axis=50
     ],
 )
 def test_a_sweep_above_a_limit_is_rejected(document: dict[str, Any], message: str) -> None:
-    """The 422 has the limit and comes within a second: values are not expanded to trials."""
+    """A sweep above a limit gets 422 within a second, because no values are expanded to trials."""
     began = time.perf_counter()
     with pytest.raises(ProblemError) as refused:
         limited_spec({"method": "vib", **document}, LIMITS)
@@ -58,7 +58,7 @@ def test_a_sweep_above_a_limit_is_rejected(document: dict[str, Any], message: st
     ],
 )
 def test_a_sweep_at_a_limit_is_accepted(document: dict[str, Any]) -> None:
-    """The default sweep is also within the limits."""
+    """The default sweep and sweeps at a limit are accepted."""
     assert limited_spec({"method": "vib", **document}, LIMITS).trials <= 100
 
 
@@ -75,14 +75,14 @@ def test_a_sweep_at_a_limit_is_accepted(document: dict[str, Any]) -> None:
     ],
 )
 def test_an_invalid_value_is_rejected_by_validation(document: dict[str, Any]) -> None:
-    """The limits ignore a value that has no size, because validation has a better message."""
+    """The check of limits ignores a value that it cannot count: validation has a better message."""
     with pytest.raises((SpecError, ProblemError)) as refused:
         limited_spec({"method": "vib", **document}, LIMITS)
     assert "at most" not in str(refused.value)
 
 
 def test_the_spec_of_a_stored_sweep_is_checked_too() -> None:
-    """The service may resume a sweep that another process created without limits."""
+    """The limits apply to a resume, because another process may have created the sweep."""
     spec = limited_spec({"method": "vib", "trials": 80}, LIMITS)
     check_limits(spec, LIMITS)
     with pytest.raises(ProblemError, match="at most 50"):

@@ -28,38 +28,38 @@ from .spec_errors import error_message
     ],
 )
 def test_a_misplaced_or_misspelt_field_gets_a_suggestion(document: Any, message: str) -> None:
-    """The suggestion is the field's full name, or a similar name in the same section."""
+    """A misplaced field gets its full name, a misspelt field a similar name of its section."""
     assert error_message(document).endswith(message)
 
 
 @pytest.mark.parametrize(
     "document", [{"beta": 1}, {"xyzzy": 1}, {"training": {"xyzzy": 1}}, {3: 4}]
 )
-def test_a_field_like_no_other_gets_no_suggestion(document: Any) -> None:
-    """Fields that only other entries have, here `beta` for MIB, are not suggested either."""
+def test_a_field_without_a_similar_name_gets_no_suggestion(document: Any) -> None:
+    """`beta` is not suggested for MIB, because only other weightings have it."""
     assert "did you mean" not in error_message(document)
 
 
 @pytest.mark.parametrize("field", ["beta", "weighting.beta"])
 @pytest.mark.parametrize("kind", ["fields", "grid", "space"])
-def test_beta_is_no_field_of_min_norm_weights(field: str, kind: str) -> None:
-    """The message lists the weightings with a β, and suggests no similar name."""
+def test_weighting_mib_has_no_field_beta(field: str, kind: str) -> None:
+    """The message lists the weightings that have β, and suggests no similar name."""
     with pytest.raises(SpecError) as caught:
         with_overrides({"method": "mib"}, **{kind: {field: "1,2"}})
     message = str(caught.value)
-    assert f"unknown field `{field}` of vib + mib on digits, where weighting `mib` sets" in message
+    assert f"unknown field `{field}`: weighting `mib` has no such field; " in message
     assert "it is a field of weighting linear, uncertainty, task_weights; known" in message
     assert "did you mean" not in message
 
 
 def test_a_misspelt_full_name_gets_a_suggestion() -> None:
-    """The suggestion is for the last part of the name."""
-    with pytest.raises(SpecError, match=r"`weighting.betta` of .*; did you mean `beta`"):
+    """The suggestion replaces the last part of a full name such as `weighting.betta`."""
+    with pytest.raises(SpecError, match=r"unknown field `weighting.betta`; did you mean `beta`"):
         with_overrides({"method": "vib"}, {"weighting.betta": 1})
 
 
 def test_the_message_lists_sections_and_resources_too() -> None:
-    """Sections and resources are no fields of a trial, but can be overridden."""
+    """The message for an unknown field lists the names of sections and resources too."""
     with pytest.raises(SpecError) as caught:
         with_overrides({"method": "vib"}, {"resources_gpus": 1})
     known = str(caught.value).partition("known: ")[2].split(", ")
@@ -85,7 +85,7 @@ def test_the_message_lists_sections_and_resources_too() -> None:
     ],
 )
 def test_rules_are_in_plain_words(document: Any, message: str) -> None:
-    """If invalid items make a list too short, only the items count as errors."""
+    """Invalid items are reported; the length error that they cause is not."""
     assert error_message(document).endswith(message)
 
 
@@ -100,7 +100,7 @@ def test_rules_are_in_plain_words(document: Any, message: str) -> None:
     ],
 )
 def test_a_long_value_is_truncated(document: Any) -> None:
-    """The message stays below 300 characters."""
+    """If a value is long, the message still has fewer than 300 characters."""
     message = error_message(document)
     assert "…" in message
     assert len(message) < 300
@@ -120,19 +120,19 @@ def test_a_long_value_is_truncated(document: Any) -> None:
         ({"model": {"name": "mlp", "hidden": [8, True]}}, "model.hidden"),
     ],
 )
-def test_a_boolean_is_no_number(document: Any, field: str) -> None:
-    """Booleans are refused in every section, and in lists."""
+def test_a_boolean_is_not_a_number(document: Any, field: str) -> None:
+    """A number may not be a boolean, in any section or list."""
     assert error_message(document).startswith(f"{field}: should not be true or false; found ")
 
 
-def test_true_is_no_section() -> None:
+def test_a_section_may_not_be_true() -> None:
     """A section is a mapping, which may be empty."""
     for section in ("prune", "plateau", "training", "budget"):
         assert error_message({section: True}) == f"{section}: should be a mapping; found True"
 
 
 def test_a_boolean_field_takes_true_and_false() -> None:
-    """The values of an axis can be booleans too."""
+    """A boolean field takes true and false as its value and on an axis."""
     document = {"method": "mib", "weighting": {"name": "mib", "smooth": False}}
     assert SweepSpec.from_document(document).weighting["smooth"] is False
     spec = SweepSpec.from_document({"method": "mib", "grid": {"smooth": [True, False]}})
@@ -143,14 +143,14 @@ def test_a_boolean_field_takes_true_and_false() -> None:
     "name", ["\x1b[31m", "a\x00", "\x85", "a\u2028b", "\u202eabc", "a\tb", "  "]
 )
 def test_a_name_is_printable(name: str) -> None:
-    """Names are printed on terminals of other users, and PostgreSQL cannot store NUL."""
+    """Control characters can harm terminals that print a name; PostgreSQL cannot store NUL."""
     assert error_message({"name": name}).startswith(
         "name: should have only printable characters; found "
     )
 
 
 def test_a_name_may_be_in_any_language() -> None:
-    """Letters, ideographs and emoji are allowed; an empty name gets the default."""
+    """A name may have letters, ideographs and emoji; an empty name gets the default."""
     for name in ("", "β-Raster 2", "実験　一", "👩‍🔬", "vib-digits"):
         assert SweepSpec.from_document({"name": name}).name == (name or "mib-digits")
 
@@ -159,7 +159,7 @@ def test_a_name_may_be_in_any_language() -> None:
     ("gpus", "valid"), [(0, True), (1e-4, True), (9e-5, False), (1e-320, False)]
 )
 def test_a_share_of_a_gpu_is_large_enough_for_ray(gpus: float, valid: bool) -> None:
-    """The share is 0, or at least 0.0001."""
+    """The share of a GPU should be 0, or at least 0.0001, Ray's smallest share."""
     document = {"resources": {"gpus": gpus}}
     if valid:
         assert SweepSpec.from_document(document).resources.gpus == gpus
@@ -170,7 +170,7 @@ def test_a_share_of_a_gpu_is_large_enough_for_ray(gpus: float, valid: bool) -> N
 
 
 def test_yaml_with_a_key_twice_is_refused() -> None:
-    """YAML itself would keep the last value and ignore the first."""
+    """A repeated key in YAML is refused; PyYAML alone would keep its last value."""
     for text in ("method: vib\nmethod: mib\n", "training: {epochs: 1, epochs: 2}"):
         with pytest.raises(
             SpecError, match=r"should be YAML; found the key `(method|epochs)` 2 times"
@@ -178,8 +178,8 @@ def test_yaml_with_a_key_twice_is_refused() -> None:
             SweepSpec.from_yaml(text)
 
 
-def test_a_field_is_set_or_varied_and_set_once() -> None:
-    """A contradiction is refused, because the user may mean either."""
+def test_a_field_given_twice_is_refused() -> None:
+    """A field that is both set and varied, or set twice, is refused."""
     for kind in ("grid", "space"):
         with pytest.raises(
             SpecError, match=r"weighting.beta: should be set, or be varied; found both"
@@ -193,17 +193,17 @@ def test_a_field_is_set_or_varied_and_set_once() -> None:
         with_overrides({}, {"epochs": 3, "training.epochs": 4})
 
 
-def test_one_epoch_has_no_rung_to_prune_at() -> None:
-    """If epochs are varied, the largest value counts."""
-    one = {"prune": {}, "training": {"epochs": 1}}
-    message = error_message(one)
-    assert "prune: should have 2 epochs or more, so that a rung precedes the last" in message
+def test_pruning_needs_two_epochs() -> None:
+    """Pruning needs two epochs. If `epochs` is varied, the largest value counts."""
+    one_epoch = {"prune": {}, "training": {"epochs": 1}}
+    message = error_message(one_epoch)
+    assert "prune: should have 2 training epochs or more, so that a rung comes before" in message
     assert message.endswith("; found 1")
-    assert SweepSpec.from_document(one | {"method": "vib", "grid": {"epochs": [1, 4]}}).prune
+    assert SweepSpec.from_document(one_epoch | {"method": "vib", "grid": {"epochs": [1, 4]}}).prune
 
 
-def test_a_log_spaced_axis_is_rounded_to_digits_that_keep_values_distinct() -> None:
-    """Values have at least four digits; these need five."""
+def test_rounding_keeps_the_values_of_a_log_spaced_axis_different() -> None:
+    """Values have four significant digits, or more if values would coincide, as here."""
     spec = SweepSpec.from_document({"method": "vib", "grid": {"beta": "1:1.01:60"}})
     betas = spec.grid["weighting.beta"]
     assert len(set(betas)) == 60

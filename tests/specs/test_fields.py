@@ -1,4 +1,7 @@
-"""Names of fields, values and axes as text, and overrides of single fields."""
+"""Names of fields, values and axes as text, and overrides of single fields.
+
+A full name such as `weighting.beta` has a section; a bare name such as `beta` has none.
+"""
 
 import math
 from typing import Any
@@ -40,7 +43,7 @@ VIB = SweepSpec.from_document({"method": "vib"}).template
     ],
 )
 def test_values_are_read_as_yaml(text: str, value: Any) -> None:
-    """Commas make a list; text that is not YAML is a string."""
+    """In a value, commas make a list; text that is not YAML is a string."""
     assert parse_value(text) == value
 
 
@@ -59,19 +62,19 @@ def test_values_are_read_as_yaml(text: str, value: Any) -> None:
     ],
 )
 def test_axes_are_ranges_or_lists(text: str, values: tuple[Any, ...]) -> None:
-    """LOW:HIGH:COUNT is log-spaced, lin:LOW:HIGH:COUNT evenly spaced; both include the ends."""
+    """LOW:HIGH:COUNT is log-spaced, lin:LOW:HIGH:COUNT is evenly spaced; both include the ends."""
     assert parse_axis(text) == values
 
 
 def test_an_axis_that_is_not_text_is_unchanged() -> None:
-    """Strings in a JSON list are values and are not parsed."""
+    """A list, as in JSON, holds values, so strings in it are not parsed."""
     assert parse_axis([1, "a:b"]) == [1, "a:b"]
 
 
 @settings(deadline=None)
 @given(st.floats(1e-9, 1e3), st.floats(1.01, 1e6), st.integers(2, 50))
 def test_log_spaced_axes_have_equal_ratios(low: float, factor: float, count: int) -> None:
-    """Ratios are equal up to the rounding to four digits."""
+    """The ratios of neighbouring values are equal up to the rounding to four digits."""
     values = parse_axis(f"{low!r}:{low * factor!r}:{count}")
     assert len(values) == count
     for i, value in enumerate(values):
@@ -80,7 +83,7 @@ def test_log_spaced_axes_have_equal_ratios(low: float, factor: float, count: int
 
 
 def test_values_of_an_axis_have_the_type_of_the_field() -> None:
-    """Text from the command line becomes tuples, integers and floats."""
+    """The text of an axis becomes tuples, integers or floats, as the field requires."""
     spec = SweepSpec.from_document(
         {
             "method": "vib",
@@ -96,14 +99,14 @@ def test_values_of_an_axis_have_the_type_of_the_field() -> None:
 
 
 def test_a_bare_name_is_enough_if_one_section_has_it() -> None:
-    """The bare and the full name read and write the same field."""
+    """A bare name and its full name read and write the same field."""
     assert VIB.full_name("beta") == VIB.full_name("weighting.beta") == "weighting.beta"
     assert VIB.with_fields({"beta": 0.7}) == VIB.with_fields({"weighting.beta": 0.7}) != VIB
     assert VIB.with_fields({"beta": 0.7, "seed": 4}).get("seed") == 4
 
 
 def test_a_bare_name_in_several_sections_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message lists the full names, and both full names work."""
+    """The message for an ambiguous bare name lists the full names, which can be used."""
     second = Param("beta", float, 2.0, "a second β", gt=0)
     entry = ObjectiveEntry("paretoib.objectives._vib:VIB", "two β", params=(second,))
     monkeypatch.setitem(OBJECTIVES, "vib_with_two_betas", entry)
@@ -115,20 +118,20 @@ def test_a_bare_name_in_several_sections_is_refused(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_unknown_field_is_refused_with_a_suggestion() -> None:
-    """Each function that takes a field's name refuses it."""
+    """Each function that takes a field's name refuses an unknown name."""
     for use in (VIB.full_name, VIB.get, lambda field: VIB.with_fields({field: 1})):
-        with pytest.raises(SpecError, match=r"unknown field `latnet` of .*did you mean `latent`"):
+        with pytest.raises(SpecError, match=r"unknown field `latnet`; did you mean `latent`"):
             use("latnet")
 
 
 def test_changes_are_validated() -> None:
-    """The message gives the field, the rule and the value."""
+    """The message for an invalid change gives the field, the rule and the value."""
     with pytest.raises(SpecError, match=r"weighting.beta: should be .* equal to 0; found -1"):
         VIB.with_fields({"beta": -1})
 
 
 def test_fields_and_axes_override_a_document() -> None:
-    """Names are full or bare; sections may be those of the document or default sections."""
+    """Overrides have full or bare names, and apply to sections that the document has or lacks."""
     spec = with_overrides(
         {"method": "vib", "model": {"name": "mlp", "latent": 7}, "grid": {"beta": [1, 2]}},
         {"hidden": [9], "training.epochs": 3},
@@ -141,14 +144,14 @@ def test_fields_and_axes_override_a_document() -> None:
 
 @pytest.mark.parametrize("existing", ["beta", "weighting.beta"])
 @pytest.mark.parametrize("override", ["beta", "weighting.beta"])
-def test_an_axis_overrides_the_documents_own(existing: str, override: str) -> None:
-    """The document and the override may each use the full or the bare name."""
+def test_an_axis_overrides_the_axis_of_the_document(existing: str, override: str) -> None:
+    """An axis of the document is replaced, whether it has the full or the bare name."""
     spec = with_overrides({"method": "vib", "grid": {existing: [1, 2]}}, grid={override: "3,4,5"})
     assert spec.grid == {"weighting.beta": (3.0, 4.0, 5.0)}
 
 
 def test_a_sections_name_replaces_the_section() -> None:
-    """The other fields then belong to the new section."""
+    """If `objective` is overridden, `prior_width` is set in the new section `objective`."""
     spec = with_overrides(
         {"method": "mib", "objective": {"name": "vib", "prior_width": 3}},
         {"objective": "vib_squared", "prior_width": 2, "model": "linear"},
@@ -168,14 +171,14 @@ def test_a_sections_name_replaces_the_section() -> None:
     ],
 )
 def test_invalid_overrides_are_refused(document: Any, fields: Any, grid: Any, message: str) -> None:
-    """The message names the field."""
+    """The message for an invalid override names the field."""
     with pytest.raises(SpecError) as caught:
         with_overrides(document, fields, grid)
     assert message in str(caught.value)
 
 
 def test_a_field_that_is_set_is_not_varied_by_an_adaptive_search() -> None:
-    """`--set mu=0.5` holds for every trial; `epochs` is an upper limit, below which it varies."""
+    """`--set mu=0.5` holds for every trial. `--set epochs=40` sets the largest number of epochs."""
     document = {"method": "mib", "seeds": [0], "trials": 12}
     spec = with_overrides(document, {"mu": 0.5, "latent": 4, "epochs": 40})
     trials = driver(spec).ask(spec.trials)
@@ -185,7 +188,7 @@ def test_a_field_that_is_set_is_not_varied_by_an_adaptive_search() -> None:
 
 
 def test_a_beta_that_is_set_replaces_the_default_grid() -> None:
-    """`--set beta=0.01` trains one trial for each seed."""
+    """With `--set beta=0.01` there is one trial for each seed, instead of a grid of β."""
     spec = with_overrides({"method": "vib", "seeds": [0, 1]}, {"beta": "0.01"})
     assert [t.get("beta") for t in driver(spec).ask(100)] == [0.01, 0.01]
 
@@ -210,14 +213,14 @@ def test_resources_belong_to_the_sweep() -> None:
     ],
 )
 def test_invalid_resources_are_refused(field: str, value: Any, message: str) -> None:
-    """The message gives the field, the rule and the value."""
+    """The message for an invalid resource gives the name of the resource and the rule."""
     with pytest.raises(SpecError, match=message):
         with_overrides({"method": "vib"}, {field: value})
 
 
 @pytest.mark.parametrize("weighting", [n for n, entry in WEIGHTINGS.items() if entry.losses[1] > 1])
 def test_a_trials_fields_have_short_names_that_differ(weighting: str) -> None:
-    """Short names are headers of columns in tables."""
+    """Tables use the short names as headers of columns, so the names have to differ."""
     trial = TrialSpec.from_document({**VIB.document, "weighting": weighting})
     names = [f"{section}.{name}" for section, name in trial._fields()]
     assert short_name("objective.prior_width") == "σ"

@@ -1,4 +1,4 @@
-"""Checks for models with binary layers: epochs for greedy training, and number of samples."""
+"""Checks of specs for models with binary layers: number of epochs and number of draws."""
 
 from typing import Any
 
@@ -35,19 +35,19 @@ GREEDY: dict[str, Any] = {
     ],
 )
 def test_a_greedy_objective_refuses_fewer_epochs_than_layers(document: Any, message: str) -> None:
-    """The values of axes and the ends of ranges are checked too."""
+    """The epochs of a spec, an axis or a range should be at least the number of layers."""
     assert message in error_message(GREEDY | document)
 
 
 @pytest.mark.parametrize("method", ["imb_greedy", "imb_joint", "sfnn"])
 def test_an_epoch_for_each_layer_is_enough(method: str) -> None:
-    """Objectives that are not greedy need one epoch in total."""
+    """A greedy objective needs one epoch for each layer; other objectives need one epoch."""
     epochs = 3 if method == "imb_greedy" else 1
     document = GREEDY | {"method": method, "training": {"epochs": epochs}}
     assert SweepSpec.from_document(document).template.training.epochs == epochs
 
 
-def test_a_search_proposes_no_training_that_is_too_short() -> None:
+def test_a_search_proposes_enough_epochs_for_all_layers() -> None:
     """Each default choice of epochs has at least one epoch for each layer."""
     greedy = {k: v for k, v in GREEDY.items() if k != "method"}
     adaptive = greedy | {"method": "mib", "objective": "imb_greedy", "training": {"epochs": 8}}
@@ -67,10 +67,10 @@ def test_a_search_proposes_no_training_that_is_too_short() -> None:
     ],
 )
 def test_too_many_draws_are_refused(document: Any, message: str) -> None:
-    """The last layer has draws^layers samples, which are limited."""
+    """The last layer has draws^layers samples, at most 65536."""
     joint = GREEDY | {"method": "imb_joint"}
-    most = SweepSpec.from_document(joint | {"objective": {"name": "imb_joint", "draws": 40}})
-    assert most.objective.params["draws"] == 40
+    largest = SweepSpec.from_document(joint | {"objective": {"name": "imb_joint", "draws": 40}})
+    assert largest.objective.params["draws"] == 40
     found = error_message(joint | document)
     assert "objective.draws: should be few enough that draws^layers is at most 65536" in found
     assert message in found

@@ -44,14 +44,14 @@ def test_unknown_fields_are_refused(document: Any, message: str) -> None:
     ],
 )
 def test_unknown_names_are_refused(document: Any, label: str, name: str, suggestion: str) -> None:
-    """The message lists the known names and suggests a similar one."""
+    """The message for an unknown name lists the known names and suggests a similar name."""
     error = error_message(document)
     assert f"unknown {label}: should be one of " in error
     assert f"; found `{name}`; did you mean `{suggestion}`?" in error
 
 
-def test_a_name_like_no_other_gets_no_suggestion() -> None:
-    """The message ends with the name."""
+def test_a_name_without_a_similar_name_gets_no_suggestion() -> None:
+    """Without a similar name, the message ends with the unknown name."""
     with pytest.raises(SpecError, match=r"found `xyzzy`$"):
         SweepSpec.from_document({"method": "xyzzy"})
 
@@ -68,7 +68,7 @@ NUMBERS = {
 @pytest.mark.parametrize(("section", "field"), [(s, f) for s, fs in NUMBERS.items() for f in fs])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_numbers_that_are_not_finite_are_refused(section: str, field: str, value: float) -> None:
-    """Each section refuses them with the field and the value."""
+    """The message for NaN or an infinity gives the field and the value, in each section."""
     template = SweepSpec.from_document({}).document
     document = {section: {**template[section], field: value}}
     assert f"{section}.{field}: should be a finite number; found {value}" in error_message(document)
@@ -109,7 +109,7 @@ def test_numbers_that_are_not_finite_are_refused(section: str, field: str, value
     ],
 )
 def test_values_out_of_range_are_refused(document: Any, message: str) -> None:
-    """The message gives the bound and the value."""
+    """The message for a value out of range gives the bound and the value."""
     assert message in error_message(document)
 
 
@@ -130,8 +130,8 @@ def test_values_out_of_range_are_refused(document: Any, message: str) -> None:
         ({"method": ["mib"]}, "unknown method: should be one of"),
     ],
 )
-def test_documents_of_another_shape_are_refused(document: Any, message: str) -> None:
-    """The message says which shape the document or the field should have."""
+def test_documents_with_a_wrong_structure_are_refused(document: Any, message: str) -> None:
+    """The message says which structure the document or the field should have."""
     assert message in error_message(document)
 
 
@@ -179,18 +179,18 @@ def test_documents_of_another_shape_are_refused(document: Any, message: str) -> 
     ],
 )
 def test_sections_that_do_not_fit_together_are_refused(document: Any, message: str) -> None:
-    """Each section is valid alone; the message names what does not fit together."""
+    """Each section is valid alone; the message names the sections that do not fit together."""
     assert message in error_message(document)
 
 
 def test_adaptive_methods_accept_any_objective_with_two_losses() -> None:
-    """A method with a fixed weighting accepts only its own objective."""
+    """Method `mib` has an adaptive weighting, so it accepts objective `vib_squared`."""
     document = {"method": "mib", "objective": "vib_squared"}
     assert SweepSpec.from_document(document).objective.name == "vib_squared"
 
 
 def test_a_section_of_another_kind_is_refused() -> None:
-    """A model is no data set, even if the section is already validated."""
+    """A validated section of a model is not accepted as a data set."""
     model = SweepSpec.from_document({}).model
     assert "unknown dataset: should be one of digits" in error_message({"data": model})
 
@@ -220,14 +220,14 @@ RANGE = "a range should be LOW:HIGH:COUNT or lin:LOW:HIGH:COUNT with LOW < HIGH 
         ({"beta": [1], "weighting.beta": [2]}, "grid: should name each field once; found ['beta'"),
         ({"latent": "1:2:5"}, "model.latent: should be a valid integer"),
         ({"seed": [1, 2]}, "grid.seed: should be set as `seeds`, not in `grid`"),
-        ({"mu": [1]}, "unknown field `mu` of vib + linear on digits; "),
+        ({"mu": [1]}, "unknown field `mu`: weighting `linear` has no such field; "),
         ({"prior_witdh": [1]}, "did you mean `prior_width`?"),
         ({"objective.name": ["vib"]}, "unknown field `objective.name`"),
         ({"beta": "lin:0:1:400", "prior_width": "1:2:400"}, "at most 100000 trials; found 160000"),
     ],
 )
 def test_invalid_grids_are_refused(grid: Any, message: str) -> None:
-    """The faults are invalid ranges, invalid values, repeated values and unknown fields."""
+    """In a grid, invalid ranges, invalid or repeated values and unknown fields are refused."""
     assert message in error_message(VIB | {"grid": grid})
 
 
@@ -236,7 +236,8 @@ def test_invalid_grids_are_refused(grid: Any, message: str) -> None:
     [
         (
             {"trials": 5, "grid": {"beta": [1, 2], "latent": [3, 4, 5]}, "seeds": [0, 1]},
-            "trials: should be 12, the grid (2 × 3) times the seeds (2), or left out; found 5",
+            "trials: should be 12, the size of the grid (2 × 3) times the number of seeds (2), or "
+            "be left out; found 5",
         ),
         (
             {"trials": 5, "seeds": [0, 1]},
@@ -245,14 +246,14 @@ def test_invalid_grids_are_refused(grid: Any, message: str) -> None:
     ],
 )
 def test_a_number_of_trials_that_does_not_fit_is_refused(document: Any, message: str) -> None:
-    """The message gives the right number, or the number that it should be a multiple of."""
+    """The message gives the right number of trials, or the number of seeds that divides it."""
     assert message in error_message(VIB | document)
 
 
 @settings(deadline=None)
 @given(st.text(max_size=12))
 def test_text_is_an_axis_or_a_value_error(text: str) -> None:
-    """The parser raises no other error for any text."""
+    """For any text, `parse_axis` returns an axis or raises a ValueError."""
     with suppress(ValueError):
         assert isinstance(parse_axis(text), tuple)
 

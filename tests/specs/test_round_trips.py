@@ -1,4 +1,4 @@
-"""Specs are equal after JSON and YAML, and have all defaults."""
+"""Specs are equal after they are written as JSON or YAML and read again, and have all defaults."""
 
 import json
 import math
@@ -47,7 +47,7 @@ DOCUMENTS = st.fixed_dictionaries(
 def test_a_sweep_is_equal_after_json_and_yaml(
     document: dict[str, Any], fields: dict[str, Any]
 ) -> None:
-    """The spec that is read back also gives the same text."""
+    """The spec that is read from JSON or YAML is equal and gives the same text again."""
     spec = with_overrides(document, fields)
     for written, read in ((spec.to_json(), json.loads), (spec.to_yaml(), yaml.safe_load)):
         back = SweepSpec.from_document(read(written))
@@ -59,7 +59,7 @@ def test_a_sweep_is_equal_after_json_and_yaml(
 @settings(deadline=None)
 @given(DOCUMENTS, FIELDS)
 def test_a_trial_is_equal_after_json(document: dict[str, Any], fields: dict[str, Any]) -> None:
-    """The trial key and the pack key are the same too."""
+    """A trial that is read from JSON is equal and has the same trial key and pack key."""
     trial = with_overrides(document, fields).template
     back = TrialSpec.model_validate(json.loads(json.dumps(trial.document)))
     assert back == trial
@@ -69,7 +69,7 @@ def test_a_trial_is_equal_after_json(document: dict[str, Any], fields: dict[str,
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("data", DATASETS)
 def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> None:
-    """Two names give a whole document, in which `reference` and all limits are null."""
+    """The names of method and data set give a whole document, without reference and limits."""
     defaults = METHODS[method]
     if DATASETS[data].tasks and not OBJECTIVES[defaults.objective].several_tasks:
         pytest.skip("the objective needs one task")
@@ -101,7 +101,7 @@ def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> No
 
 
 def test_an_empty_document_is_mib_on_digits() -> None:
-    """All fields have defaults."""
+    """A document without fields gets the defaults below."""
     document = SweepSpec.from_document({}).document
     assert (document["method"], document["data"]["name"]) == ("mib", "digits")
     assert document["weighting"] == {
@@ -130,7 +130,7 @@ def test_an_empty_document_is_mib_on_digits() -> None:
 
 
 def test_a_section_is_a_name_or_a_mapping() -> None:
-    """Both mean the same, and so does a section that is already validated."""
+    """A name, a mapping and a validated section give the same spec."""
     short = SweepSpec.from_document({"method": "vib", "model": "mlp"})
     long = SweepSpec.from_document({"method": "vib", "model": {"name": "mlp", "latent": 32}})
     assert short == long
@@ -138,7 +138,7 @@ def test_a_section_is_a_name_or_a_mapping() -> None:
 
 
 def test_numbers_can_have_the_types_that_yaml_gives_them() -> None:
-    """PyYAML reads `1e-3` as text; an integer field accepts 5.0."""
+    """A number may be text, as PyYAML reads `1e-3`; an integer field accepts 5.0."""
     spec = SweepSpec.from_document(
         yaml.safe_load("{method: vib, training: {learning_rate: 1e-3, epochs: 5.0}}")
     )

@@ -29,7 +29,7 @@ def test_population_and_trials_have_defaults(search: str) -> None:
 
 
 def test_the_default_seeds_depend_on_the_search() -> None:
-    """Searches that train each setting for every seed have the method's seeds, the others one."""
+    """`adaptive` trains each setting with every seed of the method; `random` has one seed."""
     assert sweep(method="mib", search="adaptive").seeds == (0, 1, 2)
     assert sweep(method="mib").seeds == (0,)
     assert sweep(method="mib", seeds=[1, 2], trials=7).trials == 7
@@ -61,14 +61,14 @@ def test_the_default_seeds_depend_on_the_search() -> None:
         ({"trial_seconds": 0}, "trial_seconds: should be greater than 0; found 0"),
     ],
 )
-def test_limits_out_of_range(document: Any, message: str) -> None:
-    """The message gives the bound and the value."""
+def test_limits_out_of_range_are_refused(document: Any, message: str) -> None:
+    """The message for a limit out of range gives the field and the rule."""
     assert message in error_message(**document)
 
 
 @pytest.mark.parametrize("search", USING_RESULTS)
-def test_searches_that_use_results_need_two_trials_and_finite_objectives(search: str) -> None:
-    """A generation needs two trials; for a noiseless encoder the rate is infinite."""
+def test_searches_that_use_results_need_a_population_and_finite_objectives(search: str) -> None:
+    """A generation needs two trials, and a noiseless encoder has no finite rate to minimise."""
     message = f"population: should be 2 or more for search `{search}`; found 1"
     assert message in error_message(search=search, population=1)
     document = {"method": "deterministic", "search": search}
@@ -79,8 +79,8 @@ def test_searches_that_use_results_need_two_trials_and_finite_objectives(search:
     assert SweepSpec.from_document(document | {"objectives": ["lost", "cost"]}).trials
 
 
-def test_limits_are_off_by_default_and_have_default_values() -> None:
-    """An empty section turns its limit on."""
+def test_limits_are_off_by_default() -> None:
+    """Limits are off by default; an empty section turns a limit on, with default values."""
     spec = sweep()
     assert (spec.budget, spec.prune, spec.plateau, spec.trial_seconds) == (
         Budget(seconds=None, device_seconds=None),
@@ -96,7 +96,7 @@ def test_limits_are_off_by_default_and_have_default_values() -> None:
 
 
 def test_a_trial_has_no_fields_of_the_search() -> None:
-    """Several searches can propose the same trial."""
+    """Two searches with different fields can propose the same trial."""
     full = sweep(
         search="optuna-tpe",
         objectives=["lost", "cost"],

@@ -18,7 +18,7 @@ BOUNDS = {
 
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)
 def test_a_schema_describes_every_hyperparameter(kind: str, name: str) -> None:
-    """Summary, descriptions, defaults and bounds are the entry's; unknown keys are refused."""
+    """The schema has the entry's summary, descriptions, defaults and bounds, and no other keys."""
     entry = REGISTRIES[kind][name]
     schema = section_model(kind, name).model_json_schema()
     assert schema["description"] == entry.summary
@@ -37,7 +37,7 @@ def test_a_schema_describes_every_hyperparameter(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)
 def test_every_number_has_a_lower_bound(kind: str, name: str) -> None:
-    """With a lower bound, a request cannot contain a number that has no meaning."""
+    """Each number has a lower bound, so that, for example, negative sizes are refused."""
     unbounded = [
         param.name
         for param in REGISTRIES[kind][name].params
@@ -48,18 +48,18 @@ def test_every_number_has_a_lower_bound(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)
 def test_defaults_satisfy_their_own_bounds(kind: str, name: str) -> None:
-    """A section with only its name is valid, and so is the section with all defaults."""
+    """A section with only a name is valid, and is equal after its defaults are written out."""
     model = section_model(kind, name)
     section = model.model_validate({"name": name})
     assert model.model_validate(section.model_dump()) == section
 
 
 def test_every_objective_is_a_method_and_every_method_has_a_summary() -> None:
-    """`paretoib methods` lists the methods with their summaries."""
+    """`paretoib methods` can list a method for each objective, with a summary."""
     assert set(REGISTRIES["objective"]) <= set(METHODS)
     assert all(method.summary for method in METHODS.values())
 
 
 def test_a_sweep_has_a_schema() -> None:
-    """The schema has the fields of a request."""
+    """The JSON schema of a sweep has the fields of a request."""
     assert SweepSpec.model_json_schema()["properties"].keys() >= {"method", "grid", "trials"}

@@ -33,7 +33,7 @@ from .search_specs import error_message, sweep
     ],
 )
 def test_a_range_is_text_or_a_mapping(text: str, range_: Range) -> None:
-    """Both mean the same; the spec is equal after YAML and JSON."""
+    """Text and mapping give the same spec, which is equal after YAML and JSON."""
     field = {"learning_rate": text} if range_.low == 1e-5 else {"latent": text}
     assert Range.from_document(parse_range(text)) == range_
     if range_.low > 0:
@@ -46,7 +46,7 @@ def test_a_range_is_text_or_a_mapping(text: str, range_: Range) -> None:
     ("text", "choices"), [("2,8,32", (2, 8, 32)), ("7", (7,)), ("[64],[8, 8]", ((64,), (8, 8)))]
 )
 def test_choices_are_text_or_a_list(text: str, choices: tuple[Any, ...]) -> None:
-    """The choices have the type of the field."""
+    """Choices are text or a list, and have the type of the field."""
     field = "latent" if isinstance(choices[0], int) else "hidden"
     spec = sweep(space={field: text})
     assert spec.space[f"model.{field}"] == choices
@@ -88,7 +88,7 @@ TEXT = "a range should be LOW:HIGH or log:LOW:HIGH, lin:LOW:HIGH or int:LOW:HIGH
         ({"latent": "int:2.5:4"}, "a range of whole numbers should have whole ends; found"),
         ({"latent": "2,many"}, "model.latent: should be a valid integer"),
         ({"hidden": "2:4"}, "model.hidden: should be a list such as [2.0]; found 2.0"),
-        ({"mu": "1:2"}, "unknown field `mu` of vib + linear on digits"),
+        ({"mu": "1:2"}, "unknown field `mu`: weighting `linear` has no such field; "),
         ({"seed": "int:0:9"}, "space.seed: should be set as `seeds`, not in `space`"),
         ({"beta": "1:2", "weighting.beta": "1:2"}, "space: should name each field once; found"),
         ({"data.name": ["gaussian"]}, "unknown field `data.name`"),
@@ -96,12 +96,12 @@ TEXT = "a range should be LOW:HIGH or log:LOW:HIGH, lin:LOW:HIGH or int:LOW:HIGH
     ],
 )
 def test_invalid_spaces_are_refused(space: Any, message: str) -> None:
-    """The message gives field, rule and value; both ends and every choice are checked."""
+    """The ends of every range and every choice should be valid values of the field."""
     assert message in error_message(space=space)
 
 
 def test_a_range_of_a_boolean_field_is_refused() -> None:
-    """0 and 1 would be read as booleans; the message asks for choices."""
+    """For a boolean field the message asks for choices instead of a range from 0 to 1."""
     message = error_message(method="mib", space={"smooth": "lin:0:1"})
     assert "should be choices, because the field is not a number" in message
 
@@ -109,7 +109,7 @@ def test_a_range_of_a_boolean_field_is_refused() -> None:
 @settings(deadline=None)
 @given(st.text(max_size=12))
 def test_text_is_a_range_or_a_value_error(text: str) -> None:
-    """The parser raises no other error for any text."""
+    """For any text, `parse_range` returns a range or choices, or raises a ValueError."""
     try:
         parsed = parse_range(text)
     except ValueError:
@@ -120,7 +120,7 @@ def test_text_is_a_range_or_a_value_error(text: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("search", [name for name in SEARCHES if name != "grid"])
 def test_every_method_has_a_space_for_every_search(method: str, search: str) -> None:
-    """The first generation has valid trials, and β is varied over the objective's range."""
+    """Methods with β vary it over the objective's range; other methods vary the initialisation."""
     if OBJECTIVES[METHODS[method].objective].noise == "none" and SEARCHES[search].uses_results:
         pytest.skip("without noise there is no rate to search by")
     spec = SweepSpec.from_document({"method": method, "search": search})
@@ -136,7 +136,7 @@ def test_every_method_has_a_space_for_every_search(method: str, search: str) -> 
 
 
 def test_mib_varies_its_own_parameters_and_the_epochs() -> None:
-    """μ has a logarithmic scale; the choices of epochs are a quarter, a half and all of them."""
+    """μ has a logarithmic scale, and trials train a quarter, a half or all of 40 epochs."""
     found = sweep(method="mib", training={"epochs": 40}).space
     assert found["weighting.mu"] == Range(low=0.02, high=20)
     assert found["weighting.sqrted"] == Range(low=0, high=1, scale="lin", whole=True)
@@ -184,7 +184,7 @@ def test_a_range_replaces_the_default_of_its_field() -> None:
 
 
 def test_a_grid_has_axes_and_no_space() -> None:
-    """The message names axes for a grid, and the searches that take ranges."""
+    """The message says that search `grid` takes axes, and names searches that take ranges."""
     message = error_message(search="grid", space={"beta": "1:2"})
     assert "space: should be empty for search `grid`, which takes axes such as LOW:HIGH" in message
     assert "ranges need search random, adaptive, optuna-tpe" in message
@@ -192,10 +192,11 @@ def test_a_grid_has_axes_and_no_space() -> None:
 
 
 def test_adaptive_over_a_range_of_beta_varies_nothing_else() -> None:
-    """With choices of β in `grid`, other fields may vary too."""
+    """With choices of β in `grid` instead of a range, other fields may vary too."""
     message = error_message(search="adaptive", space={"latent": "2:8"})
     assert (
-        "search: `adaptive` varies nothing else with a range of β; found model.latent: list values"
+        "search: `adaptive` with a range of β should vary no other field; found model.latent: list "
+        "values"
     ) in message
     assert sweep(search="adaptive").adapts_beta
     listed = sweep(search="adaptive", grid={"beta": "1,2,3", "latent": [2, 3]})
@@ -204,7 +205,7 @@ def test_adaptive_over_a_range_of_beta_varies_nothing_else() -> None:
 
 
 def test_ranges_override_a_document() -> None:
-    """Names are full or bare; ranges replace entries of the document's space and grid."""
+    """A range replaces the entry of its field in the document's space or grid."""
     document = {
         "method": "vib",
         "search": "random",
@@ -220,7 +221,7 @@ def test_ranges_override_a_document() -> None:
 
 
 def test_a_field_that_is_set_is_not_searched() -> None:
-    """The document, with all defaults written out, may have a range for the field."""
+    """Setting a field removes the range that the document has for this field."""
     filled = sweep(method="mib").document
     spec = with_overrides(filled, {"mu": 0.5, "epochs": 40, "latent": 4})
     assert spec.varied["weighting.mu"] == (0.5,)
@@ -240,6 +241,6 @@ def test_a_field_that_is_set_is_not_searched() -> None:
     ],
 )
 def test_a_spec_older_than_spaces_is_still_valid(document: dict[str, Any]) -> None:
-    """The spec has the same number of trials as before."""
+    """Specs written before `space` existed have the number of trials that they had."""
     spec = SweepSpec.from_document({"schema": 1, **document})
     assert len(driver(spec).ask(100)) == document["trials"] == spec.trials

@@ -19,10 +19,10 @@ from paretoib.specs import SweepSpec, TrialSpec, with_overrides
         ("stl", ("deterministic", "none", "small_alexnet"), 3),
     ],
 )
-def test_a_method_has_the_values_of_the_paper(
+def test_a_method_has_the_values_of_the_paper_mtvib(
     method: str, sections: tuple[str, ...], trials: int
 ) -> None:
-    """Sections are those of mtvib; all methods have batch size 200 and learning rate 1e-4."""
+    """The methods have the paper's sections, batch size 200 and learning rate 1e-4."""
     spec = SweepSpec.from_document({"method": method})
     assert (spec.objective.name, spec.weighting.name, spec.model.name) == sections
     assert spec.data.name == "multi_mnist"
@@ -35,7 +35,7 @@ def test_a_method_has_the_values_of_the_paper(
 
 
 def test_fields_override_the_papers_values() -> None:
-    """Fields come from a document or from overrides; all other fields keep the paper's values."""
+    """Fields of the document and overrides replace the paper's values."""
     document = {"method": "mtvib", "data": "mtfl", "training": {"epochs": 3, "batch_size": 8}}
     spec = with_overrides(document, {"learning_rate": 0.01})
     assert (spec.training.epochs, spec.training.batch_size) == (3, 8)
@@ -45,7 +45,7 @@ def test_fields_override_the_papers_values() -> None:
 
 
 def test_large_images_have_the_convolutions_of_mtvib_table_2() -> None:
-    """On `mtfl`, models with these fields have 5×5 kernels and stride 2, unless overridden."""
+    """On `mtfl`, models that have `kernel` and `stride` use 5×5 kernels and stride 2 by default."""
     for method in ("mtvib", "uwl", "vib"):
         spec = SweepSpec.from_document({"method": method, "data": "mtfl"})
         assert (spec.model["kernel"], spec.model["stride"]) == (5, 2)
@@ -55,7 +55,7 @@ def test_large_images_have_the_convolutions_of_mtvib_table_2() -> None:
 
 
 def test_a_method_of_one_task_uses_the_first_or_the_selected_task() -> None:
-    """Such a method refuses `all` as `task`."""
+    """A method of one task uses the first task by default and refuses `task=all`."""
     for fields, task in (({}, "left"), ({"task": "right"}, "right")):
         document = {"method": "stl", "data": "multi_fashion"}
         assert with_overrides(document, fields).data["task"] == task
@@ -74,7 +74,7 @@ def test_a_method_of_one_task_uses_the_first_or_the_selected_task() -> None:
 def test_the_default_grid_of_task_weights_is_evenly_spaced(
     data: str, count: int, ends: tuple[Any, ...]
 ) -> None:
-    """Each task has a positive weight, and their mean is 1; the grid is symmetric in the tasks."""
+    """Task weights are positive and have mean 1, and their grid is symmetric in the tasks."""
     axis = SweepSpec.from_document({"method": "gs", "data": data}).grid["weighting.task_weights"]
     assert len(set(axis)) == len(axis) == count
     assert (axis[0], axis[-1]) == ends
@@ -85,7 +85,7 @@ def test_the_default_grid_of_task_weights_is_evenly_spaced(
 
 
 def test_a_grid_of_task_weights_can_be_set() -> None:
-    """Values are lists; trials with lists of equal lengths fit into one pack."""
+    """Each value of the axis is a list of weights. Lists of equal lengths fit into one pack."""
     spec = with_overrides({"method": "gs"}, grid={"task_weights": "[1, 9], [1, 1], [9, 1]"})
     trials = driver(spec).ask(9)
     assert [t.get("task_weights") for t in trials] == [(1, 9), (1, 1), (9, 1)]
@@ -106,15 +106,17 @@ def test_a_grid_of_task_weights_can_be_set() -> None:
         ({"objective": "deterministic", "weighting": "linear"}, "`linear` weighs 2 to 8 losses"),
     ],
 )
-def test_invalid_combinations_with_several_tasks(change: dict[str, Any], rule: str) -> None:
-    """The message gives the rule and the value found."""
+def test_invalid_combinations_with_several_tasks_are_refused(
+    change: dict[str, Any], rule: str
+) -> None:
+    """An objective or a weighting is refused if it does not fit the number of tasks or losses."""
     document = SweepSpec.from_document({"method": "vib", "data": "multi_mnist"}).template.document
     with pytest.raises(SpecError, match=rule):
         TrialSpec.from_document({**document, **change})
 
 
-def test_beta_is_not_varied_if_no_loss_has_it_as_weight() -> None:
-    """One value is allowed; several values would be the same trial under several keys."""
+def test_beta_may_not_vary_if_it_is_not_a_weight() -> None:
+    """One β is allowed; several β would train the same trial under several keys."""
     assert with_overrides({"method": "uwl"}, {"beta": 0.1}).trials == 3
     for field in ({"grid": {"beta": [0.1, 1]}}, {"search": "random", "space": {"beta": "0.1:1"}}):
         with pytest.raises(
@@ -123,8 +125,8 @@ def test_beta_is_not_varied_if_no_loss_has_it_as_weight() -> None:
             SweepSpec.from_document({"method": "uwl", **field})
 
 
-def test_adaptive_weights_balance_tasks_without_compression() -> None:
-    """The losses are two predictions, as in Sener and Koltun 2018."""
+def test_adaptive_weightings_accept_several_tasks_without_compression() -> None:
+    """The two losses are the predictions of two tasks, as in Sener and Koltun 2018."""
     document = {"method": "mgda", "data": "multi_mnist", "objective": "deterministic"}
     assert SweepSpec.from_document(document).template.tasks == ("left", "right")
     with pytest.raises(SpecError, match=r"`mgda` weighs 2 to 8 losses; .* has 1"):

@@ -73,7 +73,7 @@ def another(field: str, value: Any) -> Any:
 
 @pytest.mark.parametrize(("trial", "field"), FIELDS, ids=lambda v: v if isinstance(v, str) else "")
 def test_every_field_changes_the_trial_key(trial: TrialSpec, field: str) -> None:
-    """The pack key changes too, unless the field is per-trial."""
+    """A changed field also changes the pack key, unless it may differ within a pack."""
     changed = trial.with_fields({field: another(field, trial.get(field))})
     assert changed.get(field) != trial.get(field)
     assert changed.key != trial.key
@@ -82,7 +82,7 @@ def test_every_field_changes_the_trial_key(trial: TrialSpec, field: str) -> None
 
 
 def test_all_templates_differ() -> None:
-    """Data, model, objective and weighting enter both keys."""
+    """Templates that differ in a section have different trial keys and pack keys."""
     assert len({t.key for t in TEMPLATES}) == len({t.pack_key for t in TEMPLATES}) == 6
 
 

@@ -16,19 +16,19 @@ from . import validation_counter
 from .validation_counter import CountingValidator
 
 Run = Callable[..., Any]
-MOST = 2
+MAX_VALIDATIONS = 2
 
 
 @pytest.fixture
 def validator(monkeypatch: pytest.MonkeyPatch) -> CountingValidator:
-    """A counter of validations in this process."""
+    """A counter of the validations of `SweepSpec` in this process."""
     counter = CountingValidator()
     monkeypatch.setattr(SweepSpec, "__pydantic_validator__", counter)
     return counter
 
 
 def test_all_validations_are_counted(validator: CountingValidator) -> None:
-    """A spec comes from a document, from pydantic's own function, or from keywords."""
+    """The counter sees specs from a document, from pydantic's own function and from keywords."""
     SweepSpec.from_document({"method": "vib"})
     SweepSpec.model_validate({"method": "vib"})
     SweepSpec(**{"method": "vib"})
@@ -51,18 +51,18 @@ def test_all_validations_are_counted(validator: CountingValidator) -> None:
 def test_flags_are_validated_at_most_twice(
     run: Run, tmp_path: Path, validator: CountingValidator, flags: list[str], saved: bool
 ) -> None:
-    """A config, in which every default is written out, does not change the limit."""
+    """Flags are validated at most twice, also with a config in which all defaults are written."""
     if saved:
         config = tmp_path / "sweep.yaml"
         config.write_text(SweepSpec.from_document({}).to_yaml(), encoding="utf-8")
         flags = [*flags, "--config", str(config)]
     validator.calls = 0
     assert run(tmp_path, "sweep", "--dry-run", *flags).code == 0
-    assert 1 <= validator.calls <= MOST
+    assert 1 <= validator.calls <= MAX_VALIDATIONS
 
 
 def test_a_sweep_that_runs_is_validated_at_most_twice(tmp_path: Path) -> None:
-    """One sweep starts from flags, the other from a document in Python; each runs to its end."""
+    """A sweep from flags and a sweep from a document, both run to the end, are within the limit."""
     finished = subprocess.run(
         [sys.executable, validation_counter.__file__],
         env={**os.environ, "PARETOIB_STORE": str(tmp_path), "PARETOIB_WORKERS": "1"},
@@ -73,4 +73,4 @@ def test_a_sweep_that_runs_is_validated_at_most_twice(tmp_path: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     counts = json.loads(finished.stderr.splitlines()[-1])
     assert len(counts) == 2
-    assert all(1 <= count <= MOST for count in counts)
+    assert all(1 <= count <= MAX_VALIDATIONS for count in counts)

@@ -1,4 +1,4 @@
-"""`without_defaults` drops values that only repeat defaults; a new method then has its own."""
+"""`without_defaults` drops values that only repeat defaults, so that a new method sets its own."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ REMAINING: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def test_fields_that_differ_from_defaults_remain(
     document: dict[str, Any], remaining: dict[str, Any]
 ) -> None:
-    """The shorter document describes the same sweep."""
+    """The document without defaults describes the same sweep."""
     spec = SweepSpec.from_document(document)
     short = without_defaults(spec.document)
     assert SweepSpec.from_document(short) == spec
@@ -52,7 +52,7 @@ def test_fields_that_differ_from_defaults_remain(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_all_defaults_are_dropped(method: str) -> None:
-    """Each method is tested with its own search and with `random`."""
+    """For each method, with its default search or with `random`, no default remains."""
     for search in (METHODS[method].search, "random"):
         document = {"method": method, "search": search}
         spec = SweepSpec.from_document(document)
@@ -76,8 +76,8 @@ def test_all_defaults_are_dropped(method: str) -> None:
         ({"method": "mib", "training": {"epochs": 20}}, {"method": "vib"}),
     ],
 )
-def test_a_change_has_its_own_defaults(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Changing the written-out document has the same effect as changing the short one."""
+def test_a_change_sets_its_own_defaults(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """A change gives the same sweep in the shortened document as in the original document."""
     written = SweepSpec.from_document(before).document
     assert SweepSpec.from_document(without_defaults(written) | after) == SweepSpec.from_document(
         before | after
@@ -85,6 +85,6 @@ def test_a_change_has_its_own_defaults(before: dict[str, Any], after: dict[str, 
 
 
 def test_an_invalid_document_is_not_changed() -> None:
-    """Validation then reports the fault."""
+    """An invalid document is returned as it is; a later validation reports the fault."""
     for document in ({"method": "nope", "name": "a"}, {"data": 3}, {"method": "vib", "model": [3]}):
         assert without_defaults(document) == document

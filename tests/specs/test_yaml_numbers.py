@@ -30,13 +30,13 @@ from paretoib.specs import SweepSpec, parse_value
     ],
 )
 def test_values_are_read_as_in_yaml_1_2(text: str, value: Any) -> None:
-    """No sexagesimal or octal numbers and no dates; the same in flags and in files."""
+    """Flags and files read no sexagesimal or octal numbers and no dates."""
     assert parse_value(text) == value
     assert load_yaml(f"field: {text}")["field"] == (text if isinstance(value, list) else value)
 
 
 def test_ranges_in_a_config_need_no_quotes() -> None:
-    """`1:10:4` is an axis and `2:32` is a range, also if all numbers are whole."""
+    """In a config, `1:10:4` is an axis and `2:32` is a range, not a sexagesimal number."""
     grid = SweepSpec.from_yaml("{method: vib, grid: {beta: 1:10:4}}")
     assert grid.grid["weighting.beta"] == (1.0, 2.154, 4.642, 10.0)
     space = SweepSpec.from_yaml("{method: vib, search: random, space: {latent: 2:32}}")
@@ -45,8 +45,8 @@ def test_ranges_in_a_config_need_no_quotes() -> None:
 
 
 @pytest.mark.parametrize("value", ["2024-13-45", "0b_", "1:30"])
-def test_a_value_that_is_no_number_is_refused(value: str) -> None:
-    """The error has the field and the value as typed."""
+def test_a_value_that_is_not_a_number_is_refused(value: str) -> None:
+    """The error for text instead of a number has the field and the text."""
     with pytest.raises(SpecError, match=rf"latent: should be .*; found '{value}'"):
         SweepSpec.from_document(
             {"method": "vib", "model": {"name": "mlp", "latent": parse_value(value)}}

@@ -1,4 +1,4 @@
-"""Counts validations of `SweepSpec`; as a program, it runs two small sweeps and counts theirs."""
+"""Counts validations of `SweepSpec`. The program runs two small sweeps and prints their counts."""
 
 import json
 import sys

@@ -8,7 +8,7 @@ import pytest
 from paretoib.records import Metrics, TrialRecord
 from paretoib.specs import SweepSpec, TrialSpec
 
-# The numbers of series and epochs in the history of a MIB trial.
+# The numbers of series and epochs in the history of a record: those of a trial with MIB.
 SERIES, EPOCHS = 12, 50
 
 
@@ -66,7 +66,7 @@ def make_record(
     weighting: Mapping[str, Any] | None = None,
     **training: Any,
 ) -> TrialRecord:
-    """The record of the trial at `position` in a sweep; its numbers depend on `position`."""
+    """The record of the trial at `position` in a sweep; its values depend on `position`."""
     trial = TrialSpec(
         data="digits",
         model="mlp",

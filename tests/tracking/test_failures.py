@@ -1,4 +1,4 @@
-"""The errors of a store: which are retryable, and their messages."""
+"""Which errors of a store are retryable, and what their messages contain."""
 
 import http.server
 import socket
@@ -93,7 +93,7 @@ def test_the_response_of_a_server_decides_whether_its_error_is_retryable(
     retryable: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The message is one short line without the password of the address."""
+    """For every response, the error is one short line without the password of the address."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     with server(answer) as address, pytest.raises(StoreError) as caught:
         MLflowTracker(address).ruler(SWEEP)
@@ -106,13 +106,13 @@ def test_the_response_of_a_server_decides_whether_its_error_is_retryable(
 
 
 def test_the_reason_contains_no_password() -> None:
-    """MLflow's own message may contain the whole address."""
+    """The reason is the first line of MLflow's message, without the password of the address."""
     text = reason(MlflowException("request to http://me:secret@host:5000/api failed\nand more"))
     assert text == "request to http://host:5000/api failed"
 
 
 def test_a_server_that_has_ended_is_unavailable() -> None:
-    """The message has the reason."""
+    """The error for a server that has ended is retryable, and its message has the reason."""
     with server(status(500)) as address:
         tracker = MLflowTracker(address)
     with pytest.raises(StoreUnavailableError, match="Connection refused"):
@@ -161,10 +161,13 @@ def no_such_folder(path: Path) -> None:
         (no_such_folder, False),
     ],
 )
-def test_of_sqlite_errors_only_a_lock_is_retryable(
+def test_a_lock_is_the_only_retryable_error_of_sqlite(
     write: Callable[[Path], None], retryable: bool, tmp_path: Path
 ) -> None:
-    """The other errors last until someone acts."""
+    """A write to a locked database can be retried.
+
+    Other errors of SQLite last until someone acts.
+    """
     with closing(sqlite3.connect(tmp_path / "db")) as database:
         database.execute("CREATE TABLE t (x)")
     with pytest.raises(sqlite3.Error) as caught:
@@ -178,15 +181,19 @@ def test_of_sqlite_errors_only_a_lock_is_retryable(
 @pytest.mark.parametrize(
     ("code", "retryable"),
     [
-        *((lost, True) for lost in ("57P01", "08006", "40001", "53300", None)),
-        *((refused, False) for refused in ("53100", "25006", "42P01", "28P01")),
+        *((code, True) for code in ("57P01", "08006", "40001", "53300", None)),
+        *((code, False) for code in ("53100", "25006", "42P01", "28P01")),
     ],
 )
 @pytest.mark.parametrize("attribute", ["sqlstate", "pgcode"])
-def test_requests_that_a_database_server_refuses_are_not_retryable(
+def test_the_sqlstate_decides_whether_an_error_of_a_database_server_is_retryable(
     code: str | None, retryable: bool, attribute: str
 ) -> None:
-    """`code` is an SQLSTATE, or None without a response; each driver has it in one attribute."""
+    """A lost connection or a busy server is retryable; a refused request is not.
+
+    `code` is an SQLSTATE, which is in one attribute of the driver's error, or None without a
+    response.
+    """
     driver = type("Error", (Exception,), {attribute: code})("server closed the connection\nagain")
     error = MlflowException("…", TEMPORARILY_UNAVAILABLE)
     error.__cause__ = OperationalError("…", {}, driver)
@@ -195,7 +202,10 @@ def test_requests_that_a_database_server_refuses_are_not_retryable(
 
 
 def test_a_connection_that_the_database_has_closed_is_retryable() -> None:
-    """SQLAlchemy marks it as `connection_invalidated`, whatever the driver's message."""
+    """An error that SQLAlchemy marks as `connection_invalidated` is retryable.
+
+    The message of the driver does not matter.
+    """
     broken = DBAPIError("…", {}, Exception("already closed"), connection_invalidated=True)
     other = DBAPIError("…", {}, Exception("something else"))
     assert is_retryable(broken, server=False)
@@ -215,8 +225,11 @@ def test_a_connection_that_the_database_has_closed_is_retryable() -> None:
         (ValueError("something else"), False),
     ],
 )
-def test_of_system_errors_only_network_errors_are_retryable(
+def test_network_errors_are_the_only_retryable_errors_of_the_system(
     error: Exception, retryable: bool
 ) -> None:
-    """Errors of disks and permissions are not retryable, and unknown errors are not either."""
+    """Network errors are retryable.
+
+    Errors of disks and permissions, and unknown errors, are not.
+    """
     assert is_retryable(error, server=False) is retryable

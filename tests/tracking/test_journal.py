@@ -75,7 +75,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def test_add_does_not_wait_for_an_unavailable_store(
     journal: JournalTracker, store: FlakyStore, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
-    """Every trial is among the records at once, and in the store later."""
+    """Added trials are among the records at once, and in the store when it is available again."""
     store.failure = StoreUnavailableError("connection refused")
     began = time.monotonic()
     for pack in packs:
@@ -100,7 +100,7 @@ def test_the_file_is_emptied_after_every_written_pack(
     folder: Path,
     packs: list[list[EndedTrial]],
 ) -> None:
-    """The file does not grow with the sweep."""
+    """The file of a journal has only trials that the store lacks, so it does not grow."""
     for count, pack in enumerate(packs, 1):
         journal.add(sweep_id, pack)
         journal.flush(sweep_id)
@@ -111,7 +111,10 @@ def test_the_file_is_emptied_after_every_written_pack(
 def test_close_writes_trials_then_the_latest_front_then_the_status(
     journal: JournalTracker, store: FlakyStore, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
-    """Earlier fronts that the store did not get are skipped."""
+    """`close` writes the trials, the latest front and the status.
+
+    Earlier fronts that the store did not get are skipped.
+    """
     store.failure = StoreUnavailableError("connection refused")
     front = build_front(
         store.find(sweep_id), [], reference=RULER.reference, label_entropy_bits=3.32
@@ -130,7 +133,7 @@ def test_close_writes_trials_then_the_latest_front_then_the_status(
 def test_close_removes_the_files_and_ends_the_thread(
     journal: JournalTracker, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
 ) -> None:
-    """The sweep can be begun again afterwards."""
+    """After `close` the journal has no files and no thread, and the sweep can be begun again."""
     journal.add(sweep_id, packs[0])
     assert {path.suffix for path in folder.iterdir()} == {".jsonl", ".lock"}
     journal.close(sweep_id, "finished", None, [])
@@ -143,7 +146,7 @@ def test_close_removes_the_files_and_ends_the_thread(
 
 
 @pytest.mark.parametrize("failure", [StoreError("disk full"), ValueError("a fault\nof two lines")])
-def test_a_refused_write_is_raised_and_costs_no_trial(
+def test_a_refused_write_is_raised_and_loses_no_trial(
     journal: JournalTracker,
     store: FlakyStore,
     sweep_id: str,
@@ -151,7 +154,10 @@ def test_a_refused_write_is_raised_and_costs_no_trial(
     packs: list[list[EndedTrial]],
     failure: Exception,
 ) -> None:
-    """Every later call raises it with the journal's path. The next writer writes the trials."""
+    """After a refused write, every call raises the store's error with the path of the journal.
+
+    The next writer writes the trials.
+    """
     store.failure = failure
     journal.add(sweep_id, packs[0])
     wait_until(lambda: store.tries == 1)
@@ -191,7 +197,7 @@ def test_a_sweep_that_was_taken_over_keeps_its_journal(
     folder: Path,
     packs: list[list[EndedTrial]],
 ) -> None:
-    """The error has the journal's path, and does not suggest `resume`."""
+    """After a takeover the trials stay in the journal, and the error does not suggest `resume`."""
     store.failure = TakenOverError("written by process 7 on other")
     journal.add(sweep_id, packs[0])
     with pytest.raises(TakenOverError, match="on other; 3 ended trials wait in") as caught:
@@ -204,7 +210,10 @@ def test_a_sweep_that_was_taken_over_keeps_its_journal(
 def test_waiting_for_an_unavailable_store_ends_after_patience(
     store: FlakyStore, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
 ) -> None:
-    """The sweep is not marked as finished, and the next writer writes its trial."""
+    """After `patience` seconds, calls raise an error, and the sweep is not marked as finished.
+
+    The next writer writes the trial.
+    """
     journal = JournalTracker(store, folder, patience=0.3)
     journal.begin(sweep_id, RULER)
     store.failure = StoreUnavailableError("no route to host")
@@ -226,7 +235,7 @@ def test_waiting_for_an_unavailable_store_ends_after_patience(
 def test_a_sweep_with_unwritten_trials_is_marked_as_interrupted(
     journal: JournalTracker, store: FlakyStore, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
-    """If the store accepts the status, readers see that the sweep can be resumed."""
+    """If the store refuses trials but accepts the status, readers see that a resume is possible."""
     store.failure = StoreError("a tag is too long")
     journal.add(sweep_id, packs[0])
     wait_until(lambda: store.tries == 1)
@@ -236,10 +245,10 @@ def test_a_sweep_with_unwritten_trials_is_marked_as_interrupted(
     assert store.find(sweep_id).status == "interrupted"
 
 
-def test_every_written_trial_restarts_the_wait(
+def test_every_write_restarts_the_patience(
     store: FlakyStore, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
 ) -> None:
-    """A slow store is not an unavailable store."""
+    """A slow store is not an unavailable store: `patience` limits the time between two writes."""
     journal = JournalTracker(store, folder, patience=0.5)
     journal.begin(sweep_id, RULER)
     add = store.add
@@ -259,7 +268,7 @@ def test_every_written_trial_restarts_the_wait(
 def test_a_sweep_that_cannot_be_begun_is_unlocked(
     store: FlakyStore, sweep_id: str, folder: Path, journal: JournalTracker
 ) -> None:
-    """After a refused ruler, another tracker can begin the sweep."""
+    """After the store has refused a ruler, another tracker can begin the sweep."""
     journal.release(sweep_id)
     with pytest.raises(StoreError, match="ruler"):
         journal.begin(sweep_id, Ruler(RULER.reference, 1.0))
@@ -269,7 +278,7 @@ def test_a_sweep_that_cannot_be_begun_is_unlocked(
 def test_a_journal_that_cannot_be_written_is_an_error_at_once(
     store: FlakyStore, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
-    """Nobody, not even root, can create a folder in /proc."""
+    """`add` raises an error of one line. Nobody, not even root, can create the folder in /proc."""
     journal = JournalTracker(store, Path("/proc/paretoib"))
     with pytest.raises(StoreError, match="cannot write the journal /proc/paretoib/") as caught:
         journal.add(sweep_id, packs[0])

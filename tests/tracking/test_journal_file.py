@@ -33,7 +33,7 @@ def ended_trial(number: int) -> EndedTrial:
 
 
 def append_packs(path: Path, start: int, end: int, pipe: int) -> None:
-    """Append packs of two trials, from the trial `start` to `end`.
+    """Append packs of two trials, from trial number `start` to `end`.
 
     After each pack the number of trials on disk is written to `pipe`; after an error, its message.
     """
@@ -63,7 +63,7 @@ def checked_count(path: Path) -> int:
 
 
 def test_a_writer_killed_at_random_moments_loses_no_trial_on_disk(tmp_path: Path) -> None:
-    """The next writer continues after the last trial, and no trial is in the file twice."""
+    """The next writer continues after the last complete trial, and no trial is stored twice."""
     path = tmp_path / "sweep.jsonl"
     moments, count = random.Random(1), 0
     for _ in range(15):
@@ -107,16 +107,16 @@ def test_a_cut_line_is_skipped(tmp_path: Path, record: Callable[..., TrialRecord
 def test_a_line_with_a_damaged_byte_is_skipped(
     tmp_path: Path, record: Callable[..., TrialRecord]
 ) -> None:
-    """A changed digit fails the checksum, so it cannot change a result."""
+    """A line with a changed digit fails its checksum, so that it cannot change a result."""
     path = tmp_path / "sweep.jsonl"
     journal = JournalFile(path)
-    one, other = EndedTrial(record(0), 1.0), EndedTrial(record(1), 1.0)
-    journal.append([one, other])
+    first, second = EndedTrial(record(0), 1.0), EndedTrial(record(1), 1.0)
+    journal.append([first, second])
     journal.close()
     changed = path.read_bytes().replace(b'"seed":2', b'"seed":3', 1)
     assert changed != path.read_bytes()
     path.write_bytes(changed)
-    assert list(read(path)) == [other]
+    assert list(read(path)) == [second]
 
 
 def test_a_full_disk_is_an_error_and_loses_no_trial_on_disk(tmp_path: Path) -> None:
@@ -147,7 +147,10 @@ def test_a_full_disk_is_an_error_and_loses_no_trial_on_disk(tmp_path: Path) -> N
 
 
 def test_the_lock_of_a_killed_writer_is_released(tmp_path: Path) -> None:
-    """While the writer lives, the error of another writer names its process."""
+    """While the first writer lives, the second one gets an error with the first one's process id.
+
+    After a kill of the first writer, the second one gets the lock.
+    """
     path = tmp_path / "sweep.jsonl"
     process, output = start_writer(path, 0)
     output.readline()
@@ -161,8 +164,8 @@ def test_the_lock_of_a_killed_writer_is_released(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_reader_that_tests_the_lock_does_not_refuse_a_writer(tmp_path: Path) -> None:
-    """The reader holds the lock for a moment, and the writer waits for that long."""
+def test_a_writer_waits_for_a_reader_that_tests_the_lock(tmp_path: Path) -> None:
+    """A reader that tests the lock holds it for a moment, and a writer waits that long."""
     path = tmp_path / "sweep.jsonl"
     lock = path.with_suffix(".lock").open("a+")
     fcntl.flock(lock, fcntl.LOCK_SH)
@@ -172,8 +175,8 @@ def test_a_reader_that_tests_the_lock_does_not_refuse_a_writer(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_of_several_processes_holds_the_lock_at_a_time(tmp_path: Path) -> None:
-    """Each process removes the lock file when it closes the journal, while others open it."""
+def test_only_one_process_holds_the_lock_at_a_time(tmp_path: Path) -> None:
+    """No two processes hold the lock, although each removes the lock file while others open it."""
     path, held = tmp_path / "sweep.jsonl", tmp_path / "held"
 
     def open_and_close(times: int) -> None:

@@ -18,10 +18,10 @@ from paretoib.tracking._mlflow.tracker import MLflowTracker
 REFERENCE = ReferencePoint(rate_bits=33.2, lost_bits=3.32)
 
 
-def test_a_sweep_is_a_parent_run_in_its_data_sets_experiment(
+def test_a_sweep_is_a_parent_run_in_the_experiment_of_its_data_set(
     tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec
 ) -> None:
-    """The run's id is the sweep's id. Params summarise the spec, and `spec.json` is the spec."""
+    """The run has the id of the sweep, params that summarise the spec, and `spec.json`."""
     sweep = tracker.create(spec)
     tracker.begin(sweep.id, Ruler(REFERENCE, 3.32))
     run = client.get_run(sweep.id)
@@ -72,7 +72,7 @@ def test_the_front_and_its_pictures_are_artifacts_of_the_sweep(
 def test_artifacts_are_written_to_the_folder_of_the_experiment(
     tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec, tmp_path: Path
 ) -> None:
-    """An existing experiment may have another folder for artifacts than the default."""
+    """An existing experiment may have a folder for artifacts that is not the default one."""
     client.create_experiment("paretoib-digits", artifact_location=str(tmp_path / "elsewhere"))
     sweep = tracker.create(spec)
     tracker.close(sweep.id, "finished", None, [File("front.png", b"\x89PNG")])
@@ -83,7 +83,7 @@ def test_artifacts_are_written_to_the_folder_of_the_experiment(
 def test_a_sweep_that_was_deleted_in_mlflow_is_not_found(
     tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec
 ) -> None:
-    """MLflow keeps deleted runs for a while, and still finds them by id."""
+    """MLflow keeps a deleted run for a while and finds it by its id; a tracker does not find it."""
     sweep = tracker.create(spec)
     client.delete_run(sweep.id)
     for read in (tracker.find, tracker.records, tracker.ruler):
@@ -91,10 +91,10 @@ def test_a_sweep_that_was_deleted_in_mlflow_is_not_found(
             read(sweep.id)
 
 
-def test_a_saved_view_shows_the_sweeps_trials_on_the_plane(
+def test_a_saved_view_plots_the_trials_of_a_sweep(
     tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec
 ) -> None:
-    """The run's description links to the view, which plots relevance against rate."""
+    """The description of a sweep's run links to a view that plots relevance against rate."""
     sweep = tracker.create(spec)
     run = client.get_run(sweep.id)
     experiment = client.get_experiment(run.info.experiment_id)
@@ -108,7 +108,7 @@ def test_a_saved_view_shows_the_sweeps_trials_on_the_plane(
 
 
 def test_a_long_spec_is_split_into_tags_that_every_version_of_mlflow_accepts() -> None:
-    """A tag may have 5 000 characters in older versions of MLflow and 8 000 in newer ones."""
+    """Each tag of a long spec has at most 5 000 characters; newer versions allow 8 000."""
     long = SweepSpec.from_document({"method": "vib", "grid": {"beta": "1e-5:1:3000"}})
     tags = sweep_tags(long)
     assert max(map(len, tags.values())) <= 5000

@@ -74,7 +74,10 @@ def server(store: Path) -> Iterator[Server]:
 
 
 def check_complete(store: Path, sweep_id: str, packs: list[list[EndedTrial]]) -> None:
-    """The store has every trial once, complete and in order, with one step of hypervolume."""
+    """Check that the store has every trial once, complete and in order.
+
+    The hypervolume has one step for each trial.
+    """
     client = MlflowClient(f"sqlite:///{store}/mlflow.db")
     tracker = MLflowTracker(f"sqlite:///{store}/mlflow.db")
     ended = [trial for pack in packs for trial in pack]
@@ -97,7 +100,10 @@ def test_a_sweep_continues_while_the_server_is_unavailable(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """The server is killed twice within a pack. `add` does not wait, and no trial is lost."""
+    """The server is killed twice while it writes a pack.
+
+    `add` does not wait, and no trial is lost.
+    """
     packs = [[EndedTrial(record(8 * i + j), i + j / 8) for j in range(8)] for i in range(6)]
     moments = random.Random(0)
     tracker = JournalTracker(MLflowTracker(server.address), tmp_path / "journal", patience=120)
@@ -127,7 +133,7 @@ def test_the_next_job_writes_the_trials_that_a_job_could_not_write(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """The trials of the first job are written before those of the next, and none twice."""
+    """The next job writes the trials of the first job before its own, and no trial twice."""
     packs = [[EndedTrial(record(4 * i + j), i + j / 4) for j in range(4)] for i in range(3)]
     tracker = JournalTracker(MLflowTracker(server.address), tmp_path / "journal", patience=60)
     sweep = tracker.create(spec)

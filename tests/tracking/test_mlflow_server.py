@@ -24,7 +24,10 @@ PICTURE = File("front.html", b"<!doctype html><p>a front</p>")
 
 @dataclass(frozen=True)
 class Served:
-    """MLflow's server over an embedded store with one sweep; `folder` is its working directory."""
+    """MLflow's server over an embedded store with one sweep.
+
+    `folder` is the working directory of the server.
+    """
 
     address: str
     folder: Path
@@ -80,7 +83,7 @@ def wait_for(process: subprocess.Popen[bytes], address: str) -> None:
 
 
 def test_the_ui_serves_the_pictures_of_the_embedded_store(served: Served) -> None:
-    """The server writes no files to its working directory."""
+    """The server returns a front's picture, and writes no files to its working directory."""
     artifact = f"/get-artifact?run_uuid={served.sweep.id}&path=front.html"
     with urllib.request.urlopen(served.address + artifact) as answer:
         assert answer.read() == PICTURE.content
@@ -88,14 +91,14 @@ def test_the_ui_serves_the_pictures_of_the_embedded_store(served: Served) -> Non
 
 
 def test_the_ui_rejects_unknown_host_names(served: Served) -> None:
-    """Otherwise a web page could read the store by DNS rebinding."""
+    """An unknown Host gets 403; otherwise a web page could read the store by DNS rebinding."""
     request = urllib.request.Request(served.address, headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(request)
 
 
 def test_a_tracking_server_serves_its_own_ui() -> None:
-    """`ui` then returns an address without a command."""
+    """If a tracking server is configured, `ui` returns its address and no command."""
     with configured(tracking_uri="https://mlflow.example/"):
         pages = ui()
     assert (pages.address, pages.command) == ("https://mlflow.example", ())
@@ -107,7 +110,7 @@ def test_a_sweep_is_written_to_a_tracking_server_and_read_back(
     record: Callable[..., TrialRecord],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Neither the writer nor the reader prints anything."""
+    """A reader finds the ruler and the trials that the writer has written. Nothing is printed."""
     tracker = MLflowTracker(served.address)
     sweep = tracker.create(spec)
     ruler = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)

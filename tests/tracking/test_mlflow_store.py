@@ -31,7 +31,7 @@ FORK = multiprocessing.get_context("fork")
 def test_a_writer_killed_at_random_moments_leaves_only_complete_trials(
     store: Path, spec: SweepSpec, record: Callable[..., TrialRecord]
 ) -> None:
-    """Every trial that `add` has returned for is stored, and the others can be added later."""
+    """Every trial for which `add` has returned is stored. Other trials can be added later."""
     uri = f"sqlite:///{store}/mlflow.db"
     records = [record(position) for position in range(24)]
     without_history = [r.model_copy(update={"history": {}}) for r in records]
@@ -113,26 +113,29 @@ def read_all(pipe: int) -> bytes:
 
 
 def test_two_processes_may_open_a_new_store_at_once(tmp_path: Path, spec: SweepSpec) -> None:
-    """The tables are created once, and each process creates a sweep."""
+    """Two processes create the tables of a store once, and each process creates a sweep."""
     uri = f"sqlite:///{tmp_path}/new/mlflow.db"
 
     def open_and_create() -> int:
         MLflowTracker(uri).create(spec)
         return 0
 
-    both = [FORK.Process(target=open_and_create) for _ in range(2)]
-    for process in both:
+    processes = [FORK.Process(target=open_and_create) for _ in range(2)]
+    for process in processes:
         process.start()
-    for process in both:
+    for process in processes:
         process.join()
-    assert [process.exitcode for process in both] == [0, 0]
+    assert [process.exitcode for process in processes] == [0, 0]
     assert len(MLflowTracker(uri).sweeps()) == 2
 
 
-def test_a_writer_on_another_machine_excludes_others(
+def test_a_writer_excludes_writers_on_other_machines(
     store: Path, spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Others can begin the sweep once its heartbeat is stale, or when it has been closed."""
+    """A second machine can begin the sweep when the first one's heartbeat is stale.
+
+    The first machine can begin it again after the second one has closed it.
+    """
     uri = f"sqlite:///{store}/mlflow.db"
     ruler, clock = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32), time.time()
     monkeypatch.setattr(time, "time", lambda: clock)
@@ -179,10 +182,10 @@ def test_a_sweep_that_waits_in_the_queue_of_a_cluster_is_not_stale(
         tracker.mark_submitted(sweep.id)
 
 
-def test_the_embedded_store_is_in_the_settings_folder(
+def test_the_embedded_store_is_in_the_configured_folder(
     store: Path, monkeypatch: pytest.MonkeyPatch, spec: SweepSpec
 ) -> None:
-    """Artifacts are in that folder, and the sweep's link leads to `paretoib ui`."""
+    """Artifacts are in the folder of PARETOIB_STORE, and a sweep's link leads to `paretoib ui`."""
     monkeypatch.setenv("PARETOIB_STORE", str(store))
     settings.cache_clear()
     try:
@@ -208,7 +211,7 @@ def below_a_file(folder: Path) -> str:
 
 
 def read_only(_: Path) -> str:
-    # /proc takes no new files from anybody, root included.
+    # Nobody, not even root, can create files in /proc.
     return "sqlite:////proc/paretoib/mlflow.db"
 
 
@@ -248,7 +251,10 @@ def no_driver(_: Path) -> str:
 def test_a_store_that_cannot_be_used_is_an_error_at_once(
     make_uri: Callable[[Path], str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The error is one line with the address and without its password. Nothing is printed."""
+    """The error is one line with the address of the store, without a password.
+
+    Nothing is printed.
+    """
     uri = make_uri(tmp_path)
     began = time.monotonic()
     with pytest.raises(StoreError, match=r"store|server") as caught:

@@ -29,7 +29,10 @@ def test_a_trial_is_a_child_run_named_by_the_fields_that_vary(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """The run has params by field name, and metrics of both splits without those that are None."""
+    """The run of a trial has params by field name, and metrics of both splits.
+
+    A metric that is None is left out.
+    """
     sweep = tracker.create(spec)
     tracker.add(sweep.id, [EndedTrial(record(4), 1.0)])
     (run,) = trials(client, sweep.id)
@@ -50,7 +53,7 @@ def test_each_of_several_tasks_has_metrics(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """Both splits have them, and the stored record can be read back."""
+    """The metrics of a task are logged for both splits, and the stored record can be read back."""
     plain = record(4)
     assert plain.test is not None
     left = {"relevance_bits": 2.0, "ceiling_bits": 3.0, "lost_bits": 1.0, "accuracy": 0.5}
@@ -70,7 +73,7 @@ def test_each_of_several_tasks_has_metrics(
 def test_adaptive_trials_are_named_by_the_fields_of_mib(
     tracker: MLflowTracker, client: MlflowClient, record: Callable[..., TrialRecord]
 ) -> None:
-    """The name has μ and `sqrted`, and the other fields that differ from those of the sweep."""
+    """The name of a MIB run has μ, `sqrted` and the other fields that differ from the sweep's."""
     sweep = tracker.create(SweepSpec.from_document({"method": "mib"}))
     tracker.add(sweep.id, [EndedTrial(record(0, weighting={"name": "mib"}, epochs=20), 1.0)])
     (run,) = trials(client, sweep.id)
@@ -83,7 +86,10 @@ def test_a_long_history_is_thinned_as_metrics_and_complete_as_an_artifact(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """The metrics have 8 steps, from the first epoch to the last."""
+    """A history of 50 epochs has 8 steps as a metric, from the first epoch to the last.
+
+    The artifact has all epochs.
+    """
     sweep = tracker.create(spec)
     added = record(1)
     tracker.add(sweep.id, [EndedTrial(added, 1.0)])
@@ -98,13 +104,13 @@ def test_a_long_history_is_thinned_as_metrics_and_complete_as_an_artifact(
     assert json.loads(written) == {k: list(v) for k, v in added.history.items()}
 
 
-def test_a_short_history_is_complete_but_for_values_that_were_not_finite(
+def test_a_short_history_is_complete_as_metrics(
     tracker: MLflowTracker,
     client: MlflowClient,
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """An epoch without a value has no step."""
+    """A metric has a step for every epoch whose value was finite."""
     sweep = tracker.create(spec)
     short = record(1).model_copy(update={"history": {"loss": (3.0, None, 1.0)}})
     tracker.add(sweep.id, [EndedTrial(short, 1.0)])
@@ -119,7 +125,7 @@ def test_a_diverged_trial_is_a_failed_run_with_its_reason(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """MLflow shows the tag `reason`, and hides the tags of the record."""
+    """MLflow shows the tag `reason` of a diverged trial's run, and hides the tags of the record."""
     sweep = tracker.create(spec)
     tracker.add(sweep.id, [EndedTrial(record(1, status="diverged"), 0.0)])
     (run,) = trials(client, sweep.id)
@@ -135,7 +141,7 @@ def test_the_hypervolume_has_a_step_for_each_ended_trial(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """The steps continue when another process writes the sweep."""
+    """The steps of the hypervolume continue when another process writes the sweep."""
     sweep = tracker.create(spec)
     tracker.add(sweep.id, [EndedTrial(record(0), 1.0)])
     tracker.add(sweep.id, [EndedTrial(record(1, status="diverged"), 1.0)])
@@ -152,7 +158,10 @@ def test_a_stopped_trial_is_neither_finished_nor_failed(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """Its run is KILLED, and `trials_stopped` counts it, also in the next process."""
+    """The run of a stopped trial is KILLED, and `trials_stopped` counts the trial.
+
+    The next process continues the count.
+    """
     sweep = tracker.create(spec)
     tracker.add(
         sweep.id, [EndedTrial(record(0), 1.0), EndedTrial(record(1, status="stopped"), 1.0)]
@@ -173,7 +182,7 @@ def test_the_hypervolume_has_no_gap_after_a_cut_connection(
     record: Callable[..., TrialRecord],
     cut_off_after: int,
 ) -> None:
-    """The pack is added again: every trial then has one run and one step, in order."""
+    """When a pack is added again after a cut, every trial has one run and one step, in order."""
     pack = [EndedTrial(record(position), position + 0.5) for position in range(3)]
     sweep = tracker.create(spec)
     tracker.add(sweep.id, [EndedTrial(record(9), 0.25)])

@@ -39,7 +39,7 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 
 @pytest.mark.parametrize("existing", ["nothing", "a folder", "an empty file"])
 def test_a_store_that_does_not_exist_is_empty(configured: Path, existing: str) -> None:
-    """A reader does not create the store."""
+    """A reader of a store that does not exist finds no sweeps and creates no files."""
     if existing != "nothing":
         configured.mkdir()
     if existing == "an empty file":
@@ -55,7 +55,7 @@ def test_a_store_that_does_not_exist_is_empty(configured: Path, existing: str) -
 
 
 def test_a_store_that_cannot_be_read_is_an_error(configured: Path) -> None:
-    """A damaged store is not treated as an empty one."""
+    """A damaged store is an error and not an empty store."""
     configured.mkdir()
     (configured / "mlflow.db").write_bytes(b"not a database " * 100)
     with pytest.raises(StoreError, match="not a database"):
@@ -127,6 +127,7 @@ def in_child(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def can_make_read_only(folder: Path) -> bool:
+    """Whether `read_only` works on this machine."""
     read_only(folder)
     with suppress(OSError):
         (folder / "new").touch()
@@ -137,7 +138,10 @@ def can_make_read_only(folder: Path) -> bool:
 def test_a_store_in_a_read_only_folder_can_be_read(
     store: Path, spec: SweepSpec, record: Callable[..., TrialRecord], tmp_path: Path
 ) -> None:
-    """SQLite cannot create its own files there. Once a writer runs, once no process writes."""
+    """A read-only store is read while a writer runs, and again after the writer has ended.
+
+    SQLite cannot create its own files in the folder.
+    """
     (probe := tmp_path / "probe").mkdir()
     if not in_child(can_make_read_only, probe):
         pytest.skip("a folder cannot be made read-only here")
@@ -177,7 +181,10 @@ def test_a_store_in_a_read_only_folder_can_be_read(
 def test_each_store_has_a_folder_for_journals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is beside an SQLite file; for a server it is in the folder for the user's state."""
+    """Journals are beside the file of an SQLite store.
+
+    For a server, they are in the folder for the user's state.
+    """
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert journal_folder(f"sqlite:///{tmp_path}/x/mlflow.db") == tmp_path / "x" / "journal"
     one, other, with_password = (

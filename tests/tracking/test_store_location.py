@@ -1,4 +1,4 @@
-"""Where the store is: any folder name, and a store that was moved."""
+"""The location of the store: folders with special names, and a store that was moved."""
 
 import shutil
 from collections.abc import Callable
@@ -19,10 +19,10 @@ NAMES = ("my runs", "my%20runs", "feature%2Flogin", "50%", "a?b", "a#b;c&d='", "
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_folder_of_any_name_is_its_own_store(
+def test_a_store_can_be_in_a_folder_of_any_name(
     name: str, empty_store: Path, tmp_path: Path, spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder `my%20runs` is not the folder `my runs`."""
+    """Special characters in the name are kept: `my%20runs` is not the folder `my runs`."""
     folders = [tmp_path / name, tmp_path / f"{name} 2", tmp_path / "my runs"]
     for folder in dict.fromkeys(folders):
         shutil.copytree(empty_store, folder, dirs_exist_ok=True)
@@ -37,10 +37,13 @@ def test_a_folder_of_any_name_is_its_own_store(
     settings.cache_clear()
 
 
-def test_a_moved_store_is_whole(
+def test_a_moved_store_can_be_read_and_written(
     store: Path, tmp_path: Path, spec: SweepSpec, record: Callable[..., TrialRecord]
 ) -> None:
-    """Old trials are read, new ones are written beside the database, and MLflow finds both."""
+    """After a move, old trials are read, and new ones are written beside the database.
+
+    MLflow finds the old and the new trials.
+    """
     before = MLflowTracker(sqlite_uri(store / "mlflow.db"))
     sweep = before.create(spec)
     before.add(sweep.id, [EndedTrial(record(0), 1.0)])

@@ -51,7 +51,7 @@ def writer(uri: str, sweep: str, tmp_path: Path) -> Iterator["subprocess.Popen[s
 def test_the_first_writer_excludes_the_second_until_it_ends(
     writer: "subprocess.Popen[str]", tracker: MLflowTracker, sweep: str, tmp_path: Path
 ) -> None:
-    """After a kill the second need not wait until the heartbeat of the first is stale."""
+    """When the first writer is killed, the second one can begin before the heartbeat is stale."""
     second = JournalTracker(tracker, tmp_path / "second journal")
     with pytest.raises(StoreError, match=rf"one writer at a time; found process {writer.pid} on"):
         second.begin(sweep, RULER)
@@ -65,7 +65,7 @@ def test_the_first_writer_excludes_the_second_until_it_ends(
 def test_another_process_with_the_same_id_is_not_the_writer(
     writer: "subprocess.Popen[str]", tracker: MLflowTracker, sweep: str
 ) -> None:
-    """Process ids are used again, so the start time must be known and agree."""
+    """A process with the writer's id is not the writer if its start time is unknown or differs."""
     (tag,) = (name for name in _heartbeat.heartbeat_tag() if name.endswith("writer"))
     heartbeat = json.loads(tracker._run(sweep).data.tags[tag])
     assert heartbeat["process"] == writer.pid

@@ -50,7 +50,7 @@ def pack_of() -> Callable[[Sequence[TrialSpec]], Pack]:
 
 @dataclass
 class PlainVIB:
-    """One trial of a `Pack` without library code: 64–16–2K encoder, K–10 decoder.
+    """One trial of a `Pack`, written in plain torch: 64–16–2K encoder, K–10 decoder.
 
     `parameters` holds the weight and the bias of each of the three layers, in order.
     """

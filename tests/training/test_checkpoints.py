@@ -24,9 +24,9 @@ from paretoib.training._run import run_trials
 Trial = Callable[..., TrialSpec]
 
 EPOCHS = 5
-RATES = (1e-2, 3e-2, 1e-3)
+LEARNING_RATES = (1e-2, 3e-2, 1e-3)
 KINDS: dict[str, dict[str, Any]] = {
-    "one rate": {"method": "vib", "learning_rate": 1e-2},
+    "one learning rate": {"method": "vib", "learning_rate": 1e-2},
     "mib, decaying": {"method": "mib", "schedule": "exponential", "clip_norm": 0.5},
     "plateau": {"method": "vib", "schedule": "plateau", "patience": 1, "decay": 0.5},
     "step": {"method": "mgda", "schedule": "step", "patience": 2},
@@ -36,10 +36,11 @@ KINDS: dict[str, dict[str, Any]] = {
 def specs_of(trial: Trial, kind: dict[str, Any], count: int) -> list[TrialSpec]:
     """Trials, some with equal seeds; learning rates differ unless the kind sets one."""
     fixed = {"epochs": EPOCHS, "initial_noise": 0.3, "subset": 0.3}
-    return [
-        trial(**fixed | {"seed": i // 2, "prior_width": 1.0 + i, "learning_rate": RATES[i]} | kind)
+    varied = [
+        {"seed": i // 2, "prior_width": 1.0 + i, "learning_rate": LEARNING_RATES[i]}
         for i in range(count)
     ]
+    return [trial(**fixed | fields | kind) for fields in varied]
 
 
 def timeless(records: Sequence[TrialRecord]) -> list[TrialRecord]:
@@ -48,7 +49,7 @@ def timeless(records: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 
 class Interrupted(BaseException):
-    """Simulates the loss of a worker within this process."""
+    """Simulates the loss of a worker, but without ending this process."""
 
 
 def interrupt_in(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
@@ -87,7 +88,7 @@ def test_an_interrupted_pack_has_the_records_of_an_uninterrupted_one(
     kind: dict[str, Any],
     count: int,
 ) -> None:
-    """After two interrupts the records are equal to the last bit, and no epoch is trained twice."""
+    """Two interrupts do not change a bit of the records, and no epoch is trained twice."""
     specs = specs_of(trial, kind, count)
     uninterrupted = run_trials(specs, device="cpu")
     epochs = epochs_trained(monkeypatch)
@@ -127,10 +128,10 @@ run_trials(specs, device="cpu", checkpoints=Path(sys.argv[3]), every=0)
 """
 
 
-def test_a_killed_process_loses_only_its_last_epoch(
+def test_training_resumes_after_its_process_was_killed(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After SIGKILL at any moment the next process resumes and returns identical records.
+    """After SIGKILL another process resumes from the checkpoint and returns identical records.
 
     The checkpoint is complete at any moment, because it is replaced atomically.
     """
@@ -158,7 +159,7 @@ def test_a_killed_process_loses_only_its_last_epoch(
 def test_seconds_include_the_time_before_a_resume(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time of earlier workers counts, except for epochs that were lost."""
+    """The seconds that the checkpoint holds are added to those after the resume."""
     specs = [trial(epochs=EPOCHS)]
     saved = saved_after(specs, tmp_path, monkeypatch, epoch=3)
     header, state = header_of(saved), load_file(saved)
@@ -202,73 +203,73 @@ def header_of(saved: Path) -> dict[str, str]:
         return dict(file.metadata())
 
 
-def with_header(saved: Path, header: dict[str, str], pack: dict[str, Any]) -> None:
+def change_header(saved: Path, header: dict[str, str], pack: dict[str, Any]) -> None:
     """Change fields in the header of a checkpoint."""
     original = header_of(saved)
     changed = json.dumps(json.loads(original["pack"]) | pack)
     save_file(load_file(saved), saved, original | {"pack": changed} | header)
 
 
-def truncated(saved: Path) -> None:
+def truncate(saved: Path) -> None:
     saved.write_bytes(saved.read_bytes()[:-100])
 
 
-def flipped(saved: Path) -> None:
+def flip_a_bit(saved: Path) -> None:
     content = bytearray(saved.read_bytes())
     content[-50] ^= 1
     saved.write_bytes(content)
 
 
-def misshapen(saved: Path) -> None:
-    """Replace tensors by those of another model, with a correct checksum."""
+def change_a_shape(saved: Path) -> None:
+    """Change the shape of a tensor, with a correct checksum."""
     state = load_file(saved)
     name = "stack/head.decoder.0.weight"
     state[name] = state[name][..., :-1].contiguous()
     save_file(state, saved, header_of(saved) | {"crc32": _checkpoint._crc32(state)})
 
 
-def without_a_tensor(saved: Path) -> None:
+def delete_a_tensor(saved: Path) -> None:
     state = load_file(saved)
     del state["optimiser/second_moment/0"]
     save_file(state, saved, header_of(saved) | {"crc32": _checkpoint._crc32(state)})
 
 
-def pickled(saved: Path) -> None:
-    """Replace the file by one that runs code when it is unpickled."""
-    torch.save({"bomb": Bomb()}, saved)
+def replace_by_a_pickle(saved: Path) -> None:
+    """Replace the file by a pickle that runs code when it is loaded."""
+    torch.save({"code": AbortOnLoad()}, saved)
 
 
-class Bomb:
+class AbortOnLoad:
     def __reduce__(self) -> tuple[Any, ...]:
         return (os.abort, ())
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "empty": lambda saved: saved.write_bytes(b""),
-    "truncated": truncated,
-    "flipped": flipped,
-    "misshapen": misshapen,
-    "incomplete": without_a_tensor,
-    "pickled": pickled,
+    "truncated": truncate,
+    "flipped bit": flip_a_bit,
+    "wrong shape": change_a_shape,
+    "missing tensor": delete_a_tensor,
+    "pickle": replace_by_a_pickle,
     "a folder": lambda saved: (saved.unlink(), saved.mkdir()),
-    "other schema": lambda saved: with_header(saved, {"schema": "2"}, {}),
-    "invalid JSON": lambda saved: with_header(saved, {"pack": "{"}, {}),
-    "pack is a list": lambda saved: with_header(saved, {"pack": "[]"}, {}),
-    "other trials": lambda saved: with_header(saved, {}, {"trials": ["0" * 16] * 2}),
-    "epoch after the last one": lambda saved: with_header(saved, {}, {"epoch": EPOCHS + 1}),
-    "wrong epoch": lambda saved: with_header(saved, {}, {"epoch": 2}),
+    "other schema": lambda saved: change_header(saved, {"schema": "2"}, {}),
+    "invalid JSON": lambda saved: change_header(saved, {"pack": "{"}, {}),
+    "pack is a list": lambda saved: change_header(saved, {"pack": "[]"}, {}),
+    "other trials": lambda saved: change_header(saved, {}, {"trials": ["0" * 16] * 2}),
+    "epoch after the last one": lambda saved: change_header(saved, {}, {"epoch": EPOCHS + 1}),
+    "wrong epoch": lambda saved: change_header(saved, {}, {"epoch": 2}),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_file_or_that_of_other_trials_is_ignored_with_a_warning(
+def test_an_invalid_checkpoint_is_ignored_with_a_warning(
     trial: Trial,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     damage: Callable[[Path], object],
 ) -> None:
-    """Training restarts, and the warning has one line; code in the file is never run."""
+    """With an invalid checkpoint, training restarts with a warning; code in the file never runs."""
     specs = [trial(epochs=EPOCHS, seed=i) for i in range(2)]
     saved = saved_after(specs, tmp_path, monkeypatch, epoch=3)
     damage(saved)
@@ -284,7 +285,7 @@ def test_a_damaged_file_or_that_of_other_trials_is_ignored_with_a_warning(
 def test_a_folder_that_cannot_be_written_does_not_stop_training(
     trial: Trial, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Training finishes without checkpoints, and the log has the reason."""
+    """If checkpoints cannot be written, training still finishes, and the log has the reason."""
     (tmp_path / "file").write_bytes(b"")
     specs = [trial(epochs=2)]
     records = run_trials(specs, device="cpu", checkpoints=tmp_path / "file" / "in", every=0)

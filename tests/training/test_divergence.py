@@ -36,15 +36,18 @@ def strict_json(record: TrialRecord) -> dict[str, Any]:
 def test_a_diverged_trial_does_not_change_its_neighbours(
     trial: Trial, assert_same: Callable[..., None], method: str, diverging: dict[str, Any]
 ) -> None:
-    """The record has a reason and no metrics; the others are the same without the trial."""
-    neighbours = [trial(method, **DEEP, seed=s, learning_rate=r) for s, r in ((0, 1e-3), (1, 3e-3))]
+    """A diverged trial has a reason and no metrics; its neighbours are the same without it."""
+    neighbours = [
+        trial(method, **DEEP, seed=seed, learning_rate=learning_rate)
+        for seed, learning_rate in ((0, 1e-3), (1, 3e-3))
+    ]
     bad = trial(method, **diverging)
     pack = run_trials([neighbours[0], bad, neighbours[1]], device="cpu")
     assert [r.status for r in pack] == ["finished", "diverged", "finished"]
     assert pack[1].reason == "loss not finite in epoch 1"
     assert (pack[1].validation, pack[1].test) == (None, None)
     assert pack[1].trial == bad.key
-    assert len(pack[1].history["learning_rate"]) == 1, "as many epochs as it would have alone"
+    assert len(pack[1].history["learning_rate"]) == 1
     without = run_trials(neighbours, device="cpu")
     for record, expected in zip((pack[0], pack[2]), without, strict=True):
         assert record.test is not None
@@ -59,12 +62,13 @@ def test_a_kl_that_overflows_does_not_change_neighbours(
 ) -> None:
     """A very narrow prior makes the KL overflow single precision, so that the trial diverges.
 
-    If learning rates differ, the steps of all trials are scaled; the neighbours stay the same.
+    The learning rates in the pack are equal or differ: the optimiser handles these cases
+    separately.
     """
     neighbours = [trial(method, seed=seed, initial_noise=0.3) for seed in (0, 1)]
     without = run_trials(neighbours, device="cpu")
-    for rate in (1e-3, 1e-2):
-        bad = trial(method, prior_width=1e-20, learning_rate=rate)
+    for learning_rate in (1e-3, 1e-2):
+        bad = trial(method, prior_width=1e-20, learning_rate=learning_rate)
         records = run_trials([neighbours[0], bad, neighbours[1]], device="cpu")
         assert [r.status for r in records] == ["finished", "diverged", "finished"]
         assert records[1].reason == "loss not finite in epoch 1"
@@ -76,7 +80,7 @@ def test_a_kl_that_overflows_does_not_change_neighbours(
 
 
 def test_a_kl_that_overflows_later_does_not_change_its_neighbour(trial: Trial) -> None:
-    """The KL overflows in epoch 4; both trials have the same learning rate."""
+    """The KL of one trial overflows in epoch 4; both trials have the same learning rate."""
     fields: dict[str, Any] = {"beta": 0.0, "epochs": 6, "learning_rate": 0.1}
     bad, good = trial(**fields, prior_width=1e-17), trial(**fields)
     records = run_trials([bad, good], device="cpu")
@@ -90,8 +94,8 @@ def test_a_kl_that_overflows_later_does_not_change_its_neighbour(trial: Trial) -
     )
 
 
-def test_clipping_spreads_no_nan(trial: Trial) -> None:
-    """Gradients are clipped by each trial's norm, so NaN does not reach another trial."""
+def test_clipping_does_not_pass_nan_to_another_trial(trial: Trial) -> None:
+    """Clipping uses a separate gradient norm for each trial, so NaN does not spread."""
     good = trial(**DEEP, clip_norm=0.1)
     bad = good.with_fields({"initial_scale": 1000.0})
     assert run_trials([bad, good], device="cpu")[1].status == "finished"
@@ -106,7 +110,7 @@ def test_a_diverged_record_is_valid_json(trial: Trial) -> None:
 
 
 def test_the_reason_names_the_epoch_of_the_divergence(trial: Trial) -> None:
-    """In the history, the loss of this epoch is null."""
+    """The reason of a diverged trial has the first epoch whose loss in the history is None."""
     spec = trial(learning_rate=10.0, initial_noise=1e-30, epochs=4, prior_width=1e-3, beta=100.0)
     record = run_trials([spec], device="cpu")[0]
     assert record.status == "diverged"
@@ -116,8 +120,8 @@ def test_the_reason_names_the_epoch_of_the_divergence(trial: Trial) -> None:
     assert second is None
 
 
-def test_a_pack_stops_when_all_have_diverged(trial: Trial) -> None:
-    """The remaining epochs are not run."""
+def test_a_pack_stops_when_all_trials_have_diverged(trial: Trial) -> None:
+    """After all trials have diverged, the remaining epochs are not run."""
     bad = [trial(**DEEP, initial_scale=1000.0, seed=s, epochs=50) for s in (0, 1)]
     for record in run_trials(bad, device="cpu"):
         assert record.status == "diverged"
@@ -126,7 +130,7 @@ def test_a_pack_stops_when_all_have_diverged(trial: Trial) -> None:
 
 @pytest.mark.parametrize("method", ["vib", "mib"])
 def test_divergence_in_the_last_step_is_detected(trial: Trial, method: str) -> None:
-    """The losses of the last step are finite, but the new weights overflow."""
+    """A trial diverges if the losses of the last step are finite but the new weights overflow."""
     fields: dict[str, Any] = {"hidden": [64] * 18, "epochs": 1, "batch_size": 2000}
     bad = trial(method, **fields, learning_rate=10.0, initial_scale=2.0)
     good = trial(method, **fields)

@@ -14,7 +14,10 @@ from paretoib.training._run import run_trials
 
 
 def trial(method: str = "imb_joint", **fields: Any) -> TrialSpec:
-    """A trial of a small network on `binary12`; its large initial weights keep information."""
+    """A trial of a small network on `binary12`.
+
+    The large initial weights make the layers keep information on the input.
+    """
     small = {"hidden": [5], "latent": 3, "draws": 2, "epochs": 3, "initial_scale": 6.0}
     seed = fields.pop("seed", 0)
     document = {"method": method, "data": "binary12"}
@@ -29,7 +32,7 @@ def mutual_information(joint: np.ndarray) -> float:
 
 
 def test_layer_information_agrees_with_an_enumeration_of_all_states() -> None:
-    """The values after the last epoch agree with numpy, for both layers and both trials."""
+    """The information after the last epoch agrees with numpy, for both layers and both trials."""
     specs = [trial(seed=seed, beta=1e-3) for seed in (0, 1)]
     data = load_dataset("binary12", {}).test
     pack = Pack(specs, load_dataset("binary12", {}), torch.device("cpu"))
@@ -82,7 +85,7 @@ def test_data_processing_holds_at_every_epoch() -> None:
 def test_only_exact_layer_information_is_in_the_history(
     fields: dict[str, Any], series: int
 ) -> None:
-    """Layers have series only if each has at most ten bits and the data are complete."""
+    """Layers have series if they are binary, have at most ten bits, and the data are complete."""
     small: dict[str, Any] = {"hidden": [5], "latent": 3, "epochs": 1, "train_share": 0.02}
     changed = dict(fields)
     document = {k: changed.pop(k) for k in ("method", "data") if k in changed}

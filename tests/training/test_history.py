@@ -42,7 +42,7 @@ def rows(record: TrialRecord) -> dict[str, np.ndarray]:
 def test_a_history_has_one_value_for_each_epoch_of_each_series(
     trial: Trial, fields: dict[str, Any], names: set[str]
 ) -> None:
-    """Undefined series are missing: the rate without noise, the accuracy without classes."""
+    """A series that is undefined is missing: the rate without noise, accuracy without classes."""
     record = run_trials([trial(epochs=3, **fields)], device="cpu")[0]
     assert record.history.keys() == names
     assert {len(row) for row in record.history.values()} == {3}
@@ -102,8 +102,8 @@ def test_losses_are_means_over_the_examples_of_an_epoch(trial: Trial, pack_of: P
     assert record.history["gradient_norm"] == pytest.approx([float(last)], rel=1e-5)
 
 
-def test_the_last_epoch_is_near_the_metrics(trial: Trial) -> None:
-    """Relevance agrees within sampling error; the rate is at least 95 % of that in the metrics.
+def test_the_last_epoch_of_the_history_is_near_the_metrics(trial: Trial) -> None:
+    """Relevance agrees within sampling error; the rate is at least 95 % of the metrics' rate.
 
     The rate in the history is a looser upper bound: its marginal is fitted to fewer examples.
     """

@@ -1,4 +1,4 @@
-"""Modules that the training of a pack imports; every worker process pays for them."""
+"""Modules that the training of a pack imports, which every worker has to wait for."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ HEAVY = ("torch._dynamo", "sympy", "sklearn", "scipy", "pandas", "matplotlib", "
 
 
 def test_training_loads_no_compiler_and_no_library_that_it_does_not_use() -> None:
-    """The import of torch's compiler takes a second, and so does that of scikit-learn."""
+    """The imports of torch's compiler and of scikit-learn, for example, each take a second."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], check=True, stdout=subprocess.PIPE, text=True
     )

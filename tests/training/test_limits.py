@@ -44,7 +44,7 @@ for half in (large[:1], large[1:]):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux to limit the address space")
 def test_an_out_of_memory_error_frees_the_memory(trial: Trial, tmp_path: Path) -> None:
-    """With memory for one trial a pack of two raises OutOfMemoryError; both halves then train."""
+    """If only one trial fits into memory, a pack of two fails; each trial can then train alone."""
     large = {"hidden": [2500, 2500], "epochs": 1, "batch_size": 600}
     specs = [trial(), trial(**large), trial(**large, seed=1)]
     documents = json.dumps([spec.document for spec in specs])
@@ -68,7 +68,7 @@ def test_an_out_of_memory_error_frees_the_memory(trial: Trial, tmp_path: Path) -
     ],
 )
 def test_every_memory_error_becomes_an_out_of_memory_error(error: Exception) -> None:
-    """The errors are those of numpy, of torch on CPU and CUDA, and of cuBLAS."""
+    """Memory errors of numpy, of torch on CPU and CUDA, and of cuBLAS become the same error."""
 
     def run() -> None:
         raise error
@@ -80,7 +80,7 @@ def test_every_memory_error_becomes_an_out_of_memory_error(error: Exception) -> 
 
 
 def test_other_errors_are_raised_unchanged() -> None:
-    """A RuntimeError that is not about memory must not split a pack."""
+    """A RuntimeError that is not about memory does not become an OutOfMemoryError."""
 
     def run() -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
@@ -106,7 +106,7 @@ def slowed(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[int]:
 def test_a_trial_that_takes_too_long_has_failed(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pack of the trial ends at the next step; the record has the reason and the history."""
+    """A trial ends at the first step after the time limit; its record has reason and history."""
     run_trials([trial()], device="cpu")
     steps = slowed(monkeypatch, 0.2)
     options: dict[str, Any] = {"checkpoints": tmp_path, "every": 0, "limit_seconds": 2.5}

@@ -17,7 +17,7 @@ from paretoib.training._run import run_trials
 Trial = Callable[..., TrialSpec]
 PackOf = Callable[[Sequence[TrialSpec]], Pack]
 
-RATES = (1e-3, 1e-3, 4e-3, 2e-2)
+LEARNING_RATES = (1e-3, 1e-3, 4e-3, 2e-2)
 
 
 def by_hand(plain: Any, steps: int) -> list[Tensor]:
@@ -42,9 +42,13 @@ def by_hand(plain: Any, steps: int) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("clip_norm", [None, 0.8])
-@pytest.mark.parametrize("rates", [RATES[:1], (3e-3, 3e-3, 3e-3), RATES])
+@pytest.mark.parametrize("learning_rates", [LEARNING_RATES[:1], (3e-3, 3e-3, 3e-3), LEARNING_RATES])
 def test_parameters_are_those_of_a_hand_written_loop(
-    trial: Trial, pack_of: PackOf, plain: Any, rates: tuple[float, ...], clip_norm: float | None
+    trial: Trial,
+    pack_of: PackOf,
+    plain: Any,
+    learning_rates: tuple[float, ...],
+    clip_norm: float | None,
 ) -> None:
     """A plain VIB loop with torch's Adam has the same parameters after 20 steps.
 
@@ -53,7 +57,7 @@ def test_parameters_are_those_of_a_hand_written_loop(
     """
     specs = [
         trial(
-            learning_rate=rate,
+            learning_rate=learning_rate,
             beta=(1e-3, 0.1, 1.0, 1e-2)[i],
             seed=i,
             initial_noise=0.3,
@@ -61,7 +65,7 @@ def test_parameters_are_those_of_a_hand_written_loop(
             clip_norm=clip_norm,
             epochs=5,
         )
-        for i, rate in enumerate(rates)
+        for i, learning_rate in enumerate(learning_rates)
     ]
     pack = pack_of(specs)
     models = [plain.copy(pack, i) for i in range(len(specs))]
@@ -74,24 +78,27 @@ def test_parameters_are_those_of_a_hand_written_loop(
                 done += 1
     for i, model in enumerate(models):
         trained = [pack.stack.per_trial(p.detach())[i] for p in pack.stack.parameters]
-        for ours, theirs in zip(trained, by_hand(model, 20), strict=True):
-            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=2e-6)
+        for actual, expected in zip(trained, by_hand(model, 20), strict=True):
+            torch.testing.assert_close(actual, expected, rtol=1e-4, atol=2e-6)
 
 
 TORCH_OPTIMISERS = {"adam": Adam, "adadelta": Adadelta, "adagrad": Adagrad, "sgd": SGD}
 
 
 @pytest.mark.parametrize("optimiser", TORCH_OPTIMISERS)
-@pytest.mark.parametrize("rates", [(3e-3, 3e-3), RATES])
+@pytest.mark.parametrize("learning_rates", [(3e-3, 3e-3), LEARNING_RATES])
 def test_each_step_agrees_with_torch(
-    trial: Trial, pack_of: PackOf, plain: Any, rates: tuple[float, ...], optimiser: str
+    trial: Trial, pack_of: PackOf, plain: Any, learning_rates: tuple[float, ...], optimiser: str
 ) -> None:
-    """After 200 steps with equal gradients, parameters agree with torch's within rounding."""
-    specs = [trial(optimiser=optimiser, learning_rate=r, seed=i) for i, r in enumerate(rates)]
+    """After 200 steps with the same gradients, parameters agree with torch's optimiser."""
+    specs = [
+        trial(optimiser=optimiser, learning_rate=r, seed=i) for i, r in enumerate(learning_rates)
+    ]
     pack = pack_of(specs)
-    copies = [plain.copy(pack, i).parameters for i in range(len(rates))]
+    copies = [plain.copy(pack, i).parameters for i in range(len(learning_rates))]
     optimisers = [
-        TORCH_OPTIMISERS[optimiser](p, lr=rate) for p, rate in zip(copies, rates, strict=True)
+        TORCH_OPTIMISERS[optimiser](parameters, lr=learning_rate)
+        for parameters, learning_rate in zip(copies, learning_rates, strict=True)
     ]
     generator = torch.Generator().manual_seed(0)
     for _ in range(200):
@@ -101,9 +108,9 @@ def test_each_step_agrees_with_torch(
             for parameter, gradient in zip(copies[i], gradients, strict=True):
                 parameter.grad = gradient[i]
             torch_optimiser.step()
-    for i, expected in enumerate(copies):
-        for ours, theirs in zip(pack.stack.parameters, expected, strict=True):
-            torch.testing.assert_close(ours.detach()[i], theirs.detach(), rtol=1e-5, atol=1e-6)
+    for i, copy in enumerate(copies):
+        for actual, expected in zip(pack.stack.parameters, copy, strict=True):
+            torch.testing.assert_close(actual.detach()[i], expected.detach(), rtol=1e-5, atol=1e-6)
 
 
 def test_clipping_bounds_the_norm_of_each_trial(trial: Trial, pack_of: PackOf) -> None:
@@ -127,7 +134,7 @@ def test_clipping_bounds_the_norm_of_each_trial(trial: Trial, pack_of: PackOf) -
 def test_a_reset_optimiser_behaves_like_a_new_one(
     trial: Trial, pack_of: PackOf, optimiser: str
 ) -> None:
-    """Its next step equals a first step, and zero gradients change nothing."""
+    """After a reset, a step equals the first step, and zero gradients change no parameter."""
     pack = pack_of([trial(optimiser=optimiser, learning_rate=r) for r in (1e-2, 0.1)])
     parameters, generator = pack.stack.parameters, torch.Generator()
     gradients = [torch.randn(p.shape, generator=generator.manual_seed(1)) for p in parameters]
@@ -153,11 +160,15 @@ def test_steps_use_the_scheduled_learning_rate(trial: Trial, schedule: str) -> N
     fields: dict[str, Any] = {"schedule": schedule, "decay": 1e-9, "patience": 1, "epochs": 20}
     specs = [trial(beta=30.0, learning_rate=r, **fields) for r in (0.5, 0.2)]
     for record in run_trials(specs, device="cpu"):
-        rates, results = (
+        learning_rates, losses = (
             [v for v in record.history[name] if v is not None]
             for name in ("learning_rate", "loss/compression")
         )
-        still = [r for r, rate in zip(results, rates, strict=True) if rate < 1e-8]
-        assert len(still) > 1
-        assert max(still) == pytest.approx(min(still), rel=1e-4)
-        assert results[0] != pytest.approx(still[0], rel=0.1)
+        late = [
+            loss
+            for loss, learning_rate in zip(losses, learning_rates, strict=True)
+            if learning_rate < 1e-8
+        ]
+        assert len(late) > 1
+        assert max(late) == pytest.approx(min(late), rel=1e-4)
+        assert losses[0] != pytest.approx(late[0], rel=0.1)

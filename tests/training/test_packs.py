@@ -65,7 +65,7 @@ def assert_same_record(assert_same: AssertSame, left: TrialRecord, right: TrialR
 def test_a_trial_has_the_same_record_in_packs_of_any_size(
     trial: Trial, assert_same: AssertSame, kind: str
 ) -> None:
-    """The packs have 1, 2, 7 and 32 trials; training takes 54 steps."""
+    """After 54 steps a trial has the same record in packs of 1, 2, 7 and 32 trials."""
     specs = [varied(trial, KINDS[kind], i) for i in range(32)]
     together = run_trials(specs, device="cpu")
     for size in (1, 2, 7):
@@ -87,7 +87,7 @@ def test_a_trial_has_the_same_record_for_every_weighting_and_schedule(
 def test_gaussian_trials_have_the_same_record_alone_and_in_a_pack(
     trial: Trial, assert_same: AssertSame
 ) -> None:
-    """The trials have a linear encoder and a Gaussian decoder, and take 54 steps."""
+    """Trials with a linear encoder and a Gaussian decoder have equal records after 54 steps."""
     specs = [
         trial(
             data="gaussian", samples=1500, batch_size=100, epochs=6, beta=b, seed=s, initial_noise=n
@@ -100,18 +100,18 @@ def test_gaussian_trials_have_the_same_record_alone_and_in_a_pack(
 
 
 def test_the_order_of_a_pack_does_not_matter(trial: Trial, assert_same: AssertSame) -> None:
-    """Records have the order of the specs and are the same in any order."""
+    """Records are returned in the order of the specs, and this order does not change a record."""
     specs = [varied(trial, KINDS["mib"], i) for i in range(6)]
     shuffled = [specs[i] for i in (4, 0, 5, 2, 1, 3)]
-    straight = {r.trial: r for r in run_trials(specs, device="cpu")}
+    in_order = {r.trial: r for r in run_trials(specs, device="cpu")}
     records = run_trials(shuffled, device="cpu")
     assert [r.trial for r in records] == [s.key for s in shuffled]
     for record in records:
-        assert_same_record(assert_same, record, straight[record.trial])
+        assert_same_record(assert_same, record, in_order[record.trial])
 
 
 def test_every_varied_field_changes_the_result(trial: Trial) -> None:
-    """So the tests above detect a value that trials share by mistake."""
+    """Each field changes the loss, so the tests above detect values that trials wrongly share."""
     base = trial("mib", epochs=1)
     changed = {
         "seed": 1,
@@ -147,8 +147,8 @@ def test_batch_norm_is_the_same_alone_and_in_packs(
         records = run_trials(specs[:size], device="cpu")
         for packed, record in zip(records, together, strict=False):
             assert_same_record(assert_same, packed, record)
-    by_rate = sorted(specs[:7], key=lambda s: s.training.learning_rate)
-    seven, alone = pack_of(by_rate), pack_of(by_rate[4:5])
+    by_learning_rate = sorted(specs[:7], key=lambda s: s.training.learning_rate)
+    seven, alone = pack_of(by_learning_rate), pack_of(by_learning_rate[4:5])
     for pack in (seven, alone):
         pack.train()
     actual, expected = running_statistics(seven, 4), running_statistics(alone, 0)
@@ -161,7 +161,7 @@ def test_batch_norm_is_the_same_alone_and_in_packs(
 def test_measuring_does_not_change_batch_norm(
     trial: Trial, pack_of: PackOf, tiny_conv: str
 ) -> None:
-    """The ruler uses the running statistics without updating them."""
+    """The measurement of a pack uses the running statistics and does not update them."""
     pack = pack_of([trial(model=tiny_conv, epochs=1, seed=s) for s in (0, 1)])
     pack.train()
     before = {k: v.clone() for k, v in running_statistics(pack, 1).items()}
@@ -199,7 +199,7 @@ def test_resnets_are_the_same_alone_and_in_packs(trial: Trial) -> None:
 
 
 def test_training_does_not_change_the_cached_data(trial: Trial) -> None:
-    """Trials of one process share the data set."""
+    """Training does not change the data set, whose tensors all trials of a process use."""
     spec = trial(epochs=1)
     cached = load_dataset(spec.data.name, spec.data.params)
     before = cached.train.x.clone()

@@ -13,7 +13,7 @@ Trial = Callable[..., TrialSpec]
 SHAPE = (1, 8, 8)
 
 
-def work(pack: list[TrialSpec]) -> int:
+def total_epochs(pack: list[TrialSpec]) -> int:
     """The number of epochs, summed over all trials."""
     return len(pack) * pack[0].training.epochs
 
@@ -27,7 +27,7 @@ def work(pack: list[TrialSpec]) -> int:
 def test_every_trial_is_in_one_pack_that_can_train_it(
     counts: list[int], workers: int, device: str
 ) -> None:
-    """Packs have trials of one kind and are within capacity; those with most epochs come first."""
+    """A pack has trials of one kind, within its capacity; packs with more epochs come first."""
     base = with_overrides({"method": "vib"}, {"hidden": [16], "latent": 4}).template
     trials = [
         base.with_fields({"epochs": epochs, "seed": seed})
@@ -39,7 +39,8 @@ def test_every_trial_is_in_one_pack_that_can_train_it(
     for pack in packs:
         assert len({t.pack_key for t in pack}) == 1
         assert len(pack) <= capacity(pack[0], SHAPE, device)
-    assert [work(p) for p in packs] == sorted((work(p) for p in packs), reverse=True)
+    epochs = [total_epochs(pack) for pack in packs]
+    assert epochs == sorted(epochs, reverse=True)
     if trials:
         assert len(packs) >= min(workers, len(trials))
 
@@ -76,14 +77,14 @@ def test_large_models_make_small_packs(trial: Trial) -> None:
 
 
 def test_a_gpu_has_a_larger_capacity(trial: Trial) -> None:
-    """The capacity of a GPU is larger than that of a CPU, but limited."""
+    """For a small model, the capacity is larger on a GPU than on a CPU, but at most 1024."""
     small, large = trial(hidden=[16]), trial(hidden=[4096, 4096])
     assert capacity(small, SHAPE, "cpu") < capacity(small, SHAPE, "cuda") <= 1024
     assert capacity(small, SHAPE, "cuda") > capacity(large, SHAPE, "cuda") >= 1
 
 
 def test_the_capacity_scales_with_the_share_of_a_gpu(trial: Trial) -> None:
-    """The capacity is at least 1; that of a CPU does not depend on the share."""
+    """The capacity of a share is at least 1. On a CPU, the share has no effect."""
     for model in (trial(hidden=[16]), trial(hidden=[4096, 4096])):
         whole = capacity(model, SHAPE, "cuda")
         assert capacity(model, SHAPE, "cuda", share=0.25) == max(1, whole // 4)

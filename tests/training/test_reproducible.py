@@ -20,7 +20,7 @@ def numbered(count: int) -> Split:
 
 
 def drawn(count: int, seeds: Sequence[int], batch_size: int, epochs: int = 1) -> list[list[Tensor]]:
-    """[targets, noise], each a list with one tensor per batch: (M, B) and (M, B, K)."""
+    """A list of targets, (M, B), and a list of noise, (M, B, K), with one tensor per batch."""
     batches = Batches(numbered(count), seeds, batch_size=batch_size, noise_size=3)
     all_batches = [batch for _ in range(epochs) for batch in batches.epoch()]
     for batch in all_batches:
@@ -30,7 +30,7 @@ def drawn(count: int, seeds: Sequence[int], batch_size: int, epochs: int = 1) ->
 
 @pytest.mark.parametrize("method", ["vib", "mib"])
 def test_two_runs_give_equal_records(trial: Trial, method: str) -> None:
-    """The records are equal to the last bit, except for the seconds."""
+    """The records of two equal runs are equal to the last bit, except for the seconds."""
     spec = trial(method)
     once, again = (run_trials([spec], device="cpu")[0] for _ in range(2))
     assert once.seconds > 0
@@ -53,13 +53,13 @@ def test_different_seeds_give_different_results(trial: Trial) -> None:
     assert len({r.history["loss/prediction"] for r in records}) == 4
 
 
-def test_a_seeds_data_and_noise_do_not_depend_on_the_others() -> None:
-    """Seed 3 has the same batches alone, in the middle of a pack, and twice in a pack."""
+def test_the_batches_of_a_seed_do_not_depend_on_other_seeds() -> None:
+    """Seed 3 has the same targets and noise alone and in each of three packs."""
     alone = drawn(20, [3], 6, epochs=2)
     for seeds in ([1, 3, 2], [3, 3], [9, 3, 9]):
-        for mine, theirs in zip(alone, drawn(20, seeds, 6, epochs=2), strict=True):
-            for one, many in zip(mine, theirs, strict=True):
-                assert torch.equal(one[0], many[1])
+        for alone_series, pack_series in zip(alone, drawn(20, seeds, 6, epochs=2), strict=True):
+            for alone_batch, pack_batch in zip(alone_series, pack_series, strict=True):
+                assert torch.equal(alone_batch[0], pack_batch[1])
 
 
 def test_order_and_noise_differ_between_seeds_and_epochs() -> None:
@@ -73,7 +73,7 @@ def test_order_and_noise_differ_between_seeds_and_epochs() -> None:
 
 
 def test_noise_is_standard_normal() -> None:
-    """Mean and variance are those of N(0, 1), within four standard errors."""
+    """The noise has the mean and variance of N(0, 1), within four standard errors."""
     _, noise = drawn(20_000, [5], 20_000)
     sample = noise[0].flatten()
     assert abs(float(sample.mean())) < 4 / len(sample) ** 0.5
@@ -91,7 +91,9 @@ def test_noise_is_standard_normal() -> None:
         (3, 1, [1, 1, 1]),  # a batch size of one
     ],
 )
-def test_an_epoch_has_every_example_once(count: int, batch_size: int, sizes: list[int]) -> None:
+def test_an_epoch_has_each_example_at_most_once(
+    count: int, batch_size: int, sizes: list[int]
+) -> None:
     """A last batch of one example is skipped, unless it is the first or the batch size is 1."""
     targets, _ = drawn(count, [0, 1], batch_size)
     assert [t.shape[1] for t in targets] == sizes

@@ -30,14 +30,14 @@ Trial = Callable[..., TrialSpec]
     ],
 )
 def test_a_pack_of_two_kinds_is_refused(trial: Trial, fields: dict[str, Any]) -> None:
-    """Trials with different shapes or schedules are of different kinds."""
+    """Trials that differ in one of these fields are of two kinds and cannot share a pack."""
     specs = [trial(), trial(seed=1), trial(**fields)]
     with pytest.raises(SpecError, match="found 2 kinds among 3 trials"):
         run_trials(specs, device="cpu")
 
 
 def test_a_pack_of_two_weightings_is_refused(trial: Trial) -> None:
-    """A method has its own weighting, so `vib` and `mib` are of different kinds."""
+    """Methods `vib` and `mib` have different weightings, so their trials are of two kinds."""
     with pytest.raises(SpecError, match="found 2 kinds among 2 trials"):
         run_trials([trial("vib"), trial("mib")], device="cpu")
 
@@ -51,15 +51,15 @@ def test_bf16_needs_cuda(trial: Trial) -> None:
 def test_missing_data_are_a_data_error(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error names the data set and the folder."""
-    nowhere = replace(MNIST, mirrors=("http://127.0.0.1:9/",))
-    monkeypatch.setattr("paretoib.data._idx.MNIST", nowhere)
+    """If files are missing, the error names the data set and the folder."""
+    unreachable = replace(MNIST, mirrors=("http://127.0.0.1:9/",))
+    monkeypatch.setattr("paretoib.data._idx.MNIST", unreachable)
     with pytest.raises(DataError, match=rf"data set `mnist` not found; .*{tmp_path}"):
         run_trials([trial(data="mnist", hidden=[16])], device="cpu", folder=tmp_path)
 
 
 def test_a_record_has_the_spec_and_the_cost_of_its_trial(trial: Trial) -> None:
-    """The record also has the device and the pack size; the time of the pack is divided evenly."""
+    """A record has spec, device and pack size; the time of the pack is divided evenly."""
     specs = [trial(seed=s) for s in range(3)]
     started = time.perf_counter()
     records = run_trials(specs, device="cpu")
@@ -73,7 +73,7 @@ def test_a_record_has_the_spec_and_the_cost_of_its_trial(trial: Trial) -> None:
 
 
 def test_metrics_use_whole_splits(trial: Trial) -> None:
-    """Lost bits are ceiling minus relevance; the lower bound is at most the rate."""
+    """All 359 examples of a split are measured, and the metrics are consistent."""
     record = run_trials([trial(epochs=10, learning_rate=1e-2, initial_noise=0.2)], device="cpu")[0]
     for metrics in (record.validation, record.test):
         assert metrics is not None
@@ -91,7 +91,7 @@ def test_metrics_use_whole_splits(trial: Trial) -> None:
 
 
 def test_an_encoder_without_noise_has_no_rate(trial: Trial) -> None:
-    """The rate is infinite, so the record has `None`; all other metrics are present."""
+    """For an encoder without noise the rate is None; the other metrics are present."""
     record = run_trials([trial("deterministic", learning_rate=1e-2)], device="cpu")[0]
     assert record.status == "finished"
     assert record.test is not None

@@ -21,7 +21,10 @@ def trials_of(trial: Trial, method: str = "mib", **fields: Any) -> list[TrialSpe
     """Six trials that differ in seed and learning rate."""
     varied = ((0, 1e-2), (0, 3e-3), (1, 1e-2), (1, 2e-2), (2, 1e-3), (3, 1e-2))
     fixed = {"epochs": 8, "initial_noise": 0.3, **fields}
-    return [trial(method, seed=seed, learning_rate=rate, **fixed) for seed, rate in varied]
+    return [
+        trial(method, seed=seed, learning_rate=learning_rate, **fixed)
+        for seed, learning_rate in varied
+    ]
 
 
 class FixedPruner:
@@ -40,7 +43,7 @@ class FixedPruner:
 def test_pruning_does_not_change_the_other_trials(
     trial: Trial, assert_same: Callable[..., None], method: str
 ) -> None:
-    """The history of a stopped trial ends at its rung; the records of the others are the same."""
+    """A stopped trial's history ends at its rung; the records of all other trials are the same."""
     plateau = {"schedule": "plateau", "patience": 1, "decay": 0.5} if method == "vib" else {}
     specs = trials_of(trial, method, **plateau)
     keys = [spec.key for spec in specs]
@@ -67,7 +70,7 @@ def test_pruning_does_not_change_the_other_trials(
 
 
 def test_a_rung_gets_the_results_of_each_trial(trial: Trial) -> None:
-    """The results are rate and lost bits of that epoch, for the trials still in training."""
+    """A rung gets rate and lost bits of its epoch, for the trials still in training."""
     specs = trials_of(trial)
     keys = [spec.key for spec in specs]
     pruner = FixedPruner({0.5: {keys[1]}})
@@ -90,7 +93,7 @@ def test_a_rung_gets_the_results_of_each_trial(trial: Trial) -> None:
 
 
 def test_a_diverged_trial_has_no_results(trial: Trial) -> None:
-    """Even if the losses are finite again, the result is None; the status stays diverged."""
+    """A diverged trial has result None and stays diverged, even if later losses are finite."""
     fields: dict[str, Any] = {"epochs": 4, "beta": 0.0, "learning_rate": 1.0}
     specs = [trial(**fields), trial(**fields, prior_width=1e-17)]
     pruner = FixedPruner({0.5: {specs[1].key}})
@@ -102,14 +105,14 @@ def test_a_diverged_trial_has_no_results(trial: Trial) -> None:
 
 
 def test_an_encoder_without_noise_has_no_results(trial: Trial) -> None:
-    """The result is None, because its rate is infinite."""
+    """For an encoder without noise the result is None, because the rate is infinite."""
     pruner = FixedPruner({})
     run_trials([trial("deterministic", epochs=4)], device="cpu", rungs=(0.5,), on_rung=pruner)
     assert list(pruner.calls[0][1].values()) == [None]
 
 
 def test_all_trials_may_be_stopped(trial: Trial, tmp_path: Path) -> None:
-    """The pack then ends without measurement, and its checkpoint is deleted."""
+    """If all trials are stopped, the pack ends, and its checkpoint is deleted."""
     specs = trials_of(trial)
     pruner = FixedPruner({0.25: {spec.key for spec in specs}, 0.5: set()})
     options: dict[str, Any] = {"checkpoints": tmp_path, "every": 0}

@@ -12,7 +12,7 @@ from paretoib.training._checkpoint import Checkpoint, SavedPack
 
 
 def save(folder: Path, trials: Sequence[str], ended: Sequence[str] = (), age: float = 0.0) -> Path:
-    """The checkpoint of a pack, some of whose trials have ended, saved `age` seconds ago."""
+    """The checkpoint of a pack of trials, of which `ended` have ended, saved `age` seconds ago."""
     spec: Mapping[str, object] = {}
     records = tuple(TrialRecord(trial=key, spec=spec, status="stopped") for key in ended)
     checkpoint = Checkpoint(folder, [*trials, *ended], 0.0)
@@ -23,7 +23,7 @@ def save(folder: Path, trials: Sequence[str], ended: Sequence[str] = (), age: fl
 
 
 def test_every_pack_is_identified_by_its_trials(tmp_path: Path) -> None:
-    """Ended trials are included, as the file name depends on them; the newest pack comes first."""
+    """A pack includes ended trials, on which the file name depends. The newest pack is first."""
     older = save(tmp_path, ["a", "b"], ["c"], age=60)
     newer = save(tmp_path, ["d"])
     packs = saved_packs(tmp_path)
@@ -32,7 +32,7 @@ def test_every_pack_is_identified_by_its_trials(tmp_path: Path) -> None:
 
 
 def test_unreadable_files_are_ignored(tmp_path: Path) -> None:
-    """Temporary files of interrupted saves and missing folders are ignored too."""
+    """Damaged and temporary files and folders are ignored; a missing folder has no packs."""
     save(tmp_path, ["a"])
     (tmp_path / "empty.safetensors").touch()
     (tmp_path / "b.1.tmp").write_bytes(b"half")

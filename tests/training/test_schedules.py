@@ -27,19 +27,19 @@ SCHEDULERS: dict[str, Callable[[Optimizer], Any]] = {
 }
 
 
-def by_torch(schedule: str, rate: float, losses: Sequence[float]) -> list[float]:
-    """The learning rate of each epoch for these losses at the ends of epochs."""
-    sgd = SGD([torch.zeros(1, requires_grad=True)], lr=rate)
+def by_torch(schedule: str, initial: float, losses: Sequence[float]) -> list[float]:
+    """The learning rate of each epoch, for these losses at the ends of the epochs."""
+    sgd = SGD([torch.zeros(1, requires_grad=True)], lr=initial)
     scheduler = SCHEDULERS[schedule](sgd)
-    rates = []
+    learning_rates = []
     for loss in losses:
-        rates.append(float(sgd.param_groups[0]["lr"]))
+        learning_rates.append(float(sgd.param_groups[0]["lr"]))
         sgd.step()
         scheduler.step(*([loss] if schedule == "plateau" else []))
-    return rates
+    return learning_rates
 
 
-def walk(seed: int, epochs: int) -> list[float]:
+def random_losses(seed: int, epochs: int) -> list[float]:
     """Losses that fall, fall by less than the threshold, rise, and are sometimes not finite."""
     rng = np.random.default_rng(seed)
     losses = 5 + np.cumsum(rng.choice([-0.2, -1e-5, 0.0, 0.15], size=epochs))
@@ -49,23 +49,23 @@ def walk(seed: int, epochs: int) -> list[float]:
 
 @pytest.mark.parametrize("schedule", SCHEDULERS)
 def test_learning_rates_equal_those_of_torch(trial: Trial, schedule: str) -> None:
-    """The rates are equal to the last bit over 300 epochs, for four trials in one pack.
+    """Over 300 epochs, the learning rates of four trials in one pack are equal to the last bit.
 
     The state is saved and restored after every epoch, as by a checkpoint.
     """
     fields: dict[str, Any] = {"schedule": schedule, "decay": DECAY, "patience": PATIENCE}
-    specs = [trial(learning_rate=rate, **fields) for rate in (1e-3, 2e-2, 1e-3, 10.0)]
-    losses = [walk(seed, 300) for seed in range(len(specs))]
-    rates = LearningRates(specs)
-    ours = []
+    specs = [trial(learning_rate=initial, **fields) for initial in (1e-3, 2e-2, 1e-3, 10.0)]
+    losses = [random_losses(seed, 300) for seed in range(len(specs))]
+    learning_rates = LearningRates(specs)
+    actual = []
     for epoch in range(300):
-        ours.append(rates.now)
-        rates.end_epoch(epoch + 1, [row[epoch] for row in losses])
-        state = rates.state()
-        rates = LearningRates(specs)
-        rates.load(state)
+        actual.append(learning_rates.now)
+        learning_rates.end_epoch(epoch + 1, [row[epoch] for row in losses])
+        state = learning_rates.state()
+        learning_rates = LearningRates(specs)
+        learning_rates.load(state)
     for i, spec in enumerate(specs):
-        assert [now[i] for now in ours] == by_torch(
+        assert [now[i] for now in actual] == by_torch(
             schedule, spec.training.learning_rate, losses[i]
         )
 
@@ -74,7 +74,7 @@ def test_learning_rates_equal_those_of_torch(trial: Trial, schedule: str) -> Non
 def test_a_pack_uses_the_schedule(trial: Trial, schedule: str) -> None:
     """The learning rates in a history are those of torch for the validation losses.
 
-    With "plateau" two trials with the same initial rate end with different rates.
+    With "plateau" two trials with equal initial learning rates end with different ones.
     """
     fields: dict[str, Any] = {
         "schedule": schedule,
@@ -85,7 +85,7 @@ def test_a_pack_uses_the_schedule(trial: Trial, schedule: str) -> None:
         "batch_size": 32,
     }
     varied = ((0.05, 1e-3), (0.05, 0.03), (5e-3, 1e-3), (0.1, 0.1))
-    specs = [trial(learning_rate=rate, beta=beta, **fields) for rate, beta in varied]
+    specs = [trial(learning_rate=initial, beta=beta, **fields) for initial, beta in varied]
     dataset = load_dataset("digits", specs[0].data.params)
     entropy, _ = dataset.entropies(dataset.validation.first(HISTORY_INPUTS))
     records = run_trials(specs, device="cpu")

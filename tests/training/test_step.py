@@ -61,21 +61,21 @@ def gramian(gradients: Sequence[Sequence[Tensor]]) -> Tensor:
 def test_the_step_is_the_gradient_of_the_weighted_sum(
     step_of: StepOf, kind: dict[str, Any]
 ) -> None:
-    """The sum is Σ_i w_i L_i with constant step weights w; the gradient is by all parameters."""
+    """The weighted sum is Σ_i w_i L_i, in which the step weights w_i are constant."""
     step, batch, models, pack = step_of(kind)
     for i, model in enumerate(models):
         losses = torch.stack(model.losses_on(batch, i))
         torch.testing.assert_close(step.losses[i], losses.detach(), rtol=1e-5, atol=0)
         (step.weights.step[i] * losses).sum().backward()
-        for ours, parameter in zip(step.gradients, model.parameters, strict=True):
+        for gradient, parameter in zip(step.gradients, model.parameters, strict=True):
             torch.testing.assert_close(
-                pack.stack.per_trial(ours)[i], parameter.grad, rtol=1e-4, atol=1e-6
+                pack.stack.per_trial(gradient)[i], parameter.grad, rtol=1e-4, atol=1e-6
             )
 
 
 @pytest.mark.parametrize("over", ["shared", "all"])
 def test_gradients_are_compared_over_the_selected_parameters(step_of: StepOf, over: str) -> None:
-    """The encoder's parameters are `shared` (mib eq. 7); `all` are those of mib algorithm 1."""
+    """`shared` are the encoder's parameters (mib eq. 7), `all` all parameters (mib algorithm 1)."""
     step, batch, models, _ = step_of({"method": "mib", "over": over})
     assert step.gramian is not None
     for i, model in enumerate(models):
@@ -88,7 +88,7 @@ def test_gradients_are_compared_over_the_selected_parameters(step_of: StepOf, ov
 
 
 def test_latent_gradients_are_taken_at_the_encoders_output(step_of: StepOf) -> None:
-    """The Gramian sums over the encoder's outputs for all examples of the batch."""
+    """The Gramian of latent gradients sums over the encoder's outputs for the whole batch."""
     step, batch, models, _ = step_of({"method": "mib", "gradient": "latent"})
     assert step.gramian is not None
     for i, model in enumerate(models):
@@ -99,7 +99,7 @@ def test_latent_gradients_are_taken_at_the_encoders_output(step_of: StepOf) -> N
 
 
 def test_linear_weights_are_one_and_beta(trial: Trial, pack_of: PackOf) -> None:
-    """The compression of each trial has its own β as weight; no gradients are compared."""
+    """The weight of a trial's compression is its β; the Gramian is not computed."""
     pack = pack_of([trial(beta=b) for b in (0.0, 0.25, 3.0)])
     step = pack.gradients(next(pack.batches.epoch()))
     assert step.weights.step.tolist() == [[1, 0], [1, 0.25], [1, 3]]
@@ -124,7 +124,7 @@ def test_mgda_takes_the_min_norm_step(step_of: StepOf, gradient: str) -> None:
 
 @pytest.mark.parametrize("stage", [0, 1, 2])
 def test_the_gramian_of_a_greedy_stage_excludes_higher_layers(pack_of: PackOf, stage: int) -> None:
-    """In a stage, the layers above the trained layer are the decoder, which losses do not share."""
+    """The layers above the stage's layer are the decoder, whose parameters losses do not share."""
 
     def step(**weighting: Any) -> tuple[Step, Pack]:
         spec = TrialSpec(

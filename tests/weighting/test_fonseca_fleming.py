@@ -1,8 +1,8 @@
 """Descent with linear, MGDA and MIB weights on a concave front (Fonseca and Fleming 1995).
 
-The two losses 1 − exp(−(t ∓ 1)²) of one parameter t have their minima at 1 and −1, and every
-|t| ≤ 1 is Pareto optimal.
-The front is concave, so linear scalarisation reaches only its ends.
+The two losses 1 − exp(−(t ∓ 1)²) of one parameter t have their minima at 1 and −1, and every t from
+−1 to 1 is Pareto optimal. The front is concave, so linear scalarisation reaches only points near
+the ends of the front.
 """
 
 from collections.abc import Callable
@@ -21,22 +21,25 @@ def losses_and_gradients(t: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def descend(
-    start: Tensor, weigh: Callable[[Tensor, Tensor], Weights], steps: int, rate: Tensor | float
+    start: Tensor,
+    weigh: Callable[[Tensor, Tensor], Weights],
+    iterations: int,
+    learning_rate: Tensor | float,
 ) -> Tensor:
-    """The end points of gradient descent with these weights."""
+    """The end points of gradient descent with the weights from `weigh`."""
     t = start
-    for _ in range(steps):
+    for _ in range(iterations):
         losses, gradients = losses_and_gradients(t)
-        step = weigh(losses, gradients.unsqueeze(2)).step
-        t = t - rate * (step * gradients).sum(1)
+        weights = weigh(losses, gradients.unsqueeze(2)).step
+        t = t - learning_rate * (weights * gradients).sum(1)
     return t
 
 
-def test_linear_scalarisation_ends_only_near_the_ends() -> None:
+def test_linear_scalarisation_reaches_only_points_near_the_ends_of_the_front() -> None:
     """All end points have |t| > 1/√2, and the best end point of each β has |t| > 0.957.
 
     Stationary points satisfy β = B(t) = (1 − t)/(1 + t) e^{4t}. They are minima where B decreases,
-    which is at |t| > 1/√2. For β ≤ 1 the minimum at t > 0 is the lower one, and B(t) ≤ 1 there
+    that is, where |t| > 1/√2. For β ≤ 1 the minimum at t > 0 is the lower one, and B(t) ≤ 1 there
     means t > 0.957. For β ≥ 1 the same holds for −t.
     """
     betas = torch.logspace(-3, 3, 41, dtype=torch.float64)
@@ -54,14 +57,14 @@ def test_linear_scalarisation_ends_only_near_the_ends() -> None:
     assert chosen.min() < 0 < chosen.max()
 
 
-def test_min_norm_stops_wherever_it_meets_the_front(weighting: Callable[..., Any]) -> None:
-    """A start on the front is stationary; descent from other starts stops at the nearest end."""
+def test_mgda_stops_at_the_first_point_on_the_front(weighting: Callable[..., Any]) -> None:
+    """For MGDA, a start on the front is stationary. Descent from other starts stops at an end."""
     start = torch.linspace(-1.5, 1.5, 31, dtype=torch.float64)
     ends = descend(start, weighting("mgda"), 80, 0.3)
     torch.testing.assert_close(ends, start.clamp(-1, 1), rtol=0, atol=1e-5)
 
 
-def test_mib_ends_in_the_middle(weighting: Callable[..., Any]) -> None:
+def test_mib_ends_in_the_middle_of_the_front(weighting: Callable[..., Any]) -> None:
     """From every start with |t| ≤ 0.9, MIB ends at t = 0, where the weighted losses are equal."""
     start = torch.linspace(-0.9, 0.9, 19, dtype=torch.float64)
     ends = descend(start, weighting("mib"), 80, 0.3)

@@ -30,27 +30,30 @@ def scalar_iterates(gradients: list[list[float]], iterations: int) -> list[float
 def test_the_first_iterates_are_those_of_the_scalar_loop(
     jacobians: Draw, losses: int, iterations: int
 ) -> None:
-    """The loop computes mib eqs 9–11 for one trial at a time."""
+    """The weights equal those of a loop that computes mib eqs 9–11 for one trial at a time."""
     rows = jacobians(40, losses, 6)
     weights = frank_wolfe_weights(rows @ rows.mT, iterations)
     expected = [scalar_iterates(gradients.tolist(), iterations) for gradients in rows]
     torch.testing.assert_close(weights, torch.tensor(expected, dtype=torch.float64))
 
 
-def test_it_converges_slowly_to_the_closed_form(jacobians: Draw) -> None:
-    """The worst error over random 2×2 Gramians is about 0.17 after 10 steps and 0.02 after 100."""
+def test_frank_wolfe_converges_slowly_to_the_closed_form(jacobians: Draw) -> None:
+    """The largest error of the weights for random 2×2 Gramians is about 0.17 after 10 iterations.
+
+    After 100 iterations it is about 0.02.
+    """
     rows = jacobians(5000, 2, 2)
     g = rows @ rows.mT
     exact = min_norm_weights(g)
-    steps = (3, 10, 30, 100, 300)
-    worst = [float((frank_wolfe_weights(g, n) - exact).abs().max()) for n in steps]
+    iterations = (3, 10, 30, 100, 300)
+    worst = [float((frank_wolfe_weights(g, n) - exact).abs().max()) for n in iterations]
     assert worst == sorted(worst, reverse=True)
     assert 0.15 < worst[1] < 0.19
     assert 0.015 < worst[3] < 0.025
 
 
-def test_a_trial_that_is_not_finite_does_not_affect_other_trials(jacobians: Draw) -> None:
-    """The gradients of one trial are NaN."""
+def test_a_trial_with_nan_gradients_does_not_affect_other_trials(jacobians: Draw) -> None:
+    """If the gradients of one trial are NaN, the other trials have the same weights as before."""
     rows = jacobians(3, 2, 4)
     alone = frank_wolfe_weights(rows @ rows.mT, 20)
     rows[1] = torch.nan

@@ -15,7 +15,7 @@ SCALES = torch.tensor([3e-3, 40.0, 1.0], dtype=torch.float64)
 def test_l2_weights_do_not_depend_on_gradient_norms(
     weighting: Callable[..., Any], jacobians: Draw, losses: int
 ) -> None:
-    """The norms of the gradients change the weights without normalisation, but not with `l2`."""
+    """With `l2`, the norms of the gradients do not change the weights. Without `l2` they do."""
     rows, scale = jacobians(50, losses, 7), SCALES[:losses]
     values = torch.ones(50, losses, dtype=torch.float64)
     l2, plain = weighting("mgda", normalise="l2"), weighting("mgda")
@@ -28,7 +28,10 @@ def test_l2_weights_do_not_depend_on_gradient_norms(
 def test_loss_weights_do_not_depend_on_the_units_of_losses(
     weighting: Callable[..., Any], jacobians: Draw, losses: int
 ) -> None:
-    """If a loss and its gradient are multiplied by a constant, the weights stay the same."""
+    """With `loss`, one factor for a loss and its gradient does not change the weights.
+
+    A factor for the gradient alone does.
+    """
     rows, scale = jacobians(50, losses, 7), SCALES[:losses]
     values = torch.rand(50, losses, dtype=torch.float64) + 0.1
     weigh = weighting("mgda", normalise="loss")
@@ -40,7 +43,7 @@ def test_loss_weights_do_not_depend_on_the_units_of_losses(
 def test_a_negative_loss_is_normalised_by_its_absolute_value(
     weighting: Callable[..., Any], jacobians: Draw
 ) -> None:
-    """The log loss of a density can be negative; its gradient must keep its direction."""
+    """The sign of a loss does not change the weights. The loss −log q of a density can be < 0."""
     rows, values = jacobians(50, 2, 7), torch.rand(50, 2, dtype=torch.float64) + 0.1
     weigh, signs = weighting("mgda", normalise="loss"), torch.tensor([-1, 1])
     torch.testing.assert_close(weigh(values * signs, rows).step, weigh(values, rows).step)
@@ -49,26 +52,29 @@ def test_a_negative_loss_is_normalised_by_its_absolute_value(
 def test_weights_do_not_depend_on_a_common_scale(
     weighting: Callable[..., Any], jacobians: Draw
 ) -> None:
-    """Weights depend only on the directions of gradients and the ratios of their norms."""
+    """Multiplying all gradients by one constant does not change the weights."""
     rows, values = jacobians(50, 3, 7), torch.ones(50, 3, dtype=torch.float64)
     weigh = weighting("mgda")
     torch.testing.assert_close(weigh(values, rows * 1e4).step, weigh(values, rows).step)
 
 
 @pytest.mark.parametrize("losses", [2, 3])
-def test_the_step_descends_on_every_loss(
+def test_the_weighted_gradient_is_a_descent_direction_of_every_loss(
     weighting: Callable[..., Any], jacobians: Draw, losses: int
 ) -> None:
-    """⟨g_i, Σ w_j g_j⟩ ≥ 0 for all i: a small step increases no loss."""
+    """MGDA's weights give ⟨g_i, Σ w_j g_j⟩ ≥ 0 for all i: a small step increases no loss."""
     rows, values = jacobians(200, losses, 7), torch.ones(200, losses, dtype=torch.float64)
-    step = weighting("mgda")(values, rows).step
-    inner_products = torch.einsum("mik,mj,mjk->mi", rows, step, rows)
+    weights = weighting("mgda")(values, rows).step
+    inner_products = torch.einsum("mik,mj,mjk->mi", rows, weights, rows)
     assert (inner_products >= -1e-9).all()
 
 
 @pytest.mark.parametrize("normalise", ["l2", "loss"])
 def test_a_zero_gradient_gets_weight_1(weighting: Callable[..., Any], normalise: str) -> None:
-    """A loss at its minimum makes the point stationary. Weights are finite even if a loss is 0."""
+    """A loss with zero gradient gets weight 1, so the point is stationary.
+
+    Weights are finite even if this loss is 0.
+    """
     rows = torch.tensor([[[1.0, 2.0], [0.0, 0.0]]])
     weights = weighting("mgda", normalise=normalise)(torch.tensor([[1.0, 0.0]]), rows)
     torch.testing.assert_close(weights.step, torch.tensor([[0.0, 1.0]]))

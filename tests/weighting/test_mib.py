@@ -1,4 +1,4 @@
-"""MIB's step, against the autograd gradient of the paper's loss (mib eqs 12–14)."""
+"""MIB's weights, against the autograd gradient of the paper's loss (mib eqs 12–14)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,24 +40,24 @@ class Quadratics:
 
 
 def smooth_ib(losses: Tensor, powered: Tensor, mu: float) -> Tensor:
-    """mib eq. 13 as printed, including the min."""
+    """Smooth-IB, mib eq. 13, as printed, including the min."""
     weighted = powered * losses
-    least = weighted.min(1, keepdim=True).values
-    smooth = mu * ((weighted - least) / mu).logsumexp(1)
-    return weighted.sum(1) + smooth + least.squeeze(1)
+    minimum = weighted.min(1, keepdim=True).values
+    smooth = mu * ((weighted - minimum) / mu).logsumexp(1)
+    return weighted.sum(1) + smooth + minimum.squeeze(1)
 
 
 @pytest.mark.parametrize("losses", [2, 3])
 @pytest.mark.parametrize("sqrted", [0, 1])
 @pytest.mark.parametrize("mu", [0.05, 0.2, 5.0])
-def test_the_step_is_the_gradient_of_smooth_ib(
+def test_the_weighted_gradient_is_the_gradient_of_smooth_ib(
     weighting: Callable[..., Any], losses: int, sqrted: int, mu: float
 ) -> None:
-    """Σ_i step_i ∇L_i is the autograd gradient of mib eq. 13 with constant weights."""
+    """The weighted sum of the ∇L_i is the gradient of mib eq. 13 with constant w̃."""
     problem = Quadratics(losses)
     jacobians = problem.jacobians
     result = weighting("mib", mu=mu, sqrted=sqrted)(problem.losses.detach(), jacobians)
-    assert (result.log["alpha"] > 0.01).all(1).any(), "smoothing should matter somewhere"
+    assert (result.log["alpha"] > 0.01).all(1).any(), "in some trial every α should exceed 0.01"
     powered = min_norm_weights(jacobians @ jacobians.mT) ** (1 + sqrted)
     total = smooth_ib(problem.losses, powered, mu).sum()
     (expected,) = torch.autograd.grad(total, problem.theta)
@@ -67,7 +67,10 @@ def test_the_step_is_the_gradient_of_smooth_ib(
 
 
 def test_the_log_has_every_intermediate_result(weighting: Callable[..., Any]) -> None:
-    """The log holds w*, w̃ = w*² and α = softmax(w̃ L/μ); the step is (1 + α) w̃."""
+    """The log has the min-norm weights w*, w̃ = w*² and α = softmax(w̃ L/μ).
+
+    MIB's weights are (1 + α) w̃.
+    """
     problem = Quadratics(2)
     result = weighting("mib", mu=0.3)(problem.losses.detach(), problem.jacobians)
     weight, powered, alpha = (result.log[k] for k in ("weight", "weight_powered", "alpha"))
@@ -77,7 +80,10 @@ def test_the_log_has_every_intermediate_result(weighting: Callable[..., Any]) ->
 
 
 def test_mu_and_sqrted_may_differ_between_trials(weighting: Callable[..., Any]) -> None:
-    """One pack with two values of each has the weights of two packs with one value of each."""
+    """A trial has the same weights in a pack whose trials differ in μ and `sqrted`.
+
+    The weights are compared with those in a pack with one value of each.
+    """
     problem = Quadratics(2)
     jacobians = problem.jacobians
     mib = MIB(
@@ -89,12 +95,12 @@ def test_mu_and_sqrted_may_differ_between_trials(weighting: Callable[..., Any]) 
         solver="closed_form",
         iterations=1,
     )
-    half = torch.arange(TRIALS) % 2
-    hyper = {"mu": 0.1 + 0.9 * half, "sqrted": half.float()}
-    mixed = mib(problem.losses.detach(), jacobians @ jacobians.mT, hyper).step
-    for which, (mu, sqrted) in enumerate([(0.1, 0), (1.0, 1)]):
-        one = weighting("mib", mu=mu, sqrted=sqrted)(problem.losses.detach(), jacobians).step
-        torch.testing.assert_close(mixed[half == which], one[half == which])
+    second_half = torch.arange(TRIALS) % 2
+    hyper = {"mu": 0.1 + 0.9 * second_half, "sqrted": second_half.float()}
+    different = mib(problem.losses.detach(), jacobians @ jacobians.mT, hyper).step
+    for half, (mu, sqrted) in enumerate([(0.1, 0), (1.0, 1)]):
+        equal = weighting("mib", mu=mu, sqrted=sqrted)(problem.losses.detach(), jacobians).step
+        torch.testing.assert_close(different[second_half == half], equal[second_half == half])
 
 
 @pytest.mark.parametrize(
@@ -110,12 +116,12 @@ def test_mu_and_sqrted_may_differ_between_trials(weighting: Callable[..., Any]) 
         ),
     ],
 )
-def test_ablations_switch_parts_off(
+def test_the_ablations_of_mib_figure_5(
     weighting: Callable[..., Any],
     switches: dict[str, Any],
     expected: Callable[[Tensor, Tensor], Tensor],
 ) -> None:
-    """mib figure 5: `smooth=False` sets α = 0, `adaptive=False` w* = 1/m, `sqrted=0` w̃ = w*."""
+    """`smooth=False` sets α = 0, `adaptive=False` sets w* = 1/m, and `sqrted=0` sets w̃ = w*."""
     problem = Quadratics(2)
     jacobians, losses = problem.jacobians, problem.losses.detach()
     weights = min_norm_weights(jacobians @ jacobians.mT)
@@ -123,8 +129,8 @@ def test_ablations_switch_parts_off(
     torch.testing.assert_close(result.step, expected(weights, losses))
 
 
-def test_without_adaptation_no_gradient_is_needed() -> None:
-    """The ablation with equal weights needs one backward pass."""
+def test_equal_weights_need_no_gramian() -> None:
+    """With `adaptive=False`, MIB compares no gradients, so one backward pass is enough."""
     options: dict[str, Any] = {
         "smooth": True,
         "gradient": "parameters",
@@ -138,8 +144,8 @@ def test_without_adaptation_no_gradient_is_needed() -> None:
 
 
 @pytest.mark.parametrize("name", ["mib", "mgda"])
-def test_the_published_solver_can_be_chosen(weighting: Callable[..., Any], name: str) -> None:
-    """`solver=frank_wolfe` makes `iterations` steps."""
+def test_frank_wolfe_can_be_chosen(weighting: Callable[..., Any], name: str) -> None:
+    """With `solver=frank_wolfe`, the weights are those after `iterations` iterations."""
     problem = Quadratics(2)
     jacobians = problem.jacobians
     result = weighting(name, solver="frank_wolfe", iterations=7)(problem.losses.detach(), jacobians)

@@ -1,4 +1,4 @@
-"""The registry entries of this package, declared in pyproject.toml; imports no torch."""
+"""The registry entries that pyproject.toml declares. This module imports no torch."""
 
 from paretoib.data import DETERMINISTIC, DatasetEntry
 from paretoib.models import ModelEntry, bottleneck

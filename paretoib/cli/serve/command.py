@@ -84,7 +84,7 @@ def _run(file: "StateFile", logs: "Path", port: int | None, *, auth: bool, as_js
 
 
 def _interrupt_on(*signals: signal.Signals) -> None:
-    """Raise `KeyboardInterrupt` for these signals, except those that `nohup` ignores."""
+    """Raise `KeyboardInterrupt` for these signals; ignored signals (`nohup`) stay ignored."""
     for number in signals:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
@@ -103,7 +103,7 @@ def _print_addresses(
         typer.echo("\ntokens, printed only once:")
         for name, token in tokens.items():
             typer.echo(f"{name:<8} {token}")
-        typer.echo("\nset PARETOIB_TOKEN to one of them (`write` may also run sweeps), then use")
+        typer.echo("\nset PARETOIB_TOKEN to a token (only `write` may run sweeps), then use")
         typer.echo(f"paretoib sweep --server {addresses['service']}")
 
 

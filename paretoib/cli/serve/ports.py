@@ -7,8 +7,8 @@ from contextlib import ExitStack, suppress
 from paretoib.errors import ParetoIBError
 
 HOST = "127.0.0.1"
-# Above the ports of Ray's workers, and below the ephemeral ports. The system gives ephemeral ports
-# to clients, so a client could take such a port before our server binds it.
+# These ports are above the ports of Ray's workers and below the ephemeral ports, which the system
+# gives to clients: a client could take an ephemeral port before our server binds it.
 _CANDIDATES = range(20_000, 32_000)
 
 
@@ -25,7 +25,7 @@ def check_port(port: int | None) -> None:
 
 
 def _bound_port(probe: socket.socket, port: int) -> int:
-    # Servers set this option too. With it, a port that was closed a moment ago is free.
+    # With this option, which servers set too, a port that was closed a moment ago counts as free.
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     while True:
         port = port or random.choice(_CANDIDATES)

@@ -1,9 +1,9 @@
 """The state file of `paretoib serve`, and functions that find and end its processes.
 
 `paretoib serve` holds a lock on its state file while it runs. If the lock is free, the process that
-wrote the file has ended, but processes that it started may still run. Each of these processes has
-the id of the state in its environment, or is in the session of such a process: some processes of
-Ray overwrite their environment with a title.
+wrote the file has ended, but processes that it started may still run. A process belongs to a state
+if its environment has the id of the state, or if it is in the session of such a process: some
+processes of Ray overwrite their environment with a title.
 """
 
 import fcntl
@@ -71,7 +71,7 @@ class StateFile:
         self._file.flush()
 
     def clear(self) -> None:
-        """End the processes of the state in the file, delete its temp directory, empty the file."""
+        """End the processes of the stored state, delete Ray's temp directory, empty the file."""
         if state := _read(self._file):
             end(state)
             shutil.rmtree(state.scratch, ignore_errors=True)
@@ -139,7 +139,7 @@ def end(state: ServeState) -> None:
 
 @dataclass(frozen=True)
 class Process:
-    """A process in `/proc`; `role` is None if its environment does not have the state's id."""
+    """A process in `/proc`; `role` is None if the state's id is not in its environment."""
 
     pid: int
     session: int
@@ -147,12 +147,12 @@ class Process:
 
 
 class ProcessTree:
-    """The processes with a state's id in their environment, and the others in their sessions."""
+    """The processes with a state's id in their environment, and all processes in their sessions."""
 
     def __init__(self, state: ServeState) -> None:
         ((variable, value),) = state.environment("").items()
         self._prefix = f"{variable}={value}".encode()
-        # Remembered, because the process with the id may end before others in its session.
+        # Sessions are kept, because a process with the id may end before others in its session.
         self._sessions: set[int] = set()
 
     def alive(self) -> list[Process]:

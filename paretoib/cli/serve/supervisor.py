@@ -15,12 +15,11 @@ from paretoib.errors import ParetoIBError
 from paretoib.processes import SAFE_PATH
 from paretoib.settings import settings
 from paretoib.tokens import new_token, token_digest
-from paretoib.tracking import PORT, ui
+from paretoib.tracking import MLFLOW_PORT, ui
 
 START_TIMEOUT = 180.0  # seconds to wait until the service reaches MLflow and Ray
 _SCOPES = {"read": "read", "write": "read+write"}
-# Not inherited: these variables would lead to another cluster or service than the ones started
-# here.
+# These variables could point to another cluster or service than the ones started here.
 _NOT_INHERITED = {
     *("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "PARETOIB_RAY_ADDRESS"),
     *("PARETOIB_SERVER", "PARETOIB_TOKEN"),
@@ -42,7 +41,7 @@ class Supervisor:
         `PARETOIB_SERVICE_TOKENS`, no tokens are created. Raises `ParetoIBError` if a process ends
         or does not answer.
         """
-        mlflow_port, dashboard, *ray_ports = free_ports(PORT, 8265, 0, 0, 0)
+        mlflow_port, dashboard, *ray_ports = free_ports(MLFLOW_PORT, 8265, 0, 0, 0)
         mlflow = ui(mlflow_port)
         addresses = {
             "service": f"http://{HOST}:{port or free_ports(8000)[0]}",
@@ -68,8 +67,8 @@ class Supervisor:
                 log = self._log(name)
                 *_, last = log.read_text(errors="replace").strip().splitlines() or [""]
                 raise ParetoIBError(
-                    f"{name} ended with exit code {process.returncode}, so the other processes "
-                    f"were ended too; the last line of {log}: {last}"
+                    f"{name} ended with exit code {process.returncode}, so `paretoib serve` stops "
+                    f"its other processes; the last line of {log}: {last}"
                 )
 
     def _start(self, name: str, command: tuple[str, ...], environment: Mapping[str, str]) -> None:
@@ -81,8 +80,8 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # In a separate session, Ctrl-C reaches only this process, which then ends the
-                # others one after another.
+                # The child gets its own session, so Ctrl-C reaches only `paretoib serve`, which
+                # then ends its children in order.
                 start_new_session=True,
             )
 
@@ -91,7 +90,7 @@ class Supervisor:
 
     def _wait_until_ready(self, address: str) -> None:
         deadline = time.monotonic() + START_TIMEOUT
-        while not _is_healthy(address):
+        while not _is_ready(address):
             self.check()
             if time.monotonic() > deadline:
                 raise ParetoIBError(
@@ -109,13 +108,13 @@ def _environment(
         **SAFE_PATH,
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
         "PARETOIB_TRACKING_URI": store,
-        # As without `paretoib serve`, so that commands on the store find the journals.
+        # The same folder as without `paretoib serve`, so that other commands find the journals.
         "PARETOIB_JOURNAL": str((settings().journal or settings().store / "journal").absolute()),
         "PARETOIB_SERVICE_HOST": HOST,
         "PARETOIB_SERVICE_PORT": addresses["service"].rpartition(":")[2],
         "PARETOIB_SERVICE_AUTH": str(auth).lower(),
         "PARETOIB_SERVICE_RAY_JOBS": addresses["ray"],
-        # Overrides a `.env` in the working directory, which may be for another service.
+        # Overrides a value in the working directory's `.env`, which may be for another service.
         "PARETOIB_SERVICE_ALLOWED_HOSTS": f"{HOST},localhost,[::1]",
         "PARETOIB_SERVICE_MLFLOW_PAGES": addresses["mlflow"],
         "RAY_AUTH_MODE": "token",
@@ -133,7 +132,7 @@ def _environment(
 
 
 def _settings_variables() -> dict[str, str]:
-    """The settings as variables, with absolute paths for jobs in another working directory."""
+    """The settings as variables; paths are absolute, as jobs have another working directory."""
     variables = {
         f"PARETOIB_{name.upper()}": str(value.absolute() if isinstance(value, Path) else value)
         for name, value in settings()
@@ -160,7 +159,7 @@ def _ray_command(
     return (sys.executable, "-P", "-m", "ray.scripts.scripts", "start", "--head", "--block", *words)
 
 
-def _is_healthy(address: str) -> bool:
+def _is_ready(address: str) -> bool:
     try:
         urllib.request.urlopen(address, timeout=15).close()
     except OSError:

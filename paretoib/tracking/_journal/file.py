@@ -28,8 +28,8 @@ LOCK_TIMEOUT = 0.5  # seconds; a reader that tests the lock holds it for a momen
 class JournalFile:
     """The journal of a sweep, open in one process at a time.
 
-    `waiting` is the number of its trials that the store does not hold yet. The lock is on a
-    separate file; the kernel releases it however the process ends. Raises `StoreError` if the file
+    `waiting` is the number of trials that the store does not hold yet. The lock is on a separate
+    file; the kernel releases the lock however the process ends. Raises `StoreError` if the file
     cannot be written, or if another process holds the lock.
     """
 
@@ -46,7 +46,7 @@ class JournalFile:
         self.waiting = sum(1 for _ in _lines(path, 0, self._end))
 
     def append(self, trials: Sequence[EndedTrial]) -> None:
-        """Add trials. When this returns, all of them are on the disk; when it raises, none is."""
+        """Add trials; on return, all of them are on the disk. If this raises, none is added."""
         rest = memoryview(b"".join([b"\n", *map(_encode, trials)]))
         size = len(rest)
         try:

@@ -15,7 +15,7 @@ from paretoib.tracking._state import with_trials, without_stale_rule
 from paretoib.tracking._tracker import EndedTrial, File, History, Reader, Ruler, Tracker
 
 PATIENCE = 300.0  # seconds to wait for the store
-_UNWRITTEN = "the end of the sweep could not be written to the store"
+_REASON_NOT_CLOSED = "the end of the sweep could not be written to the store"
 
 
 class JournalReader:
@@ -91,7 +91,7 @@ class JournalTracker(JournalReader):
     left in the journal. If the store refuses a trial for good, the next `add`, `update`, `flush` or
     `close` raises the `StoreError`; that `add` has still put its trials into the journal. `flush`
     and `close` also raise a `StoreError` after `patience` seconds without progress, or if the store
-    is unavailable after `stop_waiting`. They log a warning while they wait.
+    is unavailable after `stop_waiting`. While `flush` and `close` wait, they log a warning.
 
     From `begin`, `add`, `update` or `flush`, whichever is first, until `close`, a sweep is locked
     against all other processes on this machine.
@@ -110,8 +110,8 @@ class JournalTracker(JournalReader):
         self.release(sweep_id)
         journal = self._lock(sweep_id)
         try:
-            # Before the journal's trials are written: `begin` deletes trials that an earlier
-            # process left half-written.
+            # Call `begin` before the journal's trials are written, because it deletes trials that
+            # an earlier process left half-written.
             self._store.begin(sweep_id, ruler)
             journal.retry_refused()
         except BaseException:
@@ -158,7 +158,7 @@ class JournalTracker(JournalReader):
             # Readers should see a sweep that can be resumed. The store may refuse this too, for
             # example when another process has resumed the sweep; the first error is raised anyway.
             with suppress(Exception):
-                self._store.close(sweep_id, "interrupted", None, (), _UNWRITTEN)
+                self._store.close(sweep_id, "interrupted", None, (), _REASON_NOT_CLOSED)
             raise
         finally:
             self.release(sweep_id)

@@ -22,7 +22,7 @@ _WARN_AFTER = 2.0  # seconds that `drain` waits for an unavailable store before 
 
 
 class Writer:
-    """Writes one sweep's trials to the store in order, then makes the call that was set last.
+    """Writes one sweep's trials to the store in order, then makes the call of `call_when_written`.
 
     The thread retries while the store is unavailable. A trial that the store refuses is set aside,
     so that it does not block the trials behind it. The thread ends when it is stopped, or when the
@@ -55,7 +55,7 @@ class Writer:
             self._raise_if_refused()
 
     def call_when_written(self, call: Callable[[], None]) -> None:
-        """Make this call once all trials are written. It replaces an earlier call not made yet."""
+        """Make this call once all trials are written, and drop an earlier call not made yet."""
         with self._changed:
             self._raise_if_refused()
             self._call = call
@@ -74,7 +74,7 @@ class Writer:
                 self._raise_if_refused()
                 waited = time.monotonic() - self._last_progress
                 if waited >= patience or (self._unavailable and self.waiting_stopped):
-                    raise self._unwritten(self._unavailable)
+                    raise self._not_written_error(self._unavailable)
                 if self._unavailable and waited > _WARN_AFTER and not warned:
                     warned = True
                     message = "waiting for MLflow, %g s at most or until Ctrl-C: %s"
@@ -156,9 +156,9 @@ class Writer:
 
     def _raise_if_refused(self) -> None:
         if self._refused:
-            raise self._unwritten(self._refused) from self._refused
+            raise self._not_written_error(self._refused) from self._refused
 
-    def _unwritten(self, error: Exception | None) -> StoreError:
+    def _not_written_error(self, error: Exception | None) -> StoreError:
         """The error for a sweep that is not completely written: the cause, and how to go on."""
         why = "the store does not answer"
         if error:

@@ -145,7 +145,7 @@ def trial_name(spec: Mapping[str, Any], sweep: Mapping[str, Any]) -> str:
     named = dict.fromkeys([*(f for f in NAMED_FIELDS if f in own), *varying])
     parts = [f"{short_name(f)}={_text(own[f], _digits(f, sweep))}" for f in named]
     seed = f"seed {own.get('seed', 0)}"
-    # The parameters of the run have all values.
+    # A name may be cut: the run's params have all values.
     return f"{_cut(' '.join(parts), _NAME_LENGTH - len(seed) - 1)} {seed}".strip()
 
 
@@ -155,7 +155,7 @@ def trial_params(record: TrialRecord) -> dict[str, str]:
 
 
 def _digits(field: str, sweep: Mapping[str, Any]) -> int:
-    """The significant digits that tell apart the values which a sweep gives to a field."""
+    """The number of significant digits that tells apart the values of a field in a sweep."""
     values = sweep["grid"].get(field) or (sweep.get("space") or {}).get(field) or ()
     if isinstance(values, Mapping):
         return range_digits(values["low"], values["high"])

@@ -32,7 +32,7 @@ def tracking_uri() -> str:
 
 
 def sqlite_uri(path: Path) -> str:
-    """The address of an SQLite file. SQLAlchemy decodes `%XX`, and takes `?` for the options."""
+    """The address of an SQLite file. SQLAlchemy decodes `%XX`, and reads options after `?`."""
     return _SQLITE + str(path).replace("%", "%25").replace("?", "%3F")
 
 
@@ -59,17 +59,17 @@ def sqlite_file(uri: str) -> Path | None:
 def artifact_root(uri: str) -> Path:
     """The folder of artifacts, for a store that is a database and not a server.
 
-    For SQLite it is beside the database file, for any other database in the store's folder.
+    It is beside the file of an SQLite store. For any other database it is in `PARETOIB_STORE`.
     """
     file = sqlite_file(uri)
     return (file.parent if file else settings().store.absolute()) / "artifacts"
 
 
 def artifact_folder(uri: str, artifact_uri: str) -> Path | None:
-    """The folder of a run's artifacts if it is on this machine.
+    """The folder of a run's artifacts; None if the artifacts are not in a local folder.
 
     `artifact_uri` is absolute and ends with artifacts/EXPERIMENT/RUN/artifacts. The artifacts of an
-    SQLite store are beside its file, also after the store was moved.
+    SQLite store are beside the database file, even after the store was moved.
     """
     if not artifact_uri.startswith("file://"):
         return None
@@ -92,8 +92,9 @@ def masked(uri: str) -> str:
 def journal_folder(uri: str) -> Path:
     """The folder on this machine for the journals of a store's sweeps.
 
-    It is `PARETOIB_JOURNAL`, or else beside the SQLite file. For any other store it is in the
-    user's state folder, so that a sweep can be resumed from any working directory.
+    It is `PARETOIB_JOURNAL`. If that is not set, the folder is beside the SQLite file or, for any
+    other store, in the user's state folder, so that a sweep can be resumed from any working
+    directory.
     """
     if configured := settings().journal:
         return configured.absolute()

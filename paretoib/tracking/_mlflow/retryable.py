@@ -25,7 +25,8 @@ _NETWORK = {
     errno.EAGAIN,
 }
 _LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
-# Beginnings of SQLSTATE codes: access refused, no such object (42, 3D), disk full, read-only.
+# Beginnings of SQLSTATE codes. 28: access refused; 42, 3D: no such object; 53100: disk full;
+# 25006: read-only.
 _REFUSED = ("28", "42", "3D", "53100", "25006")
 # Beginnings of SQLSTATE codes: not supported, invalid data, violated constraint, too complex.
 _INVALID_DATA = ("0A", "22", "23", "54")

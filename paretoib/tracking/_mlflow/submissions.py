@@ -11,7 +11,7 @@ _REQUEST = "mlflow.paretoib.request"
 
 
 class SubmissionTracker(MLflowTracker):
-    """An MLflow store that also records which sweeps were submitted, when, and by which request."""
+    """An MLflow store that also records the time of submission and the request of a sweep."""
 
     @as_store_error
     def check(self) -> None:
@@ -26,7 +26,10 @@ class SubmissionTracker(MLflowTracker):
 
     @as_store_error
     def requested(self, request: str) -> SweepState | None:
-        """The sweep that was created for a request, given as a hash; None if there is none."""
+        """The sweep created by the request with this hash; None if there is none.
+
+        The hash is that of the request's client and idempotency key.
+        """
         condition = f"{SWEEPS} AND tags.`{_REQUEST}` = '{request}'"
         return next((self._state(run) for run in self._sweeps(condition)), None)
 
@@ -35,7 +38,8 @@ class SubmissionTracker(MLflowTracker):
         """Create a sweep that is about to be submitted for this request.
 
         The run has the tags of submission and request from the start. So a repeated request and the
-        reconciliation with Ray find the sweep even if the service is killed before submitting it.
+        reconciliation with Ray find the sweep even if the service is killed before it submits the
+        sweep.
         """
         request_tag = {_REQUEST: request} if request else {}
         return self._create(spec, _submission_tags() | request_tag)

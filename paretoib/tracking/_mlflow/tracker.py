@@ -180,7 +180,11 @@ class MLflowTracker(MLflowReader):
             raise
 
     def _run_to_write(self, sweep_id: str) -> Run:
-        """The sweep's run; `TakenOverError` if this process began it and another has taken over."""
+        """The sweep's run, for a write.
+
+        Raises `TakenOverError` if this process began the sweep and another process has taken it
+        over.
+        """
         run = self._run(sweep_id)
         if sweep_id in self._heartbeats:
             self._check_not_taken_over(run)

@@ -13,12 +13,12 @@ from paretoib.tracking._mlflow.location import (
     tracking_uri,
 )
 
-PORT = 5000
+MLFLOW_PORT = 5000
 
 
 @dataclass(frozen=True)
 class UI:
-    """MLflow's UI: its address for people, and the command that serves it there.
+    """MLflow's UI: its address for people, and the command that serves the UI at this address.
 
     `command` is empty if the configured MLflow server serves the UI already. `environment` is
     the complete environment of the command. `uri` is for programs: it may contain the password
@@ -31,7 +31,7 @@ class UI:
     environment: Mapping[str, str] | None = None
 
 
-def ui(port: int = PORT, uri: str | None = None) -> UI:
+def ui(port: int = MLFLOW_PORT, uri: str | None = None) -> UI:
     """MLflow's UI for a store, by default the configured one.
 
     It is the MLflow server's UI if the store is a server, else a UI to be served on loopback.
@@ -66,4 +66,4 @@ def ui(port: int = PORT, uri: str | None = None) -> UI:
 
 def ui_address(uri: str) -> str:
     """The address of MLflow's UI for this store: the MLflow server, or `paretoib ui`."""
-    return masked(uri).rstrip("/") if is_server(uri) else f"http://127.0.0.1:{PORT}"
+    return masked(uri).rstrip("/") if is_server(uri) else f"http://127.0.0.1:{MLFLOW_PORT}"

@@ -29,7 +29,7 @@ def note(spec: SweepSpec, experiment_id: str, sweep_id: str) -> str:
 
 
 def view(spec: SweepSpec, sweep_id: str, created_ms: int) -> dict[str, str]:
-    """The experiment tag that saves a view: the sweep's trials, and relevance over rate."""
+    """The experiment tag that saves a view: a table of trials, a chart of relevance over rate."""
     present = [f for f in NAMED_FIELDS if f in fields(spec.document)]
     adaptive = _ADAPTIVE_FIELDS if spec.search == "adaptive" else ()
     params = dict.fromkeys([*present, *spec.grid, *adaptive, "seed"])

@@ -1,4 +1,4 @@
-"""Base class of searches that use the objectives of earlier trials, for any library."""
+"""Base class of the searches that use earlier results; a subclass wraps an optimisation library."""
 
 from abc import abstractmethod
 from collections.abc import Generator, Sequence
@@ -11,17 +11,18 @@ from paretoib.search._space import Setting
 from paretoib.search._values import Values, values_of
 from paretoib.specs import SweepSpec
 
-Learning = Generator[Sequence[Setting], list[Values], None]
+Proposals = Generator[Sequence[Setting], list[Values], None]
 
 
-class LearningDriver(Random):
-    """Proposes the settings that `learning` yields, and sends their objectives back to it.
+class SequentialDriver(Random):
+    """Trains the settings that the generator `propose` yields, and sends it their objective values.
 
-    The first generation is a Latin hypercube, the same for all searches. More such generations
-    follow until a trial has objectives. A repeated setting is not trained again; its objectives are
-    sent again. A setting without objectives, or without a valid trial, gets the worst value of each
-    objective so far. After a generation without a new trial, random settings are trained, which
-    `learning` does not receive; if no random setting is new, the search is over.
+    The first generation is a Latin hypercube. Searches with equal seed, space and generation size
+    get the same points. More such generations follow until a trial has objective values. A repeated
+    setting is not trained again; its values are sent again. A setting without values, or without a
+    valid trial, gets the worst value of each search objective so far. After a generation without a
+    new trial, the driver trains random settings and does not send their values to the generator. If
+    no random setting is new, the search is over.
     """
 
     def __init__(self, spec: SweepSpec) -> None:
@@ -33,20 +34,20 @@ class LearningDriver(Random):
         return spec.population
 
     @abstractmethod
-    def learning(self, first: Sequence[Setting], values: list[Values]) -> Learning:
+    def propose(self, first: Sequence[Setting], values: list[Values]) -> Proposals:
         """The search after its first generation: an endless loop of `values = yield settings`.
 
-        `first` are the settings of the first generation, `values` their objectives.
+        `first` are the settings of the first generation, and `values` their objective values.
         """
 
     def generations(self) -> Generations:
         spec, size = self.spec, self.size
         cube = qmc.LatinHypercube(len(self.space), rng=spec.seeds[0])
-        learning: Learning | None = None
+        proposals: Proposals | None = None
         worst: Values | None = None
         settings: Sequence[Setting] = []
         while True:
-            if learning is None:
+            if proposals is None:
                 settings = [self.space.setting(point) for point in cube.random(size).tolist()]
             trials = list(self.trials(settings))
             nothing_new = all(trial is None or self.is_known(trial) for trial in trials)
@@ -64,9 +65,9 @@ class LearningDriver(Random):
                 yield random_trials
             if worst is None:
                 continue
-            objectives = [v or worst for v in values]
-            if learning is None:
-                learning = self.learning(settings, objectives)
-                settings = next(learning)
+            complete = [v or worst for v in values]
+            if proposals is None:
+                proposals = self.propose(settings, complete)
+                settings = next(proposals)
             else:
-                settings = learning.send(objectives)
+                settings = proposals.send(complete)

@@ -1,4 +1,4 @@
-"""Searches that use the results of earlier trials."""
+"""Searches that use the results of earlier trials (`SequentialDriver`)."""
 
 import math
 import subprocess
@@ -13,7 +13,7 @@ import pytest
 from paretoib.fronts import hypervolume
 from paretoib.records import Metrics, TrialRecord
 from paretoib.search import driver
-from paretoib.search._learning import LearningDriver
+from paretoib.search._sequential import SequentialDriver
 from paretoib.search._space import Space
 from paretoib.specs import SEARCHES, SweepSpec, TrialSpec
 
@@ -64,8 +64,8 @@ def trade_off(trial: TrialSpec) -> tuple[float, float]:
 
 
 @cache
-def volume(search: str, trials: int, population: int, seeds: int) -> float:
-    """The mean over seeds of the hypervolume of a search's trials."""
+def mean_hypervolume(search: str, trials: int, population: int, seeds: int) -> float:
+    """The hypervolume of a search's trials, averaged over seeds."""
     fronts = (
         run(trade_off, search, trials=trials, population=population, seeds=[seed])
         for seed in range(seeds)
@@ -75,37 +75,37 @@ def volume(search: str, trials: int, population: int, seeds: int) -> float:
 
 @pytest.mark.parametrize("search", USING_RESULTS)
 def test_a_search_reaches_more_hypervolume_than_a_random_search(search: str) -> None:
-    """The mean hypervolume over seeds is larger for the same number of trials."""
+    """With equal numbers of trials, the search reaches more hypervolume than a random search."""
     trials, population, seeds = {
         "optuna-gp": (10, 5, 1),
         "optuna-tpe": (64, 8, 3),
     }.get(search, (96, 8, 12))
-    reached = volume(search, trials, population, seeds)
-    assert reached > volume("random", trials, population, 12)
+    reached = mean_hypervolume(search, trials, population, seeds)
+    assert reached > mean_hypervolume("random", trials, population, 12)
 
 
 @pytest.mark.parametrize("search", EVOLUTIONARY)
 def test_children_are_close_to_their_parents(search: str) -> None:
-    """The median distance of children from similar parents is below 0.15 in the unit cube."""
+    """If all parents are near one point of the unit cube, the children are near this point too."""
     spec = SweepSpec.from_document(
         {"method": "vib", "search": search, "space": SPACE, "population": 20}
     )
     proposer = driver(spec)
-    assert isinstance(proposer, LearningDriver)
+    assert isinstance(proposer, SequentialDriver)
     space = proposer.space
     parents = np.random.default_rng(0).uniform(0.6, 0.7, (proposer.size, 2))
     values = [(float(u), 1 - float(u)) for u, _ in parents]
-    children = next(proposer.learning([space.setting(p) for p in parents.tolist()], values))
+    children = next(proposer.propose([space.setting(p) for p in parents.tolist()], values))
     distances = [np.abs(np.array(space.point(child)) - 0.65).max() for child in children]
     assert len(children) == proposer.size
     assert np.median(distances) < 0.15
 
 
 @pytest.mark.parametrize("search", [name for name in USING_RESULTS if name != "optuna-gp"])
-def test_settings_that_fail_become_rarer(search: str) -> None:
-    """Trials with a large learning rate diverge.
+def test_trials_diverge_less_often_in_the_second_half(search: str) -> None:
+    """Trials with a large learning rate diverge, and the search then avoids large values.
 
-    Their share is smaller in the second half of the sweep than in the first generation.
+    Half of the first generation diverges, and less than 45 % of the second half of the sweep.
     """
 
     def failing(trial: TrialSpec) -> tuple[float, float] | None:
@@ -122,7 +122,7 @@ def test_settings_that_fail_become_rarer(search: str) -> None:
 
 @pytest.mark.parametrize("search", USING_RESULTS)
 def test_the_first_generation_is_a_latin_hypercube(search: str) -> None:
-    """Each eighth of each axis has one trial; all searches have the same first generation."""
+    """Each eighth of an axis has one of the first 8 trials, which are equal for all searches."""
     spec = SweepSpec.from_document(
         {"method": "vib", "search": search, "space": SPACE, "population": 8}
     )
@@ -136,7 +136,7 @@ def test_the_first_generation_is_a_latin_hypercube(search: str) -> None:
 
 
 def test_search_libraries_print_nothing() -> None:
-    """There are no logs, hints or warnings, even with a population of 2."""
+    """Searches print no logs, hints or warnings, even with a population of 2."""
     program = """
 import sys
 from itertools import product
@@ -162,8 +162,8 @@ for search, more in product(sys.argv[1:], ([], ["error", "cost"])):
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
-def test_the_package_imports_no_search_library() -> None:
-    """A grid needs neither Optuna nor pymoo nor torch."""
+def test_a_grid_imports_no_search_library() -> None:
+    """Making the driver of a grid imports neither Optuna nor pymoo nor torch."""
     program = (
         "import sys; from paretoib.search import driver; from paretoib.specs import SweepSpec; "
         "driver(SweepSpec.from_document({'method': 'vib'})); "
