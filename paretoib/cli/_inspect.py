@@ -114,11 +114,11 @@ def ui(
 
     from paretoib.cli.serve.ports import check_port, free_ports
     from paretoib.interrupts import termination_interrupts
-    from paretoib.tracking import PORT
+    from paretoib.tracking import MLFLOW_PORT
     from paretoib.tracking import ui as mlflow_ui
 
     check_port(port)
-    mlflow = mlflow_ui(port or free_ports(PORT)[0])
+    mlflow = mlflow_ui(port or free_ports(MLFLOW_PORT)[0])
     typer.echo(f"MLflow: {mlflow.address}", err=True)
     if not mlflow.command:
         return 0

@@ -30,7 +30,7 @@ def heartbeat_tag() -> dict[str, str]:
     """The tag for a heartbeat at this moment, with this process as the sweep's writer."""
     writer = {
         "host": socket.gethostname(),
-        "machine": _machine(),
+        "machine": machine_id(),
         "process": os.getpid(),
         "started": _start_time(os.getpid()),
         "alive": round(time.time()),
@@ -67,17 +67,19 @@ class ObservedHeartbeats:
     """When heartbeats changed, by the clock of this process: clocks of two machines may differ."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[float, float]] = {}
+        # For each sweep: its heartbeat, when it was read, and a time after which it has changed.
+        self._seen: dict[str, tuple[float, float, float]] = {}
 
     def changed_recently(self, sweep_id: str, heartbeat: float | None) -> bool:
-        """Whether this object has seen the sweep's heartbeat change within `STALE_SECONDS`."""
+        """Whether the heartbeat differs from an earlier one that was read not long ago."""
         if heartbeat is None:
             return False
-        before, changed = self._seen.get(sweep_id, (heartbeat, -math.inf))
+        now = time.monotonic()
+        before, read, changed = self._seen.get(sweep_id, (heartbeat, now, -math.inf))
         if heartbeat != before:
-            changed = time.monotonic()
-        self._seen[sweep_id] = (heartbeat, changed)
-        return time.monotonic() - changed < STALE_SECONDS
+            changed = read
+        self._seen[sweep_id] = (heartbeat, now, changed)
+        return now - changed < 2 * STALE_SECONDS
 
 
 def other_writer(tags: Tags) -> str | None:
@@ -121,13 +123,13 @@ def is_cancel_requested(tags: Tags) -> bool:
 
 def _is_here(writer: Mapping[str, Any]) -> bool:
     """Whether the writer's process id can be looked up here: same machine, same container."""
-    if writer.get("machine") and (here := _machine()):
+    if writer.get("machine") and (here := machine_id()):
         return bool(writer["machine"] == here)
     return bool(writer["host"] == socket.gethostname())
 
 
 @cache
-def _machine() -> str | None:
+def machine_id() -> str | None:
     """An identity of this machine since its start, and of this container on it.
 
     Host names are no identities: containers and cloned machines share them. None if the system has

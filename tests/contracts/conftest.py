@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from paretoib.tracking import JournalTracker, MemoryTracker, Tracker
+from paretoib.tracking import JournalTracker, MemoryTracker, Tracker, _heartbeat
 
 # Over HTTP these tests take a minute. `tests/tracking/test_mlflow_server.py` also tests HTTP.
 STORES = ("memory", "mlflow", pytest.param("server", marks=pytest.mark.slow))
@@ -147,6 +147,8 @@ def on_host(
 
     def switch(host: str) -> Tracker:
         monkeypatch.setattr(socket, "gethostname", lambda: host)
+        monkeypatch.setattr(_heartbeat, "machine_id", lambda: host)
+        monkeypatch.setattr("paretoib.tracking._mlflow.tracker.HEARTBEAT_SECONDS", 0.01)
         if host not in trackers:
             store = open_store(kind)
             journaled = kind != request.param

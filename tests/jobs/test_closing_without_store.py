@@ -52,5 +52,5 @@ def test_a_second_interrupt_ends_the_wait_for_the_store(
     assert caplog.messages == [
         "waiting for MLflow, 300 s at most or until Ctrl-C: connection refused"
     ]
-    assert run.status == "interrupted"
+    assert run.status == "cancelled"
     assert len(tracker.records(run.id)) == 1

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from pathlib import Path
 
@@ -22,9 +23,11 @@ from paretoib.settings import settings
 from paretoib.specs import SweepSpec
 from paretoib.tracking import HEARTBEAT_SECONDS, EndedTrial, Ruler, _heartbeat
 from paretoib.tracking import tracker as configured_tracker
+from paretoib.tracking._mlflow.reader import MLflowReader
 from paretoib.tracking._mlflow.submissions import SubmissionTracker
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
+RULER = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)
 FORK = multiprocessing.get_context("fork")
 
 
@@ -139,9 +142,11 @@ def test_a_writer_excludes_writers_on_other_machines(
     uri = f"sqlite:///{store}/mlflow.db"
     ruler, clock = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32), time.time()
     monkeypatch.setattr(time, "time", lambda: clock)
+    monkeypatch.setattr("paretoib.tracking._mlflow.tracker.HEARTBEAT_SECONDS", 0.01)
 
     def tracker_on(host: str) -> MLflowTracker:
         monkeypatch.setattr(socket, "gethostname", lambda: host)
+        monkeypatch.setattr(_heartbeat, "machine_id", lambda: host)
         return MLflowTracker(uri)
 
     sweep = tracker_on("one").create(spec)
@@ -159,12 +164,70 @@ def test_a_writer_excludes_writers_on_other_machines(
     tracker_on("one").begin(sweep.id, ruler)
 
 
+def test_containers_with_one_host_name_are_different_machines(
+    store: Path, spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process id says nothing about a process in another container or on another machine."""
+    uri = f"sqlite:///{store}/mlflow.db"
+    sweep = MLflowTracker(uri).create(spec)
+    monkeypatch.setattr(_heartbeat, "machine_id", lambda: "boot 1, container 1")
+    # The id of a process that has ended: on one machine, this would be a writer that is gone.
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with monkeypatch.context() as other:
+        other.setattr(os, "getpid", lambda: ended.pid)
+        MLflowTracker(uri).begin(sweep.id, RULER)
+    monkeypatch.setattr(_heartbeat, "machine_id", lambda: "boot 1, container 2")
+    with pytest.raises(StoreError, match=f"one writer at a time; found process {ended.pid} on"):
+        MLflowTracker(uri).begin(sweep.id, RULER)
+    monkeypatch.setattr(_heartbeat, "machine_id", lambda: "boot 1, container 1")
+    MLflowTracker(uri).begin(sweep.id, RULER)
+
+
+@pytest.mark.parametrize("skew", [-45.0, 45.0])
+def test_a_writer_whose_clock_differs_is_alive(
+    store: Path, spec: SweepSpec, monkeypatch: pytest.MonkeyPatch, skew: float
+) -> None:
+    """A reader that has seen a heartbeat change knows that. A second writer waits for a change."""
+    uri = f"sqlite:///{store}/mlflow.db"
+    sweep = MLflowTracker(uri).create(spec)
+    real_time, real_sleep = time.time, time.sleep
+    # The sweep was created 100 s ago.
+    monkeypatch.setattr(time, "time", lambda: real_time() + 100)
+
+    @contextmanager
+    def on_first_machine() -> Iterator[None]:
+        with monkeypatch.context() as first:
+            first.setattr(_heartbeat, "machine_id", lambda: "first")
+            first.setattr(time, "time", lambda: real_time() + 100 + skew)
+            yield
+
+    with on_first_machine():
+        writer = MLflowTracker(uri)
+        writer.begin(sweep.id, RULER)
+    reader = MLflowReader(uri)
+    assert reader.state(sweep.id).status == "interrupted"  # from one heartbeat, nobody can know
+
+    def next_heartbeat(_: float) -> None:
+        real_sleep(1)  # the time in a heartbeat is in whole seconds
+        with on_first_machine():
+            writer.heartbeat(sweep.id)
+
+    next_heartbeat(0)
+    assert reader.state(sweep.id).status == "running"
+    assert reader.sweeps()[0].status == "running"
+    monkeypatch.setattr(time, "sleep", next_heartbeat)
+    with pytest.raises(StoreError, match=r"one writer at a time; found .*, whose clock differs"):
+        MLflowTracker(uri).begin(sweep.id, RULER)
+
+
 def test_a_sweep_that_waits_in_the_queue_of_a_cluster_is_not_stale(
     store: Path, spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A submitted or resubmitted sweep needs heartbeats only after it has begun."""
     tracker, clock = SubmissionTracker(f"sqlite:///{store}/mlflow.db"), time.time()
     monkeypatch.setattr(time, "time", lambda: clock)
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
 
     class Clock(datetime):
         @classmethod

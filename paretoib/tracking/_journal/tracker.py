@@ -4,6 +4,7 @@ import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from paretoib.errors import StoreError
@@ -39,8 +40,7 @@ class JournalReader:
 
     def records(self, sweep_id: str) -> list[TrialRecord]:
         # The journal is read first: trials move from the journal to the store, never back.
-        kept = (*self._read(sweep_id), *read(refused_path(self._path(sweep_id))))
-        waiting = [trial.record.model_copy(update={"history": {}}) for trial in kept]
+        waiting = [t.record.model_copy(update={"history": {}}) for t in self._read(sweep_id)]
         stored = self._store.records(sweep_id)
         return list({record.trial: record for record in (*stored, *waiting)}.values())
 
@@ -61,12 +61,16 @@ class JournalReader:
             # The writer may have closed the sweep and released the lock since the state was read.
             state = self._store.state(state.id)
         # While a sweep runs, its writer soon empties the journal, so nothing is corrected.
-        if state.status != "running" and (waiting := list(self._read(state.id))):
-            return with_trials(state, self.records(state.id), waiting[-1].hypervolume)
+        if state.status != "running" and (kept := list(self._read(state.id))):
+            hypervolume = max(trial.hypervolume for trial in kept)
+            hypervolume = max(hypervolume, state.hypervolume or 0.0)
+            return with_trials(state, self.records(state.id), hypervolume)
         return state
 
     def _read(self, sweep_id: str) -> Iterator[EndedTrial]:
-        return read(self._path(sweep_id))
+        """The trials on this machine that wait for the store, and those that it refuses."""
+        path = self._path(sweep_id)
+        return chain(read(path), read(refused_path(path)))
 
     def _is_locked(self, sweep_id: str) -> bool:
         """Whether a process on this machine has the journal open."""
