@@ -1,4 +1,4 @@
-"""Start Ray on loopback, or join an existing cluster, and divide it into workers."""
+"""Start Ray on loopback or join a cluster, and compute how many workers its nodes have room for."""
 
 import os
 import secrets
@@ -17,8 +17,9 @@ from paretoib.processes import SAFE_PATH, inherited, socket_folder
 from paretoib.settings import Settings
 from paretoib.specs import Resources
 
-# Results are only in MLflow, so Tune's log files, tables and telemetry are off. Ray would also
-# print every lost worker on stdout; the record of a failed trial has the reason.
+# Results are only in MLflow, so Tune's log files and tables are off, and so is Ray's telemetry. The
+# regex "." suppresses Ray's messages about lost workers on stdout: the record of a failed trial
+# says why it failed.
 _QUIET = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -28,20 +29,20 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
-# A Ray instance that we start listens only on loopback: the first variable restricts Ray to one
-# machine, which is the default on Windows and macOS.
+# A Ray instance that we start listens only on loopback. Despite its name, the first variable also
+# works on Linux: 0 restricts Ray to one machine, as is the default on Windows and macOS.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
 # Our own messages replace what Ray prints on the terminal.
 _SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 
 JOIN_TIMEOUT = 60.0  # seconds to wait for the nodes of a starting cluster
-SETTLE_SECONDS = 5.0  # a cluster is complete when no node has joined for this long
+SETTLE_SECONDS = 5.0  # a cluster counts as complete when no node has joined for this long
 
 
 @dataclass(frozen=True)
 class Workers:
-    """The number of packs that run at a time, and the resources and device of each pack."""
+    """The largest number of packs that run at a time, and the resources and device of a pack."""
 
     count: int
     cpus: int
@@ -55,7 +56,10 @@ class Workers:
 
 
 def load_ray(settings: Settings) -> None:
-    """Import Ray without its logs. Ray listens only on loopback unless it joins a cluster."""
+    """Import Ray without its logs. Unless it joins a cluster, Ray listens only on loopback.
+
+    A token for Ray is made before the first import of Ray, unless `RAY_AUTH_TOKEN` is set.
+    """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     # Ray reads these variables at its import. If the program has imported Ray already, they have no
@@ -69,11 +73,10 @@ def load_ray(settings: Settings) -> None:
 
 @contextmanager
 def ray_instance(settings: Settings, wanted: Resources | None = None) -> Iterator[Workers]:
-    """Join the cluster of the settings, or start Ray on loopback with a new token.
+    """Join the cluster of the settings, or start Ray on loopback with a token (see `load_ray`).
 
     If the program is connected to Ray already, that connection is used and stays open. Raises
-    `ClusterError` for a cluster that cannot be joined, or whose nodes are all too small for a pack
-    with the `wanted` resources.
+    `ClusterError` for a cluster that cannot be joined, and for what `workers_on` refuses.
     """
     wanted = wanted or Resources()
     load_ray(settings)
@@ -96,7 +99,7 @@ def ray_instance(settings: Settings, wanted: Resources | None = None) -> Iterato
 
 
 def _start() -> None:
-    """Start Ray on loopback. Interrupts are deferred: a partial start would leave processes."""
+    """Start Ray on loopback. Interrupts are deferred: an interrupted start would leave processes."""
     import ray
 
     folder = os.environ.get("RAY_TMPDIR") or str(socket_folder())
@@ -108,10 +111,10 @@ def _start() -> None:
 
 
 def _job_config() -> Any:
-    """Ray's options of a job, so that workers do not import modules of the working directory.
+    """Options of a Ray job, so that workers do not import modules of the working directory.
 
-    Ray adds the driver's working directory to the import path of the workers, unless the job's
-    runtime environment has a working directory.
+    Ray adds the working directory of this process to the import path of the workers, unless the
+    job's runtime environment has a working directory. `SafePathConfig` says that it has one.
     """
     from ray.job_config import JobConfig
 
@@ -133,7 +136,7 @@ def _join(address: str) -> None:
 
 
 def _check_answers(address: str) -> None:
-    """Raise `ClusterError` at once if the cluster is down: Ray would retry for minutes."""
+    """Raise `ClusterError` after 10 s if nothing answers at HOST:PORT: Ray would retry for minutes."""
     parts = urlsplit(address if "//" in address else f"//{address}")
     try:
         if parts.hostname and parts.port:
@@ -152,7 +155,8 @@ def workers_on(
 ) -> Workers:
     """The workers on nodes with these Ray resources.
 
-    Raises `ClusterError` if no node is large enough for a pack, because Ray would wait for ever.
+    Raises `ClusterError` if no node is large enough for a pack, because Ray would wait for ever,
+    and for `gpus: 0` if `PARETOIB_DEVICE` is a CUDA device.
     """
     gpus = wanted.gpus
     if gpus is None:
@@ -180,7 +184,8 @@ def workers_on(
 def nodes() -> list[dict[str, float]]:
     """The resources of every node.
 
-    While a cluster has no CPU, it is starting: wait for its nodes, at most `JOIN_TIMEOUT` seconds.
+    A cluster without CPUs is still starting: wait until it has CPUs and no node has joined for
+    `SETTLE_SECONDS`, but at most `JOIN_TIMEOUT` seconds.
     """
     alive = _alive()
     if _can_train(alive):
@@ -213,7 +218,10 @@ def _room(node: Mapping[str, float], gpus: float, cpus: int) -> int:
 
 
 def _even_share(nodes: Sequence[Mapping[str, float]], workers: int) -> int:
-    """The CPUs of a worker: an even share, but at most the CPUs of the largest node."""
+    """The CPUs of a worker: all CPUs divided by `workers`, at most those of the largest node.
+
+    It is 1 if `workers` is 0, and never less.
+    """
     cores = [int(_amount(node, "CPU")) for node in nodes]
     return max(1, min(sum(cores) // (workers or max(1, sum(cores))), max(cores, default=1)))
 

@@ -18,8 +18,8 @@ def heartbeat_thread(
 
     The sweep also ends when the store refuses a heartbeat for good, for example because another
     process has taken the sweep over. `on_end` is called with that error, or with None for a
-    cancellation. Then the main thread gets a `KeyboardInterrupt`, as it does for SIGTERM, so that
-    even packs that take hours end at once.
+    cancellation. Then, if the sweep runs in the main thread, that thread gets a
+    `KeyboardInterrupt`, as for SIGTERM, so that even packs that take hours end at once.
     """
     ended = threading.Event()
     in_main = threading.current_thread() is threading.main_thread()

@@ -59,8 +59,8 @@ def rung_results(prune: Prune | None) -> Iterator[str | None]:
     name = f"paretoib-rungs-{uuid4().hex}"
     # The actor runs on the job's node, because the nodes of workers may be lost.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    # It reserves no CPU, because it computes little. After a crash it restarts empty and ranks the
-    # trials that report from then on.
+    # It reserves no CPU, because it computes little. After a crash it restarts empty and ranks only
+    # the trials that report from then on.
     actor: Any = (
         ray.remote(num_cpus=0)(_RungResults)
         .options(name=name, scheduling_strategy=here, max_restarts=-1, max_task_retries=-1)

@@ -20,14 +20,14 @@ Planner = Callable[[Sequence[TrialSpec]], list[list[TrialSpec]]]
 OnRecords = Callable[[Sequence[TrialRecord]], None]
 ShouldStop = Callable[[], bool]
 
-RETRIES = 3  # of a pack whose worker was lost; also of failed starts in a row
+RETRIES = 3  # retries of a pack whose worker was lost; also the failed starts in a row to tolerate
 
 
 class RecordsNotWritten(BaseException):
     """The records of a pack could not be written because of `error`.
 
-    This is a `BaseException`, because Tune treats an `Exception` as a failure of the trial and
-    trains the trial again.
+    This is a `BaseException`, because Tune catches an `Exception` and treats it as a failure of the
+    trial.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -79,7 +79,7 @@ class PackSearcher(Searcher):
         self._common = common
         self._queue = deque(_Attempt(pack) for pack in first)
         self._in_flight: dict[str, _Attempt] = {}
-        self.last_error: str | None = None  # by which a worker was lost
+        self.last_error: str | None = None  # the error by which the last worker was lost
         self._start_errors: list[str] = []  # since the last pack that was trained
 
     @property
@@ -123,14 +123,17 @@ class PackSearcher(Searcher):
         else:
             self._start_errors.clear()
             records = [TrialRecord.from_json(text) for text in texts]
-            # Tune keeps every result in memory until the sweep ends.
+            # Tune keeps every result until the sweep ends: free the memory of the records.
             texts.clear()
         with deferred_interrupts() as caught:
             self._write(records)
         raise_deferred(caught)
 
     def _handle_lost_worker(self, attempt: _Attempt) -> list[TrialRecord]:
-        """Retry or split a pack whose worker was lost; returns the record of a failed trial."""
+        """Retry or split a pack whose worker was lost.
+
+        Returns the record of a failed trial if the pack has one trial and is not retried.
+        """
         attempt.lost += 1
         limit, trials = self._trial_seconds, attempt.trials
         hung = limit is not None and time.monotonic() - attempt.started > limit * len(trials)
@@ -138,7 +141,7 @@ class PackSearcher(Searcher):
             self._queue.appendleft(attempt)
             return []
         if len(trials) > 1:
-            # One of the trials may be the cause, so each gets its own worker now.
+            # One of the trials may be the cause, so each becomes a pack of its own.
             self._queue.extend(_Attempt([spec]) for spec in trials)
             return []
         reason = f"its worker was lost {attempt.lost} times"

@@ -34,9 +34,9 @@ class Jobs:
     """The jobs of sweeps on one cluster.
 
     `address` is the address of the cluster's Jobs API (`http://HOST:8265`); Ray's environment
-    variables `RAY_API_SERVER_ADDRESS` and `RAY_ADDRESS` override it. The token is `RAY_AUTH_TOKEN`,
-    or else the token that Ray finds itself. A failed call raises `ClusterError` with one line of
-    text.
+    variables `RAY_API_SERVER_ADDRESS` and `RAY_ADDRESS` override it. The token is `RAY_AUTH_TOKEN`;
+    without this variable, Ray looks for a token itself. A failed call raises `ClusterError` with
+    one line of text.
     """
 
     def __init__(self, address: str) -> None:
@@ -45,7 +45,7 @@ class Jobs:
     def submit(self, sweep_id: str) -> None:
         """Submit a sweep of the store; raises `ClusterError` while a job of the sweep is active.
 
-        The id is the only part of a request in the job's command, and it is checked.
+        The id is checked, because it is part of the job's command.
         """
         if not _SWEEP.fullmatch(sweep_id):
             raise ClusterError(f"a sweep's id should be 32 hexadecimal digits; found `{sweep_id}`")
@@ -107,7 +107,8 @@ class Jobs:
             yield
         except ClusterError:
             raise
-        # The exceptions of requests, Ray's client and its authentication have no common base.
+        # Ray's client, its authentication and the library `requests` raise exceptions that have no
+        # common base. The last line with text has the reason.
         except Exception as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             line = next((line for line in reversed(lines) if line.strip(" ^~.")), lines[0])

@@ -32,19 +32,20 @@ def run_sweep(
 ) -> Front:
     """Run a sweep to its end and return its front; `front.sweep.status` is its final status.
 
-    `sweep_id` names a sweep that the store holds already; its ended trials are not run again.
-    An interrupt (Ctrl-C, SIGTERM) ends the sweep as `interrupted` and keeps every ended trial.
+    `sweep_id` is the id of a sweep that the store holds already; its ended trials are not run
+    again. Ctrl-C ends the sweep as `cancelled`, SIGTERM as `interrupted`; ended trials are kept.
     Before the sweep is written, an interrupt is raised as `KeyboardInterrupt`.
 
     Raises:
-        DataError, StoreError, SpecError, ClusterError: before the sweep is written.
+        ParetoIBError: before the sweep is written, for example `DataError` or `SpecError`.
         StoreError: also if the store refuses a write, or does not answer in time.
         ClusterError: also if no worker can start.
     """
     from jobs.cluster import load_ray, ray_instance
 
-    # Ray is imported before the thread starts, because two imports at once would take turns. Ray's
-    # processes then start while the thread imports torch, loads the data and opens the store.
+    # Ray is imported before the thread starts, because two threads that import at the same time
+    # take turns. Ray's processes then start while the thread opens the store, imports torch and
+    # loads the data.
     load_ray(settings())
     preparing = _in_background(lambda: _prepare(spec, store))
     with ray_instance(settings(), spec.resources) as workers:
@@ -98,9 +99,10 @@ def resume_sweep(
 
 
 def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRecord:
-    """Train a sweep's one trial in this process, without Ray; returns its record with history.
+    """Train the only trial of a sweep in this process, without Ray.
 
-    Raises what `run_sweep` raises, and `SpecError` for a sweep of several trials.
+    Returns the trial's record with its history. Raises what `run_sweep` raises, `SpecError` for a
+    sweep of several trials, and `KeyboardInterrupt` after an interrupt or a cancellation.
     """
     if spec.trials != 1:
         raise SpecError(f"a training run should have 1 trial; found {spec.trials}")
@@ -164,7 +166,8 @@ def _checkpoint_folder(run: SweepRun) -> Iterator[Path]:
     folder = (settings().checkpoints or settings().store / "checkpoints") / run.id
     yield folder
     if not run.cancelled:
-        # A pack deletes its checkpoint when it ends; a pack that was split does not.
+        # A pack deletes its checkpoint when its training ends. The checkpoint of a pack that was
+        # split instead is still there.
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -215,7 +218,8 @@ def _in_background(function: Callable[[], T]) -> Future[T]:
 def main() -> int:
     """Run the sweep whose id is the only argument; the exit codes are those of `paretoib sweep`.
 
-    An error before the sweep begins is stored as the sweep's reason, so that every reader sees it.
+    An error before the sweep begins is stored as the sweep's reason, so that every reader sees it,
+    unless the error is a `StoreError`.
     """
     if len(sys.argv) != 2:
         print("usage: python -m jobs.sweep SWEEP_ID", file=sys.stderr)
@@ -236,8 +240,9 @@ def main() -> int:
 
 
 def _close_as_failed(sweep_id: str, error: Exception) -> None:
-    """Close a sweep that could not begin; a sweep that has begun closes itself (`SweepRun`)."""
-    # The sweep does not exist, the store cannot be written, or the sweep has another writer.
+    """Close a sweep that could not begin; `SweepRun` has closed a sweep that has begun."""
+    # These errors mean that the sweep does not exist, that the store cannot be written, or that the
+    # sweep has another writer.
     if isinstance(error, NotFoundError | StoreError):
         return
     try:

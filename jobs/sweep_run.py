@@ -1,4 +1,4 @@
-"""The writer of a running sweep: writes its trials and front, and ends the sweep at a limit."""
+"""A running sweep in its writer process: writes the trials and the front, and applies the limits."""
 
 import logging
 import time
@@ -22,7 +22,7 @@ FRONT_SHARE = 0.02  # maximum share of the sweep's time for updates of the store
 
 
 class SweepRun:
-    """The only writer of a sweep."""
+    """A sweep that this process runs, as its only writer."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class SweepRun:
                 raise self._refused
             if not self.cancelled:
                 self._limit_reached = self._limit_reached or self.driver.shortfall
-            # A cancellation after the last trial does not interrupt the sweep.
+            # If all trials have ended, a cancellation does not change the status.
             interrupted = self.cancelled and not self.complete
             stopped: Status = "cancelled" if by_person else "interrupted"
             outcome = stopped if interrupted else self._outcome()
@@ -133,13 +133,14 @@ class SweepRun:
         """Whether a person ended the sweep, by Ctrl-C or `cancel`, and not the system."""
         if self._request_received or not isinstance(interrupt, TerminatedError):
             return True
-        # The request may have come since the last heartbeat; a service also stops Ray's job.
+        # A request to cancel may have come since the last heartbeat: a service stores the request
+        # and also stops the Ray job, which gets SIGTERM.
         with suppress(StoreError):
             return self.store.state(self.id).cancel_requested
         return False
 
     def _interrupts_stop_waiting(self) -> AbstractContextManager[object]:
-        """Within this block, Ctrl-C only ends the wait for an unavailable store."""
+        """Within this block, an interrupt only ends the wait for an unavailable store."""
         return deferred_interrupts(partial(self.store.stop_waiting, self.id))
 
     def _remember(self, trial: EndedTrial) -> None:
@@ -165,7 +166,7 @@ class SweepRun:
         if plateau is not None and len(self.records) > plateau.trials:
             before = self._validation_hypervolumes[-1 - plateau.trials]
             now = self._validation_hypervolumes[-1]
-            # A hypervolume of 0 is no plateau: no trial has been measured yet.
+            # A hypervolume of 0 is no plateau: no trial is below the reference point yet.
             if 0 < now <= before * (1 + plateau.percent / 100):
                 return (
                     f"the hypervolume grew by no more than {plateau.percent:g} % "

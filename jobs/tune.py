@@ -19,14 +19,14 @@ from paretoib.errors import ClusterError
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec, TrialSpec
 
-# Tune logs every lost worker as an error; the searcher retries the pack or records a failed trial.
+# Tune logs every lost worker as an error. Its logs are off, because the searcher handles the loss.
 logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
-BATCH = 256  # trials requested from the driver for each worker: enough for the largest pack
+BATCH = 256  # trials to request from the driver for each worker: the size of the largest pack
 
 
 class _StartTimes(tune.Callback):
-    """Tells the searcher when Tune has started a worker for a pack."""
+    """Tells the searcher when a pack gets its worker, and by which error a worker was lost."""
 
     def __init__(self, searcher: PackSearcher) -> None:
         self._searcher = searcher
@@ -56,7 +56,10 @@ class _StartTimes(tune.Callback):
 
 
 def _cause(report: str) -> str:
-    """The line of Ray's report that names the exception; at most 200 characters."""
+    """The last line of Ray's report that names an exception, else the last line.
+
+    It is cut to 200 characters.
+    """
     lines = [
         line.strip() for line in report.splitlines() if re.match(r"[\w.]+(Error|Exception):", line)
     ]
@@ -112,8 +115,9 @@ def run_packs(
                 max_concurrent_trials=workers.count,
                 reuse_actors=True,
             ),
-            # Tune needs a folder for its state, which is deleted afterwards. The searcher counts
-            # retries, because Tune cannot tell a pack that hangs from a pack whose worker was lost.
+            # Tune needs a folder for its state; the folder is deleted afterwards. Tune retries
+            # nothing (`max_failures`), because it cannot tell a pack that hangs from a pack whose
+            # worker was lost; the searcher retries.
             run_config=tune.RunConfig(
                 storage_path=scratch,
                 failure_config=tune.FailureConfig(max_failures=0),
@@ -138,7 +142,8 @@ def _packs_to_resume(
     """The packs that have a checkpoint, and the other trials that the driver proposed meanwhile.
 
     The driver is asked until it has proposed all trials of these packs, or has no more. A pack is
-    left out if the driver does not propose all its trials, or if an earlier pack has one of them.
+    left out if the driver does not propose all its trials, or if an earlier pack has one of them;
+    its remaining trials are then among the other trials.
     """
     proposed: dict[str, TrialSpec] = {}
     wanted = {key for pack in saved for key in pack}

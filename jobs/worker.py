@@ -46,7 +46,8 @@ def _prepare(config: Mapping[str, Any]) -> tuple[list[TrialSpec], RunPack]:
 
     torch.set_num_threads(max(1, config["threads"]))
     if 0 < config["share"] < 1 and config["device"].startswith("cuda"):
-        # A pack that exceeds its share is halved; other packs on the GPU are not affected.
+        # A pack that needs more than its share of the GPU's memory is halved. The limit protects
+        # other packs on the GPU.
         torch.cuda.set_per_process_memory_fraction(config["share"])
     specs = [TrialSpec.from_document(document) for document in json.loads(config["trials"])]
     limit = config["limit_seconds"]

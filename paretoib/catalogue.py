@@ -29,8 +29,8 @@ def catalogue(kind: str) -> Schemas:
     """The entries of `methods`, `datasets`, `models` or `searches` by name.
 
     An entry has a `summary`, a `paper` and `fields`: the JSON schema of each field of its section,
-    with type, default, bounds and description. A method also has the names of its objective,
-    weighting, model and search.
+    with type, default, bounds and description. A search has no fields. A method has the fields of
+    its objective and its weighting, and the names of its objective, weighting, models and search.
 
     Raises:
         SpecError: there is no such kind.

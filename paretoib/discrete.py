@@ -20,8 +20,8 @@ class BernoulliEncoding:
     `logits` are (B, K), or (*S, B, K) if the layers below z are sampled along S paths; z is drawn
     from the first path. Then log p(z|x) is estimated as the log of the mean over paths. `log_prob`
     includes the path of z, and its estimate is too large on average. `log_prob_independent`
-    excludes that path, and its estimate is too small on average. So `rate_bounds` gets valid bounds
-    from both. The bias is smaller with more paths.
+    excludes that path, and its estimate is too small on average. `rate_bounds` uses each estimate
+    for the bound that stays valid with it. More paths make these biases smaller.
     """
 
     logits: Float[Tensor, "*S B K"]

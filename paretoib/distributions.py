@@ -184,10 +184,11 @@ def by_task(prediction: Prediction, y: Tensor) -> list[tuple[Prediction, Tensor]
 
 @dataclass(frozen=True)
 class Output:
-    """A model's output on a batch: p(z|x), one sample of z, and q(y|z).
+    """A model's output on a batch: p(z|x), z and q(y|z).
 
+    `z` is one sample, or the mean of p(z|x) if no noise is drawn, as for a categorical code.
     `objective_parameters` are the trainable parameters of the objective. `layers` are the layers
-    of a binary network; z is the sample of the last layer, and the first `frozen` layers are not
+    of a binary network; `z` is the sample of the last layer, and the first `frozen` layers are not
     trained at present. During training, the prediction of a binary network has one sample axis per
     layer.
     """

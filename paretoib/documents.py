@@ -119,7 +119,7 @@ _Loader.add_constructor(
 
 
 class RepeatedKeyError(ValueError):
-    """A JSON object has a key twice."""
+    """A JSON object has a key more than once."""
 
 
 def load_json(text: str | bytes) -> Any:

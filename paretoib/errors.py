@@ -26,7 +26,7 @@ class StoreUnavailableError(StoreError):
 
 
 class InvalidDataError(StoreError):
-    """The store refuses these data for good, and may accept other data."""
+    """The store refuses the data of this call for good; it may accept other data."""
 
 
 class DeletedExperimentError(StoreError):

@@ -20,9 +20,8 @@ class TerminatedError(KeyboardInterrupt):
 def deferred_interrupts(on_interrupt: Callable[[], object] = lambda: None) -> Iterator[list[int]]:
     """Collect interrupts instead of raising them; yields the list of caught signals.
 
-    `raise_deferred` raises them afterwards.
-
-    `on_interrupt` is called after each signal, at any point of the main thread's code.
+    After the block, `raise_deferred` raises an interrupt if there was one. `on_interrupt` is called
+    after each signal, at any point of the main thread's code.
     """
     caught: list[int] = []
 
@@ -58,7 +57,7 @@ def _handled(handler: Callable[[int, Any], Any], *signals: signal.Signals) -> It
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # `nohup` ignores SIGHUP.
+    # Under `nohup`, SIGHUP is ignored, and stays so.
     heeded = [n for n in signals if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
     previous = {number: signal.signal(number, handler) for number in heeded}
     try:

@@ -18,7 +18,7 @@ SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 
 
 def bypass_proxies_for_loopback(environment: MutableMapping[str, str] = os.environ) -> None:
-    """If a proxy is set, add loopback to `no_proxy`: a proxy cannot reach this loopback."""
+    """If a proxy is set, add loopback to `no_proxy`: a proxy cannot reach our loopback."""
     if not any(name.lower().endswith("_proxy") for name in environment):
         return
     configured = environment.get("no_proxy") or environment.get("NO_PROXY") or ""

@@ -58,10 +58,10 @@ class Metrics(Document):
 class TrialRecord(Document):
     """An ended trial: its spec (a `TrialSpec` as JSON), its status and its metrics.
 
-    `trial` is the hash of the spec. A `diverged`, `failed` or `stopped` (pruned) trial has a
-    `reason` and no metrics. `history` maps each name to its values, one for each epoch; a value
-    that is not finite is None. `pack` is the number of trials in the trial's pack, and `seconds`
-    the trial's share of the pack's time.
+    `trial` is the trial key. A `diverged`, `failed` or `stopped` (pruned) trial has a `reason` and
+    no metrics. `history` maps the name of a quantity, such as `rate_bits`, to its values, one for
+    each epoch; a value that is not finite is None. `pack` is the number of trials in the trial's
+    pack, and `seconds` the trial's share of the pack's time.
     """
 
     schema_version: Literal[1] = Field(1, alias="schema")
@@ -304,7 +304,8 @@ class ComparedPoint(Point):
     """A point in a comparison; front and hull, in the fields of `Point`, are those of its own side.
 
     `dominated_by_other` says whether the other side dominates the point. `dominated_bits` is the
-    smallest shift, equal in both coordinates, after which the other side no longer dominates it.
+    smallest shift, equal in both coordinates, after which no point of the other side is smaller in
+    both.
     """
 
     side: Side

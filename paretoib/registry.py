@@ -20,8 +20,9 @@ _log = logging.getLogger(__name__)
 
 
 # The noise of p(z|x). `learned`: a width for each input and dimension; `scale`: one learned width
-# for all; `zero_entropy`: the fixed width with differential entropy 0; `bernoulli`: bits. The type
-# is declared here because objectives and models both need it, and may not import each other.
+# for all; `zero_entropy`: the fixed width with differential entropy 0; `bernoulli`: Z is random
+# bits; `categorical`: Z is a random symbol; `none`: Z is a function of x. The type is declared here
+# because objectives and models both need it, and may not import each other.
 Noise = Literal["learned", "scale", "zero_entropy", "bernoulli", "categorical", "none"]
 
 

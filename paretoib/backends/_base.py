@@ -21,12 +21,13 @@ class Backend(Protocol):
     """Operations on sweeps.
 
     `run`, `resume` and `watch` wait until the sweep has ended, and call `on_progress` with each new
-    state. They return the front of the sweep, or None if no trial has ended. If the sweep runs in
-    this process, Ctrl-C ends the sweep, and the call returns the front. If the sweep runs in
-    another process, Ctrl-C raises `KeyboardInterrupt`, and the sweep goes on.
+    state. They return the front of the sweep. If no trial has ended, the front is None, or has no
+    trials if the sweep ran in this process. If the sweep runs in this process, Ctrl-C ends the
+    sweep, and the call returns the front. If the sweep runs in another process, Ctrl-C raises
+    `KeyboardInterrupt`, and the sweep goes on.
 
-    Every method raises a subclass of `ParetoIBError`: `NotFoundError` for a sweep that does not
-    exist, `StoreError` (local) or `ServiceError` (remote) for a backend that cannot be reached.
+    A method that fails raises a `ParetoIBError`: `NotFoundError` for a sweep that does not exist,
+    `StoreError` (local) or `ServiceError` (remote) for a backend that cannot be reached.
     """
 
     def find(self, sweep: SweepReference) -> SweepState:

@@ -39,8 +39,8 @@ class Http:
     Raises `NotFoundError` for HTTP 404, `ServiceUnavailableError` if the same request may succeed
     later, and `ServiceError` otherwise.
 
-    `request` retries for `patience` seconds (a setting) after HTTP 429, after HTTP 409 with
-    Retry-After, and, if the request is idempotent, after a lost connection.
+    `request` retries for `patience` seconds (`PARETOIB_SERVER_PATIENCE`) after HTTP 429, after HTTP
+    409 with Retry-After, and, if the request is idempotent, after a lost connection.
     """
 
     def __init__(self, url: str) -> None:
@@ -55,7 +55,7 @@ class Http:
             base_url=self.url,
             headers=headers,
             timeout=_TIMEOUT,
-            # A proxy cannot reach this machine's loopback.
+            # Ignore the environment's proxies for loopback: a proxy cannot reach it.
             trust_env=not is_loopback(host),
         )
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
 POLL_SECONDS = 1.0  # minimum time between two reads of a sweep that another process runs
-# Kept, because a `Popen` that is deleted while its process runs prints a warning.
+# The `Popen` objects are kept, because one that is deleted while its process runs prints a warning.
 _submitted: list["subprocess.Popen[bytes]"] = []
 
 
@@ -96,7 +96,7 @@ class LocalBackend(Backend):
             began = time.monotonic()
             state = self._store.state(sweep_id)
             if state.stale and patience:
-                # The writer's clock may differ from ours: wait for its next heartbeat.
+                # The writer's clock may differ from ours: wait for the writer's next heartbeat.
                 patience -= 1
                 time.sleep(1.5 * HEARTBEAT_SECONDS)
                 continue

@@ -90,7 +90,8 @@ class RemoteBackend(Backend):
     ) -> Front | None:
         """Follow a sweep to its end; reconnects after a lost connection.
 
-        Raises `ServiceUnavailableError` if the service sends nothing for too long.
+        Raises `ServiceUnavailableError` if the service sends nothing for
+        `PARETOIB_SERVER_PATIENCE` seconds.
         """
         state = sweep if isinstance(sweep, SweepState) else self.find(sweep)
         for event in events(self._http, f"/sweeps/{state.id}/events"):

@@ -30,8 +30,9 @@ class DatasetEntry(Entry):
     """An entry of `DATASETS`.
 
     `kind` is the type of an input. `model` names the default model. `exact` names the function
-    ("module:name") that computes the exact IB curve from the data set's parameters and the
-    relevance ceiling in bits (see `ExactIB`); `exact` is `DETERMINISTIC` if Y is a function of X.
+    ("module:name") that computes the exact IB curve (`ExactIB`) from the data set's parameters, the
+    relevance ceiling and the largest rate, both in bits; `exact` is `DETERMINISTIC` if Y is a
+    function of X.
     If Y has several tasks, `tasks` names them, and the parameter `task` selects one or all.
     `continuous` means that Y has no classes. `field_defaults` holds default values for fields of
     other sections, by full name; a section without such a field ignores its default.

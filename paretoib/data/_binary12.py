@@ -3,8 +3,9 @@
 Shwartz-Ziv, Tishby: Opening the Black Box of Deep Neural Networks via Information, 2017.
 Information Multi-Bottlenecks, section 5.3. Each bit says whether a point on a sphere is present;
 here the points are the vertices of an icosahedron. The label says whether the power of the pattern
-in the spherical harmonics of degrees 1 and 2 is above the median, so rotations keep the label.
-The papers do not publish their rule, which is also noisy: I(X;Y) is 0.99 bits.
+in the spherical harmonics of degrees 1 and 2 is above the median. So rotations keep the label of
+every pattern whose power is not the median. The papers do not publish their rule, which is also
+noisy: I(X;Y) is 0.99 bits.
 """
 
 from itertools import product

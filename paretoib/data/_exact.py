@@ -1,7 +1,7 @@
 """Exact information-bottleneck curves: the highest relevance of any code at each rate.
 
 The Gaussian IB: Chechik, Globerson, Tishby and Weiss 2005, theorems 3.1 and 4.1. T is the code. As
-in the paper, β multiplies the relevance, min I(X;T) − β I(T;Y), so this β is 1/β of VIB.
+in the paper, β multiplies the relevance: min I(X;T) − β I(T;Y). This β is the inverse of VIB's β.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -101,8 +101,8 @@ def gaussian_information(correlations: Sequence[float]) -> float:
 def gaussian_relevance(correlations: Sequence[float], rate_nats: ArrayLike) -> Array:
     """I(T;Y) in nats of the best code T with I(X;T) = `rate_nats`.
 
-    With λ = 1 − ρ², an active mode has the rate ½ ln[(β − 1)(1 − λ)/λ] (water-filling) and the
-    relevance ½ ln[1/(λ + (1 − λ) e^(−2 rate))].
+    With λ = 1 − ρ², an active mode has the rate r = ½ ln[(β − 1)(1 − λ)/λ] (water-filling) and the
+    relevance ½ ln[1/(λ + (1 − λ) e^(−2r))].
     """
     lam = _sorted_lambdas(correlations)
     rate = np.asarray(rate_nats, float)[..., None]
@@ -118,7 +118,10 @@ def _sorted_lambdas(correlations: Sequence[float]) -> Array:
 
 
 def _activation_rates(lam: Array) -> Array:
-    """The total rate (nats) at which each mode becomes active, β = 1/(1 − λ); `lam` ascends."""
+    """The total rate (nats) at which each mode becomes active, which is the rate at β = 1/(1 − λ).
+
+    `lam` must be in ascending order.
+    """
     depth = 0.5 * np.log((1 - lam) / lam)
     return np.cumsum(depth) - np.arange(1, len(lam) + 1) * depth
 
@@ -144,7 +147,7 @@ def gaussian_ib(
     sigma_x, sigma_xy = np.asarray(sigma_x, float), np.asarray(sigma_xy, float)
     given_y = sigma_x - sigma_xy @ np.linalg.solve(np.asarray(sigma_y, float), sigma_xy.T)
     # With Σ_x = L Lᵀ and the eigenvectors w of L⁻¹ Σ_{x|y} L⁻ᵀ, the left eigenvectors of
-    # Σ_{x|y} Σ_x⁻¹ are v = L⁻ᵀ w, with v Σ_x vᵀ = 1.
+    # Σ_{x|y} Σ_x⁻¹ are vᵀ with v = L⁻ᵀ w, and vᵀ Σ_x v = 1. `rows` holds the vᵀ.
     whiten = np.linalg.inv(np.linalg.cholesky(sigma_x))
     lam, w = np.linalg.eigh(whiten @ given_y @ whiten.T)
     rows = w.T @ whiten

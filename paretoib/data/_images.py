@@ -20,9 +20,8 @@ def official_splits(
 
     `split_seed` fixes a permutation of the official training images. Its first
     `source.validation` images are the validation split, which therefore does not depend on
-    `subset`. The next images are the training split: `subset` times the official number, or all
-    other images if there are fewer. The test split is the official test set, in a fixed random
-    order.
+    `subset`. The next images are the training split: `subset` times the official number, but at
+    most all remaining images. The test split is the official test set, in a fixed random order.
 
     Raises:
         SpecError: `subset` leaves no training image.
@@ -40,12 +39,12 @@ def official_splits(
 
 
 def subset_count(share: float, examples: int, parameter: str = "subset") -> int:
-    """The number of examples in a `share` of this many `examples`.
+    """`share` times `examples`, rounded.
 
     `parameter` is the name of the share in the error message.
 
     Raises:
-        SpecError: the share has no example.
+        SpecError: the result is 0.
     """
     count = round(share * examples)
     if count < 1:

@@ -26,8 +26,8 @@ def load(*, folder: Path, task: str, side: int, subset: float, split_seed: int) 
 
     The test split is a tenth of the images, the same for every seed; mtvib also has 1 000 test
     images. `split_seed` chooses another tenth as the validation split. The training split has
-    `subset` times the number of all images, or all other images if there are fewer. If `task` is
-    not "all", Y is the label of this task alone.
+    `subset` times the number of all images, but at most all remaining images. If `task` is not
+    "all", Y is the label of this task alone.
 
     Raises:
         DataError: the download is missing, or not in the published layout.

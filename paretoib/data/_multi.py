@@ -43,11 +43,11 @@ def load_multi(
 
     There are two pairs for each official training image. The validation split has
     `source.validation` pairs, whose images are in no training pair. The training split has `subset`
-    times the number of all pairs, or all other pairs if there are fewer. The test split has one
-    pair for each official test image. `split_seed` fixes the pairs of training and validation. If
-    `task` is "left" or "right", Y is the label of that image alone.
+    times the number of training and validation pairs, but at most all training pairs. The test
+    split has one pair for each official test image. `split_seed` fixes the pairs of training and
+    validation. If `task` is "left" or "right", Y is the label of that image alone.
 
-    The pairs are cached in a file in the data folder, whose name holds a checksum.
+    The pairs are cached in the data folder, in a file whose name holds a checksum.
 
     Raises:
         DataError: an official file is missing, unreadable, or differs from the published one.

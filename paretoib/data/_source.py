@@ -42,7 +42,7 @@ class Source:
     timeout_seconds: float = 5.0
 
     def read(self, file: str, folder: Path, parse: Parse) -> NDArray[np.uint8]:
-        """The parsed content of `file`, from the data folder `folder` or downloaded into it.
+        """The parsed content of `file`; a missing file is downloaded into the data folder `folder`.
 
         The format is checked before the checksum, because the errors of `parse` are more precise.
 

@@ -90,9 +90,9 @@ def discrete_rate_bounds(
 ) -> RateBounds:
     """Both bounds from p(z|x_i) over all S states, N ≥ 2, without sampling of z.
 
-    Lower: I(X;Z) if X takes only these N values, with equal probability. Upper: the smallest of
-    log S and of E KL(p(z|x_i) ‖ q) for every q; these are the marginals, and the mean of p(z|x_j)
-    over all other inputs x_j. If the inputs are `complete`, both bounds are I(X;Z).
+    Lower: the exact I(X;Z) of an X that is uniform over these N inputs. Upper: the smallest of
+    log S and E KL(p(z|x_i) ‖ q) for each q; q is one of the `marginals`, or the mean of p(z|x_j)
+    over all inputs x_j ≠ x_i. If the inputs are `complete`, both bounds are I(X;Z).
     """
     count = len(p)
     mean = p.mean(0)
@@ -109,8 +109,8 @@ def discrete_rate_bounds(
     upper, tightest = samples.mean(-1).min(0)
     errors = samples.std(-1) / math.sqrt(count)
     error = errors.gather(0, tightest.unsqueeze(0)).squeeze(0)
-    # The rate is at most H(Z) ≤ log S. log S is the tightest bound if a state occurs for one input
-    # only, because the divergence from the other inputs is then infinite.
+    # The rate is at most H(Z) ≤ log S. The bound from the other inputs is infinite if a state
+    # occurs for one input only.
     maximum = torch.full_like(upper, math.log(p.shape[-1]))
     error = torch.where(upper < maximum, error, torch.zeros_like(error))
     return RateBounds(lower, torch.minimum(torch.maximum(upper, lower), maximum), error)

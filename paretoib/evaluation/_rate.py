@@ -24,7 +24,7 @@ class RateBounds:
     error: Float[Tensor, ""]
 
 
-BLOCK = 128  # rows of the (N, N) pair matrix in memory at a time; so many fit into the CPU cache
+BLOCK = 128  # rows of the (N, N) pair matrix in memory at a time; these fit into the CPU cache
 
 
 def rate_bounds(
@@ -68,7 +68,7 @@ def rate_bounds(
 
 
 def _others(pairs: Float[Tensor, "R N"], first: int) -> Float[Tensor, " R"]:
-    """log Σ_{j≠i} p(z_i|x_j) for R rows i, of which `first` is the first; overwrites p(z_i|x_i)."""
+    """log Σ_{j≠i} p(z_i|x_j) for R rows, i = first, first + 1, …; overwrites log p(z_i|x_i)."""
     pairs.diagonal(first).fill_(-torch.inf)
     return pairs.logsumexp(-1)
 

@@ -14,7 +14,7 @@ def relevance_bound(
     I(Y;Z) ≥ H(Y) − E[−log q(y|z)] (Barber and Agakov 2003). `nll` is the decoder cross-entropy of
     each of N examples, averaged over samples of z; `target_entropy` is H(Y). The bound is clipped
     to at least 0, because information is not negative, and to at most `ceiling`, because only
-    sampling noise can exceed the ceiling.
+    sampling noise can raise the estimate above the ceiling.
     """
     return (target_entropy - nll.mean(1)).clamp(0, ceiling)
 

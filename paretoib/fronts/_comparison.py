@@ -26,12 +26,12 @@ def compare(
 ) -> Comparison:
     """Compare two sides; each side pools the trials of its sweeps.
 
-    Indicators are computed on the pooled fronts. The p-value, the intervals and the attainment are
-    computed on the fronts of single seeds: all trials of a side with that seed. A seed whose trials
-    all diverged counts with hypervolume 0; otherwise a side would gain from seeds that diverge. A
-    sweep that is passed twice for one side counts once. `labels` default to the methods of the
-    sides, to the names of the sweeps if the methods are equal, and to names with ids if the names
-    are equal too.
+    Most indicators are computed on the pooled fronts. The p-value, the intervals and the attainment
+    are computed on one front for each seed, from all trials of the side with that seed. A seed that
+    has diverged trials and no point counts with hypervolume 0; otherwise a side would gain from
+    seeds that diverge. A sweep that is passed twice for one side counts once. `labels` default to
+    the methods of the sides, to the names of the sweeps if the methods are equal, and to names with
+    ids if the names are equal too.
 
     Raises:
         ComparisonError: a side has no point with a finite rate, or the sweeps' data differ.
@@ -122,7 +122,7 @@ def _cost(fronts: Sequence[Front]) -> Cost:
 
 
 def _pool(side: Side, fronts: Sequence[Front]) -> list[ComparedPoint]:
-    """All points of one side; front and hull are computed on the pooled points."""
+    """All points of one side by rate, with the front and the hull of these points together."""
     points = [
         ComparedPoint(
             **dict(point),

@@ -63,9 +63,10 @@ def dominated_by(points: ArrayLike, others: ArrayLike) -> Bool[np.ndarray, " n"]
 
 
 def dominated_depth(points: ArrayLike, others: ArrayLike) -> Float[np.ndarray, " n"]:
-    """For each point, how far to reduce all its coordinates until none of `others` dominates it.
+    """For each point, the largest margin by which a point of `others` is better.
 
-    0 if no point of `others` is smaller in all coordinates.
+    The margin of a pair is the smallest difference in any coordinate. The result is 0 if no point
+    of `others` is smaller in all coordinates.
     """
     own, other = _pairwise(points, others)
     return np.max(np.min(own - other, axis=2), axis=1, initial=0.0)

@@ -168,12 +168,12 @@ class ColourScale:
     log: bool
 
     def of(self, points: Sequence[Point]) -> np.ndarray:
-        """The points' values, clipped to the scale (a β of 0 becomes the smallest positive β)."""
+        """The points' values, clipped to the scale; on a log scale, 0 becomes `low`."""
         return np.clip([float(p.params[self.name]) for p in points], self.low, self.high)
 
 
 def colour_scale(points: Sequence[Point]) -> ColourScale | None:
-    """The scale of the first numeric hyperparameter that varies; None if none varies.
+    """The scale of the first hyperparameter that varies and is a number for all points, or None.
 
     Hyperparameters of the weighting come before all others.
     """
@@ -192,9 +192,9 @@ def colour_scale(points: Sequence[Point]) -> ColourScale | None:
 
 
 def front_caption(front: Front, plane: Plane) -> str:
-    """Hypervolume, reference point and cost of a front, and counts of trials.
+    """Hypervolume, reference point and cost of a front, and counts of trials not at their place.
 
-    The counted trials are not drawn, or are drawn at the right edge.
+    These trials are not drawn, or are drawn at the right edge.
     """
     reference = f"reference point ({format_reference(front.reference)})"
     volume = f"hypervolume {format_number(front.hypervolume, 4)} bits² up to the {reference}"

@@ -13,9 +13,9 @@ def exact_curve(
 ) -> ExactCurve | None:
     """The exact curve for a spec's `data` section, up to the rate of the reference point.
 
-    None if no exact curve is known, or if the data set's plugin is not installed; stored fronts on
-    that data set can then still be read. `ceiling_bits` is the relevance ceiling: H(Y), or
-    I(X;Y) for a continuous Y.
+    None if no exact curve is known, or if the data set's plugin is not installed. A missing plugin
+    is not an error, so that stored fronts can be read without it. `ceiling_bits` is the relevance
+    ceiling: H(Y), or I(X;Y) for a continuous Y.
     """
     entry = DATASETS.get(data["name"])
     if entry is None or not entry.exact:

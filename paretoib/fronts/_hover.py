@@ -30,7 +30,8 @@ def hover(point: Point, plane: d.Plane, labels: Mapping[str, str] | None = None)
         lines.insert(0, labels[point.side])
         if point.dominated_by_other:
             other = labels["left" if point.side == "right" else "right"]
-            lines.append(f"dominated by {other}, by {format_number(point.dominated_bits)} bits")
+            bits = format_number(point.dominated_bits)
+            lines.append(f"dominated by {other}, by at least {bits} bits in both coordinates")
     first, *rest = map(escape, lines)
     return "<br>".join([f"<b>{first}</b>", *rest])
 
@@ -55,5 +56,5 @@ def _selection(point: Point) -> str:
         return f"{above}: no β selects it"
     low, high = point.beta_interval
     if high is None:
-        return f"selected by every β from {format_number(low)} per bit"
-    return f"selected by β from {format_number(low)} to {format_number(high)} per bit"
+        return f"selected by every β of at least {format_number(low)}"
+    return f"selected by every β between {format_number(low)} and {format_number(high)}"

@@ -1,7 +1,7 @@
 """β-reachability: the points of a front that linear scalarisation selects for some β.
 
-A minimiser of f2 + β f1 over a set, for any β > 0, lies on the lower-left convex hull of the set
-plus the positive quadrant (Das and Dennis 1997; Boyd and Vandenberghe, section 4.7).
+For every β > 0, each minimiser of f2 + β f1 over a set lies on the lower-left part of the set's
+convex hull (Das and Dennis 1997; Boyd and Vandenberghe, section 4.7).
 """
 
 from dataclasses import dataclass
@@ -46,8 +46,8 @@ class Reachability:
 def reachability(points: ArrayLike) -> Reachability:
     """The hull of points (f1, f2), both minimised, and each point's relation to the hull.
 
-    A dominated point is never supported, even if it has the smallest f2, which β = 0 selects. A
-    point on an edge between two corners is selected by a single β: minus the slope of the edge.
+    A dominated point is never supported, even if it has the smallest f2, so that β = 0 selects it.
+    A point on an edge between two corners is selected by a single β: minus the slope of the edge.
     """
     array = finite(points)
     front = nondominated(array)

@@ -17,7 +17,7 @@ from paretoib.fronts._dominance import finite
 
 
 def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
-    """The volume between the points and the reference point `reference`; more is better.
+    """The volume that the points dominate, up to the point `reference`; more is better.
 
     Its unit is the product of the coordinates' units (bits² for rate and lost bits). Points that
     are not smaller than the reference point in every coordinate add no volume.
@@ -27,7 +27,7 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
 
 
 def igd_plus(points: ArrayLike, target: ArrayLike) -> float:
-    """Mean distance from the points of `target` to the region that `points` dominates.
+    """Mean distance from the points of `target` to the region that `points` weakly dominate.
 
     The distance has the unit of the coordinates; less is better. It is 0 if `points` weakly
     dominate all of `target`.

@@ -24,7 +24,7 @@ BAR_COLOUR = "rgba(154, 160, 168, 0.3)"
 
 
 def front_html(front: Front) -> str:
-    """An HTML page with the front, its hull and all trials; hovering shows a trial's parameters."""
+    """An HTML page with a front's points, hull and dominated points, and hover texts of trials."""
     plane = d.plane_of(front.points, front.reference)
     title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
     lead = escape(d.front_caption(front, plane))

@@ -1,8 +1,8 @@
 """The information plane during training: a path for each trial, with dots for epochs.
 
-The colour of a path shows the trial's β, and the colour of a dot the epoch, as in figure 1 of uib
-(Kirsch, Lyle and Gal, "Unpacking Information Bottlenecks"). If the information of binary layers is
-known exactly, each layer has a panel, as in figures 1 and 2 of imb.
+The colour of a path shows a hyperparameter that varies, such as β. The colour of a dot shows the
+epoch, as in figure 1 of uib (Kirsch, Lyle and Gal, "Unpacking Information Bottlenecks"). If the
+information of binary layers is known exactly, each layer has a panel, as in figures 1 and 2 of imb.
 """
 
 import re
@@ -84,7 +84,7 @@ def _path(point: Point, rate: Sequence[float | None], relevance: Sequence[float 
 def plane_png(front: Front, history: Callable[[str], History]) -> bytes:
     """The information plane of a sweep's trials, as a PNG of 1600 × 1000 pixels.
 
-    `history` returns the history (in bits) of an ended trial by the trial's key.
+    `history` takes the key of an ended trial and returns the trial's history.
     """
     points = select_points(front.points)
     with rc_context(style()):

@@ -28,7 +28,7 @@ def side_by_side(
     cost: SidedCost,
     exact: ExactCurve | None,
 ) -> Indicators:
-    """The indicators of both sides, from all points of the sides.
+    """The indicators of both sides; `left` and `right` are all points of the sides.
 
     `seeds` are the seeds of the left and of the right side. `Indicators` explains the indicators.
     """
@@ -80,7 +80,7 @@ def _front(points: Sequence[ComparedPoint]) -> Float[np.ndarray, "n 2"]:
 def _by_seed(
     points: Sequence[ComparedPoint], seeds: Sequence[int]
 ) -> list[Float[np.ndarray, "n 2"]]:
-    """The points of each seed; a seed without a trial with a finite rate has no points."""
+    """For each seed, its points with a finite rate; perhaps none."""
     return [coordinates([p for p in points if p.seed == seed]) for seed in seeds]
 
 
@@ -90,7 +90,7 @@ def _affordable(
     """The points that a side had measured after `budget` of its `seconds` of training.
 
     The trials of the side's sweeps alternate, in the order in which they ended. The cost of failed
-    trials is added to the cost of the other trials, in proportion to the latter.
+    trials is spread over the points, in proportion to the points' own costs.
     """
     ordered = sorted(points, key=lambda point: (point.order, point.sweep))
     spent = np.cumsum([point.seconds for point in ordered])

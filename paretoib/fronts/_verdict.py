@@ -14,8 +14,9 @@ def verdict(comparison: Comparison) -> str:
     """The verdict on a comparison, one sentence for each fact.
 
     A difference counts as shown if the Mann-Whitney test on the hypervolumes of single seeds has
-    p < 0.05 and the bootstrap interval of the ratio of mean hypervolumes excludes 1. Otherwise the
-    verdict has the words 'no difference is shown', or 'too few seeds' if there is no test.
+    p < 0.05 and the bootstrap interval of the ratio of mean hypervolumes excludes 1. If this
+    interval does not exist or begins at 0, p < 0.05 is enough. Otherwise the verdict has the words
+    'no difference is shown', or 'too few seeds' if there is no test.
     """
     tested = comparison.indicators.p_value is not None
     result = _tested_result(comparison) if tested else _untested_result(comparison)
@@ -37,7 +38,7 @@ def _tested_result(c: Comparison) -> str:
     left, right = _with_seeds(c.left), _with_seeds(c.right)
     lead = _lead(c.indicators.hypervolume, left, right)
     if p < LEVEL and lead and (ratio is None or ratio.low == 0):
-        # If a side has a hypervolume of 0 for some seed, the ratio says nothing.
+        # Seeds with hypervolume 0 leave no interval of the ratio, or one that begins at 0.
         return f"{lead.text}: p = {p:.2g}"
     if p < LEVEL and ratio is not None and not ratio.low <= 1 <= ratio.high:
         winner, loser = left, right
@@ -79,13 +80,17 @@ def _with_seeds(side: ComparisonSide) -> str:
 
 
 def _diverged(c: Comparison, side: Side) -> str | None:
-    """The number of seeds whose trials all diverged; None if there is no such seed."""
+    """The number of seeds with diverged trials and no point; None if there is no such seed."""
     about = c.left if side == "left" else c.right
     measured = {point.seed for point in c.points if point.side == side}
     count = len(set(about.seeds) - measured)
     if not count:
         return None
-    return f"All trials of {count} of {about.label}'s {len(about.seeds)} seeds diverged"
+    counts = "counts" if count == 1 else "count"
+    return (
+        f"Because of diverged trials, {count} of {about.label}'s {len(about.seeds)} seeds {counts} "
+        "with hypervolume 0"
+    )
 
 
 def _equal_cost(c: Comparison) -> str | None:
@@ -137,7 +142,7 @@ def _share_of_front(count: int, side: ComparisonSide) -> str:
 
 
 def _unsupported(c: Comparison) -> list[str]:
-    """How many front points no β selects, and their largest hull gap, for each side."""
+    """For each side, the number of front points that no β selects, and their largest hull gap."""
     if not c.left.unsupported and not c.right.unsupported:
         return [
             "Every front point of both sides lies on the hull of its front, so some β selects it"

@@ -59,8 +59,7 @@ class ModelEntry(Entry):
     convolutions, whose trials train faster on a CPU one by one than stacked. If `sigmoid`, the
     `hidden` layers and the latent are sigmoid layers. These layers are binary for objectives whose
     noise is `bernoulli` and deterministic for objectives without noise; other objectives are
-    refused.
-    `learning_rate` is the default for sweeps.
+    refused. `learning_rate` is the default for sweeps.
     """
 
     inputs: tuple[str, ...] = ("image", "vector")

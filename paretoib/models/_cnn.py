@@ -2,9 +2,8 @@
 
 The network has 4×4 convolutions with 128, 256, 512 and 1024 filters, batch norm and ReLU after each
 convolution, and a linear layer with 2K outputs, K = 64. The decoder is linear. The table gives no
-stride.
-Here the stride is 2 and the padding 1, so that each convolution halves the image, from 32×32 to
-2×2.
+stride. Here the stride is 2 and the padding is 1, so that each convolution halves the sides of the
+image: the four convolutions lead from 32×32 to 2×2.
 """
 
 from itertools import pairwise

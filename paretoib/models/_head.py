@@ -47,10 +47,11 @@ class Head(nn.Module):
     ) -> None:
         super().__init__()
         self.latent = latent
-        # How many standard normal numbers per example one sample of z needs, and a training step.
+        # The number of standard normal numbers for each example: `noise` for one sample of z,
+        # `training_noise` for one training step.
         self.noise = self.training_noise = latent
-        # For the estimators: over how many sampled paths p(z|x) is averaged, how many columns the
-        # largest matrix has for each input, and whether the states of the code can be enumerated.
+        # For the estimators: the number of sampled paths over which p(z|x) is averaged, the number
+        # of columns of the largest matrix, and whether the states of the code can be enumerated.
         self.paths, self.columns, self.enumerable = 1, latent, False
         self.frozen = 0  # binary layers that are not trained at present
         self.optimal = False  # whether q(y|z) of a categorical code is p(y|z) of the data

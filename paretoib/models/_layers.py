@@ -61,7 +61,7 @@ class Dropout(nn.Module):
         self.register_buffer("count", torch.randint(2**31, ()))
 
     def forward(self, x: Float[Tensor, "*S"]) -> Float[Tensor, "*S"]:
-        """x with a `share` of its elements set to 0, the others divided by 1 − share."""
+        """Set each element of x to 0 with probability `share`; divide the rest by 1 − share."""
         if not self.training:
             return x
         self.count.add_(1)

@@ -57,8 +57,8 @@ def build_model(
         weighting: the trainable parameters of the weighting.
 
     Raises:
-        SpecError: the name is unknown, inputs are too small for the model, or there are too many
-            draws.
+        SpecError: the name is unknown, inputs are too small for the model, there are too many
+            draws, or the noise is `categorical` and Y has no classes or several tasks.
     """
     rest, entry = dict(params), lookup(MODELS, name, "model")
     latent, scale = rest.pop("latent"), rest.pop("initial_scale")

@@ -39,7 +39,8 @@ class SigmoidHead(Head):
     (`BernoulliEncoding`), and z is the sample on the first path. The first `frozen` layers get no
     gradient.
 
-    If not `stochastic`, or without `noise`, each layer passes its probabilities to the next layer.
+    If not `stochastic`, or if `noise` is None, each layer passes its probabilities to the next
+    layer.
 
     Raises:
         SpecError: M^L is above `MAX_PATHS`.

@@ -51,12 +51,12 @@ class ObjectiveEntry(Entry):
 
     `losses` names the losses that the objective returns, `prediction` first. `noise` is the noise
     of p(z|x): `learned`, a standard deviation for each input and dimension; `scale`, one learned
-    standard deviation for all; `zero_entropy`, a fixed one; `bernoulli` bits; `categorical` codes;
-    or `none`, which makes the rate infinite. `betas` are the ends of the default β grid of a linear
-    sweep. `field_defaults` holds defaults for fields of other sections, by full name. If `classes`,
-    Y must have classes; if `several_tasks`, Y may have several labels. `model` is the default
-    model; if `model` is empty, the data set names the default. If `greedy`, the binary layers of a
-    network are trained one after another.
+    standard deviation for all inputs and dimensions; `zero_entropy`, a fixed standard deviation;
+    `bernoulli` bits; `categorical` codes; or `none`, which makes the rate infinite. `betas` are the
+    ends of the default β grid of a linear sweep. `field_defaults` holds defaults for fields of
+    other sections, by full name. If `classes`, Y must have classes; if `several_tasks`, Y may have
+    several labels. `model` is the default model; if `model` is empty, the data set names the
+    default. If `greedy`, the binary layers of a network are trained one after another.
     """
 
     losses: tuple[str, ...] = ("prediction", "compression")
@@ -69,7 +69,10 @@ class ObjectiveEntry(Entry):
     greedy: bool = False
 
     def losses_of(self, tasks: Sequence[str]) -> tuple[str, ...]:
-        """The names of the losses, with one prediction loss for each of several `tasks`."""
+        """The names of the losses, with one prediction loss for each of `tasks`.
+
+        `tasks` is empty if Y is a single task.
+        """
         if not tasks:
             return self.losses
         return (*(f"prediction/{task}" for task in tasks), *self.losses[1:])

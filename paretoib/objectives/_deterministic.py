@@ -21,7 +21,7 @@ from paretoib.objectives._objective import (
 class Deterministic(Objective):
     """Loss: prediction. The encoder has no noise, so the rate is infinite.
 
-    With ε = `label_smoothing` and λ = `confidence_penalty` the loss of each task is
+    With ε = `label_smoothing` and λ = `confidence_penalty`, the loss of each task with C classes is
     E[−(1 − ε) log q(y|z) − ε/C Σ_c log q(c|z)] − λ E H[q(·|z)] in nats.
     """
 

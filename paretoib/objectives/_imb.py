@@ -7,9 +7,9 @@ Information Multi-Bottlenecks, section 3. Layer l of L layers has the loss VCR_l
 - Ĩ_l = E Σ_i KL(p(z_{l,i}|z_{l−1}) ‖ r(z_{l,i})), with r learned, is an upper bound on I(Z_l;X)
   (eq. 10). There is no Ĩ_0.
 
-In VCR_l, samples of the layers up to l are averaged outside the logarithm, samples of the layers
-above l inside the logarithm. With few samples inside, VCR_l is too large on average. With several
-tasks, each task k has its own VCR_l, an upper bound on H(Y_k|Z_l).
+VCR_l averages over samples of the layers up to l outside the logarithm, and over samples of the
+layers above l inside the logarithm. If there are few samples inside the logarithm, VCR_l is too
+large on average. With several tasks, each task k has its own VCR_l, an upper bound on H(Y_k|Z_l).
 """
 
 import math
@@ -43,7 +43,9 @@ def compression(layer: BinaryLayer) -> Scalar:
 
 class _LayerObjective(Objective):
     def __init__(self, *, draws: int) -> None:
-        self.draws = draws  # used by the network, which also gets it from the spec
+        # Only the network uses `draws`, which it gets from the spec. `draws` is an argument here
+        # because the constructor gets all hyperparameters that the trials of a pack share.
+        self.draws = draws
 
 
 class IMBJoint(_LayerObjective):
@@ -75,7 +77,10 @@ class IMBGreedy(_LayerObjective):
 
 
 class SFNN(_LayerObjective):
-    """Loss: prediction = VCR_0, the negative log-likelihood; q(y|z) is a mean over all samples."""
+    """Loss: prediction = VCR_0, the negative log-likelihood: −log of the mean of q(y|z).
+
+    The mean is over all samples of z.
+    """
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         return tuple(conditional_relevance(nll, 0) for nll in _task_nlls(output, y))

@@ -1,7 +1,8 @@
 """The activation-L2 surrogate of the information bottleneck.
 
 Kirsch, Lyle, Gal: Unpacking Information Bottlenecks, section 6.3. Z is the encoder's output plus
-zero-entropy noise N(0, 1/(2πe)). E‖Z‖² bounds the entropy: H[Z] ≤ K/2 ln(2πe E‖Z‖²/K).
+zero-entropy noise N(0, 1/(2πe)). E‖Z‖² bounds the entropy of the K dimensions of Z:
+H[Z] ≤ K/2 ln(2πe E‖Z‖²/K).
 """
 
 from torch import Tensor

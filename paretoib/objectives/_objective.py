@@ -23,7 +23,9 @@ Hyper = Mapping[str, Any]
 
 
 class Objective(ABC):
-    """Turns a batch and a model's output into named losses, in nats, as scalars.
+    """Turns a batch and a model's output into named losses, which are scalars.
+
+    Prediction is in nats; so is compression, unless the docstring of the objective says otherwise.
 
     An implementation guarantees that `losses`
 
@@ -33,8 +35,8 @@ class Objective(ABC):
     - draws no random numbers;
     - does not depend on β, on the optimiser or on Ray.
 
-    `hyper` holds the hyperparameters that the entry marks `per_trial`, as scalar tensors; the
-    constructor gets all other hyperparameters.
+    `hyper` holds the hyperparameters that the entry marks `per_trial`, as scalar tensors. The
+    constructor gets the other hyperparameters, except those marked `sets_noise`.
 
     If the entry is `greedy`, the binary layers of a network are trained one after another, starting
     with the first, in equal shares of the epochs. The layers below the trained layer are frozen

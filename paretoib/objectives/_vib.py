@@ -29,5 +29,5 @@ class VIBSquared(Objective):
 
 
 def squared(nats: Tensor) -> Tensor:
-    """u(I) = I² with I in bits. The square is taken as a number of bits and converted to nats."""
+    """u(I) = I² with I in bits. The number I² counts as bits and is converted to nats."""
     return (nats / math.log(2)).square() * math.log(2)

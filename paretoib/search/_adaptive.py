@@ -17,12 +17,12 @@ def adaptive(spec: SweepSpec) -> Driver:
 
 
 class LatinHypercube(PlannedDriver):
-    """Evenly spaced initialisations and hyperparameters, from a Latin hypercube.
+    """Draws settings from a Latin hypercube, so that the values of each field are covered evenly.
 
     The point that a min-norm method reaches depends on its initialisation and on the length of
-    training. So the default space varies these and the weighting's per-trial hyperparameters, such
-    as MIB's μ and `sqrted`. The hypercube is drawn with the first seed. All seeds train the same
-    settings, so that the fronts of single seeds can be compared.
+    training. So the default space varies the initialisation, the epochs and the weighting's
+    per-trial hyperparameters, such as MIB's μ and `sqrted`. The hypercube is drawn with the first
+    seed. All seeds train the same settings, so that the fronts of single seeds can be compared.
     """
 
     def plan(self) -> Iterator[TrialSpec]:

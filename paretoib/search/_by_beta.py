@@ -15,7 +15,7 @@ NARROW = 1 / 512  # a share of β's range; narrower intervals of β are divided 
 
 
 class ByBeta(GenerationalDriver):
-    """Chooses β in the widest gaps of the front, so that its points become evenly spaced.
+    """Chooses β in the widest gaps of the front, so that the front's points are evenly spaced.
 
     The first generation has evenly spaced β from one end of the range to the other, on the range's
     scale. Each later generation divides the widest gaps. A gap is the distance between the points
@@ -86,7 +86,7 @@ def fill_gaps(
         parts[i] += 1
         heapreplace(heap, rank(i, parts[i]))
     new = [float(positions[i] + widths[i] * j / n) for i, n in parts.items() for j in range(1, n)]
-    # β is rounded, so perhaps no new position has a new β. The middles of `chosen` have new β.
+    # β is rounded, so the β of every new position may be known. The β of a chosen middle is not.
     return [position for position in new if is_new(position)] or [middles[i] for i in chosen]
 
 

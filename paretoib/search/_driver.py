@@ -14,10 +14,10 @@ class Driver(ABC):
     - The trials are a function of the spec and of the records, never of the order of calls to
       `ask` and `tell`. So neither timing nor a restart changes them: a new driver that receives
       the records of an interrupted sweep, in any order, proposes the same further trials. (On
-      another machine, a library's arithmetic may differ in the last digit. The objective `cost`
-      depends on measured times.)
+      another machine, a library's arithmetic may differ in the last digit. The search objective
+      `cost` depends on measured times.)
     - A trial is proposed at most once, and never after `tell` received its record.
-    - `tell` accepts every record. Its trial may have failed, diverged or been stopped, have no
+    - `tell` accepts every record. The trial may have failed, diverged or been stopped, have no
       finite rate, have a record already (the first record counts), or be one that the driver would
       never propose.
     - At most `spec.trials` trials are proposed, and `ask` and `done` always return.

@@ -1,4 +1,4 @@
-"""Base class of drivers that propose trials in generations, as a Python generator yields them."""
+"""Base class of drivers that propose trials in generations, which a Python generator yields."""
 
 from abc import abstractmethod
 from collections.abc import Generator, Sequence
@@ -46,7 +46,7 @@ class GenerationalDriver(Driver):
         return [self._queue.pop(key) for key in list(islice(self._queue, count))]
 
     def tell(self, record: TrialRecord) -> None:
-        # Only a later generation needs the records, but never their histories, which are long.
+        # Only a later generation needs the records, and none needs the long histories.
         if not self._is_last:
             self._records.setdefault(record.trial, record.model_copy(update={"history": {}}))
         self._pending.discard(record.trial)

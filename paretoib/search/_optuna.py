@@ -78,9 +78,9 @@ class GP(OptunaDriver):
 class NSGA2(OptunaDriver):
     """NSGA-II (Deb et al. 2002), with its published operators instead of Optuna's.
 
-    Optuna's operators exchange whole fields or draw them again. With one field, they amount to a
-    random search. η is smaller than published, for wider steps, because a sweep has few
-    generations.
+    Optuna's operators exchange whole fields or draw them again. With one field, these operators
+    amount to a random search. The distribution index η is smaller than published, for wider steps,
+    because a sweep has few generations.
     """
 
     def sampler(self, seed: int) -> BaseSampler:
@@ -95,7 +95,8 @@ class NSGA2(OptunaDriver):
 class NSGA3(OptunaDriver):
     """NSGA-III (Deb and Jain 2014), with operators as in `NSGA2`.
 
-    There are at most as many reference directions as trials in a generation.
+    The number of reference directions is at most the number of trials in a generation, but at least
+    the number of search objectives.
     """
 
     def sampler(self, seed: int) -> BaseSampler:

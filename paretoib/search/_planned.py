@@ -13,7 +13,7 @@ class PlannedDriver(GenerationalDriver):
     """Proposes the trials of `plan` in one generation.
 
     Raises:
-        SpecError: the plan has fewer different trials than the spec.
+        SpecError: the plan has fewer different trials than `spec.trials`.
     """
 
     def generations(self) -> Generations:

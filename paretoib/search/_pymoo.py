@@ -57,9 +57,9 @@ class PymooDriver(SequentialDriver):
             _tell(algorithm, offspring)
 
     def directions(self, max_directions: int) -> np.ndarray:
-        """Up to `max_directions` reference directions (Das and Dennis 1998), (n, objectives).
+        """Up to `max_directions` reference directions (Das and Dennis 1998), one in each row.
 
-        There is at least one direction for each search objective.
+        There are at least as many directions as search objectives.
         """
         objectives = len(self.spec.objectives)
         directions: np.ndarray = get_reference_directions(
@@ -103,7 +103,10 @@ class MOEAD(PymooDriver):
 
 
 class SMSEMOA(PymooDriver):
-    """SMS-EMOA (Beume et al. 2007), with as many offspring as the population instead of one."""
+    """SMS-EMOA (Beume et al. 2007), with a whole generation of offspring at a time.
+
+    The published algorithm creates a single one, which would leave workers idle.
+    """
 
     def algorithm(self, **options: Any) -> Algorithm:
         return sms.SMSEMOA(pop_size=self.size, **options)

@@ -15,7 +15,7 @@ MAX_REPEATS = 1000  # the search is over after this many draws in a row without 
 class Random(GenerationalDriver):
     """Draws `spec.trials` settings uniformly from the space, in one generation.
 
-    `Space.draws` draws the settings, so that a sweep can cover a small finite space. The trials
+    The settings come from `Space.draws`, which covers a small finite space completely. The trials
     take the seeds in turn; a repeated setting takes the next seed that is new for this setting.
     """
 
@@ -28,7 +28,7 @@ class Random(GenerationalDriver):
         yield self.new_trials(self.spec.trials)
 
     def new_trials(self, count: int) -> list[TrialSpec]:
-        """Up to `count` random trials that were not proposed before; fewer if there are no more."""
+        """Up to `count` random trials that were not proposed before; fewer if no more are found."""
         new: dict[str, TrialSpec] = {}
         repeats = 0
         for trial in self.trials(self._draws):

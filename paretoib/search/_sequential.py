@@ -17,12 +17,13 @@ Proposals = Generator[Sequence[Setting], list[Values], None]
 class SequentialDriver(Random):
     """Trains the settings that the generator `propose` yields, and sends it their objective values.
 
-    The first generation is a Latin hypercube. Searches with equal seed, space and generation size
-    get the same points. More such generations follow until a trial has objective values. A repeated
-    setting is not trained again; its values are sent again. A setting without values, or without a
-    valid trial, gets the worst value of each search objective so far. After a generation without a
-    new trial, the driver trains random settings and does not send their values to the generator. If
-    no random setting is new, the search is over.
+    The first generation is a Latin hypercube, which is the same for searches with the same first
+    seed, space and generation size. More such generations follow until a trial has objective
+    values. A repeated setting is trained with its next seed; after the last seed, it is not trained
+    again, and the values of one of its trials are sent again. A setting without values, or without
+    a valid trial, gets the worst value of each search objective so far. After a generation without
+    a new trial, the driver trains random settings and does not send their values to the generator.
+    If no random setting is new, the search is over.
     """
 
     def __init__(self, spec: SweepSpec) -> None:
@@ -35,9 +36,10 @@ class SequentialDriver(Random):
 
     @abstractmethod
     def propose(self, first: Sequence[Setting], values: list[Values]) -> Proposals:
-        """The search after its first generation: an endless loop of `values = yield settings`.
+        """The search after a Latin hypercube: an endless loop of `values = yield settings`.
 
-        `first` are the settings of the first generation, and `values` their objective values.
+        `first` are the settings of the first generation that has objective values, and `values` are
+        these values.
         """
 
     def generations(self) -> Generations:

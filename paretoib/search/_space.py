@@ -14,9 +14,9 @@ Setting = dict[str, Any]  # values by field
 class Space:
     """The fields that a search varies; each is an axis of the unit cube.
 
-    A choice is one of equal intervals of its axis. A whole number n is the interval from n − ½ to
-    n + ½ on the range's scale. Other numbers are rounded to four significant digits, or more in a
-    narrow range, so that floating-point noise in a point does not change a trial.
+    The choices of a field divide its axis into equal intervals. A whole number n is the interval
+    from n − ½ to n + ½ on the range's scale. Other numbers are rounded to four significant digits,
+    or more in a narrow range, so that floating-point noise in a point does not change a trial.
     """
 
     def __init__(self, fields: Mapping[str, Range | Choices]) -> None:
@@ -72,7 +72,7 @@ def round_to_range(values: Range, number: float) -> float | int:
 
 
 def axis_ends(values: Range) -> tuple[float, float]:
-    """The ends of the axis; for whole numbers ½ beyond the range, because n is n ± ½."""
+    """The ends of the axis; for whole numbers, ½ beyond the ends of the range (see `Space`)."""
     half = 0.5 if values.whole else 0.0
     return values.low - half, values.high + half
 

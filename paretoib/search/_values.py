@@ -15,8 +15,8 @@ def values_of(
 
     `rate` and `lost` are bits on the validation split, divided by the coordinates of `reference`
     (default: (10 · ceiling, ceiling)). `error` is 1 − accuracy on that split; `cost` is in seconds.
-    Values are rounded: bits to 0.01, error to 0.001, cost to two digits. The reason is that the
-    metrics of a trial depend in their last digits on the pack that trains it.
+    Values are rounded (bits to 0.01, error to 0.001, cost to two digits), because the last digits
+    of a trial's metrics depend on the other trials of its pack.
 
     All values are missing if the trial did not finish or has no validation metrics. `rate` is
     missing without a finite rate, and `error` without an accuracy.

@@ -137,10 +137,10 @@ class SearchDefaults:
         return set(self.grid(0, 1) if self.search == "grid" else self.space({}))
 
     def grid(self, trials: int, seeds: int) -> dict[str, Axis]:
-        """The axes of search `grid`: β, or the weights of the tasks.
+        """The axes of search `grid`: β, or the weights of the tasks, or no axis.
 
-        `trials` (0: the default) are divided among the `seeds`. An axis of task weights may have
-        more values than its share of `trials`, so that the weights are evenly spaced.
+        The axis has `trials / seeds` values, or the method's default if `trials` is 0. An axis of
+        task weights may have more values, so that the weights are evenly spaced.
         """
         template = self.template
         if template.weighs_compression:
@@ -167,7 +167,8 @@ class SearchDefaults:
     ) -> int:
         """The number of trials; `trials` is the number in the document, 0 for the default.
 
-        Raises `SpecError` if the grid and the seeds give another number.
+        Raises `SpecError` if the grid is too large, or if the number does not fit the grid and the
+        seeds.
         """
         if not SEARCHES[self.search].every_seed:
             return trials or SEARCHES[self.search].trials

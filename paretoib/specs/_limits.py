@@ -52,8 +52,8 @@ class Plateau(Document):
 class Resources(Document):
     """Resources that Ray reserves for a pack. They are no part of a trial's spec.
 
-    By default a pack gets one GPU and one CPU core if the cluster has GPUs. Otherwise it gets an
-    equal share of the CPU cores.
+    By default a pack gets one GPU and one CPU core if the cluster has GPUs. Otherwise it gets the
+    CPU cores divided by `PARETOIB_WORKERS`, or one core if this setting is empty.
     """
 
     gpus: float | None = Field(

@@ -59,7 +59,7 @@ class Method:
 
 
 def _scalarised(name: str) -> Method:
-    """The method of an objective alone: a grid of β, or one setting if it has a single loss."""
+    """The method of an objective alone: a grid of β, or one setting for a single loss."""
     entry = OBJECTIVES[name]
     if len(entry.losses) == 1:
         return Method(entry.summary, name, "none", "grid", 1, (0, 1, 2), entry.paper)
@@ -68,7 +68,7 @@ def _scalarised(name: str) -> Method:
 
 
 def _mtvib(summary: str, *, stochastic: bool, weighting: str, grid: int, **more: Any) -> Method:
-    """A method of mtvib section 5: a grid of `grid` settings, or one setting with three seeds."""
+    """A method of mtvib section 5: a grid of `grid` settings, or one setting if it is 0."""
     return Method(
         summary,
         "vib" if stochastic else "deterministic",
@@ -96,7 +96,7 @@ _MIB = Method(
 
 
 def _ablated(part: str, **switches: Any) -> Method:
-    """MIB without a part (mib figure 5); `switches` turn off the part, and searches keep them."""
+    """MIB without a part (mib figure 5); `switches` turn off the part and are never varied."""
     field_defaults = {f"weighting.{name}": value for name, value in switches.items()}
     return replace(
         _MIB, summary=f"mib without {part}", paper="mib figure 5", field_defaults=field_defaults
@@ -229,7 +229,7 @@ ADAPTIVE_FIELDS = ("initial_scale", "initial_noise")
 def check_method(name: str, data: Section, objective: Section, weighting: Section) -> None:
     """Refuse sections that contradict the method; raises `SpecError`."""
     method = METHODS[name]
-    # A method with an adaptive weighting accepts any objective; all others have one objective.
+    # A method whose search is `adaptive` accepts any objective; any other method has one objective.
     fixed = [("weighting", weighting.name, method.weighting)]
     if method.search != "adaptive":
         fixed.insert(0, ("objective", objective.name, method.objective))

@@ -127,7 +127,10 @@ def with_seed_count(document: Mapping[str, Any], seeds: int) -> dict[str, Any]:
 def _section_without_defaults(
     section: Mapping[str, Any], default: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """The name of a section and its fields that differ from the default; None if none differ."""
+    """The name of a section and its fields that differ from the default; None if none differ.
+
+    The whole section, if the default has another name.
+    """
     if section.get("name") != default.get("name"):
         return dict(section)
     changed = {field: value for field, value in section.items() if value != default.get(field)}

@@ -71,7 +71,7 @@ def param_field(param: Param) -> Any:
 
 @cache
 def section_model(kind: str, name: str) -> type[Section]:
-    """The model of a section of a `kind` (such as `data`); raises `SpecError` for unknown names."""
+    """The pydantic model of section `kind` for entry `name`; `SpecError` for an unknown name."""
     entry = lookup(REGISTRIES[kind], name, _LABELS[kind])
     fields: dict[str, Any] = {"name": (Literal[name], name)}
     fields |= {p.name: (p.kind, param_field(p)) for p in entry.params}

@@ -70,7 +70,8 @@ def default_space(
     β varies over the objective's range, together with the other per-trial parameters of the
     weighting. If the trial has no β, or no loss that β weighs, the initialisation and the length of
     training vary instead of β. These determine which point of the front a min-norm method reaches.
-    `vary_initialisation` has the same effect for a trial with β.
+    `vary_initialisation` has the same effect for a trial with β. The initial noise varies only
+    if the noise is learned.
     """
     declared: dict[str, Range | Choices] = {
         f"weighting.{param.name}": range_
@@ -95,8 +96,9 @@ def default_space(
 def _range_of(param: Param) -> Range | None:
     """The range of a hyperparameter, from its declaration; None if no range follows from it.
 
-    A bounded integer, or a float between 0 and 1, is varied over all of its values. Any other float
-    is varied over two decades around its positive default, within its bounds.
+    A bounded integer is varied over all of its values. A float between 0 and 1 is varied from 0 to
+    1, or from 0.02 or to 0.98 if its bound is excluded. Any other float is varied over two decades
+    around its positive default, within its bounds.
     """
     if param.name in _RANGES:
         low, high = _RANGES[param.name]

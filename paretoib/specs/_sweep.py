@@ -45,8 +45,8 @@ Bits = Annotated[float, Field(gt=0, le=1e6)]  # so that their product, a hypervo
 class SweepSpec(Document):
     """Everything that determines a sweep. Missing fields take defaults of method and data set.
 
-    The constructor raises `ValidationError` (of pydantic) if a rule about one field is broken, and
-    `SpecError` if a rule about several fields is broken. `from_document` raises only `SpecError`.
+    For an invalid spec, the constructor raises pydantic's `ValidationError` or a `SpecError`;
+    `from_document` raises only `SpecError`.
     """
 
     schema_version: Literal[1] = Field(1, alias="schema")
@@ -225,7 +225,7 @@ class SweepSpec(Document):
         return values.model_copy(update={"whole": whole})
 
     def _check_layers(self) -> None:
-        """Refuse too few epochs for greedy layers, and too many samples of the last layer.
+        """Refuse fewer epochs than greedy layers, and too many samples of the last layer.
 
         Varied fields are checked with their worst values, which one trial may combine.
         """
@@ -256,7 +256,7 @@ class SweepSpec(Document):
         return (varied.low, varied.high) if isinstance(varied, Range) else varied
 
     def _check_search(self) -> None:
-        """Refuse fields that the search cannot vary, and values that it cannot minimise."""
+        """Refuse varied fields, pruning and search objectives that the search cannot handle."""
         if self.adapts_beta and len(self.varied) > 1:
             others = ", ".join(field for field in self.varied if field != "weighting.beta")
             raise SpecError(

@@ -110,8 +110,8 @@ class TrialSpec(Document):
         """The full name `section.field` of a field.
 
         The bare name is enough if only one section has the field. Raises `SpecError` for an unknown
-        field; the text lists the trial's fields, and `others`, which are names that the caller
-        accepts.
+        field; the text lists the trial's fields, and `others`, which are further names that the
+        caller accepts.
         """
         if field == "seed":
             return field

@@ -48,8 +48,8 @@ class Batches:
     def epoch(self) -> Iterator[Batch]:
         """Yield the batches of one epoch in a new random order. The last batch may be smaller.
 
-        A last batch of one example is skipped, because batch norm needs at least two, unless the
-        batch size is 1.
+        A last batch of one example is skipped, because batch norm needs at least two examples. It
+        is not skipped if it is the only batch or if the batch size is 1.
         """
         count, device = len(self.split), self.split.x.device
         order = torch.stack([torch.randperm(count, generator=g) for g in self._order]).to(device)

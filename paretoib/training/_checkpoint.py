@@ -33,9 +33,9 @@ SCHEMA = 1
 class SavedPack:
     """The content of a checkpoint.
 
-    `trials` holds the keys of the trials still in training, `state` their `Pack.state`, and `ended`
-    the records of the other trials. `epoch` is the last completed epoch, `seconds` the training
-    time per trial so far.
+    `trials` holds the keys of the trials still in training; `state` is their `Pack.state`. `ended`
+    holds the records of the other trials. `epoch` is the last completed epoch; `seconds` is the
+    training time per trial so far.
     """
 
     trials: tuple[str, ...]

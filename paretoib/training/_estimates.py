@@ -30,9 +30,9 @@ class TaskEstimates:
 class Estimates:
     """Estimates of M trials on one split, (M,) each; information is in nats.
 
-    Relevance and cross-entropy are sums over tasks, accuracies are means over tasks. Rates are NaN
-    for an encoder without noise, accuracies are NaN for a continuous Y. Rates are measured on
-    the first `RATE_INPUTS` examples. `tasks` holds the estimates of each named task.
+    Relevance, cross-entropy and ceiling are sums over tasks, accuracies are means over tasks. Rates
+    are NaN for an encoder without noise, accuracies are NaN for a continuous Y. Rates are measured
+    on the first `RATE_INPUTS` examples. `tasks` holds the estimates of each named task.
     """
 
     rate: Tensor

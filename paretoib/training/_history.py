@@ -14,15 +14,17 @@ from paretoib.training._step import Step
 class History:
     """The histories of M trials.
 
-    - Means over the examples of an epoch for each loss NAME: `loss/NAME` in the units of the
-      objective (nats), and, if the weighting or the objective computes them, `weight/NAME`,
+    - Means over the examples of an epoch for each loss NAME: `loss/NAME` in the unit of the loss
+      (see the objective), and, if the weighting or the objective computes them, `weight/NAME`,
       `weight_powered/NAME` (w̃), `alpha/NAME`, `gradient_norm/NAME` and `saturated/NAME`.
-    - `gradient_norm` over all parameters at the last step of an epoch, and `learning_rate`.
+    - `gradient_norm`, the norm of the gradient over all parameters at the last step of an epoch,
+      and `learning_rate`.
     - The information plane, on the first examples of the validation split with one sample of z:
       `rate_bits`, `relevance_bits` and `accuracy`; for several tasks also `TASK/relevance_bits` and
       `TASK/accuracy`.
-    - For binary layers and categorical codes, if exact values can be computed: for each layer l
-      `layer_l/rate_bits` I(Z_l;X) and `layer_l/relevance_bits` I(Z_l;Y).
+    - Exact values for each layer l of binary layers or a categorical code, if they can be computed
+      (`Evaluator.has_layer_information`): `layer_l/rate_bits` I(Z_l;X) and
+      `layer_l/relevance_bits` I(Z_l;Y).
     - For categorical codes, on training examples: `decoder_uncertainty_bits` H[Y|Z],
       `decoder_cross_entropy_bits` H_Θ[Y|Z] and `prediction_cross_entropy_bits` H_Θ[Y|X] (uib
       figure 3).
@@ -35,7 +37,7 @@ class History:
         self._epochs: dict[str, list[Tensor]] = defaultdict(list)
 
     def add_step(self, step: Step, examples: int, diagnostics: Mapping[str, Tensor]) -> None:
-        """Add a step on a batch of `examples` to the sums, without a copy from the device."""
+        """Add the values of a step to the sums on the device; its batch has `examples` examples."""
         series = {"loss": step.losses, **step.weights.log, **diagnostics}
         if step.gramian is not None:
             series["gradient_norm"] = step.gramian.diagonal(dim1=1, dim2=2).sqrt()

@@ -52,7 +52,10 @@ class Evaluator:
         samples: int = SAMPLES,
         marginals: tuple[Tensor, ...] = (),
     ) -> Estimates:
-        """All estimates on a split; `marginals` of `fit_marginals` can tighten the rate's bound."""
+        """All estimates on a split.
+
+        `marginals` from `fit_marginals` can tighten the upper bound on the rate.
+        """
         raw = self._encode(split.x)
         y = self._expand(split.y)
         generator = _generator(split, 0)
@@ -117,7 +120,7 @@ class Evaluator:
 
     @property
     def has_layer_information(self) -> bool:
-        """Whether `layer_information` returns values."""
+        """Whether `layer_information` returns exact values."""
         one_label = isinstance(self.dataset.classes, int)
         return self.dataset.complete and one_label and self.head.enumerable
 
@@ -125,8 +128,8 @@ class Evaluator:
     def layer_information(self) -> list[tuple[Tensor, Tensor]]:
         """Exact (I(Z_l;X), I(Z_l;Y)) of every layer in nats, (M,) each, by enumeration.
 
-        The list is empty unless the data set is complete and the states of the layers can be
-        enumerated.
+        The list is empty unless the data set is complete, Y is one label, and the states of the
+        layers can be enumerated.
         """
         if not self.has_layer_information:
             return []
@@ -218,7 +221,7 @@ _TaskOutputs = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
 def _decode(
     _: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, y: Tensor
 ) -> _TaskOutputs:
-    """For each task: −log q(y|z) of each example, and the class probabilities or the mean of q."""
+    """For each task: −log q(y|z), and the class probabilities or the mean of a continuous Y."""
     return _by_task(head(raw, noise), y)
 
 

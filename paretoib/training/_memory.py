@@ -38,7 +38,7 @@ def keep_freed_memory() -> None:
 
 
 def translate_memory_errors(run: Callable[[], Result], device: torch.device, trials: int) -> Result:
-    """Call `run` and return its result; if it fails, free its memory before raising the error.
+    """Call `run` and return its result; if memory is short, free the memory of `run` and raise.
 
     Raises:
         OutOfMemoryError: torch, numpy or CUDA raised an error for lack of memory.
@@ -49,7 +49,8 @@ def translate_memory_errors(run: Callable[[], Result], device: torch.device, tri
         if not _is_out_of_memory(error):
             raise
         message = " ".join(str(error).split())[:200]
-    # After the `except` block, because the error keeps the frames and the frames keep the memory.
+    # The memory can be freed only after the `except` block: until then the error refers to the
+    # frames of `run`, and the frames refer to the memory.
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -25,8 +25,9 @@ from paretoib.training._stack import Stack, stack_models
 from paretoib.training._step import Losses, Step, training_step
 from paretoib.weighting import WEIGHTINGS, Weighting
 
-# Number of validation examples for the information plane of the history; exact values use all.
-# Marginals are fitted to twice as many training examples, or more for a large latent.
+# Number of validation examples for the information plane of the history. If exact values can be
+# computed, all validation examples are used. Marginals are fitted to twice as many training
+# examples as `HISTORY_INPUTS`, or to more for a large latent.
 HISTORY_INPUTS = 128
 
 # Attributes of a pack whose states change during training and are stored in checkpoints.
@@ -89,7 +90,7 @@ class Pack:
         """Train one epoch; returns estimates on the first examples of the validation split.
 
         Raises:
-            TimeoutError: at the first step after `until` (seconds of `time.perf_counter`).
+            TimeoutError: a step has ended after `until` (seconds of `time.perf_counter`).
         """
         self._begin_epoch()
         for batch in self.batches.epoch():
@@ -115,7 +116,10 @@ class Pack:
         return estimates
 
     def _stages(self) -> int:
-        """The number of layers of a greedy objective, otherwise 1."""
+        """The number of layers that a greedy objective trains one after another, otherwise 1.
+
+        A stage is the training of one of these layers.
+        """
         entry = OBJECTIVES[self.specs[0].objective.name]
         layers = len(getattr(self.stack.head, "widths", ())) if entry.greedy else 1
         epochs = self.specs[0].training.epochs

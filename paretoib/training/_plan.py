@@ -42,8 +42,9 @@ def plan_packs(
     device: str,
     share: float = 1.0,
 ) -> list[list[TrialSpec]]:
-    """Group trials into enough packs to keep all workers busy; the longest training comes first.
+    """Group trials into enough packs to keep all workers busy.
 
+    The pack with the most trials times epochs comes first, because its training takes longest.
     `shape` is the shape of an input, `share` the share of a GPU that each worker has.
     """
     groups: dict[str, list[TrialSpec]] = {}

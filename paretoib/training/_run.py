@@ -43,22 +43,23 @@ def run_trials(
         folder: the folder of the data sets.
         checkpoints: the folder of checkpoints. The state of the pack is saved there at the end of
             an epoch if `every` seconds have passed since the last save. The next call for the same
-            trials resumes from this file and returns identical records. The file is deleted when
-            the pack has ended. A file that is damaged or belongs to another pack is ignored with a
-            warning.
+            trials resumes from this file. The records of that call differ from the records of an
+            uninterrupted call only in `seconds`. The file is deleted when the pack has ended. A
+            file that is damaged or belongs to another pack is ignored with a warning.
         every: seconds between checkpoints.
         rungs: shares of the epochs after which `on_rung` is called.
         on_rung: gets the share and the results so far: for each trial key, (rate, lost bits) on the
-            first validation examples, or None if not finite. `on_rung` returns the keys of the
-            trials to stop, which leave the pack and are recorded as stopped. After a resume
-            `on_rung` may be called for the same rung again.
+            first validation examples, or None if not finite or if the trial diverged. `on_rung`
+            returns the keys of the trials to stop, which leave the pack and are recorded as
+            stopped. After a resume `on_rung` may be called for the same rung again.
         limit_seconds: the time limit per trial. The time of a pack is divided evenly among its
             trials, as in `TrialRecord.seconds`, so a pack of n trials may take n times as long.
             The limit is checked after each step. Trials that exceed the limit are recorded as
             failed. Time before a resume counts.
 
     Raises:
-        SpecError: the trials have different `pack_key`s, or the precision is bf16 without CUDA.
+        SpecError: the trials have different `pack_key`s, the precision is bf16 without CUDA, or the
+            data set, the model or the objective refuses a value.
         DataError: data are missing or damaged.
         OutOfMemoryError: the pack does not fit into memory; the memory is free again afterwards.
     """
@@ -87,7 +88,7 @@ def run_trials(
     try:
         return translate_memory_errors(train_and_measure, torch_device, len(specs))
     except OutOfMemoryError:
-        if checkpoint:  # smaller packs cannot resume from it
+        if checkpoint:  # smaller packs of these trials cannot resume from the file
             checkpoint.remove()
         raise
 

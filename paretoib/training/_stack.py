@@ -19,9 +19,9 @@ class Stack(ABC):
 
     `parameters` are leaves for autograd: first the parameters of the encoder, then of the sigmoid
     layers in the head, of the rest of the head, and of the weighting. The first `encoder_count`
-    parameters belong to the encoder. The first `shared_count` are shared by all losses, so the
-    gradients of the losses are compared over these parameters: those of the encoder and the sigmoid
-    layers, or of fewer layers after `share_layers`.
+    parameters belong to the encoder. The first `shared_count` parameters are shared by all losses:
+    they belong to the encoder and the sigmoid layers, or to fewer layers after `share_layers`. A
+    weighting with `over="shared"` compares gradients over the shared parameters.
     """
 
     size: int

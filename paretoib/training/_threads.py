@@ -9,9 +9,9 @@ from paretoib.models import MODELS
 from paretoib.specs import TrialSpec
 from paretoib.training._stack import Stack
 
-# Below this number of parameters and samples per trial, several threads are no faster than one
-# thread, for any number of stacked trials. On a busy machine several threads are ten times slower,
-# because threads wait for a core.
+# If each trial has fewer parameters and noise samples than this, several threads are no faster than
+# one thread, for any number of stacked trials. On a busy machine several threads are ten times
+# slower, because threads wait for a core.
 _SMALL = 100_000
 
 

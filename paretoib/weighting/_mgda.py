@@ -18,8 +18,9 @@ from paretoib.weighting._weighting import Weighting, Weights
 class MGDA(Weighting):
     """Min-norm weights on the simplex (mib eqs 7–11).
 
-    `normalise` divides each gradient by its norm ("l2") or its loss before the weights are
-    computed. The weights then multiply the unnormalised gradients, as in Sener and Koltun's code.
+    `normalise` divides each gradient by its norm ("l2") or by its loss ("loss") before the weights
+    are computed. The weights then multiply the unnormalised gradients, as in Sener and Koltun's
+    code.
     """
 
     def __init__(

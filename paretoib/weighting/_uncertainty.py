@@ -24,7 +24,7 @@ class Uncertainty(Weighting):
     """
 
     def parameters(self) -> Mapping[str, Tensor]:
-        """`log_variance` (T,)."""
+        """`log_variance` (T,) holds s_k of the T tasks."""
         return {"log_variance": torch.zeros(self.tasks)}
 
     def __call__(

@@ -50,7 +50,7 @@ class Response:
 
 @dataclass
 class ScriptedServer:
-    """A server with one response for each request; it repeats the last response."""
+    """A server that sends the responses in `script` in order, and then repeats the last one."""
 
     address: str
     script: list[Response]
@@ -135,7 +135,10 @@ def test_a_cut_stream_continues_after_the_last_event(server: Callable[..., Scrip
 def test_the_client_gives_up_on_a_service_that_stays_unavailable(
     server: Callable[..., ScriptedServer], monkeypatch: pytest.MonkeyPatch, unavailable: Response
 ) -> None:
-    """An error is raised after PARETOIB_SERVER_PATIENCE of dropped connections or empty streams."""
+    """After PARETOIB_SERVER_PATIENCE without an event, an error is raised.
+
+    Connections are dropped, or streams are empty.
+    """
     monkeypatch.setenv("PARETOIB_SERVER_PATIENCE", "0.5")
     settings.cache_clear()
     scripted = server(stream(sse("progress", 1, {})), unavailable)
@@ -147,7 +150,7 @@ def test_the_client_gives_up_on_a_service_that_stays_unavailable(
 
 
 def test_a_stream_that_is_not_found_is_not_retried(server: Callable[..., ScriptedServer]) -> None:
-    """A 404 is raised at once, because an unknown sweep will not appear later."""
+    """HTTP 404 raises an error at once, because an unknown sweep will not appear later."""
     gone = json.dumps({"detail": "no sweep `x`"})
     scripted = server(stream(sse("progress", 1, {})), Response(gone, status=404, kind=PROBLEM))
     with pytest.raises(NotFoundError, match="no sweep `x`"):
@@ -156,7 +159,10 @@ def test_a_stream_that_is_not_found_is_not_retried(server: Callable[..., Scripte
 
 
 def test_several_data_lines_are_one_event() -> None:
-    """Newlines join the data lines of an event, and comments are ignored (SSE standard)."""
+    """The data lines of an event are joined with newlines, and a comment in an event is ignored.
+
+    A comment that stands alone gives None.
+    """
     lines = ["data: {", ": ping", 'data:  "a": 1}', "event: x", "id: 7", "", ": ping", ""]
     assert list(parse(lines)) == [Event("x", "7", {"a": 1}), None]
 
@@ -178,7 +184,10 @@ def test_a_full_service_is_retried_after_retry_after_seconds(
 
 
 def test_a_service_that_stays_full_is_an_error(server: Callable[..., ScriptedServer]) -> None:
-    """If the next wait would exceed PARETOIB_SERVER_PATIENCE, the service's message is raised."""
+    """If the next wait would end after PARETOIB_SERVER_PATIENCE, an error is raised.
+
+    Its text is the service's message.
+    """
     full = Response(
         json.dumps({"detail": "8 sweeps run"}),
         status=429,
@@ -215,7 +224,7 @@ def test_a_request_without_an_idempotency_key_is_not_retried(
 def test_a_server_that_is_not_a_paretoib_service_is_an_error(
     server: Callable[..., ScriptedServer], response: Response, message: str
 ) -> None:
-    """A web page, a redirect or an unknown status is an error with the server's address.
+    """A web page, a redirect or an unknown sweep status causes an error with the server's address.
 
     A redirect is not followed, because its target would get the token.
     """
@@ -241,7 +250,7 @@ def test_an_internal_error_of_the_service_has_its_own_exit_code(
 
 
 def test_a_resumed_sweep_is_watched_to_its_end(server: Callable[..., ScriptedServer]) -> None:
-    """If no trial has ended, `resume` returns no front, and the last state has the reason."""
+    """If no trial has ended, `resume` returns None, and the last state has the reason."""
     progress = {"status": "interrupted", "trials": TRIALS, "hypervolume": None}
     scripted = server(
         Response(json.dumps(SWEEP), status=202),

@@ -25,7 +25,7 @@ def test_catalogues_name_every_entry(run: Run, tmp_path: Path, command: str) -> 
 
 @pytest.mark.parametrize("command", ["datasets", "models", "searches"])
 def test_one_entry_is_printed_with_all_its_fields(run: Run, tmp_path: Path, command: str) -> None:
-    """Given a name, the text lists the fields of this entry; the JSON has no other entry."""
+    """With an entry's name, the text lists the entry's fields, and the JSON has only this entry."""
     entries = run(tmp_path, command, "--json").document[command]
     name = list(entries)[1]
     text = run(tmp_path, command, name).out
@@ -51,7 +51,10 @@ def test_one_entry_is_printed_with_all_its_fields(run: Run, tmp_path: Path, comm
 def test_a_method_is_printed_with_its_default_sweep(
     run: Run, tmp_path: Path, name: str, expected: list[str]
 ) -> None:
-    """`methods NAME` prints the search, the varied fields, and every field that `--set` accepts."""
+    """`methods NAME` prints the search, the varied fields, and every field.
+
+    These are the fields of the weighting, the model and the training.
+    """
     text = run(tmp_path, "methods", name).out
     assert all(part in text for part in expected)
     template = SweepSpec.from_document({"method": name}).template
@@ -62,10 +65,10 @@ def test_a_method_is_printed_with_its_default_sweep(
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_is_listed_with_its_own_defaults(run: Run, tmp_path: Path, name: str) -> None:
-    """The defaults in the list are those of the method's sweep.
+    """`methods NAME --json` gives the default values that a sweep of the method has.
 
-    They may differ from those of the objective and the weighting; an ablation of mib, for example,
-    turns a field off.
+    These may differ from the default values of the objective and the weighting; an ablation of mib,
+    for example, turns a field off.
     """
     fields = run(tmp_path, "methods", name, "--json").document["methods"][name]["fields"]
     document = SweepSpec.from_document({"method": name}).document

@@ -36,7 +36,7 @@ def test_flags_change_the_defaults_in_a_saved_sweep(
 
 
 def test_other_seeds_keep_the_axes(run: Run, tmp_path: Path) -> None:
-    """A file with one seed and four values of β gives four values of β for each of three seeds."""
+    """With a file of four values of β, `--seeds 0,1,2` gives four trials for each of the seeds."""
     config = tmp_path / "dry.yaml"
     saved = run(tmp_path, "sweep", "--method", "vib", "--trials", "4", "--dry-run", "--json")
     config.write_text(saved.out, encoding="utf-8")

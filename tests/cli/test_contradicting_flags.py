@@ -52,7 +52,7 @@ def test_contradicting_and_ineffective_flags_are_refused(
     ],
 )
 def test_flags_with_an_effect_are_accepted(run: Run, tmp_path: Path, arguments: list[str]) -> None:
-    """A flag that some searches do not use is accepted with a search that uses it."""
+    """A flag that has no effect in some sweeps is accepted for a sweep in which it has one."""
     assert run(tmp_path, "sweep", "--dry-run", *VIB, *arguments).code == 0
 
 

@@ -197,11 +197,11 @@ def test_a_sweep_ends_when_another_process_takes_it_over(
 
 
 def test_dominated_trials_are_pruned(store: Any, run: Run) -> None:
-    """With `--prune`, a dominated trial stops, with a reason and a history, and is not a point.
+    """With `--prune`, a dominated trial stops early; it is not a point of the front.
 
-    The other trial finishes.
+    Its reason and its history are stored. The other trial finishes.
     """
-    # A trial with far too large initial weights has a higher rate and a lower relevance.
+    # The trial with `initial_scale=10` has a higher rate and a lower relevance than the other.
     axes = ("--grid", "initial_scale=1,10", "--set", "beta=0.01", "--epochs", "8")
     result = store.wait(store.start("sweep", *TINY, *axes, "--prune", "--name", "pruned", "--json"))
     assert result.code == 0

@@ -1,4 +1,4 @@
-"""Ctrl-C during `paretoib sweep`: no ended trial is lost, and no process is left."""
+"""Signals and `cancel` during `paretoib sweep`: ended trials are kept, and no process is left."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def trial_count(store: Any) -> int:
 
 
 def test_ctrl_c_while_ray_starts_creates_no_sweep(store: Any, wait_for: WaitFor) -> None:
-    """SIGINT to the process group, as from a terminal, ends the command and Ray without a sweep."""
+    """SIGINT to the process group, as from a terminal, ends `sweep` and Ray; no sweep is stored."""
     process = store.start("sweep", *TINY)
     wait_for(lambda: any("gcs_server" in line for line in store.processes()))
     os.killpg(process.pid, signal.SIGINT)
@@ -47,7 +47,7 @@ def test_ctrl_c_while_ray_starts_creates_no_sweep(store: Any, wait_for: WaitFor)
 def test_a_signal_while_trials_run_keeps_ended_trials(
     store: Any, wait_for: WaitFor, run: Run, sent: signal.Signals, status: str
 ) -> None:
-    """After SIGINT to the process of `sweep` alone, `front` still shows the ended trial."""
+    """After SIGINT or SIGHUP to the process of `sweep` alone, `front` shows the ended trial."""
     # Each of the two workers has one pack. One pack ends at once; the other would take hours.
     axes = ("--grid", "beta=0.1", "--grid", "epochs=1,100000")
     process = store.start("sweep", *TINY, *axes, workers=2)

@@ -104,7 +104,7 @@ def processes(state: ServeState) -> dict[int, bytes]:
 
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """One `paretoib serve` for all tests that leave it running."""
+    """One `paretoib serve` for several tests; `test_sigterm_ends_everything` ends it."""
     with ended_afterwards(serve_until_ready(tmp_path_factory.mktemp("serve") / "store")) as serving:
         yield serving
 
@@ -137,7 +137,7 @@ def test_the_tokens_have_their_scopes(serving: Serving) -> None:
 
 
 def test_no_file_or_process_has_the_tokens(serving: Serving) -> None:
-    """No file, command line or environment has a token.
+    """No file in the store, and no command line or environment of a process, has a token.
 
     Only the owner of the state file can read it.
     """
@@ -182,7 +182,7 @@ def test_a_second_serve_prints_the_addresses_of_the_first(serving: Serving) -> N
     pid = serving.process.pid
     assert err == f"already running as process {pid}, which has printed the tokens\n"
     now = processes(serving.state)
-    # Ray starts and ends idle workers at any time.
+    # Ray starts and ends idle workers at any time, so only other new processes are wrong.
     new = [now[pid] for pid in now.keys() - before]
     roles = (b"mlflow", b"service", b"ray.scripts", b"gcs_server")
     assert not [command for command in new if any(role in command for role in roles)]
@@ -201,9 +201,9 @@ def test_sigterm_ends_everything(serving: Serving) -> None:
 
 @pytest.mark.slow
 def test_a_new_serve_ends_the_processes_of_a_killed_one(tmp_path: Path) -> None:
-    """After a kill, the next `paretoib serve` ends the processes that are left.
+    """After `paretoib serve` was killed, the next one ends the processes that are left.
 
-    The sweep that was running is interrupted, and a resume runs it to its end.
+    The sweep that was running is then interrupted. After a resume, the sweep finishes.
     """
     with ended_afterwards(serve_until_ready(tmp_path / "store")) as first:
         state = first.state
@@ -241,7 +241,7 @@ def test_when_one_process_ends_all_others_are_ended(tmp_path: Path) -> None:
 
 
 def test_the_tokens_are_printed_with_instructions(capsys: pytest.CaptureFixture[str]) -> None:
-    """With new tokens, the last line is a command for the service.
+    """With new tokens, the last line of the output is a command that uses the service.
 
     Without new tokens, only addresses are printed.
     """
@@ -257,7 +257,7 @@ def test_the_tokens_are_printed_with_instructions(capsys: pytest.CaptureFixture[
 def test_the_processes_do_not_inherit_the_url_and_token_of_another_service(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """PARETOIB_SERVER is removed, because a job would send its requests to that service."""
+    """The environment of the processes has no PARETOIB_SERVER and no PARETOIB_TOKEN."""
     monkeypatch.setenv("PARETOIB_SERVER", "https://elsewhere.example")
     monkeypatch.setenv("PARETOIB_TOKEN", "token of another service")
     settings.cache_clear()

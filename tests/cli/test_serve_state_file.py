@@ -138,7 +138,8 @@ def test_other_processes_keep_running(state: ServeState, start: Start) -> None:
         unrelated.wait()
 
 
-# A program that locks the state file, and writes its addresses only when its stdin closes.
+# A program that locks the state file, and writes a state without addresses into it. When the
+# program's stdin closes, the program adds the addresses.
 LOCK_HOLDER = """
 import dataclasses, sys, time
 from pathlib import Path
@@ -155,7 +156,7 @@ with locked_state_file(Path(sys.argv[1])) as file:
 
 @pytest.fixture
 def lock_holder(tmp_path: Path, state: ServeState) -> Iterator["subprocess.Popen[str]"]:
-    """Another process that has locked the state file and is still starting."""
+    """Another process that has locked the state file and has not written its addresses yet."""
     process = subprocess.Popen(
         [sys.executable, "-c", LOCK_HOLDER, tmp_path / "store/serve.json", state.scratch],
         stdin=subprocess.PIPE,
@@ -189,7 +190,7 @@ def test_a_second_serve_waits_for_the_addresses_of_the_first(
 def test_the_next_serve_cleans_up_after_a_killed_one(
     tmp_path: Path, state: ServeState, start: Start, lock_holder: "subprocess.Popen[str]"
 ) -> None:
-    """The next `serve` gets the lock, ends the old processes, and deletes their temp directory."""
+    """The next `serve` gets the lock; `clear` ends the old processes and deletes Ray's folder."""
     ray = start(state, "ray", "echo up; exec sleep 60")
     assert read_line(ray) == "up"
     lock_holder.kill()

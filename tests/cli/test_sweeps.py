@@ -94,7 +94,7 @@ def test_tables_fit_into_eighty_columns(store_with_sweeps: StoreWithSweeps, run:
 def test_a_sweep_prints_its_page_and_a_command_to_compare(
     store_with_sweeps: StoreWithSweeps,
 ) -> None:
-    """`sweep` prints its page and the command on stderr, so that stdout has only the front."""
+    """`sweep` prints the sweep's page and a `compare` command on stderr; stdout has the front."""
     _, _, adaptive = store_with_sweeps
     assert "look:" in adaptive.err
     assert "paretoib compare" in adaptive.err

@@ -122,7 +122,7 @@ def test_a_corrupt_data_file_is_named(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_sweep_that_fails_before_its_start_leaves_no_process(store: Any) -> None:
-    """A store below a file is refused in one line, and Ray ends too."""
+    """If the store is below a file, `sweep` prints an error of one line, and Ray ends too."""
     store.folder.write_text("a file instead of a folder")
     below = replace(store, folder=store.folder / "below")
     assert refused(below.wait(below.start("sweep", "--json")), str(below.folder), "Not a directory")
@@ -162,7 +162,7 @@ def test_a_sweep_that_does_not_exist_is_refused(
 def test_a_prefix_of_several_sweeps_is_refused(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the ids of several sweeps have this prefix, the message lists each sweep with its name."""
+    """If the ids of several sweeps begin with the given prefix, the message lists these sweeps."""
     from paretoib.specs import SweepSpec
     from paretoib.tracking._mlflow.tracker import MLflowTracker
 
@@ -216,7 +216,7 @@ def test_a_diverged_trial_is_stored_with_its_reason(run: Run, tmp_path: Path) ->
 
 
 def test_a_traceback_is_printed_only_with_debug(run: Run, tmp_path: Path) -> None:
-    """`--debug`, anywhere in the command, prints a traceback before the same line of error."""
+    """With `--debug`, anywhere in the command, a traceback is printed before the usual error."""
     plain = run(tmp_path, "sweep", "--method", "foo")
     for line in (("sweep", "--method", "foo", "--debug"), ("--debug", "sweep", "--method", "foo")):
         result = run(tmp_path, *line)

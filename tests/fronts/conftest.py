@@ -61,7 +61,7 @@ def make_trial() -> Callable[..., TrialRecord]:
 
 @pytest.fixture(scope="session")
 def make_front() -> Callable[..., Front]:
-    """A function that builds the front of a sweep with these trials."""
+    """A function that builds the front of a sweep with the given trials."""
 
     def make(
         trials: Sequence[TrialRecord],

@@ -59,7 +59,7 @@ def test_trials_without_a_rate_are_not_on_the_front(
 def test_failed_trials_are_listed_with_their_reason_and_cost(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Failed trials have no point, but their seconds are in the cost, and `order` counts them."""
+    """Failed trials have no point, but they add to the cost and are counted by `order`."""
     trials = [
         make_trial(status="diverged", name="bad", seconds=5.0),
         make_trial(1.0, 1.0, seconds=2.0),
@@ -75,7 +75,7 @@ def test_failed_trials_are_listed_with_their_reason_and_cost(
 def test_params_are_those_in_which_trials_differ(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The params of a point always include the weighting's numbers and never the seed."""
+    """Params are the fields that differ and all hyperparameters of the weighting, not the seed."""
     model = {"name": "mlp", "hidden": [64]}
     trials = [
         make_trial(1.0, 1.0, beta=0.5, seed=0),
@@ -130,6 +130,6 @@ def test_a_sweep_without_trials_has_an_empty_front(make_front: MakeFront) -> Non
 
 
 def test_a_data_set_that_is_not_installed_here_has_no_exact_curve() -> None:
-    """Fronts on a plugin's data set can be read without the plugin."""
+    """Without its plugin a data set has no exact curve, so stored fronts can still be read."""
     reference = ReferencePoint(rate_bits=10.0, lost_bits=1.0)
     assert exact_curve({"name": "of a plugin"}, ceiling_bits=1.0, reference=reference) is None

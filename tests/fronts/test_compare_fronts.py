@@ -61,7 +61,7 @@ def test_dominated_points_have_a_depth_in_bits(sides: tuple[Front, Front]) -> No
 
 
 def test_sweeps_of_a_side_are_pooled(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """A sweep can dominate points of another sweep of its side; a repeated sweep counts once."""
+    """A sweep can dominate points of a sweep on the same side; a repeated sweep counts once."""
     first = make_front([make_trial(1.0, 2.0), make_trial(3.0, 1.0)], name="first")
     second = make_front([make_trial(2.0, 0.5, seed=1)], name="second")
     comparison = compare([first, second, second], [first])
@@ -98,7 +98,7 @@ def test_a_side_without_a_finite_rate_is_refused(
 
 
 def test_both_sides_share_a_reference_point(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """Each coordinate of the common reference point is the larger one of the two fronts."""
+    """Each coordinate of the common reference point is the larger of the fronts' two values."""
     left = make_front([make_trial(1.0, 1.0)], name="a", reference=(10.0, 2.0))
     right = make_front([make_trial(1.0, 1.0)], name="b", reference=(5.0, 3.0))
     comparison = compare([left], [right])
@@ -119,7 +119,7 @@ def test_equal_cost_is_the_cost_of_the_cheaper_side(
 
 
 def test_equal_cost_includes_failed_trials(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """The seconds of a failed trial are added to the other trials of its side."""
+    """The seconds of a failed trial count towards the cost of its side."""
     trials = [make_trial(4.0, 2.0), make_trial(1.0, 1.0)]
     failed = make_trial(status="failed", name="bad", seconds=2.0)
     left = make_front([*trials, failed], name="a")

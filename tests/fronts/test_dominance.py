@@ -27,7 +27,7 @@ def _dominates(a: np.ndarray, b: np.ndarray) -> bool:
 
 @given(POINTS)
 def test_nondominated_agrees_with_its_definition(points: np.ndarray) -> None:
-    """A point is non-dominated if no other point dominates it; equal points do not."""
+    """No other point dominates a non-dominated point; equal points do not dominate each other."""
     expected = [not any(_dominates(q, p) for q in points) for p in points]
     assert nondominated(points).tolist() == expected
 
@@ -46,7 +46,7 @@ def test_dominated_by_and_coverage_agree_with_their_definitions(
 
 @given(POINTS, POINTS)
 def test_a_shift_by_the_depth_ends_the_dominance(points: np.ndarray, others: np.ndarray) -> None:
-    """A shift by slightly more than the depth ends the dominance; slightly less does not."""
+    """A shift slightly larger than the depth ends the dominance; a smaller shift does not."""
     for point, depth in zip(points, dominated_depth(points, others), strict=True):
         assert not dominated_by([point - depth - 1e-6], others)[0]
         if depth > 0:
@@ -75,7 +75,7 @@ def test_nothing_is_dominated_in_an_empty_set() -> None:
 
 
 def test_dominated_layers_returns_the_layers_outside_the_share() -> None:
-    """The four layers have 2, 2, 1 and 1 points; a share of 0.5 or 3 points keeps two layers."""
+    """The four layers have 2, 2, 1 and 1 points; a share of 0.5 (3 points) keeps two layers."""
     points = {
         "a": (1.0, 2.0), "b": (2.0, 1.0),
         "c": (2.0, 3.0), "d": (3.0, 2.0),
@@ -87,7 +87,7 @@ def test_dominated_layers_returns_the_layers_outside_the_share() -> None:
 
 
 def test_a_point_that_is_none_ranks_last() -> None:
-    """A point that is `None` is never in the share, even if there are too few other points."""
+    """A point that is `None` is never kept, even if there are too few other points."""
     points = {"a": (1.0, 1.0), "b": None, "c": None}
     assert dominated_layers(points, keep=0.6) == {"b", "c"}
 

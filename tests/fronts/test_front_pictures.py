@@ -57,7 +57,7 @@ def _hovers(html: str) -> list[str]:
 
 
 def test_a_page_loads_no_other_file(front: Front) -> None:
-    """The page includes plotly's script, and no element has a URL."""
+    """The page includes plotly's script, and no script, link, image or frame has a URL."""
     for html in (front_html(front), comparison_html(compare([front], [front]))):
         assert not re.search(r"<(script|link|img|iframe)[^>]*\b(src|href)=", html)
         assert "Plotly.newPlot" in html
@@ -65,7 +65,7 @@ def test_a_page_loads_no_other_file(front: Front) -> None:
 
 
 def test_every_trial_with_a_rate_is_drawn_and_explained(front: Front) -> None:
-    """A hover text has parameters, seed, bounds on the rate, and relation to front and hull."""
+    """Each trial with a finite rate has a hover text with its parameters, metrics and β."""
     hovers = _hovers(front_html(front))
     assert len(hovers) == 5
     (unsupported,) = (text for text in hovers if "no β selects it" in text)
@@ -82,7 +82,7 @@ def test_every_trial_with_a_rate_is_drawn_and_explained(front: Front) -> None:
 
 
 def test_a_rate_of_zero_is_drawn_at_the_left_end_of_the_axis(front: Front) -> None:
-    """A logarithmic axis has no 0, so the hover text gives the true rate."""
+    """A logarithmic axis has no 0: a rate of 0 is drawn at 0.1 bits, as the hover text says."""
     html = front_html(front)
     traces, layout = _figure(html)
     assert layout["xaxis"]["type"] == "log"
@@ -108,7 +108,7 @@ def test_the_axis_is_linear_within_a_decade(make_trial: MakeTrial, make_front: M
 def test_a_bar_joins_the_rate_to_its_lower_bound(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The bar covers 0.2 bits, because the lower bound of this rate of 2 bits is 1.8 bits."""
+    """The bar is 0.2 bits long, because the rate is 2 bits and its lower bound is 1.8 bits."""
     traces, _ = _figure(front_html(make_front([make_trial(2.0, 1.0)])))
     (bars,) = (t["error_x"] for t in traces if "error_x" in t)
     assert _numbers(bars["arrayminus"]) == pytest.approx([0.2])
@@ -116,7 +116,7 @@ def test_a_bar_joins_the_rate_to_its_lower_bound(
 
 
 def test_a_linear_axis_clips_nothing(make_trial: MakeTrial, make_front: MakeFront) -> None:
-    """Lower bounds far below all rates, and the exact curve, are drawn at their true rates."""
+    """On a linear axis, lower bounds and the exact curve are drawn at their true rates."""
     trials = [make_trial(rate, lost) for rate, lost in ((34.0, 1.0), (54.0, 0.5))]
     low = [t.model_copy(update={"test": _with_lower_bound(t.test, 8.5)}) for t in trials]
     curve = ExactCurve(label="exact", rate_bits=(0.0, 3.0, 40.0), lost_bits=(3.0, 0.0, 0.0))
@@ -139,7 +139,7 @@ def _with_lower_bound(metrics: Metrics | None, bits: float) -> Metrics:
 def test_a_logarithmic_axis_includes_the_smallest_lower_bound(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """A lower bound that is much smaller than all rates is drawn at its true value."""
+    """On a logarithmic axis, a lower bound far below all rates is drawn at its true value."""
     trial = make_trial(2.0, 1.0)
     trials = [
         trial.model_copy(update={"test": _with_lower_bound(trial.test, 0.05)}),
@@ -181,7 +181,7 @@ def test_a_hypervolume_of_zero_is_explained(make_trial: MakeTrial, make_front: M
 def test_points_far_above_the_reference_point_are_not_drawn(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """A trial with 40 lost bits does not lengthen the axis, and the caption counts it."""
+    """A trial with 40 lost bits does not lengthen the axis, and the caption counts this trial."""
     html = front_html(make_front([make_trial(1.0, 1.0), make_trial(2.0, 40.0)]))
     assert _figure(html)[1]["yaxis"]["range"][1] < 3
     assert "1 above the picture" in html
@@ -190,7 +190,7 @@ def test_points_far_above_the_reference_point_are_not_drawn(
 def test_a_comparison_shows_verdict_table_and_both_sides(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """A page has the verdict and a table; a hover text says which side dominates the point."""
+    """The page has the verdict and a table; a hover text says which side dominates the point."""
     left = make_front([make_trial(1.0, 1.0)], name="a", method="mib")
     right = make_front([make_trial(2.0, 2.0)], name="b", method="vib", exact=CURVE)
     comparison = compare([left], [right])
@@ -198,7 +198,7 @@ def test_a_comparison_shows_verdict_table_and_both_sides(
     assert comparison.verdict.replace("'", "&#x27;") in html
     for part in ("additive ε", "IGD+", "coverage", "exact curve", "Mann–Whitney", "equal cost"):
         assert part in html
-    assert any("dominated by mib, by 1 bits" in text for text in _hovers(html))
+    assert any("dominated by mib, by at least 1 bits" in text for text in _hovers(html))
     assert {t.get("name") for t in _figure(html)[0]} >= {"mib, on the hull", "vib, on the hull"}
 
 
@@ -264,7 +264,10 @@ def test_comparing_loads_no_plotting_library_and_no_torch() -> None:
 def test_a_very_large_rate_is_drawn_at_the_right_edge(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The right edge is at ten times the reference point's rate; caption and hover text say so."""
+    """Larger rates than ten times the reference point's rate are drawn at the right edge.
+
+    The caption and the hover text say so.
+    """
     front = make_front([make_trial(1.0, 2.0), make_trial(5.0, 1.0), make_trial(1e10, 1.5)])
     drawn_plane = plane_of(front.points, front.reference)
     assert drawn_plane.rate(front.points).max() == 10 * front.reference.rate_bits

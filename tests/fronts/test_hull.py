@@ -1,4 +1,4 @@
-"""The β that select each point, against a minimisation of f2 + β f1 over all points (f1, f2)."""
+"""The β that select each point, compared with minimising f2 + β f1 over all points (f1, f2)."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_a_point_is_selected_by_exactly_the_betas_of_its_interval(points: np.nda
 
 @given(POINTS)
 def test_the_gap_is_the_height_above_the_lowest_mixture(points: np.ndarray) -> None:
-    """The lowest mixture has the smallest f2 of all mixtures whose f1 is at most the point's f1.
+    """A point's gap is its f2 minus the smallest f2 of mixtures with at most the point's f1.
 
     A mixture is a convex combination of two points.
     """
@@ -47,7 +47,7 @@ def test_the_gap_is_the_height_above_the_lowest_mixture(points: np.ndarray) -> N
 
 
 def _mixture(a: np.ndarray, b: np.ndarray, f1: float) -> float:
-    """The least f2 of the mixtures of two points that have at most this f1."""
+    """The smallest f2 of the mixtures of points `a` and `b` whose f1 is at most `f1`."""
     shares = [s for s in (0.0, 1.0) if (1 - s) * a[0] + s * b[0] <= f1]
     if a[0] != b[0] and 0 <= (s := (f1 - a[0]) / (b[0] - a[0])) <= 1:
         shares.append(s)
@@ -65,7 +65,7 @@ def test_a_concave_front_is_supported_only_at_its_ends() -> None:
 
 
 def test_a_convex_front_is_supported_everywhere() -> None:
-    """For ZDT1, the β interval of each point contains minus the slope of the front there."""
+    """For ZDT1, the β interval of each inner point contains minus the front's slope there."""
     x = np.linspace(0.01, 1, 50)
     reach = reachability(np.c_[x, 1 - np.sqrt(x)])
     assert reach.supported.all()
@@ -83,7 +83,7 @@ def test_a_point_on_an_edge_has_one_beta() -> None:
 
 
 def test_dominated_points_have_a_gap_and_no_beta() -> None:
-    """The gap of a dominated point may be 0, because the hull ends in a horizontal line."""
+    """No β selects a dominated point, even at gap 0, on the horizontal line that ends the hull."""
     reach = reachability([[0.0, 1.0], [1.0, 0.0], [2.0, 0.0], [1.0, 0.5], [0.0, 2.0]])
     assert reach.supported.tolist() == [True, True, False, False, False]
     assert reach.gap.tolist() == [0, 0, 0, 0.5, 1]

@@ -1,4 +1,4 @@
-"""Indicators against closed forms and a brute-force hypervolume."""
+"""Indicators, compared with closed forms and a brute-force hypervolume."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ POINTS = st.lists(LATTICE, max_size=8).map(lambda rows: np.array(rows, float).re
 
 
 def _lattice_hypervolume(points: np.ndarray, reference: tuple[int, int]) -> int:
-    """The number of unit squares within the reference point that some point dominates."""
+    """The number of unit squares up to the reference point that at least one point dominates."""
     return sum(
         any(p[0] <= i and p[1] <= j for p in points)
         for i in range(reference[0])
@@ -43,7 +43,7 @@ def test_hypervolume_counts_dominated_unit_squares(points: np.ndarray) -> None:
 def test_hypervolume_of_zdt_fronts(
     curve: Callable[[np.ndarray], np.ndarray], expected: float
 ) -> None:
-    """For the reference point (1.1, 1.1) the hypervolumes are 1.21 − 1/3 and 1.21 − 2/3."""
+    """For the reference point (1.1, 1.1) they are 1.21 − 1/3 for ZDT1 and 1.21 − 2/3 for ZDT2."""
     x = np.linspace(0, 1, 1_000_001)
     assert hypervolume(np.c_[x, curve(x)], (1.1, 1.1)) == pytest.approx(expected, abs=5e-6)
 
@@ -73,7 +73,7 @@ def test_epsilon_is_the_shift_that_reaches_the_other_front() -> None:
 
 
 def test_igd_plus_prefers_the_dominating_set() -> None:
-    """In example 4 of Ishibuchi et al. 2015, IGD+ is smaller for the dominating set; IGD is not."""
+    """In example 4 of Ishibuchi et al. 2015, the dominating set has the smaller IGD+."""
     target = [[10, 0], [6, 1], [2, 2], [1, 6], [0, 10]]
     good, bad = [[4, 2], [3, 3], [2, 4]], [[8, 2], [4, 4], [2, 8]]
     assert igd_plus(good, target) == pytest.approx(1.482842712474619)
@@ -82,7 +82,7 @@ def test_igd_plus_prefers_the_dominating_set() -> None:
 
 
 def test_attainment_gives_the_share_of_runs_that_reach_a_goal() -> None:
-    """Each of two runs has one point. Half of the runs reach each point, and both reach (2, 2)."""
+    """One of two runs reaches (1, 2), the other reaches (2, 1), and both reach (2, 2)."""
     levels = attainment([[[1.0, 2.0]], [[2.0, 1.0]]])
     assert sorted(levels.tolist()) == [[1, 2, 0.5], [2, 1, 0.5], [2, 2, 1.0]]
 

@@ -76,7 +76,7 @@ def test_a_long_path_keeps_its_first_epochs(make_trial: MakeTrial, make_front: M
 def test_the_number_of_trials_drawn_is_limited(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """The drawn trials are evenly spaced from the first to the last; none is noiseless."""
+    """At most `MAX_PATHS` trials are drawn, evenly spaced by order; none of them is noiseless."""
     trials = [make_trial(rate, 1.0) for rate in range(1, 200)]
     points = select_points(make_front([*trials, make_trial(None, 0.5)]).points)
     assert len(points) == MAX_PATHS
@@ -88,7 +88,7 @@ def test_the_number_of_trials_drawn_is_limited(
 def test_the_picture_requests_the_histories_that_it_draws(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """A history is requested by the trial's key, and a different history changes the picture."""
+    """Only the histories of drawn trials are requested, and another history changes the picture."""
     trials = [make_trial(2.0, 1.0, name="a"), make_trial(None, 0.1, name="b")]
     curve = ExactCurve(label="exact", rate_bits=(0, 3, 20), lost_bits=(3, 0, 0))
     front = make_front(trials, exact=curve)

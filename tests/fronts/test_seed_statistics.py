@@ -59,5 +59,5 @@ def test_the_interval_contains_the_ratio_of_left_to_right() -> None:
 
 
 def test_a_zero_on_the_right_side_gives_no_interval() -> None:
-    """If a value is 0, the mean of a resample may be 0, which cannot be a denominator."""
+    """If a right value is 0, the right mean of a resample may be 0, so the ratio is undefined."""
     assert bootstrap_ratio([1, 2, 3], [0, 1, 2]) is None

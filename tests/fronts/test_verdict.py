@@ -40,7 +40,7 @@ def _seeds(lost: float, count: int, step: float = 0.001) -> list[tuple[float, fl
 
 
 def test_one_seed_on_each_side_is_too_few_for_a_test(verdict: Verdict) -> None:
-    """The verdict reports the larger hypervolume and says that there are too few seeds."""
+    """For one seed per side, the verdict gives the ratio and says that there are too few seeds."""
     text = verdict([(1.0, 1.0, 0)], [(1.0, 1.2, 0)])
     assert text.startswith(
         "On digits, mib (1 seed) has 11 % more hypervolume than vib (1 seed). "
@@ -49,14 +49,14 @@ def test_one_seed_on_each_side_is_too_few_for_a_test(verdict: Verdict) -> None:
 
 
 def test_the_side_with_more_hypervolume_is_named_first(verdict: Verdict) -> None:
-    """Here the right side is named first; it has two seeds, and the left side has one."""
+    """The verdict names the right side first, because the right side has more hypervolume."""
     text = verdict([(1.0, 1.2, 0)], [(1.0, 1.0, 0), (1.0, 1.1, 1)])
     assert "vib (2 seeds) has 11 % more hypervolume than mib (1 seed). " in text
     assert "There are too few seeds for a significance test" in text
 
 
 def test_nearly_equal_hypervolumes_are_called_the_same(verdict: Verdict) -> None:
-    """Hypervolumes that differ by less than 0.1 % count as the same."""
+    """For hypervolumes that differ by 0.03 %, the verdict says that they are nearly equal."""
     text = verdict([(1.0, 1.0, 0)], [(1.0, 1.0005, 0)])
     assert "the hypervolumes of mib (1 seed) and vib (1 seed) differ by less than 0.1 %. " in text
     assert "There are too few seeds for a significance test" in text
@@ -83,7 +83,7 @@ def test_five_seeds_can_show_a_difference(verdict: Verdict) -> None:
 
 
 def test_a_side_with_a_hypervolume_of_zero_can_lose(verdict: Verdict) -> None:
-    """If the hypervolume of one side is 0, there is no ratio, so only the p-value decides."""
+    """If the hypervolume of one side is 0, the p-value alone decides: a ratio says nothing."""
     beyond = [(1e6, 0.1, seed) for seed in range(4)]
     text = verdict(beyond, _seeds(0.2, 4))
     assert text.startswith("On digits, vib (4 seeds) has hypervolume ")
@@ -93,7 +93,7 @@ def test_a_side_with_a_hypervolume_of_zero_can_lose(verdict: Verdict) -> None:
 def test_a_seed_whose_trials_all_diverged_counts(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """If all trials of a seed diverged, its hypervolume is 0; a pruned trial alone is ignored."""
+    """A seed with only diverged trials has hypervolume 0; a seed of pruned trials does not count."""
     steady = [make_trial(1.0, 1.1 + seed / 1000, seed=seed) for seed in range(12)]
     better = [make_trial(1.0, 1.0 + seed / 1000, seed=seed) for seed in range(5)]
     diverged = [
@@ -104,7 +104,8 @@ def test_a_seed_whose_trials_all_diverged_counts(
     left = make_front([*better, *diverged, extra_diverged, stopped], method="mib", name="mib")
     comparison = compare([left], [make_front(steady, method="vib")])
     assert comparison.left.seeds == comparison.right.seeds == tuple(range(12))
-    assert "All trials of 7 of mib's 12 seeds diverged. " in comparison.verdict
+    diverged_seeds = "Because of diverged trials, 7 of mib's 12 seeds count with hypervolume 0. "
+    assert diverged_seeds in comparison.verdict
     no_difference = "no difference is shown between the hypervolumes of mib (12 seeds) and vib (12 "
     assert no_difference in comparison.verdict
     assert comparison.indicators.p_value is not None
@@ -123,7 +124,7 @@ def test_overlapping_seeds_show_no_difference(verdict: Verdict) -> None:
 
 
 def test_three_seeds_cannot_show_a_difference(verdict: Verdict) -> None:
-    """The smallest p-value for three seeds each is 0.1, and the verdict says so."""
+    """The smallest p-value for three seeds on each side is 0.1, and the verdict says so."""
     text = verdict(_seeds(0.5, 3), _seeds(2.5, 3))
     assert "no difference is shown" in text
     assert "p = 0.1" in text

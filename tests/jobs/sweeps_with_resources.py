@@ -15,7 +15,10 @@ from paretoib.tracking import MemoryTracker
 
 
 def main() -> None:
-    """For each of the resources in the JSON argument, print bundles and devices, or the error."""
+    """Run a sweep for each `resources` section in the JSON argument, a list of such sections.
+
+    Print, for each sweep, its packs' bundles and its trials' devices, or its error.
+    """
     ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
     results = []
     seen: set[str] = set()

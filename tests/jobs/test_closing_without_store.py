@@ -32,7 +32,10 @@ class UnavailableStore(MemoryTracker):
 def test_a_second_interrupt_ends_the_wait_for_the_store(
     sent: signal.Signals, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log says what the sweep waits for. The error says where the ended trial is stored."""
+    """While an interrupted sweep waits for its store, a second interrupt ends the wait.
+
+    The log says what the sweep waits for. The error says where the ended trial is stored.
+    """
     store = UnavailableStore()
     spec = SweepSpec.from_document({"method": "vib", "grid": {"beta": [0.1, 0.2]}})
     tracker = JournalTracker(store, tmp_path)

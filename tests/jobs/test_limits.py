@@ -21,7 +21,7 @@ BeginRun = Callable[..., SweepRun]
 
 @pytest.fixture
 def run() -> BeginRun:
-    """`run(**limits)` begins a sweep of ten trials; `reported` lists its progress."""
+    """`run(**limits)` begins a sweep of ten trials; its `reported` lists the states it reports."""
 
     def make(store: MemoryTracker | None = None, **limits: object) -> SweepRun:
         spec = SweepSpec.from_document({"method": "vib", "grid": {"beta": "1e-3:1:10"}, **limits})
@@ -65,7 +65,7 @@ def measured(rate: float) -> Metrics:
 
 
 def last_reason(run: SweepRun) -> str | None:
-    """The reason in the last reported progress."""
+    """The reason in the last reported state."""
     state: SweepState = run.reported[-1]  # type: ignore[attr-defined]
     return state.reason
 
@@ -76,14 +76,14 @@ def fail(run: SweepRun, count: int) -> None:
 
 
 def test_a_sweep_without_limits_does_not_stop(run: BeginRun) -> None:
-    """Without limits, neither a long time nor an equal hypervolume ends the sweep."""
+    """Without limits, neither a long training time nor an unchanged hypervolume ends the sweep."""
     sweep_run = run()
     end(sweep_run, *[5.0] * 9, seconds=1e6)
     assert not sweep_run.should_stop()
 
 
 def test_a_budget_of_device_seconds_ends_the_sweep(run: BeginRun) -> None:
-    """The budget is for the training time of all trials, also of those before an interruption."""
+    """`device_seconds` limits the training time of all trials, also before an interruption."""
     store = MemoryTracker()
     first = run(store, budget={"device_seconds": 25})
     end(first, 5.0, 4.0, seconds=10.0)
@@ -98,7 +98,7 @@ def test_a_budget_of_device_seconds_ends_the_sweep(run: BeginRun) -> None:
 
 
 def test_a_budget_of_seconds_ends_the_sweep(run: BeginRun) -> None:
-    """The budget is for the wall-clock time from the start of the job."""
+    """`seconds` limits the wall-clock time since the start of the job."""
     sweep_run = run(budget={"seconds": 0.2})
     assert not sweep_run.should_stop()
     time.sleep(0.25)
@@ -106,13 +106,13 @@ def test_a_budget_of_seconds_ends_the_sweep(run: BeginRun) -> None:
 
 
 def test_a_plateau_ends_the_sweep(run: BeginRun) -> None:
-    """The sweep ends when the hypervolume grew by no more than 5 % in the last 3 trials."""
+    """The sweep ends when the hypervolume has grown by 5 % or less in the last 3 trials."""
     sweep_run = run(plateau={"percent": 5, "trials": 3})
     # The hypervolume is 2 · (10 − rate).
     end(sweep_run, 6.0, 5.0, 4.9, 4.85)
-    assert not sweep_run.should_stop(), "it has grown from 8 to 10.3"
+    assert not sweep_run.should_stop(), "the hypervolume has grown from 8 to 10.3"
     end(sweep_run, 4.84)
-    assert sweep_run.should_stop(), "it has grown from 10 to 10.32"
+    assert sweep_run.should_stop(), "the hypervolume has grown from 10 to 10.32"
 
 
 def test_a_plateau_needs_a_measured_trial(run: BeginRun) -> None:
@@ -149,7 +149,7 @@ def test_a_complete_sweep_has_no_reason(run: BeginRun) -> None:
 def test_the_limit_that_ended_a_sweep_is_its_reason(run: BeginRun) -> None:
     """A sweep that ended at a limit is finished.
 
-    Its last progress and the store have the reason.
+    The last reported state and the store have the reason.
     """
     sweep_run = run(plateau={"percent": 5, "trials": 2})
     with sweep_run.closing():
@@ -177,7 +177,7 @@ def test_a_request_to_cancel_ends_the_sweep(run: BeginRun, monkeypatch: pytest.M
 def test_a_cancellation_after_the_last_trial_has_no_effect(
     run: BeginRun, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
-    """A sweep that is cancelled after its last trial is finished and not interrupted."""
+    """If a sweep is cancelled after its last trial, its status is `finished`."""
     monkeypatch.setattr("jobs.heartbeat.HEARTBEAT_SECONDS", 0.05)
     sweep_run = run()
     with sweep_run.closing():

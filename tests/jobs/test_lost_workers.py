@@ -32,7 +32,7 @@ def failures_of(notes: Path, *epochs: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The results with all failures that take little time."""
+    """The results of the sweep with the failures for 1, 2 and 3 epochs."""
     return failures_of(tmp_path_factory.mktemp("notes"), 1, 2, 3)
 
 
@@ -52,7 +52,7 @@ def test_a_lost_pack_is_retried(failures: dict[str, Any]) -> None:
 
 
 def test_a_trial_that_kills_every_worker_fails(failures: dict[str, Any]) -> None:
-    """After three retries the pack is split.
+    """A pack whose worker is killed every time is split after three retries.
 
     The trial that kills workers fails, and the other trial finishes.
     """
@@ -66,7 +66,7 @@ def test_a_trial_that_kills_every_worker_fails(failures: dict[str, Any]) -> None
 
 
 def test_a_trial_that_raises_does_not_affect_its_pack(failures: dict[str, Any]) -> None:
-    """The trial fails with the error and its line of code. The other trial of the pack finishes."""
+    """A trial that raises fails with the error and its line of code. The other trial finishes."""
     front = failures["front"]
     assert betas_of(front, 3) == {0.1}
     reasons = [failed["reason"] for failed in front["failed"]]

@@ -58,7 +58,7 @@ def test_several_trials_are_refused() -> None:
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_before_the_training_closes_the_sweep(sent: signal.Signals) -> None:
-    """Ctrl-C cancels the sweep, and a signal from the system interrupts it."""
+    """After Ctrl-C, the sweep is cancelled; after SIGTERM or SIGHUP, the sweep is interrupted."""
 
     class Interrupted(MemoryTracker):
         def begin(self, sweep_id: str, ruler: Ruler) -> None:
@@ -73,7 +73,7 @@ def test_an_interrupt_before_the_training_closes_the_sweep(sent: signal.Signals)
 
 
 def test_sigterm_during_the_training_interrupts_the_sweep() -> None:
-    """SIGTERM during the training closes the sweep as Ctrl-C does, with another status."""
+    """SIGTERM during the training closes the sweep with the status `interrupted`."""
 
     class Terminated(MemoryTracker):
         def begin(self, sweep_id: str, ruler: Ruler) -> None:

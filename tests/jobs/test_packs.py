@@ -78,9 +78,9 @@ def test_the_size_of_the_first_request(device: str, size: int) -> None:
 
 
 def test_packs_with_a_checkpoint_are_resumed(trials: list[TrialSpec]) -> None:
-    """A pack with a checkpoint is resumed with its trials.
+    """A pack with a checkpoint is resumed with the same trials.
 
-    Other trials of the driver are planned later.
+    The other trials that the driver has proposed are returned too.
     """
     a, b, c, d = (trial.key for trial in trials)
     resumed, others = _packs_to_resume(driver(sweep()), [[c, a]])
@@ -92,7 +92,7 @@ def test_packs_with_a_checkpoint_are_resumed(trials: list[TrialSpec]) -> None:
 def test_a_trial_is_resumed_in_one_pack(trials: list[TrialSpec]) -> None:
     """If two packs have a trial in common, the second one is not resumed.
 
-    Neither is a pack with an unknown or an ended trial.
+    A pack with an unknown or an ended trial is not resumed either.
     """
     a, b, c, d = (trial.key for trial in trials)
     with_ended_trial = driver(sweep())
@@ -124,7 +124,7 @@ def test_a_lost_pack_is_retried_and_then_split() -> None:
 
 
 def test_a_pack_that_hangs_is_split_without_a_retry() -> None:
-    """Each trial of a pack that hangs then runs alone, once. A trial that hangs again fails."""
+    """After a pack hangs, each of its trials runs alone, once. A trial that hangs again fails."""
     searcher, records = make_searcher(trial_seconds=0.01)
     next_pack(searcher, "whole")
     time.sleep(0.05)
@@ -140,7 +140,10 @@ def test_a_pack_that_hangs_is_split_without_a_retry() -> None:
 
 
 def test_a_pack_that_waited_for_a_worker_did_not_hang() -> None:
-    """The time limit starts when the worker starts. A pack that was lost before is retried."""
+    """The time limit of a pack starts when its worker starts.
+
+    A pack that waits longer than this limit, and whose worker is then lost, is retried.
+    """
     searcher, records = make_searcher(trial_seconds=0.01)
     searcher.suggest("waits")
     time.sleep(0.05)
@@ -177,7 +180,7 @@ def test_a_worker_that_fails_to_start_loses_no_trial() -> None:
 
 
 def test_the_loop_ends_if_no_worker_starts() -> None:
-    """`start_error` has the reason, and trials that never ran have no record."""
+    """If no worker starts, the loop ends; `start_error` has the reason, and no trial has a record."""
     searcher, records = make_searcher(size=1)
     for attempt in range(1 + RETRIES):
         assert searcher.start_error is None
@@ -200,7 +203,7 @@ def test_no_pack_is_placed_after_should_stop() -> None:
 
 
 def test_a_store_that_fails_ends_the_loop() -> None:
-    """The store's error is wrapped in a `BaseException`.
+    """If the store fails, its error is wrapped in a `BaseException`, which ends the loop.
 
     After an `Exception`, Tune would train the pack again.
     """
@@ -234,7 +237,7 @@ def test_a_pack_that_does_not_fit_into_memory_is_halved(trials: list[TrialSpec])
 
 
 def test_a_trial_that_raises_does_not_affect_its_pack(trials: list[TrialSpec]) -> None:
-    """After an error, each trial of the pack is trained alone.
+    """After an error in a pack, each trial of the pack is trained alone.
 
     The trial that raises fails with the error and its line of code.
     """

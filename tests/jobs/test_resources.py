@@ -62,13 +62,16 @@ def test_workers_fit_the_nodes_and_the_resources_of_the_sweep(
         ([SMALL], {"gpus": 0.5}, {}, r"\(1 CPU and 0.5 GPU\); found nodes with 4 CPU$"),
         ([SMALL, GPUS], {"cpus": 9}, {}, r"\(9 CPU and 1 GPU\); .* 4 CPU, 8 CPU and 2 GPU$"),
         ([HEAD], {}, {}, r"\(1 CPU\); found nodes with 0 CPU$"),
-        ([GPUS], {"gpus": 0}, {"device": "cuda"}, r"above 0 where PARETOIB_DEVICE is cuda"),
+        ([GPUS], {"gpus": 0}, {"device": "cuda"}, r"above 0 if PARETOIB_DEVICE is cuda"),
     ],
 )
 def test_resources_that_no_node_has_are_refused(
     nodes: list[dict[str, float]], wanted: dict[str, Any], settings: dict[str, Any], message: str
 ) -> None:
-    """The error lists the nodes. Without this check, Ray would wait forever."""
+    """A sweep is refused if no node has its resources, or if a CUDA device gets no GPU.
+
+    If no node had the resources, Ray would wait for ever.
+    """
     with pytest.raises(ClusterError, match=message):
         workers_on(nodes, Settings(**settings), Resources(**wanted))
 
@@ -84,8 +87,9 @@ def test_resources_that_no_node_has_are_refused(
 def test_nodes_waits_for_a_cluster_that_starts(
     alive_after: list[Any], found: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`nodes` waits until a node has a CPU and no more nodes join, or for JOIN_TIMEOUT.
+    """If a node has a CPU, `nodes` does not wait.
 
+    Otherwise, `nodes` waits until a node has a CPU and no more nodes join, at most JOIN_TIMEOUT.
     `alive_after[i]` are the nodes that are alive after i seconds.
     """
     slept: list[float] = []
@@ -99,7 +103,10 @@ def test_nodes_waits_for_a_cluster_that_starts(
 
 
 def test_ray_gives_packs_the_resources_of_the_sweep() -> None:
-    """With one GPU, packs get half a GPU or none; too many cores are refused."""
+    """On a node with two cores and one GPU, packs get half a GPU or two cores.
+
+    A sweep whose packs need three cores is refused.
+    """
     wanted: list[dict[str, Any]] = [{"gpus": 0.5}, {"gpus": 0, "cpus": 2}, {"cpus": 3}]
     ended = subprocess.run(
         [sys.executable, Path(__file__).with_name("sweeps_with_resources.py"), json.dumps(wanted)],

@@ -25,7 +25,10 @@ class FullStore(MemoryTracker):
 
 
 def test_a_pack_that_cannot_be_written_ends_the_sweep() -> None:
-    """The error of the store is raised, no pack is trained again, and the first pack is kept."""
+    """If the second pack cannot be written, the store's error is raised.
+
+    No pack is trained again, and the first pack is kept.
+    """
     document = {"method": "vib", "trials": 4, "training": {"epochs": 1}}
     spec = SweepSpec.from_document(document | {"model": {"name": "mlp", "hidden": [4]}})
     store = FullStore()

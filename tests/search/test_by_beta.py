@@ -22,7 +22,8 @@ REFERENCE = (20.0, 2.0)
 def run(curve: Curve, seed_noise: float = 0.0, **document: Any) -> list[TrialSpec]:
     """The trials of a sweep, in order.
 
-    A trial measures the curve's point at its β. If the curve has no point there, the trial fails.
+    A trial measures the point that `curve` has at the trial's β. If `curve` returns None, the trial
+    fails. `seed_noise` moves the rate, in opposite directions for seeds 0 and 1.
     """
     spec = SweepSpec.from_document(
         {"method": "vib", "search": "adaptive", "reference": REFERENCE, "seeds": [0], **document}
@@ -67,7 +68,7 @@ def points(curve: Curve, values: list[float]) -> np.ndarray:
 def largest_gap(curve: Curve, values: list[float]) -> float:
     """The largest distance between neighbouring points of the curve.
 
-    Each coordinate is divided by that of the reference point and clipped at 1.
+    Both coordinates are divided by the coordinates of the reference point and clipped at 1.
     """
     plane = np.minimum(points(curve, values) / REFERENCE, 1)
     return float(np.hypot(*np.diff(plane, axis=0).T).max())
@@ -107,7 +108,7 @@ def test_the_first_generation_is_evenly_spaced() -> None:
 
 
 def test_a_population_of_one_halves_the_widest_gap() -> None:
-    """A population of one has the geometric mean of the two β at the ends of the widest gap."""
+    """With a population of 1, each later β is the geometric mean of the ends of the widest gap."""
     values = betas(run(smooth, trials=12, population=1))
     for i in range(2, 12):
         earlier = sorted(values[:i])
@@ -117,7 +118,7 @@ def test_a_population_of_one_halves_the_widest_gap() -> None:
 
 
 def test_a_generation_is_divided_among_the_widest_gaps() -> None:
-    """Four new β divide the widest gap into four parts and the next widest into two."""
+    """Four new β divide the widest gap into four parts and the second widest gap into two."""
     positions = np.array([0.0, 0.25, 0.5, 1.0])
     curve = np.array([[0.0, 0.0], [0.1, 0.0], [0.5, 0.0], [0.61, 0.0]])
     assert fill_gaps(positions, curve, 4, lambda _: True) == [0.3125, 0.375, 0.4375, 0.75]
@@ -134,7 +135,7 @@ def test_a_smaller_last_generation_divides_gaps_evenly() -> None:
 
 @pytest.mark.parametrize("curve", [gaussian, smooth])
 def test_twelve_trials_leave_smaller_gaps_than_a_grid_of_sixteen(curve: Curve) -> None:
-    """A grid's largest gap is more than 1.5 times as large, and its hypervolume is not larger."""
+    """The grid leaves a more than 1.5 times larger gap than the search, and no more hypervolume."""
     adaptive = betas(run(curve, trials=12))
     assert largest_gap(curve, adaptive) < 2 / 3 * largest_gap(curve, GRID)
     volumes = [hypervolume(points(curve, values), REFERENCE) for values in (adaptive, GRID)]
@@ -152,7 +153,7 @@ def test_a_jump_does_not_take_all_trials() -> None:
 
 @pytest.mark.parametrize("fails", [lambda b: b < 1e-3, lambda b: b > 0.03, lambda _: True])
 def test_failed_trials_are_not_repeated(fails: Callable[[float], bool]) -> None:
-    """All trials differ if trials fail for small β, for large β or for every β."""
+    """If trials fail for small β, for large β or for every β, all trials still have different β."""
     values = betas(run(lambda b: None if fails(b) else smooth(b), trials=20))
     assert len(set(values)) == 20
     assert (min(values), max(values)) == (1e-4, 1.0)

@@ -35,7 +35,7 @@ def test_the_grid_is_every_combination_in_order() -> None:
 
 
 def test_the_default_grid_is_log_spaced_in_beta() -> None:
-    """The default grid has sixteen β with equal ratios and both ends of the objective's range."""
+    """The default grid has 16 β from end to end of the objective's range, with equal ratios."""
     betas = [t.get("beta") for t in trials(method="vib")]
     assert (len(betas), betas[0], betas[-1]) == (16, 1e-4, 1.0)
     ratios = [b / a for a, b in pairwise(betas)]
@@ -43,7 +43,7 @@ def test_the_default_grid_is_log_spaced_in_beta() -> None:
 
 
 def test_a_grid_without_axes_has_one_trial_for_each_seed() -> None:
-    """Method `deterministic` has only one loss, so its default grid does not vary β."""
+    """Method `deterministic` has no β, so its default grid has only one trial for each seed."""
     assert [t.seed for t in trials(method="deterministic", seeds=[1, 2])] == [1, 2]
 
 
@@ -60,7 +60,7 @@ def test_the_adaptive_design_covers_each_range_evenly(count: int) -> None:
 
 
 def test_the_adaptive_design_takes_each_choice_equally_often() -> None:
-    """Each of two values of `sqrted` and three values of `epochs` has an equal share of trials."""
+    """Each value of `sqrted` has half of the trials, and each value of `epochs` has a third."""
     proposed = trials(method="mib", trials=12, seeds=[7], training={"epochs": 40})
     assert Counter(t.get("sqrted") for t in proposed) == {0: 6, 1: 6}
     assert Counter(t.get("epochs") for t in proposed) == {10: 4, 20: 4, 40: 4}
@@ -106,14 +106,14 @@ def test_the_adaptive_design_varies_fields_independently() -> None:
 
 
 def test_mgda_varies_the_initialisation() -> None:
-    """MGDA has no μ and no `sqrted`, so the weighting is fixed and initial scales are varied."""
+    """MGDA has no μ and no `sqrted`: all trials have one weighting, and initial scales differ."""
     proposed = trials(method="mgda", trials=6, seeds=[0])
     assert {t.weighting for t in proposed} == {proposed[0].weighting}
     assert len({t.get("initial_scale") for t in proposed}) == 6
 
 
 def test_a_grid_gives_the_adaptive_design_its_choices() -> None:
-    """Choices replace the default range of `mu`, and also vary `learning_rate`, which has none."""
+    """Choices replace the range of `mu`; `learning_rate`, fixed by default, is varied too."""
     proposed = trials(
         method="mib",
         trials=12,
@@ -125,7 +125,7 @@ def test_a_grid_gives_the_adaptive_design_its_choices() -> None:
 
 
 def test_a_space_gives_the_adaptive_design_its_ranges() -> None:
-    """A range replaces the default range of `mu`, and also varies `latent`, which has none."""
+    """A given range replaces the range of `mu`; `latent`, fixed by default, is varied too."""
     proposed = trials(
         method="mib", trials=10, seeds=[0], space={"mu": "lin:1:2", "latent": "int:10:19"}
     )
@@ -141,7 +141,7 @@ def test_a_sweep_of_one_epoch_has_no_shorter_trials() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_has_as_many_trials_as_its_spec_says(method: str) -> None:
-    """The driver proposes as many trials as `trials` of the spec with all defaults."""
+    """With all defaults, the driver of each method proposes exactly `spec.trials` trials."""
     assert METHODS[method].search in SEARCHES
     spec = SweepSpec.from_document({"method": method})
     assert len(driver(spec).ask(10_000)) == spec.trials > 0
@@ -165,7 +165,7 @@ def test_a_random_search_gives_its_trials_the_seeds_in_turn() -> None:
 
 
 def test_random_searches_with_different_seeds_share_no_beta() -> None:
-    """The first seed of a sweep is also the seed of its search."""
+    """The first seed of a sweep is also the seed of its search, so two seeds give different β."""
     first, second = (trials(method="vib", search="random", seeds=[seed]) for seed in (0, 1))
     assert not {t.get("beta") for t in first} & {t.get("beta") for t in second}
 

@@ -105,7 +105,8 @@ def test_children_are_close_to_their_parents(search: str) -> None:
 def test_trials_diverge_less_often_in_the_second_half(search: str) -> None:
     """Trials with a large learning rate diverge, and the search then avoids large values.
 
-    Half of the first generation diverges, and less than 45 % of the second half of the sweep.
+    Half of the first generation diverges, but less than 45 % of the trials of the sweep's second
+    half.
     """
 
     def failing(trial: TrialSpec) -> tuple[float, float] | None:

@@ -30,7 +30,7 @@ def ranges(draw: Any) -> Range:
 @settings(deadline=None)
 @given(ranges(), UNIT)
 def test_a_setting_is_in_its_range_and_its_point_maps_back_to_it(values: Range, u: float) -> None:
-    """The setting of a setting's point is exactly equal, so repeated settings are recognised."""
+    """A setting turned into a point and back is unchanged, so repeated settings are recognised."""
     space = Space({"x": values})
     setting = space.setting([u])
     assert values.low <= setting["x"] <= values.high
@@ -58,7 +58,7 @@ def test_values_rise_along_an_axis(values: Range, u: float, v: float) -> None:
     ],
 )
 def test_the_middle_of_an_axis_is_the_middle_of_its_scale(values: Any, middle: Any) -> None:
-    """Position 0.5 is the geometric or arithmetic mean of a range, or the middle choice."""
+    """Position 0.5 gives the mean of a range (geometric on a log scale) or the middle choice."""
     assert value_at(values, 0.5) == (
         middle if isinstance(middle, str) else pytest.approx(middle, rel=0.05)
     )
@@ -76,7 +76,7 @@ def test_rounding_does_not_leave_the_range() -> None:
 
 
 def test_numbers_have_four_significant_digits() -> None:
-    """Numbers are rounded so that floating-point noise does not change a trial."""
+    """Rounding to four significant digits keeps floating-point noise from changing a trial."""
     values = Range(low=1e-5, high=1)
     assert (
         value_at(values, 0.4999)
@@ -104,7 +104,7 @@ def test_whole_numbers_and_choices_have_equal_shares_of_an_axis(values: Any) -> 
 
 
 def test_whole_numbers_on_a_logarithmic_scale_have_the_share_of_their_interval() -> None:
-    """A whole number n has the interval from n − ½ to n + ½ of the scale."""
+    """On a logarithmic scale, a whole number n has the interval from n − ½ to n + ½."""
     positions = np.linspace(0, 1, 20_000, endpoint=False)
     shares = Counter(value_at(Range(**WHOLE), u) for u in positions)
     for n in range(2, 10):

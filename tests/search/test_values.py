@@ -11,7 +11,8 @@ ALL = ("rate", "lost", "error", "cost")
 
 
 def record(status: Any = "finished", **changes: Any) -> TrialRecord:
-    """A trial; `changes` replace validation metrics. The test metrics are different."""
+    """A trial whose test metrics differ from its validation metrics; `changes` replace the latter.
+    """
     metrics = {
         "examples": 100,
         "rate_bits": 6.0,
@@ -57,7 +58,7 @@ def test_differences_below_the_rounding_are_ignored(field: str, value: float) ->
 
 @pytest.mark.parametrize("status", ["failed", "diverged", "stopped"])
 def test_a_trial_without_validation_metrics_has_no_values(status: str) -> None:
-    """The metrics of a trial that did not finish are ignored."""
+    """A trial has no values if it did not finish or has no validation metrics."""
     assert values_of(record(status), ALL, None) is None
     unmeasured = record().model_copy(update={"validation": None})
     assert values_of(unmeasured, ALL, None) is None

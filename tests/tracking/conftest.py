@@ -8,7 +8,7 @@ import pytest
 from paretoib.records import Metrics, TrialRecord
 from paretoib.specs import SweepSpec, TrialSpec
 
-# The numbers of series and epochs in the history of a record: those of a trial with MIB.
+# The numbers of series and of epochs in a record's history; a trial with MIB has as many.
 SERIES, EPOCHS = 12, 50
 
 

@@ -7,9 +7,9 @@ from paretoib.tracking import EndedTrial, File, MemoryTracker
 
 
 class FlakyStore(MemoryTracker):
-    """A store in memory whose writes raise `failure` while it is set.
+    """A store in memory; `add`, `update` and `close` raise `failure` if it is not None.
 
-    `tries` counts all writes, and `calls` lists the successful ones.
+    `tries` counts the calls of these methods, and `calls` lists the successful ones.
     """
 
     def __init__(self) -> None:
@@ -25,8 +25,8 @@ class FlakyStore(MemoryTracker):
         self.calls.append(call)
 
     def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
-        # Write only the first trial before the failure, as if the server is killed while it writes
-        # a pack.
+        # Before a failure only the first trial is written, as by a server that is killed while it
+        # writes a pack.
         super().add(sweep_id, trials[:1])
         self._record([trial.record.trial for trial in trials])
         super().add(sweep_id, trials)

@@ -93,7 +93,10 @@ def test_the_response_of_a_server_decides_whether_its_error_is_retryable(
     retryable: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """For every response, the error is one short line without the password of the address."""
+    """The error is a `StoreUnavailableError` only for a response after which a retry may succeed.
+
+    The message is always one short line without the password of the address.
+    """
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     with server(answer) as address, pytest.raises(StoreError) as caught:
         MLflowTracker(address).ruler(SWEEP)
@@ -191,8 +194,8 @@ def test_the_sqlstate_decides_whether_an_error_of_a_database_server_is_retryable
 ) -> None:
     """A lost connection or a busy server is retryable; a refused request is not.
 
-    `code` is an SQLSTATE, which is in one attribute of the driver's error, or None without a
-    response.
+    `code` is the SQLSTATE in the driver's error; None if the server did not respond. `attribute`
+    differs between drivers.
     """
     driver = type("Error", (Exception,), {attribute: code})("server closed the connection\nagain")
     error = MlflowException("…", TEMPORARILY_UNAVAILABLE)

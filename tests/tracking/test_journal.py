@@ -100,7 +100,7 @@ def test_the_file_is_emptied_after_every_written_pack(
     folder: Path,
     packs: list[list[EndedTrial]],
 ) -> None:
-    """The file of a journal has only trials that the store lacks, so it does not grow."""
+    """When the store has all trials, the journal's file is empty, so it does not grow for ever."""
     for count, pack in enumerate(packs, 1):
         journal.add(sweep_id, pack)
         journal.flush(sweep_id)
@@ -210,9 +210,9 @@ def test_a_sweep_that_was_taken_over_keeps_its_journal(
 def test_waiting_for_an_unavailable_store_ends_after_patience(
     store: FlakyStore, sweep_id: str, folder: Path, packs: list[list[EndedTrial]]
 ) -> None:
-    """After `patience` seconds, calls raise an error, and the sweep is not marked as finished.
+    """`flush` and `close` raise an error if the store is unavailable for `patience` seconds.
 
-    The next writer writes the trial.
+    The sweep is not marked as finished. The next writer writes the trial.
     """
     journal = JournalTracker(store, folder, patience=0.3)
     journal.begin(sweep_id, RULER)
@@ -278,7 +278,8 @@ def test_a_sweep_that_cannot_be_begun_is_unlocked(
 def test_a_journal_that_cannot_be_written_is_an_error_at_once(
     store: FlakyStore, sweep_id: str, packs: list[list[EndedTrial]]
 ) -> None:
-    """`add` raises an error of one line. Nobody, not even root, can create the folder in /proc."""
+    """If the journal cannot be written, `add` raises an error of one line."""
+    # Nobody, not even root, can create the folder in /proc.
     journal = JournalTracker(store, Path("/proc/paretoib"))
     with pytest.raises(StoreError, match="cannot write the journal /proc/paretoib/") as caught:
         journal.add(sweep_id, packs[0])
@@ -292,7 +293,7 @@ def test_a_sweep_has_one_writer_at_a_time(
     folder: Path,
     packs: list[list[EndedTrial]],
 ) -> None:
-    """The error of the second writer names the first. Reading is still possible."""
+    """The error of the second writer names the first writer. The second writer can still read."""
     journal.add(sweep_id, packs[0])
     second = JournalTracker(store, folder)
     for call in (
@@ -309,7 +310,7 @@ def test_a_sweep_has_one_writer_at_a_time(
 
 
 class PickyStore(MemoryTracker):
-    """A store in memory that refuses the trials with these keys."""
+    """A store in memory that refuses a call of `add` with a trial whose key is in `refused`."""
 
     refused: frozenset[str] = frozenset()
 
@@ -322,7 +323,10 @@ class PickyStore(MemoryTracker):
 def test_a_refused_trial_does_not_block_the_trials_behind_it(
     spec: SweepSpec, folder: Path, packs: list[list[EndedTrial]]
 ) -> None:
-    """The trial stays on disk. The sweep's reason names the file, and readers see the trial."""
+    """A trial that the store refuses stays on disk, and the other trials are written.
+
+    The sweep's reason names the file of the refused trial, and readers see this trial.
+    """
     store = PickyStore()
     store.refused = frozenset(keys(packs)[1:2])
     sweep_id = store.create(spec).id

@@ -63,7 +63,10 @@ def checked_count(path: Path) -> int:
 
 
 def test_a_writer_killed_at_random_moments_loses_no_trial_on_disk(tmp_path: Path) -> None:
-    """The next writer continues after the last complete trial, and no trial is stored twice."""
+    """After a kill, the next writer continues after the last complete trial.
+
+    The file has every trial that was on disk, and no trial twice.
+    """
     path = tmp_path / "sweep.jsonl"
     moments, count = random.Random(1), 0
     for _ in range(15):
@@ -120,7 +123,7 @@ def test_a_line_with_a_damaged_byte_is_skipped(
 
 
 def test_a_full_disk_is_an_error_and_loses_no_trial_on_disk(tmp_path: Path) -> None:
-    """The error names the file. With free space, the next writer continues.
+    """On a full disk, the error names the file. When space is free, the next writer continues.
 
     The disk is a file system of 150 kB, mounted in a separate namespace.
     """

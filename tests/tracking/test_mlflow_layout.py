@@ -21,7 +21,7 @@ REFERENCE = ReferencePoint(rate_bits=33.2, lost_bits=3.32)
 def test_a_sweep_is_a_parent_run_in_the_experiment_of_its_data_set(
     tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec
 ) -> None:
-    """The run has the id of the sweep, params that summarise the spec, and `spec.json`."""
+    """A sweep's run has the sweep's id, params that summarise the spec, and `spec.json`."""
     sweep = tracker.create(spec)
     tracker.begin(sweep.id, Ruler(REFERENCE, 3.32))
     run = client.get_run(sweep.id)
@@ -72,7 +72,7 @@ def test_the_front_and_its_pictures_are_artifacts_of_the_sweep(
 def test_artifacts_are_written_to_the_folder_of_the_experiment(
     tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec, tmp_path: Path
 ) -> None:
-    """An existing experiment may have a folder for artifacts that is not the default one."""
+    """If an existing experiment has another folder for artifacts, this folder gets the artifacts."""
     client.create_experiment("paretoib-digits", artifact_location=str(tmp_path / "elsewhere"))
     sweep = tracker.create(spec)
     tracker.close(sweep.id, "finished", None, [File("front.png", b"\x89PNG")])
@@ -108,7 +108,7 @@ def test_a_saved_view_plots_the_trials_of_a_sweep(
 
 
 def test_a_long_spec_is_split_into_tags_that_every_version_of_mlflow_accepts() -> None:
-    """Each tag of a long spec has at most 5 000 characters; newer versions allow 8 000."""
+    """Each tag of a long spec has at most 5 000 characters; newer MLflow versions allow 8 000."""
     long = SweepSpec.from_document({"method": "vib", "grid": {"beta": "1e-5:1:3000"}})
     tags = sweep_tags(long)
     assert max(map(len, tags.values())) <= 5000

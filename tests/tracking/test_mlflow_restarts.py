@@ -100,10 +100,7 @@ def test_a_sweep_continues_while_the_server_is_unavailable(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """The server is killed twice while it writes a pack.
-
-    `add` does not wait, and no trial is lost.
-    """
+    """If the server is killed while it writes a pack, `add` does not wait, and no trial is lost."""
     packs = [[EndedTrial(record(8 * i + j), i + j / 8) for j in range(8)] for i in range(6)]
     moments = random.Random(0)
     tracker = JournalTracker(MLflowTracker(server.address), tmp_path / "journal", patience=120)
@@ -133,7 +130,7 @@ def test_the_next_job_writes_the_trials_that_a_job_could_not_write(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """The next job writes the trials of the first job before its own, and no trial twice."""
+    """The next job first writes the trials that the first job could not write, and none twice."""
     packs = [[EndedTrial(record(4 * i + j), i + j / 4) for j in range(4)] for i in range(3)]
     tracker = JournalTracker(MLflowTracker(server.address), tmp_path / "journal", patience=60)
     sweep = tracker.create(spec)

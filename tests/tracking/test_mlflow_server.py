@@ -91,7 +91,7 @@ def test_the_ui_serves_the_pictures_of_the_embedded_store(served: Served) -> Non
 
 
 def test_the_ui_rejects_unknown_host_names(served: Served) -> None:
-    """An unknown Host gets 403; otherwise a web page could read the store by DNS rebinding."""
+    """An unknown Host header gets 403: otherwise, a page could read the store by DNS rebinding."""
     request = urllib.request.Request(served.address, headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(request)
@@ -110,7 +110,10 @@ def test_a_sweep_is_written_to_a_tracking_server_and_read_back(
     record: Callable[..., TrialRecord],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """A reader finds the ruler and the trials that the writer has written. Nothing is printed."""
+    """A second tracker finds the ruler and the trials that the first one wrote to a server.
+
+    Nothing is printed.
+    """
     tracker = MLflowTracker(served.address)
     sweep = tracker.create(spec)
     ruler = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)

@@ -34,7 +34,10 @@ FORK = multiprocessing.get_context("fork")
 def test_a_writer_killed_at_random_moments_leaves_only_complete_trials(
     store: Path, spec: SweepSpec, record: Callable[..., TrialRecord]
 ) -> None:
-    """Every trial for which `add` has returned is stored. Other trials can be added later."""
+    """After a kill, the store has every trial for which `add` had returned.
+
+    Other trials can be added later.
+    """
     uri = f"sqlite:///{store}/mlflow.db"
     records = [record(position) for position in range(24)]
     without_history = [r.model_copy(update={"history": {}}) for r in records]
@@ -135,9 +138,9 @@ def test_two_processes_may_open_a_new_store_at_once(tmp_path: Path, spec: SweepS
 def test_a_writer_excludes_writers_on_other_machines(
     store: Path, spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second machine can begin the sweep when the first one's heartbeat is stale.
+    """A second machine can begin a sweep only when the first machine's heartbeat is stale.
 
-    The first machine can begin it again after the second one has closed it.
+    The first machine can begin the sweep again after the second machine has closed it.
     """
     uri = f"sqlite:///{store}/mlflow.db"
     ruler, clock = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32), time.time()
@@ -167,11 +170,11 @@ def test_a_writer_excludes_writers_on_other_machines(
 def test_containers_with_one_host_name_are_different_machines(
     store: Path, spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process id says nothing about a process in another container or on another machine."""
+    """A writer whose process has ended is gone only for processes in the writer's container."""
     uri = f"sqlite:///{store}/mlflow.db"
     sweep = MLflowTracker(uri).create(spec)
     monkeypatch.setattr(_heartbeat, "machine_id", lambda: "boot 1, container 1")
-    # The id of a process that has ended: on one machine, this would be a writer that is gone.
+    # The writer gets the id of a process that has ended.
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     with monkeypatch.context() as other:
@@ -188,7 +191,10 @@ def test_containers_with_one_host_name_are_different_machines(
 def test_a_writer_whose_clock_differs_is_alive(
     store: Path, spec: SweepSpec, monkeypatch: pytest.MonkeyPatch, skew: float
 ) -> None:
-    """A reader that has seen a heartbeat change knows that. A second writer waits for a change."""
+    """For a reader that has seen the heartbeat change, the sweep is running.
+
+    A second writer waits for such a change, and is then refused.
+    """
     uri = f"sqlite:///{store}/mlflow.db"
     sweep = MLflowTracker(uri).create(spec)
     real_time, real_sleep = time.time, time.sleep
@@ -206,7 +212,7 @@ def test_a_writer_whose_clock_differs_is_alive(
         writer = MLflowTracker(uri)
         writer.begin(sweep.id, RULER)
     reader = MLflowReader(uri)
-    assert reader.state(sweep.id).status == "interrupted"  # from one heartbeat, nobody can know
+    assert reader.state(sweep.id).status == "interrupted"  # one heartbeat shows no change
 
     def next_heartbeat(_: float) -> None:
         real_sleep(1)  # the time in a heartbeat is in whole seconds
@@ -248,7 +254,7 @@ def test_a_sweep_that_waits_in_the_queue_of_a_cluster_is_not_stale(
 def test_the_embedded_store_is_in_the_configured_folder(
     store: Path, monkeypatch: pytest.MonkeyPatch, spec: SweepSpec
 ) -> None:
-    """Artifacts are in the folder of PARETOIB_STORE, and a sweep's link leads to `paretoib ui`."""
+    """Artifacts are in PARETOIB_STORE; a sweep's page is the command `paretoib ui` and a URL."""
     monkeypatch.setenv("PARETOIB_STORE", str(store))
     settings.cache_clear()
     try:
@@ -314,7 +320,7 @@ def no_driver(_: Path) -> str:
 def test_a_store_that_cannot_be_used_is_an_error_at_once(
     make_uri: Callable[[Path], str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The error is one line with the address of the store, without a password.
+    """The error for such a store is one line with the store's address, without a password.
 
     Nothing is printed.
     """
@@ -347,7 +353,7 @@ def test_a_store_that_breaks_later_is_an_error(
 
 
 def test_importing_the_package_does_not_load_mlflow() -> None:
-    """MLflow is loaded when a store is opened."""
+    """Importing `paretoib.tracking` does not load MLflow."""
     program = "import sys, paretoib.tracking; print([m for m in sys.modules if m == 'mlflow'])"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
@@ -356,7 +362,7 @@ def test_importing_the_package_does_not_load_mlflow() -> None:
 
 
 def test_mlflow_settings_of_the_user_are_kept() -> None:
-    """The user's timeout stays; telemetry, which the user has not set, is disabled."""
+    """The user's timeout is kept; telemetry, for which the user set nothing, is disabled."""
     program = (
         "import os, paretoib.tracking; "
         "print(os.environ['MLFLOW_HTTP_REQUEST_TIMEOUT'], os.environ['MLFLOW_DISABLE_TELEMETRY'])"

@@ -29,7 +29,7 @@ def test_a_trial_is_a_child_run_named_by_the_fields_that_vary(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """The run of a trial has params by field name, and metrics of both splits.
+    """The run of a trial has params by field name, and metrics of the test and validation splits.
 
     A metric that is None is left out.
     """
@@ -53,7 +53,10 @@ def test_each_of_several_tasks_has_metrics(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """The metrics of a task are logged for both splits, and the stored record can be read back."""
+    """The metrics of a task are logged for the test and validation splits.
+
+    The stored record can be read back.
+    """
     plain = record(4)
     assert plain.test is not None
     left = {"relevance_bits": 2.0, "ceiling_bits": 3.0, "lost_bits": 1.0, "accuracy": 0.5}
@@ -73,7 +76,10 @@ def test_each_of_several_tasks_has_metrics(
 def test_adaptive_trials_are_named_by_the_fields_of_mib(
     tracker: MLflowTracker, client: MlflowClient, record: Callable[..., TrialRecord]
 ) -> None:
-    """The name of a MIB run has μ, `sqrted` and the other fields that differ from the sweep's."""
+    """The name of a MIB trial's run has μ, `sqrted`, and other fields that the trial changes.
+
+    These are the fields whose values differ from those in the spec of the sweep.
+    """
     sweep = tracker.create(SweepSpec.from_document({"method": "mib"}))
     tracker.add(sweep.id, [EndedTrial(record(0, weighting={"name": "mib"}, epochs=20), 1.0)])
     (run,) = trials(client, sweep.id)
@@ -110,7 +116,7 @@ def test_a_short_history_is_complete_as_metrics(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """A metric has a step for every epoch whose value was finite."""
+    """For a short history, a metric has a step for every epoch with a finite value."""
     sweep = tracker.create(spec)
     short = record(1).model_copy(update={"history": {"loss": (3.0, None, 1.0)}})
     tracker.add(sweep.id, [EndedTrial(short, 1.0)])
@@ -125,7 +131,10 @@ def test_a_diverged_trial_is_a_failed_run_with_its_reason(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """MLflow shows the tag `reason` of a diverged trial's run, and hides the tags of the record."""
+    """MLflow shows the tag `reason` of a diverged trial's run.
+
+    The other tags have names that begin with `mlflow.`, so MLflow hides them.
+    """
     sweep = tracker.create(spec)
     tracker.add(sweep.id, [EndedTrial(record(1, status="diverged"), 0.0)])
     (run,) = trials(client, sweep.id)
@@ -141,7 +150,7 @@ def test_the_hypervolume_has_a_step_for_each_ended_trial(
     spec: SweepSpec,
     record: Callable[..., TrialRecord],
 ) -> None:
-    """The steps of the hypervolume continue when another process writes the sweep."""
+    """The steps of the hypervolume continue when another tracker writes the sweep."""
     sweep = tracker.create(spec)
     tracker.add(sweep.id, [EndedTrial(record(0), 1.0)])
     tracker.add(sweep.id, [EndedTrial(record(1, status="diverged"), 1.0)])
@@ -160,7 +169,7 @@ def test_a_stopped_trial_is_neither_finished_nor_failed(
 ) -> None:
     """The run of a stopped trial is KILLED, and `trials_stopped` counts the trial.
 
-    The next process continues the count.
+    Another tracker continues the count.
     """
     sweep = tracker.create(spec)
     tracker.add(
@@ -182,7 +191,7 @@ def test_the_hypervolume_has_no_gap_after_a_cut_connection(
     record: Callable[..., TrialRecord],
     cut_off_after: int,
 ) -> None:
-    """When a pack is added again after a cut, every trial has one run and one step, in order."""
+    """If a pack is added again after a lost connection, every trial has one run and one step."""
     pack = [EndedTrial(record(position), position + 0.5) for position in range(3)]
     sweep = tracker.create(spec)
     tracker.add(sweep.id, [EndedTrial(record(9), 0.25)])
@@ -198,7 +207,7 @@ def test_the_hypervolume_has_no_gap_after_a_cut_connection(
     tracker._log = cut_off  # type: ignore[method-assign]
     with pytest.raises(StoreUnavailableError):
         tracker.add(sweep.id, pack)
-    # `begin` deletes the half-written run, even if no trial is left to write.
+    # `begin` itself deletes the half-written run; it does not wait for the next `add`.
     next_writer = MLflowTracker(uri)
     next_writer.begin(sweep.id, Ruler(REFERENCE, 3.32))
     assert {run.info.status for run in trials(client, sweep.id)} == {"FINISHED"}

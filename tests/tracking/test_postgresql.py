@@ -74,9 +74,9 @@ def test_a_trial_with_a_long_name_is_written(
     record: Callable[..., TrialRecord],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The name is cut to the length of PostgreSQL's column; the parameters have every value.
+    """The name of a run is cut to the length of PostgreSQL's column; the params have every value.
 
-    The address names no driver. SQLAlchemy's default driver is another than that of our extra.
+    The address names no driver: SQLAlchemy's default is psycopg, but our extra installs psycopg2.
     """
     monkeypatch.setenv("PARETOIB_STORE", str(tmp_path))
     monkeypatch.setenv("PARETOIB_TRACKING_URI", database)
@@ -112,7 +112,10 @@ def test_a_trial_that_postgresql_refuses_is_set_aside(
     spec: SweepSpec,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The other trials are written at once. The error is not taken for an unavailable store."""
+    """A trial that PostgreSQL refuses is kept in a file, and the other trials are written.
+
+    The refusal is not taken for an unavailable store.
+    """
     monkeypatch.setenv("PARETOIB_STORE", str(tmp_path))
     monkeypatch.setattr("paretoib.tracking._mlflow.layout._NAME_LENGTH", 10_000)
     monkeypatch.setenv("PARETOIB_TRACKING_URI", database)

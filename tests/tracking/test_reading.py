@@ -1,4 +1,4 @@
-"""Reading a store creates and changes nothing."""
+"""Readers see the trials in the store and in the journals; reading changes no file."""
 
 import ctypes
 import gc
@@ -94,7 +94,7 @@ def test_a_reader_sees_the_trials_of_the_journal(
     store = reader()
     assert [r.trial for r in store.records(sweep.id)] == [record(0).trial]
     assert store.history(sweep.id, record(0).trial) == record(0).history
-    # The writer has ended, so the state counts the trial of the journal.
+    # The sweep now counts as interrupted, so its state counts the trial in the journal.
     monkeypatch.setattr(_heartbeat, "STALE_SECONDS", -1)
     state = store.state(sweep.id)
     assert (state.status, state.trials.finished, state.hypervolume) == ("interrupted", 1, 1.0)
@@ -183,7 +183,7 @@ def test_each_store_has_a_folder_for_journals(
 ) -> None:
     """Journals are beside the file of an SQLite store.
 
-    For a server, they are in the folder for the user's state.
+    For a server, they are in the folder for the user's state. PARETOIB_JOURNAL overrides this.
     """
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert journal_folder(f"sqlite:///{tmp_path}/x/mlflow.db") == tmp_path / "x" / "journal"

@@ -21,7 +21,10 @@ RULER = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)
 def test_close_stops_waiting_for_an_unavailable_store(
     tmp_path: Path, spec: SweepSpec, record: Callable[..., TrialRecord], moment: str
 ) -> None:
-    """After `stop_waiting`, `close` raises the store's error. The trial stays in the journal."""
+    """If `stop_waiting` is called before or during `close`, `close` raises the store's error.
+
+    The trial stays in the journal.
+    """
     store = FlakyStore()
     journal = JournalTracker(store, tmp_path, patience=60)
     sweep = journal.create(spec)

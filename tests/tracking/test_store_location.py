@@ -40,7 +40,7 @@ def test_a_store_can_be_in_a_folder_of_any_name(
 def test_a_moved_store_can_be_read_and_written(
     store: Path, tmp_path: Path, spec: SweepSpec, record: Callable[..., TrialRecord]
 ) -> None:
-    """After a move, old trials are read, and new ones are written beside the database.
+    """After a move of the store, old trials are read, and new artifacts are beside the database.
 
     MLflow finds the old and the new trials.
     """

@@ -51,7 +51,10 @@ def writer(uri: str, sweep: str, tmp_path: Path) -> Iterator["subprocess.Popen[s
 def test_the_first_writer_excludes_the_second_until_it_ends(
     writer: "subprocess.Popen[str]", tracker: MLflowTracker, sweep: str, tmp_path: Path
 ) -> None:
-    """When the first writer is killed, the second one can begin before the heartbeat is stale."""
+    """The second writer cannot begin the sweep while the first one runs.
+
+    When the first one is killed, the second one can begin before the heartbeat is stale.
+    """
     second = JournalTracker(tracker, tmp_path / "second journal")
     with pytest.raises(StoreError, match=rf"one writer at a time; found process {writer.pid} on"):
         second.begin(sweep, RULER)
@@ -65,7 +68,7 @@ def test_the_first_writer_excludes_the_second_until_it_ends(
 def test_another_process_with_the_same_id_is_not_the_writer(
     writer: "subprocess.Popen[str]", tracker: MLflowTracker, sweep: str
 ) -> None:
-    """A process with the writer's id is not the writer if its start time is unknown or differs."""
+    """A process is the writer only if it has the process id and start time in the heartbeat."""
     (tag,) = (name for name in _heartbeat.heartbeat_tag() if name.endswith("writer"))
     heartbeat = json.loads(tracker._run(sweep).data.tags[tag])
     assert heartbeat["process"] == writer.pid
