@@ -65,7 +65,10 @@ def run_methods(args: argparse.Namespace) -> Iterator[Front]:
 
 
 def sweep_spec(method: str, args: argparse.Namespace) -> SweepSpec:
-    """A sweep with the method's default search and `args.trials` settings for every seed."""
+    """A sweep with the method's default search and `args.trials` settings for every seed.
+
+    There is one setting if the method's default varies only the seed.
+    """
     options = dict(pair.split("=", 1) for pair in args.set)
     fields = {name: parse_value(text) for name, text in options.items()} | {"epochs": args.epochs}
     document = {"method": method, "data": args.data, "seeds": list(range(args.seeds))}
@@ -186,7 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare all methods on one data set.")
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--trials", type=int, default=8, help="trials of each seed")
+    parser.add_argument("--trials", type=int, default=8, help="trials for each seed")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")

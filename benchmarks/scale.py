@@ -3,8 +3,8 @@
     python benchmarks/scale.py [--trials 5000]
 
 The benchmark runs a sweep (a tiny MLP on digits, a grid of β and seeds) in this process, as
-`paretoib sweep` does, with a new store. Then it counts the trials in the store and the steps of
-hypervolume in the parent run.
+`paretoib sweep` does, with a new store. Then it counts the trials in the store and the values
+of hypervolume in the history of the parent run.
 """
 
 import argparse

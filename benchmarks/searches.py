@@ -275,7 +275,7 @@ def draw_gaps(measured: dict[str, Any], path: Path) -> None:
     for dataset in ("gaussian", "digits"):
         grid, adaptive = means[dataset, "grid"], means[dataset, "adaptive"]
         for i, size in enumerate(SIZES):
-            # Negative gaps increase with the number of trials.
+            # Gaps are negated, because `trials_for` needs results that increase.
             for_gap = trials_for(-grid[0, i], -adaptive[0])
             for_volume = trials_for(grid[1, i], adaptive[1])
             if for_gap > SIZES[0] and for_volume > SIZES[0]:
@@ -283,7 +283,7 @@ def draw_gaps(measured: dict[str, Any], path: Path) -> None:
 
 
 def trials_for(target: float, results: np.ndarray) -> float:
-    """The number of trials that reaches `target`, interpolated on the logarithm of `SIZES`.
+    """The number of trials with the result `target`, interpolated on the logarithm of `SIZES`.
 
     `results` has a value for each of `SIZES`, in increasing order.
     """

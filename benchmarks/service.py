@@ -11,7 +11,7 @@ The parts of `measure` are (default: all):
 
 - `alone`: one client reads a front and a comparison;
 - `load`: 100 concurrent clients read a front and a comparison. Each client sends its next request
-  after the last response, and clients and service share the machine, so latency is mostly time in
+  as soon as it has a response. Clients and service share the machine, so latency is mostly time in
   the queue;
 - `one_key`: 50 simultaneous submissions with the same idempotency key;
 - `first_trial`: the time from a submission to the first finished trial.
@@ -253,7 +253,7 @@ def _wait_for(client: httpx.Client, sweep: str, done: Any) -> None:
 
 
 def measure(store: Path, parts: Sequence[str]) -> dict[str, Any]:
-    """Measure a service with a filled store; also prints the result of each part to stderr."""
+    """Measure a service with a filled store, and print the result of each part to stderr."""
     figures: dict[str, Any] = {
         "machine": f"{os.cpu_count()} × {platform.processor() or platform.machine()}",
         "load_before": round(os.getloadavg()[0], 2),

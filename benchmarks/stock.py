@@ -99,7 +99,7 @@ def train_vib(config: dict[str, Any], splits: dict[str, tuple[Any, Any]]) -> Non
 def run(trials: int, epochs: int, store: Path) -> dict[str, float]:
     """Run a grid of β from 1e-5 to 1, with MLflow's database and files in the folder `store`.
 
-    `seconds` in the result is the time from the import of Ray to the end of `fit`.
+    `seconds` in the result is the time from the start of Ray's import to the end of `fit`.
 
     Raises:
         RuntimeError: a trial failed or is missing in MLflow.

@@ -73,7 +73,7 @@ def bare_loop(data: Dataset, device: torch.device) -> Stepper:
 
 
 def pack_step(spec: TrialSpec, data: Dataset, device: torch.device) -> Stepper:
-    """Make a training step of `run_trials`, with history, without measurements after an epoch."""
+    """Make a training step as in `run_trials`, with its history; no epoch is measured."""
     pack = Pack([spec], data, device)
 
     def batches() -> Iterator[None]:

@@ -99,11 +99,15 @@ def ray_instance(settings: Settings, wanted: Resources | None = None) -> Iterato
 
 
 def _start() -> None:
-    """Start Ray on loopback. Interrupts are deferred: an interrupted start would leave processes."""
+    """Start Ray on loopback; interrupts are deferred, because they would leave processes behind."""
     import ray
 
-    folder = os.environ.get("RAY_TMPDIR") or str(socket_folder())
-    variables = {**SAFE_PATH, "RAY_TMPDIR": folder}
+    folder = str(socket_folder())
+    variables = {
+        **SAFE_PATH,
+        "TMPDIR": folder,
+        "RAY_TMPDIR": os.environ.get("RAY_TMPDIR") or folder,
+    }
     with deferred_interrupts() as caught, inherited(variables):
         # Without "local", Ray joins any cluster that it finds on this machine.
         ray.init(address="local", include_dashboard=False, job_config=_job_config(), **_SILENT)
@@ -136,7 +140,7 @@ def _join(address: str) -> None:
 
 
 def _check_answers(address: str) -> None:
-    """Raise `ClusterError` after 10 s if nothing answers at HOST:PORT: Ray would retry for minutes."""
+    """Raise `ClusterError` if nothing answers at HOST:PORT in 10 s; Ray would retry for minutes."""
     parts = urlsplit(address if "//" in address else f"//{address}")
     try:
         if parts.hostname and parts.port:

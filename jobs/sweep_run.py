@@ -1,4 +1,4 @@
-"""A running sweep in its writer process: writes the trials and the front, and applies the limits."""
+"""A running sweep in its writer process: writes trials and front, and ends the sweep at a limit."""
 
 import logging
 import time

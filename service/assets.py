@@ -18,7 +18,7 @@ def read_asset(name: str) -> bytes:
 
 @cache
 def assets_version() -> str:
-    """A hash of all files in `static/`, in their URLs, so that browsers can cache the files."""
+    """A hash of all files in `static/`, which is part of their URLs: browsers cache the files."""
     return hashlib.sha256(b"".join(map(read_asset, MEDIA_TYPES))).hexdigest()[:12]
 
 

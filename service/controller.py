@@ -116,8 +116,9 @@ class SweepController:
     def cancel(self, sweep: SweepState) -> SweepState:
         """Cancel a running sweep; its ended trials are kept.
 
-        Raises `ProblemError` if the sweep is not running. Raises `ClusterError` if the sweep has
-        not begun and Ray does not answer, because the sweep's job would still start later.
+        A stale sweep that was submitted can be cancelled too, because its job may hang. Raises
+        `ProblemError` for any other sweep that is not running. Raises `ClusterError` if the sweep
+        has not begun and Ray does not answer, because the sweep's job would still start later.
         """
         store = self._queries.store
         current = store.state(sweep.id)

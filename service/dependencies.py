@@ -29,7 +29,8 @@ SweepId = Annotated[
 Offset = Annotated[int, Query(ge=0, le=10_000_000, description="Number of entries to skip.")]
 
 
-# Coroutines, because FastAPI runs a plain function in a thread, and all threads may be busy.
+# These are coroutines, because FastAPI runs a plain function in a thread, and all threads may be
+# busy.
 async def get_settings(request: Request) -> ServiceSettings:
     """The settings of the service."""
     settings: ServiceSettings = request.app.state.settings

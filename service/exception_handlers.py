@@ -17,6 +17,6 @@ def add_exception_handlers(app: FastAPI) -> None:
 
 
 async def error_response(request: Request, error: Exception) -> Response:
-    """The exception as HTML if the client prefers it, otherwise as `application/problem+json`."""
+    """The exception as HTML if the client accepts HTML, otherwise as `application/problem+json`."""
     problem = problem_of(error)
     return problem_page(request, problem) if wants_html(request) else problem.response()

@@ -57,7 +57,7 @@ class Metrics:
             self._streams.set(self.open_streams)
 
     def count_request(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count a request; status 0 means that the client disconnected (499).
+        """Count a request; status 0 (the client disconnected) is counted as 499.
 
         All paths without a route share one label, and all methods without a route share another.
         Otherwise each different path that a client sends would become a time series.

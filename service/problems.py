@@ -64,7 +64,7 @@ class ProblemError(Exception):
 
 
 # Status, kind and detail of each library error. None: the detail is the error's own message.
-# Messages about MLflow and Ray contain internal addresses, so their details are fixed texts.
+# Messages about MLflow and Ray may contain internal addresses, so these errors have fixed details.
 _ERRORS: dict[type[ParetoIBError], tuple[int, str, str | None]] = {
     NotFoundError: (404, "not-found", None),
     SpecError: (422, "invalid-sweep", None),
@@ -134,7 +134,7 @@ _DESCRIPTIONS = {
 _EXAMPLES = {
     400: ("bad-request", "There was an error parsing the body"),
     401: ("unauthorized", "a token is required: `Authorization: Bearer TOKEN`"),
-    403: ("forbidden", "the token should have scope write; `reader` has read"),
+    403: ("scope", "the token should have scope write; `reader` has read"),
     404: ("not-found", "no sweep `0123abcd`: should be a sweep's id, …"),
     405: ("method-not-allowed", "Method Not Allowed"),
     409: ("not-running", "a sweep should be running; found finished"),

@@ -76,7 +76,7 @@ def render_comparison(comparison: Comparison, format: str) -> Rendered:
 
 
 def front_csv(front: Front) -> bytes:
-    """A header, then one row for each point of the front document, in order of increasing rate."""
+    """A front as CSV: one row for each point of the front document, in order of increasing rate."""
     params = list(dict.fromkeys(name for point in front.points for name in point.params))
     text = io.StringIO()
     writer = csv.writer(text)

@@ -107,7 +107,7 @@ def service_settings() -> ServiceSettings:
 
 
 def _set_by_kubernetes(environment: Mapping[str, str]) -> list[str]:
-    """The variables with names of our settings that Kubernetes has set for one of its Services.
+    """Names of variables that Kubernetes has set for a Service, and that are also our settings.
 
     For a Service `paretoib-service`, `PARETOIB_SERVICE_PORT` is `tcp://ADDRESS:PORT`. For a Service
     `paretoib`, `PARETOIB_SERVICE_HOST` and `PARETOIB_SERVICE_PORT` are its address and port, and

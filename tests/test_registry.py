@@ -18,7 +18,7 @@ Installed = Callable[..., Registry[ModelEntry]]
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installed:
     """`installed(source, name="module:object")` installs a package and returns a registry.
 
-    The package has this source and this entry point; the registry reads its entry points.
+    The package has this source and this entry point. The registry reads the package's entry points.
     """
 
     def install(source: str, **points: str) -> Registry[ModelEntry]:
@@ -44,7 +44,7 @@ CLASS = ModelEntry
 
 
 def test_an_entry_has_the_name_of_its_entry_point(installed: Installed) -> None:
-    """The entry of a package follows paretoib's own entries, and `lookup` finds it by its name."""
+    """The entry of a package follows paretoib's own entries and has the entry point's name."""
     entries = installed(ENTRIES, good="a_users_entries:GOOD")
     assert list(entries) == ["own", "good"]
     assert lookup(entries, "good", "model").target == "somewhere:Good"
@@ -73,7 +73,7 @@ def test_an_invalid_entry_is_ignored_with_a_warning(
 
 
 def test_a_package_is_imported_on_the_first_access(installed: Installed) -> None:
-    """A package is imported when its registry is first read, so the package can import it."""
+    """A package is imported when its registry is first read, so the package can import paretoib."""
     entries = installed(ENTRIES, good="a_users_entries:GOOD")
     assert "a_users_entries" not in sys.modules
     assert len(entries) == 2

@@ -40,7 +40,10 @@ def test_an_empty_value_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_empty_setting_of_the_service_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty variable means the default. Only for MLflow's pages, empty means no links."""
+    """An empty variable of the service means the default, with one exception.
+
+    An empty `PARETOIB_SERVICE_MLFLOW_PAGES` means no links to MLflow's pages.
+    """
     monkeypatch.setenv("PARETOIB_SERVICE_TOKENS", TOKEN)
     monkeypatch.setenv("PARETOIB_SERVICE_PORT", "")
     monkeypatch.setenv("PARETOIB_SERVICE_MLFLOW_PAGES", "")
@@ -88,8 +91,8 @@ def test_an_unreadable_dotenv_file_is_named(tmp_path: Path) -> None:
 def test_variables_of_kubernetes_are_not_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Variables that Kubernetes sets for a Service `paretoib-service` or `paretoib` are ignored.
 
-    A port whose value begins with `tcp://` shows that Kubernetes set the variables. Without it, the
-    same names are settings.
+    A port whose value begins with `tcp://` shows that Kubernetes set the variables. Without such a
+    port, the same names are settings.
     """
     monkeypatch.setenv("PARETOIB_SERVICE_TOKENS", TOKEN)
     monkeypatch.setenv("PARETOIB_SERVICE_PORT", "tcp://10.96.12.34:80")

@@ -81,7 +81,7 @@ def follow(
         except KeyboardInterrupt:
             if bar.state is None:
                 raise
-            # The sweep runs in another process: for a sweep in this process, `run` returns its
+            # The sweep runs in another process: for a sweep in this process, `run` returns the
             # front after Ctrl-C.
             raise KeyboardInterrupt(_still_running(bar.state, server)) from None
     state = bar.state

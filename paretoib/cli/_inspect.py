@@ -125,7 +125,12 @@ def ui(
     # A separate session: otherwise MLflow also gets Ctrl-C, and prints many tracebacks.
     with (
         termination_interrupts(),
-        subprocess.Popen(mlflow.command, env=mlflow.environment, start_new_session=True) as server,
+        subprocess.Popen(
+            mlflow.command,
+            env=mlflow.environment,
+            cwd=mlflow.folder,
+            start_new_session=True,
+        ) as server,
     ):
         try:
             return server.wait()

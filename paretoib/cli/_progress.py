@@ -56,7 +56,7 @@ class Bar:
 
 
 class Remaining:
-    """Estimates the remaining time from the mean time of all trials so far.
+    """Estimates the remaining time from the mean time per trial since the first call.
 
     The mean of the last trials alone varies too much, because the trials of a pack end together.
     """

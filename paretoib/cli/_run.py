@@ -67,7 +67,7 @@ def train(
         **{"search": "grid", "seeds": [seed], "trials": 0},
     }
     base = build_spec(config, flags, fields)
-    # Give the grid one axis with one value: without axes, it would vary β over default values.
+    # Give the grid one axis with one value: a grid without axes would vary β over default values.
     axes = {f: [base.template.get(f)] for f in ("beta",) if f in base.weighting.params}
     # The default name begins with `train-`, so that METHOD-DATASET still finds a sweep.
     flags |= {"grid": axes, "name": name or f"train-{base.name}"}

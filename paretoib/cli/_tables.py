@@ -164,7 +164,7 @@ def _counts(front: "Front") -> str:
 
 
 def _beta_interval(point: "Point") -> str:
-    """The interval of the β that select a point; for an unsupported point its hull gap in bits."""
+    """The interval of the β that select a point, or `none` and the hull gap (bits)."""
     if not point.supported or point.beta_interval is None:
         return f"none (+{point.hull_gap_bits:.3f})"
     low, high = point.beta_interval

@@ -192,9 +192,9 @@ def colour_scale(points: Sequence[Point]) -> ColourScale | None:
 
 
 def front_caption(front: Front, plane: Plane) -> str:
-    """Hypervolume, reference point and cost of a front, and counts of trials not at their place.
+    """Hypervolume, reference point and cost of a front, and counts of special trials.
 
-    These trials are not drawn, or are drawn at the right edge.
+    The special trials are those that are not drawn, or are drawn at the right edge.
     """
     reference = f"reference point ({format_reference(front.reference)})"
     volume = f"hypervolume {format_number(front.hypervolume, 4)} bits² up to the {reference}"

@@ -24,7 +24,7 @@ BAR_COLOUR = "rgba(154, 160, 168, 0.3)"
 
 
 def front_html(front: Front) -> str:
-    """An HTML page with a front's points, hull and dominated points, and hover texts of trials."""
+    """An HTML page with a front, its hull and the dominated points; hover texts show parameters."""
     plane = d.plane_of(front.points, front.reference)
     title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
     lead = escape(d.front_caption(front, plane))

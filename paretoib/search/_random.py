@@ -15,8 +15,9 @@ MAX_REPEATS = 1000  # the search is over after this many draws in a row without 
 class Random(GenerationalDriver):
     """Draws `spec.trials` settings uniformly from the space, in one generation.
 
-    The settings come from `Space.draws`, which covers a small finite space completely. The trials
-    take the seeds in turn; a repeated setting takes the next seed that is new for this setting.
+    The settings come from `Space.draws`, which goes through a small finite space once for each
+    seed. The trials take the seeds in turn; a repeated setting takes the next seed that is new for
+    this setting.
     """
 
     def __init__(self, spec: SweepSpec) -> None:

@@ -97,8 +97,8 @@ def _range_of(param: Param) -> Range | None:
     """The range of a hyperparameter, from its declaration; None if no range follows from it.
 
     A bounded integer is varied over all of its values. A float between 0 and 1 is varied from 0 to
-    1, or from 0.02 or to 0.98 if its bound is excluded. Any other float is varied over two decades
-    around its positive default, within its bounds.
+    1; a bound that is excluded is replaced by 0.02 or 0.98. Any other float is varied over two
+    decades around its positive default, within its bounds.
     """
     if param.name in _RANGES:
         low, high = _RANGES[param.name]

@@ -1,6 +1,6 @@
-"""A sweep's writer, its heartbeat and the request to cancel, as tags of the sweep's MLflow run.
+"""Tags of a sweep's MLflow run: the writer, the writer's heartbeat, and the request to cancel.
 
-A writer counts as gone when its heartbeat is stale, or when it ran on this machine and its process
+A writer counts as dead when its heartbeat is stale, or when it ran on this machine and its process
 has ended. The lock of a journal (`_journal.file`) also keeps a second writer on this machine out.
 """
 
@@ -57,7 +57,7 @@ def submitted_at(tags: Tags) -> datetime | None:
 def is_stale(heartbeat: float | None, seconds: float | None = None) -> bool:
     """Whether a heartbeat (seconds since the epoch) is older than `seconds`; False for None.
 
-    `seconds` is `STALE_SECONDS` by default.
+    `seconds` is `STALE_SECONDS` by default. A heartbeat that is as far in the future is stale too.
     """
     limit = STALE_SECONDS if seconds is None else seconds
     return heartbeat is not None and abs(time.time() - heartbeat) > limit
@@ -67,11 +67,12 @@ class ObservedHeartbeats:
     """When heartbeats changed, by the clock of this process: clocks of two machines may differ."""
 
     def __init__(self) -> None:
-        # For each sweep: its heartbeat, when it was read, and a time after which it has changed.
+        # For each sweep: the last heartbeat, when it was read, and when an earlier heartbeat was
+        # last read.
         self._seen: dict[str, tuple[float, float, float]] = {}
 
     def changed_recently(self, sweep_id: str, heartbeat: float | None) -> bool:
-        """Whether the heartbeat differs from an earlier one that was read not long ago."""
+        """Whether an earlier heartbeat of the sweep was read less than `2 * STALE_SECONDS` ago."""
         if heartbeat is None:
             return False
         now = time.monotonic()
@@ -94,7 +95,10 @@ def other_writer(tags: Tags) -> str | None:
 
 
 def may_have_other_clock(tags: Tags) -> bool:
-    """Whether the heartbeat is stale only by the clock of this machine, and not of the writer's."""
+    """Whether the heartbeat is stale, and the writer ran on another machine.
+
+    If the two clocks differ, such a writer may still run.
+    """
     writer = _writer(tags)
     return bool(writer) and not _is_here(writer) and is_stale(writer["alive"])
 
@@ -122,7 +126,10 @@ def is_cancel_requested(tags: Tags) -> bool:
 
 
 def _is_here(writer: Mapping[str, Any]) -> bool:
-    """Whether the writer's process id can be looked up here: same machine, same container."""
+    """Whether the writer ran on this machine and in this container.
+
+    Host names are compared if the machine id of one side is unknown.
+    """
     if writer.get("machine") and (here := machine_id()):
         return bool(writer["machine"] == here)
     return bool(writer["host"] == socket.gethostname())
@@ -130,10 +137,10 @@ def _is_here(writer: Mapping[str, Any]) -> bool:
 
 @cache
 def machine_id() -> str | None:
-    """An identity of this machine since its start, and of this container on it.
+    """An id of this machine, which changes when it restarts, and of this container.
 
-    Host names are no identities: containers and cloned machines share them. None if the system has
-    no `/proc`.
+    It is not the host name, because containers and cloned machines may share one. None if the
+    system has no `/proc`.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,8 +1,9 @@
 """The state of a sweep, and the stale rule.
 
-For every reader, a running sweep counts as interrupted when its heartbeat is stale. There are two
-exceptions: a submitted sweep that has not begun, because it waits for the cluster, and a sweep
-whose journal is locked on this machine, because a writer that closes its sweep sends no heartbeats.
+For every reader, a running sweep counts as interrupted when its heartbeat is stale. There are three
+exceptions: a submitted sweep that has not begun, because it waits for the cluster; a sweep whose
+journal is locked on this machine, because a writer that closes its sweep sends no heartbeats; and a
+sweep whose heartbeat the reader has seen change, because the clocks of two machines may differ.
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ from paretoib.tracking import _heartbeat
 def with_stale_rule(state: SweepState, store_unavailable_at: datetime | None = None) -> SweepState:
     """The state; its status is `interrupted` if the sweep's heartbeat is stale.
 
-    `store_unavailable_at` is the last time at which the store did not answer. No writer could send
-    a heartbeat at that time.
+    The start, the submission and `store_unavailable_at` count as heartbeats. The last of these is
+    when the store did not answer: no writer could send a heartbeat at that time.
     """
     waits_for_cluster = state.submitted is not None and not state.begun
     if state.status != "running" or waits_for_cluster:

@@ -126,7 +126,7 @@ class Tracker(Reader, Protocol):
         pictures: Sequence[File],
         reason: str | None = None,
     ) -> None:
-        """End the sweep: write its status, its reason, and the front and pictures if it has any.
+        """End the sweep: write the status, the pictures and, if given, the front and the reason.
 
         `begin` removes the reason.
         """

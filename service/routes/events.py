@@ -1,8 +1,8 @@
 """`GET /sweeps/{sweep}/events`: the progress of a sweep as server-sent events.
 
-The events are a function of the sweep's trials in the order in which they ended. An event's id is
-the number of trials that the stream has covered, so a client that reconnects with `Last-Event-ID`
-gets the events after it, from any instance of the service.
+The `point` events depend only on the sweep's trials, in the order in which they ended. An event's
+id is the number of trials that the stream has covered. So a client that reconnects with
+`Last-Event-ID` gets the later `point` events, from any instance of the service.
 """
 
 import json

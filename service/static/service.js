@@ -105,7 +105,7 @@ function setUpForm(form) {
 
 const REFRESH_MS = 2000;
 
-// The link or checkbox in the new list that replaces `old`.
+// The link or checkbox of the new list that corresponds to `old`.
 const counterpart = (old, within) =>
   $$("a, input", within).find((candidate) => candidate.name === old.name
     && (old.name ? candidate.value === old.value : old.href && candidate.href === old.href));

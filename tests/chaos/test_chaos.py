@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 PATIENCE = 240  # seconds
 KILLS = 20
-# Ten packs of four trials, a second or two each, so that faults find the sweep in every state.
+# Ten packs of four trials, a second or two each, so that faults hit the sweep in different states.
 SWEEP = ("sweep", "--method", "vib", "--grid", "beta=1e-4:0.1:4", "--json")
 SWEEP += ("--grid", "batch_size=16,18,20,22,24,26,28,30,32,34", "--epochs", "30")
 SWEEP += ("--set", "hidden=[32]", "--set", "latent=4")

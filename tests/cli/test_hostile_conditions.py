@@ -1,8 +1,8 @@
 """Commands on machines as users have them: proxies, odd folders, encodings and environments.
 
 A row of `CONDITIONS` is one condition; to add one, add a row. The row `everything` has all of them
-at once. `front` runs under each condition, and a sweep and the other commands that read run under
-`everything`. The slow tests run all commands under each condition, `serve` included.
+at once. `front` runs under each condition; `sweep`, `list` and `compare` run only under
+`everything`. The slow tests run these commands and `serve` under each condition.
 """
 
 import json
@@ -28,13 +28,13 @@ PROXY = "http://127.0.0.1:9"  # nothing listens there
 
 @dataclass(frozen=True)
 class Condition:
-    """What differs from a usual machine. `{}` in a value is the folder of the test."""
+    """What differs from a usual machine. In `environment`, `{}` is the folder of the test."""
 
     environment: dict[str, str] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)  # in the working directory
-    store: str = "store"  # name of its folder
-    read_only: bool = False  # the working directory
+    store: str = "store"  # the name of the store's folder
+    read_only: bool = False  # whether the working directory is read-only
 
 
 CONDITIONS = {
@@ -139,7 +139,7 @@ EACH = [
 
 @pytest.fixture
 def machine(request: pytest.FixtureRequest, swept: Path, tmp_path: Path) -> Iterator[Machine]:
-    """A machine under one condition, with a copy of the store: the store has been moved."""
+    """A machine under one condition, with a copy of the store in another folder."""
     machine = Machine(CONDITIONS[request.param], tmp_path)
     shutil.copytree(swept, machine.store)
     yield machine
@@ -147,7 +147,7 @@ def machine(request: pytest.FixtureRequest, swept: Path, tmp_path: Path) -> Iter
 
 
 def test_a_sweep_under_all_conditions_has_its_figures(swept: Path) -> None:
-    """They are beside the database, although the name of the sweep is no valid formula."""
+    """The figures of a sweep are beside the database, although its name is no valid formula."""
     files = sorted(path.name for path in (swept / "artifacts").rglob("front.*"))
     assert files == ["front.html"] * 2 + ["front.json"] * 2 + ["front.png"] * 2
     assert not list(swept.parent.glob("*%25*"))
@@ -155,7 +155,7 @@ def test_a_sweep_under_all_conditions_has_its_figures(swept: Path) -> None:
 
 @pytest.mark.parametrize("machine", CONDITIONS, indirect=True)
 def test_a_front_is_shown_and_drawn(machine: Machine) -> None:
-    """`front` prints the table, writes a figure and needs no other file."""
+    """`front` prints the table and writes a figure under each condition."""
     picture = machine.store / "front.png"
     code, out, err = machine.run("front", NAME, "--png", str(picture))
     assert (code, err) == (0, f"wrote {picture}\n")
@@ -166,14 +166,17 @@ def test_a_front_is_shown_and_drawn(machine: Machine) -> None:
 
 @pytest.mark.parametrize("machine", EACH, indirect=True)
 def test_commands_that_read_work(machine: Machine) -> None:
-    """`list`, `front` and `compare` work, also if the reader of a pipe closes it."""
+    """`list`, `front` and `compare` work.
+
+    `list` and `methods` end without an error if the reader of their output closes the pipe.
+    """
     code, out, err = machine.run("list", "--json")
     assert (code, err) == (0, "")
     assert {sweep["name"] for sweep in json.loads(out)["sweeps"]} == {NAME, "other"}
 
     code, out, err = machine.run("list")
     assert (code, err) == (0, "")
-    # Without a terminal, no line is folded, so that `grep` finds it.
+    # Without a terminal, no line is folded, so that `grep` finds a whole row.
     assert len([line for line in out.splitlines() if "finished" in line]) == 2
 
     plane = machine.store / "plane.png"
@@ -196,7 +199,7 @@ def test_commands_that_read_work(machine: Machine) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", CONDITIONS, indirect=True)
 def test_sweep_serve_and_submit_work(machine: Machine) -> None:
-    """`sweep` trains both trials. `serve` starts everything, and a submitted sweep finishes."""
+    """`sweep` trains both trials, on this machine and on the service that `serve` starts."""
     code, out, err = machine.run("sweep", *TINY, "--name", "alone", "--json")
     assert code == 0, err
     assert len(json.loads(out)["points"]) == 2

@@ -14,7 +14,8 @@ import pytest
 
 from paretoib.tracking import JournalTracker, MemoryTracker, Tracker, _heartbeat
 
-# Over HTTP these tests take a minute. `tests/tracking/test_mlflow_server.py` also tests HTTP.
+# Over HTTP these tests take a minute, so they are marked `slow`. The tests in
+# `tests/tracking/test_mlflow_server.py` use HTTP too and are not slow.
 STORES = ("memory", "mlflow", pytest.param("server", marks=pytest.mark.slow))
 JOURNALS = (
     "journal over memory",
@@ -108,7 +109,7 @@ def open_store(
 def reopen(
     request: pytest.FixtureRequest, open_store: Callable[[str], Tracker], tmp_path: Path
 ) -> Iterator[Open]:
-    """`reopen()` opens the tracker as a new process would after the previous one ended."""
+    """`reopen()` opens the tracker as a new process would after the previous process ended."""
     kind = request.param.removeprefix("journal over ")
     if kind == request.param:
         yield lambda: open_store(kind)

@@ -17,7 +17,7 @@ Outcome = Callable[[TrialSpec], TrialRecord]
 # One method with linear scalarisation and one adaptive method.
 CASES = [(search, method) for search in DRIVERS for method in ("vib", "mib")]
 for_each_search = pytest.mark.parametrize(("search", "method"), CASES)
-# Searches that do not train every setting with every seed.
+# Searches whose trials take the seeds in turn.
 for_each_space_search = pytest.mark.parametrize(
     "search", [s for s in DRIVERS if not SEARCHES[s].every_seed]
 )
@@ -105,7 +105,7 @@ def uninterrupted(search: str, method: str, outcome: Outcome = record) -> Sequen
 def mixed(trial: TrialSpec) -> TrialRecord:
     """A record whose outcome depends on the trial key.
 
-    Of seven equally likely outcomes, three have no metrics and one has no rate.
+    Three of seven equally likely outcomes have no metrics, and one has no rate.
     """
     kinds = ("finished", "finished", "finished", "failed", "diverged", "stopped", "no rate")
     kind = kinds[int(trial.key, 16) % len(kinds)]
@@ -165,7 +165,7 @@ def test_a_resumed_sweep_gets_only_the_missing_trials(
     """A new driver that gets the records of some trials proposes exactly the other trials.
 
     The records come in random order. With `gaps` they belong to randomly chosen trials, as after a
-    worker was lost; otherwise to the first trials.
+    worker was lost; without `gaps`, to the first trials.
     """
     trials = uninterrupted(search, method, mixed)
     generator = random.Random(4)
@@ -200,7 +200,7 @@ def test_a_trial_with_a_record_is_never_proposed(search: str, method: str) -> No
 def test_a_driver_waits_for_all_records_of_a_generation(search: str, method: str) -> None:
     """A driver proposes the next generation after the last record of the current generation.
 
-    A driver that proposes all trials in its first generation is then done.
+    A driver whose first generation has all trials is done as soon as it has proposed them.
     """
     tested = driver(sweep(search, method))
     proposed = tested.ask(1000)
@@ -241,7 +241,7 @@ def test_a_record_of_another_sweep_changes_nothing(search: str, method: str) -> 
 def test_an_exhausted_space_ends_the_search(search: str, seeds: tuple[int, ...]) -> None:
     """If the space has only six settings, the search ends and `shortfall` gives the reason.
 
-    Each setting is proposed for every seed.
+    By then each setting was proposed with every seed.
     """
     grid = {"sqrted": [0, 1], "normalise": ["none", "l2", "loss"]}
     fixed = {"initial_scale": [1], "initial_noise": [1], "mu": [1], "epochs": [1]}

@@ -13,7 +13,7 @@ from paretoib.training._run import run_trials
 
 
 def sweep(method: str, data: str, **fields: Any) -> SweepSpec:
-    """A small sweep of the method: on `data` if the method is for several tasks, else on digits."""
+    """A small sweep of the method, on `data` if the method is from mtvib, else on digits."""
     entry = METHODS[method]
     tasks = bool(entry.task_model)
     model = entry.model or OBJECTIVES[entry.objective].model or "mlp"
@@ -29,7 +29,10 @@ def sweep(method: str, data: str, **fields: Any) -> SweepSpec:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_proposed_trial_is_trained_and_measured(method: str, two_tasks: str) -> None:
-    """The first trial of a method, trained twice, gives equal records with metrics of all tasks."""
+    """The first trial of a method, trained twice, gives records that differ only in `seconds`.
+
+    The records have the metrics of all tasks.
+    """
     spec = sweep(method, two_tasks)
     (proposed,) = driver(spec).ask(1)
     sent = pickle.loads(pickle.dumps(proposed))
@@ -55,8 +58,8 @@ def test_mib_trains_other_objectives_and_several_tasks(
 ) -> None:
     """MIB trains vim and ceb on one task, and vib and ceb on two tasks (three losses).
 
-    The prediction losses fall. In every epoch the weights are ≥ 0 and sum to 1, and no loss has
-    weight 0 in all epochs.
+    The prediction losses fall. In every epoch the min-norm weights are ≥ 0 and sum to 1, and no
+    loss has weight 0 in all epochs.
     """
     document = {
         "method": "mib",
@@ -90,7 +93,7 @@ BETA_GRID_METHODS = [
 
 @pytest.mark.parametrize("method", BETA_GRID_METHODS)
 def test_the_default_betas_span_the_trade_off(method: str) -> None:
-    """The smallest default β gives more than 1.2 bits of relevance on digits.
+    """The smallest default β of a method gives more than 1.2 bits of relevance on digits.
 
     The largest default β gives a rate below 1.6 bits.
     """

@@ -89,7 +89,7 @@ def test_a_trial_does_not_depend_on_its_pack(name: str) -> None:
 
 @for_each_objective
 def test_the_seed_determines_the_record(name: str) -> None:
-    """Two runs of a trial differ only in `seconds`. With another seed the history differs."""
+    """The records of two runs differ only in `seconds`; another seed gives another history."""
     (spec,) = pack(name)[0][2:3]
     first, again, other = (
         run_trials([one], device="cpu")[0].model_copy(update={"seconds": 0.0})
@@ -138,7 +138,7 @@ def test_only_trials_with_noise_have_a_rate(name: str) -> None:
 
 @for_each_with_compression
 def test_the_rate_falls_as_beta_grows(name: str) -> None:
-    """Each larger β gives a lower rate.
+    """Each larger β gives a lower rate; for `categorical`, the rate falls only at β = 1.
 
     The data are Gaussian, or digits if the objective needs classes.
     """
@@ -150,7 +150,7 @@ def test_the_rate_falls_as_beta_grows(name: str) -> None:
         data = {"samples": 2000, "epochs": 10, "batch_size": 100, **schedule}
         template, betas = trial(name, "gaussian", **data), (0.01, 0.1, 0.3, 0.8)
     if name == "vim":
-        betas = (0.1, 3.0, 30.0, 100.0)  # vim's compression is a distance of at most 2, not nats
+        betas = (0.1, 3.0, 30.0, 100.0)  # vim's compression is at most 2, so a larger β is needed
     records = run_trials([template.with_fields({"beta": b}) for b in betas], device="cpu")
     rates = [r.test.rate_bits for r in records if r.test and r.test.rate_bits is not None]
     assert len(rates) == 4

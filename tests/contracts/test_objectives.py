@@ -56,7 +56,7 @@ def per_trial(name: str) -> dict[str, Tensor]:
 
 
 def batch(name: str, continuous: bool, examples: int = 6) -> dict[str, Any]:
-    """Random encoder outputs, noise, decoders, targets and hyperparameters of TRIALS models."""
+    """The inputs of the losses of TRIALS models; all but the hyperparameters are random."""
     generator = torch.Generator().manual_seed(11)
 
     def draw(*shape: int) -> Tensor:
@@ -148,7 +148,7 @@ def test_each_loss_is_a_finite_scalar(name: str, continuous: bool, examples: int
 
 @for_each_target
 def test_the_same_input_gives_the_same_losses(name: str, continuous: bool) -> None:
-    """An objective draws no random numbers; noise is an input."""
+    """Equal inputs give equal losses: an objective draws no random numbers; noise is an input."""
     first, second = (losses(name, build(name), take(batch(name, continuous), 1)) for _ in range(2))
     assert torch.equal(first, second)
 
@@ -207,9 +207,9 @@ def test_an_objective_can_be_pickled(name: str, continuous: bool) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @for_each_target
 def test_a_gpu_agrees_with_the_cpu(name: str, continuous: bool) -> None:
-    """On a GPU and on the CPU, a stack of models has equal losses and gradients.
+    """A stack of models has the same losses and gradients on a GPU and on the CPU.
 
-    They are equal to the accuracy of single precision.
+    They differ at most by rounding errors of single precision.
     """
     values, objective = batch(name, continuous), build(name)
 

@@ -100,7 +100,7 @@ def test_every_objective_trains_with_every_weighting(
 def test_a_trial_does_not_depend_on_its_pack(
     trial: Trial, method: str, fields: dict[str, Any]
 ) -> None:
-    """A trial has the same losses, weights and metrics of each task alone and in a pack."""
+    """Alone and in a pack, a trial has the same history and the same metrics of each task."""
     training = {"learning_rate": 3e-3, "batch_size": 100}
     specs = [trial(method, seed, **fields, **training) for seed in (0, 1)]
     if method == "gs":
@@ -114,7 +114,7 @@ def test_a_trial_does_not_depend_on_its_pack(
 
 
 def flat_metrics(record: TrialRecord) -> dict[str, float]:
-    """All metrics of the test split by name, `TASK/NAME` for a task's metric; −1 for None."""
+    """All metrics on the test split; keys are NAME, or TASK/NAME for a task. −1 stands for None."""
     assert record.test is not None
     document = record.test.model_dump()
     tasks = document.pop("tasks")
@@ -123,9 +123,9 @@ def flat_metrics(record: TrialRecord) -> dict[str, float]:
 
 
 def test_metrics_of_tasks_are_summed_or_averaged(trial: Trial) -> None:
-    """The metrics of a trial are sums of its tasks' bits and averages of their accuracies.
+    """A trial's relevance, ceiling, lost bits and cross-entropy are sums over its tasks.
 
-    The ceiling of a task is H(Y_k) of the test split.
+    The accuracies are averages over the tasks. The ceiling of task k is H(Y_k) of the test split.
     """
     spec = trial("mtvib", beta=1e-3, learning_rate=5e-3, batch_size=50, epochs=20)
     record = run_trials([spec], device="cpu")[0]
@@ -171,7 +171,7 @@ def test_single_task_methods_equal_ordinary_methods(
 ) -> None:
     """`stvib` equals `vib`, and `stl` equals `deterministic`, except for two defaults.
 
-    The batch size and the learning rate are those of mtvib.
+    These two, batch size and learning rate, have the values of mtvib.
     """
     fields = {"task": "digit", "batch_size": 200, "learning_rate": 1e-4}
     single = trial(method, task="digit")
@@ -194,8 +194,7 @@ def test_fixed_weights_of_one_train_the_sum_of_the_losses(trial: Trial) -> None:
 def test_learned_weights_end_at_half_the_inverse_loss(trial: Trial, task: str) -> None:
     """With fixed model parameters, the weights 1/σ_k² converge to 1/(2 L_k).
 
-    This is the optimum of mtvib eq. 14. It also holds for a single task, whose weight only scales
-    the learning rate.
+    L_k is the loss of task k. This is the optimum of mtvib eq. 14, also for a single task.
     """
     spec = trial("uwl", task=task, learning_rate=0.05, batch_size=2000)
     pack = pack_of(spec)
@@ -227,7 +226,7 @@ def test_learned_weights_are_in_a_checkpoint(trial: Trial) -> None:
 
 
 def test_mib_weighs_three_losses_on_the_simplex(trial: Trial) -> None:
-    """MIB's weights of two prediction losses and of compression are ≥ 0 and sum to 1."""
+    """MIB's min-norm weights of two prediction losses and of compression are ≥ 0 and sum to 1."""
     (record,) = run_trials([trial("mib", learning_rate=3e-3, epochs=3)], device="cpu")
     names = ("prediction/digit", "prediction/large", "compression")
     histories = [record.history[f"weight/{name}"] for name in names]

@@ -48,7 +48,10 @@ def test_sweeps_of_all_data_sets_are_listed_newest_first(tracker: Tracker) -> No
 
 
 def test_a_sweep_is_found_by_unique_prefix_and_by_name(tracker: Tracker) -> None:
-    """`find` accepts a unique prefix of an id, or a name, which finds the newest sweep."""
+    """`find` accepts a unique prefix of an id, or a name.
+
+    If several sweeps have the name, `find` returns the newest.
+    """
     first, second = tracker.create(spec(name="same")), tracker.create(spec(name="same"))
     assert tracker.find(first.id[:8]) == first
     assert tracker.find("same") == second
@@ -56,7 +59,7 @@ def test_a_sweep_is_found_by_unique_prefix_and_by_name(tracker: Tracker) -> None
 
 @pytest.mark.parametrize("sweep", ["no-such-sweep", "it's", "../../etc/passwd", "", "sam"])
 def test_an_unknown_sweep_is_not_found(tracker: Tracker, sweep: str) -> None:
-    """The error for an unknown sweep is one line with this name and `paretoib list`."""
+    """The error for an unknown sweep is one line with the requested name and `paretoib list`."""
     tracker.create(spec(name="same"))
     for method in ("find", "state", "records", "ruler", "flush", "heartbeat", "cancel"):
         with pytest.raises(NotFoundError, match="paretoib list") as caught:
@@ -89,7 +92,10 @@ def test_the_ruler_is_fixed_once(reopen: Open) -> None:
 
 
 def test_records_have_the_order_in_which_they_were_added(reopen: Open) -> None:
-    """`records` returns the added records, also of failed trials, but without histories."""
+    """`records` returns all records in the order of `add`, without histories.
+
+    The records of failed trials are included.
+    """
     tracker = reopen()
     sweep = tracker.create(spec())
     added = [
@@ -208,7 +214,7 @@ def test_the_reason_is_stored_until_the_sweep_begins_again(reopen: Open) -> None
 
 
 def test_a_trials_history_is_stored_completely(reopen: Open) -> None:
-    """`history` returns the values unchanged, with None for those that were not finite.
+    """`history` returns the values unchanged, including None for a value that was not finite.
 
     A history may be empty.
     """
@@ -228,7 +234,7 @@ def test_a_trials_history_is_stored_completely(reopen: Open) -> None:
 
 
 def test_an_unknown_trial_is_not_found(tracker: Tracker) -> None:
-    """Invalid keys, keys of another sweep's trials and unknown sweeps are refused."""
+    """`history` and `trial_url` refuse unknown sweeps, invalid keys and keys of other sweeps."""
     sweep, other = tracker.create(spec()), tracker.create(spec())
     tracker.add(other.id, ended(record(0.1)))
     tracker.flush(other.id)
@@ -255,7 +261,10 @@ def test_a_trial_has_a_url_in_mlflow(tracker: Tracker, request: pytest.FixtureRe
 
 
 def test_a_running_sweep_has_a_front(reopen: Open) -> None:
-    """A running sweep has a front of its ended trials. Without any there is an error."""
+    """The front of a running sweep has the trials that have ended.
+
+    If no trial has ended, `read_front` raises an error.
+    """
     tracker = reopen()
     sweep = tracker.create(spec())
     tracker.begin(sweep.id, RULER)

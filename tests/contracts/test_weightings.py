@@ -37,7 +37,7 @@ def weigh(
     jacobians: Tensor,
     trials: slice = slice(None),
 ) -> Weights:
-    """The weights of the selected trials, with different per-trial hyperparameters."""
+    """The weights of the selected trials; per-trial hyperparameters differ between the trials."""
     section = section_model("weighting", name)(**options)
     shared = {k: v for k, v in section.params.items() if not section.is_per_trial(k)}
     weighting: Weighting = WEIGHTINGS[name].load()(**shared)
@@ -84,7 +84,7 @@ def test_a_trial_does_not_depend_on_its_pack(
 def test_a_diverged_trial_does_not_affect_other_trials(
     name: str, options: dict[str, Any], losses: int
 ) -> None:
-    """Trials with NaN or infinite losses and gradients do not change the others' weights."""
+    """A trial with NaN or infinite losses and gradients does not change other trials' weights."""
     values, jacobians = draw(losses)
     clean = weigh(name, options, values, jacobians).step
     for trial, bad in ((1, torch.nan), (3, torch.inf)):

@@ -45,7 +45,7 @@ def test_stop_waiting_loses_nothing_if_the_store_answers(reopen: Open) -> None:
 
 
 def is_stale(tracker: Tracker, sweep_id: str) -> bool:
-    """Whether the sweep is stale. `find` and `sweeps` return the same state as `state`."""
+    """Whether the sweep is stale; also check that `find` and `sweeps` return the same state."""
     state = tracker.state(sweep_id)
     assert tracker.find(sweep_id) == state
     assert state in tracker.sweeps()

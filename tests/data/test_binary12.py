@@ -43,7 +43,7 @@ def test_the_training_split_is_a_share_of_the_patterns() -> None:
 
 
 def test_the_vertices_are_evenly_spread() -> None:
-    """The cosines of a vertex with all vertices are 1, five times 1/√5, five times −1/√5, −1."""
+    """The cosines between a vertex and all vertices are 1, 1/√5 (5×), −1/√5 (5×) and −1."""
     cosines = np.sort(vertices() @ vertices().T, axis=1)
     expected = [-1, *[-(5**-0.5)] * 5, *[5**-0.5] * 5, 1]
     np.testing.assert_allclose(cosines, np.tile(expected, (12, 1)), atol=1e-12)
@@ -61,7 +61,10 @@ def test_a_rotation_does_not_change_the_power() -> None:
 
 
 def test_the_label_is_1_for_powers_above_the_median() -> None:
-    """Patterns below the median have label 0; the labels at the median depend on the seed."""
+    """Patterns whose power is above the median have label 1, those below label 0.
+
+    The labels of patterns at the median depend on the seed.
+    """
     labels = []
     for seed in (0, 1):
         split = load(split_seed=seed).test

@@ -30,7 +30,7 @@ def test_splits_are_scikit_learns_digits_in_a_seeded_order(split_seed: int) -> N
 
 
 def test_the_error_names_scikit_learn_if_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The digits come with scikit-learn, so they cannot be loaded without this package."""
+    """If scikit-learn is not installed, the error says that the digits come with scikit-learn."""
     monkeypatch.setattr(_digits, "find_spec", lambda _: None)
     with pytest.raises(DataError, match="comes with scikit-learn, which is not installed"):
         load()
@@ -40,7 +40,7 @@ def test_the_error_names_scikit_learn_if_it_is_missing(monkeypatch: pytest.Monke
 def test_a_file_that_cannot_be_read_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
 ) -> None:
-    """The error names the file of digits if it is missing or damaged."""
+    """If the file of the digits is missing or damaged, the error names this file."""
     file = tmp_path / "datasets" / "data" / "digits.csv.gz"
     if content is not None:
         file.parent.mkdir(parents=True)

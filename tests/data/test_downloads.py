@@ -21,7 +21,10 @@ NOWHERE = ("http://127.0.0.1:9/",)  # refuses connections
 def test_the_error_for_a_missing_data_set_says_how_to_get_it(
     source: Source, tmp_path: Path
 ) -> None:
-    """The error has one line: files, folder, environment variable, and the download's error."""
+    """The error for a missing data set is one line that says how to get the files.
+
+    It names the files, the folder, the environment variable and the error of the download.
+    """
     with pytest.raises(DataError) as caught:
         load_idx(source, folder=tmp_path, subset=1, split_seed=0)
     text = str(caught.value)
@@ -44,7 +47,7 @@ def test_a_data_folder_that_cannot_be_created_is_named(source: Source, folder: P
 def test_the_error_for_fashion_mnist_names_its_debian_package(
     files: dict[str, bytes], tmp_path: Path, published: Callable[..., Source]
 ) -> None:
-    """The error has the command that installs Debian's package of Fashion-MNIST."""
+    """If Fashion-MNIST is missing, the error has the command that installs Debian's package."""
     with pytest.raises(DataError, match="Debian or Ubuntu `apt install dataset-fashion-mnist`"):
         load_idx(published(FASHION_MNIST, files), folder=tmp_path, subset=1, split_seed=0)
 
@@ -93,7 +96,7 @@ def test_cifar_is_unpacked_from_its_archive(
     published: Callable[..., Source],
     put: Callable[[dict[str, bytes], Path], Path],
 ) -> None:
-    """The archive is deleted after its batches are unpacked."""
+    """The batches of CIFAR-10 are unpacked from the downloaded archive, which is then deleted."""
     served, address = serve
     put(batches, tmp_path / "pack" / CIFAR10.folder)
     with tarfile.open(served / "small.tar.gz", "w:gz") as tar:

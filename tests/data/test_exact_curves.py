@@ -40,7 +40,7 @@ def test_canonical_curve_agrees_with_the_general_solver() -> None:
 
 
 def test_eigenvalues_are_one_less_squared_correlations() -> None:
-    """λ = 1 − ρ² for each correlation, and 1 for directions of X that are independent of Y."""
+    """The eigenvalues are 1 − ρ² for each correlation ρ, and 1 for directions independent of Y."""
     eigenvalues = gaussian_ib(*covariances(RHO, 6, 1), BETAS).eigenvalues
     np.testing.assert_allclose(eigenvalues, [0.0975, 0.36, 0.64, 0.91, 1, 1], atol=1e-12)
 
@@ -113,7 +113,7 @@ def test_gaussian_curve_rises_concavely_from_zero_to_the_ceiling() -> None:
 
 
 def test_one_correlation_follows_the_scalar_formula() -> None:
-    """For a single ρ: I(T;Y) = −½ ln(1 − ρ² (1 − e^(−2 rate)))."""
+    """For a single ρ, I(T;Y) = −½ ln(1 − ρ² (1 − e^(−2 rate)))."""
     rate = np.array([0.0, 0.1, 1.0, 5.0])
     expected = -0.5 * np.log(1 - 0.64 * (1 - np.exp(-2 * rate)))
     np.testing.assert_allclose(gaussian_relevance((0.8,), rate), expected, atol=1e-14)
@@ -135,7 +135,7 @@ def test_the_curve_of_deterministic_labels_is_the_rate_up_to_the_entropy() -> No
 
 
 def test_entries_name_the_exact_curve() -> None:
-    """`gaussian` has its own curve, `mtfl` none, and all others that of deterministic labels."""
+    """`gaussian` has its own curve, `mtfl` has none; all others have `deterministic_labels`."""
     names = {name: entry.exact.partition(":")[2] for name, entry in DATASETS.items()}
     assert names.pop("gaussian") == gaussian.__name__
     assert names.pop("mtfl") == ""

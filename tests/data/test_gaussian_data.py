@@ -30,7 +30,7 @@ def load(
 
 
 def test_samples_have_the_exact_covariance() -> None:
-    """The sample covariance is within four standard errors of the exact one."""
+    """The sample covariance is within four standard errors of the exact covariance."""
     data = load(split_seed=7)
     splits = (data.train, data.validation, data.test)
     samples = torch.cat([torch.cat([s.x, s.y], 1) for s in splits]).double().numpy()
@@ -75,6 +75,6 @@ def test_a_correlation_out_of_range_is_refused(rho: float) -> None:
 
 
 def test_fewer_inputs_than_correlations_are_refused() -> None:
-    """X needs a dimension for each correlation."""
+    """Fewer inputs than correlations are refused: each correlation needs a dimension of X."""
     with pytest.raises(SpecError, match=r"at least the number of `correlations`, 3; .*inputs = 2"):
         load(inputs=2)

@@ -46,7 +46,10 @@ def test_images_keep_their_labels_and_pixels(
 def test_splits_are_disjoint_and_test_has_the_official_test_images(
     source: Source, folder: Path
 ) -> None:
-    """Training and validation are disjoint parts of the official training images."""
+    """Training and validation are disjoint parts of the official training images.
+
+    The test split has the official test images in random order.
+    """
     data = load(source, folder)
     train, validation, test = map(numbers, (data.train, data.validation, data.test))
     assert sorted(train + validation) == list(range(TRAIN))
@@ -58,7 +61,10 @@ def test_splits_are_disjoint_and_test_has_the_official_test_images(
 def test_subset_is_a_share_of_the_official_training_images(
     source: Source, folder: Path, subset: float, count: int
 ) -> None:
-    """Validation images are never used for training; validation does not depend on the subset."""
+    """`subset` is a share of all official training images; validation does not depend on it.
+
+    Validation images are never used for training.
+    """
     whole, part = load(source, folder), load(source, folder, subset)
     assert numbers(part.train) == numbers(whole.train)[:count]
     assert numbers(part.validation) == numbers(whole.validation)

@@ -48,6 +48,6 @@ def test_an_entry_declares_the_parameters_of_its_function(name: str) -> None:
 
 
 def test_listing_and_exact_curves_load_no_torch() -> None:
-    """Commands that list data sets or compare fronts do not wait for torch."""
+    """The list of data sets and the exact curves load no torch, so that commands start quickly."""
     code = "import sys, paretoib.data, paretoib.data._exact; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -52,7 +52,7 @@ def test_images_keep_their_labels(folder: Path) -> None:
 
 
 def test_the_test_split_does_not_depend_on_the_seed(folder: Path) -> None:
-    """The validation split depends on the seed.
+    """The validation split depends on the seed, but the test split does not.
 
     `subset` sets the size of the training split, as a share of all images.
     """
@@ -71,7 +71,7 @@ def test_the_test_split_does_not_depend_on_the_seed(folder: Path) -> None:
 
 
 def test_a_single_task_has_one_column_of_labels(folder: Path) -> None:
-    """A data set with one selected task has no list of tasks."""
+    """With one selected task, Y is one column of labels and the data set has no list of tasks."""
     all_tasks = load(folder=folder, task="all", side=8, subset=1.0, split_seed=0)
     pose = load(folder=folder, task="pose", side=8, subset=1.0, split_seed=0)
     assert (pose.tasks, pose.classes) == ((), 5)
@@ -87,7 +87,7 @@ def test_a_single_task_has_one_column_of_labels(folder: Path) -> None:
     ],
 )
 def test_the_error_gives_the_number_of_an_invalid_line(folder: Path, bad: str, rule: str) -> None:
-    """The error has the line's number, the rule and the value found."""
+    """The error for an invalid line has the line's number, the rule and the value found."""
     with (folder / "MTFL" / "training.txt").open("a") as file:
         file.write(bad)
     path = folder / "MTFL" / "training.txt"

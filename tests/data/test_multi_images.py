@@ -83,7 +83,7 @@ def test_the_layout_is_exact_to_the_pixel() -> None:
 def test_a_pair_has_the_labels_of_its_images(
     marked: tuple[Source, Path], labels: NDArray[np.uint8]
 ) -> None:
-    """Every split has two columns of labels, left and right."""
+    """In every split, a pair has two labels: the labels of its left and of its right image."""
     data = load(*marked)
     assert (data.tasks, data.classes, data.shape) == (("left", "right"), (10, 10), (1, 36, 36))
     for split in (data.train, data.validation, data.test):
@@ -96,7 +96,10 @@ def test_a_pair_has_the_labels_of_its_images(
 def test_each_training_image_is_used_twice_on_each_side(
     marked: tuple[Source, Path],
 ) -> None:
-    """Training and validation share no image; test uses each test image once on each side."""
+    """Training and validation together use each training image twice on each side.
+
+    Training and validation share no image. The test split uses each test image once on each side.
+    """
     data = load(*marked)
     train, validation = source_numbers(data.train), source_numbers(data.validation)
     for side in (0, 1):
@@ -146,7 +149,7 @@ def test_pairs_are_cached(marked: tuple[Source, Path]) -> None:
 def test_a_damaged_cache_file_is_created_again(
     marked: tuple[Source, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A cache file is damaged if its checksum is not the one in its name; a warning is logged."""
+    """A cache file is created again if its checksum differs from its name; a warning is logged."""
     source, folder = marked
     first = load(source, folder)
     (cached,) = (folder / "multi-mnist").iterdir()

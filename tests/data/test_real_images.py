@@ -39,7 +39,10 @@ def test_real_images_have_their_known_statistics(
     mean: list[float],
     std: list[float],
 ) -> None:
-    """Sizes are exact; channels have the known means and standard deviations within 0.004."""
+    """The splits have the known sizes, and the channels the known means and standard deviations.
+
+    The tolerance for means and standard deviations is 0.004.
+    """
     data = real(load, source)
     assert [len(s) for s in (data.train, data.validation, data.test)] == [train, 10_000, 10_000]
     x = torch.cat([data.train.x, data.validation.x])

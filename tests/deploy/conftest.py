@@ -35,13 +35,13 @@ POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 # $$, ${NAME}, ${NAME:-default}, ${NAME:?message}
 _VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\})")
 _HOST = re.compile(r"\b(?:postgres|mlflow|ray|service)(?=:\d)")
-_AGENT = "52365"  # the port of an agent in every Ray container; no other port is used twice
+_AGENT = "52365"  # Ray's agent, in every Ray container; each other port is in one container
 _PORTS = ("5432", "5000", "6379", "8080", "8265", "10001")
 _PORT = re.compile(rf"(?<![\d.])({'|'.join((*_PORTS, _AGENT))})\b")
 
 
 def read(variables: Mapping[str, str | None]) -> dict[str, Any]:
-    """docker-compose.yml with these variables; `KeyError` if a required one is missing."""
+    """docker-compose.yml with these variables; `KeyError` if a required variable is missing."""
 
     def value(match: re.Match[str]) -> str:
         given = variables.get(match["name"] or "")
@@ -112,7 +112,7 @@ def host() -> Iterator[Host]:
         pytest.skip("PostgreSQL's server is not installed (Debian: postgresql)")
     if not find_spec("psycopg2"):
         pytest.skip("psycopg2 is not installed (extra: postgres)")
-    # A short path, because Ray's sockets limit its length. Accessible for the user `postgres`.
+    # A short path, because Ray's sockets limit its length. The user `postgres` needs access.
     folder = Path(tempfile.mkdtemp(prefix="pib-"))
     folder.chmod(0o711)
     yield Host(folder)

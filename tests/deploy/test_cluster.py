@@ -1,6 +1,6 @@
 """The services of docker-compose.yml as processes, with their commands and health checks.
 
-Ten faults: each service is killed twice while a β grid and an adaptive sweep run.
+Each of five containers is killed twice while a β grid and an adaptive sweep run: ten faults.
 """
 
 import hashlib
@@ -202,7 +202,7 @@ def faults(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, ...]]]:
 def test_a_sweep_goes_from_a_request_to_its_front(cluster: Cluster) -> None:
     """A submitted sweep finishes and has a front.
 
-    It uses the service, the Ray head, a worker, MLflow and PostgreSQL.
+    The sweep uses the service, the Ray head, a worker, MLflow and PostgreSQL.
     """
     short = {**GRID, "name": "short", "training": {"epochs": 2}, "grid": {"beta": [0.01, 0.1]}}
     sweep = cluster.request("/sweeps", short)["id"]
@@ -254,14 +254,15 @@ def test_a_sweep_is_cancelled_and_resumed(cluster: Cluster) -> None:
 def test_a_fault_loses_no_finished_trial(
     cluster: Cluster, faults: list[tuple[str, ...]], victim: str
 ) -> None:
-    """Each service is killed twice while a β grid and an adaptive sweep run.
+    """A container is killed twice while a β grid and an adaptive sweep run.
 
-    After each kill, the state is correct again within `RECOVERY` seconds. At the end every trial
-    has finished once, both event streams are complete, and the fronts can be compared.
+    Within `RECOVERY` seconds of each kill, the container has restarted and the sweeps have the
+    expected status. At the end every trial has finished once, both event streams are complete, and
+    the fronts can be compared.
     """
     sweeps = [cluster.request("/sweeps", document)["id"] for document in (GRID, MIB)]
     watching = [Watch(cluster, sweep) for sweep in sweeps]
-    # Only the end of the Ray head ends the jobs of sweeps.
+    # Jobs run on the Ray head, so only a kill of the head interrupts sweeps.
     expected = {"finished", "interrupted" if victim == "ray" else "running"}
     for share in (0.1, 0.5):
         wait_until(

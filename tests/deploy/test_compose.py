@@ -30,7 +30,7 @@ def services(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_the_file_matches_the_compose_schema(document: dict[str, Any]) -> None:
-    """docker-compose.yml is valid by the Compose Specification in Compose 1.29.2 (Apache-2.0)."""
+    """docker-compose.yml is valid by the schema of Compose 1.29.2 (Apache-2.0)."""
     schema = json.loads(Path(__file__).with_name("compose_spec.json").read_text())
     errors = jsonschema.Draft7Validator(schema).iter_errors(document)
     assert [f"{list(error.path)}: {error.message}" for error in errors] == []
@@ -69,7 +69,10 @@ def test_only_the_service_is_reached_from_outside(document: dict[str, Any]) -> N
 
 
 def test_no_service_has_unneeded_privileges(services: dict[str, Any]) -> None:
-    """No container is privileged; containers of our image cannot gain privileges."""
+    """No container is privileged or mounts a folder of the host.
+
+    Containers of our image cannot gain privileges.
+    """
     for name, service in services.items():
         assert not {"privileged", "cap_add", "pid", "ipc", "devices", "userns_mode"} & set(service)
         mounts = [volume.partition(":")[0] for volume in service.get("volumes", [])]
@@ -105,9 +108,9 @@ def test_nothing_starts_without_its_secrets(
 def test_every_variable_is_in_the_example(
     example: dict[str, str | None], variables: set[str], required: set[str]
 ) -> None:
-    """.env.example has exactly the variables of docker-compose.yml, without secrets.
+    """.env.example has exactly the variables of docker-compose.yml, each with a comment.
 
-    Each variable has a comment.
+    Secrets have no value.
     """
     assert set(example) == variables
     assert {name for name in required if example[name]} == set()
@@ -135,7 +138,7 @@ def test_the_journal_survives_a_new_head(services: dict[str, Any]) -> None:
 def test_the_variables_of_the_service_are_settings(
     services: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With these variables the service requires tokens and listens on the published port."""
+    """The variables of `service` are settings that require tokens and set the published port."""
     monkeypatch.chdir(tmp_path)
     variables = services["service"]["environment"]
     for name, value in variables.items():
@@ -226,7 +229,7 @@ def test_only_the_package_is_copied_into_the_image() -> None:
 def test_the_package_contains_the_files_of_the_pages() -> None:
     """package-data lists the style sheet, the script and the templates of the pages.
 
-    Without it, setuptools would leave them out of the package.
+    Without this list, setuptools would leave the files out of the package.
     """
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     patterns = tools["package-data"].get("service", [])
@@ -239,7 +242,7 @@ def test_the_package_contains_the_files_of_the_pages() -> None:
 def test_kuberay_uses_the_same_image_and_options(services: dict[str, Any]) -> None:
     """deploy/raycluster.yaml has the images, Ray options and mounts of docker-compose.yml.
 
-    It requires a token.
+    The cluster requires a token.
     """
     documents = yaml.safe_load_all((ROOT / "deploy/raycluster.yaml").read_text())
     cluster, policy = documents

@@ -204,9 +204,9 @@ def searches(_: str) -> str:
 
 
 def combinations(data: str, heading: str) -> Callable[[str], str]:
-    """The objectives and the weightings that a trial on `data` can combine.
+    """The objectives (rows) and weightings (columns) that a trial on `data` can combine.
 
-    The first column has the heading `heading`.
+    `heading` is the heading of the first column.
     """
 
     def accepts(objective: str, weighting: str) -> str:
@@ -243,7 +243,7 @@ def _setting_default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    # A default that is not validated means that there is none.
+    # `validate_default=False` marks a default that users cannot set; the table shows "none".
     if value in ("", (), None) or field.validate_default is False:
         return "none"
     if isinstance(value, bool):
@@ -417,7 +417,7 @@ def _arguments(command: Any) -> list[str]:
 
 
 def _names_or_all_but(names: Sequence[str], all_names: Iterable[str]) -> str:
-    """The names as text; if fewer names of `all_names` are missing, "all but" and these."""
+    """The names as text, or "all but" with the missing names, if these are fewer."""
     missing = [name for name in all_names if name not in names]
     return f"all but {_codes(missing)}" if len(missing) < len(names) else _codes(names)
 

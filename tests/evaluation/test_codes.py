@@ -58,7 +58,7 @@ def test_tables_are_sums_over_all_states_of_lower_layers() -> None:
 
 
 def test_information_of_known_codes() -> None:
-    """Rate and relevance are known for a one-hot code, one bit of the label, and a constant."""
+    """Rate and relevance are exact for a one-hot code, for one bit of Y, and for a constant."""
     one_hot = torch.eye(8).double()
     y = torch.arange(8) % 4
     rate, relevance = discrete_information(one_hot, y, 4)
@@ -154,7 +154,7 @@ def test_the_upper_bound_is_at_most_that_of_the_first_layer(
 
 
 def test_states_of_only_one_input_give_a_finite_upper_bound() -> None:
-    """If every state occurs for one input only, the upper bound is log S for S states.
+    """If every state occurs for at most one input, the upper bound is log S for S states.
 
     The other inputs and the fitted marginal give these states probability 0.
     """

@@ -38,7 +38,7 @@ def mixture(count: int, seed: int) -> GaussianEncoding:
 
 
 def gaussian(count: int, latent: int, std: float, seed: int) -> GaussianEncoding:
-    """Means x ~ N(0, I) with noise `std`: I(X;Z) = K/2 log(1 + 1/std²)."""
+    """Means x ~ N(0, I) with noise `std`: I(X;Z) = (K/2) log(1 + 1/std²)."""
     generator = torch.Generator().manual_seed(seed)
     mean = torch.randn(count, latent, generator=generator)
     return GaussianEncoding(mean, torch.full_like(mean, std))
@@ -100,7 +100,7 @@ def test_the_lower_bound_saturates_at_log_n(count: int) -> None:
 def test_for_complete_inputs_both_bounds_are_the_rate() -> None:
     """If the inputs are complete, both bounds are the rate.
 
-    The inputs are first the five in equal numbers, and then 32 that do not overlap.
+    The inputs are first the five inputs in equal numbers, and then 32 that do not overlap.
     """
     index = torch.arange(5).repeat(400)
     encoding = GaussianEncoding(
@@ -136,7 +136,7 @@ def test_a_fitted_marginal_gives_the_upper_bound_of_inputs_that_do_not_overlap()
 
 @pytest.mark.parametrize("std", [0.1, 1.0, 5.0])
 def test_the_fitted_gaussian_is_tight_if_the_marginal_is_gaussian(std: float) -> None:
-    """If the marginal is Gaussian, E log p(z|x) − log q(z) with a fitted q is I(X;Z).
+    """If the marginal is Gaussian, E[log p(z|x) − log q(z)] with a fitted q is I(X;Z).
 
     The two agree within four standard errors.
     """
@@ -149,7 +149,7 @@ def test_the_fitted_gaussian_is_tight_if_the_marginal_is_gaussian(std: float) ->
 
 
 def test_more_densities_never_raise_the_upper_bound() -> None:
-    """Every density, even a poor one, gives an upper bound; the smallest of them is used."""
+    """Every density, even a poor one, gives an upper bound; the smallest bound is used."""
     encoding = mixture(1000, 7)
     z = sample(encoding, 7)
     own = encoding.log_prob(z)
@@ -228,7 +228,7 @@ def test_vmap_over_models_equals_a_loop() -> None:
 
 
 def test_the_fitted_gaussian_has_the_samples_moments() -> None:
-    """The fitted Gaussian has the mean of the sample and its covariance with divisor N − 1.
+    """The fitted Gaussian has the mean and the covariance (divisor N − 1) of the sample.
 
     One dimension may be a linear function of another.
     """

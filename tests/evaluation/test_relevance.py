@@ -11,9 +11,9 @@ from paretoib.evaluation import relevance_bound, relevance_error
 
 @pytest.mark.parametrize("flip", [0.01, 0.11, 0.4])
 def test_the_exact_decoder_of_a_binary_channel_gives_its_information(flip: float) -> None:
-    """For flip probability δ the bound is log 2 − h(δ), within four standard errors.
+    """For flip probability δ, the exact decoder gives log 2 − h(δ), within four standard errors.
 
-    Other decoders give a smaller bound.
+    h is the binary entropy. Other decoders give a smaller bound.
     """
     count = 50_000
     y = torch.arange(count) % 2

@@ -80,8 +80,9 @@ sys.exit("torch" in sys.modules)
 
 
 def test_lp_is_l2_for_p_2_and_l1_for_p_1(python: Python) -> None:
-    """For p = 2 compression agrees within 1 %: only `lp` samples the noise, `l2` uses the mean.
+    """For p = 1 the compression of `lp` is E Σ_i |Z_i|; for p = 2 it is the compression of `l2`.
 
+    For p = 2 they agree only within 1 %, because `lp` samples the noise of Z and `l2` does not.
     The plugin is imported before paretoib, so its entries are created while registries load.
     """
     code = """

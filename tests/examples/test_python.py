@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_program_prints_fronts_and_a_verdict(folder: Path) -> None:
-    """The program prints fronts and a verdict, and writes a page and a picture."""
+    """The program prints the points of a front and a verdict, and writes a page and a picture."""
     first, *points, verdict, volumes = (folder / "output").read_text().splitlines()
     assert re.match(r"vib-digits \([0-9a-f]{8}\), finished: \d of 8 trials on the front, ", first)
     assert len(points) == int(first.split(": ")[1].split()[0])

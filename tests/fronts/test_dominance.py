@@ -46,7 +46,7 @@ def test_dominated_by_and_coverage_agree_with_their_definitions(
 
 @given(POINTS, POINTS)
 def test_a_shift_by_the_depth_ends_the_dominance(points: np.ndarray, others: np.ndarray) -> None:
-    """A shift slightly larger than the depth ends the dominance; a smaller shift does not."""
+    """A shift by slightly more than the depth ends the dominance; a smaller shift does not."""
     for point, depth in zip(points, dominated_depth(points, others), strict=True):
         assert not dominated_by([point - depth - 1e-6], others)[0]
         if depth > 0:

@@ -264,7 +264,7 @@ def test_comparing_loads_no_plotting_library_and_no_torch() -> None:
 def test_a_very_large_rate_is_drawn_at_the_right_edge(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Larger rates than ten times the reference point's rate are drawn at the right edge.
+    """Rates above ten times the reference point's rate are drawn at the right edge.
 
     The caption and the hover text say so.
     """

@@ -83,7 +83,10 @@ def test_a_point_on_an_edge_has_one_beta() -> None:
 
 
 def test_dominated_points_have_a_gap_and_no_beta() -> None:
-    """No β selects a dominated point, even at gap 0, on the horizontal line that ends the hull."""
+    """No β selects a dominated point.
+
+    The gap of such a point may be 0, because the hull ends in a horizontal line.
+    """
     reach = reachability([[0.0, 1.0], [1.0, 0.0], [2.0, 0.0], [1.0, 0.5], [0.0, 2.0]])
     assert reach.supported.tolist() == [True, True, False, False, False]
     assert reach.gap.tolist() == [0, 0, 0, 0.5, 1]

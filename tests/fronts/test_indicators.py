@@ -43,7 +43,7 @@ def test_hypervolume_counts_dominated_unit_squares(points: np.ndarray) -> None:
 def test_hypervolume_of_zdt_fronts(
     curve: Callable[[np.ndarray], np.ndarray], expected: float
 ) -> None:
-    """For the reference point (1.1, 1.1) they are 1.21 − 1/3 for ZDT1 and 1.21 − 2/3 for ZDT2."""
+    """Up to (1.1, 1.1), the hypervolume is 1.21 − 1/3 for ZDT1 and 1.21 − 2/3 for ZDT2."""
     x = np.linspace(0, 1, 1_000_001)
     assert hypervolume(np.c_[x, curve(x)], (1.1, 1.1)) == pytest.approx(expected, abs=5e-6)
 

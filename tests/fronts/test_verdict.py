@@ -56,7 +56,7 @@ def test_the_side_with_more_hypervolume_is_named_first(verdict: Verdict) -> None
 
 
 def test_nearly_equal_hypervolumes_are_called_the_same(verdict: Verdict) -> None:
-    """For hypervolumes that differ by 0.03 %, the verdict says that they are nearly equal."""
+    """Hypervolumes that differ by at most 0.05 % count as equal; here they differ by 0.025 %."""
     text = verdict([(1.0, 1.0, 0)], [(1.0, 1.0005, 0)])
     assert "the hypervolumes of mib (1 seed) and vib (1 seed) differ by less than 0.1 %. " in text
     assert "There are too few seeds for a significance test" in text
@@ -93,7 +93,7 @@ def test_a_side_with_a_hypervolume_of_zero_can_lose(verdict: Verdict) -> None:
 def test_a_seed_whose_trials_all_diverged_counts(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """A seed with only diverged trials has hypervolume 0; a seed of pruned trials does not count."""
+    """A seed whose trials all diverged has hypervolume 0; a pruned trial alone adds no seed."""
     steady = [make_trial(1.0, 1.1 + seed / 1000, seed=seed) for seed in range(12)]
     better = [make_trial(1.0, 1.0 + seed / 1000, seed=seed) for seed in range(5)]
     diverged = [

@@ -21,7 +21,7 @@ BeginRun = Callable[..., SweepRun]
 
 @pytest.fixture
 def run() -> BeginRun:
-    """`run(**limits)` begins a sweep of ten trials; its `reported` lists the states it reports."""
+    """`run(**limits)` begins a sweep of ten trials; the result's `reported` lists its states."""
 
     def make(store: MemoryTracker | None = None, **limits: object) -> SweepRun:
         spec = SweepSpec.from_document({"method": "vib", "grid": {"beta": "1e-3:1:10"}, **limits})

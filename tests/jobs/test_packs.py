@@ -180,7 +180,7 @@ def test_a_worker_that_fails_to_start_loses_no_trial() -> None:
 
 
 def test_the_loop_ends_if_no_worker_starts() -> None:
-    """If no worker starts, the loop ends; `start_error` has the reason, and no trial has a record."""
+    """If no worker starts, the loop ends with a reason in `start_error`; no trial has a record."""
     searcher, records = make_searcher(size=1)
     for attempt in range(1 + RETRIES):
         assert searcher.start_error is None

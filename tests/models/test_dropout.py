@@ -22,7 +22,7 @@ def masks(dropout: Dropout, count: int, *shape: int) -> Tensor:
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_the_given_share_of_values_is_dropped(share: float) -> None:
-    """Dropout sets a share of the values to 0 and divides the others by 1 − share."""
+    """Dropout sets a share of the values to 0 and divides the other values by 1 − share."""
     dropped = masks(new_dropout(share), 40, 50, 50)
     kept = dropped > 0
     error = (share * (1 - share) / kept.numel()) ** 0.5
@@ -32,7 +32,7 @@ def test_the_given_share_of_values_is_dropped(share: float) -> None:
 
 
 def test_masks_are_uncorrelated() -> None:
-    """The masks of two neighbours, steps, layers of one model, or seeds are uncorrelated."""
+    """Masks are uncorrelated between neighbouring values, steps, layers of a model, and seeds."""
     torch.manual_seed(0)
     first, second = Dropout(0.5), Dropout(0.5)
     kept = masks(first, 30, 40, 40) - 1
@@ -95,9 +95,9 @@ def test_share_0_adds_no_layer() -> None:
 
 
 def test_a_trial_with_dropout_does_not_depend_on_its_pack() -> None:
-    """A trial with dropout has the same history alone and in a pack.
+    """A trial with dropout has the same prediction losses alone and in a pack.
 
-    Without dropout, the history is different.
+    Without dropout, the losses are different.
     """
     template = TrialSpec.from_document(
         {"data": "digits", "model": "mlp", "objective": "ceb", "weighting": "linear"}

@@ -71,7 +71,7 @@ def test_resnet18_has_the_published_number_of_parameters(
 
 @pytest.mark.parametrize(("stem", "size"), [("cifar", 4), ("imagenet", 1)])
 def test_resnet18_has_the_resolution_of_its_stem(stem: str, size: int) -> None:
-    """ResNet-18 maps 32×32 images to 4×4 maps with the CIFAR stem, and to 1×1 with ImageNet's."""
+    """ResNet-18 maps 32×32 images to 4×4 maps with stem `cifar`, and to 1×1 with `imagenet`."""
     encoder: Any = build("resnet18", (3, 32, 32), stem=stem).encoder.eval()
     assert encoder.features(torch.randn(1, 3, 32, 32)).shape == (1, 512, size, size)
 
@@ -124,9 +124,10 @@ TABLES: list[Any] = [((1, 36, 36), {}, 3136), ((3, 150, 150), {"kernel": 5, "str
 def test_small_alexnet_has_the_layers_of_mtvib(
     shape: tuple[int, ...], sizes: dict[str, Any], features: int
 ) -> None:
-    """Model `small_alexnet` has mtvib's convolutions, then features–384–192–10.
+    """Model `small_alexnet` has mtvib's convolutions, then dense layers F–384–192–10.
 
-    See tables 1 and 2 (a). The test compares the numbers of parameters.
+    F is the number of outputs of the convolutions (mtvib tables 1 and 2, (a)). The test compares
+    the numbers of parameters.
     """
     model = build("small_alexnet", shape, noise=False, **sizes)
     convolutions = sizes.get("kernel", 3) ** 2 * 64 * (shape[0] + 64) + 2 * 2 * 64
@@ -141,10 +142,10 @@ def test_small_alexnet_has_the_layers_of_mtvib(
 def test_mtvib_cnn_has_the_layers_of_mtvib(
     shape: tuple[int, ...], sizes: dict[str, Any], features: int
 ) -> None:
-    """Model `mtvib_cnn` has mtvib's convolutions, then features–1024–1024–1024–2·256.
+    """Model `mtvib_cnn` has mtvib's convolutions, then dense layers F–1024–1024–1024–2·256.
 
-    The decoder is 256–384–192–10. See tables 1 and 2 (c). The test compares the numbers of
-    parameters.
+    F is the number of outputs of the convolutions (mtvib tables 1 and 2, (c)). The decoder is
+    256–384–192–10. The test compares the numbers of parameters.
     """
     hidden = section_model("model", "mtvib_cnn").model_validate({}).params["hidden"]
     model = build("mtvib_cnn", shape, hidden=hidden, **sizes)
@@ -166,9 +167,9 @@ def test_the_final_relu_applies_to_the_means_only() -> None:
 
 
 def test_dropout_cnn_is_the_mnist_example_of_pytorch() -> None:
-    """Model `dropout_cnn` has as many parameters as PyTorch's MNIST example.
+    """Model `dropout_cnn` is PyTorch's MNIST example with K = 128 outputs instead of ten.
 
-    Only the last layer differs: K = 128 outputs replace ten.
+    The test compares the number of parameters and the shares of dropout.
     """
     model = build("dropout_cnn", (1, 28, 28), noise=False, latent=128)
     published = 1_199_882  # with ten outputs

@@ -45,7 +45,7 @@ def test_initial_noise_is_the_width_at_r_0(noise: float) -> None:
 
 
 def test_every_model_starts_near_its_initial_noise() -> None:
-    """Every new model has a mean width within a factor 1.5 of `initial_noise`.
+    """Every new model with `initial_noise` has a mean width within a factor 1.5 of this value.
 
     The inputs are standard normal.
     """
@@ -103,7 +103,10 @@ def build(
 
 
 def test_zero_entropy_noise_is_the_same_for_every_code() -> None:
-    """The width is 1/√(2πe) for every input and any `initial_noise`, and is not trained."""
+    """The width of zero-entropy noise is always 1/√(2πe): it is not trained.
+
+    `initial_noise` does not change this width.
+    """
     model = build("zero_entropy", initial_noise=0.3)
     output = model.head(model.encoder(torch.randn(5, 6)), torch.randn(5, 3))
     torch.testing.assert_close(output.gaussian.std, torch.full((5, 3), ZERO_ENTROPY_STD))
@@ -156,7 +159,7 @@ def test_a_continuous_target_has_one_full_covariance() -> None:
 
 
 def test_decoder_has_the_requested_hidden_layers() -> None:
-    """The decoder has the hidden layers of the spec. With none it is linear."""
+    """The decoder has the requested hidden layers; without hidden layers it is linear."""
     linear, deep = head().decoder, head(decoder=(7, 5)).decoder
     assert [p.shape for p in linear.parameters() if p.ndim > 1] == [(3, 2)]
     assert [p.shape for p in deep.parameters() if p.ndim > 1] == [(7, 2), (5, 7), (3, 5)]

@@ -101,10 +101,10 @@ def test_mtvib_small_alexnet(
 def test_mtvib_variational_encoder(
     method: str, side: int, channels: int, data: str, features: int, tasks: int
 ) -> None:
-    """The layers are those of mtvib tables 1 and 2, (c) and (d), with one difference.
+    """`mtvib` and `stvib` have the layers of mtvib tables 1 and 2, (c) and (d), except one.
 
-    One layer of 512 outputs replaces two layers of 256, which give the means m and the numbers r
-    for the widths.
+    The paper has a layer of 256 outputs for the means and another for the widths. Here one layer
+    has all 512 outputs.
     """
     fields = {"model": "mtvib_cnn"} if method == "stvib" else {}
     shape = (channels, side, side)

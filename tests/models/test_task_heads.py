@@ -42,9 +42,10 @@ def test_each_task_has_the_decoder_of_mtvib(
     sizes: dict[str, Any],
     classes: tuple[int, ...],
 ) -> None:
-    """Each task has a decoder 384–192–C or, in MTVIB, 256–384–192–C.
+    """Each task has a decoder 384–192–C or, in model `mtvib_cnn`, 256–384–192–C.
 
-    See mtvib tables 1 and 2, (b) and (d). The test compares the numbers of parameters.
+    C is the task's number of classes. See mtvib tables 1 and 2, (b) and (d). The test compares
+    the numbers of parameters.
     """
     model = build(name, classes, shape, **sizes)
     per_task = [first_layer_parameters + 385 * 192 + 2 * 192 + 193 * c for c in classes]
@@ -96,7 +97,7 @@ def test_each_decoder_predicts_from_every_sample_of_binary_layers(name: str) -> 
 
 
 def test_parameter_names_of_a_single_task_are_stable() -> None:
-    """A single decoder keeps its parameter names, so old checkpoints can be loaded."""
+    """With a single task, the decoder keeps its parameter names: old checkpoints can be loaded."""
     head = build("mlp", 3, (6,), latent=4, decoder=(7,)).head
     names = ["decoder.0.weight", "decoder.0.bias", "decoder.2.weight", "decoder.2.bias"]
     assert [name for name, _ in head.named_parameters()] == names

@@ -31,7 +31,7 @@ def draw() -> Draw:
 def noisy(draw: Draw) -> Callable[..., Output]:
     """`noisy(mean, std)` returns an output with this p(z|x), a sample z and three classes.
 
-    The default width is that of zero-entropy noise.
+    The default `std` is the width of zero-entropy noise.
     """
 
     def build(mean: Tensor, std: Tensor | float = ZERO_ENTROPY_STD) -> Output:

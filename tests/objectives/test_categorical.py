@@ -31,7 +31,7 @@ Y = torch.tensor([0, 2, 1, 1, 0, 2, 2, 1])
 
 
 def code(raw: Tensor, codebook: Tensor | None = None) -> Output:
-    """A code with one category per column of `raw`, and a decoder for three classes."""
+    """The output of a code with one category per column of `raw`; Y has three classes."""
     encoding = CategoricalEncoding(raw)
     table = torch.zeros(raw.shape[1], 3).to(raw) if codebook is None else codebook
     book = CodebookPrediction(encoding.mean, table.log_softmax(-1))
@@ -71,7 +71,7 @@ def test_the_losses_are_sums_over_categories(draw: Draw) -> None:
 
 
 def test_the_decoder_cross_entropy_is_the_largest_loss(draw: Draw) -> None:
-    """H_Θ[Y|Z] is above H_Θ[Y|X] and above H[Y|Z] (uib eqs 4, 5).
+    """The decoder cross-entropy H_Θ[Y|Z] is above H_Θ[Y|X] and above H[Y|Z] (uib eqs 4, 5).
 
     With the optimal decoder, H_Θ[Y|Z] = H[Y|Z].
     """
@@ -132,7 +132,8 @@ def trial(**fields: Any) -> TrialSpec:
 def test_the_decoder_maps_each_category_to_class_probabilities() -> None:
     """The codebook holds log q(y|z), the decoder's output for each category z.
 
-    The decoder is C–16–10 here and 100–1024–1024–10 in uib. A continuous Y is refused.
+    The layers of the decoder have 7, 16 and 10 units here, and 100, 1024, 1024 and 10 in uib. A
+    continuous Y is refused.
     """
     section = section_model("model", "mlp")(latent=7, decoder=(16,))
     shapes: dict[str, Any] = {"shape": (4,), "target_dim": None, "noise": "categorical"}
@@ -147,9 +148,9 @@ def test_the_decoder_maps_each_category_to_class_probabilities() -> None:
 
 @pytest.mark.parametrize("trials", [1, 2])
 def test_the_optimal_decoder_is_computed_from_the_training_data(trials: int) -> None:
-    """The optimal decoder is computed before training and after every epoch.
+    """The optimal decoder is computed from the training data, at the start and after every epoch.
 
-    The decoder network does not change.
+    The decoder network is not trained.
     """
     specs = [
         trial(optimal_decoder=True, subset=0.2).with_fields({"seed": i}) for i in range(trials)
@@ -183,7 +184,7 @@ def exact_rate_bits(pack: Pack) -> float:
 def test_each_loss_trains_a_relevant_code(loss: str) -> None:
     """Each loss trains a code with a relevance above 1.6 bits (the ceiling is 3.3 bits).
 
-    The lower bound of the code's rate is the exact rate of the test inputs.
+    `rate_lower_bits` is the exact rate of an X that is uniform over the test inputs.
     """
     spec = trial(loss=loss, latent=16, decoder=[], epochs=30, batch_size=100, learning_rate=0.02)
     data = load_dataset("digits", spec.data.params)

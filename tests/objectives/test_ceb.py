@@ -46,7 +46,7 @@ def test_compression_is_the_kl_to_the_gaussian_of_the_class(noisy: Noisy, draw: 
 def test_the_initial_compression_is_that_of_vib(
     noisy: Noisy, draw: Draw, classes: int | None
 ) -> None:
-    """The initial b(z|y) is N(0, I), which is vib's prior, for every class and continuous y."""
+    """The initial b(z|y) is vib's prior N(0, I), for every class and for every continuous y."""
     output = noisy(draw(7, 4), 0.5)
     kl = VIB().losses(output, Y, {"prior_width": torch.tensor(1.0)})[1]
     parameters = CEB().parameters(4, classes, None if classes else 2)
@@ -97,7 +97,10 @@ def test_the_best_b_fits_the_codes_of_each_class(noisy: Noisy, draw: Draw, scale
 
 
 def test_means_and_log_widths_of_several_tasks_are_summed(noisy: Noisy, draw: Draw) -> None:
-    """b(z|y_1, y_2) has mean m_{y_1} + m_{y_2}. Each task has parameters for its own classes."""
+    """The mean and the log width of b(z|y_1, y_2) are sums over the two tasks.
+
+    Each task has parameters for its own classes.
+    """
     encoding = noisy(draw(7, 4), draw(7, 4, seed=1).exp()).gaussian
     y = torch.stack([Y, (Y + 1) % 2], dim=1)
     logits = (torch.zeros(7, 3).double(), torch.zeros(7, 2).double())

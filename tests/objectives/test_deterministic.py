@@ -43,7 +43,7 @@ def test_label_smoothing_has_its_minimum_at_the_softened_targets() -> None:
 
 
 def test_the_confidence_penalty_subtracts_the_entropy(draw: Draw) -> None:
-    """−λ E H[q] equals λ KL(q ‖ uniform) up to a constant (Pereyra et al. 2017)."""
+    """The confidence penalty −λ E H[q] is λ KL(q ‖ uniform) plus a constant (Pereyra 2017)."""
     logits = draw(5, 3)
     q, uniform = Categorical(logits=logits), Categorical(torch.ones(5, 3).double())
     actual = loss(Deterministic(confidence_penalty=0.4), logits) - loss(Deterministic(), logits)
@@ -53,7 +53,7 @@ def test_the_confidence_penalty_subtracts_the_entropy(draw: Draw) -> None:
 
 
 def test_both_options_can_be_combined(draw: Draw) -> None:
-    """With both options the loss has both terms."""
+    """With label smoothing and a confidence penalty, the loss has both terms."""
     logits = draw(5, 3)
     both = loss(Deterministic(label_smoothing=0.2, confidence_penalty=0.5), logits)
     smoothed = loss(Deterministic(label_smoothing=0.2), logits)
@@ -63,9 +63,9 @@ def test_both_options_can_be_combined(draw: Draw) -> None:
 
 @pytest.mark.parametrize("option", ["label_smoothing", "confidence_penalty"])
 def test_each_option_refuses_a_continuous_y(draw: Draw, option: str) -> None:
-    """Each option refuses a continuous y with an error that names the option.
+    """Label smoothing and the confidence penalty refuse a continuous y; the error names the option.
 
-    Without options, a continuous y is accepted.
+    Without these options, a continuous y is accepted.
     """
     z = draw(5, 1)
     output = Output(PointEncoding(z), z, GaussianPrediction(draw(5, 2), torch.eye(2).double()))

@@ -33,14 +33,14 @@ def test_the_full_bound_is_the_entropy_of_a_gaussian(noisy: Noisy, draw: Draw) -
 
 
 def test_the_diagonal_bound_is_log_var(noisy: Noisy, draw: Draw) -> None:
-    """The diagonal bound equals the loss of `log_var`, also for correlated codes."""
+    """With the diagonal bound, `dib` has the losses of `log_var`, also for correlated codes."""
     output = noisy(draw(40, 3) @ draw(3, 3, seed=1))
     expected = LogVar().losses(output, Y, {})
     assert DIB(covariance="diagonal").losses(output, Y, {}) == expected
 
 
 def test_the_full_bound_is_not_above_the_diagonal_bound(noisy: Noisy, draw: Draw) -> None:
-    """0 ≤ full ≤ diagonal. For uncorrelated codes both bounds are equal (uib appendix A.6)."""
+    """0 ≤ full bound ≤ diagonal bound, and they are equal for uncorrelated codes (uib A.6)."""
     for seed in range(10):
         output = noisy(draw(40, 3, seed=seed) @ draw(3, 3, seed=seed + 50))
         assert 0 <= compression("full", output) <= compression("diagonal", output)
@@ -51,7 +51,10 @@ def test_the_full_bound_is_not_above_the_diagonal_bound(noisy: Noisy, draw: Draw
 
 
 def test_a_copied_dimension_adds_half_ln_2_to_the_full_bound(noisy: Noisy, draw: Draw) -> None:
-    """A copy of a dimension adds ½ ln 2 to the full bound and doubles the diagonal bound."""
+    """A copy of a dimension adds ½ ln 2 to the full bound and doubles the diagonal bound.
+
+    The increase by ½ ln 2 is the limit for codes much larger than the noise.
+    """
     mean = 100 * draw(40, 1)
     once, twice = noisy(mean), noisy(mean.expand(-1, 2).contiguous())
     assert compression("diagonal", twice) == pytest.approx(2 * compression("diagonal", once))

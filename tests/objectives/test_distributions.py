@@ -48,13 +48,13 @@ def test_samples_follow_the_density() -> None:
 
 
 def test_a_point_encoding_ignores_noise() -> None:
-    """The sample of a point encoding is its mean."""
+    """A sample of a point encoding is the mean, whatever the noise."""
     mean = draw(4, 2)
     assert torch.equal(PointEncoding(mean).sample(draw(4, 2, seed=7)), mean)
 
 
 def test_gaussian_prediction_is_a_full_covariance_normal() -> None:
-    """−log q(y|z) with a lower-triangular W is that of torch's normal with precision WᵀW."""
+    """For a lower-triangular W, q(y|z) has the density of torch's normal with precision WᵀW."""
     whitening = draw(3, 3).tril(-1) + torch.diag(draw(3).exp())
     mean, y = draw(6, 3, seed=8), draw(6, 3, seed=9)
     exact = MultivariateNormal(mean, precision_matrix=whitening.T @ whitening)

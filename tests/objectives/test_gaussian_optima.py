@@ -1,7 +1,7 @@
 """Objectives whose optimum for jointly Gaussian data is the optimum of the information bottleneck.
 
-With a linear encoder codes are Gaussian, so the bounds on H[Z] and I(X;Z|Y) are exact. The exact
-optima are those of Chechik, Globerson, Tishby, Weiss 2005, whose β is the inverse of the β here.
+With a linear encoder, codes are Gaussian, so the bounds on H[Z] and I(X;Z|Y) are exact. The exact
+optima are those of Chechik, Globerson, Tishby, Weiss 2005, whose β is the inverse of vib's β.
 """
 
 import math
@@ -36,7 +36,7 @@ EQUIVALENT_BETA = {
 
 @pytest.mark.parametrize("name", EQUIVALENT_BETA)
 def test_the_rate_is_close_to_the_rate_of_the_exact_optimum(name: str) -> None:
-    """The rate is within 5 % of the exact rate, for rates of 2 to 5 bits.
+    """The rate of each objective is within 5 % of the exact rate, for rates of 2 to 5 bits.
 
     At these rates, the latent keeps two or three of four directions.
     """

@@ -65,9 +65,10 @@ def test_conditional_relevance_equals_loops_over_samples(draw: Draw) -> None:
 
 
 def test_compression_is_the_kl_of_torch(draw: Draw) -> None:
-    """Compression is the mean of Σ_i KL(Bernoulli(p_i) ‖ Bernoulli(r_i)).
+    """Compression of a layer is the mean of torch's Σ_i KL(Bernoulli(p_i) ‖ Bernoulli(r_i)).
 
-    The mean is over examples and samples.
+    p_i and r_i are the probabilities of bit i in the layer and in its prior. The mean is over
+    examples and samples.
     """
     for layer in sampled(draw).layers:
         logits, prior = torch.broadcast_tensors(layer.encoding.logits, layer.prior)
@@ -76,9 +77,9 @@ def test_compression_is_the_kl_of_torch(draw: Draw) -> None:
 
 
 def test_joint_greedy_and_sfnn_use_different_layers(draw: Draw) -> None:
-    """`IMBJoint` sums over all layers, and `SFNN` uses VCR_0.
+    """`IMBJoint` sums the losses of all layers, and `SFNN` uses VCR_0.
 
-    `IMBGreedy` uses the first layer that is not frozen.
+    `IMBGreedy` uses the losses of the first layer that is not frozen.
     """
     output = sampled(draw)
     nll = output.prediction.nll(Y)
@@ -182,7 +183,7 @@ def test_losses_from_samples_agree_with_all_states(draw: Draw) -> None:
 
 
 def test_the_best_prior_is_the_mean(draw: Draw) -> None:
-    """The gradient with respect to the prior is zero at r = E p(z|x).
+    """The gradient of Ĩ with respect to the prior is zero at r = E p(z|x).
 
     With this prior, Ĩ is I(X;Z) for one bit and larger than I(X;Z) for four bits.
     """
@@ -198,10 +199,10 @@ def test_the_best_prior_is_the_mean(draw: Draw) -> None:
 
 
 def test_the_gradient_of_raiko_is_unbiased_if_the_loss_is_linear_in_each_bit(draw: Draw) -> None:
-    """Raiko's gradient of Σ_{i<j} A_ij z_i z_j is unbiased, but that of Σ_i z_i² is not.
+    """Raiko's gradient of Σ_{i<j} A_ij z_i z_j is unbiased; the gradient of Σ_i z_i² is biased.
 
-    Because z_i² = z_i, the exact gradient of the second sum is p_i′. The mean of Raiko's gradient,
-    2 z_i p_i′, is 2 p_i p_i′.
+    With p_i = sigmoid(a_i) and z_i² = z_i, the exact derivative of the second sum by a_i is p_i′.
+    Raiko's derivative is 2 z_i p_i′, whose mean is 2 p_i p_i′.
     """
     a = draw(3)
     pairs = draw(3, 3, seed=1).triu(1)
@@ -222,7 +223,7 @@ def test_the_gradient_of_raiko_is_unbiased_if_the_loss_is_linear_in_each_bit(dra
 
 
 def test_the_bits_of_raiko_are_1_with_the_given_probabilities(draw: Draw) -> None:
-    """All samples are 0 or 1 and have mean p, also for p = 0 and p = 1."""
+    """All samples of `raiko` are 0 or 1 and have mean p, also for p = 0 and p = 1."""
     p = torch.tensor([0.0, 0.1, 0.5, 0.93, 1.0]).double()
     z = raiko(p, draw(100_000, 5))
     torch.testing.assert_close(z, z.round(), atol=1e-12, rtol=0)
@@ -232,7 +233,7 @@ def test_the_bits_of_raiko_are_1_with_the_given_probabilities(draw: Draw) -> Non
 def test_det_is_a_network_of_sigmoid_layers(draw: Draw) -> None:
     """The output of `det` equals a loop over sigmoid layers.
 
-    So does the output of the binary network if it gets no noise.
+    Without noise, the output of the binary network also equals such a loop.
     """
     x = draw(5, 4)
     for noise in ("none", "bernoulli"):
@@ -277,7 +278,10 @@ def test_greedy_trains_one_layer_after_another(trials: int) -> None:
 
 
 def test_greedy_resumes_in_the_stage_of_the_next_epoch() -> None:
-    """A pack resumed after any epoch ends with the parameters of an uninterrupted pack."""
+    """A resumed pack has the same final parameters as an uninterrupted pack.
+
+    The resumed pack was stopped after the first or the second of three epochs.
+    """
     uninterrupted = packed(greedy(3))
     uninterrupted.train()
     for epoch in (1, 2):

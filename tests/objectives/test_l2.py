@@ -1,4 +1,4 @@
-"""E‖Z‖² under zero-entropy noise."""
+"""Objective `l2`, whose compression is E‖Z‖², with zero-entropy noise."""
 
 import math
 from collections.abc import Callable
@@ -16,7 +16,7 @@ def test_compression_is_the_second_moment_of_noisy_codes(
 ) -> None:
     """Compression of `l2` is the mean of ‖Z‖², here over 200 000 samples.
 
-    If all means are 0, compression is K/(2πe).
+    If all means are 0, compression is K/(2πe) for K dimensions.
     """
     y = torch.zeros(4).long()
     output = noisy(draw(4, 3))
@@ -31,7 +31,7 @@ def test_compression_is_the_second_moment_of_noisy_codes(
 def test_vib_with_zero_entropy_noise_is_half_of_l2_plus_a_constant(
     noisy: Callable[..., Output], draw: Callable[..., Tensor]
 ) -> None:
-    """For H[Z|X] = 0, KL(p(z|x) ‖ N(0, I)) = ½ E‖Z‖² + K/2 ln 2π (uib A.7)."""
+    """For H[Z|X] = 0, KL(p(z|x) ‖ N(0, I)) = ½ E‖Z‖² + (K/2) ln(2π) (uib A.7)."""
     output, y = noisy(2 * draw(7, 5)), torch.arange(7) % 3
     kl = VIB().losses(output, y, {"prior_width": torch.tensor(1.0)})[1]
     actual = L2().losses(output, y, {})[1]

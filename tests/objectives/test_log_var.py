@@ -47,9 +47,9 @@ def test_compression_is_the_entropy_of_gaussian_codes(noisy: Noisy, draw: Draw) 
 
 
 def test_given_y_compression_is_the_mean_over_classes(noisy: Noisy, draw: Draw) -> None:
-    """`log_var_given_y` is the mean over classes, weighted by the frequency of each class.
+    """Compression of `log_var_given_y` is the mean of the bounds of the classes.
 
-    numpy computes the variance of each class here.
+    Each class is weighted by its frequency. numpy computes the variance of each class here.
     """
     mean = draw(7, 4)
     entropies = []
@@ -62,9 +62,10 @@ def test_given_y_compression_is_the_mean_over_classes(noisy: Noisy, draw: Draw) 
 
 
 def test_with_noise_both_bounds_are_at_least_0(noisy: Noisy, draw: Draw) -> None:
-    """With noise, the bounds satisfy 0 ≤ H[Z|Y] ≤ H[Z].
+    """With noise, 0 ≤ bound on H[Z|Y] ≤ bound on H[Z].
 
-    If codes are constant in each class, H[Z|Y] = 0 and H[Z] > 0. If all codes are equal, H[Z] is 0.
+    If codes are constant in each class, the first bound is 0 and the second is positive. If all
+    codes are equal, the bound on H[Z] is 0.
     """
     for scale in (1e-6, 1.0, 1e3):
         output = noisy(scale * draw(7, 4))
@@ -77,7 +78,7 @@ def test_with_noise_both_bounds_are_at_least_0(noisy: Noisy, draw: Draw) -> None
 
 
 def test_without_noise_there_is_no_lower_limit(noisy: Noisy, draw: Draw) -> None:
-    """Multiplying the codes by c adds ln c per dimension to both bounds (uib section 7.2)."""
+    """Without noise, a factor c for all codes adds ln c per dimension to both bounds (uib 7.2)."""
     mean = draw(7, 4)
     like = noisy(mean)
     for objective in (LogVar(), LogVarGivenY()):

@@ -77,8 +77,8 @@ CASES = [
 def test_gradients_match_finite_differences(objective: Objective, continuous: bool) -> None:
     """Autograd agrees with finite differences for all inputs of the losses.
 
-    These are the means, r of s = softplus(r), the decoder, the log of the prior's width, and the
-    parameters of the objective.
+    The inputs are the means, the numbers r that give the widths softplus(r), the decoder, the log
+    of the prior's width, and the parameters of the objective.
     """
     generator = torch.Generator().manual_seed(2)
 

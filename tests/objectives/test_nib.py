@@ -20,7 +20,7 @@ def encoding(mean: Tensor, std: float) -> GaussianEncoding:
 
 @pytest.mark.parametrize("std", [0.3, 1.0, 3.0])
 def test_the_bound_uses_the_kl_of_all_pairs(draw: Draw, std: float) -> None:
-    """The bound is −1/N Σ_i log 1/N Σ_j exp(−KL(p_i ‖ p_j)). torch computes the KL here."""
+    """The bound is −1/N Σ_i log(1/N Σ_j exp(−KL(p_i ‖ p_j))). torch computes the KL here."""
     mean = draw(9, 3)
     encodings = [Independent(Normal(m, std), 1) for m in mean]
     kl = torch.stack([torch.stack([kl_divergence(p, q) for q in encodings]) for p in encodings])
@@ -30,9 +30,10 @@ def test_the_bound_uses_the_kl_of_all_pairs(draw: Draw, std: float) -> None:
 
 @pytest.mark.parametrize("spread", [0.5, 2.0, 6.0])
 def test_the_bound_for_gaussian_codes_has_a_closed_form(draw: Draw, spread: float) -> None:
-    """For many inputs with variance v the bound is ½ ln(1 + v/s²) + ½ v/(v + s²) per dimension.
+    """The bound for Gaussian codes tends to ½ ln(1 + v/s²) + ½ v/(v + s²) per dimension.
 
-    The first term is I(X;Z). The second term is the difference between the bound and I(X;Z).
+    This is the limit for many inputs; v is the variance of the means, s² the variance of the noise.
+    The first term is I(X;Z); the second is the difference between the bound and I(X;Z).
     """
     actual = kolchinsky_bound(encoding(spread * draw(2500, 1), 1.0))
     ratio = spread**2
@@ -68,9 +69,9 @@ def test_distant_codes_have_log_n_and_equal_codes_0(draw: Draw) -> None:
 
 
 def test_the_bound_depends_on_distances_divided_by_the_noise(draw: Draw) -> None:
-    """A rotation, or one factor for codes and noise, does not change the bound.
+    """A rotation of the codes, or one factor for codes and noise, does not change the bound.
 
-    Nor does a shift of all codes, in single precision.
+    A shift of all codes changes it only by rounding errors of single precision.
     """
     mean, rotation = draw(20, 4), torch.linalg.qr(draw(4, 4, seed=1)).Q
     plain = kolchinsky_bound(encoding(mean, 0.7))
@@ -80,7 +81,10 @@ def test_the_bound_depends_on_distances_divided_by_the_noise(draw: Draw) -> None
 
 
 def test_nib_squared_is_the_square_of_nib_in_bits(noisy: Callable[..., Output], draw: Draw) -> None:
-    """Compression of `nib_squared` is ln 2 · (bound / ln 2)²; its prediction loss is nib's."""
+    """Compression of `nib_squared` is ln 2 · (bound / ln 2)².
+
+    The prediction loss is that of `nib`.
+    """
     output, y = noisy(draw(9, 3), 1.0), torch.arange(9) % 3
     prediction, compression = NIB().losses(output, y, {})
     same, squared = NIBSquared().losses(output, y, {})

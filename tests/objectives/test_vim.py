@@ -23,7 +23,7 @@ def test_the_kernels_mean_at_the_centre_is_an_exponential_integral(width: float)
     """
     actual = kernel_mean(torch.zeros(1, 2, dtype=torch.float64), width)
     inverse = width**-2
-    # For t = 1/σ² > 500, e^t overflows; use the asymptotic series of e^t E₁(t).
+    # For t = 1/σ² > 500, e^t can overflow; use the asymptotic series of e^t E₁(t).
     scaled = (1 - 1 / inverse) / inverse if inverse > 500 else math.exp(inverse) * exp1(inverse)
     assert float(actual) == pytest.approx(inverse * scaled, rel=1e-6)
 
@@ -50,7 +50,7 @@ def test_the_kernels_mean_is_its_integral_over_the_prior(width: float, z: float)
 def test_mmd_is_the_estimate_from_many_samples_of_the_prior(
     draw: Draw, size: int, width: float, unbiased: bool
 ) -> None:
-    """MMD² is E k(z, z′) − 2 E k(z, b) + E k(b, b′), estimated here from 4 000 samples b."""
+    """MMD² is E k(z, z′) − 2 E k(z, b) + E k(b, b′), here from 4 000 samples b of the prior."""
     z, b = 1.5 * draw(30, size), width * draw(4000, size, seed=1)
     pairs = kernel(z, z)
     within = (pairs.sum() - pairs.trace()) / (30 * 29) if unbiased else pairs.mean()
@@ -107,7 +107,7 @@ def test_minimising_mmd_fits_the_codes_to_the_prior(
 
 
 def test_the_option_statistic_selects_v_or_u(noisy: Callable[..., Output], draw: Draw) -> None:
-    """`statistic` selects the V- or U-statistic of the sampled codes, with the trial's width."""
+    """`statistic` selects the V- or U-statistic of the sampled codes and the trial's prior."""
     output, y = noisy(draw(9, 3), 0.5), torch.zeros(9).long()
     hyper = {"prior_width": torch.tensor(0.7)}
     v, u = (VIM(statistic=s).losses(output, y, hyper)[1] for s in ("v", "u"))

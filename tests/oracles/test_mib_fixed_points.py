@@ -33,12 +33,12 @@ Problem = Callable[[Tensor], Tensor]
 
 
 def fonseca_fleming(t: Tensor) -> Tensor:
-    """A concave front, symmetric in t."""
+    """Two losses whose front is concave and symmetric in t."""
     return 1 - torch.exp(-torch.stack([(t - 1).square(), (t + 1).square()], dim=1))
 
 
 def parabolas(t: Tensor) -> Tensor:
-    """A convex front that is not symmetric; the second loss is three times as steep."""
+    """Two losses whose front is convex; the second loss is three times as steep as the first."""
     return torch.stack([(t - 1).square(), 3 * (t + 1).square()], dim=1)
 
 
@@ -77,7 +77,7 @@ def test_min_norm_weights_do_not_move_a_pareto_optimal_point(problem: Problem) -
 
 
 def test_mib_with_squared_weights_ends_at_one_point_of_a_concave_front() -> None:
-    """On Fonseca–Fleming, MIB ends at t = 0, where w̃_1 L_1 = w̃_2 L_2, from every start."""
+    """From every start on Fonseca–Fleming, MIB ends at t = 0, where w̃_1 L_1 = w̃_2 L_2."""
     mib = MIB(adaptive=True, smooth=True, **OPTIONS)
     ends, losses, weights = descend(fonseca_fleming, mib, sqrted=1.0, mu=0.2)
     torch.testing.assert_close(ends, torch.zeros_like(ends), rtol=0, atol=1e-3)
@@ -100,10 +100,10 @@ def test_mib_without_smoothing_ends_at_equal_gradient_norms_on_a_concave_front()
 
 @pytest.mark.parametrize("smooth", [False, True])
 def test_mib_with_squared_weights_ends_at_the_ends_of_a_convex_front(smooth: bool) -> None:
-    """On equal parabolas, MIB moves from the point of equal gradient norms to the ends.
+    """On two equally steep parabolas, MIB moves away from the point of equal gradient norms.
 
-    Beside this point, the shorter gradient has the larger weight. Smoothing does not change this,
-    because w̃_1 L_1 = w̃_2 L_2 everywhere, so α is (½, ½).
+    MIB ends at the ends of the front, because the shorter gradient has the larger weight. Smoothing
+    does not change this, because w̃_1 L_1 = w̃_2 L_2 everywhere, so α is (½, ½).
     """
 
     def equal_parabolas(t: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ def stored_sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]
 
 @pytest.fixture(scope="session")
 def mlflow_pages(stored_sweep: tuple[Path, Front]) -> Iterator[str]:
-    """The address of MLflow's server over the store, with the command of `paretoib ui`."""
+    """The address of an MLflow server over the store, started by the command of `paretoib ui`."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]

@@ -11,7 +11,7 @@ Page = Any
 def test_a_front_is_drawn_without_network(
     stored_sweep: tuple[Path, Front], browser: Any, tmp_path: Path
 ) -> None:
-    """The page of a front has a mark for each trial within the axes, and sends no requests."""
+    """The page of a front has a mark for each trial within the axes, and needs no network."""
     from paretoib.fronts import front_html
 
     file = tmp_path / "front.html"

@@ -108,7 +108,10 @@ def test_the_first_generation_is_evenly_spaced() -> None:
 
 
 def test_a_population_of_one_halves_the_widest_gap() -> None:
-    """With a population of 1, each later β is the geometric mean of the ends of the widest gap."""
+    """With a population of 1, each β after the first two divides the widest gap.
+
+    The new β is the geometric mean of the two β at the ends of the gap.
+    """
     values = betas(run(smooth, trials=12, population=1))
     for i in range(2, 12):
         earlier = sorted(values[:i])
@@ -135,7 +138,10 @@ def test_a_smaller_last_generation_divides_gaps_evenly() -> None:
 
 @pytest.mark.parametrize("curve", [gaussian, smooth])
 def test_twelve_trials_leave_smaller_gaps_than_a_grid_of_sixteen(curve: Curve) -> None:
-    """The grid leaves a more than 1.5 times larger gap than the search, and no more hypervolume."""
+    """The largest gap of the search is less than 2/3 of the largest gap of the grid.
+
+    The search has at least as much hypervolume as the grid.
+    """
     adaptive = betas(run(curve, trials=12))
     assert largest_gap(curve, adaptive) < 2 / 3 * largest_gap(curve, GRID)
     volumes = [hypervolume(points(curve, values), REFERENCE) for values in (adaptive, GRID)]

@@ -35,7 +35,7 @@ def test_the_grid_is_every_combination_in_order() -> None:
 
 
 def test_the_default_grid_is_log_spaced_in_beta() -> None:
-    """The default grid has 16 β from end to end of the objective's range, with equal ratios."""
+    """The default grid has 16 β from the low to the high end of the range, with equal ratios."""
     betas = [t.get("beta") for t in trials(method="vib")]
     assert (len(betas), betas[0], betas[-1]) == (16, 1e-4, 1.0)
     ratios = [b / a for a, b in pairwise(betas)]

@@ -11,8 +11,7 @@ ALL = ("rate", "lost", "error", "cost")
 
 
 def record(status: Any = "finished", **changes: Any) -> TrialRecord:
-    """A trial whose test metrics differ from its validation metrics; `changes` replace the latter.
-    """
+    """A trial with different metrics on both splits; `changes` replace validation metrics."""
     metrics = {
         "examples": 100,
         "rate_bits": 6.0,

@@ -97,7 +97,7 @@ def sample(
     make_sweep: Callable[..., SweepInfo],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Sample]:
-    """A service on five sweeps: every status, and two finished sweeps that can be compared."""
+    """A service on five sweeps: running, interrupted, failed, and two finished ones to compare."""
     store = shutil.copytree(empty_store, tmp_path_factory.mktemp("sample") / "store")
     sweeps = [
         make_sweep(store, 16, name="a grid of β"),

@@ -21,7 +21,7 @@ def open_tracker(folder: Path) -> MLflowTracker:
 
 
 def synthetic_records(spec: SweepSpec, count: int, shift: float = 0.0) -> list[TrialRecord]:
-    """Trials along a convex front; every fifth trial has diverged, every third is dominated."""
+    """Trials along a convex curve; every fifth has diverged, every third has 0.2 more lost bits."""
     records = []
     varied = "beta" if "beta" in spec.weighting.params else "mu"
     for index in range(count):

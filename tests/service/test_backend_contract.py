@@ -44,7 +44,7 @@ def test_sweeps_are_listed_newest_first(backend: Backend, sample: Any) -> None:
 
 
 def test_a_sweep_is_found_by_name_id_prefix_and_record(backend: Backend, sample: Any) -> None:
-    """`find` returns the same state as `list`."""
+    """`find` takes a name, an id, a prefix or a record, and returns the same state as `list`."""
     info = sample.sweeps[GRID]
     expected = next(state for state in backend.list() if state.id == info.id)
     for sweep in (GRID, info.id, info.id[:8], info, expected):
@@ -53,14 +53,17 @@ def test_a_sweep_is_found_by_name_id_prefix_and_record(backend: Backend, sample:
 
 @pytest.mark.parametrize("operation", ["find", "front", "watch", "cancel", "resume"])
 def test_an_unknown_sweep_is_not_found(backend: Backend, operation: str) -> None:
-    """Every operation raises `NotFoundError`; its message is one line with the unknown name."""
+    """For an unknown sweep, an operation raises `NotFoundError`, with the name in one line."""
     with pytest.raises(NotFoundError, match="no sweep `nosuch`") as caught:
         getattr(backend, operation)("nosuch")
     assert "\n" not in str(caught.value)
 
 
 def test_a_front_has_the_points_of_finished_trials_and_the_failed_trials(backend: Backend) -> None:
-    """The front of a sweep without ended trials is an error: `NotFoundError`."""
+    """`front` returns points and failed trials.
+
+    For a sweep without ended trials, `front` raises `NotFoundError`.
+    """
     front = backend.front(GRID)
     assert (len(front.points), len(front.failed)) == (13, 3)
     assert front.sweep == backend.find(GRID).info

@@ -60,7 +60,7 @@ def test_pages_fit_the_screen_and_use_no_network_beyond_the_service(
 
 
 def test_a_click_on_a_point_shows_its_trial(sample: Any, open_browser: Any) -> None:
-    """A panel has the trial's parameters, metrics and history.
+    """A click on a point opens a panel with the trial's parameters, metrics and history.
 
     A URL with the trial's key opens the panel too.
     """
@@ -88,7 +88,10 @@ def test_a_click_on_a_point_shows_its_trial(sample: Any, open_browser: Any) -> N
 
 
 def test_sweeps_are_chosen_from_the_list_and_compared(sample: Any, open_browser: Any) -> None:
-    """The comparison has a figure of both fronts, indicators, unsupported points and a verdict."""
+    """Two sweeps that are checked in the list can be compared.
+
+    The page has a figure of both fronts, indicators, unsupported points and a verdict.
+    """
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
     page = browser.page
@@ -113,7 +116,7 @@ def test_sweeps_are_chosen_from_the_list_and_compared(sample: Any, open_browser:
 
 
 def test_the_list_shows_the_id_of_each_sweep(sample: Any, open_browser: Any) -> None:
-    """The row of a sweep has the first eight characters of its id, which commands accept."""
+    """In the list, a sweep's row has the first eight characters of its id; commands accept them."""
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
     for info in sample.sweeps.values():
@@ -140,7 +143,7 @@ def test_the_page_shows_why_a_front_cannot_be_read(
 def test_html_in_a_sweep_name_is_escaped(
     fresh_store: Path, make_sweep: Any, serve: Any, open_browser: Any
 ) -> None:
-    """HTML in the name adds no element and no script to the list, the page and the comparison."""
+    """HTML in a sweep's name adds no element and runs no script on any page that shows the name."""
     names = ['<img src=x onerror="document.title=1">', "</script><script>document.title=1</script>"]
     left, right = (make_sweep(fresh_store, 8, name=name, method="vib").id for name in names)
     with serve(fresh_store) as served:
@@ -158,9 +161,9 @@ def test_html_in_a_sweep_name_is_escaped(
 
 
 def test_the_form_shows_the_error_of_the_service(sample: Any, open_browser: Any) -> None:
-    """After an error, the form keeps its values.
+    """If the service rejects a sweep, the form shows the error and keeps its values.
 
-    It shows only the fields of the selected method.
+    The form shows only the fields of the selected method.
     """
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
@@ -181,9 +184,10 @@ def test_the_form_shows_the_error_of_the_service(sample: Any, open_browser: Any)
 
 
 def test_the_form_has_the_fields_of_the_model_to_be_trained(sample: Any, open_browser: Any) -> None:
-    """The form has the fields of the selected model, else of the method's default model.
+    """The form has the fields of the selected model.
 
-    If the method has no default model, it has those of the data set's default model.
+    If no model is selected, the form has the fields of the method's default model, or else of the
+    data set's default model.
     """
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
@@ -208,7 +212,10 @@ def test_the_form_has_the_fields_of_the_model_to_be_trained(sample: Any, open_br
 def test_a_sweep_is_submitted_watched_and_compared_by_clicks(
     serve_cluster: Callable[..., Any], cluster: Any, make_sweep: Any, open_browser: Any
 ) -> None:
-    """The page updates the progress and the front without a reload."""
+    """A sweep is submitted with the form, and its page updates progress and front by itself.
+
+    A click on the page then compares the sweep with another one.
+    """
     make_sweep(cluster.store, 12, name="to compare with", method="mib", seeds=[0])
     with serve_cluster() as served:
         browser = open_browser(served.address)

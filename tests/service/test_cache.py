@@ -32,7 +32,10 @@ def test_a_value_is_computed_once_for_concurrent_requests() -> None:
 
 
 def test_an_exception_is_not_cached() -> None:
-    """Every waiting thread gets the exception. The next call computes the value again."""
+    """If the computation raises, every waiting thread gets the exception.
+
+    The next call computes the value again.
+    """
     cache: SingleFlightCache[int] = SingleFlightCache(10)
 
     def fail() -> int:
@@ -47,7 +50,10 @@ def test_an_exception_is_not_cached() -> None:
 
 
 def test_the_least_recently_used_value_is_evicted() -> None:
-    """Values are evicted when their total weight exceeds the capacity. The newest value is kept."""
+    """The least recently used value is evicted when the total weight exceeds the capacity.
+
+    The newest value is always kept.
+    """
     cache: SingleFlightCache[str] = SingleFlightCache(10, len)
     computed = []
 

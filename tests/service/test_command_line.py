@@ -44,7 +44,10 @@ SMALL = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epoch
 def test_a_command_prints_the_same_on_a_service_and_its_store(
     sample: Any, run: Run, run_remotely: Run, command: tuple[str, ...]
 ) -> None:
-    """Stdout and exit code are equal. If stdout is empty, stderr is equal too."""
+    """A command has the same stdout and exit code on a service as on the service's store.
+
+    If stdout is empty, stderr is the same too.
+    """
     local = run(sample.store, *command)
     remote = run_remotely(sample.served, *command)
     assert (remote.code, remote.out) == (local.code, local.out)
@@ -59,7 +62,10 @@ def test_list_prints_the_same_for_ended_sweeps(
     run: Run,
     run_remotely: Run,
 ) -> None:
-    """Running sweeps can differ: only the writer's machine sees whether its process still runs."""
+    """`list` prints the same ended sweeps on a service as on the service's store.
+
+    Running sweeps may differ, because only the writer's machine sees whether the writer still runs.
+    """
     statuses = ("finished", "interrupted", "failed")
     for i, status in enumerate(statuses):
         make_sweep(fresh_store, 4, name=f"sweep {i}", status=status)
@@ -84,7 +90,10 @@ def without_links(states: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_show_links_to_the_page_of_the_service(sample: Any, run: Run, run_remotely: Run) -> None:
-    """`show` finds a sweep by name, id and prefix, with the same state as on the store."""
+    """On a service, `show` finds a sweep by name, id and prefix.
+
+    The state is the same as on the store; the address is the sweep's page on the service.
+    """
     id_ = sample.sweeps[GRID].id
     local = run(sample.store, "show", GRID, "--json").document
     for name in (GRID, id_, id_[:8]):
@@ -172,7 +181,10 @@ def test_an_error_of_the_service_is_printed_as_one_line(
 
 
 def test_a_service_that_does_not_answer_is_an_error(run_remotely: Run, sample: Any) -> None:
-    """The error has the service's address and the reason. `sweep --dry-run` needs no service."""
+    """If a service does not answer, the error has the service's address and the reason.
+
+    `sweep --dry-run` needs no service.
+    """
     unreachable = replace(sample.served, address="http://127.0.0.1:9")
     assert run_remotely(unreachable, "list").err == (
         "error: no answer from http://127.0.0.1:9: Connection refused\n"

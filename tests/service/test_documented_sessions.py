@@ -36,7 +36,7 @@ def test_a_documented_session_works(
     output: str,
     tmp_path: Path,
 ) -> None:
-    """A session runs in a new shell with the two variables that the page names."""
+    """Each session of the page runs in a new process with the two variables that the page names."""
     script = tmp_path / "session"
     script.write_text(code_block(heading, language))
     with serve_cluster() as served:

@@ -104,7 +104,7 @@ def test_points_are_sent_as_they_enter_the_front(running: Any) -> None:
 
 
 def test_a_reconnect_continues_after_the_last_event(running: Any) -> None:
-    """With the Last-Event-ID of any event, no event is repeated and none is missing."""
+    """After a reconnect with the id of any `point`, no `point` is repeated and none is missing."""
     served, store, info, records = running
     write(store, info.id, records)
     store.close(info.id, "finished", None, [])
@@ -127,9 +127,10 @@ def test_a_reconnect_continues_after_the_last_event(running: Any) -> None:
 def test_a_resumed_sweep_repeats_no_event(
     running: Any, store_tools: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The writer is killed after it has written a trial and before it updates the counts.
+    """The stream of a resumed sweep repeats no `point`, and none is missing.
 
-    After the resume, the sweep has the same status and counts as before this trial.
+    The writer is killed after it has written a trial and before it updates the counts, so the
+    resumed sweep has the same status and counts as before this trial.
     """
     served, store, info, records = running
     path = f"/sweeps/{info.id}"
@@ -167,7 +168,7 @@ def test_a_resumed_sweep_repeats_no_event(
 
 
 def test_the_stream_of_an_ended_sweep_ends_at_once(live: tuple[Path, Any], make_sweep: Any) -> None:
-    """A sweep without ended trials sends `progress` and `end`, and no `point`."""
+    """The stream of an ended sweep without trials sends `progress` and `end`, and no `point`."""
     folder, served = live
     info = make_sweep(folder, 0, status="failed")
     with (
@@ -180,7 +181,7 @@ def test_the_stream_of_an_ended_sweep_ends_at_once(live: tuple[Path, Any], make_
 
 
 def test_an_unknown_sweep_or_event_id_is_an_error(running: Any) -> None:
-    """The stream of an unknown sweep is a 404; an invalid Last-Event-ID is a 422."""
+    """A request for the stream of an unknown sweep gets 404; an invalid Last-Event-ID gets 422."""
     served, _, info, _ = running
     with served.client() as client:
         assert client.get("/sweeps/nosuch/events").status_code == 404

@@ -75,7 +75,10 @@ def test_reads_work_while_ray_hangs(
 def test_routes_without_sweeps_work_while_mlflow_hangs(
     tmp_path: Path, serve: Callable[..., Any], hanging: tuple[str, Callable[[], None]]
 ) -> None:
-    """The catalogue, the metrics and the static files are served, while reads of sweeps get 503."""
+    """While MLflow hangs, the catalogue, the metrics and the static files are served.
+
+    Reads of sweeps wait, and then get 503.
+    """
     address, close = hanging
     with ExitStack() as stack:
         served = stack.enter_context(serve(tmp_path, tracking_uri=address))

@@ -11,7 +11,7 @@ from service import ServiceSettings, create_app
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_a_health_check_answers_head_requests(sample: Any, path: str) -> None:
-    """HEAD has the same status and length as GET, and needs no token."""
+    """HEAD of a health check has the same status and length as GET, and needs no token."""
     with sample.served.client(None) as client:
         get, head = client.get(path), client.head(path)
     assert head.status_code == get.status_code
@@ -20,7 +20,7 @@ def test_a_health_check_answers_head_requests(sample: Any, path: str) -> None:
 
 
 def test_unknown_paths_and_methods_add_no_label_values_to_the_metrics(client: httpx.Client) -> None:
-    """Unknown methods are counted as `any`, and unknown paths as `unmatched`."""
+    """The metrics count unknown methods as `any`, and unknown paths as `unmatched`."""
     client.request("BREW", "/sweeps")
     client.request("BREW", "/a/tea")
     metrics = client.get("/metrics").text

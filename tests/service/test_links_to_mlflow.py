@@ -52,7 +52,10 @@ def mlflow(
 def test_links_use_the_configured_address_of_mlflow(
     mlflow: AddressAndSweep, serve: Any, tmp_path: Path, pages: str | None
 ) -> None:
-    """By default, links lead to the MLflow server. With an empty setting there are no links."""
+    """Links lead to PARETOIB_SERVICE_MLFLOW_PAGES, or by default to the MLflow server.
+
+    If the setting is empty, there are no links.
+    """
     address, sweep = mlflow
     settings = {} if pages is None else {"mlflow_pages": pages}
     with serve(tmp_path, tracking_uri=address, **settings) as served, served.client() as client:

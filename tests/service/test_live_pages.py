@@ -60,7 +60,7 @@ def test_a_page_reconnects_to_the_event_stream(
 def test_a_refresh_of_the_list_keeps_checkboxes_and_focus(
     growing: Any, fresh_store: Path, make_sweep: Any, serve: Callable[..., Any], open_browser: Any
 ) -> None:
-    """After a refresh, checked boxes are checked, and the focus is on the same box or link."""
+    """A refresh of the list keeps the checked boxes, and the focus on the same box or link."""
     _, end_trial = growing
     left, right = (make_sweep(fresh_store, 4, name=name).id for name in ("left", "right"))
     with serve(fresh_store) as served:

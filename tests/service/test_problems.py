@@ -76,7 +76,10 @@ def test_an_error_is_a_problem_document(
 def test_an_invalid_sweep_is_rejected_before_it_is_stored(
     client: httpx.Client, document: dict[str, Any], message: str
 ) -> None:
-    """A sweep has only registered names: no path, URL, code or environment variable is accepted."""
+    """A sweep with an unknown name, an unknown field or an invalid value gets 422.
+
+    Therefore no path, URL, code or environment variable is accepted.
+    """
     before = client.get("/sweeps").json()["total"]
     answer = client.post("/sweeps", json=document)
     assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
@@ -115,7 +118,10 @@ def test_a_malformed_body_is_a_client_error(
 
 
 def test_a_body_with_another_content_type_is_not_read_as_json(client: httpx.Client) -> None:
-    """Other origins can send text without a CORS preflight, but not JSON."""
+    """A body with another content type than JSON gets 422.
+
+    Without a CORS preflight, a page of another origin can send text, but not JSON.
+    """
     for kind in ("text/plain", "application/x-www-form-urlencoded"):
         answer = client.post(
             "/sweeps", content=b'{"method": "vib"}', headers={"Content-Type": kind}
@@ -133,7 +139,7 @@ def test_a_long_value_is_truncated_in_the_message(client: httpx.Client) -> None:
 def test_a_request_gets_503_if_mlflow_does_not_answer(
     tmp_path: Path, serve: Callable[..., Any]
 ) -> None:
-    """The 503 has Retry-After, and does not have MLflow's address.
+    """If MLflow does not answer, the response has Retry-After, and does not have MLflow's address.
 
     `/readyz` says which component is down.
     """
@@ -151,7 +157,10 @@ def test_a_request_gets_503_if_mlflow_does_not_answer(
 
 
 def test_a_submission_without_ray_stores_no_sweep(client: httpx.Client) -> None:
-    """If Ray does not answer, a submission gets 503. Existing sweeps can still be read."""
+    """If Ray does not answer, a submission gets 503, and no sweep is stored.
+
+    Existing sweeps can still be read.
+    """
     before = client.get("/sweeps").json()["total"]
     answer = client.post("/sweeps", json={"method": "vib"})
     assert answer.status_code == 503

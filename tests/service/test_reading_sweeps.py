@@ -21,7 +21,7 @@ def listed_names(client: httpx.Client, **query: Any) -> list[str]:
 
 
 def test_sweeps_are_listed_newest_first_with_their_state(client: httpx.Client) -> None:
-    """The state of a sweep has times, counts of trials and the hypervolume."""
+    """Sweeps are listed newest first, with times, counts of trials and the hypervolume."""
     document = client.get("/sweeps").json()
     assert document["schema"] == 1
     listed = [sweep["name"] for sweep in document["sweeps"]]
@@ -86,7 +86,10 @@ def test_a_name_that_looks_like_an_id_is_found(
 
 
 def test_trials_are_listed_in_the_order_of_their_end(client: httpx.Client, sample: Any) -> None:
-    """The list has no histories. A request for a single trial returns its history."""
+    """Trials are listed in the order of their end, without histories.
+
+    A request for a single trial returns its history.
+    """
     path = f"/sweeps/{sample.sweeps['a grid of β'].id}/trials"
     first = client.get(path, params={"limit": 10}).json()
     rest = client.get(path, params={"limit": 10, "offset": 10}).json()
@@ -104,7 +107,7 @@ def test_trials_are_listed_in_the_order_of_their_end(client: httpx.Client, sampl
 
 
 def test_the_front_is_available_in_every_format(client: httpx.Client, sample: Any) -> None:
-    """The formats are JSON, CSV with one row for each point, HTML, PNG and plotly's figure."""
+    """A front has the formats JSON, CSV with one row for each point, HTML, PNG, plotly's figure."""
     info = sample.sweeps["a grid of β"]
     path = f"/sweeps/{info.id}/front"
     front = Front.from_json(client.get(path).content)
@@ -147,7 +150,10 @@ def test_unchanged_content_is_not_sent_again(client: httpx.Client) -> None:
 def test_a_change_is_visible_within_a_second(
     fresh_store: Path, make_sweep: Callable[..., SweepInfo], serve: Callable[..., Any]
 ) -> None:
-    """A front that another process has changed is sent again, although the request has an ETag."""
+    """A second after another process has created a newer sweep, the name leads to this sweep.
+
+    Its front is sent, because the ETag in the request is that of the older sweep's front.
+    """
     make_sweep(fresh_store, 5, name="growing", status="running")
     with serve(fresh_store) as served, served.client() as client:
         first = client.get("/sweeps/growing/front")
@@ -165,7 +171,7 @@ def test_a_change_is_visible_within_a_second(
 
 
 def test_the_catalogue_has_the_schema_of_every_field(client: httpx.Client) -> None:
-    """The schema of a field has its type, bounds, description and default."""
+    """In the catalogue, each field has a schema with type, bounds, description and default."""
     methods = client.get("/methods").json()["methods"]
     assert methods["vib"]["weighting"] == "linear"
     assert (methods["det"]["model"], methods["stl"]["task_model"]) == ("sigmoid", "small_alexnet")

@@ -88,7 +88,10 @@ def test_watch_waits_for_a_service_that_restarts(
     wait_for: Callable[..., None],
     run: Run,
 ) -> None:
-    """`watch` continues after the restart, or gives up after PARETOIB_SERVER_PATIENCE seconds."""
+    """When the service is killed, `watch` waits until the service runs again, and continues.
+
+    After PARETOIB_SERVER_PATIENCE seconds, `watch` gives up.
+    """
     info = make_sweep(fresh_store, 8, name="lasting", status="running")
     unused = new_store(fresh_store / "unused")
     with serve(fresh_store) as served, served.client() as client:
@@ -116,7 +119,10 @@ def test_a_sweep_runs_on_the_service(
     run_remotely: Run,
     run: Run,
 ) -> None:
-    """`sweep` prints the same front as `front`, and on stderr the page and further commands."""
+    """On a service, `sweep` prints the same front as `front`.
+
+    On stderr, `sweep` prints the sweep's page and further commands.
+    """
     with serve_cluster() as served:
         ended = run_remotely(served, "sweep", *SMALL, "--grid", "beta=0.1,0.01", "--name", "remote")
         assert ended.code == 0, ended.err
@@ -137,7 +143,7 @@ def test_ctrl_c_ends_watch_but_not_the_sweep(
     tmp_path: Path,
     wait_for: Callable[..., None],
 ) -> None:
-    """After Ctrl-C, `watch` prints how to watch or cancel the sweep.
+    """After Ctrl-C, `watch` prints how to watch or cancel the sweep, which goes on.
 
     `cancel` then ends the sweep.
     """

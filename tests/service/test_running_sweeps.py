@@ -72,9 +72,9 @@ def job_of(sweep: str) -> int | None:
 
 
 def test_a_sweep_is_submitted_watched_and_read(serve_cluster: Callable[..., Any]) -> None:
-    """A client reads the events, the front and a history.
+    """A client submits a sweep, and reads its events, its front and the history of a trial.
 
-    After the end, DELETE and resume get 409.
+    After the end of the sweep, DELETE and resume get 409.
     """
     with serve_cluster() as served, served.client() as client:
         wait_until(lambda: client.get("/readyz").json() == {"mlflow": "ok", "ray": "ok"})
@@ -118,7 +118,7 @@ def test_a_sweep_that_does_not_fit_the_cluster_has_a_reason(
 def test_one_idempotency_key_creates_one_sweep(serve_cluster: Callable[..., Any]) -> None:
     """50 concurrent requests with one key get the same sweep.
 
-    So does a request after a restart of the service.
+    A request with this key gets this sweep even after a restart of the service.
     """
     document = {**SMALL, "name": "once"}
     with serve_cluster() as served:
@@ -143,7 +143,7 @@ def test_one_idempotency_key_creates_one_sweep(serve_cluster: Callable[..., Any]
 def test_repeating_a_failed_request_submits_its_sweep(
     serve_cluster: Callable[..., Any], cluster: Any
 ) -> None:
-    """If a failed request created a sweep, the same request submits it to Ray.
+    """If a failed request has created a sweep, repeating the request submits this sweep to Ray.
 
     A sweep that a user has cancelled is not submitted.
     """
@@ -213,7 +213,7 @@ def test_a_cancelled_sweep_keeps_its_trials_and_can_be_resumed(
 def test_a_lost_job_is_shown_as_interrupted_within_a_minute(
     serve_cluster: Callable[..., Any],
 ) -> None:
-    """If a job is killed while the service is down, its sweep is interrupted.
+    """If a job is killed while the service is down, its sweep is interrupted within a minute.
 
     No ended trial is lost.
     """
@@ -290,7 +290,7 @@ def test_sweeps_without_a_writer_are_interrupted(
 def test_a_sweep_that_has_not_begun_cannot_be_cancelled_without_ray(
     fresh_store: Path, serve: Callable[..., Any], store_tools: Any
 ) -> None:
-    """DELETE gets 503 before the sweep has begun, because its job would start later.
+    """Without Ray, DELETE gets 503 for a sweep that has not begun: its job would start later.
 
     A sweep that has begun can be cancelled, because its writer polls the store.
     """

@@ -37,7 +37,7 @@ def send(client: httpx.Client, method: str, path: str, **options: Any) -> httpx.
 
 
 def test_only_health_checks_and_sign_in_work_without_a_token(sample: Any) -> None:
-    """All other routes and unknown paths get 401, without a token and with invalid credentials."""
+    """Without a valid token, all paths except health checks and sign-in get 401."""
     without_route = {("GET", "/nothing"), ("PUT", "/sweeps"), ("GET", "/../etc/passwd")}
     nearly_open = {("GET", "/health%09z"), ("POST", "/log%0ain")}
     routes = every_route() | without_route | nearly_open
@@ -68,14 +68,14 @@ def test_only_health_checks_and_sign_in_work_without_a_token(sample: Any) -> Non
 
 
 def test_a_valid_token_gives_access_to_every_route(sample: Any) -> None:
-    """With a token no route answers 401, so the 401 of the test above is due to the token."""
+    """With a valid token, no route answers 401, 403 or 500."""
     with sample.served.client("writer") as client:
         for method, path in sorted(every_route() - SIGN_IN):
             assert send(client, method, path).status_code not in (401, 403, 500), (method, path)
 
 
 def test_a_token_with_scope_read_cannot_write(sample: Any) -> None:
-    """The 403 names the scope of the token, and no sweep is stored."""
+    """A write with a token of scope read gets 403 and stores nothing; the message has the scope."""
     writing = {(m, p) for m, p in every_route() - SIGN_IN if m not in ("GET", "HEAD")}
     assert len(writing) == 3
     with sample.served.client("reader") as client:
@@ -92,9 +92,9 @@ def test_a_token_with_scope_read_cannot_write(sample: Any) -> None:
 )
 @pytest.mark.parametrize("who", ["writer", None])
 def test_every_response_has_security_headers(sample: Any, path: str, who: str | None) -> None:
-    """Error responses have the headers too.
+    """Every response, also to an error, has the security headers.
 
-    The policy allows no inline script and no other origin.
+    The Content-Security-Policy allows no inline script and no other origin.
     """
     with sample.served.client(who) as client:
         headers = client.get(path, headers={"Origin": "http://evil.example"}).headers
@@ -126,7 +126,7 @@ def test_an_html_figure_is_sandboxed(sample: Any) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
 def test_an_unknown_host_header_is_rejected(sample: Any, host: str) -> None:
-    """The check of the Host header protects against DNS rebinding."""
+    """A request with an unknown Host header gets 400, against DNS rebinding."""
     with sample.served.client() as client:
         answer = client.get("/sweeps", headers={"Host": host})
     assert answer.status_code == 400
@@ -160,7 +160,7 @@ def test_a_page_of_another_origin_cannot_write(sample: Any, headers: dict[str, s
 
 
 def test_the_cookie_is_hidden_from_scripts_and_other_sites(sample: Any) -> None:
-    """The cookie gives the same access as the token, until sign-out."""
+    """The cookie is HttpOnly and SameSite=strict, and gives access until sign-out deletes it."""
     with sample.served.client(None) as client:
         answer = client.post(
             "/login", content=httpx.QueryParams(token=sample.served.secret).__str__()
@@ -258,7 +258,7 @@ def test_a_too_large_content_length_is_rejected_at_once(sample: Any) -> None:
 
 
 def test_the_size_of_a_body_is_limited(sample: Any) -> None:
-    """The limit applies to the Content-Length of a body, or to the body itself while it is read."""
+    """A body above the limit gets 413, because of its Content-Length or while it is read."""
 
     def chunks() -> Iterator[bytes]:
         for _ in range(1000):

@@ -1,4 +1,4 @@
-"""`paretoib serve` in a folder with the `.env` file of docker compose."""
+"""The service of `paretoib serve`, in a folder with the `.env` file of docker compose."""
 
 import shutil
 from collections.abc import Callable
@@ -14,7 +14,10 @@ EXAMPLE = Path(__file__).parents[2] / ".env.example"
 def test_the_service_ignores_the_hosts_in_the_dotenv_file(
     fresh_store: Path, make_sweep: Callable[..., Any], serve: Callable[..., Any]
 ) -> None:
-    """The service answers at the printed address, and links to the MLflow server of `serve`."""
+    """With the variables of `paretoib serve`, the service ignores the hosts in the `.env` file.
+
+    The service answers on loopback, and its pages link to the MLflow server of `paretoib serve`.
+    """
     sweep = make_sweep(fresh_store, 1).id
     shutil.copy(EXAMPLE, fresh_store / ".env")
     addresses = {name: f"http://127.0.0.1:{port}" for port, name in enumerate(PROCESSES, 1)}

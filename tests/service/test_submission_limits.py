@@ -75,7 +75,7 @@ def test_a_sweep_at_a_limit_is_accepted(document: dict[str, Any]) -> None:
     ],
 )
 def test_an_invalid_value_is_rejected_by_validation(document: dict[str, Any]) -> None:
-    """The check of limits ignores a value that it cannot count: validation has a better message."""
+    """A value that the check of limits cannot count is rejected later, with a better message."""
     with pytest.raises((SpecError, ProblemError)) as refused:
         limited_spec({"method": "vib", **document}, LIMITS)
     assert "at most" not in str(refused.value)

@@ -16,7 +16,7 @@ from service.settings import ServiceSettings, service_settings
 
 
 def test_a_token_is_found_by_its_hash() -> None:
-    """The hash of a token finds the token, but the hash is not accepted as a token."""
+    """A token is found by its hash, but the hash itself is not accepted as a token."""
     token = new_token()
     digest = token_digest(token)
     alice = Token(name="alice", scopes=("read",), sha256=digest)
@@ -28,7 +28,7 @@ def test_a_token_is_found_by_its_hash() -> None:
 
 
 def test_after_a_burst_the_rate_limiter_returns_the_time_to_wait() -> None:
-    """After a burst, one more request is allowed when the returned time is over."""
+    """After a burst, one more request is allowed after the returned time."""
     now = [0.0]
     limiter = RateLimiter(60, clock=lambda: now[0])
     assert [limiter.wait("a") for _ in range(60)] == [0.0] * 60
@@ -64,7 +64,7 @@ def test_no_pattern_of_requests_exceeds_the_rate(pauses: list[float]) -> None:
 def test_an_invalid_setting_is_a_one_line_error(
     setting: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error for an invalid setting has the setting's name, and the service does not start."""
+    """An invalid setting raises an error of one line that says what is wrong."""
     monkeypatch.setenv("PARETOIB_SERVICE_TOKENS", f"a:read:{'0' * 64}")
     monkeypatch.setenv(f"PARETOIB_SERVICE_{setting}", value)
     with pytest.raises(ParetoIBError, match=message) as error:
@@ -73,7 +73,7 @@ def test_an_invalid_setting_is_a_one_line_error(
 
 
 def test_tokens_are_parsed_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commas or white space separate the entries."""
+    """In PARETOIB_SERVICE_TOKENS, commas or white space separate the entries."""
     monkeypatch.setenv("PARETOIB_SERVICE_TOKENS", f"a:read:{'0' * 64}, b.c-1:read+write:{'1' * 64}")
     first, second = service_settings().tokens
     assert (first.name, first.scopes) == ("a", ("read",))
@@ -93,7 +93,7 @@ def test_auth_can_be_off_only_on_loopback(host: str) -> None:
 def test_no_token_is_created_with_an_invalid_name_or_scope(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The error quotes the name and the scopes. Nothing is printed on stdout."""
+    """With an invalid name or scope, `token` prints an error that quotes both, and no token."""
     monkeypatch.setattr(sys, "argv", ["service", "token", *words])
     assert main() == 2
     out, err = capsys.readouterr()
@@ -105,7 +105,7 @@ def test_no_token_is_created_with_an_invalid_name_or_scope(
 def test_an_option_is_not_taken_as_the_name_of_a_token(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`token` prints its usage on stderr, and prints no token."""
+    """If the first argument is an option, `token` prints its usage on stderr, and no token."""
     monkeypatch.setattr(sys, "argv", ["service", "token", *words])
     assert main() == 2
     out, err = capsys.readouterr()

@@ -85,7 +85,7 @@ def test_the_message_lists_sections_and_resources_too() -> None:
     ],
 )
 def test_rules_are_in_plain_words(document: Any, message: str) -> None:
-    """Invalid items are reported; the length error that they cause is not."""
+    """A message gives the field and the rule in words; further errors are only counted."""
     assert error_message(document).endswith(message)
 
 
@@ -126,7 +126,7 @@ def test_a_boolean_is_not_a_number(document: Any, field: str) -> None:
 
 
 def test_a_section_may_not_be_true() -> None:
-    """A section is a mapping, which may be empty."""
+    """A section should be a mapping, which may be empty; `true` is refused."""
     for section in ("prune", "plateau", "training", "budget"):
         assert error_message({section: True}) == f"{section}: should be a mapping; found True"
 
@@ -143,7 +143,7 @@ def test_a_boolean_field_takes_true_and_false() -> None:
     "name", ["\x1b[31m", "a\x00", "\x85", "a\u2028b", "\u202eabc", "a\tb", "  "]
 )
 def test_a_name_is_printable(name: str) -> None:
-    """Control characters can harm terminals that print a name; PostgreSQL cannot store NUL."""
+    """Unprintable characters in a name are refused, because they can harm terminals."""
     assert error_message({"name": name}).startswith(
         "name: should have only printable characters; found "
     )

@@ -67,7 +67,7 @@ def test_a_search_proposes_enough_epochs_for_all_layers() -> None:
     ],
 )
 def test_too_many_draws_are_refused(document: Any, message: str) -> None:
-    """The last layer has draws^layers samples, at most 65536."""
+    """More than 65536 samples of the last layer, which has draws^layers samples, are refused."""
     joint = GREEDY | {"method": "imb_joint"}
     largest = SweepSpec.from_document(joint | {"objective": {"name": "imb_joint", "draws": 40}})
     assert largest.objective.params["draws"] == 40

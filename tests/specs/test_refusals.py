@@ -246,7 +246,7 @@ def test_invalid_grids_are_refused(grid: Any, message: str) -> None:
     ],
 )
 def test_a_number_of_trials_that_does_not_fit_is_refused(document: Any, message: str) -> None:
-    """The message gives the right number of trials, or the number of seeds that divides it."""
+    """The message gives the right number, or asks for a multiple of the number of seeds."""
     assert message in error_message(VIB | document)
 
 
@@ -270,7 +270,7 @@ def test_text_is_an_axis_or_a_value_error(text: str) -> None:
     ),
 )
 def test_any_value_gives_a_spec_or_a_spec_error(value: Any, field: str) -> None:
-    """A valid spec is equal to the spec of its own document."""
+    """Any value gives a SpecError, or a spec that equals the spec of its own document."""
     with suppress(SpecError):
         spec = SweepSpec.from_document({field: value})
         assert SweepSpec.from_document(spec.document) == spec

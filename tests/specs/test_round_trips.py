@@ -69,7 +69,7 @@ def test_a_trial_is_equal_after_json(document: dict[str, Any], fields: dict[str,
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("data", DATASETS)
 def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> None:
-    """The names of method and data set give a whole document, without reference and limits."""
+    """A document with only a method and a data set gets all fields except reference and limits."""
     defaults = METHODS[method]
     if DATASETS[data].tasks and not OBJECTIVES[defaults.objective].several_tasks:
         pytest.skip("the objective needs one task")
@@ -101,7 +101,7 @@ def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> No
 
 
 def test_an_empty_document_is_mib_on_digits() -> None:
-    """A document without fields gets the defaults below."""
+    """A document without fields is a MIB sweep on digits with the defaults below."""
     document = SweepSpec.from_document({}).document
     assert (document["method"], document["data"]["name"]) == ("mib", "digits")
     assert document["weighting"] == {

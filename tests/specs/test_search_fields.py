@@ -20,7 +20,7 @@ USING_RESULTS = [name for name, entry in SEARCHES.items() if entry.uses_results]
 
 @pytest.mark.parametrize("search", SEARCHES)
 def test_population_and_trials_have_defaults(search: str) -> None:
-    """`grid` and `random` have no generations, so their population is 0."""
+    """`grid` and `random` have no generations, so their default population is 0."""
     spec = sweep(search=search)
     assert spec.trials >= 12
     assert (spec.population > 0) == (search not in ("grid", "random"))
@@ -29,7 +29,7 @@ def test_population_and_trials_have_defaults(search: str) -> None:
 
 
 def test_the_default_seeds_depend_on_the_search() -> None:
-    """`adaptive` trains each setting with every seed of the method; `random` has one seed."""
+    """With `mib`, `adaptive` trains each setting with seeds 0, 1 and 2; `random` uses only 0."""
     assert sweep(method="mib", search="adaptive").seeds == (0, 1, 2)
     assert sweep(method="mib").seeds == (0,)
     assert sweep(method="mib", seeds=[1, 2], trials=7).trials == 7
@@ -62,7 +62,7 @@ def test_the_default_seeds_depend_on_the_search() -> None:
     ],
 )
 def test_limits_out_of_range_are_refused(document: Any, message: str) -> None:
-    """The message for a limit out of range gives the field and the rule."""
+    """The message for an invalid value of a search field gives the field and the rule."""
     assert message in error_message(**document)
 
 
@@ -80,7 +80,7 @@ def test_searches_that_use_results_need_a_population_and_finite_objectives(searc
 
 
 def test_limits_are_off_by_default() -> None:
-    """Limits are off by default; an empty section turns a limit on, with default values."""
+    """Limits are off by default; `prune: {}` and `plateau: {}` turn them on with default values."""
     spec = sweep()
     assert (spec.budget, spec.prune, spec.plateau, spec.trial_seconds) == (
         Budget(seconds=None, device_seconds=None),

@@ -61,5 +61,5 @@ def test_every_objective_is_a_method_and_every_method_has_a_summary() -> None:
 
 
 def test_a_sweep_has_a_schema() -> None:
-    """The JSON schema of a sweep has the fields of a request."""
+    """The JSON schema of a sweep has fields such as `method`, `grid` and `trials`."""
     assert SweepSpec.model_json_schema()["properties"].keys() >= {"method", "grid", "trials"}

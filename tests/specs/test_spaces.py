@@ -172,7 +172,7 @@ def test_the_space_of_a_new_weighting_follows_from_its_entry(
 
 
 def test_a_range_replaces_the_default_of_its_field() -> None:
-    """A field with one value, in `space` or in `grid`, is fixed."""
+    """A range replaces the default range of its field; a field with one value is fixed."""
     spec = sweep(method="mib", space={"mu": "1:2", "latent": [4]}, grid={"sqrted": [1]})
     assert spec.space["weighting.mu"] == Range(low=1, high=2)
     assert spec.space["model.latent"] == (4,)
@@ -192,7 +192,7 @@ def test_a_grid_has_axes_and_no_space() -> None:
 
 
 def test_adaptive_over_a_range_of_beta_varies_nothing_else() -> None:
-    """With choices of β in `grid` instead of a range, other fields may vary too."""
+    """With a range of β, `adaptive` varies only β; with choices of β, other fields may vary too."""
     message = error_message(search="adaptive", space={"latent": "2:8"})
     assert (
         "search: `adaptive` with a range of β should vary no other field; found model.latent: list "
@@ -241,6 +241,6 @@ def test_a_field_that_is_set_is_not_searched() -> None:
     ],
 )
 def test_a_spec_older_than_spaces_is_still_valid(document: dict[str, Any]) -> None:
-    """Specs written before `space` existed have the number of trials that they had."""
+    """Specs written before `space` existed are valid and keep their number of trials."""
     spec = SweepSpec.from_document({"schema": 1, **document})
     assert len(driver(spec).ask(100)) == document["trials"] == spec.trials

@@ -116,7 +116,7 @@ def test_invalid_combinations_with_several_tasks_are_refused(
 
 
 def test_beta_may_not_vary_if_it_is_not_a_weight() -> None:
-    """One β is allowed; several β would train the same trial under several keys."""
+    """If no loss is weighted by β, several β would train the same trial under several keys."""
     assert with_overrides({"method": "uwl"}, {"beta": 0.1}).trials == 3
     for field in ({"grid": {"beta": [0.1, 1]}}, {"search": "random", "space": {"beta": "0.1:1"}}):
         with pytest.raises(
@@ -126,7 +126,7 @@ def test_beta_may_not_vary_if_it_is_not_a_weight() -> None:
 
 
 def test_adaptive_weightings_accept_several_tasks_without_compression() -> None:
-    """The two losses are the predictions of two tasks, as in Sener and Koltun 2018."""
+    """MGDA accepts the prediction losses of two tasks, as in Sener and Koltun 2018."""
     document = {"method": "mgda", "data": "multi_mnist", "objective": "deterministic"}
     assert SweepSpec.from_document(document).template.tasks == ("left", "right")
     with pytest.raises(SpecError, match=r"`mgda` weighs 2 to 8 losses; .* has 1"):

@@ -73,7 +73,7 @@ def another(field: str, value: Any) -> Any:
 
 @pytest.mark.parametrize(("trial", "field"), FIELDS, ids=lambda v: v if isinstance(v, str) else "")
 def test_every_field_changes_the_trial_key(trial: TrialSpec, field: str) -> None:
-    """A changed field also changes the pack key, unless it may differ within a pack."""
+    """Every field changes the trial key; fields that a pack has to share also change its key."""
     changed = trial.with_fields({field: another(field, trial.get(field))})
     assert changed.get(field) != trial.get(field)
     assert changed.key != trial.key

@@ -51,7 +51,7 @@ def test_all_validations_are_counted(validator: CountingValidator) -> None:
 def test_flags_are_validated_at_most_twice(
     run: Run, tmp_path: Path, validator: CountingValidator, flags: list[str], saved: bool
 ) -> None:
-    """Flags are validated at most twice, also with a config in which all defaults are written."""
+    """A spec from flags, with or without a config, is validated at most twice."""
     if saved:
         config = tmp_path / "sweep.yaml"
         config.write_text(SweepSpec.from_document({}).to_yaml(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`without_defaults` drops values that only repeat defaults, so that a new method sets its own."""
+"""`without_defaults` drops values that repeat defaults, so that a new method sets its defaults."""
 
 from typing import Any
 

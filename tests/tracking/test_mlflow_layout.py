@@ -72,7 +72,7 @@ def test_the_front_and_its_pictures_are_artifacts_of_the_sweep(
 def test_artifacts_are_written_to_the_folder_of_the_experiment(
     tracker: MLflowTracker, client: MlflowClient, spec: SweepSpec, tmp_path: Path
 ) -> None:
-    """If an existing experiment has another folder for artifacts, this folder gets the artifacts."""
+    """If an existing experiment has another folder for artifacts, artifacts are written there."""
     client.create_experiment("paretoib-digits", artifact_location=str(tmp_path / "elsewhere"))
     sweep = tracker.create(spec)
     tracker.close(sweep.id, "finished", None, [File("front.png", b"\x89PNG")])

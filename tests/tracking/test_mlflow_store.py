@@ -320,7 +320,7 @@ def no_driver(_: Path) -> str:
 def test_a_store_that_cannot_be_used_is_an_error_at_once(
     make_uri: Callable[[Path], str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The error for such a store is one line with the store's address, without a password.
+    """If a store cannot be used, the error is one line with its address, without a password.
 
     Nothing is printed.
     """
@@ -339,7 +339,7 @@ def test_a_store_that_cannot_be_used_is_an_error_at_once(
 def test_a_store_that_breaks_later_is_an_error(
     store: Path, spec: SweepSpec, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A missing table is a `StoreError` of one line, without MLflow's traceback."""
+    """A missing table causes a `StoreError` of one line, without MLflow's traceback."""
     import sqlite3
 
     tracker = MLflowTracker(f"sqlite:///{store}/mlflow.db")

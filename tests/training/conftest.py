@@ -22,7 +22,7 @@ Trial = Callable[..., TrialSpec]
 
 @pytest.fixture(scope="session")
 def trial() -> Trial:
-    """`trial(method, data, **fields)` returns a small trial; field names are full or bare."""
+    """`trial(method, data, **fields)` returns a small trial; fields have names such as `beta`."""
 
     def make(method: str = "vib", data: str = "digits", **fields: Any) -> TrialSpec:
         small: dict[str, Any] = {"latent": 4, "epochs": 2}
@@ -52,7 +52,8 @@ def pack_of() -> Callable[[Sequence[TrialSpec]], Pack]:
 class PlainVIB:
     """One trial of a `Pack`, written in plain torch: 64–16–2K encoder, K–10 decoder.
 
-    `parameters` holds the weight and the bias of each of the three layers, in order.
+    K is the size of the latent. `parameters` holds the weight and the bias of each of the three
+    layers, in order.
     """
 
     spec: TrialSpec

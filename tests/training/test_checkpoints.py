@@ -131,7 +131,7 @@ run_trials(specs, device="cpu", checkpoints=Path(sys.argv[3]), every=0)
 def test_training_resumes_after_its_process_was_killed(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After SIGKILL another process resumes from the checkpoint and returns identical records.
+    """After SIGKILL, a resume returns the same records as training without an interruption.
 
     The checkpoint is complete at any moment, because it is replaced atomically.
     """
@@ -159,7 +159,7 @@ def test_training_resumes_after_its_process_was_killed(
 def test_seconds_include_the_time_before_a_resume(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The seconds that the checkpoint holds are added to those after the resume."""
+    """The seconds in the checkpoint are added to the seconds after the resume."""
     specs = [trial(epochs=EPOCHS)]
     saved = saved_after(specs, tmp_path, monkeypatch, epoch=3)
     header, state = header_of(saved), load_file(saved)

@@ -36,7 +36,7 @@ def strict_json(record: TrialRecord) -> dict[str, Any]:
 def test_a_diverged_trial_does_not_change_its_neighbours(
     trial: Trial, assert_same: Callable[..., None], method: str, diverging: dict[str, Any]
 ) -> None:
-    """A diverged trial has a reason and no metrics; its neighbours are the same without it."""
+    """A diverged trial has a reason and no metrics, and does not change the other trials."""
     neighbours = [
         trial(method, **DEEP, seed=seed, learning_rate=learning_rate)
         for seed, learning_rate in ((0, 1e-3), (1, 3e-3))
@@ -80,7 +80,7 @@ def test_a_kl_that_overflows_does_not_change_neighbours(
 
 
 def test_a_kl_that_overflows_later_does_not_change_its_neighbour(trial: Trial) -> None:
-    """The KL of one trial overflows in epoch 4; both trials have the same learning rate."""
+    """A KL that overflows in epoch 4 does not change another trial with the same learning rate."""
     fields: dict[str, Any] = {"beta": 0.0, "epochs": 6, "learning_rate": 0.1}
     bad, good = trial(**fields, prior_width=1e-17), trial(**fields)
     records = run_trials([bad, good], device="cpu")
@@ -130,7 +130,7 @@ def test_a_pack_stops_when_all_trials_have_diverged(trial: Trial) -> None:
 
 @pytest.mark.parametrize("method", ["vib", "mib"])
 def test_divergence_in_the_last_step_is_detected(trial: Trial, method: str) -> None:
-    """A trial diverges if the losses of the last step are finite but the new weights overflow."""
+    """A trial whose losses are finite in the last step has diverged if its new weights overflow."""
     fields: dict[str, Any] = {"hidden": [64] * 18, "epochs": 1, "batch_size": 2000}
     bad = trial(method, **fields, learning_rate=10.0, initial_scale=2.0)
     good = trial(method, **fields)

@@ -32,7 +32,7 @@ def mutual_information(joint: np.ndarray) -> float:
 
 
 def test_layer_information_agrees_with_an_enumeration_of_all_states() -> None:
-    """The information after the last epoch agrees with numpy, for both layers and both trials."""
+    """After the last epoch, the information of both layers agrees with an enumeration in numpy."""
     specs = [trial(seed=seed, beta=1e-3) for seed in (0, 1)]
     data = load_dataset("binary12", {}).test
     pack = Pack(specs, load_dataset("binary12", {}), torch.device("cpu"))
@@ -85,7 +85,7 @@ def test_data_processing_holds_at_every_epoch() -> None:
 def test_only_exact_layer_information_is_in_the_history(
     fields: dict[str, Any], series: int
 ) -> None:
-    """Layers have series if they are binary, have at most ten bits, and the data are complete."""
+    """Layers have series if all are binary with at most ten bits and the data have every input."""
     small: dict[str, Any] = {"hidden": [5], "latent": 3, "epochs": 1, "train_share": 0.02}
     changed = dict(fields)
     document = {k: changed.pop(k) for k in ("method", "data") if k in changed}

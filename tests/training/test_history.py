@@ -42,7 +42,10 @@ def rows(record: TrialRecord) -> dict[str, np.ndarray]:
 def test_a_history_has_one_value_for_each_epoch_of_each_series(
     trial: Trial, fields: dict[str, Any], names: set[str]
 ) -> None:
-    """A series that is undefined is missing: the rate without noise, accuracy without classes."""
+    """A series has one value for each epoch.
+
+    An undefined series, such as the rate without noise or accuracy without classes, is missing.
+    """
     record = run_trials([trial(epochs=3, **fields)], device="cpu")[0]
     assert record.history.keys() == names
     assert {len(row) for row in record.history.values()} == {3}
@@ -85,7 +88,7 @@ def test_the_information_plane_is_in_bits_and_in_range(trial: Trial) -> None:
 
 
 def test_losses_are_means_over_the_examples_of_an_epoch(trial: Trial, pack_of: PackOf) -> None:
-    """Losses are in nats, weighted by batch size; the gradient norm is that of the last step."""
+    """Losses are means in nats, weighted by batch size; the gradient norm is of the last step."""
     spec = trial("mib", batch_size=500, epochs=1)  # batches of 500, 500 and 79
     record = run_trials([spec], device="cpu")[0]
     pack = pack_of([spec])

@@ -1,4 +1,4 @@
-"""Update rules and clipping, against torch's optimisers on a hand-written model."""
+"""Update rules and clipping, compared with torch's optimisers on a hand-written model."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -87,7 +87,7 @@ def test_a_trial_has_the_same_record_for_every_weighting_and_schedule(
 def test_gaussian_trials_have_the_same_record_alone_and_in_a_pack(
     trial: Trial, assert_same: AssertSame
 ) -> None:
-    """Trials with a linear encoder and a Gaussian decoder have equal records after 54 steps."""
+    """Trials with a linear encoder and a Gaussian decoder have equal records alone and packed."""
     specs = [
         trial(
             data="gaussian", samples=1500, batch_size=100, epochs=6, beta=b, seed=s, initial_noise=n
@@ -180,7 +180,7 @@ def double_precision() -> Iterator[None]:
 
 @pytest.mark.usefixtures("double_precision")
 def test_resnets_are_the_same_alone_and_in_packs(trial: Trial) -> None:
-    """Losses of ResNet-18 with the CIFAR stem agree over three steps on digits.
+    """The losses of ResNet-18 with the CIFAR stem agree alone and in a pack, over three steps.
 
     The test uses double precision. In single precision Adam makes full steps for gradients that
     are only rounding errors, and twenty layers of batch norm amplify this to 5e-4 in three steps.

@@ -27,7 +27,7 @@ def total_epochs(pack: list[TrialSpec]) -> int:
 def test_every_trial_is_in_one_pack_that_can_train_it(
     counts: list[int], workers: int, device: str
 ) -> None:
-    """A pack has trials of one kind, within its capacity; packs with more epochs come first."""
+    """The trials of a pack have one pack key and fit its capacity; the longest packs come first."""
     base = with_overrides({"method": "vib"}, {"hidden": [16], "latent": 4}).template
     trials = [
         base.with_fields({"epochs": epochs, "seed": seed})
@@ -62,7 +62,7 @@ def test_packs_of_a_kind_have_similar_sizes(trial: Trial) -> None:
 
 
 def test_convolutions_are_packed_on_a_gpu_only(trial: Trial) -> None:
-    """On a CPU, packed convolutions are slower than single trials."""
+    """On a CPU, where packing makes convolutions slower, each trial trains alone."""
     trials = [trial(model="resnet18", seed=s) for s in range(4)]
     assert [len(p) for p in plan_packs(trials, SHAPE, workers=1, device="cpu")] == [1] * 4
     assert [len(p) for p in plan_packs(trials, SHAPE, workers=1, device="cuda:0")] == [4]
@@ -84,7 +84,10 @@ def test_a_gpu_has_a_larger_capacity(trial: Trial) -> None:
 
 
 def test_the_capacity_scales_with_the_share_of_a_gpu(trial: Trial) -> None:
-    """The capacity of a share is at least 1. On a CPU, the share has no effect."""
+    """A quarter of a GPU has a quarter of the whole GPU's capacity, but at least 1.
+
+    On a CPU, the share has no effect.
+    """
     for model in (trial(hidden=[16]), trial(hidden=[4096, 4096])):
         whole = capacity(model, SHAPE, "cuda")
         assert capacity(model, SHAPE, "cuda", share=0.25) == max(1, whole // 4)

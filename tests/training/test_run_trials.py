@@ -30,20 +30,20 @@ Trial = Callable[..., TrialSpec]
     ],
 )
 def test_a_pack_of_two_kinds_is_refused(trial: Trial, fields: dict[str, Any]) -> None:
-    """Trials that differ in one of these fields are of two kinds and cannot share a pack."""
+    """A pack is refused if one of its trials differs in a field that a pack has to share."""
     specs = [trial(), trial(seed=1), trial(**fields)]
-    with pytest.raises(SpecError, match="found 2 kinds among 3 trials"):
+    with pytest.raises(SpecError, match="found 3 trials that need 2 packs"):
         run_trials(specs, device="cpu")
 
 
 def test_a_pack_of_two_weightings_is_refused(trial: Trial) -> None:
-    """Methods `vib` and `mib` have different weightings, so their trials are of two kinds."""
-    with pytest.raises(SpecError, match="found 2 kinds among 2 trials"):
+    """Methods `vib` and `mib` have different weightings, so their trials need two packs."""
+    with pytest.raises(SpecError, match="found 2 trials that need 2 packs"):
         run_trials([trial("vib"), trial("mib")], device="cpu")
 
 
 def test_bf16_needs_cuda(trial: Trial) -> None:
-    """bf16 on a CPU is refused before data are loaded."""
+    """A trial with precision bf16 is refused on a CPU."""
     with pytest.raises(SpecError, match=r"training.precision: bf16 needs a CUDA device; found cpu"):
         run_trials([trial(precision="bf16")], device="cpu")
 

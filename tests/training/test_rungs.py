@@ -70,7 +70,7 @@ def test_pruning_does_not_change_the_other_trials(
 
 
 def test_a_rung_gets_the_results_of_each_trial(trial: Trial) -> None:
-    """A rung gets rate and lost bits of its epoch, for the trials still in training."""
+    """`on_rung` gets the rate and lost bits of the rung's epoch, for the trials still training."""
     specs = trials_of(trial)
     keys = [spec.key for spec in specs]
     pruner = FixedPruner({0.5: {keys[1]}})
@@ -125,7 +125,7 @@ def test_all_trials_may_be_stopped(trial: Trial, tmp_path: Path) -> None:
 def test_a_pack_with_stopped_trials_resumes_from_its_checkpoint(
     trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped trials stay stopped, and `on_rung` is not called again for their rung."""
+    """After the resume, stopped trials stay stopped, and their rung is not called again."""
     specs = trials_of(trial)
     stopped = {0.25: {specs[0].key, specs[3].key}}
     uninterrupted = run_trials(specs, device="cpu", rungs=(0.25,), on_rung=FixedPruner(stopped))

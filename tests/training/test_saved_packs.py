@@ -23,7 +23,10 @@ def save(folder: Path, trials: Sequence[str], ended: Sequence[str] = (), age: fl
 
 
 def test_every_pack_is_identified_by_its_trials(tmp_path: Path) -> None:
-    """A pack includes ended trials, on which the file name depends. The newest pack is first."""
+    """A saved pack includes its ended trials, because the file name depends on them.
+
+    The newest pack comes first.
+    """
     older = save(tmp_path, ["a", "b"], ["c"], age=60)
     newer = save(tmp_path, ["d"])
     packs = saved_packs(tmp_path)

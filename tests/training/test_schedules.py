@@ -1,4 +1,4 @@
-"""Learning rate schedules, against torch's schedulers."""
+"""Learning rate schedules, compared with torch's schedulers."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ def random_losses(seed: int, epochs: int) -> list[float]:
 
 @pytest.mark.parametrize("schedule", SCHEDULERS)
 def test_learning_rates_equal_those_of_torch(trial: Trial, schedule: str) -> None:
-    """Over 300 epochs, the learning rates of four trials in one pack are equal to the last bit.
+    """Over 300 epochs, the learning rates of four trials in one pack equal torch's to the last bit.
 
     The state is saved and restored after every epoch, as by a checkpoint.
     """
@@ -72,9 +72,9 @@ def test_learning_rates_equal_those_of_torch(trial: Trial, schedule: str) -> Non
 
 @pytest.mark.parametrize("schedule", ["exponential", "plateau"])
 def test_a_pack_uses_the_schedule(trial: Trial, schedule: str) -> None:
-    """The learning rates in a history are those of torch for the validation losses.
+    """The learning rates in a history are those that torch computes for the validation losses.
 
-    With "plateau" two trials with equal initial learning rates end with different ones.
+    With "plateau", two trials start with equal learning rates and end with different ones.
     """
     fields: dict[str, Any] = {
         "schedule": schedule,

@@ -1,4 +1,4 @@
-"""The gradients of a step, against autograd on the hand-written model."""
+"""The gradients of a step, compared with autograd on the hand-written model."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -61,7 +61,7 @@ def gramian(gradients: Sequence[Sequence[Tensor]]) -> Tensor:
 def test_the_step_is_the_gradient_of_the_weighted_sum(
     step_of: StepOf, kind: dict[str, Any]
 ) -> None:
-    """The weighted sum is Σ_i w_i L_i, in which the step weights w_i are constant."""
+    """A step's gradients are those of Σ_i w_i L_i, in which the step weights w_i are constant."""
     step, batch, models, pack = step_of(kind)
     for i, model in enumerate(models):
         losses = torch.stack(model.losses_on(batch, i))
@@ -75,7 +75,10 @@ def test_the_step_is_the_gradient_of_the_weighted_sum(
 
 @pytest.mark.parametrize("over", ["shared", "all"])
 def test_gradients_are_compared_over_the_selected_parameters(step_of: StepOf, over: str) -> None:
-    """`shared` are the encoder's parameters (mib eq. 7), `all` all parameters (mib algorithm 1)."""
+    """With `shared`, the Gramian is over the encoder's parameters (mib eq. 7).
+
+    With `all`, it is over all parameters (mib algorithm 1).
+    """
     step, batch, models, _ = step_of({"method": "mib", "over": over})
     assert step.gramian is not None
     for i, model in enumerate(models):
@@ -124,7 +127,7 @@ def test_mgda_takes_the_min_norm_step(step_of: StepOf, gradient: str) -> None:
 
 @pytest.mark.parametrize("stage", [0, 1, 2])
 def test_the_gramian_of_a_greedy_stage_excludes_higher_layers(pack_of: PackOf, stage: int) -> None:
-    """The layers above the stage's layer are the decoder, whose parameters losses do not share."""
+    """The Gramian excludes the layers above the stage's layer, because they are the decoder."""
 
     def step(**weighting: Any) -> tuple[Step, Pack]:
         spec = TrialSpec(

@@ -33,7 +33,7 @@ def two_threads() -> Iterator[None]:
 def test_the_number_of_threads_depends_on_the_pack(
     model: str, fields: dict[str, Any], trials: int, threads: int
 ) -> None:
-    """Small models use one thread, large models and convolutions all; the setting is restored."""
+    """Small models use one thread; others use all. Afterwards the setting is restored."""
     shape = (3, 32, 32) if model == "cnn" else (1, 8, 8)
     options: dict[str, Any] = {
         "shape": shape,

@@ -60,7 +60,7 @@ def test_preferences_reach_every_part_of_a_concave_front() -> None:
         values, gradients = 1 - (-offsets.square()).exp(), 2 * offsets * (-offsets.square()).exp()
         t = t - 0.03 * (smooth_weights(values, preference, mu=0.01, scale=1.0) * gradients).sum(1)
     values = 1 - (-torch.stack([t - 1, t + 1], dim=1).square()).exp()
-    # Smoothing shifts the point by up to μ log of the ratio of the two slopes.
+    # With smoothing, the terms differ by μ log of the ratio of their slopes, which is below 100.
     terms = torch.stack([preference * values[:, 0], (1 - preference) * values[:, 1]])
     assert (terms[0] - terms[1]).abs().max() < 0.01 * math.log(100)
     ends = t.view(9, 7)

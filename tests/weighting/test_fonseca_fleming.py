@@ -58,7 +58,7 @@ def test_linear_scalarisation_reaches_only_points_near_the_ends_of_the_front() -
 
 
 def test_mgda_stops_at_the_first_point_on_the_front(weighting: Callable[..., Any]) -> None:
-    """For MGDA, a start on the front is stationary. Descent from other starts stops at an end."""
+    """With MGDA, a start on the front is stationary; other starts stop at the nearer end."""
     start = torch.linspace(-1.5, 1.5, 31, dtype=torch.float64)
     ends = descend(start, weighting("mgda"), 80, 0.3)
     torch.testing.assert_close(ends, start.clamp(-1, 1), rtol=0, atol=1e-5)

@@ -15,7 +15,7 @@ SCALES = torch.tensor([3e-3, 40.0, 1.0], dtype=torch.float64)
 def test_l2_weights_do_not_depend_on_gradient_norms(
     weighting: Callable[..., Any], jacobians: Draw, losses: int
 ) -> None:
-    """With `l2`, the norms of the gradients do not change the weights. Without `l2` they do."""
+    """With normalisation `l2`, gradient norms do not change the weights; without it they do."""
     rows, scale = jacobians(50, losses, 7), SCALES[:losses]
     values = torch.ones(50, losses, dtype=torch.float64)
     l2, plain = weighting("mgda", normalise="l2"), weighting("mgda")
@@ -28,9 +28,10 @@ def test_l2_weights_do_not_depend_on_gradient_norms(
 def test_loss_weights_do_not_depend_on_the_units_of_losses(
     weighting: Callable[..., Any], jacobians: Draw, losses: int
 ) -> None:
-    """With `loss`, one factor for a loss and its gradient does not change the weights.
+    """With normalisation `loss`, the unit of a loss does not change the weights.
 
-    A factor for the gradient alone does.
+    A change of unit multiplies the loss and its gradient by one factor. A factor for the gradient
+    alone changes the weights.
     """
     rows, scale = jacobians(50, losses, 7), SCALES[:losses]
     values = torch.rand(50, losses, dtype=torch.float64) + 0.1
@@ -43,7 +44,10 @@ def test_loss_weights_do_not_depend_on_the_units_of_losses(
 def test_a_negative_loss_is_normalised_by_its_absolute_value(
     weighting: Callable[..., Any], jacobians: Draw
 ) -> None:
-    """The sign of a loss does not change the weights. The loss −log q of a density can be < 0."""
+    """With normalisation `loss`, the sign of a loss does not change the weights.
+
+    The loss −log q of a density can be negative.
+    """
     rows, values = jacobians(50, 2, 7), torch.rand(50, 2, dtype=torch.float64) + 0.1
     weigh, signs = weighting("mgda", normalise="loss"), torch.tensor([-1, 1])
     torch.testing.assert_close(weigh(values * signs, rows).step, weigh(values, rows).step)

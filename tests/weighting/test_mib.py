@@ -80,10 +80,7 @@ def test_the_log_has_every_intermediate_result(weighting: Callable[..., Any]) ->
 
 
 def test_mu_and_sqrted_may_differ_between_trials(weighting: Callable[..., Any]) -> None:
-    """A trial has the same weights in a pack whose trials differ in μ and `sqrted`.
-
-    The weights are compared with those in a pack with one value of each.
-    """
+    """The weights of a trial do not depend on μ and `sqrted` of the other trials in its pack."""
     problem = Quadratics(2)
     jacobians = problem.jacobians
     mib = MIB(

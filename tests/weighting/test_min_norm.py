@@ -24,7 +24,10 @@ def squared_norm(gramian: Tensor, weights: Tensor) -> Tensor:
 
 
 def assert_kkt(gramian: Tensor, weights: Tensor, tolerance: float = 1e-9) -> None:
-    """Check that w is on the simplex and ⟨g_i, v⟩ ≥ ‖v‖² for all i, with equality if w_i > 0."""
+    """Check that w is on the simplex and ⟨g_i, v⟩ ≥ ‖v‖² for all i, with equality if w_i > 0.
+
+    v is Σ w_i g_i.
+    """
     assert (weights >= 0).all()
     torch.testing.assert_close(weights.sum(1), torch.ones(len(weights), dtype=weights.dtype))
     excess = torch.einsum("mij,mj->mi", gramian, weights) - squared_norm(gramian, weights)[:, None]
@@ -78,7 +81,7 @@ def test_gradients_of_small_integers_satisfy_the_kkt_conditions(rows: list[list[
 def test_torchjd_finds_no_smaller_norm_for_more_losses(jacobians: Draw, losses: int) -> None:
     """torchjd's Frank-Wolfe weights give no smaller squared norm than min-norm weights.
 
-    The squared norm is at most 3 % larger.
+    The squared norm from torchjd is at most 3 % larger.
     """
     g = gramian(jacobians(30, losses, 8))
     oracle = torch.stack([MGDAWeighting(epsilon=1e-6, max_iters=500)(matrix) for matrix in g])
@@ -97,7 +100,10 @@ def test_a_slightly_asymmetric_gramian_is_accepted(jacobians: Draw, losses: int)
 
 @pytest.mark.parametrize("losses", [2, 3, 4])
 def test_equal_and_zero_gradients_get_equal_weights(losses: int) -> None:
-    """If all gradients are equal, or all are zero, any weights are optimal; they are 1/m."""
+    """If all gradients are equal, or all are zero, any weights are optimal.
+
+    `min_norm_weights` gives weight 1/m to each of m losses.
+    """
     equal = torch.ones(1, losses, losses, dtype=torch.float64)
     gramians = torch.cat([equal, 0 * equal])
     torch.testing.assert_close(
@@ -116,7 +122,10 @@ def test_opposite_gradients_get_weights_that_cancel_them() -> None:
 def test_a_trial_that_is_not_finite_does_not_affect_other_trials(
     jacobians: Draw, losses: int, bad: float
 ) -> None:
-    """A trial with a NaN or infinite Gramian gets NaN weights; the others' do not change."""
+    """A trial with a NaN or infinite Gramian gets NaN weights.
+
+    The weights of the other trials do not change.
+    """
     g = gramian(jacobians(3, losses, 5))
     alone = min_norm_weights(g)
     g[1] = bad

@@ -56,7 +56,7 @@ def test_the_optimal_variance_is_twice_the_loss(tasks: int) -> None:
 
 
 def test_logged_weights_are_detached() -> None:
-    """The log has the values of the weights without gradients."""
+    """The logged weights equal the weights, but are detached from the autograd graph."""
     s = torch.zeros(2, 2).requires_grad_()
     weights = build(Uncertainty)(LOSSES, None, {"beta": BETA, "log_variance": s})
     assert not weights.log["weight"].requires_grad

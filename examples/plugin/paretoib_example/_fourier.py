@@ -12,9 +12,9 @@ from torch import Tensor, nn
 class FourierEncoder(nn.Module):
     """√2 cos(W x/bandwidth + b), then a linear layer; W ~ N(0, 1) and b ~ U(0, 2π) are fixed.
 
-    An encoder maps inputs (B, *shape) to (B, 2K): K means, and K numbers from which the standard
-    deviations are computed. Without noise it maps inputs to means (B, K). The constructor may draw
-    from torch's global generator, which is seeded for each trial.
+    With `noise`, an encoder maps inputs (B, *shape) to (B, 2K): K means, and K numbers from which
+    the standard deviations are computed. Without `noise`, it maps them to K means (B, K). The
+    constructor may draw from torch's global generator, which is seeded for each trial.
     """
 
     frequencies: Tensor

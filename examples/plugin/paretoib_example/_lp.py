@@ -13,6 +13,6 @@ class LP(Objective):
     """Losses: prediction, and compression = E Σ_i |Z_i|^p with p = `power`."""
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
-        # Not 0, because the derivative with respect to p contains log |z|.
+        # The lower limit is above 0, because the derivative with respect to p contains log |z|.
         size = output.z.abs().clamp_min(1e-12).pow(hyper["power"])
         return *prediction_losses(output, y), size.sum(-1).mean()

@@ -2,8 +2,9 @@
 
 `paretoib serve` holds a lock on its state file while it runs. If the lock is free, the process that
 wrote the file has ended, but processes that it started may still run. A process belongs to a state
-if its environment has the id of the state, or if it is in the session of such a process: some
-processes of Ray overwrite their environment with a title.
+if its environment has the id of the state, or if it is in the session of such a process. The second
+rule is needed because some Ray processes set a process title, which overwrites their environment in
+/proc.
 """
 
 import fcntl
@@ -26,8 +27,9 @@ from paretoib.processes import socket_folder
 _ID_VARIABLE = "PARETOIB_SERVE"
 _PROC = Path("/proc")
 _JOB = b"\0jobs.sweep\0"  # in the command line of a sweep's job, but not of the job's shell
-# The order in which processes get SIGTERM, and the seconds that each role has to end. A job needs
-# Ray and MLflow until it ends, because it writes the front of its sweep.
+# The roles in the order in which their processes get SIGTERM, and the longest wait, in seconds, for
+# each role to end. A job needs Ray and MLflow until it ends, because it writes the front of its
+# sweep.
 _TERMINATION_SECONDS = {"service": 10.0, "job": 30.0, "ray": 20.0, "mlflow": 10.0}
 
 
@@ -164,7 +166,7 @@ class ProcessTree:
     def sigterm_targets(self, role: str) -> list[Process]:
         """The processes of a role that should get SIGTERM; they end their own children.
 
-        These are the jobs of sweeps, and the session leader of every other role.
+        For the role `job`, these are all jobs; for any other role, its session leaders.
         """
         processes = [process for process in self.alive() if process.role == role]
         return [p for p in processes if role == "job" or p.pid == p.session]

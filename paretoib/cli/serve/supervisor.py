@@ -12,7 +12,7 @@ from pathlib import Path
 from paretoib.cli.serve.ports import HOST, free_ports
 from paretoib.cli.serve.state_file import ServeState
 from paretoib.errors import ParetoIBError
-from paretoib.processes import SAFE_PATH
+from paretoib.processes import SAFE_PATH, socket_folder
 from paretoib.settings import settings
 from paretoib.tokens import new_token, token_digest
 from paretoib.tracking import MLFLOW_PORT, ui
@@ -77,6 +77,9 @@ class Supervisor:
             self._processes[name] = subprocess.Popen(
                 command,
                 env={**environment, **self._state.environment(name)},
+                # The service reads `.env` in the working directory. The others would import modules
+                # of the user from there.
+                cwd=None if name == "service" else self._logs.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -106,6 +109,8 @@ def _environment(
     """The environment of all processes; Ray passes it on to the jobs of sweeps."""
     environment = {
         **SAFE_PATH,
+        # Ray's dashboard has sockets there.
+        "TMPDIR": str(socket_folder()),
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
         "PARETOIB_TRACKING_URI": store,
         # The same folder as without `paretoib serve`, so that other commands find the journals.

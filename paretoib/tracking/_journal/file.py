@@ -94,7 +94,8 @@ class JournalFile:
         """Unlock the journal, and remove it if it holds no trial."""
         if not self.waiting:
             self.path.unlink(missing_ok=True)
-        # Remove the lock file before unlocking, so that no other process locks a removed file.
+        # Remove the lock file before unlocking, so that no other process locks it just before its
+        # removal.
         self.path.with_suffix(".lock").unlink(missing_ok=True)
         self._file.close()
         self._lock.close()

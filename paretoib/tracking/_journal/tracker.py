@@ -60,7 +60,7 @@ class JournalReader:
                 return without_stale_rule(state)
             # The writer may have closed the sweep and released the lock since the state was read.
             state = self._store.state(state.id)
-        # While a sweep runs, its writer soon empties the journal, so nothing is corrected.
+        # While a sweep runs, its writer soon empties the journal, so the state is not corrected.
         if state.status != "running" and (kept := list(self._read(state.id))):
             hypervolume = max(trial.hypervolume for trial in kept)
             hypervolume = max(hypervolume, state.hypervolume or 0.0)
@@ -68,7 +68,7 @@ class JournalReader:
         return state
 
     def _read(self, sweep_id: str) -> Iterator[EndedTrial]:
-        """The trials on this machine that wait for the store, and those that it refuses."""
+        """The trials on this machine that wait for the store, and those that the store refuses."""
         path = self._path(sweep_id)
         return chain(read(path), read(refused_path(path)))
 
@@ -92,10 +92,12 @@ class JournalTracker(JournalReader):
 
     `add` returns when the trials are on this machine's disk. A thread writes them to the store, in
     order, and retries while the store is unavailable; it begins with trials that an earlier process
-    left in the journal. If the store refuses a trial for good, the next `add`, `update`, `flush` or
-    `close` raises the `StoreError`; that `add` has still put its trials into the journal. `flush`
-    and `close` also raise a `StoreError` after `patience` seconds without progress, or if the store
-    is unavailable after `stop_waiting`. While `flush` and `close` wait, they log a warning.
+    left in the journal. A trial with data that the store refuses is moved to a file beside the
+    journal. If the store refuses a call for another lasting reason, such as a full disk, the next
+    `add`, `update`, `flush` or `close` raises the `StoreError`; that `add` has still put its trials
+    into the journal. `flush` and `close` also raise a `StoreError` after `patience` seconds without
+    progress, or if the store is unavailable after `stop_waiting`. While `flush` and `close` wait
+    for an unavailable store, they log a warning.
 
     From `begin`, `add`, `update` or `flush`, whichever is first, until `close`, a sweep is locked
     against all other processes on this machine.
@@ -114,8 +116,8 @@ class JournalTracker(JournalReader):
         self.release(sweep_id)
         journal = self._lock(sweep_id)
         try:
-            # Call `begin` before the journal's trials are written, because it deletes trials that
-            # an earlier process left half-written.
+            # Call `begin` before the journal's trials are written, because `begin` deletes trials
+            # that an earlier process left half-written.
             self._store.begin(sweep_id, ruler)
             journal.retry_refused()
         except BaseException:

@@ -39,7 +39,7 @@ class Writer:
         self._call: Callable[[], None] | None = None
         self._unavailable: Exception | None = None
         self._refused: Exception | None = None
-        self._suspects = 0  # the next trials, of which the store refuses at least one
+        self._suspects = 0  # the number of next trials of which the store refuses at least one
         self._last_progress = 0.0
         self._stopping = False
         self.waiting_stopped = False
@@ -55,7 +55,7 @@ class Writer:
             self._raise_if_refused()
 
     def call_when_written(self, call: Callable[[], None]) -> None:
-        """Make this call once all trials are written, and drop an earlier call not made yet."""
+        """Make this call once all trials are written; an earlier call that waits is dropped."""
         with self._changed:
             self._raise_if_refused()
             self._call = call
@@ -128,7 +128,7 @@ class Writer:
                 self._store.add(self._sweep_id, trials)
             except InvalidDataError as error:
                 if len(trials) > 1:
-                    # One of them is refused: add each alone.
+                    # The store refuses at least one of the trials: add each alone.
                     self._suspects = len(trials)
                     return
                 self._set_aside(trials[0], str(error))

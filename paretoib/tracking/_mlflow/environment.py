@@ -1,8 +1,8 @@
 """MLflow's environment variables, set before MLflow is imported, and log levels, set after.
 
 Values that the user has set win. MLflow sends no telemetry and prints nothing, because stdout is
-for `--json`. It retries no requests: the journal retries, and a request that is sent twice may be
-stored twice.
+for `--json`. MLflow retries no requests: the journal retries, and a request that is sent twice may
+be stored twice.
 """
 
 import logging
@@ -19,13 +19,13 @@ _ENVIRONMENT = {
 _LEVELS = {
     "mlflow": logging.WARNING,
     "alembic": logging.WARNING,
-    # This module logs the traceback of every database error, and raises the error too.
+    # This module of MLflow logs the traceback of every database error that it raises.
     "mlflow.store.db.utils": logging.CRITICAL,
 }
 
 for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
-# MLflow's client, Ray's and ours all read `no_proxy`.
+# The HTTP clients of MLflow, Ray and paretoib all read `no_proxy`.
 bypass_proxies_for_loopback()
 
 

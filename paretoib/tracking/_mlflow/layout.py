@@ -42,7 +42,7 @@ NAMED_FIELDS = ("weighting.beta", "weighting.mu", "weighting.sqrted")
 
 
 def experiment_name(dataset: str) -> str:
-    """The name of a data set's experiment, which holds all sweeps that can be compared."""
+    """The name of a data set's experiment, which holds all sweeps on this data set."""
     return f"paretoib-{dataset}"
 
 
@@ -139,7 +139,10 @@ def fields(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def trial_name(spec: Mapping[str, Any], sweep: Mapping[str, Any]) -> str:
-    """A trial's name: the fields in which it differs from its sweep, such as `β=0.001 seed 0`."""
+    """A trial's name, such as `β=0.001 seed 0`.
+
+    It has the `NAMED_FIELDS`, the fields that vary in the sweep, and the seed.
+    """
     common, own = fields(sweep), fields(spec)
     varying = [f for f, v in own.items() if f in sweep["grid"] or common.get(f, v) != v]
     named = dict.fromkeys([*(f for f in NAMED_FIELDS if f in own), *varying])
@@ -155,7 +158,7 @@ def trial_params(record: TrialRecord) -> dict[str, str]:
 
 
 def _digits(field: str, sweep: Mapping[str, Any]) -> int:
-    """The number of significant digits that tells apart the values of a field in a sweep."""
+    """The number of significant digits at which the values of a field in a sweep differ."""
     values = sweep["grid"].get(field) or (sweep.get("space") or {}).get(field) or ()
     if isinstance(values, Mapping):
         return range_digits(values["low"], values["high"])

@@ -32,18 +32,21 @@ def tracking_uri() -> str:
 
 
 def sqlite_uri(path: Path) -> str:
-    """The address of an SQLite file. SQLAlchemy decodes `%XX`, and reads options after `?`."""
+    """The address of an SQLite file. SQLAlchemy decodes `%XX` and reads options after `?`."""
     return _SQLITE + str(path).replace("%", "%25").replace("?", "%3F")
 
 
 def mlflow_address(uri: str) -> str:
-    """The address for MLflow, with a driver where the plain address means something else.
+    """The address to pass to MLflow, which names a driver in two cases.
 
-    MLflow takes `%XX` in a plain SQLite address as part of the path. SQLAlchemy's default driver
-    for PostgreSQL is psycopg; our extra `postgres` brings psycopg2.
+    In an SQLite address without a driver, MLflow would not decode `%XX`. For PostgreSQL without a
+    driver, SQLAlchemy would use psycopg; if it is not installed, psycopg2 is named, which our extra
+    `postgres` installs.
     """
-    if sqlite_file(uri) and "%" in uri:
-        return uri.replace("sqlite:", "sqlite+pysqlite:", 1)
+    if file := sqlite_file(uri):
+        # Absolute, because MLflow's UI has another working directory.
+        absolute = uri if "?" in uri else sqlite_uri(file)
+        return absolute.replace("sqlite:", "sqlite+pysqlite:", 1) if "%" in uri else absolute
     if uri.startswith("postgresql:") and not find_spec("psycopg"):
         return uri.replace("postgresql:", "postgresql+psycopg2:", 1)
     return uri
@@ -111,8 +114,9 @@ def journal_folder(uri: str) -> Path:
 
 @contextmanager
 def writable(uri: str) -> Iterator[str]:
-    """Check that the store can be written, and lock it in this context; yields the address.
+    """Check the store, and lock an SQLite store in this context; yields the address for MLflow.
 
+    An SQLite file must be writable, and a server must answer; other databases are not checked.
     MLflow creates the tables of a new SQLite file when it opens the file; two processes must not
     both create them. Raises `StoreError`.
     """
@@ -134,7 +138,7 @@ def writable(uri: str) -> Iterator[str]:
 
 @contextmanager
 def readable(uri: str) -> Iterator[str]:
-    """Check that the store can be read, and wait while it is created; yields the address.
+    """Check the store, and wait while an SQLite store is created; yields the address for MLflow.
 
     Nothing is written. Raises `StoreError`, and `NotFoundError` if there is no SQLite file yet.
     """
@@ -229,7 +233,7 @@ def _check_answers(uri: str) -> None:
     try:
         urllib.request.urlopen(masked(uri), timeout=10).close()
     except urllib.error.HTTPError:
-        pass  # An error is an answer too.
+        pass  # The server has answered, with an HTTP error.
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         # MLflow has its own settings for certificates, and checks them itself.

@@ -227,7 +227,7 @@ class MLflowReader:
 
 
 def deleted_experiment(experiment: Experiment) -> str:
-    """What to do about an experiment that was deleted in MLflow's UI."""
+    """A message that says how to restore an experiment that was deleted in MLflow's UI."""
     return (
         f"MLflow's experiment {experiment.name} should not be deleted; `mlflow experiments restore "
         f"--experiment-id {experiment.experiment_id}` restores it"

@@ -4,10 +4,11 @@ Retryable: a server that cannot be reached (refused, reset, timed out, no route,
 or that asks to retry later (HTTP 408, 429, 5xx), a database that another connection has locked, and
 a connection that the database has closed.
 Not retryable, because they last until someone acts: a full disk, a read-only file, a missing
-permission, a damaged or unknown schema, a request that the server refuses (other 4xx), a bad
-certificate.
-Any other MLflow error is retryable if the store is an MLflow server, because the server's database
-may be the cause. Otherwise it is not: it is better to stop early than to retry for ever.
+permission, a damaged or unknown schema, data that the database refuses, a request that the server
+refuses (other 4xx), a bad certificate.
+Any other error of PostgreSQL is retryable. Any other MLflow error is retryable if the store is an
+MLflow server, because the server's database may be the cause. Otherwise it is not: it is better to
+stop early than to retry for ever.
 """
 
 import errno

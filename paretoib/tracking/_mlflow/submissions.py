@@ -11,7 +11,7 @@ _REQUEST = "mlflow.paretoib.request"
 
 
 class SubmissionTracker(MLflowTracker):
-    """An MLflow store that also records the time of submission and the request of a sweep."""
+    """An MLflow store that also records when a sweep was submitted, and the request for it."""
 
     @as_store_error
     def check(self) -> None:

@@ -138,7 +138,7 @@ class MLflowTracker(MLflowReader):
         self._run(sweep_id)
 
     def stop_waiting(self, sweep_id: str) -> None:
-        """Do nothing: no call waits for longer than one request."""
+        """Do nothing: no call is retried here."""
 
     @as_store_error
     def close(

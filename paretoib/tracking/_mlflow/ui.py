@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from paretoib.tracking._mlflow.location import (
     artifact_root,
@@ -21,20 +22,23 @@ class UI:
     """MLflow's UI: its address for people, and the command that serves the UI at this address.
 
     `command` is empty if the configured MLflow server serves the UI already. `environment` is
-    the complete environment of the command. `uri` is for programs: it may contain the password
-    that `address` leaves out.
+    the complete environment of the command, and `folder` its working directory: MLflow's server
+    imports modules from its working directory, so it must not be the user's. `uri` is for programs:
+    it may contain the password that `address` leaves out.
     """
 
     address: str
     uri: str
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] | None = None
+    folder: Path | None = None
 
 
 def ui(port: int = MLFLOW_PORT, uri: str | None = None) -> UI:
     """MLflow's UI for a store, by default the configured one.
 
-    It is the MLflow server's UI if the store is a server, else a UI to be served on loopback.
+    It is the MLflow server's own UI if the store is a server, else a UI that `command` serves on
+    loopback.
     """
     uri = uri or tracking_uri()
     if is_server(uri):
@@ -53,14 +57,16 @@ def ui(port: int = MLFLOW_PORT, uri: str | None = None) -> UI:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
+    folder = artifact_root(uri).parent
     return UI(
         address=f"http://127.0.0.1:{port}",
         uri=f"http://127.0.0.1:{port}",
         command=(
-            *(sys.executable, "-m", "mlflow", "server", "--no-serve-artifacts"),
+            *(sys.executable, "-P", "-m", "mlflow", "server", "--no-serve-artifacts"),
             *(word for option in options.items() for word in option),
         ),
         environment={**os.environ, **environment},
+        folder=folder if folder.is_dir() else None,
     )
 
 
