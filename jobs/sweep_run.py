@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -197,7 +198,10 @@ class SweepRun:
         return state.model_copy(update={"status": self.status, "reason": self._reason()})
 
     def _reason(self) -> str | None:
-        """The limit that ended the sweep; None once all trials have ended."""
+        """Why the sweep failed, or the limit that ended it; None if all trials have ended."""
+        if self.status == "failed" and self.records:
+            reasons = Counter(record.reason for record in self.records)
+            return f"no trial finished: {reasons.most_common(1)[0][0]}"
         return None if self.complete else self._limit_reached
 
 

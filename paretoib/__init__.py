@@ -6,7 +6,9 @@ paretoib.sweep({"method": "mib", "data": "digits", "name": "adaptive"})
 print(paretoib.compare("adaptive", "linear").verdict)
 """
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +27,8 @@ def connect(server: str | None = None) -> "Backend":
     """A backend, which lists, runs and compares sweeps on a service or on this machine.
 
     `server` is the URL of the service. None means the URL in `PARETOIB_SERVER`, and an empty URL
-    means this machine. `PARETOIB_TOKEN` holds the token. The other functions of this module use no
-    service: they use the store and the cluster in the settings.
+    means this machine. `PARETOIB_TOKEN` holds the token. The other functions of this module use
+    `connect()`.
 
     Raises:
         ServiceError: the URL or the token cannot be used.
@@ -37,7 +39,7 @@ def connect(server: str | None = None) -> "Backend":
 
 
 def sweep(spec: "SweepSpec | Mapping[str, Any]") -> "Front":
-    """Run a sweep on this machine, or on the Ray cluster in the settings, and return its front.
+    """Run a sweep to its end and return its front.
 
     `spec` is a `SweepSpec`, or a mapping with the fields of a `paretoib sweep --config` file.
 
@@ -46,44 +48,45 @@ def sweep(spec: "SweepSpec | Mapping[str, Any]") -> "Front":
         DataError: the data set cannot be loaded.
         StoreError: the store cannot be written.
         ClusterError: the cluster cannot be joined, or its nodes are too small.
+        ServiceError: the service of `connect` cannot be reached, or refuses the sweep.
+        ParetoIBError: the sweep ended on a service before any of its trials had ended.
     """
-    from jobs.sweep import run_sweep
     from paretoib.specs import SweepSpec
 
-    return run_sweep(spec if isinstance(spec, SweepSpec) else SweepSpec.from_document(spec))
+    checked = spec if isinstance(spec, SweepSpec) else SweepSpec.from_document(spec)
+    return _front_at_end(partial(connect().run, checked))
 
 
 def resume(sweep: str) -> "Front":
-    """Resume an interrupted sweep of the store and return its front.
+    """Resume a sweep, run it to its end and return its front.
 
     `sweep` is an id, a unique prefix of an id, or a name (the newest sweep of that name).
 
     Raises:
         NotFoundError: there is no such sweep.
-        SpecError, DataError, StoreError, ClusterError: as for `sweep`.
+        SpecError, DataError, StoreError, ClusterError, ServiceError, ParetoIBError: as for `sweep`.
     """
-    from jobs.sweep import resume_sweep
-
-    return resume_sweep(sweep)
+    return _front_at_end(partial(connect().resume, sweep))
 
 
 def list() -> "Sequence[SweepState]":
-    """The state of every sweep in the store, newest first.
+    """The state of every sweep, newest first.
 
     Raises:
         StoreError: the store cannot be read.
+        ServiceError: the service of `connect` cannot be reached.
     """
-    return connect("").list()
+    return connect().list()
 
 
 def front(sweep: str) -> "Front":
-    """The current front of a sweep in the store; `sweep` is an id, a prefix or a name.
+    """The current front of a sweep; `sweep` is an id, a prefix of an id, or a name.
 
     Raises:
         NotFoundError: there is no such sweep, or none of its trials has ended.
-        StoreError: the store cannot be read.
+        StoreError, ServiceError: as for `list`.
     """
-    return connect("").front(sweep)
+    return connect().front(sweep)
 
 
 def compare(left: "Side", right: "Side") -> "Comparison":
@@ -93,7 +96,7 @@ def compare(left: "Side", right: "Side") -> "Comparison":
 
     Raises:
         ComparisonError: a side has no point with a finite rate, or the sweeps' data differ.
-        NotFoundError, StoreError: as for `front`.
+        NotFoundError, StoreError, ServiceError: as for `front`.
     """
     from paretoib import fronts
 
@@ -104,5 +107,15 @@ def _fronts(side: "Side") -> "Sequence[Front]":
     from paretoib.records import Front, SweepInfo
 
     sweeps = [side] if isinstance(side, str | Front | SweepInfo) else side
-    backend = connect("")
-    return [sweep if isinstance(sweep, Front) else backend.front(sweep) for sweep in sweeps]
+    return [sweep if isinstance(sweep, Front) else connect().front(sweep) for sweep in sweeps]
+
+
+def _front_at_end(run: "Callable[..., Front | None]") -> "Front":
+    """The front of a sweep that `run` runs to its end; `ParetoIBError` if no trial has ended."""
+    from paretoib.errors import ParetoIBError
+
+    states: deque[SweepState] = deque(maxlen=1)
+    if front := run(on_progress=states.append):
+        return front
+    reason = states[0].reason or "no trial has ended"
+    raise ParetoIBError(f"{states[0].name} is {states[0].status}: {reason}")

@@ -71,7 +71,10 @@ class AccessMiddleware:
             self._metrics.count_request(scope, status, time.perf_counter() - started)
 
     def _admit(self, request: Request) -> str:
-        """The name of the client, "" without a token; `ProblemError` if access is denied."""
+        """The name of the client, or "" if the request needs no token.
+
+        Raises `ProblemError` if access is denied.
+        """
         # Check the path that the router uses; `request.url` drops control characters.
         path = request.scope["path"]
         if path in HEALTH_PATHS:

@@ -108,9 +108,9 @@ def test_variables_of_kubernetes_are_not_settings(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_default_store_is_not_mlruns() -> None:
-    """The default store is not `mlruns`, because MLflow reads every folder there.
+    """The default store is not `mlruns`: MLflow takes every folder in `mlruns` for an experiment.
 
-    A store that an earlier version made in `mlruns` is still found.
+    A store of an earlier version in `mlruns` is still used.
     """
     Path("mlruns/0").mkdir(parents=True)
     Path("mlruns/0/meta.yaml").touch()

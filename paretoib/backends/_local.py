@@ -16,7 +16,7 @@ from paretoib.tracking import HEARTBEAT_SECONDS, Reader, read_front, reader, tra
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
-POLL_SECONDS = 1.0  # minimum time between two reads of a sweep that another process runs
+POLL_SECONDS = 1.0  # minimum time between two reads in `watch`
 # The `Popen` objects are kept, because one that is deleted while its process runs prints a warning.
 _submitted: list["subprocess.Popen[bytes]"] = []
 
@@ -96,7 +96,8 @@ class LocalBackend(Backend):
             began = time.monotonic()
             state = self._store.state(sweep_id)
             if state.stale and patience:
-                # The writer's clock may differ from ours: wait for the writer's next heartbeat.
+                # The first read may look stale only because the writer's clock differs from ours. A
+                # new heartbeat after the wait shows that the writer lives.
                 patience -= 1
                 time.sleep(1.5 * HEARTBEAT_SECONDS)
                 continue

@@ -36,7 +36,12 @@ Config = Annotated[
     typer.Option(metavar="FILE", help="Read the sweep from a YAML file. Flags override the file."),
 ]
 Epochs = Annotated[
-    int | None, typer.Option(metavar="N", help="Passes over the training data in each trial.")
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Passes over the training data in each trial. In a sweep of mib this is the maximum: "
+        "trials use a quarter, a half or all of it.",
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -103,7 +108,9 @@ def spec_from_flags(
     seeds: Annotated[
         str | None,
         typer.Option(
-            metavar="SEED,SEED...", help="Seeds, such as 0,1,2. Default: depends on the method."
+            metavar="SEED,SEED...",
+            help="The seeds themselves, such as 0,1,2 for three seeds. Default: depends on the "
+            "method.",
         ),
     ] = None,
     epochs: Epochs = None,

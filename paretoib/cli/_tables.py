@@ -123,10 +123,12 @@ def _points(front: "Front", out: "Console") -> None:
         out.print(_filled(rate | params))
     out.print(f"Bits, on the {front.split} split. {_counts(front)}")
     rate_bits, lost_bits = front.reference.rate_bits, front.reference.lost_bits
-    out.print(
-        f"Hypervolume {front.hypervolume:.2f} bits² of at most {rate_bits * lost_bits:.2f}, "
-        f"with the reference point at rate {rate_bits:.2f} and lost {lost_bits:.2f}."
-    )
+    reference = f"the reference point at rate {rate_bits:.2f} and lost {lost_bits:.2f}"
+    if front.hypervolume:
+        volume = f"{front.hypervolume:.2f} bits² of at most {rate_bits * lost_bits:.2f}, with"
+    else:
+        volume = "0: every point lies beyond"
+    out.print(f"Hypervolume {volume} {reference}.")
 
 
 def _filled(columns: Columns) -> "Table":

@@ -225,8 +225,9 @@ _OWN: dict[str, ObjectiveEntry] = {
                 "loss",
                 Literal["decoder", "prediction", "uncertainty"],
                 "decoder",
-                "the prediction loss: `decoder` cross-entropy H_Θ[Y|Z], `prediction` cross-entropy "
-                "H_Θ[Y|X], or decoder `uncertainty` H[Y|Z], which uses the optimal decoder",
+                "the prediction loss: the cross-entropy H_Θ[Y|Z] of the decoder (`decoder`), the "
+                "cross-entropy H_Θ[Y|X] (`prediction`), or H[Y|Z] under the optimal decoder "
+                "(`uncertainty`)",
             ),
             Param(
                 "compressed",

@@ -105,7 +105,7 @@ class MemoryTracker:
         self._get(sweep_id)
 
     def stop_waiting(self, sweep_id: str) -> None:
-        """Do nothing: no method waits."""
+        """Do nothing: no call of this tracker waits."""
 
     def close(
         self,

@@ -22,9 +22,9 @@ class History:
     - The information plane, on the first examples of the validation split with one sample of z:
       `rate_bits`, `relevance_bits` and `accuracy`; for several tasks also `TASK/relevance_bits` and
       `TASK/accuracy`.
-    - Exact values for each layer l of binary layers or a categorical code, if they can be computed
-      (`Evaluator.has_layer_information`): `layer_l/rate_bits` I(Z_l;X) and
-      `layer_l/relevance_bits` I(Z_l;Y).
+    - Exact values, if they can be computed (`Evaluator.has_layer_information`), for each binary
+      layer l: `layer_l/rate_bits` I(Z_l;X) and `layer_l/relevance_bits` I(Z_l;Y). A categorical
+      code counts as one layer.
     - For categorical codes, on training examples: `decoder_uncertainty_bits` H[Y|Z],
       `decoder_cross_entropy_bits` H_Θ[Y|Z] and `prediction_cross_entropy_bits` H_Θ[Y|X] (uib
       figure 3).
@@ -64,7 +64,8 @@ class History:
             gradient_norm: the gradient norm of each trial at the last step, (M,).
             learning_rates: the learning rate of each trial in this epoch.
             layers: exact (I(Z_l;X), I(Z_l;Y)) of each layer in nats, (M,) each.
-            cross_entropies: the cross-entropies of categorical codes in nats, (M,) each.
+            cross_entropies: the decoder uncertainty and the cross-entropies of categorical codes by
+                name, in nats, (M,) each.
 
         Returns:
             (M,) bool.

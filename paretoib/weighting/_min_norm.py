@@ -15,13 +15,15 @@ def min_norm_weights(gramian: Float[Tensor, "M m m"]) -> Float[Tensor, "M m"]:
 
     With g_ij = ⟨g_i, g_j⟩, two losses have w_1 = clip((g_22 − g_12)/(g_11 + g_22 − 2 g_12), 0, 1),
     or ½ if both gradients are equal. For more losses, the KKT conditions are a linear system on
-    each face of the simplex, and the best of the 2^m − 1 faces is chosen. A Gramian that is not
-    finite gives NaN weights.
+    each face of the simplex, and the best of the 2^m − 1 faces is chosen.
+
+    A Gramian that is not finite gives NaN weights, with one exception: two losses of which only
+    g_11 is infinite have the weights (0, 1).
     """
     if gramian.shape[-1] == 2:
         return _two_losses(gramian)
-    # The eigensolver reads only one triangle of each Gramian, and fails for all trials if the
-    # Gramian of one trial is not finite.
+    # `pinv` in `_on_face` uses an eigensolver that reads only one triangle of each matrix, and that
+    # fails for all trials if one Gramian is not finite.
     finite = gramian.isfinite().flatten(1).all(1)
     gramian = torch.where(finite[:, None, None], (gramian + gramian.mT) / 2, 0)
     losses = gramian.shape[-1]
@@ -63,8 +65,9 @@ def _two_losses(gramian: Float[Tensor, "M 2 2"]) -> Float[Tensor, "M 2"]:
 def _on_face(gramian: Float[Tensor, "M m m"], face: tuple[int, ...]) -> Float[Tensor, "M m"]:
     """The stationary point on `face` that is nearest to equal weights.
 
-    With equal weights e and the projection P along the face, w = e + P u and P G P u = −P G e.
-    Therefore Σw = 1 holds exactly, at any scale of the gradients.
+    Let e be the equal weights and P the projection onto the directions within the face, whose
+    components have the sum 0. Then w = e + P u and P G P u = −P G e. Therefore Σw = 1 holds
+    exactly, at any scale of the gradients.
     """
     size, index = len(face), torch.tensor(face, device=gramian.device)
     inner = gramian[:, index][:, :, index]

@@ -37,7 +37,8 @@ Key = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[\x21-\x7e]+$",
-        description="Any text chosen by the client. Repeating a request with the same key and "
+        description="Chosen by the client: up to 200 printable ASCII characters without spaces. "
+        "Repeating a request with the same key and "
         "sweep returns the original sweep.",
     ),
 ]
@@ -62,11 +63,11 @@ EXAMPLES: Any = {
 
 async def _refuse_repeated_keys(request: Request) -> None:
     """Raise `SpecError` for JSON with a repeated key; FastAPI would use its last value."""
-    with suppress(JSONDecodeError, UnicodeDecodeError):  # FastAPI answers these with 422
+    with suppress(JSONDecodeError, UnicodeDecodeError):  # FastAPI refuses these itself
         try:
             load_json(await request.body())
         except RepeatedKeyError as error:
-            raise SpecError(f"a sweep should have each key once; found {error}") from error
+            raise SpecError(f"a sweep should not repeat a key; found {error}") from error
 
 
 def sweep_spec(
@@ -113,7 +114,7 @@ def sweeps(
     offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """Newest first. `?sweep=` also finds names with a slash, which a path cannot contain."""
+    """Newest first. `?sweep=` also finds names with a slash; `/sweeps/{sweep}` cannot find them."""
     matches = queries.filtered(name, method, dataset, status, sweep)
     page = tuple(matches[offset : offset + limit])
     return document_response(
@@ -186,7 +187,7 @@ def trials(
     summary="Get a trial with its history",
 )
 def trial(request: Request, state: NamedSweep, queries: Queries, trial: TrialKey) -> Response:
-    """`{trial}` is a trial's key, or its first 12 or more digits. Figures show 12 digits."""
+    """`{trial}` is a trial's key, or its first 12 or more digits. Hover texts show 12 digits."""
     return document_response(request, queries.trial(state, trial))
 
 

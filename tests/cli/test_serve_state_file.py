@@ -98,7 +98,10 @@ def test_a_job_gets_sigterm_before_ray(state: ServeState, start: Start, tmp_path
 
 
 def test_a_process_without_the_id_is_found_by_its_session(state: ServeState, start: Start) -> None:
-    """A worker of Ray, which overwrites its environment, is found by the session of its parent."""
+    """A worker of Ray overwrites its environment, and so loses the id of the state.
+
+    It is found because it is in the same session as its parent.
+    """
     ray = start(state, "ray", "env -i sh -c 'echo $$; exec sleep 60' & exec sleep 60")
     worker = int(read_line(ray))
     end(state)

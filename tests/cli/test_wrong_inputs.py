@@ -122,7 +122,7 @@ def test_a_corrupt_data_file_is_named(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_sweep_that_fails_before_its_start_leaves_no_process(store: Any) -> None:
-    """If the store is below a file, `sweep` prints an error of one line, and Ray ends too."""
+    """If the store's path goes through a file, `sweep` prints a one-line error; Ray ends too."""
     store.folder.write_text("a file instead of a folder")
     below = replace(store, folder=store.folder / "below")
     assert refused(below.wait(below.start("sweep", "--json")), str(below.folder), "Not a directory")
@@ -208,7 +208,7 @@ def test_a_diverged_trial_is_stored_with_its_reason(run: Run, tmp_path: Path) ->
     assert "loss not finite" in result.document["reason"]
     assert run(tmp_path, "front", "wild").code == 0
     assert "loss not finite" in run(tmp_path, "front", "wild").out
-    # Without points there is no front to show or compare.
+    # The front has no points, so `front` and `compare` are not suggested.
     suggestions = run(tmp_path, "watch", "wild").err
     assert "paretoib show" in suggestions
     assert "paretoib front" not in suggestions

@@ -42,9 +42,11 @@ def marked(
     published: Callable[..., Source],
     put: Callable[[dict[str, bytes], Path], Path],
 ) -> tuple[Source, Path]:
-    """A source of images whose upper corners are their numbers, and its data folder.
+    """A source of images, and its data folder.
 
-    In a pair, one corner of the left image and one of the right image stay visible.
+    The pixels in both upper corners of an image hold its index in the data set. In a pair, the
+    upper left corner of the left image and the upper right corner of the right image lie outside
+    the overlap.
     """
     images = np.zeros((TRAIN + TEST, 28, 28), np.uint8)
     images[:, 0, 0] = images[:, 0, 27] = np.arange(TRAIN + TEST)
@@ -121,7 +123,10 @@ def test_a_single_task_has_one_column_of_labels(marked: tuple[Source, Path]) -> 
 
 
 def test_seed_and_subset_choose_pairs(marked: tuple[Source, Path]) -> None:
-    """The seed does not change the test split; a subset is a share of all pairs."""
+    """The seed does not change the test split; a subset reduces only the training split.
+
+    The size of a subset is a share of the training and validation pairs together.
+    """
     first, other = load(*marked), load(*marked, seed=1)
     assert torch.equal(load(*marked).train.x, first.train.x)
     assert not torch.equal(first.train.x, other.train.x)

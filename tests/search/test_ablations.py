@@ -21,7 +21,10 @@ from paretoib.specs import SEARCHES, SweepSpec, with_overrides
 def test_searches_keep_the_switches_of_an_ablation(
     method: str, fixed: dict[str, Any], varied: set[str], search: str
 ) -> None:
-    """A search varies `mu` and `sqrted`, but not the fields that the ablation fixes."""
+    """A search varies those of `mu` and `sqrted` that the ablation does not fix.
+
+    Fixed fields keep their values.
+    """
     assert search in SEARCHES
     spec = SweepSpec.from_document({"method": method, "search": search})
     trials = driver(spec).ask(64)

@@ -48,7 +48,8 @@ def ray_head(store: Path) -> Iterator[Cluster]:
         "--min-worker-port": 0,
         "--max-worker-port": 0,
         "--num-cpus": 2,
-        # Jobs join the cluster that was started last with the same temp directory.
+        # A job joins the last cluster started with its temp directory; a directory of our own keeps
+        # it from joining another cluster.
         "--temp-dir": scratch,
     }
     words = [str(word) for option in options.items() for word in option]

@@ -25,7 +25,7 @@ SMALL = {
     "training": {"epochs": 2},
     "grid": {"beta": [0.1, 0.01]},
 }
-# Two trials that end at once, then two that run longer than a test.
+# Two trials that end soon after their start, then two that run longer than a test.
 LONG = {**SMALL, "grid": {"epochs": [1, 2000], "beta": [0.1, 0.01]}, "data": "digits"}
 PATIENCE = 120.0  # seconds
 
@@ -241,8 +241,8 @@ def test_sweeps_without_a_writer_are_interrupted(
     """The service shows stale sweeps as interrupted, and closes those that it has submitted.
 
     `lost` is stale and submitted. `stale` is stale, but another process started it. `running` has
-    heartbeats. `waiting` is submitted and has not begun: its status is running while Ray does not
-    answer.
+    heartbeats. `waiting` is submitted and has not begun. As long as Ray does not answer, its status
+    stays `running`.
     """
     lost, stale, running = (make_sweep(fresh_store, 3, name=n, status="running") for n in "abc")
     waiting = make_sweep(fresh_store, 0, name="d", status="running")

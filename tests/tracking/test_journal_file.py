@@ -1,4 +1,4 @@
-"""The file of a journal after kills, cut or damaged lines, and on a full disk."""
+"""The file of a journal whose writer was killed, with damaged lines, and on a full disk."""
 
 import fcntl
 import multiprocessing

@@ -13,8 +13,8 @@ from paretoib.training._run import run_trials
 
 Trial = Callable[..., TrialSpec]
 
-# Activations overflow in the first or second step.
 DEEP: dict[str, Any] = {"hidden": [16] * 14}
+# With these fields, activations overflow in the first or second step.
 DIVERGING: dict[str, dict[str, Any]] = {
     "initial scale": DEEP | {"initial_scale": 1000.0},
     "learning rate": DEEP | {"learning_rate": 10.0},
@@ -62,8 +62,8 @@ def test_a_kl_that_overflows_does_not_change_neighbours(
 ) -> None:
     """A very narrow prior makes the KL overflow single precision, so that the trial diverges.
 
-    The learning rates in the pack are equal or differ: the optimiser handles these cases
-    separately.
+    The test runs once with equal and once with different learning rates in the pack, because the
+    optimiser handles these cases separately.
     """
     neighbours = [trial(method, seed=seed, initial_noise=0.3) for seed in (0, 1)]
     without = run_trials(neighbours, device="cpu")

@@ -102,7 +102,7 @@ def test_an_encoder_without_noise_has_no_rate(trial: Trial) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_a_pack_trains_on_cuda(trial: Trial, precision: str) -> None:
-    """Trials learn on a GPU alone and in a pack, also in mixed precision."""
+    """On a GPU, a trial learns both alone and in a pack, also in mixed precision."""
     fields = {"precision": precision, "epochs": 10, "learning_rate": 1e-2}
     specs = [trial("mib", seed=s, **fields) for s in range(3)]
     packed = run_trials(specs, device="cuda")

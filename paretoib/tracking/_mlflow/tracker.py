@@ -195,7 +195,8 @@ class MLflowTracker(MLflowReader):
             raise one_writer(sweep_id, other)
         if not _heartbeat.may_have_other_clock(tags):
             return
-        # The writer's clock may differ from ours: wait for its next heartbeat.
+        # The first read may look stale only because the writer's clock differs from ours. A new
+        # heartbeat after the wait shows that the writer lives.
         time.sleep(1.5 * HEARTBEAT_SECONDS)
         later = self._run(sweep_id).data.tags
         if _heartbeat.last_heartbeat(later) != _heartbeat.last_heartbeat(tags):
