@@ -57,3 +57,11 @@ def test_values_that_differ_from_defaults_are_kept(run: Run, tmp_path: Path) -> 
     assert sweep["name"] == "mine"
     assert (sweep["model"]["name"], sweep["model"]["hidden"]) == ("mlp", [16])
     assert sweep["grid"] == {"weighting.beta": [0.1, 0.2]}
+
+
+def test_values_after_commas_may_have_spaces(run: Run, tmp_path: Path) -> None:
+    """`--objectives 'rate, lost'` and `--seeds '0, 1'` are accepted."""
+    flags = ("--search", "pymoo-nsga2", "--objectives", "rate, lost", "--seeds", "0, 1")
+    result = run(tmp_path, "sweep", "--method", "vib", *flags, "--dry-run", "--json")
+    assert (result.code, result.err) == (0, "")
+    assert (result.document["objectives"], result.document["seeds"]) == (["rate", "lost"], [0, 1])

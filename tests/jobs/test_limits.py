@@ -146,6 +146,18 @@ def test_a_complete_sweep_has_no_reason(run: BeginRun) -> None:
     assert last_reason(sweep_run) is None
 
 
+def test_a_sweep_without_a_finished_trial_has_the_reason(run: BeginRun) -> None:
+    """The most frequent reason of its trials is the reason of the failed sweep."""
+    sweep_run = run()
+    with sweep_run.closing():
+        trials = sweep_run.driver.ask(10)
+        reasons = ["the worker was lost", *["no such file"] * 9]
+        sweep_run.add(list(map(failed_record, trials, reasons)))
+    assert sweep_run.status == "failed"
+    assert last_reason(sweep_run) == "no trial finished: no such file"
+    assert sweep_run.store.state(sweep_run.id).reason == last_reason(sweep_run)
+
+
 def test_the_limit_that_ended_a_sweep_is_its_reason(run: BeginRun) -> None:
     """A sweep that ended at a limit is finished.
 

@@ -123,3 +123,17 @@ def test_watching_an_ended_sweep_returns_its_front(backend: Backend) -> None:
     assert front == backend.front(GRID)
     assert {state.status for state in seen} == {"finished"}
     assert {state.trials.ended for state in seen} == {16}
+
+
+def test_functions_of_the_package_use_the_service_in_the_settings(
+    sample: Any, token_of: dict[str, str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`list`, `front` and `compare` read from PARETOIB_SERVER, although the local store is empty."""
+    monkeypatch.setenv("PARETOIB_STORE", str(tmp_path))
+    monkeypatch.setenv("PARETOIB_SERVER", sample.served.address)
+    monkeypatch.setenv("PARETOIB_TOKEN", token_of["reader"])
+    settings.cache_clear()
+    assert [state.name for state in paretoib.list()] == [*reversed(sample.sweeps)]
+    assert paretoib.front(GRID).sweep.name == GRID
+    assert paretoib.compare(MIB, GRID).left.sweeps[0].name == MIB
+    settings.cache_clear()

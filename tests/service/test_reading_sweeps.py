@@ -120,6 +120,7 @@ def test_the_front_is_available_in_every_format(client: httpx.Client, sample: An
     assert [row["trial"] for row in rows] == [point.trial for point in front.points]
     assert [float(row["rate_bits"]) for row in rows] == [p.rate_bits for p in front.points]
     assert {row["on_front"] for row in rows} == {"True", "False"}
+    assert len({len(cells) for cells in csv.reader(table.text.splitlines())}) == 1
 
     page = client.get(path, params={"format": "html"})
     assert page.headers["content-type"].startswith("text/html")
