@@ -128,7 +128,7 @@ def test_watching_an_ended_sweep_returns_its_front(backend: Backend) -> None:
 def test_functions_of_the_package_use_the_service_in_the_settings(
     sample: Any, token_of: dict[str, str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`list`, `front` and `compare` read from PARETOIB_SERVER, although the local store is empty."""
+    """`list`, `front` and `compare` read from PARETOIB_SERVER and not from the local store."""
     monkeypatch.setenv("PARETOIB_STORE", str(tmp_path))
     monkeypatch.setenv("PARETOIB_SERVER", sample.served.address)
     monkeypatch.setenv("PARETOIB_TOKEN", token_of["reader"])
