@@ -10,7 +10,7 @@ from functools import partial
 from jobs.heartbeat import heartbeat_thread
 from paretoib.errors import ParetoIBError, StoreError
 from paretoib.fronts import GrowingFront
-from paretoib.interrupts import TerminatedError, deferred_interrupts
+from paretoib.interrupts import TerminatedError, deferred_interrupts, termination_count
 from paretoib.records import Front, OnProgress, Status, SweepState, TrialRecord
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec
@@ -102,7 +102,7 @@ class SweepRun:
         """Close the sweep in the store when the block ends, however it ends."""
         outcome: Status = "failed"
         failure: str | None = None
-        by_person = True
+        by_person, terminations = True, termination_count()
         try:
             try:
                 self._report()
@@ -110,7 +110,9 @@ class SweepRun:
                     yield
             except KeyboardInterrupt as interrupt:
                 self.cancelled = True
-                by_person = self._cancel_requested(interrupt)
+                terminated = isinstance(interrupt, TerminatedError)
+                terminated = terminated or termination_count() > terminations
+                by_person = not terminated or self._cancel_requested()
             if self._refused:
                 raise self._refused
             if not self.cancelled:
@@ -130,9 +132,9 @@ class SweepRun:
                 self._close(failure)
                 self._report()
 
-    def _cancel_requested(self, interrupt: KeyboardInterrupt) -> bool:
-        """Whether a person ended the sweep, by Ctrl-C or `cancel`, and not the system."""
-        if self._request_received or not isinstance(interrupt, TerminatedError):
+    def _cancel_requested(self) -> bool:
+        """Whether a person has requested to cancel the sweep."""
+        if self._request_received:
             return True
         # A request to cancel may have come since the last heartbeat: a service stores the request
         # and also stops the Ray job, which gets SIGTERM.

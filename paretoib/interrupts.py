@@ -10,10 +10,19 @@ from contextlib import contextmanager
 from typing import Any
 
 _TERMINATION = (signal.SIGTERM, signal.SIGHUP)
+_terminations = 0
 
 
 class TerminatedError(KeyboardInterrupt):
     """The process got SIGTERM or SIGHUP: a batch system or a closed terminal ended it."""
+
+
+def termination_count() -> int:
+    """How many SIGTERM and SIGHUP this module has handled in this process.
+
+    Ray turns a `TerminatedError` into a plain `KeyboardInterrupt`; the count tells them apart.
+    """
+    return _terminations
 
 
 @contextmanager
@@ -57,9 +66,15 @@ def _handled(handler: Callable[[int, Any], Any], *signals: signal.Signals) -> It
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+
+    def count_and_handle(number: int, frame: object) -> None:
+        global _terminations
+        _terminations += number in _TERMINATION
+        handler(number, frame)
+
     # Under `nohup`, SIGHUP is ignored, and stays so.
     heeded = [n for n in signals if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
-    previous = {number: signal.signal(number, handler) for number in heeded}
+    previous = {number: signal.signal(number, count_and_handle) for number in heeded}
     try:
         yield
     finally:

@@ -72,7 +72,7 @@ class ObservedHeartbeats:
         self._seen: dict[str, tuple[float, float, float]] = {}
 
     def changed_recently(self, sweep_id: str, heartbeat: float | None) -> bool:
-        """Whether an earlier heartbeat of the sweep was read less than `2 * STALE_SECONDS` ago."""
+        """Whether an earlier heartbeat of the sweep was read less than `STALE_SECONDS` ago."""
         if heartbeat is None:
             return False
         now = time.monotonic()
@@ -80,7 +80,7 @@ class ObservedHeartbeats:
         if heartbeat != before:
             changed = read
         self._seen[sweep_id] = (heartbeat, now, changed)
-        return now - changed < 2 * STALE_SECONDS
+        return now - changed < STALE_SECONDS
 
 
 def other_writer(tags: Tags) -> str | None:

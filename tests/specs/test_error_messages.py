@@ -196,9 +196,10 @@ def test_a_field_given_twice_is_refused() -> None:
 def test_pruning_needs_two_epochs() -> None:
     """Pruning needs two epochs. If `epochs` is varied, the largest value counts."""
     one_epoch = {"prune": {}, "training": {"epochs": 1}}
-    message = error_message(one_epoch)
-    assert "prune: should have 2 training epochs or more, so that a rung comes before" in message
-    assert message.endswith("; found 1")
+    assert error_message(one_epoch) == (
+        "prune: should have 2 training epochs or more, so that a rung comes before the last epoch; "
+        "found 1"
+    )
     assert SweepSpec.from_document(one_epoch | {"method": "vib", "grid": {"epochs": [1, 4]}}).prune
 
 

@@ -186,7 +186,7 @@ def test_a_range_replaces_the_default_of_its_field() -> None:
 def test_a_grid_has_axes_and_no_space() -> None:
     """The message says that search `grid` takes axes, and names searches that take ranges."""
     message = error_message(search="grid", space={"beta": "1:2"})
-    assert "space: should be empty for search `grid`, which takes axes such as LOW:HIGH" in message
+    assert "space: should be empty for search `grid`, which takes axes such as LOW:HIGH:" in message
     assert "ranges need search random, adaptive, optuna-tpe" in message
     assert message.endswith("; found ranges of weighting.beta")
 
