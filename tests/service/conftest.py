@@ -17,7 +17,14 @@ from paretoib.tracking._mlflow.tracker import MLflowTracker
 from .browser_session import LAPTOP, BrowserSession
 from .ray_cluster import Cluster, ray_head
 from .service_process import SECRETS, Served, serving
-from .synthetic_sweeps import RULER, heartbeats, open_tracker, synthetic_records, write_sweep
+from .synthetic_sweeps import (
+    RULER,
+    heartbeat_process,
+    heartbeats,
+    open_tracker,
+    synthetic_records,
+    write_sweep,
+)
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +115,7 @@ def sample(
     ]
     by_name = {info.name: info for info in sweeps}
     with (
-        heartbeats(store, by_name["not begun"].id),
+        heartbeat_process(store, by_name["not begun"].id),
         serving(store, requests_per_minute="100000") as served,
     ):
         yield Sample(served, store, by_name)

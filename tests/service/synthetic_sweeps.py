@@ -1,5 +1,7 @@
 """Writes sweeps with synthetic trials to a store, without training."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,3 +100,32 @@ def heartbeats(folder: Path, sweep_id: str) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+
+
+_SEND = """
+import sys, time
+from paretoib.tracking import HEARTBEAT_SECONDS
+from paretoib.tracking._mlflow.tracker import MLflowTracker
+store = MLflowTracker(sys.argv[1])
+while True:
+    store.heartbeat(sys.argv[2])
+    print("sent", flush=True)
+    time.sleep(HEARTBEAT_SECONDS)
+"""
+
+
+@contextmanager
+def heartbeat_process(folder: Path, sweep_id: str) -> Iterator[None]:
+    """Send heartbeats of a sweep without a writer from another process.
+
+    Tests that change the clock or the machine of this process do not disturb it.
+    """
+    command = [sys.executable, "-c", _SEND, f"sqlite:///{folder}/mlflow.db", sweep_id]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"sent\n"
+    try:
+        yield
+    finally:
+        process.kill()
+        process.communicate()
