@@ -5,12 +5,14 @@ import hashlib
 
 from starlette.datastructures import MutableHeaders
 
-# Scripts come from the service's own files. Plotly sets style attributes and inserts one empty
-# <style> element, which it fills through the DOM; the hash below is the hash of empty text.
+# Scripts come from the service's own files. Plotly sets style attributes and inserts two <style>
+# elements: an empty one, which it fills through the DOM, and a style sheet for maps. The hashes are
+# those of their texts.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; form-action 'self'; "
     "style-src 'self'; style-src-attr 'unsafe-inline'; "
-    "style-src-elem 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; "
+    "style-src-elem 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' "
+    "'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='; "
     "img-src 'self' data: blob:; base-uri 'none'; frame-ancestors 'none'"
 )
 # For a self-contained page with inline scripts: an opaque origin and no network access.

@@ -8,19 +8,16 @@ information of binary layers is known exactly, each layer has a panel, as in fig
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
 from paretoib.fronts import _drawing as d
 from paretoib.fronts._static import (
-    PLAIN_NUMBERS,
+    add_colour_bar,
     add_no_points_text,
     figure_png,
     legend_label,
@@ -123,9 +120,9 @@ def plane_png(front: Front, history: Callable[[str], History]) -> bytes:
         for ax in axes[:, 0]:
             ax.set_ylabel("relevance I(Y;Z), bits")
         if all_paths:
-            _add_colour_bar(figure, axes, dot_colours, "epoch")
+            add_colour_bar(figure, axes, dot_colours, "epoch")
             if path_colours and scale:
-                _add_colour_bar(figure, axes, path_colours, short_name(scale.name))
+                add_colour_bar(figure, axes, path_colours, short_name(scale.name))
             axes[0, 0].legend(loc="upper left")
         else:
             add_no_points_text(axes[0, 0])
@@ -169,15 +166,6 @@ def _colour_map(scale: d.ColourScale, colours: Colormap) -> ScalarMappable:
 def _without_light_end(colours: Colormap) -> Colormap:
     """The colour map without its lightest colours, which are invisible on white."""
     return ListedColormap(colours(np.linspace(0, 0.85, 256)))
-
-
-def _add_colour_bar(figure: Figure, axes: Any, colours: ScalarMappable, label: str) -> None:
-    bar = figure.colorbar(colours, ax=axes, pad=0.02, aspect=35, format=PLAIN_NUMBERS)
-    bar.set_label(label)
-    if isinstance(colours.norm, LogNorm):
-        # Minor ticks get numbers too, because a scale may lie within one decade.
-        bar.ax.yaxis.set_minor_formatter(LogFormatter())
-    bar.outline.set_visible(False)
 
 
 def _caption(front: Front, points: Sequence[Point], *, exact: bool) -> str:

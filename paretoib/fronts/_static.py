@@ -89,9 +89,7 @@ def front_png(front: Front) -> bytes:
             _on_front(
                 ax, plane, groups, supported, unsupported, d.FRONT_PREFIX, legend_colour=d.DARK_GREY
             )
-            bar = figure.colorbar(colours, ax=ax, pad=0.02, aspect=35)
-            bar.set_label(short_name(scale.name))
-            bar.outline.set_visible(False)
+            add_colour_bar(figure, ax, colours, short_name(scale.name))
         title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
         return _png_with_legend(figure, ax, front.points, title, d.front_caption(front, plane))
 
@@ -139,6 +137,16 @@ def set_log_rates(ax: Axes) -> None:
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(PLAIN_NUMBERS)
     ax.xaxis.set_minor_formatter(LogFormatter())
+
+
+def add_colour_bar(figure: Figure, axes: Any, colours: ScalarMappable, label: str) -> None:
+    """Add a colour bar with plain numbers beside the axes."""
+    bar = figure.colorbar(colours, ax=axes, pad=0.02, aspect=35, format=PLAIN_NUMBERS)
+    bar.set_label(label)
+    if isinstance(colours.norm, LogNorm):
+        # Minor ticks get numbers too, because a scale may lie within one decade.
+        bar.ax.yaxis.set_minor_formatter(LogFormatter())
+    bar.outline.set_visible(False)
 
 
 def _canvas(plane: d.Plane) -> tuple[Figure, Axes]:

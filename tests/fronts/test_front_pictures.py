@@ -8,14 +8,23 @@ import warnings
 from base64 import b64decode
 from collections.abc import Callable
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib import rc_context
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from paretoib.fronts import compare, comparison_html, comparison_png, front_html, front_png
+from paretoib.fronts import (
+    compare,
+    comparison_html,
+    comparison_png,
+    front_html,
+    front_png,
+    plane_png,
+)
 from paretoib.fronts._drawing import LOWER_BOUND, front_caption, plane_of
 from paretoib.fronts._hover import hover
 from paretoib.fronts._static import figure_png, legend_label, new_figure, style
@@ -225,6 +234,29 @@ def test_names_are_drawn_unchanged(front: Front, name: str) -> None:
     texts = [text for text in figure.findobj(Text) if text.get_text() == name]
     assert len(texts) == 2
     assert not any(text.get_parse_math() for text in texts)
+
+
+def test_no_figure_shows_the_source_of_a_formula(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ticks are plain numbers, because matplotlib does not parse formulas in our figures."""
+    drawn: list[Figure] = []
+    save = Figure.savefig
+
+    def record(figure: Figure, *args: Any, **kwargs: Any) -> None:
+        drawn.append(figure)
+        save(figure, *args, **kwargs)
+
+    monkeypatch.setattr(Figure, "savefig", record)
+    history = {"rate_bits": [0.5, 1.0, 2.0], "relevance_bits": [0.1, 0.5, 1.0]}
+    front_png(front)
+    comparison_png(compare([front], [front]))
+    plane_png(front, lambda _: history)
+    assert len(drawn) == 3
+    for figure in drawn:
+        texts = [text.get_text() for text in figure.findobj(Text)]
+        assert len(texts) > 10
+        assert [text for text in texts if "$" in text] == []
 
 
 def test_labels_that_begin_with_an_underscore_are_in_the_legend() -> None:
