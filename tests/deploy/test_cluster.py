@@ -236,17 +236,13 @@ def test_a_sweep_is_cancelled_and_resumed(cluster: Cluster) -> None:
     sweep = cluster.request("/sweeps", {**GRID, "name": "cancelled"})["id"]
     wait_until(lambda: cluster.trials(sweep), PATIENCE, "no trial ends")
     cluster.request(f"/sweeps/{sweep}", method="DELETE")
-    wait_until(
-        lambda: cluster.status(sweep) == "interrupted", RECOVERY, "the sweep is not interrupted"
-    )
+    wait_until(lambda: cluster.status(sweep) == "cancelled", RECOVERY, "the sweep is not cancelled")
     kept = cluster.trials(sweep)
     assert 0 < len(kept) < 24
     wait_until(lambda: resume(cluster, sweep), PATIENCE, "the sweep cannot be resumed")
     wait_until(lambda: len(cluster.trials(sweep)) > len(kept), PATIENCE, "no further trial ends")
     cluster.request(f"/sweeps/{sweep}", method="DELETE")
-    wait_until(
-        lambda: cluster.status(sweep) == "interrupted", RECOVERY, "the sweep is not interrupted"
-    )
+    wait_until(lambda: cluster.status(sweep) == "cancelled", RECOVERY, "the sweep is not cancelled")
     assert list(cluster.trials(sweep).items())[: len(kept)] == list(kept.items())
 
 
