@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,7 +22,18 @@ def _default_store() -> Path:
     return earlier if (earlier / "mlflow.db").is_file() else Path("paretoib-store")
 
 
-class Settings(BaseSettings):
+class EmptyIsDefault(BaseSettings):
+    """Settings of which an empty value stands for the default, except those in `may_be_empty`."""
+
+    may_be_empty: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, values: Mapping[str, object]) -> dict[str, object]:
+        return {n: value for n, value in values.items() if value != "" or n in cls.may_be_empty}
+
+
+class Settings(EmptyIsDefault):
     """Settings that depend on the machine. No setting is part of a spec or of a trial key."""
 
     model_config = SettingsConfigDict(env_prefix="PARETOIB_", env_file=_DOTENV, extra="ignore")
@@ -64,11 +75,6 @@ class Settings(BaseSettings):
     server_patience: float = Field(
         default=60, ge=0, description="seconds to retry while that service is unavailable or full"
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_default(cls, values: Mapping[str, object]) -> dict[str, object]:
-        return {name: value for name, value in values.items() if value != ""}
 
     @field_validator("store", "data", "checkpoints", "journal")
     @classmethod

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
-from paretoib.settings import is_loopback, read_settings
+from paretoib.settings import EmptyIsDefault, is_loopback, read_settings
 
 _ADDRESS = ("PARETOIB_SERVICE_HOST", "PARETOIB_SERVICE_PORT")
 
@@ -26,12 +26,14 @@ class Token(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(EmptyIsDefault):
     """Address, tokens and limits of the service."""
 
     model_config = SettingsConfigDict(
         env_prefix="PARETOIB_SERVICE_", env_file=".env", extra="ignore", frozen=True
     )
+
+    may_be_empty = frozenset({"mlflow_pages"})
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0: any free port")
@@ -69,12 +71,6 @@ class ServiceSettings(BaseSettings):
     reconcile_seconds: float = Field(
         20, gt=0, description="seconds between two comparisons of MLflow's sweeps with Ray's jobs"
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_default(cls, values: Mapping[str, object]) -> dict[str, object]:
-        # Empty `mlflow_pages` means no links.
-        return {n: v for n, v in values.items() if v != "" or n == "mlflow_pages"}
 
     @field_validator("tokens", mode="before")
     @classmethod

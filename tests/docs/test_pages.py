@@ -65,4 +65,5 @@ def test_commands_are_accepted(page: Path) -> None:
             and not context.params["config"]
             and "plugin" not in str(page)
         ):
-            command.invoke(command.make_context(name, [*arguments, "--dry-run"]))
+            exit_code = command.invoke(command.make_context(name, [*arguments, "--dry-run"]))
+            assert not exit_code, line
