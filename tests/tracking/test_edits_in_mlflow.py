@@ -10,7 +10,7 @@ from mlflow.tracking.client import MlflowClient
 from paretoib.errors import DeletedExperimentError
 from paretoib.records import TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking._mlflow.layout import trial_name
+from paretoib.tracking._mlflow.layout import name_digits, trial_name
 from paretoib.tracking._mlflow.reader import MLflowReader
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
@@ -71,5 +71,5 @@ def test_names_tell_trials_apart(record: Callable[..., TrialRecord]) -> None:
     for beta in (0.500001, 0.500002, 0.500003):
         spec = record(0).spec
         spec = {**spec, "weighting": {**spec["weighting"], "beta": beta}, "seed": 0}
-        names.add(trial_name(spec, sweep.document))
+        names.add(trial_name(spec, sweep.document, name_digits(sweep.document)))
     assert names == {"β=0.500001 seed 0", "β=0.500002 seed 0", "β=0.500003 seed 0"}

@@ -138,15 +138,16 @@ def fields(spec: Mapping[str, Any]) -> dict[str, Any]:
     return leaves
 
 
-def trial_name(spec: Mapping[str, Any], sweep: Mapping[str, Any]) -> str:
+def trial_name(spec: Mapping[str, Any], sweep: Mapping[str, Any], digits: Mapping[str, int]) -> str:
     """A trial's name, such as `β=0.001 seed 0`.
 
-    It has the `NAMED_FIELDS`, the fields that vary in the sweep, and the seed.
+    It has the `NAMED_FIELDS`, the fields that vary in the sweep, and the seed. `digits` are those
+    of `name_digits`, which takes too long to be called for each trial of a large sweep.
     """
     common, own = fields(sweep), fields(spec)
     varying = [f for f, v in own.items() if f in sweep["grid"] or common.get(f, v) != v]
     named = dict.fromkeys([*(f for f in NAMED_FIELDS if f in own), *varying])
-    parts = [f"{short_name(f)}={_text(own[f], _digits(f, sweep))}" for f in named]
+    parts = [f"{short_name(f)}={_text(own[f], digits.get(f, 4))}" for f in named]
     seed = f"seed {own.get('seed', 0)}"
     # A name may be cut: the run's params have all values.
     return f"{_cut(' '.join(parts), _NAME_LENGTH - len(seed) - 1)} {seed}".strip()
@@ -157,12 +158,15 @@ def trial_params(record: TrialRecord) -> dict[str, str]:
     return {name: _cut(str(value), _PARAM_LENGTH) for name, value in fields(record.spec).items()}
 
 
-def _digits(field: str, sweep: Mapping[str, Any]) -> int:
-    """The number of significant digits at which the values of a field in a sweep differ."""
-    values = sweep["grid"].get(field) or (sweep.get("space") or {}).get(field) or ()
-    if isinstance(values, Mapping):
-        return range_digits(values["low"], values["high"])
-    return distinct_digits(value for value in values if isinstance(value, float))
+def name_digits(sweep: Mapping[str, Any]) -> dict[str, int]:
+    """For each field that varies in a sweep, the significant digits at which its values differ."""
+    digits: dict[str, int] = {}
+    for field, values in {**(sweep.get("space") or {}), **sweep["grid"]}.items():
+        if isinstance(values, Mapping):
+            digits[field] = range_digits(values["low"], values["high"])
+        else:
+            digits[field] = distinct_digits(v for v in values if isinstance(v, float))
+    return digits
 
 
 def trial_metrics(record: TrialRecord) -> list[tuple[str, float, int]]:

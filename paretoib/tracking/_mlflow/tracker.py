@@ -55,6 +55,7 @@ class _WriteCache:
 
     experiment_id: str
     spec: dict[str, Any]
+    digits: dict[str, int]
     steps: Steps
     next_order: int
 
@@ -224,9 +225,11 @@ class MLflowTracker(MLflowReader):
         experiment_id = run.info.experiment_id
         self._delete_half_written(experiment_id, sweep_id)
         ended = self._ended(experiment_id, sweep_id, _outline)
+        spec = layout.spec_of(run.data.tags)
         return _WriteCache(
             experiment_id=experiment_id,
-            spec=layout.spec_of(run.data.tags),
+            spec=spec,
+            digits=layout.name_digits(spec),
             steps=Steps((outline for _, outline in ended), run.data.metrics),
             next_order=ended[-1][0] + 1 if ended else 0,
         )
@@ -240,7 +243,7 @@ class MLflowTracker(MLflowReader):
         run = self._client.create_run(
             sweep.experiment_id,
             start_time=int((time.time() - record.seconds) * 1000),
-            run_name=layout.trial_name(record.spec, sweep.spec),
+            run_name=layout.trial_name(record.spec, sweep.spec, sweep.digits),
             tags={**layout.trial_tags(sweep_id, record, sweep.next_order), **_source()},
         )
         params = layout.trial_params(record)
