@@ -60,13 +60,20 @@ _SIDE = Param(
     "the images of a pair to classify: `left`, `right`, or `all` (both)",
 )
 _SUBSET = Param("subset", float, 1.0, "share of the available training examples to use", gt=0, le=1)
+_FOLD = Param(
+    "fold",
+    int,
+    0,
+    "number of the share, from 0: the training examples of different folds do not overlap",
+    ge=0,
+)
 
 _OWN: dict[str, DatasetEntry] = {
     "digits": DatasetEntry(
         "paretoib.data._digits:load",
         "1 797 handwritten digits, 8×8, that come with scikit-learn",
         exact=DETERMINISTIC,
-        params=(_SUBSET, _SPLIT_SEED),
+        params=(_SUBSET, _FOLD, _SPLIT_SEED),
     ),
     "gaussian": DatasetEntry(
         "paretoib.data._gaussian:load",
@@ -119,7 +126,7 @@ _OWN: dict[str, DatasetEntry] = {
         "70 000 handwritten digits, 28×28",
         "LeCun et al. 1998",
         exact=DETERMINISTIC,
-        params=(_SUBSET, _SPLIT_SEED),
+        params=(_SUBSET, _FOLD, _SPLIT_SEED),
     ),
     "permutation_mnist": DatasetEntry(
         "paretoib.data._permuted:load",
@@ -128,6 +135,7 @@ _OWN: dict[str, DatasetEntry] = {
         exact=DETERMINISTIC,
         params=(
             _SUBSET,
+            _FOLD,
             _SPLIT_SEED,
             Param("permutation_seed", int, 0, "seed of the permutation", ge=0),
         ),
@@ -137,14 +145,14 @@ _OWN: dict[str, DatasetEntry] = {
         "70 000 pieces of clothing, 28×28",
         "Xiao et al. 2017",
         exact=DETERMINISTIC,
-        params=(_SUBSET, _SPLIT_SEED),
+        params=(_SUBSET, _FOLD, _SPLIT_SEED),
     ),
     "cifar10": DatasetEntry(
         "paretoib.data._cifar:load",
         "60 000 photographs of ten classes, 3×32×32",
         "Krizhevsky 2009",
         exact=DETERMINISTIC,
-        params=(_SUBSET, _SPLIT_SEED),
+        params=(_SUBSET, _FOLD, _SPLIT_SEED),
     ),
     "multi_mnist": DatasetEntry(
         "paretoib.data._multi:load_multi_mnist",

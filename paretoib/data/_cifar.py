@@ -35,17 +35,19 @@ CIFAR10 = Source(
 )
 
 
-def load(*, folder: Path, subset: float, split_seed: int) -> Dataset:
+def load(*, folder: Path, subset: float, fold: int = 0, split_seed: int) -> Dataset:
     """CIFAR-10: inputs (3, 32, 32) in [0, 1]; see `load_cifar`."""
-    return load_cifar(CIFAR10, folder=folder, subset=subset, split_seed=split_seed)
+    return load_cifar(CIFAR10, folder=folder, subset=subset, fold=fold, split_seed=split_seed)
 
 
-def load_cifar(source: Source, *, folder: Path, subset: float, split_seed: int) -> Dataset:
+def load_cifar(
+    source: Source, *, folder: Path, subset: float, fold: int = 0, split_seed: int
+) -> Dataset:
     """A data set in CIFAR-10's binary format, split as in `official_splits`.
 
     Raises:
         DataError: a file is missing, unreadable, or differs from the published one.
-        SpecError: `subset` leaves no training image.
+        SpecError: `subset` leaves no training image, or there are not so many folds.
     """
 
     def read(file: str, count: int) -> NDArray[np.uint8]:
@@ -54,7 +56,7 @@ def load_cifar(source: Source, *, folder: Path, subset: float, split_seed: int) 
     train = np.concatenate([read(file, source.train // len(TRAIN)) for file in TRAIN])
     test = read(TEST, source.test)
     return official_splits(
-        source, _images(train), _images(test), subset=subset, split_seed=split_seed
+        source, _images(train), _images(test), subset=subset, fold=fold, split_seed=split_seed
     )
 
 

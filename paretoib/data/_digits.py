@@ -9,24 +9,26 @@ import torch
 from torch import Tensor
 
 from paretoib.data._dataset import Dataset, Split
-from paretoib.data._images import CLASSES, subset_count
+from paretoib.data._images import CLASSES, fold_of
 from paretoib.errors import DataError
 
 
-def load(*, folder: Path, subset: float, split_seed: int) -> Dataset:  # noqa: ARG001
+def load(*, folder: Path, subset: float, fold: int = 0, split_seed: int) -> Dataset:  # noqa: ARG001
     """The digits, inputs (1, 8, 8) in [0, 1]: 20 % test, 20 % validation, 60 % training.
 
-    `split_seed` fixes the permutation before the split; `subset` is a share of the training split.
+    `split_seed` fixes the permutation before the split; `subset` is a share of the training split,
+    and `fold` the number of that share.
 
     Raises:
-        SpecError: `subset` leaves no training image.
+        SpecError: `subset` leaves no training image, or there are not so many folds.
         DataError: scikit-learn's file with the digits is missing or cannot be read.
     """
     x, y = _read()
     order = torch.from_numpy(np.random.default_rng(split_seed).permutation(len(x)))
     fifth = len(x) // 5
     test, validation, train = order.split([fifth, fifth, len(x) - 2 * fifth])
-    train = train[: subset_count(subset, len(train))]
+    part = fold_of(subset, fold, len(train))
+    train = train[part.start : part.stop]
     return Dataset(
         name="digits",
         train=Split(x[train], y[train]),

@@ -85,25 +85,27 @@ FASHION_MNIST = _source(
 )
 
 
-def load_mnist(*, folder: Path, subset: float, split_seed: int) -> Dataset:
+def load_mnist(*, folder: Path, subset: float, fold: int = 0, split_seed: int) -> Dataset:
     """MNIST: inputs (1, 28, 28) in [0, 1]; see `load_idx`."""
-    return load_idx(MNIST, folder=folder, subset=subset, split_seed=split_seed)
+    return load_idx(MNIST, folder=folder, subset=subset, fold=fold, split_seed=split_seed)
 
 
-def load_fashion_mnist(*, folder: Path, subset: float, split_seed: int) -> Dataset:
+def load_fashion_mnist(*, folder: Path, subset: float, fold: int = 0, split_seed: int) -> Dataset:
     """Fashion-MNIST: inputs (1, 28, 28) in [0, 1]; see `load_idx`."""
-    return load_idx(FASHION_MNIST, folder=folder, subset=subset, split_seed=split_seed)
+    return load_idx(FASHION_MNIST, folder=folder, subset=subset, fold=fold, split_seed=split_seed)
 
 
-def load_idx(source: Source, *, folder: Path, subset: float, split_seed: int) -> Dataset:
+def load_idx(
+    source: Source, *, folder: Path, subset: float, fold: int = 0, split_seed: int
+) -> Dataset:
     """A data set in MNIST's format, split as in `official_splits`.
 
     Raises:
         DataError: a file is missing, unreadable, or differs from the published one.
-        SpecError: `subset` leaves no training image.
+        SpecError: `subset` leaves no training image, or there are not so many folds.
     """
     train, test = read_idx(source, folder)
-    return official_splits(source, train, test, subset=subset, split_seed=split_seed)
+    return official_splits(source, train, test, subset=subset, fold=fold, split_seed=split_seed)
 
 
 def read_idx(source: Source, folder: Path) -> tuple[Images, Images]:

@@ -1,5 +1,7 @@
 """Splits of image data sets, from the official training and test images."""
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,21 +16,25 @@ Images = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def official_splits(
-    source: Source, train: Images, test: Images, *, subset: float, split_seed: int
+    source: Source, train: Images, test: Images, *, subset: float, fold: int, split_seed: int
 ) -> Dataset:
     """Splits of (images, labels): images (N, channels, height, width) with pixels 0 … 255.
 
     `split_seed` fixes a permutation of the official training images. Its first
     `source.validation` images are the validation split, which therefore does not depend on
     `subset`. The next images are the training split: `subset` times the official number, but at
-    most all remaining images. The test split is the official test set, in a fixed random order.
+    most all remaining images. Each further `fold` first moves as many images as the training split
+    has from the start of the permutation to its end. So the training splits of the folds have no
+    image in common. The test split is the official test set, in a fixed random order.
 
     Raises:
-        SpecError: `subset` leaves no training image.
+        SpecError: `subset` leaves no training image, or there are not so many folds.
     """
     order = np.random.default_rng(split_seed).permutation(source.train)
+    part = fold_of(subset, fold, source.train)
+    order = np.roll(order, -part.start)
     validation, rest = order[: source.validation], order[source.validation :]
-    count = min(subset_count(subset, source.train), len(rest))
+    count = min(len(part), len(rest))
     return Dataset(
         name=source.name,
         train=as_split(train, rest[:count]),
@@ -53,6 +59,23 @@ def subset_count(share: float, examples: int, parameter: str = "subset") -> int:
             f"found `{parameter} = {share}`"
         )
     return count
+
+
+def fold_of(share: float, fold: int, examples: int) -> range:
+    """The positions of a fold, a `share` of all positions; folds do not overlap.
+
+    Raises:
+        SpecError: the share is empty, or there are not so many folds.
+    """
+    count = subset_count(share, examples)
+    folds = math.floor(1 / share + 1e-9)
+    if fold >= folds:
+        raise SpecError(
+            f"`fold` should be below {folds}, the number of folds with `subset = {share}`; "
+            f"found `fold = {fold}`"
+        )
+    start = round(fold * share * examples)
+    return range(start, min(start + count, round((fold + 1) * share * examples)))
 
 
 def check_labels(labels: NDArray[np.uint8], file: object) -> None:

@@ -14,9 +14,11 @@ from paretoib.data._dataset import Dataset, Split
 from paretoib.data._idx import load_mnist
 
 
-def load(*, folder: Path, subset: float, split_seed: int, permutation_seed: int) -> Dataset:
+def load(
+    *, folder: Path, subset: float, fold: int = 0, split_seed: int, permutation_seed: int
+) -> Dataset:
     """MNIST, inputs (1, 28, 28) in [0, 1], with its pixels permuted; see `load_mnist`."""
-    mnist = load_mnist(folder=folder, subset=subset, split_seed=split_seed)
+    mnist = load_mnist(folder=folder, subset=subset, fold=fold, split_seed=split_seed)
     return replace(permuted(mnist, permutation_seed), name="permutation_mnist")
 
 

@@ -8,11 +8,11 @@ import torch
 from sklearn.datasets import load_digits
 
 from paretoib.data import DATASETS, Dataset, _digits
-from paretoib.errors import DataError
+from paretoib.errors import DataError, SpecError
 
 
-def load(subset: float = 1.0, split_seed: int = 0) -> Dataset:
-    return DATASETS["digits"].load()(folder=None, subset=subset, split_seed=split_seed)
+def load(subset: float = 1.0, split_seed: int = 0, fold: int = 0) -> Dataset:
+    return DATASETS["digits"].load()(folder=None, subset=subset, fold=fold, split_seed=split_seed)
 
 
 @pytest.mark.parametrize("split_seed", [0, 7])
@@ -64,3 +64,13 @@ def test_split_seed_fixes_the_split() -> None:
     """Equal seeds give equal splits, and different seeds give different splits."""
     assert torch.equal(load(split_seed=3).test.x, load(split_seed=3).test.x)
     assert not torch.equal(load(split_seed=3).test.x, load(split_seed=4).test.x)
+
+
+def test_folds_are_disjoint_parts_of_the_training_split() -> None:
+    """Five folds of a fifth are the training split, in its order; a fold too many is refused."""
+    whole = load()
+    folds = [load(subset=0.2, fold=fold) for fold in range(5)]
+    assert torch.equal(torch.cat([part.train.x for part in folds]), whole.train.x)
+    assert all(torch.equal(part.validation.x, whole.validation.x) for part in folds)
+    with pytest.raises(SpecError, match=r"`fold` should be below 4, .* found `fold = 4`"):
+        load(subset=0.25, fold=4)

@@ -20,8 +20,10 @@ TRAIN, TEST, VALIDATION = 60, 20, 15
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 
-def load(source: Source, folder: Path, subset: float = 1.0, split_seed: int = 0) -> Dataset:
-    return load_idx(source, folder=folder, subset=subset, split_seed=split_seed)
+def load(
+    source: Source, folder: Path, subset: float = 1.0, split_seed: int = 0, fold: int = 0
+) -> Dataset:
+    return load_idx(source, folder=folder, subset=subset, fold=fold, split_seed=split_seed)
 
 
 def numbers(split: Split) -> list[int]:
@@ -69,6 +71,20 @@ def test_subset_is_a_share_of_the_official_training_images(
     assert numbers(part.train) == numbers(whole.train)[:count]
     assert numbers(part.validation) == numbers(whole.validation)
     assert len(part.validation) == VALIDATION
+
+
+def test_folds_have_no_training_image_in_common(source: Source, folder: Path) -> None:
+    """The training splits of five folds of a fifth are all official images, each in one fold.
+
+    The validation split of a fold has no image of its training split.
+    """
+    folds = [load(source, folder, 0.2, fold=fold) for fold in range(5)]
+    assert sorted(i for part in folds for i in numbers(part.train)) == list(range(TRAIN))
+    for part in folds:
+        assert not set(numbers(part.train)) & set(numbers(part.validation))
+        assert len(part.validation) == VALIDATION
+    with pytest.raises(SpecError, match=r"`fold` should be below 5, .* found `fold = 5`"):
+        load(source, folder, 0.2, fold=5)
 
 
 def test_split_seed_fixes_the_split(source: Source, folder: Path) -> None:
