@@ -1,14 +1,15 @@
-"""Compare all searches with an equal number of trials, and `adaptive` with grids of β.
+"""Compare all searches with an equal number of trials, and `adaptive` with grids.
 
     python benchmarks/searches.py budget --out FOLDER     run every search with equal budgets
     python benchmarks/searches.py gaps --out FOLDER       run `adaptive` and log-spaced grids of β
-    python benchmarks/searches.py draw --out FOLDER       draw both pictures from saved numbers
+    python benchmarks/searches.py gaps --method mib …     the same for the iterations of MIB
+    python benchmarks/searches.py draw --out FOLDER       draw the pictures from saved numbers
 
 Each search trains its trials with `run_trials`, in a process with one thread and without Ray, so
 that only the choice of trials differs. Hypervolumes (bits²) are measured on the test split, with
 the default reference point; the searches receive only validation metrics. The numbers and the
-pictures are written to FOLDER: searches-budget.json, searches-gaps.json, searches.png and
-adaptive.png.
+pictures are written to FOLDER: searches-budget.json, searches-gaps-METHOD.json, searches.png and
+adaptive-METHOD.png.
 """
 
 import argparse
@@ -38,6 +39,7 @@ SPACE = {
 }
 SMALL = {"hidden": [64], "latent": 8}
 SIZES = (6, 8, 12, 16, 24, 32, 48)
+GAP_DATASETS = {"vib": ("gaussian", "digits"), "mib": ("digits",)}  # by method
 
 Points = list[tuple[float, float]]  # (rate, lost) of each trial, in bits
 
@@ -96,13 +98,20 @@ def run_search(search: str, trials: int, epochs: int, seed: int) -> dict[str, An
     }  # fmt: skip
 
 
-def run_beta_search(
-    dataset: str, search: str, trials: int, epochs: int, seed: int
+def run_gap_search(
+    method: str, dataset: str, search: str, trials: int, epochs: int, seed: int
 ) -> dict[str, Any]:
-    """The points (rate, lost) of a grid of β, or of `adaptive`, in the order of the proposals."""
-    document: dict[str, Any] = {"method": "vib", "data": dataset, "search": search, "seeds": [seed]}
-    if search == "grid":
+    """The points (rate, lost) of a grid, or of `adaptive`, in the order of the proposals.
+
+    The grid has log-spaced β for `vib`, and log-spaced T with both values of `sqrted` for `mib`.
+    """
+    document: dict[str, Any] = {"method": method, "data": dataset}
+    document |= {"search": search, "seeds": [seed]}
+    if search == "grid" and method == "vib":
         document["grid"] = {"beta": f"1e-5:1:{trials}"}
+    elif search == "grid":
+        iterations = np.geomspace(2, 200, trials // 2).round().astype(int).tolist()
+        document["grid"] = {"iterations": iterations, "sqrted": [0, 1]}
     else:
         document["trials"] = trials
     settings = {"epochs": epochs} if dataset == "gaussian" else {**SMALL, "epochs": epochs}
@@ -141,10 +150,10 @@ def budget_tasks(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
 def gap_tasks(args: argparse.Namespace) -> Iterator[tuple[Any, ...]]:
     """A tuple (function, *arguments) for each measurement of `gaps`."""
     for seed in range(args.repeats):
-        for dataset in ("digits", "gaussian"):
+        for dataset in GAP_DATASETS[args.method]:
             for size in SIZES:
                 for search in ("grid", "adaptive"):
-                    yield run_beta_search, dataset, search, size, args.epochs, seed
+                    yield run_gap_search, args.method, dataset, search, size, args.epochs, seed
 
 
 def measure(tasks: Sequence[tuple[Any, ...]], workers: int) -> Iterator[dict[str, Any]]:
@@ -161,6 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare the searches.")
     parser.add_argument("part", choices=("budget", "gaps", "draw"))
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--method", choices=GAP_DATASETS, default="vib", help="of part `gaps`")
     parser.add_argument("--trials", type=int, default=48)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=5)
@@ -179,7 +189,8 @@ def main() -> None:
                 "trials": args.trials, "epochs": args.epochs, "repeats": args.repeats,
                 "seconds": time.perf_counter() - started, "rows": rows,
             }  # fmt: skip
-            (args.out / f"searches-{args.part}.json").write_text(json.dumps(document))
+            part = "budget" if args.part == "budget" else f"gaps-{args.method}"
+            (args.out / f"searches-{part}.json").write_text(json.dumps(document))
     draw(args.out)
 
 
@@ -187,8 +198,9 @@ def draw(folder: Path) -> None:
     """Draw the pictures and print the tables of the numbers in the folder."""
     if (file := folder / "searches-budget.json").exists():
         draw_budget(json.loads(file.read_text()), folder / "searches.png")
-    if (file := folder / "searches-gaps.json").exists():
-        draw_gaps(json.loads(file.read_text()), folder / "adaptive.png")
+    for method, datasets in GAP_DATASETS.items():
+        if (file := folder / f"searches-gaps-{method}.json").exists():
+            draw_gaps(json.loads(file.read_text()), datasets, folder / f"adaptive-{method}.png")
 
 
 def draw_budget(measured: dict[str, Any], path: Path) -> None:
@@ -226,15 +238,18 @@ def draw_budget(measured: dict[str, Any], path: Path) -> None:
         print(f"| `{search}` | {mean:.2f} ± {half:.2f} | {early:.2f} | {proposal_ms:.1f} |")
 
 
-def draw_gaps(measured: dict[str, Any], path: Path) -> None:
+def draw_gaps(measured: dict[str, Any], datasets: Sequence[str], path: Path) -> None:
     """Draw largest gap and hypervolume against trials for `grid` and `adaptive`; print tables."""
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(2, 2, figsize=(9, 6.5), layout="constrained", sharex=True)
+    size = (4.5 * len(datasets), 6.5)
+    figure, panels = plt.subplots(
+        2, len(datasets), figsize=size, layout="constrained", sharex=True, squeeze=False
+    )
     # By data set and search: means of largest gap and hypervolume, of shape (2, sizes).
     means: dict[tuple[str, str], np.ndarray] = {}
     print("| data | search | trials | largest gap | hypervolume, bits² |\n|---|---|---|---|---|")
-    for column, dataset in enumerate(("gaussian", "digits")):
+    for column, dataset in enumerate(datasets):
         reference = default_reference(dataset)
         for search, marker in (("grid", "o"), ("adaptive", "s")):
             gaps, volumes = [], []
@@ -272,7 +287,7 @@ def draw_gaps(measured: dict[str, Any], path: Path) -> None:
         "| trials of `adaptive` for the same hypervolume |"
     )
     print("|---|---|---|---|")
-    for dataset in ("gaussian", "digits"):
+    for dataset in datasets:
         grid, adaptive = means[dataset, "grid"], means[dataset, "adaptive"]
         for i, size in enumerate(SIZES):
             # Gaps are negated, because `trials_for` needs results that increase.
