@@ -32,7 +32,8 @@ class Param:
 
     A `per_trial` parameter may differ between the trials of a pack; the implementation gets it as
     a tensor with one value for each trial. All other parameters are equal in a pack. A parameter
-    with `sets_noise` belongs to an objective but only chooses the noise of the model
+    that is `along_front` moves the end of training along the front: the rate is monotone in it. A
+    parameter with `sets_noise` belongs to an objective but only chooses the noise of the model
     (`ObjectiveEntry.noise_of`); the objective's constructor does not get it.
     """
 
@@ -46,6 +47,7 @@ class Param:
     le: float | None = None
     min_length: int | None = None
     per_trial: bool = False
+    along_front: bool = False
     sets_noise: bool = False
 
     @property

@@ -307,7 +307,7 @@ def _refuse_ignored_flags(spec: "SweepSpec", flags: dict[str, Any]) -> None:
     uses_results = SEARCHES[spec.search].uses_results
     for flag, used in (
         ("objectives", uses_results),
-        ("population", uses_results or spec.adapts_beta),
+        ("population", uses_results or bool(spec.gap_field)),
     ):
         if flags[flag] and not used:
             raise SpecError(

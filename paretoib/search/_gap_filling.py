@@ -1,83 +1,140 @@
-"""A search over β that divides the widest gaps of the front."""
+"""A search over one field, such as β, that divides the widest gaps of the front."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from heapq import heapify, heapreplace
-from itertools import islice
+from itertools import islice, product
 
 import numpy as np
 from jaxtyping import Float
 
 from paretoib.search._generations import GenerationalDriver, Generations
-from paretoib.search._space import value_at
+from paretoib.search._space import Setting, position_of, value_at
 from paretoib.search._values import Values, values_of
+from paretoib.specs import Range
 
-NARROW = 1 / 512  # a share of β's range; narrower intervals of β are divided last
+NARROW = 1 / 512  # a share of the field's range; narrower intervals are divided last
+
+Place = tuple[int, float]  # the number of a curve, and a position on it
 
 
-class ByBeta(GenerationalDriver):
-    """Chooses β in the widest gaps of the front, so that the front's points are evenly spaced.
+class GapFilling(GenerationalDriver):
+    """Chooses values of one field in the widest gaps of the front, for an evenly spaced front.
 
-    The first generation has evenly spaced β from one end of the range to the other, on the range's
-    scale. Each later generation divides the widest gaps. A gap is the distance between the points
-    of two neighbouring β. A point is (rate, lost) on the validation split, averaged over seeds,
-    divided by the reference point and clipped at 1. The point of a β without a measurement is
-    interpolated. If the front jumps at some β, no β closes the gap, so intervals of β that are
-    narrower than `NARROW` are divided last.
+    The field is one that moves trials along the front: β, MIB's number of iterations, or a
+    preference. Its trials form a curve, for each combination of the choices of the other fields.
+    The first generation has evenly spaced values on each curve, from one end of the range to the
+    other, on the range's scale. Each later generation divides the widest gaps of all curves. A gap
+    is the distance between the points of two neighbouring values. A point is (rate, lost) on the
+    validation split, averaged over seeds, divided by the reference point and clipped at 1. The
+    point of a value without a measurement is interpolated. If the front jumps at some value, no
+    value closes the gap, so intervals narrower than `NARROW` are divided last.
     """
 
     def generations(self) -> Generations:
         spec = self.spec
         total, size = (n // len(spec.seeds) for n in (spec.trials, spec.population))
-        positions, curve = np.zeros(0), np.zeros((0, 2))  # positions on β's axis, 0 … 1, sorted
-        betas: set[float] = set()
-        new = np.linspace(0, 1, max(2, size)).tolist()
+        curves = self._curves()
+        each = max(2, size // len(curves))
+        positions = np.linspace(0, 1, each).tolist()
+        new = _different(curves, ((i, u) for u in positions for i in range(len(curves))))
         while new:
-            new_betas = [self._beta(position) for position in new]
-            betas.update(new_betas)
+            settings = [curves[i].setting(u) for i, u in new]
             records = yield [
-                spec.template.with_fields({"beta": beta, "seed": seed})
-                for beta in new_betas
+                spec.template.with_fields({**setting, "seed": seed})
+                for setting in settings
                 for seed in spec.seeds
             ]
             values = (values_of(r, ("rate", "lost"), spec.reference) for r in records)
-            points = [_mean_point(islice(values, len(spec.seeds))) for _ in new]
-            positions, curve = np.append(positions, new), np.vstack([curve, points])
-            order = np.argsort(positions, kind="stable")
-            positions, curve = positions[order], curve[order]
-            count = max(1, min(size, total - len(betas)))
-            new = fill_gaps(
-                positions, curve, count, lambda position: self._beta(position) not in betas
-            )
+            for i, position in new:
+                curves[i].add(position, _mean_point(islice(values, len(spec.seeds))))
+            count = max(1, min(size, total - sum(len(curve.known) for curve in curves)))
+            new = fill_gaps(curves, count)
 
-    def _beta(self, position: float) -> float:
-        return float(value_at(self.spec.space["weighting.beta"], position))
+    def _curves(self) -> list["Curve"]:
+        """A curve for each combination of the choices of the other fields."""
+        varied, field = self.spec.varied, self.spec.gap_field
+        assert field
+        values = varied[field]
+        assert isinstance(values, Range)
+        others = {f: choices for f, choices in varied.items() if not isinstance(choices, Range)}
+        return [
+            Curve(field, values, dict(zip(others, combination, strict=True)))
+            for combination in product(*others.values())
+        ]
 
 
-def fill_gaps(
-    positions: Float[np.ndarray, " n"],
-    curve: Float[np.ndarray, "n 2"],
-    count: int,
-    is_new: Callable[[float], bool],
-) -> list[float]:
-    """Up to `count` new positions that make the widest gap of a curve as narrow as possible.
+@dataclass
+class Curve:
+    """The measured points of one curve, in the order of their positions.
 
-    `positions` are sorted, and `curve` has a point (or NaN) for each of them. The parts of a
-    divided gap are assumed to be equal. `is_new` says whether the sweep has no trial at a position
-    yet.
+    `positions` are the positions on the field's axis, 0 … 1, and `points` are (rate, lost), NaN
+    for a point that is not measured. `known` are the field's values that have trials.
     """
-    measured = ~np.isnan(curve[:, 0])
-    gaps, widths = np.zeros(len(positions) - 1), np.diff(positions)
-    if measured.any():
-        rate, lost = (np.interp(positions, positions[measured], row[measured]) for row in curve.T)
-        gaps = np.hypot(np.diff(rate), np.diff(lost))
+
+    field: str
+    values: Range
+    fixed: Setting
+
+    def __post_init__(self) -> None:
+        self.positions: Float[np.ndarray, " n"] = np.zeros(0)
+        self.points: Float[np.ndarray, "n 2"] = np.zeros((0, 2))
+        self.known: set[float] = set()
+
+    def setting(self, position: float) -> Setting:
+        """The setting at a position."""
+        return {**self.fixed, self.field: value_at(self.values, position)}
+
+    def is_new(self, position: float) -> bool:
+        """Whether no trial has the value at this position."""
+        return value_at(self.values, position) not in self.known
+
+    def add(self, position: float, point: Float[np.ndarray, " 2"]) -> None:
+        """Add a measured point."""
+        value = value_at(self.values, position)
+        if self.values.whole:
+            # The position of the whole number itself, so that the middle of two is between them.
+            position = position_of(self.values, value)
+        index = int(np.searchsorted(self.positions, position, side="right"))
+        self.positions = np.insert(self.positions, index, position)
+        self.points = np.insert(self.points, index, point, axis=0)
+        self.known.add(value)
+
+    @property
+    def gaps(self) -> Float[np.ndarray, " n-1"]:
+        """The distance between the points of neighbouring positions; 0 if no point is measured."""
+        measured = ~np.isnan(self.points[:, 0])
+        if not measured.any():
+            return np.zeros(max(0, len(self.positions) - 1))
+        positions, known = self.positions, self.positions[measured]
+        rate, lost = (np.interp(positions, known, row[measured]) for row in self.points.T)
+        return np.hypot(np.diff(rate), np.diff(lost))
+
+
+def fill_gaps(curves: list[Curve], count: int) -> list[Place]:
+    """Up to `count` new places that make the widest gap of all curves as narrow as possible.
+
+    The parts of a divided gap are assumed to be equal.
+    """
+    starts = [(c, j) for c, curve in enumerate(curves) for j in range(len(curve.positions) - 1)]
+    if not starts:
+        return []
+    gaps = np.concatenate([curve.gaps for curve in curves])
+    widths = np.concatenate([np.diff(curve.positions) for curve in curves])
 
     def rank(i: int, parts: int) -> tuple[bool, float, float, int]:
         """Sort key: widest gap first, then widest interval; narrow intervals come last."""
         return bool(widths[i] < parts * NARROW), -gaps[i] / parts, -widths[i] / parts, i
 
+    def place(i: int, share: float) -> Place:
+        curve, j = starts[i]
+        return curve, float(curves[curve].positions[j] + widths[i] * share)
+
+    def is_new(new: Place) -> bool:
+        return curves[new[0]].is_new(new[1])
+
     order = np.lexsort((-widths, -gaps, widths < NARROW)).tolist()
-    middles = (positions[:-1] + widths / 2).tolist()
-    chosen = list(islice((i for i in order if is_new(middles[i])), count))
+    chosen = list(islice((i for i in order if is_new(place(i, 0.5))), count))
     parts = dict.fromkeys(chosen, 1)
     heap = [rank(i, 1) for i in chosen]
     heapify(heap)
@@ -85,9 +142,16 @@ def fill_gaps(
         i = heap[0][-1]
         parts[i] += 1
         heapreplace(heap, rank(i, parts[i]))
-    new = [float(positions[i] + widths[i] * j / n) for i, n in parts.items() for j in range(1, n)]
-    # β is rounded, so the β of every new position may be known. The β of a chosen middle is not.
-    return [position for position in new if is_new(position)] or [middles[i] for i in chosen]
+    new = [place(i, part / n) for i, n in parts.items() for part in range(1, n)]
+    # Values are rounded, so all values of the new places may be known, or two of them equal. The
+    # value in the middle of a chosen gap is not known.
+    return _different(curves, filter(is_new, new)) or [place(i, 0.5) for i in chosen]
+
+
+def _different(curves: list[Curve], places: Iterable[Place]) -> list[Place]:
+    """The places without those that have the same setting as an earlier one."""
+    by_value = {(c, value_at(curves[c].values, u)): (c, u) for c, u in places}
+    return list(by_value.values())
 
 
 def _mean_point(values_by_seed: Iterable[Values | None]) -> np.ndarray:

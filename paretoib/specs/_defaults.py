@@ -22,7 +22,7 @@ from paretoib.registry import lookup
 from paretoib.specs._axes import log_spaced
 from paretoib.specs._methods import METHODS, SEARCHES, Method, check_method
 from paretoib.specs._sections import REGISTRIES, Section, as_mapping, parse_section
-from paretoib.specs._space import Choices, Range, default_space
+from paretoib.specs._space import Choices, Range, default_space, field_along_front
 from paretoib.specs._trial import TrialSpec
 
 MAX_TRIALS = 100_000
@@ -106,14 +106,6 @@ def default_name(method: str, data: Section) -> str:
     return f"{method}-{data.name}"
 
 
-def adapts_beta(search: str, space: Mapping[str, Any]) -> bool:
-    """Whether the search is `adaptive` over a range of β.
-
-    Without that range, `adaptive` spaces initialisations and hyperparameters evenly.
-    """
-    return search == "adaptive" and isinstance(space.get("weighting.beta"), Range)
-
-
 @dataclass(frozen=True)
 class SearchDefaults:
     """The defaults of the fields that a search uses: grid, space, trials and population."""
@@ -139,28 +131,38 @@ class SearchDefaults:
     def grid(self, trials: int, seeds: int) -> dict[str, Axis]:
         """The axes of search `grid`: β, or the weights of the tasks, or no axis.
 
-        The axis has `trials / seeds` values, or the method's default if `trials` is 0. An axis of
-        task weights may have more values, so that the weights are evenly spaced.
+        The axis has `trials / seeds` values, or the method's default if `trials` is 0. With one
+        value there is no axis, and the trials keep the field's value. An axis of task weights may
+        have more values, so that the weights are evenly spaced.
         """
         template = self.template
-        if template.weighs_compression:
-            low, high = OBJECTIVES[template.objective.name].betas
-            return {"weighting.beta": log_spaced(low, high, self._per_seed(trials, seeds, {}))}
-        if "task_weights" in template.weighting.params:
+        count = self._per_seed(trials, seeds, {})
+        if "task_weights" in template.weighting.params and not template.weighs_compression:
             tasks = max(1, len(template.tasks))
-            return {
-                "weighting.task_weights": weight_lattice(tasks, self._per_seed(trials, seeds, {}))
-            }
+            return {"weighting.task_weights": weight_lattice(tasks, count)}
+        if template.weighs_compression and count > 1:
+            low, high = OBJECTIVES[template.objective.name].betas
+            return {"weighting.beta": log_spaced(low, high, count)}
         return {}
 
     def space(self, varied: Mapping[str, Range | Choices]) -> dict[str, Range | Choices]:
         """The space of a search other than `grid`; `varied` is what the document itself varies."""
-        # If β is a list of choices, `adaptive` varies the initialisation too.
-        choices = not isinstance(varied.get("weighting.beta"), Range | None)
-        adaptive_choices = choices and self.search == "adaptive"
-        space = default_space(self.template, vary_initialisation=adaptive_choices)
+        space = default_space(self.template)
+        along_front = field_along_front(self.template, space)
+        # If this field is a list of choices, `adaptive` varies the initialisation too.
+        chosen = along_front and not isinstance(varied.get(along_front), Range | None)
+        if self.search == "adaptive" and chosen:
+            space = default_space(self.template, vary_initialisation=True)
         # Fields that the method sets, such as the switches of an ablation, are not varied.
-        return {f: r for f, r in space.items() if f not in METHODS[self.method].field_defaults}
+        fixed = METHODS[self.method].field_defaults.keys() - {along_front}
+        return {f: r for f, r in space.items() if f not in fixed}
+
+    def gap_field(self, space: Mapping[str, Range | Choices]) -> str | None:
+        """The field by which `adaptive` fills the gaps of the front; None for other searches.
+
+        Without such a field, `adaptive` spaces initialisations and hyperparameters evenly.
+        """
+        return field_along_front(self.template, space) if self.search == "adaptive" else None
 
     def trials(
         self, trials: int, seeds: int, grid: Mapping[str, Axis], space: Mapping[str, Any]
@@ -189,14 +191,14 @@ class SearchDefaults:
         """The number of trials in a generation; 0: all trials are in one generation."""
         default = SEARCHES[self.search].population
         if self.search == "adaptive":
-            return default * seeds if adapts_beta(self.search, space) else 0
+            return default * seeds if self.gap_field(space) else 0
         return default
 
     def _per_seed(self, trials: int, seeds: int, space: Mapping[str, Any]) -> int:
-        if adapts_beta(self.search, space):
+        own_search = self.search == METHODS[self.method].search
+        default = METHODS[self.method].trials
+        if self.gap_field(space) and not own_search:
             default = SEARCHES[self.search].trials
-        else:
-            default = METHODS[self.method].trials
         return trials_per_seed(trials, seeds) or default
 
 

@@ -19,6 +19,7 @@ class Method:
     - `model`: the model; if empty, the objective's default, or the data set's if that is empty too.
     - `task_model`: the model on data sets with several tasks; if empty, the same as `model`.
     - `field_defaults`: defaults of other fields, by full names, as in the method's paper.
+    - `any_objective`: whether the method accepts any objective, not only its own.
     - `one_task`: whether the method learns a single task: the `task` of the data section.
     """
 
@@ -33,6 +34,7 @@ class Method:
     model: str = ""
     task_model: str = ""
     field_defaults: Mapping[str, Any] = field(default_factory=dict)
+    any_objective: bool = False
     one_task: bool = False
 
     @property
@@ -85,29 +87,59 @@ def _mtvib(summary: str, *, stochastic: bool, weighting: str, grid: int, **more:
 
 
 _MIB = Method(
-    "multi-objective IB: adaptive min-norm weights with Smooth-IB, from many initialisations",
+    "multi-objective IB: Frank-Wolfe weights with Smooth-IB, over the number of iterations",
     "vib",
     "mib",
     "adaptive",
-    4,
+    8,
     (0, 1, 2),
     "mib",
+    field_defaults={"weighting.mu": 0.2},
+    any_objective=True,
 )
 
 
-def _ablated(part: str, **switches: Any) -> Method:
-    """MIB without a part (mib figure 5); `switches` turn off the part and are never varied."""
+def _ablated(part: str, *, weighting: str = "mib", **switches: Any) -> Method:
+    """One setting of MIB without a part; `switches` turn off the part and are never varied."""
     field_defaults = {f"weighting.{name}": value for name, value in switches.items()}
     return replace(
-        _MIB, summary=f"mib without {part}", paper="mib figure 5", field_defaults=field_defaults
+        _MIB,
+        summary=f"mib without {part}; one setting",
+        weighting=weighting,
+        search="grid",
+        trials=1,
+        paper="mib figure 5",
+        field_defaults={**_MIB.field_defaults, **field_defaults},
     )
 
 
 METHODS: dict[str, Method] = {
     "mib": _MIB,
-    "mib_no_adaptive": _ablated("adaptive weights: both losses have equal weights", adaptive=False),
-    "mib_no_smooth": _ablated("Smooth-IB", smooth=False, mu=0.2),
-    "mib_no_sqrted": _ablated("squared weights", sqrted=0),
+    "mib_exact": replace(
+        _MIB,
+        summary="mib with exact weights, the limit for many iterations; many initialisations",
+        trials=4,
+        paper="mib eqs 7–14, with the exact solution of eq. 8",
+        field_defaults={"weighting.solver": "closed_form"},
+    ),
+    "mib_no_adaptive": _ablated(
+        "adaptive weights: weights 1 and β with Smooth-IB", weighting="smooth_linear", beta=1e-4
+    ),
+    "mib_no_smooth": _ablated("Smooth-IB", smooth=False),
+    "mib_no_sqrted": replace(
+        _ablated("squared weights", sqrted=0), paper="an ablation that is not in mib figure 5"
+    ),
+    "vib_adaptive": Method(
+        "vib with adaptive weights: Frank-Wolfe weights alone; one setting",
+        "vib",
+        "mgda",
+        "grid",
+        1,
+        (0, 1, 2),
+        "mib figure 5",
+        field_defaults={"weighting.solver": "frank_wolfe"},
+        any_objective=True,
+    ),
     "mgda": Method(
         "min-norm weights alone (MGDA), from many initialisations",
         "vib",
@@ -116,6 +148,7 @@ METHODS: dict[str, Method] = {
         4,
         (0, 1, 2),
         "Désidéri 2012; mib eqs 7–11",
+        any_objective=True,
     ),
     "det": Method(
         "imb's network with deterministic sigmoids (DET)",
@@ -192,8 +225,8 @@ SEARCHES: dict[str, Search] = {
     ),
     "random": Search("random settings from the space; the baseline for the other searches", 32),
     "adaptive": Search(
-        "β in the widest gaps of the front; for adaptive weightings, evenly spaced initialisations "
-        "and hyperparameters",
+        "values of β, of mib's iterations or of a preference in the widest gaps of the front; for "
+        "exact min-norm weights, evenly spaced initialisations and hyperparameters",
         trials=12,
         population=4,
         every_seed=True,
@@ -222,16 +255,15 @@ SEARCHES: dict[str, Search] = {
     ),
 }
 
-# Fields of the model that set its initialisation; searches vary them for a min-norm method.
+# Fields of the model that set its initialisation; searches vary them for exact min-norm methods.
 ADAPTIVE_FIELDS = ("initial_scale", "initial_noise")
 
 
 def check_method(name: str, data: Section, objective: Section, weighting: Section) -> None:
     """Refuse sections that contradict the method; raises `SpecError`."""
     method = METHODS[name]
-    # A method whose search is `adaptive` accepts any objective; any other method has one objective.
     fixed = [("weighting", weighting.name, method.weighting)]
-    if method.search != "adaptive":
+    if not method.any_objective:
         fixed.insert(0, ("objective", objective.name, method.objective))
     for kind, found, expected in fixed:
         if found != expected:

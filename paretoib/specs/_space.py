@@ -42,7 +42,12 @@ class Range(Document):
 Choices = tuple[Any, ...]
 # Logarithmic ranges for fields whose declared bounds are too wide. The initial noise lies between
 # the width of Alemi et al. (0.0067) and the width of the prior (1).
-_RANGES = {"initial_scale": (0.1, 2.0), "initial_noise": (0.0067, 1.0), "mu": (0.02, 20.0)}
+_RANGES = {
+    "initial_scale": (0.1, 2.0),
+    "initial_noise": (0.0067, 1.0),
+    "mu": (0.02, 20.0),
+    "iterations": (2, 200),
+}
 _EPOCH_SHARES = (0.25, 0.5, 1.0)
 
 
@@ -67,20 +72,23 @@ def default_space(
 ) -> dict[str, Range | Choices]:
     """The ranges and choices that a search varies by default, under full field names.
 
-    β varies over the objective's range, together with the other per-trial parameters of the
-    weighting. If the trial has no β, or no loss that β weighs, the initialisation and the length of
-    training vary instead of β. These determine which point of the front a min-norm method reaches.
-    `vary_initialisation` has the same effect for a trial with β. The initial noise varies only
-    if the noise is learned.
+    The per-trial parameters of the weighting vary: β over the objective's range. If none of them
+    is `along_front`, the initialisation and the length of training vary too. These determine which
+    point of the front an exact min-norm method reaches. `vary_initialisation` has the same effect
+    for any trial. The initial noise varies only if the noise is learned.
     """
+    weighting = template.weighting
+    params = [param for param in WEIGHTINGS[weighting.name].params if _has_effect(param, template)]
     declared: dict[str, Range | Choices] = {
         f"weighting.{param.name}": range_
-        for param in WEIGHTINGS[template.weighting.name].params
-        if param.per_trial and param.name != "beta" and (range_ := _range_of(param))
+        for param in params
+        if param.name != "beta" and (range_ := _range_of(param))
     }
-    if template.weighs_compression and not vary_initialisation:
-        low, high = OBJECTIVES[template.objective.name].betas
-        return {"weighting.beta": Range(low=low, high=high), **declared}
+    if any(param.along_front for param in params) and not vary_initialisation:
+        if template.weighs_compression:
+            low, high = OBJECTIVES[template.objective.name].betas
+            return {"weighting.beta": Range(low=low, high=high), **declared}
+        return declared
     noise = OBJECTIVES[template.objective.name].noise_of(template.objective.params)
     learned = noise in ("learned", "scale")
     initial = {
@@ -93,20 +101,36 @@ def default_space(
     return {**initial, **declared, "training.epochs": tuple(choices)}
 
 
-def _range_of(param: Param) -> Range | None:
-    """The range of a hyperparameter, from its declaration; None if no range follows from it.
+def field_along_front(template: TrialSpec, space: Mapping[str, Range | Choices]) -> str | None:
+    """The field of the space that is a range and moves a trial along the front; None without it."""
+    params = WEIGHTINGS[template.weighting.name].params
+    along = (f"weighting.{p.name}" for p in params if p.along_front and _has_effect(p, template))
+    return next((field for field in along if isinstance(space.get(field), Range)), None)
 
-    A bounded integer is varied over all of its values. A float between 0 and 1 is varied from 0 to
+
+def _has_effect(param: Param, template: TrialSpec) -> bool:
+    """Whether a per-trial parameter of the weighting has an effect in this trial."""
+    if param.name == "beta":
+        return template.weighs_compression
+    if param.name == "iterations":
+        return bool(template.weighting["solver"] == "frank_wolfe")
+    return param.per_trial
+
+
+def _range_of(param: Param) -> Range | Choices | None:
+    """What a search varies of a hyperparameter, from its declaration; None if nothing follows.
+
+    The values of a bounded integer are choices. A float between 0 and 1 is varied from 0 to
     1; a bound that is excluded is replaced by 0.02 or 0.98. Any other float is varied over two
     decades around its positive default, within its bounds.
     """
     if param.name in _RANGES:
         low, high = _RANGES[param.name]
-        return Range(low=low, high=high)
+        return Range(low=low, high=high, whole=param.kind is int)
     lowest = param.ge if param.gt is None else param.gt
     highest = param.le if param.lt is None else param.lt
     if param.kind is int and lowest is not None and highest is not None:
-        return Range(low=lowest, high=highest, scale="lin", whole=True)
+        return tuple(range(int(lowest), int(highest) + 1))
     if param.kind is not float:
         return None
     if (lowest, highest) == (0, 1):

@@ -24,7 +24,6 @@ from paretoib.specs._defaults import (
     SearchDefaults,
     Seeds,
     Trials,
-    adapts_beta,
     default_name,
     fill_sections,
 )
@@ -191,12 +190,12 @@ class SweepSpec(Document):
         return {f: both[f] for f in {**self._defaults.space(both), **both} if f in both}
 
     @property
-    def adapts_beta(self) -> bool:
-        """Whether the search is `adaptive` over a range of β.
+    def gap_field(self) -> str | None:
+        """The field by which search `adaptive` fills the gaps of the front, or None.
 
-        Without that range, `adaptive` spaces initialisations and hyperparameters evenly.
+        Without such a field, `adaptive` spaces initialisations and hyperparameters evenly.
         """
-        return adapts_beta(self.search, self.space)
+        return self._defaults.gap_field(self.varied)
 
     def _full_names(self, kind: Literal["grid", "space"]) -> dict[str, Any]:
         fields = self.template.full_names(getattr(self, kind), kind)
@@ -257,11 +256,12 @@ class SweepSpec(Document):
 
     def _check_search(self) -> None:
         """Refuse varied fields, pruning and search objectives that the search cannot handle."""
-        if self.adapts_beta and len(self.varied) > 1:
-            others = ", ".join(field for field in self.varied if field != "weighting.beta")
+        ranges = [field for field, values in self.varied.items() if isinstance(values, Range)]
+        if self.gap_field and len(ranges) > 1:
+            others = ", ".join(field for field in ranges if field != self.gap_field)
             raise SpecError(
-                "search: `adaptive` with a range of β should vary no other field; found "
-                f"{others}: list values of β in `grid` instead, or choose another search"
+                f"search: `adaptive` with a range of {self.gap_field} should have no other range; "
+                f"found ranges of {others}: list their values, or choose another search"
             )
         if self.prune and max(self._values("training.epochs")) < 2:
             raise SpecError(

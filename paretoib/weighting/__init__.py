@@ -32,7 +32,10 @@ class WeightingEntry(Entry):
     each_task: bool = False
 
 
-_BETA = Param("beta", float, 1e-3, "β, weight of the compression loss", ge=0, per_trial=True)
+_BETA = Param(
+    "beta", float, 1e-3, "β, weight of the compression loss", ge=0, per_trial=True, along_front=True
+)
+_MU = Param("mu", float, 0.2, "μ, temperature of Smooth-IB", gt=0, le=1e6, per_trial=True)
 _GRADIENT = (
     Param(
         "gradient",
@@ -54,14 +57,32 @@ _GRADIENT = (
         "none",
         "before the weights are computed, divide each gradient by its norm (`l2`) or its `loss`",
     ),
-    Param(
-        "solver",
-        Literal["closed_form", "frank_wolfe"],
-        "closed_form",
-        "method for the min-norm weights: exact (`closed_form`), or mib eqs 9–11 (`frank_wolfe`)",
-    ),
-    Param("iterations", int, 100, "number of iterations of `frank_wolfe`", ge=1, le=10_000),
 )
+
+
+def _min_norm(solver: str) -> tuple[Param, ...]:
+    """The parameters of min-norm weights; `solver` is the default solver."""
+    return (
+        *_GRADIENT,
+        Param(
+            "solver",
+            Literal["closed_form", "frank_wolfe"],
+            solver,
+            "method for the min-norm weights: exact (`closed_form`), or `iterations` of mib "
+            "eqs 9–11 (`frank_wolfe`)",
+        ),
+        Param(
+            "iterations",
+            int,
+            10,
+            "T, iterations of `frank_wolfe`; more of them lead to a higher rate",
+            ge=1,
+            le=1000,
+            per_trial=True,
+            along_front=True,
+        ),
+    )
+
 
 WEIGHTINGS: dict[str, WeightingEntry] = {
     "linear": WeightingEntry(
@@ -98,7 +119,7 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
         "the weights whose combined gradient has the smallest norm",
         "Désidéri 2012; Sener and Koltun 2018; mib eqs 7–11",
         each_task=True,
-        params=_GRADIENT,
+        params=_min_norm("closed_form"),
     ),
     "mib": WeightingEntry(
         "paretoib.weighting._mib:MIB",
@@ -106,7 +127,7 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
         "mib eqs 7–14",
         each_task=True,
         params=(
-            Param("mu", float, 0.2, "μ, temperature of Smooth-IB", gt=0, le=1e6, per_trial=True),
+            _MU,
             Param(
                 "sqrted",
                 int,
@@ -116,10 +137,15 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
                 le=1,
                 per_trial=True,
             ),
-            Param("adaptive", bool, True, "ablation: off gives all losses the same weight"),
             Param("smooth", bool, True, "ablation: off leaves Smooth-IB out"),
-            *_GRADIENT,
+            *_min_norm("frank_wolfe"),
         ),
+    ),
+    "smooth_linear": WeightingEntry(
+        "paretoib.weighting._mib:SmoothLinear",
+        "prediction + β · compression with Smooth-IB: MIB without adaptive weights",
+        "mib eqs 13–14, figure 5",
+        params=(_BETA, _MU),
     ),
     "smooth_chebyshev": WeightingEntry(
         "paretoib.weighting._chebyshev:SmoothChebyshev",
@@ -134,6 +160,7 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
                 gt=0,
                 lt=1,
                 per_trial=True,
+                along_front=True,
             ),
             Param(
                 "mu",

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paretoib.weighting._min_norm import frank_wolfe_weights, min_norm_weights
+from paretoib.weighting._frank_wolfe import FrankWolfe
+from paretoib.weighting._min_norm import min_norm_weights
 from paretoib.weighting._weighting import Weighting, Weights
 
 
@@ -30,18 +31,20 @@ class MGDA(Weighting):
         over: Literal["shared", "all"],
         normalise: Literal["none", "l2", "loss"],
         solver: Literal["closed_form", "frank_wolfe"],
-        iterations: int,
     ) -> None:
         self.gradient = gradient
         self.over = over
         self.normalise = normalise
         self.solver = solver
-        self.iterations = iterations
+        self._frank_wolfe: FrankWolfe | None = None
 
     def simplex_weights(
-        self, losses: Float[Tensor, "M m"], gramian: Float[Tensor, "M m m"]
+        self,
+        losses: Float[Tensor, "M m"],
+        gramian: Float[Tensor, "M m m"],
+        iterations: Float[Tensor, " M"],
     ) -> Float[Tensor, "M m"]:
-        """The min-norm weights w* of mib eq. 8."""
+        """The weights w* of mib eq. 8, exact or after the iterations of Frank-Wolfe."""
         # Double precision, because the gradients nearly cancel near a Pareto point.
         gramian = gramian.double()
         if self.normalise != "none":
@@ -50,17 +53,18 @@ class MGDA(Weighting):
             size = size.clamp_min(torch.finfo(torch.float32).tiny)
             gramian = gramian / (size.unsqueeze(1) * size.unsqueeze(2))
         if self.solver == "closed_form":
-            weights = min_norm_weights(gramian)
-        else:
-            weights = frank_wolfe_weights(gramian, self.iterations)
-        return weights.to(losses)
+            return min_norm_weights(gramian).to(losses)
+        # A pack passes the same tensor in every step, so the tables are built once.
+        if self._frank_wolfe is None or self._frank_wolfe.iterations is not iterations:
+            self._frank_wolfe = FrankWolfe(iterations)
+        return self._frank_wolfe(gramian).to(losses)
 
     def __call__(
         self,
         losses: Float[Tensor, "M m"],
         gramian: Float[Tensor, "M m m"] | None,
-        hyper: Mapping[str, Any],  # noqa: ARG002
+        hyper: Mapping[str, Any],
     ) -> Weights:
         assert gramian is not None
-        weights = self.simplex_weights(losses, gramian)
+        weights = self.simplex_weights(losses, gramian, hyper["iterations"])
         return Weights(weights, {"weight": weights})

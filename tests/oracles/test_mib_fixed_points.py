@@ -24,9 +24,8 @@ OPTIONS: dict[str, Any] = {
     "gradient": "parameters",
     "over": "shared",
     "normalise": "none",
-    "solver": "closed_form",
-    "iterations": 100,
 }
+EXACT: dict[str, Any] = {**OPTIONS, "solver": "closed_form"}
 STARTS = torch.linspace(-0.9, 0.9, 7, dtype=torch.float64)
 
 Problem = Callable[[Tensor], Tensor]
@@ -52,6 +51,7 @@ def descend(
 ) -> tuple[Tensor, Tensor, Weights]:
     """Gradient descent from all starts: end points (M,), losses (M, 2) and weights."""
     t = STARTS.clone()
+    hyper = {"iterations": 100, **hyper}
     per_trial = {name: torch.full_like(t, value) for name, value in hyper.items()}
     for _ in range(iterations):
         t.requires_grad_()
@@ -72,13 +72,13 @@ def test_min_norm_weights_do_not_move_a_pareto_optimal_point(problem: Problem) -
 
     So the starts determine the front of MGDA.
     """
-    ends, *_ = descend(problem, MGDA(**OPTIONS), iterations=100)
+    ends, *_ = descend(problem, MGDA(**EXACT), iterations=100)
     torch.testing.assert_close(ends, STARTS, rtol=0, atol=1e-9)
 
 
 def test_mib_with_squared_weights_ends_at_one_point_of_a_concave_front() -> None:
     """From every start on Fonseca–Fleming, MIB ends at t = 0, where w̃_1 L_1 = w̃_2 L_2."""
-    mib = MIB(adaptive=True, smooth=True, **OPTIONS)
+    mib = MIB(smooth=True, **EXACT)
     ends, losses, weights = descend(fonseca_fleming, mib, sqrted=1.0, mu=0.2)
     torch.testing.assert_close(ends, torch.zeros_like(ends), rtol=0, atol=1e-3)
     weighted = weights.log["weight_powered"] * losses
@@ -91,7 +91,7 @@ def test_mib_without_smoothing_ends_at_equal_gradient_norms_on_a_concave_front()
     There w is (½, ½), and the gradient norms are equal. On Fonseca–Fleming this point is t = 0, and
     descent converges to it.
     """
-    mib = MIB(adaptive=True, smooth=False, **OPTIONS)
+    mib = MIB(smooth=False, **EXACT)
     ends, _, weights = descend(fonseca_fleming, mib, sqrted=1.0, mu=0.2)
     torch.testing.assert_close(ends, torch.zeros_like(ends), rtol=0, atol=1e-3)
     half = torch.full_like(weights.step, 0.5)
@@ -109,7 +109,7 @@ def test_mib_with_squared_weights_ends_at_the_ends_of_a_convex_front(smooth: boo
     def equal_parabolas(t: Tensor) -> Tensor:
         return torch.stack([(t - 1).square(), (t + 1).square()], dim=1)
 
-    mib = MIB(adaptive=True, smooth=smooth, **OPTIONS)
+    mib = MIB(smooth=smooth, **EXACT)
     ends, losses, weights = descend(equal_parabolas, mib, sqrted=1.0, mu=0.2)
     inner = STARTS.abs() > 0.01  # the middle is a fixed point
     torch.testing.assert_close(ends[inner], STARTS[inner].sign(), rtol=0, atol=1e-2)
@@ -123,11 +123,40 @@ def test_mib_without_squares_ends_at_equal_weighted_losses(problem: Problem) -> 
 
     There α is (½, ½), so w_1 L_1 = w_2 L_2.
     """
-    mib = MIB(adaptive=True, smooth=True, **OPTIONS)
+    mib = MIB(smooth=True, **EXACT)
     ends, losses, weights = descend(problem, mib, sqrted=0.0, mu=0.2)
     assert ends.std() < 1e-4
     weighted = weights.log["weight"] * losses
     torch.testing.assert_close(weighted[:, 0], weighted[:, 1], rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("sqrted", [0.0, 1.0])
+def test_mib_as_published_leaves_every_start_on_a_concave_front(sqrted: float) -> None:
+    """With 100 iterations of Frank-Wolfe, MIB ends near t = 0 from every start.
+
+    Without smoothing and without squares the weights are those of MGDA, which keeps its start.
+    """
+    mib = MIB(smooth=True, **OPTIONS, solver="frank_wolfe")
+    ends, *_ = descend(fonseca_fleming, mib, sqrted=sqrted, mu=0.2)
+    torch.testing.assert_close(ends, torch.zeros_like(ends), rtol=0, atol=0.05)
+    ablated = MIB(smooth=False, **OPTIONS, solver="frank_wolfe")
+    ends, *_ = descend(fonseca_fleming, ablated, sqrted=0.0, mu=0.2, iterations=20)
+    torch.testing.assert_close(ends, STARTS, rtol=0, atol=0.05)
+
+
+def test_theorem_1_of_mib_does_not_hold() -> None:
+    """The minimum of Smooth-IB is not that of the weighted sum, against mib theorem 1.
+
+    For L = (x², (x − 1)²) and w = (0.3, 0.7), the weighted sum is least at x = 0.700. Smooth-IB
+    with w̃ = w² and μ = 0.2 is least at x = 0.834.
+    """
+    x = torch.linspace(0, 1, 100_001, dtype=torch.float64)
+    losses = torch.stack([x.square(), (x - 1).square()], dim=1)
+    w = torch.tensor([0.3, 0.7], dtype=torch.float64)
+    weighted = w.square() * losses
+    smooth_ib = weighted.sum(1) + 0.2 * (weighted / 0.2).logsumexp(1)
+    assert float(x[(w * losses).sum(1).argmin()]) == pytest.approx(0.7, abs=1e-4)
+    assert float(x[smooth_ib.argmin()]) == pytest.approx(0.834, abs=5e-4)
 
 
 @pytest.mark.parametrize("beta", [0.2, 0.8, 0.95, 1.05, 1.25, 5.0])

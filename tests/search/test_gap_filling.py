@@ -1,4 +1,4 @@
-"""Search `adaptive` over a range of β: trials divide the widest gaps of the front."""
+"""Search `adaptive` over a range that moves trials along the front: it divides the widest gaps."""
 
 import math
 from collections.abc import Callable
@@ -11,15 +11,15 @@ import pytest
 from paretoib.fronts import hypervolume
 from paretoib.records import Metrics, TrialRecord
 from paretoib.search import driver
-from paretoib.search._by_beta import fill_gaps
-from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.search._gap_filling import Curve, fill_gaps
+from paretoib.specs import Range, SweepSpec, TrialSpec
 
-Curve = Callable[[float], tuple[float, float] | None]  # from β to (rate, lost), in bits
+Path = Callable[[float], tuple[float, float] | None]  # from β to (rate, lost), in bits
 
 REFERENCE = (20.0, 2.0)
 
 
-def run(curve: Curve, seed_noise: float = 0.0, **document: Any) -> list[TrialSpec]:
+def run(curve: Path, seed_noise: float = 0.0, **document: Any) -> list[TrialSpec]:
     """The trials of a sweep, in order.
 
     A trial measures the point that `curve` has at the trial's β. If `curve` returns None, the trial
@@ -61,11 +61,11 @@ def betas(trials: list[TrialSpec]) -> list[float]:
     return [trial.get("beta") for trial in trials]
 
 
-def points(curve: Curve, values: list[float]) -> np.ndarray:
+def points(curve: Path, values: list[float]) -> np.ndarray:
     return np.array([curve(beta) for beta in sorted(values)])
 
 
-def largest_gap(curve: Curve, values: list[float]) -> float:
+def largest_gap(curve: Path, values: list[float]) -> float:
     """The largest distance between neighbouring points of the curve.
 
     Both coordinates are divided by the coordinates of the reference point and clipped at 1.
@@ -122,11 +122,22 @@ def test_a_population_of_one_halves_the_widest_gap() -> None:
 
 def test_a_generation_is_divided_among_the_widest_gaps() -> None:
     """Four new β divide the widest gap into four parts and the second widest gap into two."""
-    positions = np.array([0.0, 0.25, 0.5, 1.0])
-    curve = np.array([[0.0, 0.0], [0.1, 0.0], [0.5, 0.0], [0.61, 0.0]])
-    assert fill_gaps(positions, curve, 4, lambda _: True) == [0.3125, 0.375, 0.4375, 0.75]
+    curve = Curve("weighting.beta", Range(low=1e-4, high=1), {})
+    for position, rate in ((0.0, 0.0), (0.25, 0.1), (0.5, 0.5), (1.0, 0.61)):
+        curve.add(position, np.array([rate, 0.0]))
+    four = [(0, 0.3125), (0, 0.375), (0, 0.4375), (0, 0.75)]
+    assert fill_gaps([curve], 4) == four
     thirds = [0.25 + 1 / 12, 0.25 + 2 / 12]
-    assert fill_gaps(positions, curve, 2, lambda _: True) == pytest.approx(thirds)
+    assert [u for _, u in fill_gaps([curve], 2)] == pytest.approx(thirds)
+
+
+def test_the_widest_gaps_of_all_curves_are_divided() -> None:
+    """Of two curves, the one with the wider gap gets the new places."""
+    wide, narrow = (Curve("weighting.beta", Range(low=1e-4, high=1), {}) for _ in range(2))
+    for curve, step in ((narrow, 0.1), (wide, 0.5)):
+        for i in range(3):
+            curve.add(i / 2, np.array([step * i, 0.0]))
+    assert sorted(fill_gaps([narrow, wide], 2)) == [(1, 0.25), (1, 0.75)]
 
 
 def test_a_smaller_last_generation_divides_gaps_evenly() -> None:
@@ -137,7 +148,7 @@ def test_a_smaller_last_generation_divides_gaps_evenly() -> None:
 
 
 @pytest.mark.parametrize("curve", [gaussian, smooth])
-def test_twelve_trials_leave_smaller_gaps_than_a_grid_of_sixteen(curve: Curve) -> None:
+def test_twelve_trials_leave_smaller_gaps_than_a_grid_of_sixteen(curve: Path) -> None:
     """The largest gap of the search is less than 2/3 of the largest gap of the grid.
 
     The search has at least as much hypervolume as the grid.
@@ -195,3 +206,44 @@ def test_gaps_beyond_the_reference_point_do_not_count() -> None:
 def test_a_search_ends_when_its_range_has_no_other_value() -> None:
     """A range of β with six floating-point numbers gives at most six trials."""
     assert len(run(smooth, trials=10, space={"beta": "1:1.000000000000001"})) == 6
+
+
+def iterations_of(trials: list[TrialSpec], sqrted: int) -> list[int]:
+    return [trial.get("iterations") for trial in trials if trial.get("sqrted") == sqrted]
+
+
+def run_mib(curve: Callable[[int, int], tuple[float, float]], **document: Any) -> list[TrialSpec]:
+    """The trials of a sweep of `mib`, which measure `curve(iterations, sqrted)`."""
+    spec = SweepSpec.from_document(
+        {"method": "mib", "reference": REFERENCE, "seeds": [0], **document}
+    )
+    search = driver(spec)
+    trials: list[TrialSpec] = []
+    while new := search.ask(1000):
+        trials += new
+        for trial in new:
+            search.tell(record(trial, curve(trial.get("iterations"), trial.get("sqrted"))))
+    return trials
+
+
+def test_mib_varies_its_iterations_for_both_powers_of_the_weights() -> None:
+    """The first trials have T = 2 and 200, for `sqrted` 0 and 1; later T are where the gaps are."""
+    trials = run_mib(lambda t, s: (18 * t / 200, 2.0 - t / 100) if s else (1.0, 1.0), trials=16)
+    assert [(t.get("iterations"), t.get("sqrted")) for t in trials[:4]] == [
+        (2, 0),
+        (2, 1),
+        (200, 0),
+        (200, 1),
+    ]
+    assert len(iterations_of(trials, 0)) == 2
+    found = sorted(iterations_of(trials, 1))
+    assert len(set(found)) == 14
+    gaps = [b - a for a, b in pairwise(found)]
+    assert max(gaps) <= 3 * min(gaps[len(gaps) // 2 :])
+
+
+def test_every_whole_number_of_a_small_range_is_tried() -> None:
+    """A range from 2 to 9 has eight values of T; no trial repeats one of them."""
+    space = {"iterations": "int:2:9", "sqrted": [1]}
+    trials = run_mib(lambda t, _: (float(t), 2 - t / 10), space=space, trials=8)
+    assert sorted(iterations_of(trials, 1)) == list(range(2, 10))

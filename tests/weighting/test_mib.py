@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from paretoib.weighting._mib import MIB
-from paretoib.weighting._min_norm import frank_wolfe_weights, min_norm_weights
+from paretoib.weighting._frank_wolfe import FrankWolfe
+from paretoib.weighting._mib import MIB, SmoothLinear
+from paretoib.weighting._min_norm import min_norm_weights
 
 Draw = Callable[..., Tensor]
 TRIALS, DIMENSIONS = 20, 6
@@ -56,7 +57,8 @@ def test_the_weighted_gradient_is_the_gradient_of_smooth_ib(
     """The weighted sum of the ∇L_i is the gradient of mib eq. 13 with constant w̃."""
     problem = Quadratics(losses)
     jacobians = problem.jacobians
-    result = weighting("mib", mu=mu, sqrted=sqrted)(problem.losses.detach(), jacobians)
+    exact = {"mu": mu, "sqrted": sqrted, "solver": "closed_form"}
+    result = weighting("mib", **exact)(problem.losses.detach(), jacobians)
     assert (result.log["alpha"] > 0.01).all(1).any(), "in some trial every α should exceed 0.01"
     powered = min_norm_weights(jacobians @ jacobians.mT) ** (1 + sqrted)
     total = smooth_ib(problem.losses, powered, mu).sum()
@@ -79,24 +81,27 @@ def test_the_log_has_every_intermediate_result(weighting: Callable[..., Any]) ->
     torch.testing.assert_close(result.step, (1 + alpha) * powered)
 
 
-def test_mu_and_sqrted_may_differ_between_trials(weighting: Callable[..., Any]) -> None:
-    """The weights of a trial do not depend on μ and `sqrted` of the other trials in its pack."""
+def test_hyperparameters_may_differ_between_trials(weighting: Callable[..., Any]) -> None:
+    """The weights of a trial do not depend on μ, `sqrted` and T of the other trials in its pack."""
     problem = Quadratics(2)
     jacobians = problem.jacobians
     mib = MIB(
-        adaptive=True,
         smooth=True,
         gradient="parameters",
         over="shared",
         normalise="none",
-        solver="closed_form",
-        iterations=1,
+        solver="frank_wolfe",
     )
     second_half = torch.arange(TRIALS) % 2
-    hyper = {"mu": 0.1 + 0.9 * second_half, "sqrted": second_half.float()}
+    hyper = {
+        "mu": 0.1 + 0.9 * second_half,
+        "sqrted": second_half.float(),
+        "iterations": 5.0 + 15 * second_half,
+    }
     different = mib(problem.losses.detach(), jacobians @ jacobians.mT, hyper).step
-    for half, (mu, sqrted) in enumerate([(0.1, 0), (1.0, 1)]):
-        equal = weighting("mib", mu=mu, sqrted=sqrted)(problem.losses.detach(), jacobians).step
+    for half, (mu, sqrted, iterations) in enumerate([(0.1, 0, 5), (1.0, 1, 20)]):
+        settings = {"mu": mu, "sqrted": sqrted, "iterations": iterations}
+        equal = weighting("mib", **settings)(problem.losses.detach(), jacobians).step
         torch.testing.assert_close(different[second_half == half], equal[second_half == half])
 
 
@@ -105,39 +110,38 @@ def test_mu_and_sqrted_may_differ_between_trials(weighting: Callable[..., Any]) 
     [
         ({"smooth": False}, lambda w, _: w**2),
         ({"smooth": False, "sqrted": 0}, lambda w, _: w),
-        ({"adaptive": False, "smooth": False}, lambda w, _: torch.full_like(w, 0.25)),
-        ({"adaptive": False, "smooth": False, "sqrted": 0}, lambda w, _: torch.full_like(w, 0.5)),
-        (
-            {"adaptive": False, "sqrted": 0},
-            lambda w, losses: (1 + torch.softmax(losses / 2 / 0.2, 1)) / 2 + 0 * w,
-        ),
+        ({"sqrted": 0}, lambda w, losses: (1 + torch.softmax(w * losses / 0.2, 1)) * w),
     ],
 )
-def test_the_ablations_of_mib_figure_5(
+def test_the_ablations_of_mib(
     weighting: Callable[..., Any],
     switches: dict[str, Any],
     expected: Callable[[Tensor, Tensor], Tensor],
 ) -> None:
-    """`smooth=False` sets α = 0, `adaptive=False` sets w* = 1/m, and `sqrted=0` sets w̃ = w*."""
+    """`smooth=False` sets α = 0, and `sqrted=0` sets w̃ = w*."""
     problem = Quadratics(2)
     jacobians, losses = problem.jacobians, problem.losses.detach()
     weights = min_norm_weights(jacobians @ jacobians.mT)
-    result = weighting("mib", **switches)(losses, jacobians)
+    result = weighting("mib", solver="closed_form", **switches)(losses, jacobians)
     torch.testing.assert_close(result.step, expected(weights, losses))
 
 
-def test_equal_weights_need_no_gramian() -> None:
-    """With `adaptive=False`, MIB compares no gradients, so one backward pass is enough."""
-    options: dict[str, Any] = {
-        "smooth": True,
-        "gradient": "parameters",
-        "over": "shared",
-        "normalise": "none",
-        "solver": "closed_form",
-        "iterations": 1,
-    }
-    assert MIB(adaptive=False, **options).gradient == "none"
-    assert MIB(adaptive=True, **options).gradient == "parameters"
+def test_mib_without_adaptive_weights_has_the_gradient_of_smooth_ib(
+    weighting: Callable[..., Any],
+) -> None:
+    """With hand-set weights (1, β), the step is the gradient of mib eq. 13 (figure 5)."""
+    problem = Quadratics(2)
+    result = weighting("smooth_linear", beta=0.01)(problem.losses.detach(), problem.jacobians)
+    hand_set = torch.tensor([1, 0.01], dtype=torch.float64)
+    (expected,) = torch.autograd.grad(smooth_ib(problem.losses, hand_set, 0.2).sum(), problem.theta)
+    torch.testing.assert_close(
+        torch.einsum("mi,mik->mk", result.step, problem.jacobians), expected, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_hand_set_weights_need_no_gramian() -> None:
+    """`smooth_linear` compares no gradients, so one backward pass is enough."""
+    assert SmoothLinear().gradient == "none"
 
 
 @pytest.mark.parametrize("name", ["mib", "mgda"])
@@ -146,5 +150,5 @@ def test_frank_wolfe_can_be_chosen(weighting: Callable[..., Any], name: str) -> 
     problem = Quadratics(2)
     jacobians = problem.jacobians
     result = weighting(name, solver="frank_wolfe", iterations=7)(problem.losses.detach(), jacobians)
-    expected = frank_wolfe_weights(jacobians @ jacobians.mT, 7)
+    expected = FrankWolfe(torch.full((TRIALS,), 7.0))(jacobians @ jacobians.mT)
     torch.testing.assert_close(result.log["weight"], expected)
