@@ -8,6 +8,7 @@ from paretoib.data import DATASETS
 from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs._sections import Section
+from paretoib.weighting import WEIGHTINGS
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Method:
     - `task_model`: the model on data sets with several tasks; if empty, the same as `model`.
     - `field_defaults`: defaults of other fields, by full names, as in the method's paper.
     - `one_task`: whether the method learns a single task: the `task` of the data section.
+    - `any_objective`: whether other objectives can replace `objective`, as in every method whose
+      search is `adaptive`.
     """
 
     summary: str
@@ -34,6 +37,7 @@ class Method:
     task_model: str = ""
     field_defaults: Mapping[str, Any] = field(default_factory=dict)
     one_task: bool = False
+    any_objective: bool = False
 
     @property
     def described(self) -> dict[str, str]:
@@ -103,6 +107,25 @@ def _ablated(part: str, **switches: Any) -> Method:
     )
 
 
+def _weighted(weighting: str) -> Method:
+    """The method of a weighting without a β, with VIB's losses.
+
+    A weighting with a preference is trained for a grid of preferences, any other from many
+    initialisations.
+    """
+    entry = WEIGHTINGS[weighting]
+    if any(param.name == "preference" for param in entry.params):
+        summary = f"{entry.summary}; a grid of preferences"
+        return Method(summary, "vib", weighting, "grid", 16, (0,), entry.paper, any_objective=True)
+    summary = f"{entry.summary}; from many initialisations"
+    return Method(summary, "vib", weighting, "adaptive", 4, (0, 1, 2), entry.paper)
+
+
+_RIVALS = (
+    *("unit_sum", "upgrad", "cagrad", "aligned_mtl", "famo", "dwa", "random"),
+    *("epo", "smooth_chebyshev"),
+)
+
 METHODS: dict[str, Method] = {
     "mib": _MIB,
     "mib_no_adaptive": _ablated("adaptive weights: both losses have equal weights", adaptive=False),
@@ -117,6 +140,7 @@ METHODS: dict[str, Method] = {
         (0, 1, 2),
         "Désidéri 2012; mib eqs 7–11",
     ),
+    **{name: _weighted(name) for name in _RIVALS},
     "det": Method(
         "imb's network with deterministic sigmoids (DET)",
         "deterministic",
@@ -229,9 +253,8 @@ ADAPTIVE_FIELDS = ("initial_scale", "initial_noise")
 def check_method(name: str, data: Section, objective: Section, weighting: Section) -> None:
     """Refuse sections that contradict the method; raises `SpecError`."""
     method = METHODS[name]
-    # A method whose search is `adaptive` accepts any objective; any other method has one objective.
     fixed = [("weighting", weighting.name, method.weighting)]
-    if method.search != "adaptive":
+    if not (method.any_objective or method.search == "adaptive"):
         fixed.insert(0, ("objective", objective.name, method.objective))
     for kind, found, expected in fixed:
         if found != expected:
