@@ -74,8 +74,8 @@ def best_face(gramian: Float[Tensor, "M m m"], radius: Float[Tensor, " M"]) -> F
     # The projection onto the directions within a face, whose components have the sum 0.
     within = torch.diag_embed(inside) - inside.unsqueeze(2) * equal.unsqueeze(1)
     # Eigenvalues count as zero if rounding errors can explain them.
-    rounding = 10 * gramian.shape[-1] * torch.finfo(gramian.dtype).eps
-    rounding = rounding * gramian.diagonal(dim1=1, dim2=2).amax(1, keepdim=True)
+    relative = 10 * gramian.shape[-1] * torch.finfo(gramian.dtype).eps
+    rounding = relative * gramian.diagonal(dim1=1, dim2=2).amax(1, keepdim=True)
     restricted = within @ gramian.unsqueeze(1) @ within
     inverse = within @ torch.linalg.pinv(restricted, atol=rounding, hermitian=True) @ within
     slopes = gramian.mean(2)
@@ -89,9 +89,9 @@ def best_face(gramian: Float[Tensor, "M m m"], radius: Float[Tensor, " M"]) -> F
     )
     values = torch.einsum("msi,mi->ms", candidates, slopes)
     values = values + radius.unsqueeze(1) * _squared_norms(gramian, candidates).sqrt()
-    infeasible = (candidates * inside < 0).any(2)
+    infeasible = (candidates < 0).any(2)
     best = values.masked_fill(infeasible, torch.inf).argmin(1)
-    return candidates[torch.arange(len(gramian)), best].clamp_min(0)
+    return candidates[torch.arange(len(gramian)), best]
 
 
 def _squared_norms(
