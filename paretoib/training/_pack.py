@@ -48,7 +48,7 @@ class Pack:
         self.weighting: Weighting = WEIGHTINGS[first.weighting.name].build(first.weighting.params)
         losses = OBJECTIVES[first.objective.name].losses_of(dataset.tasks)
         self.weighting.tasks = max(1, len(dataset.tasks))
-        self.weighting.losses = len(losses)
+        self.weighting.loss_count = len(losses)
         self.hyper = {
             kind: _per_trial([getattr(s, kind) for s in specs], device)
             for kind in ("objective", "weighting")

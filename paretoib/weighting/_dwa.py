@@ -30,10 +30,10 @@ class DWA(Weighting):
     def state(self) -> Mapping[str, Tensor]:
         """Sums of this epoch, the means of the last epoch (NaN before its end), and r_k."""
         return {
-            "loss_sum": torch.zeros(self.losses),
+            "loss_sum": torch.zeros(self.loss_count),
             "steps": torch.zeros(()),
-            "loss_mean": torch.full((self.losses,), torch.nan),
-            "loss_ratio": torch.ones(self.losses),
+            "loss_mean": torch.full((self.loss_count,), torch.nan),
+            "loss_ratio": torch.ones(self.loss_count),
         }
 
     def __call__(

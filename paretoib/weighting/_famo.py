@@ -39,9 +39,9 @@ class FAMO(Weighting):
     def state(self) -> Mapping[str, Tensor]:
         """The logits ξ, and Adam's moments and number of steps."""
         return {
-            "logits": torch.zeros(self.losses),
-            "first_moment": torch.zeros(self.losses),
-            "second_moment": torch.zeros(self.losses),
+            "logits": torch.zeros(self.loss_count),
+            "first_moment": torch.zeros(self.loss_count),
+            "second_moment": torch.zeros(self.loss_count),
             "steps": torch.zeros(()),
         }
 

@@ -21,7 +21,7 @@ class RandomWeights(Weighting):
     @property
     def noise(self) -> int:
         """One number for each loss."""
-        return self.losses
+        return self.loss_count
 
     def __call__(
         self,

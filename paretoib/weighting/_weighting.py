@@ -34,7 +34,7 @@ class Weighting(ABC):
     - it keeps nothing between calls. What it has to remember is its `state`, which the caller keeps
       for each trial, also in checkpoints. Random weights are computed from `hyper["noise"]`.
 
-    `tasks` is the number of prediction losses, which come first, and `losses` the number of all
+    `tasks` is the number of prediction losses, which come first, and `loss_count` the number of
     losses; the caller sets both. `gradient` says which gradients the Gramian compares: "parameters"
     (one backward pass for each loss); "latent", those at the encoder's output (about the cost of
     one pass); or "none", without a Gramian (one pass). `over` selects the parameters whose
@@ -44,7 +44,7 @@ class Weighting(ABC):
     gradient: Literal["none", "parameters", "latent"] = "none"
     over: Literal["shared", "all"] = "shared"
     tasks: int = 1
-    losses: int = 2
+    loss_count: int = 2
 
     def parameters(self) -> Mapping[str, Tensor]:
         """Initial values of the weighting's trainable parameters; none by default.

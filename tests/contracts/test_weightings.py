@@ -42,7 +42,7 @@ def weigh(
     section = section_model("weighting", name)(**options)
     shared = {k: v for k, v in section.params.items() if not section.is_per_trial(k)}
     weighting: Weighting = WEIGHTINGS[name].load()(**shared)
-    weighting.losses = losses.shape[1]
+    weighting.loss_count = losses.shape[1]
     weighting.tasks = 1 if losses.shape[1] < 3 else losses.shape[1] - 1
     spread = torch.linspace(0, 1, TRIALS)
     hyper = {

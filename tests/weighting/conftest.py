@@ -62,7 +62,7 @@ def remembering() -> Callable[..., Remembering]:
     def build(name: str, trials: int, losses: int, **params: Any) -> Remembering:
         section = section_model("weighting", name)(**params)
         built: Weighting = WEIGHTINGS[name].build(section.params)
-        built.losses = losses
+        built.loss_count = losses
         hyper = {k: torch.full((trials,), section[k]) for k in section.params}
         state = {k: v.double().expand(trials, *v.shape) for k, v in built.state().items()}
         return Remembering(built, hyper | state)
