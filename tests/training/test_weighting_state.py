@@ -20,6 +20,7 @@ def weights(pack: Pack) -> Tensor:
     return torch.stack([pack.step(batch).weights.step for batch in pack.batches.epoch()])
 
 
+@pytest.mark.parametrize("trials", [1, 3])
 @pytest.mark.parametrize(
     ("method", "names"),
     [
@@ -29,10 +30,10 @@ def weights(pack: Pack) -> Tensor:
     ],
 )
 def test_the_state_of_a_weighting_is_in_checkpoints(
-    trial: Trial, pack_of: PackOf, method: str, names: set[str]
+    trial: Trial, pack_of: PackOf, method: str, names: set[str], trials: int
 ) -> None:
     """The state of a pack has a row for each trial, which changes in every epoch."""
-    pack = pack_of([trial(method, seed=s, initial_noise=0.3) for s in (0, 1, 2)])
+    pack = pack_of([trial(method, seed=s, initial_noise=0.3) for s in range(trials)])
     states = []
     for _ in range(3):
         pack.train_epoch()
@@ -40,7 +41,7 @@ def test_the_state_of_a_weighting_is_in_checkpoints(
         assert names <= state.keys()
         states.append({name: state[name].clone() for name in names})
     for name in names:
-        assert len(states[0][name]) == 3
+        assert len(states[0][name]) == trials
         assert all((a != b).any() for a, b in zip(states[1][name], states[2][name], strict=True))
 
 
