@@ -25,6 +25,10 @@ from paretoib.specs import METHODS, SweepSpec, parse_value, with_overrides
 LOWEST_RATE = 0.1  # bits; left end of the picture
 PANELS = {
     "adaptive weights": ("mib", "mib_no_adaptive", "mib_no_smooth", "mib_no_sqrted", "mgda"),
+    "other weightings": (
+        *("unit_sum", "upgrad", "cagrad", "aligned_mtl", "famo", "dwa", "random"),
+    ),
+    "a grid of preferences": ("epo", "smooth_chebyshev"),
     "a grid of β: KL, its square, pairwise bounds, MMD": (
         *("vib", "vib_squared", "nib", "nib_squared", "vim"),
     ),

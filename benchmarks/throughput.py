@@ -1,14 +1,14 @@
 """Compare the training speed of paretoib with code that does not use paretoib.
 
     python benchmarks/throughput.py            measure both, in about ten minutes on two cores
-    python benchmarks/throughput.py steps      measure the time of a training step, in a minute
+    python benchmarks/throughput.py steps      measure the time of a training step, in 3 minutes
     python benchmarks/throughput.py sweep      measure trials per minute
 
 `sweep` runs the same β grid on digits with `paretoib sweep` and with plain Ray Tune (stock.py).
 Each program is a complete process, so the time includes the start of Ray and logging. `steps`
-compares a training step of a large VIB trial with a hand-written step, and a step of MIB with a
-step of VIB. The variants take turns in short rounds, so that other load slows all variants; the
-result is the median of the ratios of all rounds.
+compares a training step of a large VIB trial with a hand-written step, and the steps of MIB and of
+other weightings with a step of VIB. The variants take turns in short rounds, so that other load
+slows all variants; the result is the median of the ratios of all rounds.
 """
 
 import argparse
@@ -33,6 +33,11 @@ from paretoib.training._pack import Pack
 
 STEPS_PER_ROUND, ROUNDS = 20, 15  # for each variant
 BATCH, IMAGES = 100, 20_000
+# Methods that differ from VIB in the weighting alone.
+OTHER_WEIGHTINGS = (
+    *("mgda", "unit_sum", "upgrad", "cagrad", "aligned_mtl", "epo"),
+    *("famo", "dwa", "random", "smooth_chebyshev"),
+)
 
 Stepper = Callable[[], None]
 
@@ -114,6 +119,7 @@ def measure_steps(device: torch.device) -> dict[str, dict[str, float]]:
         "vib": pack_step(large_trial("vib"), data, device),
         "mib, parameter gradients": pack_step(large_trial("mib"), data, device),
         "mib, latent gradients": pack_step(large_trial("mib", gradient="latent"), data, device),
+        **{name: pack_step(large_trial(name), data, device) for name in OTHER_WEIGHTINGS},
     }
     baselines = {"vib": "bare loop"} | dict.fromkeys(list(variants)[2:], "vib")
     times: dict[str, list[float]] = {name: [] for name in variants}

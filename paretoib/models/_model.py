@@ -18,16 +18,22 @@ from paretoib.registry import Noise, lookup
 class Model(nn.Module):
     """An encoder and a head, which maps the encoder's output to p(z|x) and q(y|z).
 
-    `weighting` holds the trainable parameters of the weighting.
+    `weighting` holds the trainable parameters of the weighting, and its state as buffers.
     """
 
     def __init__(
-        self, encoder: nn.Module, head: Head, weighting: Mapping[str, Tensor] | None = None
+        self,
+        encoder: nn.Module,
+        head: Head,
+        weighting: Mapping[str, Tensor] | None = None,
+        weighting_state: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
         self.weighting = nn.ParameterDict(dict(weighting or {}))
+        for name, value in (weighting_state or {}).items():
+            self.weighting.register_buffer(name, value)
 
 
 def build_model(
@@ -41,6 +47,7 @@ def build_model(
     objective_parameters: Mapping[str, Tensor] | None = None,
     draws: int = 1,
     weighting: Mapping[str, Tensor] | None = None,
+    weighting_state: Mapping[str, Tensor] | None = None,
 ) -> Model:
     """Build a model from the section `model` of a spec, with random initial weights.
 
@@ -55,6 +62,7 @@ def build_model(
         objective_parameters: the trainable parameters of the objective.
         draws: samples of each binary layer per sample of the layer below.
         weighting: the trainable parameters of the weighting.
+        weighting_state: what the weighting remembers from step to step.
 
     Raises:
         SpecError: the name is unknown, inputs are too small for the model, there are too many
@@ -86,4 +94,5 @@ def build_model(
         for parameter in scaled.parameters():
             if parameter.ndim > 1:
                 parameter.mul_(scale)
-    return Model(SharedWidth(encoder) if noise == "scale" else encoder, head, weighting)
+    encoder = SharedWidth(encoder) if noise == "scale" else encoder
+    return Model(encoder, head, weighting, weighting_state)

@@ -19,7 +19,7 @@ from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
 from paretoib.registry import lookup
-from paretoib.specs._axes import log_spaced
+from paretoib.specs._axes import distinct_digits, log_spaced
 from paretoib.specs._methods import METHODS, SEARCHES, Method, check_method
 from paretoib.specs._sections import REGISTRIES, Section, as_mapping, parse_section
 from paretoib.specs._space import Choices, Range, default_space, field_along_front
@@ -129,7 +129,7 @@ class SearchDefaults:
         return set(self.grid(0, 1) if self.search == "grid" else self.space({}))
 
     def grid(self, trials: int, seeds: int) -> dict[str, Axis]:
-        """The axes of search `grid`: β, or the weights of the tasks, or no axis.
+        """The axes of search `grid`: β, the preference, the weights of the tasks, or no axis.
 
         The axis has `trials / seeds` values, or the method's default if `trials` is 0. With one
         value there is no axis, and the trials keep the field's value. An axis of task weights may
@@ -137,6 +137,8 @@ class SearchDefaults:
         """
         template = self.template
         count = self._per_seed(trials, seeds, {})
+        if "preference" in template.weighting.params and count > 1:
+            return {"weighting.preference": preferences(count)}
         if "task_weights" in template.weighting.params and not template.weighs_compression:
             tasks = max(1, len(template.tasks))
             return {"weighting.task_weights": weight_lattice(tasks, count)}
@@ -210,6 +212,13 @@ def trials_per_seed(trials: int, seeds: int) -> int:
             f"so that each seed has the same settings; found {trials}"
         )
     return trials // seeds
+
+
+def preferences(count: int) -> tuple[float, ...]:
+    """`count` preferences λ whose odds λ/(1 − λ) are log-spaced from 0.01 to 100."""
+    exact = [odds / (1 + odds) for odds in log_spaced(0.01, 100, count)]
+    digits = distinct_digits(exact)
+    return tuple(float(f"{value:.{digits}g}") for value in exact)
 
 
 def weight_lattice(tasks: int, count: int) -> tuple[tuple[float, ...], ...]:

@@ -8,6 +8,7 @@ from paretoib.data import DATASETS
 from paretoib.errors import SpecError
 from paretoib.objectives import OBJECTIVES
 from paretoib.specs._sections import Section
+from paretoib.weighting import WEIGHTINGS
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,27 @@ def _ablated(part: str, *, weighting: str = "mib", **switches: Any) -> Method:
     )
 
 
+def _weighted(weighting: str) -> Method:
+    """The method of a weighting without a β, with VIB's losses.
+
+    A weighting with a preference is trained for a grid of preferences, any other from many
+    initialisations.
+    """
+    entry = WEIGHTINGS[weighting]
+    if any(param.name == "preference" for param in entry.params):
+        summary = f"{entry.summary}; a grid of preferences"
+        return Method(summary, "vib", weighting, "grid", 16, (0,), entry.paper, any_objective=True)
+    summary = f"{entry.summary}; from many initialisations"
+    return Method(
+        summary, "vib", weighting, "adaptive", 4, (0, 1, 2), entry.paper, any_objective=True
+    )
+
+
+_RIVALS = (
+    *("unit_sum", "upgrad", "cagrad", "aligned_mtl", "famo", "dwa", "random"),
+    *("epo", "smooth_chebyshev"),
+)
+
 METHODS: dict[str, Method] = {
     "mib": _MIB,
     "mib_exact": replace(
@@ -150,6 +172,7 @@ METHODS: dict[str, Method] = {
         "Désidéri 2012; mib eqs 7–11",
         any_objective=True,
     ),
+    **{name: _weighted(name) for name in _RIVALS},
     "det": Method(
         "imb's network with deterministic sigmoids (DET)",
         "deterministic",

@@ -29,6 +29,7 @@ _LABELS = {"data": "dataset", "model": "model", "objective": "objective", "weigh
 _SHORT_NAMES = {
     "weighting.beta": "β",
     "weighting.mu": "μ",
+    "weighting.preference": "λ",
     "objective.prior_width": "σ",
     "training.learning_rate": "lr",
     "model.initial_scale": "init",

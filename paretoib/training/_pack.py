@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -45,7 +46,9 @@ class Pack:
         first = specs[0]
         self.objective: Objective = OBJECTIVES[first.objective.name].build(first.objective.params)
         self.weighting: Weighting = WEIGHTINGS[first.weighting.name].build(first.weighting.params)
+        losses = OBJECTIVES[first.objective.name].losses_of(dataset.tasks)
         self.weighting.tasks = max(1, len(dataset.tasks))
+        self.weighting.loss_count = len(losses)
         self.hyper = {
             kind: _per_trial([getattr(s, kind) for s in specs], device)
             for kind in ("objective", "weighting")
@@ -55,7 +58,7 @@ class Pack:
         )
         self.stages = self._stages()
         self.optimiser = Optimiser(self.stack, specs)
-        self.history = History(OBJECTIVES[first.objective.name].losses_of(dataset.tasks))
+        self.history = History(losses)
         latent = first.model["latent"]
         width = self.hyper["objective"].get("prior_width", torch.ones(len(specs), device=device))
         self.evaluator = Evaluator(self.stack, dataset, width)
@@ -64,6 +67,7 @@ class Pack:
             [s.seed for s in specs],
             batch_size=first.training.batch_size,
             noise_size=self.stack.head.training_noise,
+            weighting_noise=self.weighting.noise,
         )
         exact = self.evaluator.has_layer_information
         self.history_split = dataset.validation.first(
@@ -98,6 +102,7 @@ class Pack:
             if time.perf_counter() > until:
                 raise TimeoutError
         self.epoch += 1
+        self.stack.update_weighting(self.weighting.after_epoch(self._weighting_hyper()))
         norms = gradient_norms([self.stack.per_trial(g) for g in step.gradients])
         if self.objective.optimal_decoder:
             self.evaluator.refresh_decoder()
@@ -238,6 +243,7 @@ class Pack:
         """Train on one batch."""
         step = self.gradients(batch)
         self.optimiser.step(step.gradients)
+        self._after_step(batch, step)
         examples = batch.x.shape[1]
         diagnostics = self.objective.diagnostics(step.losses, examples)
         self.history.add_step(step, examples, diagnostics)
@@ -245,17 +251,33 @@ class Pack:
 
     def gradients(self, batch: Batch) -> Step:
         """The gradients of one batch, with the losses, weights and Gramian."""
+        hyper = {**self._weighting_hyper(), "noise": batch.weighting_noise}
+        losses_of = partial(self._losses_of, batch)
+        return training_step(self.stack, self.weighting, hyper, self._raw(batch), losses_of)
+
+    def _after_step(self, batch: Batch, step: Step) -> None:
+        """Update the state of the weighting."""
+
+        def new_losses() -> Tensor:
+            return torch.stack(self._losses_of(batch, self._raw(batch)), dim=1)
+
+        with torch.no_grad():
+            state = self.weighting.after_step(self._weighting_hyper(), step.losses, new_losses)
+            self.stack.update_weighting(state)
+
+    def _weighting_hyper(self) -> dict[str, Tensor]:
+        """The hyperparameters, the parameters and the state of the weighting."""
+        return {**self.hyper["weighting"], **self.stack.weighting()}
+
+    def _raw(self, batch: Batch) -> Tensor:
+        """The encoder's output for a batch."""
         with self._precision():
-            raw = self.stack.map(lambda encoder, _, x: encoder(x).float(), batch.x)
+            return self.stack.map(lambda encoder, _, x: encoder(x).float(), batch.x)
 
-        def losses_of(raw: Tensor) -> Losses:
-            with self._precision():
-                return self.stack.map(
-                    self._losses, raw, batch.noise, batch.y, self.hyper["objective"]
-                )
-
-        hyper = {**self.hyper["weighting"], **self.stack.weighting()}
-        return training_step(self.stack, self.weighting, hyper, raw, losses_of)
+    def _losses_of(self, batch: Batch, raw: Tensor) -> Losses:
+        """The losses of a batch, from the encoder's output."""
+        with self._precision():
+            return self.stack.map(self._losses, raw, batch.noise, batch.y, self.hyper["objective"])
 
     def _losses(
         self, _: Any, head: Any, raw: Tensor, noise: Tensor, y: Tensor, hyper: Any
@@ -286,6 +308,7 @@ def _model(spec: TrialSpec, dataset: Dataset, objective: Objective, weighting: W
                 spec.model["latent"], dataset.classes, dataset.target_dim
             ),
             weighting=weighting.parameters(),
+            weighting_state=weighting.state(),
         )
 
 

@@ -39,7 +39,16 @@ class Stack(ABC):
 
     @abstractmethod
     def weighting(self) -> dict[str, Tensor]:
-        """The trainable parameters of the weighting by name, (M, …) each, with gradients."""
+        """The parameters and the state of the weighting by name, (M, …) each.
+
+        Parameters have gradients, state has none.
+        """
+
+    def update_weighting(self, state: Mapping[str, Tensor]) -> None:
+        """Replace values of the weighting's state in place; (M, …) each."""
+        present = self.weighting()
+        for name, values in state.items():
+            present[name].copy_(values)
 
     @abstractmethod
     def per_trial(self, gradient: Tensor) -> Tensor:
@@ -102,7 +111,9 @@ class SingleModel(Stack):
         return _tree_map(lambda t: t.unsqueeze(0), result)
 
     def weighting(self) -> dict[str, Tensor]:
-        return {name: p.unsqueeze(0) for name, p in self.model.weighting.items()}
+        weighting = self.model.weighting
+        named = {**dict(weighting.named_parameters()), **dict(weighting.named_buffers())}
+        return {name: tensor.unsqueeze(0) for name, tensor in named.items()}
 
     def per_trial(self, gradient: Tensor) -> Tensor:
         return gradient.unsqueeze(0)
@@ -144,7 +155,8 @@ class StackedModels(Stack):
         return vmap(call, chunk_size=chunk)(self._encoder, self._head, *stacked)
 
     def weighting(self) -> dict[str, Tensor]:
-        return self._weighting[0]
+        parameters, state = self._weighting
+        return {**parameters, **state}
 
     def per_trial(self, gradient: Tensor) -> Tensor:
         return gradient

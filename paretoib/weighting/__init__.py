@@ -58,6 +58,25 @@ _GRADIENT = (
         "before the weights are computed, divide each gradient by its norm (`l2`) or its `loss`",
     ),
 )
+_COMPARED = tuple(param for param in _GRADIENT if param.name in ("gradient", "over"))
+_PREFERENCE = Param(
+    "preference",
+    float,
+    0.5,
+    "λ, the preference for prediction; the other losses share 1 − λ",
+    gt=0,
+    lt=1,
+    per_trial=True,
+    along_front=True,
+)
+_SCALE = Param(
+    "scale",
+    float,
+    10.0,
+    "number of nats of another loss that count as one nat of prediction",
+    gt=0,
+    le=1e6,
+)
 
 
 def _min_norm(solver: str) -> tuple[Param, ...]:
@@ -152,16 +171,7 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
         "smooth maximum of the weighted losses; also reaches concave and flat parts of a front",
         "Lin et al. 2024",
         params=(
-            Param(
-                "preference",
-                float,
-                0.5,
-                "λ, the preference for prediction; the other losses share 1 − λ",
-                gt=0,
-                lt=1,
-                per_trial=True,
-                along_front=True,
-            ),
+            _PREFERENCE,
             Param(
                 "mu",
                 float,
@@ -170,15 +180,89 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
                 gt=0,
                 le=1e3,
             ),
+            _SCALE,
+        ),
+    ),
+    "epo": WeightingEntry(
+        "paretoib.weighting._epo:EPO",
+        "EPO search: descent to the Pareto point where preference × loss is equal for both losses",
+        "Mahapatra and Rajan 2020",
+        losses=(2, 2),
+        each_task=True,
+        params=(_PREFERENCE, _SCALE, *_COMPARED),
+    ),
+    "unit_sum": WeightingEntry(
+        "paretoib.weighting._unit_sum:UnitSum",
+        "the sum of the unit gradients; for two losses Nash-MTL and IMTL-G",
+        "Navon et al. 2022; Liu et al. 2021 (IMTL)",
+        each_task=True,
+        params=_COMPARED,
+    ),
+    "upgrad": WeightingEntry(
+        "paretoib.weighting._upgrad:UPGrad",
+        "UPGrad: the mean of the gradients, each without its conflicts; for two losses PCGrad",
+        "Quinton and Rey 2024; Yu et al. 2020",
+        each_task=True,
+        params=_COMPARED,
+    ),
+    "cagrad": WeightingEntry(
+        "paretoib.weighting._cagrad:CAGrad",
+        "CAGrad: the direction near the mean gradient that helps the worst loss most",
+        "Liu et al. 2021 (CAGrad)",
+        each_task=True,
+        params=(
             Param(
-                "scale",
+                "c",
                 float,
-                10.0,
-                "number of nats of another loss that count as one nat of prediction",
+                0.5,
+                "largest distance of the step from the mean gradient, as a share of its norm; 0 is "
+                "the mean",
+                ge=0,
+                lt=1,
+                per_trial=True,
+            ),
+            *_COMPARED,
+        ),
+    ),
+    "aligned_mtl": WeightingEntry(
+        "paretoib.weighting._aligned_mtl:AlignedMTL",
+        "Aligned-MTL: the gradients made orthogonal and equally long, then added up",
+        "Senushkin et al. 2023",
+        each_task=True,
+        params=_COMPARED,
+    ),
+    "famo": WeightingEntry(
+        "paretoib.weighting._famo:FAMO",
+        "FAMO: weights with which the logarithms of all losses fall equally fast",
+        "Liu et al. 2023",
+        each_task=True,
+        params=(
+            Param("logit_step", float, 0.025, "step size of the logits of the weights", gt=0, le=1),
+            Param("logit_decay", float, 1e-3, "γ, weight decay of these logits", ge=0, le=1),
+        ),
+    ),
+    "dwa": WeightingEntry(
+        "paretoib.weighting._dwa:DWA",
+        "dynamic weight average: the loss that falls more slowly gets the larger weight",
+        "Liu et al. 2019",
+        each_task=True,
+        params=(
+            Param(
+                "temperature",
+                float,
+                2.0,
+                "T of the softmax; large values give equal weights",
                 gt=0,
                 le=1e6,
+                per_trial=True,
             ),
         ),
+    ),
+    "random": WeightingEntry(
+        "paretoib.weighting._random:RandomWeights",
+        "new random weights in every step (RLW)",
+        "Lin et al. 2022",
+        each_task=True,
     ),
     "none": WeightingEntry(
         "paretoib.weighting._linear:Unweighted",

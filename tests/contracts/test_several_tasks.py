@@ -92,6 +92,7 @@ def test_every_objective_trains_with_every_weighting(
         ("mib", {}),
         ("mib", {"objective": "ceb"}),
         ("vib", {"weighting": "smooth_chebyshev"}),
+        *(("vib", {"weighting": w}) for w in ("upgrad", "cagrad", "famo", "dwa", "random")),
         ("det", {"weighting": "uncertainty"}),
         ("imb_joint", {"weighting": "uncertainty", "draws": 2}),
         ("imb_greedy", {"draws": 2}),

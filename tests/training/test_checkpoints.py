@@ -30,6 +30,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "mib, decaying": {"method": "mib", "schedule": "exponential", "clip_norm": 0.5},
     "plateau": {"method": "vib", "schedule": "plateau", "patience": 1, "decay": 0.5},
     "step": {"method": "mgda", "schedule": "step", "patience": 2},
+    **{name: {"method": name} for name in ("famo", "dwa", "random")},
 }
 
 

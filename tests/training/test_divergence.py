@@ -31,7 +31,7 @@ def strict_json(record: TrialRecord) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("method", ["vib", "mib", "mgda"])
+@pytest.mark.parametrize("method", ["vib", "mib", "mgda", "aligned_mtl", "famo", "dwa"])
 @pytest.mark.parametrize("diverging", DIVERGING.values(), ids=DIVERGING)
 def test_a_diverged_trial_does_not_change_its_neighbours(
     trial: Trial, assert_same: Callable[..., None], method: str, diverging: dict[str, Any]

@@ -34,6 +34,8 @@ def rows(record: TrialRecord) -> dict[str, np.ndarray]:
         ({"method": "vib"}, VIB | {"accuracy"}),
         ({"method": "mgda"}, MGDA | {"accuracy"}),
         ({"method": "mib"}, MIB | {"accuracy"}),
+        ({"method": "cagrad"}, MGDA | {"accuracy"}),
+        ({"method": "famo"}, MGDA - {f"gradient_norm/{n}" for n in BOTH} | {"accuracy"}),
         ({"method": "mib", "smooth": False}, MIB - {f"alpha/{n}" for n in BOTH} | {"accuracy"}),
         ({"method": "deterministic"}, ALWAYS | {"accuracy"}),
         ({"method": "vib", "data": "gaussian", "samples": 500}, VIB),

@@ -32,6 +32,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "clipped, decaying": {"method": "mib", "clip_norm": 0.5, "schedule": "exponential"},
     "plateau": {"method": "vib", "schedule": "plateau", "patience": 1, "decay": 0.5},
     "no noise": {"method": "deterministic"},
+    **{name: {"method": name} for name in ("unit_sum", "upgrad", "cagrad", "aligned_mtl", "epo")},
+    **{name: {"method": name} for name in ("famo", "dwa", "random")},
 }
 
 
@@ -46,6 +48,8 @@ def varied(trial: Trial, kind: dict[str, Any], i: int) -> TrialSpec:
         fields |= {"prior_width": (1.0, 0.5, 2.0)[i % 3], "initial_noise": (0.01, 0.3)[i % 2]}
     if kind["method"].startswith("vib"):
         fields["beta"] = (1e-3, 0.1, 0.3, 0.5, 1e-5)[i % 5]
+    if kind["method"] == "epo":
+        fields["preference"] = (0.5, 0.9, 0.1)[i % 3]
     if kind["method"] == "mib":
         fields |= {"mu": (0.2, 5.0, 50.0)[i % 3], "sqrted": i % 2}
     return trial(**{"epochs": EPOCHS} | kind | fields)

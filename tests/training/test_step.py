@@ -23,6 +23,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "mib, not adaptive": {"method": "mib", "adaptive": False},
     "mgda": {"method": "mgda"},
     "mgda, latent gradients": {"method": "mgda", "gradient": "latent"},
+    "upgrad, latent gradients": {"method": "upgrad", "gradient": "latent"},
+    "famo": {"method": "famo"},
+    "random": {"method": "random"},
 }
 
 

@@ -36,6 +36,40 @@ def weighting() -> Callable[..., Weigh]:
     return build
 
 
+class Remembering:
+    """A weighting with state, which is kept from step to step as in a pack."""
+
+    def __init__(self, built: Weighting, hyper: dict[str, Tensor]) -> None:
+        self.built = built
+        self.hyper = hyper
+
+    def weights(self, losses: Tensor) -> Tensor:
+        """The weights of the next step."""
+        return self.built(losses, None, self.hyper).step
+
+    def step(self, losses: Tensor, new_losses: Tensor) -> None:
+        """End a step that changed the losses."""
+        self.hyper |= self.built.after_step(self.hyper, losses, lambda: new_losses)
+
+    def end_epoch(self) -> None:
+        self.hyper |= self.built.after_epoch(self.hyper)
+
+
+@pytest.fixture(scope="session")
+def remembering() -> Callable[..., Remembering]:
+    """`remembering(name, M, m, **params)` returns a weighting of m losses of M trials."""
+
+    def build(name: str, trials: int, losses: int, **params: Any) -> Remembering:
+        section = section_model("weighting", name)(**params)
+        built: Weighting = WEIGHTINGS[name].build(section.params)
+        built.loss_count = losses
+        hyper = {k: torch.full((trials,), section[k]) for k in section.params}
+        state = {k: v.double().expand(trials, *v.shape) for k, v in built.state().items()}
+        return Remembering(built, hyper | state)
+
+    return build
+
+
 @pytest.fixture(scope="session")
 def jacobians() -> Callable[..., Tensor]:
     """`jacobians(M, m, d)` returns M random sets of m gradients with d entries, of unequal norm."""
