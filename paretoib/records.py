@@ -181,12 +181,25 @@ class ExactCurve(Document):
     lost_bits: tuple[float, ...]
 
 
+class Interval(Document):
+    """A 95 % confidence interval over seeds."""
+
+    low: float
+    high: float
+
+
 class Point(Document):
     """The rate and lost bits of a trial, on the test split.
 
     A `supported` point lies on the lower-left convex hull of the front: every β in `beta_interval`
     (per bit of rate; an upper end of None is infinity) selects it as the minimum of
-    lost + β · rate. An unsupported point lies `hull_gap_bits` above the hull, and no β selects it.
+    lost + β · rate. An unsupported point lies `hull_gap_bits` above the hull.
+
+    `hull_gap_interval` is the confidence interval of the hull gap of the point's setting: of the
+    mean over seeds above the hull of the other settings' means. It exists for unsupported points of
+    the front whose setting has at least three seeds. No β selects the setting if the interval lies
+    above 0; otherwise the hull gap may be noise.
+
     `order` is the trial's position, from 0, in the order in which the sweep's trials ended.
     `seconds` is the training time.
     """
@@ -205,6 +218,12 @@ class Point(Document):
     supported: bool = False
     beta_interval: tuple[float, float | None] | None = None
     hull_gap_bits: float | None = None
+    hull_gap_interval: Interval | None = None  # not in documents of older versions
+
+    @property
+    def gap_shown(self) -> bool:
+        """Whether the seeds show that the point's setting lies above the hull."""
+        return self.hull_gap_interval is not None and self.hull_gap_interval.low > 0
 
 
 class FailedTrial(Document):
@@ -254,13 +273,6 @@ class Sides(Document):
     right: float | None
 
 
-class Interval(Document):
-    """A 95 % bootstrap confidence interval over seeds."""
-
-    low: float
-    high: float
-
-
 class Indicators(Document):
     """The quality indicators of both sides.
 
@@ -291,6 +303,8 @@ class ComparisonSide(Document):
     """The sweeps of one side, pooled.
 
     `on_front` counts the points of the side's front, and `unsupported` those above its hull.
+    `gaps_shown` counts the unsupported points whose gap the seeds show (`Point.gap_shown`); it is
+    None if all of these points have too few seeds.
     """
 
     label: str
@@ -298,6 +312,7 @@ class ComparisonSide(Document):
     seeds: tuple[int, ...]
     on_front: int
     unsupported: int
+    gaps_shown: int | None = None
 
 
 class ComparedPoint(Point):

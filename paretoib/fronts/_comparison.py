@@ -6,6 +6,7 @@ from typing import Any
 from paretoib.errors import ComparisonError
 from paretoib.fronts._dominance import dominated_by, dominated_depth
 from paretoib.fronts._front import classify, coordinates, flatten
+from paretoib.fronts._settings import setting_key
 from paretoib.fronts._side_by_side import side_by_side
 from paretoib.fronts._verdict import verdict
 from paretoib.records import (
@@ -134,7 +135,16 @@ def _pool(side: Side, fronts: Sequence[Front]) -> list[ComparedPoint]:
         for front in fronts
         for point in front.points
     ]
-    return classify(sorted(points, key=lambda p: (p.rate_bits is None, p.rate_bits or 0.0)))
+    points.sort(key=lambda p: (p.rate_bits is None, p.rate_bits or 0.0))
+    sections = {front.sweep.id: _sections(front.sweep) for front in fronts}
+    # Sweeps that vary different fields share a setting if all fields of a trial are equal.
+    return classify(points, [setting_key({**sections[p.sweep], **p.params}) for p in points])
+
+
+def _sections(sweep: SweepInfo) -> dict[str, Any]:
+    """The fields of a sweep's spec that its trials have too, by dotted names."""
+    names = ("data", "model", "objective", "weighting", "training")
+    return flatten({name: sweep.spec[name] for name in names if name in sweep.spec})
 
 
 def _with_dominance(
@@ -170,10 +180,16 @@ def _seeds(fronts: Sequence[Front]) -> tuple[int, ...]:
 def _side(
     label: str, fronts: Sequence[Front], points: list[ComparedPoint], seeds: tuple[int, ...]
 ) -> ComparisonSide:
+    unsupported = [p for p in points if p.on_front and not p.supported]
     return ComparisonSide(
         label=label,
         sweeps=tuple(front.sweep for front in fronts),
         seeds=seeds,
         on_front=sum(p.on_front for p in points),
-        unsupported=sum(p.on_front and not p.supported for p in points),
+        unsupported=len(unsupported),
+        gaps_shown=(
+            None
+            if unsupported and all(p.hull_gap_interval is None for p in unsupported)
+            else sum(p.gap_shown for p in unsupported)
+        ),
     )
