@@ -273,6 +273,23 @@ class Sides(Document):
     right: float | None
 
 
+class FrontDistance(Document):
+    """How far the points of a side lie behind the front of the other side, in bits.
+
+    Each value is the mean over the seeds of the side; a negative value means ahead. `epsilon_bits`
+    is the shift, equal in both coordinates, that moves a point onto the other front (its additive
+    ε). `hull_gap_bits` is the vertical distance of a point above the other hull; it is None if a
+    seed has only points with a lower rate than the whole hull. The other front and hull are those
+    of the means of its settings over seeds, and are held fixed in the intervals. An interval is
+    None with fewer than three seeds.
+    """
+
+    epsilon_bits: float
+    epsilon_interval: Interval | None
+    hull_gap_bits: float | None
+    hull_gap_interval: Interval | None
+
+
 class Indicators(Document):
     """The quality indicators of both sides.
 
@@ -283,8 +300,11 @@ class Indicators(Document):
     sides to the side's front. `exact_gap_bits` is the mean vertical distance of the side's front
     above the exact curve. `attainment_difference` is the largest difference between the two
     empirical attainment functions. `p_value` is the result of the Mann-Whitney U test on the
-    hypervolumes of single seeds. `intervals` are bootstrapped over seeds. Attainment difference,
-    p-value and intervals are None with too few seeds.
+    hypervolumes of single seeds, which are `seed_hypervolumes`, in the order of the side's seeds.
+    `intervals` are bootstrapped over seeds. Attainment difference, p-value and intervals are None
+    with too few seeds, and `hypervolume_at_equal_cost` if a side has few trials within that cost.
+    `front_distances` are the distances of a side whose weighting has no field that moves along the
+    front, if the other side's weighting has one.
     """
 
     hypervolume: Sides
@@ -297,6 +317,8 @@ class Indicators(Document):
     attainment_difference: float | None
     p_value: float | None
     intervals: Mapping[str, Interval | None]
+    seed_hypervolumes: Mapping[Side, tuple[float, ...]] = {}  # empty in older documents
+    front_distances: Mapping[Side, FrontDistance] = {}
 
 
 class ComparisonSide(Document):

@@ -33,7 +33,8 @@ class Param:
     A `per_trial` parameter may differ between the trials of a pack; the implementation gets it as
     a tensor with one value for each trial. All other parameters are equal in a pack. A parameter
     with `sets_noise` belongs to an objective but only chooses the noise of the model
-    (`ObjectiveEntry.noise_of`); the objective's constructor does not get it.
+    (`ObjectiveEntry.noise_of`); the objective's constructor does not get it. A parameter of a
+    weighting with `moves_along_front` moves the trained model along the front, as β does.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Param:
     min_length: int | None = None
     per_trial: bool = False
     sets_noise: bool = False
+    moves_along_front: bool = False
 
     @property
     def constraints(self) -> dict[str, Any]:

@@ -31,8 +31,25 @@ class WeightingEntry(Entry):
     losses: tuple[int, int] = (2, 8)
     each_task: bool = False
 
+    @property
+    def moves_along_front(self) -> bool:
+        """Whether a field moves the trained model along the front.
 
-_BETA = Param("beta", float, 1e-3, "β, weight of the compression loss", ge=0, per_trial=True)
+        Otherwise each start gives one point. Comparisons measure the distance of such points to the
+        other side's front, because the hypervolume of one point says little.
+        """
+        return any(param.moves_along_front for param in self.params)
+
+
+_BETA = Param(
+    "beta",
+    float,
+    1e-3,
+    "β, weight of the compression loss",
+    ge=0,
+    per_trial=True,
+    moves_along_front=True,
+)
 _GRADIENT = (
     Param(
         "gradient",
@@ -106,7 +123,16 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
         "mib eqs 7–14",
         each_task=True,
         params=(
-            Param("mu", float, 0.2, "μ, temperature of Smooth-IB", gt=0, le=1e6, per_trial=True),
+            Param(
+                "mu",
+                float,
+                0.2,
+                "μ, temperature of Smooth-IB",
+                gt=0,
+                le=1e6,
+                per_trial=True,
+                moves_along_front=True,
+            ),
             Param(
                 "sqrted",
                 int,
@@ -134,6 +160,7 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
                 gt=0,
                 lt=1,
                 per_trial=True,
+                moves_along_front=True,
             ),
             Param(
                 "mu",

@@ -1,4 +1,4 @@
-"""`GET /compare`: the fronts of two groups of sweeps, usually linear against adaptive."""
+"""`GET /compare`: the fronts of two groups of sweeps, side A and side B."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from service.dependencies import Queries
 from service.headers import SANDBOX_POLICY
 from service.pages import comparison_page, wants_html
 from service.problems import problem_responses
-from service.rendering import FIGURE, conditional_response
+from service.rendering import FIGURE, IMAGES, conditional_response
 
 router = APIRouter(
     tags=["fronts"], responses=problem_responses(400, 401, 403, 404, 422, 429, 500, 503)
@@ -30,7 +30,7 @@ Side = Annotated[
 @router.get(
     "/compare",
     response_model=Comparison,
-    responses={200: {"content": {"text/html": {}, "image/png": {}, FIGURE: {}}}},
+    responses={200: {"content": {"text/html": {}, **IMAGES, FIGURE: {}}}},
     summary="Compare fronts",
 )
 def compare(
@@ -39,7 +39,7 @@ def compare(
     linear: Side,
     adaptive: Side,
     format: Annotated[
-        Literal["json", "html", "png", "figure"],
+        Literal["json", "html", "png", "pdf", "svg", "figure"],
         Query(description="`figure`: the JSON of the plotly figure that `html` shows."),
     ] = "json",
 ) -> Response:

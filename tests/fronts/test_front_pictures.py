@@ -20,14 +20,14 @@ from PIL import Image
 from paretoib.fronts import (
     compare,
     comparison_html,
-    comparison_png,
+    comparison_image,
     front_html,
-    front_png,
-    plane_png,
+    front_image,
+    plane_image,
 )
 from paretoib.fronts._drawing import LOWER_BOUND, front_caption, plane_of
 from paretoib.fronts._hover import hover
-from paretoib.fronts._static import figure_png, legend_label, new_figure, style
+from paretoib.fronts._static import legend_label, new_figure, save_figure, style
 from paretoib.records import ExactCurve, Front, Metrics, TrialRecord
 
 MakeTrial = Callable[..., TrialRecord]
@@ -213,7 +213,7 @@ def test_a_comparison_shows_verdict_table_and_both_sides(
 
 def test_static_pictures_are_drawn(front: Front) -> None:
     """The PNG of a front or a comparison has the documented size and more than 20 colours."""
-    for png in (front_png(front), comparison_png(compare([front], [front]))):
+    for png in (front_image(front), comparison_image(compare([front], [front]))):
         image = Image.open(BytesIO(png))
         assert image.size == (1600, 1000)
         assert len(set(image.convert("RGB").resize((160, 100)).get_flattened_data())) > 20
@@ -227,10 +227,10 @@ def test_names_are_drawn_unchanged(front: Front, name: str) -> None:
     named = front.model_copy(update={"sweep": front.sweep.model_copy(update={"name": name})})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert front_png(named).startswith(b"\x89PNG")
+        assert front_image(named).startswith(b"\x89PNG")
     with rc_context(style()):
         figure = new_figure()
-        figure_png(figure, title=name, caption=name)
+        save_figure(figure, name, name, "png")
     texts = [text for text in figure.findobj(Text) if text.get_text() == name]
     assert len(texts) == 2
     assert not any(text.get_parse_math() for text in texts)
@@ -249,9 +249,9 @@ def test_no_figure_shows_the_source_of_a_formula(
 
     monkeypatch.setattr(Figure, "savefig", record)
     history = {"rate_bits": [0.5, 1.0, 2.0], "relevance_bits": [0.1, 0.5, 1.0]}
-    front_png(front)
-    comparison_png(compare([front], [front]))
-    plane_png(front, lambda _: history)
+    front_image(front)
+    comparison_image(compare([front], [front]))
+    plane_image(front, lambda _: history)
     assert len(drawn) == 3
     for figure in drawn:
         texts = [text.get_text() for text in figure.findobj(Text)]
@@ -277,7 +277,7 @@ def test_a_sweep_without_points_still_has_pictures(
         html = front_html(front)
         assert "no trial with a finite rate yet" in html
         assert not {"hull", LOWER_BOUND} & {t.get("name") for t in _figure(html)[0]}
-        assert front_png(front).startswith(b"\x89PNG")
+        assert front_image(front).startswith(b"\x89PNG")
 
 
 def test_comparing_loads_no_plotting_library_and_no_torch() -> None:
@@ -286,7 +286,7 @@ def test_comparing_loads_no_plotting_library_and_no_torch() -> None:
         "import sys, paretoib.fronts as f; f.compare\n"
         "heavy = {'torch', 'ray', 'mlflow', 'plotly', 'matplotlib', 'scipy.stats'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
-        "f.front_html, f.front_png\n"
+        "f.front_html, f.front_image\n"
         "assert {'plotly', 'matplotlib'} <= set(sys.modules)\n"
         "assert not {'torch', 'ray', 'mlflow'} & set(sys.modules)\n"
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paretoib.fronts import plane_png
+from paretoib.fronts import plane_image
 from paretoib.fronts._plane import MAX_DOTS, MAX_PATHS, paths, select_points
 from paretoib.records import ExactCurve, Front, TrialRecord
 
@@ -98,10 +98,10 @@ def test_the_picture_requests_the_histories_that_it_draws(
         requested.append(trial)
         return TWO_EPOCHS
 
-    picture = pixels(plane_png(front, history))
+    picture = pixels(plane_image(front, history))
     assert requested == ["a"]
     changed = TWO_EPOCHS | {"relevance_bits": (2.5, 0.5)}
-    assert (picture != pixels(plane_png(front, lambda _: changed))).any()
+    assert (picture != pixels(plane_image(front, lambda _: changed))).any()
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 5])
@@ -111,7 +111,7 @@ def test_a_picture_can_have_any_number_of_layers(
     """The picture is not blank for 1, 2, 3 or 5 layers."""
     front = make_front([make_trial(2.0, 1.0), make_trial(3.0, 0.5, beta=0.001)])
     rows = {f"layer_{n}/{k}": row for n in range(1, 1 + layers) for k, row in TWO_EPOCHS.items()}
-    assert (pixels(plane_png(front, lambda _: rows)) < WHITE).any()
+    assert (pixels(plane_image(front, lambda _: rows)) < WHITE).any()
 
 
 def test_without_paths_a_picture_has_only_a_text(
@@ -120,5 +120,5 @@ def test_without_paths_a_picture_has_only_a_text(
     """A noiseless trial and a trial without a history have no path; the text covers few pixels."""
     for rate, history in ((None, TWO_EPOCHS), (2.0, {})):
         front = make_front([make_trial(rate, 0.1)])
-        ink = (pixels(plane_png(front, lambda _, h=history: h)) < 128).mean()
+        ink = (pixels(plane_image(front, lambda _, h=history: h)) < 128).mean()
         assert 0 < ink < 0.02
