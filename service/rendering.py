@@ -114,15 +114,18 @@ FRONTS: Mapping[str, tuple[str, Callable[[Front], bytes]]] = {
     "json": (_JSON, lambda front: front.to_json().encode()),
     "csv": ("text/csv; charset=utf-8", front_csv),
     "html": (_HTML, lambda front: fronts.front_html(front).encode()),
-    **{name: (type_, partial(_front_image, format=name)) for name, type_ in _MEDIA_TYPES.items()},
+    **{
+        name: (media_type, partial(_front_image, format=name))
+        for name, media_type in _MEDIA_TYPES.items()
+    },
     "figure": (FIGURE, lambda front: fronts.front_figure(front).encode()),
 }
 COMPARISONS: Mapping[str, tuple[str, Callable[[Comparison], bytes]]] = {
     "json": (_JSON, lambda comparison: comparison.to_json().encode()),
     "html": (_HTML, lambda comparison: fronts.comparison_html(comparison).encode()),
     **{
-        name: (type_, partial(_comparison_image, format=name))
-        for name, type_ in _MEDIA_TYPES.items()
+        name: (media_type, partial(_comparison_image, format=name))
+        for name, media_type in _MEDIA_TYPES.items()
     },
     "figure": (FIGURE, lambda comparison: fronts.comparison_figure(comparison).encode()),
 }

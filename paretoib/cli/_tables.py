@@ -193,7 +193,7 @@ def _beta_interval(point: "Point") -> str:
     if point.gap_shown and point.hull_gap_interval is not None:
         gap = point.hull_gap_interval
         return f"none (+{gap.low:.3f} – {gap.high:.3f})"
-    return f"hull +{point.hull_gap_bits:.3f}"
+    return f"+{point.hull_gap_bits:.3f} above hull"
 
 
 def _percent(share: float) -> str:

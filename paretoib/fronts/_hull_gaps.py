@@ -1,11 +1,10 @@
-"""Hull gaps over seeds: whether a point lies above the hull by more than the noise of the seeds.
+"""Hull gaps over seeds: whether a setting lies above the hull by more than the noise of seeds.
 
-A single seed's noise lifts points above the hull. So a gap is measured for a setting, by its mean
-over seeds. The hull of noisy means lies below the true hull, because it runs through the lowest of
-them; the distance to it would be too large. Therefore each seed's gap is measured from the chord
-that the other seeds choose. The interval over these gaps then excludes 0 for at most about one of
-25 settings on a straight front with three seeds or more; a bootstrap of the plain gap does so for
-ten of 25.
+The noise of seeds lifts points above the hull, most of all where the front is straight: the hull
+runs through the lowest points. The means over seeds have the same fault. Therefore the gap of each
+seed is measured from a chord that the other seeds choose, and the mean of these gaps has Student's
+interval. On a straight front, which is the worst case, the interval lies above 0 for 2 to 4 % of
+the settings with three to eight seeds. A bootstrap interval of the plain gap does so for 40 %.
 """
 
 from collections.abc import Hashable, Mapping

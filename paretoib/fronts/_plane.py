@@ -102,6 +102,10 @@ def plane_image(
         )
         for ax in axes.flat[len(panels) :]:
             ax.set_visible(False)
+        for ax in axes.flat[max(0, len(panels) - columns) : len(panels)]:
+            # The lowest panel of a column; the panel below it may be missing.
+            ax.tick_params(labelbottom=True)
+            ax.set_xlabel(d.RATE_TITLE)
         scale = d.colour_scale([path.point for path in all_paths])
         path_colours = (
             _colour_map(scale, _without_light_end(colormaps["plasma"])) if scale else None
@@ -123,15 +127,15 @@ def plane_image(
                 )
             if layer:
                 ax.set_title(f"layer {layer}", fontsize=11, fontweight="normal")
-        for ax in axes[-1]:
-            ax.set_xlabel(d.RATE_TITLE)
         for ax in axes[:, 0]:
             ax.set_ylabel("relevance I(Y;Z), bits")
         if all_paths:
             add_colour_bar(figure, axes, dot_colours, "epoch")
             if path_colours and scale:
                 add_colour_bar(figure, axes, path_colours, short_name(scale.name))
-            axes[0, 0].legend(loc="upper left")
+            # The legend stands outside the axes, where it hides no path.
+            handles, names = axes[0, 0].get_legend_handles_labels()
+            figure.legend(handles, names, loc="outside upper right")
         else:
             add_no_points_text(axes[0, 0])
         sweep = front.sweep

@@ -14,7 +14,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
-from matplotlib.ticker import FuncFormatter, LogFormatter
+from matplotlib.ticker import Formatter, FuncFormatter
 
 from paretoib.fronts import _drawing as d
 from paretoib.fronts._format import shorten
@@ -69,6 +69,33 @@ _FALLBACK_FONTS = (
 _ZERO_WIDTH_SPACE = "\u200b"
 
 PLAIN_NUMBERS = FuncFormatter(lambda value, _: f"{value:g}")
+
+
+class MinorLogLabels(Formatter):
+    """Labels of the minor ticks of a logarithmic axis: as many as fit.
+
+    matplotlib's own formatter looks at the range only, so labels overlap on narrow axes.
+    """
+
+    # The leading digits that get a label if a decade is at least this many times as long as a
+    # label.
+    _DIGITS = ((22, range(2, 10)), (10, (2, 3, 5, 7)), (5, (2, 5)))
+
+    def __call__(self, value: float, _: int | None = None) -> str:
+        digit = round(value / 10 ** np.floor(np.log10(value)))
+        room = self._room()
+        digits = next((digits for least, digits in self._DIGITS if room >= least), ())
+        return f"{value:g}" if digit in digits else ""
+
+    def _room(self) -> float:
+        """The length of a decade on the axis, in labels of three characters or of one line."""
+        axis: Any = self.axis
+        horizontal = axis.axis_name == "x"
+        length = axis.axes.bbox.width if horizontal else axis.axes.bbox.height
+        low, high = sorted(axis.get_view_interval())
+        font = _STYLE["font.size"] * axis.axes.figure.dpi / 72
+        label = font * (2.5 if horizontal else 1.2)
+        return float(length / np.log10(high / low) / label)
 
 
 def front_image(
@@ -144,7 +171,7 @@ def set_log_rates(ax: Axes) -> None:
     """Make the axis of rates logarithmic, with plain numbers."""
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(PLAIN_NUMBERS)
-    ax.xaxis.set_minor_formatter(LogFormatter())
+    ax.xaxis.set_minor_formatter(MinorLogLabels())
 
 
 def add_colour_bar(figure: Figure, axes: Any, colours: ScalarMappable, label: str) -> None:
@@ -153,7 +180,7 @@ def add_colour_bar(figure: Figure, axes: Any, colours: ScalarMappable, label: st
     bar.set_label(label)
     if isinstance(colours.norm, LogNorm):
         # Minor ticks get numbers too, because a scale may lie within one decade.
-        bar.ax.yaxis.set_minor_formatter(LogFormatter())
+        bar.ax.yaxis.set_minor_formatter(MinorLogLabels())
     bar.outline.set_visible(False)
 
 

@@ -58,31 +58,29 @@ def _distance_result(c: Comparison, side: Side, distance: FrontDistance) -> str:
     about, other = (c.left, c.right) if side == "left" else (c.right, c.left)
     text = (
         f"the points of {_with_seeds(about)} lie on average "
-        f"{_signed(distance.epsilon_bits, ('behind', 'ahead of'))} the front of "
-        f"{_with_seeds(other)}{_confidence(distance.epsilon_interval)}"
+        f"{_signed(distance.epsilon_bits, distance.epsilon_interval, ('behind', 'ahead of'))} the "
+        f"front of {_with_seeds(other)}"
     )
     if distance.hull_gap_bits is not None:
-        text += (
-            f", and {_signed(distance.hull_gap_bits, ('above', 'below'))} its hull"
-            f"{_confidence(distance.hull_gap_interval)}"
-        )
+        gap = _signed(distance.hull_gap_bits, distance.hull_gap_interval, ("above", "below"))
+        text += f", and {gap} its hull"
     return (
-        f"{text}. The weighting of {about.label} has no field that moves along the front, so its "
-        "hypervolume says nothing"
+        f"{text}. The weighting of {about.label} has no field that moves along the front, so "
+        "hypervolumes are not compared"
     )
 
 
-def _signed(bits: float, words: tuple[str, str]) -> str:
-    return f"{format_number(abs(bits))} bits {words[bits < 0]}"
-
-
-def _confidence(interval: Interval | None) -> str:
-    """The interval in parentheses, and whether it contains 0."""
-    if interval is None:
-        return ""
-    low, high = format_number(interval.low), format_number(interval.high)
-    noise = ", which may be noise" if interval.low <= 0 <= interval.high else ""
-    return f" (95 % confidence interval {low} to {high}{noise})"
+def _signed(bits: float, interval: Interval | None, words: tuple[str, str]) -> str:
+    """A distance with its interval, and the word for its sign; noise if the interval contains 0."""
+    found = f"{format_number(abs(bits))} bits"
+    if interval is not None:
+        ends = sorted(
+            (interval.low, interval.high) if bits >= 0 else (-interval.low, -interval.high)
+        )
+        low, high = map(format_number, ends)
+        noise = "; may be noise" if interval.low <= 0 <= interval.high else ""
+        found += f" (95 % confidence interval {low} to {high}{noise})"
+    return f"{found} {words[bits < 0]}"
 
 
 def _tested_result(c: Comparison) -> str:

@@ -1,4 +1,4 @@
-"""`GET /compare`: the fronts of two groups of sweeps, side A and side B."""
+"""`GET /compare`: the fronts of two sides, each with one or more sweeps."""
 
 from typing import Annotated, Literal
 
@@ -36,17 +36,17 @@ Side = Annotated[
 def compare(
     request: Request,
     queries: Queries,
-    linear: Side,
-    adaptive: Side,
+    left: Side,
+    right: Side,
     format: Annotated[
         Literal["json", "html", "png", "pdf", "svg", "figure"],
         Query(description="`figure`: the JSON of the plotly figure that `html` shows."),
     ] = "json",
 ) -> Response:
     """The JSON of `paretoib compare --json`; with `Accept: text/html` a page."""
-    left, right = ([queries.find(name) for name in side] for side in (linear, adaptive))
+    left_states, right_states = ([queries.find(name) for name in side] for side in (left, right))
     if wants_html(request) and "format" not in request.query_params:
-        return comparison_page(request, left, right, queries)
-    headers = {"Content-Security-Policy": SANDBOX_POLICY} if format == "html" else {}
-    rendered = queries.rendered_comparison(left, right, format)
+        return comparison_page(request, left_states, right_states, queries)
+    headers = {"Content-Security-Policy": SANDBOX_POLICY} if format in ("html", "svg") else {}
+    rendered = queries.rendered_comparison(left_states, right_states, format)
     return conditional_response(request, rendered, headers)

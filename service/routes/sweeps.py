@@ -209,7 +209,7 @@ def front(
     ] = "json",
 ) -> Response:
     """All ended trials, with a mark for those on the front; the JSON of `paretoib front --json`."""
-    headers = {"Content-Security-Policy": SANDBOX_POLICY} if format == "html" else {}
+    headers = {"Content-Security-Policy": SANDBOX_POLICY} if format in ("html", "svg") else {}
     return conditional_response(request, queries.front(state, format), headers)
 
 

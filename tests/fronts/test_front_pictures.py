@@ -18,6 +18,8 @@ from matplotlib.text import Text
 from PIL import Image
 
 from paretoib.fronts import (
+    ImageFormat,
+    RateAxis,
     compare,
     comparison_html,
     comparison_image,
@@ -33,6 +35,7 @@ from paretoib.records import ExactCurve, Front, Metrics, TrialRecord
 MakeTrial = Callable[..., TrialRecord]
 MakeFront = Callable[..., Front]
 
+AXES: tuple[RateAxis | None, ...] = (None, "linear", "log")
 CURVE = ExactCurve(label="exact bound", rate_bits=(0, 3, 20), lost_bits=(3, 0, 0))
 
 
@@ -77,7 +80,8 @@ def test_every_trial_with_a_rate_is_drawn_and_explained(front: Front) -> None:
     """Each trial with a finite rate has a hover text with its parameters, metrics and β."""
     hovers = _hovers(front_html(front))
     assert len(hovers) == 5
-    (unsupported,) = (text for text in hovers if "no β selects it" in text)
+    (unsupported,) = (text for text in hovers if "above the hull by" in text)
+    assert "which may be noise with so few seeds" in unsupported
     for part in (
         "β 0.05",
         "seed 0",
@@ -205,10 +209,60 @@ def test_a_comparison_shows_verdict_table_and_both_sides(
     comparison = compare([left], [right])
     html = comparison_html(comparison)
     assert comparison.verdict.replace("'", "&#x27;") in html
-    for part in ("additive ε", "IGD+", "coverage", "exact curve", "Mann–Whitney", "equal cost"):
+    for part in ("additive ε", "IGD+", "coverage", "exact curve", "Mann–Whitney", "seeds"):
         assert part in html
     assert any("dominated by mib, by at least 1 bits" in text for text in _hovers(html))
     assert {t.get("name") for t in _figure(html)[0]} >= {"mib, on the hull", "vib, on the hull"}
+
+
+@pytest.mark.parametrize(
+    ("format", "begin"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")]
+)
+def test_pictures_have_three_formats(front: Front, format: ImageFormat, begin: bytes) -> None:
+    """A picture of each kind is a PNG, a PDF or an SVG; drawn twice, it has equal bytes."""
+    history = {"rate_bits": [0.5, 1.0, 2.0], "relevance_bits": [0.1, 0.5, 1.0]}
+    comparison = compare([front], [front])
+    for draw in (
+        lambda: front_image(front, format),
+        lambda: comparison_image(comparison, format),
+        lambda: plane_image(front, lambda _: history, format),
+    ):
+        picture = draw()
+        assert picture.startswith(begin)
+        assert draw() == picture
+
+
+def test_the_axis_of_the_rate_can_be_chosen(front: Front) -> None:
+    """`axis` sets the axis of the rate in pages and images; the default depends on the range."""
+    comparison = compare([front], [front])
+    for html, image in ((front_html, front_image), (comparison_html, comparison_image)):
+        source = front if html is front_html else comparison
+        types = {axis: _figure(html(source, axis=axis))[1]["xaxis"]["type"] for axis in AXES}
+        assert types == {None: "log", "linear": "linear", "log": "log"}
+        images = [image(source, axis=axis) for axis in AXES]
+        assert images[0] == images[2] != images[1]
+
+
+def test_only_gaps_that_the_seeds_show_are_diamonds(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Points above the hull are open circles; a diamond means that the seeds show the gap."""
+    rows = ((1.0, 2.0, 0.1), (2.0, 1.9, 0.2), (3.0, 1.0, 0.3))
+    for seeds, symbol in ((1, "circle-open"), (4, "diamond-open")):
+        trials = [
+            make_trial(rate + 0.001 * seed, lost - 0.001 * seed, beta=beta, seed=seed)
+            for rate, lost, beta in rows
+            for seed in range(seeds)
+        ]
+        traces, _ = _figure(front_html(make_front(trials)))
+        drawn = {
+            trace["marker"]["symbol"]
+            for trace in traces
+            for text in trace.get("text", [])
+            if "β 0.2" in text
+        }
+        assert symbol in drawn
+        assert drawn <= {symbol, "circle"}
 
 
 def test_static_pictures_are_drawn(front: Front) -> None:
