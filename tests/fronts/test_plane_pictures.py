@@ -146,12 +146,12 @@ def test_labels_of_ticks_do_not_overlap(
     }
     plane_image(front, lambda _: rows, axis="log")
     for ax in filter(Axes.get_visible, drawn[0].axes):
-        for axis, along in ((ax.xaxis, 0), (ax.yaxis, 1)):
-            extents = sorted(
-                (box.min[along], box.max[along])
-                for box in (label.get_window_extent() for label in _tick_labels(axis))
-            )
-            assert all(end < begin for (_, end), (begin, _) in pairwise(extents))
+        is_bar = ax.get_label() == "<colorbar>"
+        labels = _tick_labels(ax.yaxis if is_bar else ax.xaxis)
+        along = 1 if is_bar else 0
+        boxes = [label.get_window_extent() for label in labels]
+        extents = sorted((box.min[along], box.max[along]) for box in boxes)
+        assert all(end < begin for (_, end), (begin, _) in pairwise(extents))
     assert _tick_labels(drawn[0].axes[layers - 1].xaxis)
 
 
