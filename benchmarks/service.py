@@ -262,7 +262,7 @@ def measure(store: Path, parts: Sequence[str]) -> dict[str, Any]:
         with service.client() as client:
             sweeps = client.get("/sweeps", params={"limit": 200}).json()["sweeps"]
         ids = {sweep["name"]: sweep["id"] for sweep in sweeps}
-        compare = f"/compare?linear={ids[VIB]}&adaptive={ids[MIB]}"
+        compare = f"/compare?left={ids[VIB]}&right={ids[MIB]}"
         front = f"/sweeps/{ids[VIB]}/front"
         measurements = {
             "alone": lambda: measure_alone(service, {"front": front, "compare": compare}),

@@ -209,11 +209,11 @@ class SweepRun:
 
 def _pictures(front: Front) -> Iterator[File]:
     """The pictures of a front. A picture that cannot be drawn is left out, with a warning."""
-    from paretoib.fronts import front_html, front_png
+    from paretoib.fronts import front_html, front_image
 
     for name, draw in (
         ("front.html", lambda: front_html(front).encode()),
-        ("front.png", lambda: front_png(front)),
+        ("front.png", lambda: front_image(front)),
     ):
         try:
             yield File(name, draw())

@@ -181,12 +181,25 @@ class ExactCurve(Document):
     lost_bits: tuple[float, ...]
 
 
+class Interval(Document):
+    """A 95 % confidence interval over seeds."""
+
+    low: float
+    high: float
+
+
 class Point(Document):
     """The rate and lost bits of a trial, on the test split.
 
     A `supported` point lies on the lower-left convex hull of the front: every β in `beta_interval`
     (per bit of rate; an upper end of None is infinity) selects it as the minimum of
-    lost + β · rate. An unsupported point lies `hull_gap_bits` above the hull, and no β selects it.
+    lost + β · rate. An unsupported point lies `hull_gap_bits` above the hull.
+
+    `hull_gap_interval` is the confidence interval of the hull gap of the point's setting: of the
+    mean over seeds above the hull of the other settings' means. It exists for unsupported points of
+    the front whose setting has at least three seeds. No β selects the setting if the interval lies
+    above 0; otherwise the hull gap may be noise.
+
     `order` is the trial's position, from 0, in the order in which the sweep's trials ended.
     `seconds` is the training time.
     """
@@ -205,6 +218,12 @@ class Point(Document):
     supported: bool = False
     beta_interval: tuple[float, float | None] | None = None
     hull_gap_bits: float | None = None
+    hull_gap_interval: Interval | None = None  # not in documents of older versions
+
+    @property
+    def gap_shown(self) -> bool:
+        """Whether the seeds show that the point's setting lies above the hull."""
+        return self.hull_gap_interval is not None and self.hull_gap_interval.low > 0
 
 
 class FailedTrial(Document):
@@ -254,11 +273,21 @@ class Sides(Document):
     right: float | None
 
 
-class Interval(Document):
-    """A 95 % bootstrap confidence interval over seeds."""
+class FrontDistance(Document):
+    """How far the points of a side lie behind the front of the other side, in bits.
 
-    low: float
-    high: float
+    Each value is the mean over the seeds of the side; a negative value means ahead. `epsilon_bits`
+    is the shift, equal in both coordinates, that moves a point onto the other front (its additive
+    ε). `hull_gap_bits` is the vertical distance of a point above the other hull; it is None if a
+    seed has only points with a lower rate than the whole hull. The other front and hull are those
+    of the means of its settings over seeds, and are held fixed in the intervals. An interval is
+    None with fewer than three seeds.
+    """
+
+    epsilon_bits: float
+    epsilon_interval: Interval | None
+    hull_gap_bits: float | None
+    hull_gap_interval: Interval | None
 
 
 class Indicators(Document):
@@ -271,8 +300,11 @@ class Indicators(Document):
     sides to the side's front. `exact_gap_bits` is the mean vertical distance of the side's front
     above the exact curve. `attainment_difference` is the largest difference between the two
     empirical attainment functions. `p_value` is the result of the Mann-Whitney U test on the
-    hypervolumes of single seeds. `intervals` are bootstrapped over seeds. Attainment difference,
-    p-value and intervals are None with too few seeds.
+    hypervolumes of single seeds, which are `seed_hypervolumes`, in the order of the side's seeds.
+    `intervals` are bootstrapped over seeds. Attainment difference, p-value and intervals are None
+    with too few seeds, and `hypervolume_at_equal_cost` if a side has few trials within that cost.
+    `front_distances` are the distances of a side whose weighting has no field that moves along the
+    front, if the other side's weighting has one.
     """
 
     hypervolume: Sides
@@ -285,12 +317,16 @@ class Indicators(Document):
     attainment_difference: float | None
     p_value: float | None
     intervals: Mapping[str, Interval | None]
+    seed_hypervolumes: Mapping[Side, tuple[float, ...]] = {}  # empty in older documents
+    front_distances: Mapping[Side, FrontDistance] = {}
 
 
 class ComparisonSide(Document):
     """The sweeps of one side, pooled.
 
     `on_front` counts the points of the side's front, and `unsupported` those above its hull.
+    `gaps_shown` counts the unsupported points whose gap the seeds show (`Point.gap_shown`); it is
+    None if all of these points have too few seeds.
     """
 
     label: str
@@ -298,6 +334,7 @@ class ComparisonSide(Document):
     seeds: tuple[int, ...]
     on_front: int
     unsupported: int
+    gaps_shown: int | None = None
 
 
 class ComparedPoint(Point):

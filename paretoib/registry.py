@@ -32,9 +32,11 @@ class Param:
 
     A `per_trial` parameter may differ between the trials of a pack; the implementation gets it as
     a tensor with one value for each trial. All other parameters are equal in a pack. A parameter
-    that is `along_front` moves the end of training along the front: the rate is monotone in it. A
-    parameter with `sets_noise` belongs to an objective but only chooses the noise of the model
-    (`ObjectiveEntry.noise_of`); the objective's constructor does not get it.
+    that is `along_front` moves the trained model along the front, as β does: the rate is monotone
+    in it. A parameter with `only_with`, a field and a value, has an effect only if that field of
+    the same section has the value. A parameter with `sets_noise` belongs to an objective but only
+    chooses the noise of the model (`ObjectiveEntry.noise_of`); the objective's constructor does not
+    get it.
     """
 
     name: str
@@ -48,7 +50,12 @@ class Param:
     min_length: int | None = None
     per_trial: bool = False
     along_front: bool = False
+    only_with: tuple[str, Any] | None = None
     sets_noise: bool = False
+
+    def has_effect(self, section: Mapping[str, Any]) -> bool:
+        """Whether the parameter has an effect in a section with these fields."""
+        return self.only_with is None or section.get(self.only_with[0]) == self.only_with[1]
 
     @property
     def constraints(self) -> dict[str, Any]:

@@ -57,8 +57,6 @@ def sweep_list_page(
 
 def sweep_page(request: Request, sweep: SweepState, queries: SweepQueries) -> Response:
     """The page of a sweep: status, front, trials, and sweeps to compare with."""
-    sides = ("linear", "adaptive")
-    adaptive = "beta" not in sweep.spec["weighting"]
     others = [
         other
         for other in queries.filtered(dataset=sweep.dataset)
@@ -75,8 +73,6 @@ def sweep_page(request: Request, sweep: SweepState, queries: SweepQueries) -> Re
         mlflow=sweep.mlflow_url,
         # Sweeps of other methods come first, because these are compared most often.
         others=sorted(others, key=lambda other: other.method == sweep.method),
-        side=sides[adaptive],
-        other_side=sides[not adaptive],
     )
 
 
@@ -85,14 +81,14 @@ def comparison_page(
 ) -> Response:
     """Two fronts in one figure, with the indicators and the verdict."""
     comparison = queries.comparison(left, right)
-    query = [("linear", s.id) for s in left] + [("adaptive", s.id) for s in right]
+    query = [("left", s.id) for s in left] + [("right", s.id) for s in right]
     return _render(
         request,
         "compare.html",
         comparison=comparison,
         rows=comparison_rows(comparison),
         statistics=comparison_statistics(comparison),
-        unsupported=[p for p in comparison.points if p.on_front and not p.supported],
+        above_hull=[p for p in comparison.points if p.on_front and not p.supported],
         link=f"/compare?{urlencode(query)}",
     )
 

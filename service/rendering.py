@@ -1,11 +1,11 @@
-"""Renders fronts and comparisons as JSON, CSV, HTML and PNG, and sends them with an ETag."""
+"""Renders fronts and comparisons as documents and pictures, and sends them with an ETag."""
 
 import csv
 import hashlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from threading import Lock
 
 from fastapi import Request
@@ -27,8 +27,16 @@ _COLUMNS = (
     "seconds",
     "order",
 )
+_GAP_COLUMNS = ("hull_gap_low", "hull_gap_high")
 # The media type that Jupyter uses for a plotly figure.
 FIGURE = "application/vnd.plotly.v1+json"
+_MEDIA_TYPES: Mapping[fronts.ImageFormat, str] = {
+    "png": "image/png",
+    "pdf": "application/pdf",
+    "svg": "image/svg+xml",
+}
+# The media types of images, for the OpenAPI description.
+IMAGES: Mapping[str, dict[str, object]] = {name: {} for name in _MEDIA_TYPES.values()}
 # matplotlib's settings are global to the process, so figures are drawn one at a time.
 _matplotlib = Lock()
 
@@ -80,36 +88,44 @@ def front_csv(front: Front) -> bytes:
     params = list(dict.fromkeys(name for point in front.points for name in point.params))
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["trial", "seed", *params, *_COLUMNS, "beta_low", "beta_high"])
+    writer.writerow(["trial", "seed", *params, *_COLUMNS, "beta_low", "beta_high", *_GAP_COLUMNS])
     for p in front.points:
         values = [getattr(p, name) for name in _COLUMNS]
         low, high = p.beta_interval or (None, None)
-        writer.writerow([p.trial, p.seed, *map(p.params.get, params), *values, low, high])
+        gap = p.hull_gap_interval
+        values += [low, high, *((gap.low, gap.high) if gap else (None, None))]
+        writer.writerow([p.trial, p.seed, *map(p.params.get, params), *values])
     return text.getvalue().encode()
 
 
-def _front_png(front: Front) -> bytes:
+def _front_image(front: Front, format: fronts.ImageFormat) -> bytes:
     with _matplotlib:
-        return fronts.front_png(front)
+        return fronts.front_image(front, format)
 
 
-def _comparison_png(comparison: Comparison) -> bytes:
+def _comparison_image(comparison: Comparison, format: fronts.ImageFormat) -> bytes:
     with _matplotlib:
-        return fronts.comparison_png(comparison)
+        return fronts.comparison_image(comparison, format)
 
 
-_JSON, _HTML, _PNG = "application/json", "text/html; charset=utf-8", "image/png"
+_JSON, _HTML = "application/json", "text/html; charset=utf-8"
 # matplotlib and plotly are imported at the first use of a function of `paretoib.fronts`.
 FRONTS: Mapping[str, tuple[str, Callable[[Front], bytes]]] = {
     "json": (_JSON, lambda front: front.to_json().encode()),
     "csv": ("text/csv; charset=utf-8", front_csv),
     "html": (_HTML, lambda front: fronts.front_html(front).encode()),
-    "png": (_PNG, _front_png),
+    **{
+        name: (media_type, partial(_front_image, format=name))
+        for name, media_type in _MEDIA_TYPES.items()
+    },
     "figure": (FIGURE, lambda front: fronts.front_figure(front).encode()),
 }
 COMPARISONS: Mapping[str, tuple[str, Callable[[Comparison], bytes]]] = {
     "json": (_JSON, lambda comparison: comparison.to_json().encode()),
     "html": (_HTML, lambda comparison: fronts.comparison_html(comparison).encode()),
-    "png": (_PNG, _comparison_png),
+    **{
+        name: (media_type, partial(_comparison_image, format=name))
+        for name, media_type in _MEDIA_TYPES.items()
+    },
     "figure": (FIGURE, lambda comparison: fronts.comparison_figure(comparison).encode()),
 }

@@ -1,9 +1,9 @@
 """`paretoib front`, `compare`, `list`, `show` and `ui`: commands that only read sweeps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -12,6 +12,9 @@ from paretoib.cli import _render, _tables
 from paretoib.cli._options import SWEEP_HELP, AsJSON, Server, Sweep, find_sweep
 from paretoib.errors import ParetoIBError, StoreError
 
+if TYPE_CHECKING:
+    from paretoib.fronts import ImageFormat
+
 Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP", help=SWEEP_HELP)]
 HtmlFile = Annotated[
     Path | None,
@@ -19,37 +22,64 @@ HtmlFile = Annotated[
         "--html", metavar="FILE", help="Also write an interactive HTML figure to this file."
     ),
 ]
+FigureFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--figure",
+        metavar="FILE",
+        help="Also write a figure to this file, as PNG, PDF or SVG by its suffix.",
+    ),
+]
 PngFile = Annotated[
-    Path | None, typer.Option("--png", metavar="FILE", help="Also write a PNG figure to this file.")
+    Path | None,
+    typer.Option("--png", metavar="FILE", help="The same as --figure, for a PNG only."),
 ]
 PlaneFile = Annotated[
     Path | None,
     typer.Option(
         "--plane",
         metavar="FILE",
-        help="Also write a PNG of the information plane during training to this file.",
+        help="Also write the information plane during training to this file, as PNG, PDF or SVG "
+        "by its suffix.",
     ),
 ]
+Axis = Annotated[
+    Literal["linear", "log"] | None,
+    typer.Option(
+        help="Axis of the rate in figures. Default: log if the rates span more than a factor of "
+        "ten."
+    ),
+]
+SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "html": (".html", ".htm"),
+    "figure": (".png", ".pdf", ".svg"),
+    "png": (".png",),
+    "plane": (".png", ".pdf", ".svg"),
+}
 
 
 def front(
     sweep: Sweep,
     as_json: AsJSON = False,
     html: HtmlFile = None,
+    figure: FigureFile = None,
     png: PngFile = None,
     plane: PlaneFile = None,
+    axis: Axis = None,
     server: Server = None,
 ) -> None:
     """Show the front of a sweep."""
-    _check_files(html=html, png=png, plane=plane)
+    _check_files(axis, html=html, figure=figure, png=png, plane=plane)
     backend = connect(server)
     current = backend.front(find_sweep(backend, sweep))
-    if html or png or plane:
-        from paretoib.fronts import front_html, front_png, plane_png
+    if html or figure or png or plane:
+        from paretoib.fronts import front_html, front_image, plane_image
 
-        _write(html, lambda: front_html(current).encode())
-        _write(png, lambda: front_png(current))
-        _write(plane, lambda: plane_png(current, partial(backend.history, current.sweep)))
+        _write(html, lambda _: front_html(current, axis=axis).encode())
+        for file in (figure, png):
+            _write(file, lambda format: front_image(current, format, axis=axis))
+        history = partial(backend.history, current.sweep)
+        _write(plane, lambda format: plane_image(current, history, format, axis=axis))
     if as_json:
         _render.print_json(current.document)
     else:
@@ -67,19 +97,22 @@ def compare(
     ],
     as_json: AsJSON = False,
     html: HtmlFile = None,
+    figure: FigureFile = None,
     png: PngFile = None,
+    axis: Axis = None,
     server: Server = None,
 ) -> None:
     """Compare the fronts of two sides; a side has one or more sweeps."""
-    _check_files(html=html, png=png)
+    _check_files(axis, html=html, figure=figure, png=png)
     backend = connect(server)
     left, right = ([find_sweep(backend, name) for name in side] for side in (sweeps, against))
     comparison = backend.compare(left, right)
-    if html or png:
-        from paretoib.fronts import comparison_html, comparison_png
+    if html or figure or png:
+        from paretoib.fronts import comparison_html, comparison_image
 
-        _write(html, lambda: comparison_html(comparison).encode())
-        _write(png, lambda: comparison_png(comparison))
+        _write(html, lambda _: comparison_html(comparison, axis=axis).encode())
+        for file in (figure, png):
+            _write(file, lambda format: comparison_image(comparison, format, axis=axis))
     if as_json:
         _render.print_json(comparison.document)
     else:
@@ -154,24 +187,32 @@ def repeat_against(arguments: Sequence[str]) -> list[str]:
     )
 
 
-def _check_files(**files: Path | None) -> None:
-    """Raise `ParetoIBError` for a wrong suffix, and for two options with the same file."""
+def _check_files(axis: str | None, **files: Path | None) -> None:
+    """Raise `ParetoIBError` for a wrong suffix, for two options with one file, and for no file."""
     paths = {option: path for option, path in files.items() if path is not None}
     for option, path in paths.items():
+        suffixes = SUFFIXES[option]
         # A path without a suffix may be a pipe.
-        suffixes = ("", ".html", ".htm") if option == "html" else ("", ".png")
-        if path.suffix.lower() not in suffixes:
-            raise ParetoIBError(f"--{option}: should end in {suffixes[1]}; found `{path}`")
+        if path.suffix.lower() not in ("", *suffixes):
+            expected = suffixes[:1] if option == "html" else suffixes
+            raise ParetoIBError(
+                f"--{option}: should end in {' or '.join(expected)}; found `{path}`"
+            )
     if len({path.absolute() for path in paths.values()}) < len(paths):
         options = " and ".join(f"--{option}" for option in paths)
         raise ParetoIBError(f"{options}: should be different files; found `{path}` twice")
+    if axis is not None and not paths:
+        options = ", ".join(f"--{option}" for option in files)
+        raise ParetoIBError(f"--axis: should have a figure, by one of {options}; found none")
 
 
-def _write(path: Path | None, content: Callable[[], bytes]) -> None:
+def _write(path: Path | None, content: Callable[["ImageFormat"], bytes]) -> None:
+    """Write what `content` returns for the format of the file: its suffix, or png without one."""
     if path is None:
         return
+    suffix = path.suffix.lower().removeprefix(".")
     try:
-        path.write_bytes(content())
+        path.write_bytes(content(cast("ImageFormat", suffix or "png")))
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
     typer.echo(f"wrote {path}", err=True)

@@ -122,6 +122,11 @@ def _points(front: "Front", out: "Console") -> None:
         out.print(_filled(rate | metrics))
         out.print(_filled(rate | params))
     out.print(f"Bits, on the {front.split} split. {_counts(front)}")
+    if _trained_by_another_beta(points):
+        out.print(
+            "Column `β` is the weight of the training loss. Column `selected by β` is about this "
+            "front, of test measurements, so the two differ."
+        )
     rate_bits, lost_bits = front.reference.rate_bits, front.reference.lost_bits
     reference = f"the reference point at rate {rate_bits:.2f} and lost {lost_bits:.2f}"
     if front.hypervolume:
@@ -156,21 +161,39 @@ def _varying_params(points: "Sequence[Point]", on_front: "Sequence[Point]") -> C
 
 
 def _counts(front: "Front") -> str:
+    from paretoib.fronts import format_gaps
+
     finite = sum(p.rate_bits is not None for p in front.points)
-    on_front = sum(p.on_front for p in front.points)
-    unsupported = sum(p.on_front and not p.supported for p in front.points)
-    text = f"{on_front} of {finite} trials are on the front"
-    if unsupported:
-        text += f", {unsupported} of them above its hull, where no β selects them"
+    on_front = [p for p in front.points if p.on_front]
+    text = f"{len(on_front)} of {finite} trials are on the front"
+    if above := [p for p in on_front if not p.supported]:
+        text += f", {len(above)} of them above its hull {format_gaps(above)}"
     return text + "."
 
 
+def _trained_by_another_beta(points: "Sequence[Point]") -> bool:
+    """Whether a point was trained with a β that does not select it."""
+    for point in points:
+        beta = point.params.get("weighting.beta")
+        if beta is not None:
+            low, high = point.beta_interval or (float("inf"), None)
+            if beta < low or (high is not None and beta > high):
+                return True
+    return False
+
+
 def _beta_interval(point: "Point") -> str:
-    """The interval of the β that select a point, or `none` and the hull gap (bits)."""
-    if not point.supported or point.beta_interval is None:
-        return f"none (+{point.hull_gap_bits:.3f})"
-    low, high = point.beta_interval
-    return f"{low:.2g} – {'∞' if high is None else f'{high:.2g}'}"
+    """The interval of the β that select a point, or its hull gap (bits).
+
+    `none` and the interval of the gap if the seeds show the gap.
+    """
+    if point.beta_interval is not None:
+        low, high = point.beta_interval
+        return f"{low:.2g} – {'∞' if high is None else f'{high:.2g}'}"
+    if point.gap_shown and point.hull_gap_interval is not None:
+        gap = point.hull_gap_interval
+        return f"none (+{gap.low:.3f} – {gap.high:.3f})"
+    return f"+{point.hull_gap_bits:.3f} above hull"
 
 
 def _percent(share: float) -> str:

@@ -15,7 +15,7 @@ from paretoib.fronts._dominance import (
     nondominated,
 )
 from paretoib.fronts._exact import exact_curve
-from paretoib.fronts._format import format_number
+from paretoib.fronts._format import format_gaps, format_number
 from paretoib.fronts._front import GrowingFront, build_front
 from paretoib.fronts._hull import Reachability, reachability
 from paretoib.fronts._indicators import (
@@ -25,6 +25,7 @@ from paretoib.fronts._indicators import (
     hypervolume,
     igd_plus,
 )
+from paretoib.fronts._picture import ImageFormat, RateAxis
 from paretoib.fronts._table import ComparisonRow, comparison_rows, comparison_statistics
 from paretoib.lazy import lazy_names
 
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
         front_figure,
         front_html,
     )
-    from paretoib.fronts._plane import plane_png
-    from paretoib.fronts._static import comparison_png, front_png
+    from paretoib.fronts._plane import plane_image
+    from paretoib.fronts._static import comparison_image, front_image
 
 # Hide matplotlib's messages about its font search, which it logs on import.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
@@ -44,6 +45,8 @@ logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 __all__ = [
     "ComparisonRow",
     "GrowingFront",
+    "ImageFormat",
+    "RateAxis",
     "Reachability",
     "attainment",
     "attainment_difference",
@@ -51,7 +54,7 @@ __all__ = [
     "compare",
     "comparison_figure",
     "comparison_html",
-    "comparison_png",
+    "comparison_image",
     "comparison_rows",
     "comparison_statistics",
     "coverage",
@@ -60,14 +63,15 @@ __all__ = [
     "dominated_layers",
     "epsilon_additive",
     "exact_curve",
+    "format_gaps",
     "format_number",
     "front_figure",
     "front_html",
-    "front_png",
+    "front_image",
     "hypervolume",
     "igd_plus",
     "nondominated",
-    "plane_png",
+    "plane_image",
     "reachability",
 ]
 
@@ -78,8 +82,8 @@ __getattr__ = lazy_names(
         "comparison_html": "_interactive",
         "front_figure": "_interactive",
         "front_html": "_interactive",
-        "comparison_png": "_static",
-        "front_png": "_static",
-        "plane_png": "_plane",
+        "comparison_image": "_static",
+        "front_image": "_static",
+        "plane_image": "_plane",
     },
 )

@@ -1,11 +1,16 @@
 """The comparison of two sets of fronts: indicators for both sides, and a verdict."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from jaxtyping import Float
 
 from paretoib.errors import ComparisonError
 from paretoib.fronts._dominance import dominated_by, dominated_depth
 from paretoib.fronts._front import classify, coordinates, flatten
+from paretoib.fronts._settings import means, setting_key, settings
 from paretoib.fronts._side_by_side import side_by_side
 from paretoib.fronts._verdict import verdict
 from paretoib.records import (
@@ -19,6 +24,7 @@ from paretoib.records import (
     SidedCost,
     SweepInfo,
 )
+from paretoib.weighting import WEIGHTINGS
 
 
 def compare(
@@ -48,10 +54,10 @@ def compare(
     )
     exact = next((front.exact for front in fronts if front.exact), None)
     cost = SidedCost(left=_cost(left_fronts), right=_cost(right_fronts))
-    left_points, right_points = _pool("left", left_fronts), _pool("right", right_fronts)
+    pools = _Pool.of("left", left_fronts), _Pool.of("right", right_fronts)
     left_points, right_points = (
-        _with_dominance(left_points, right_points),
-        _with_dominance(right_points, left_points),
+        _with_dominance(pools[0].points, pools[1].points),
+        _with_dominance(pools[1].points, pools[0].points),
     )
     seeds = _seeds(left_fronts), _seeds(right_fronts)
     comparison = Comparison(
@@ -60,7 +66,9 @@ def compare(
         right=_side(label_right, right_fronts, right_points, seeds[1]),
         reference=reference,
         label_entropy_bits=fronts[0].label_entropy_bits,
-        indicators=side_by_side(left_points, right_points, seeds, reference, cost, exact),
+        indicators=side_by_side(
+            left_points, right_points, seeds, reference, cost, exact, _targets(pools)
+        ),
         points=(*left_points, *right_points),
         exact=exact,
         cost=cost,
@@ -121,20 +129,61 @@ def _cost(fronts: Sequence[Front]) -> Cost:
     )
 
 
-def _pool(side: Side, fronts: Sequence[Front]) -> list[ComparedPoint]:
-    """All points of one side by rate, with the front and the hull of these points together."""
-    points = [
-        ComparedPoint(
-            **dict(point),
-            side=side,
-            sweep=front.sweep.id,
-            dominated_by_other=False,
-            dominated_bits=0.0,
+@dataclass(frozen=True)
+class _Pool:
+    """All points of one side by rate, with the front and the hull of these points together.
+
+    `means` are the mean points of its settings over seeds. `moves_along_front` says whether a
+    field of the weighting moves along the front.
+    """
+
+    points: list[ComparedPoint]
+    means: Float[np.ndarray, "n 2"]
+    moves_along_front: bool
+
+    @classmethod
+    def of(cls, side: Side, fronts: Sequence[Front]) -> "_Pool":
+        points = [
+            ComparedPoint(
+                **dict(point),
+                side=side,
+                sweep=front.sweep.id,
+                dominated_by_other=False,
+                dominated_bits=0.0,
+            )
+            for front in fronts
+            for point in front.points
+        ]
+        points.sort(key=lambda p: (p.rate_bits is None, p.rate_bits or 0.0))
+        sections = {front.sweep.id: _sections(front.sweep) for front in fronts}
+        # Sweeps that vary different fields share a setting if all fields of a trial are equal.
+        keys = [setting_key({**sections[p.sweep], **p.params}) for p in points]
+        return cls(
+            classify(points, keys),
+            means(settings(points, keys)),
+            any(_moves_along_front(front.sweep) for front in fronts),
         )
-        for front in fronts
-        for point in front.points
-    ]
-    return classify(sorted(points, key=lambda p: (p.rate_bits is None, p.rate_bits or 0.0)))
+
+
+def _moves_along_front(sweep: SweepInfo) -> bool:
+    """Whether a field of the sweep's weighting moves along the front; True if it is not known."""
+    section = sweep.spec.get("weighting", {})
+    entry = WEIGHTINGS.get(section.get("name"))
+    return entry is None or bool(entry.fields_along_front(section))
+
+
+def _targets(pools: tuple[_Pool, _Pool]) -> dict[Side, Float[np.ndarray, "n 2"]]:
+    """For a side that does not move along the front, the mean points of the side that does."""
+    left, right = pools
+    if left.moves_along_front == right.moves_along_front:
+        return {}
+    return {"right": left.means} if left.moves_along_front else {"left": right.means}
+
+
+def _sections(sweep: SweepInfo) -> dict[str, Any]:
+    """The fields of a sweep's spec that its trials have too, by dotted names."""
+    names = ("data", "model", "objective", "weighting", "training")
+    return flatten({name: sweep.spec[name] for name in names if name in sweep.spec})
 
 
 def _with_dominance(
@@ -170,10 +219,16 @@ def _seeds(fronts: Sequence[Front]) -> tuple[int, ...]:
 def _side(
     label: str, fronts: Sequence[Front], points: list[ComparedPoint], seeds: tuple[int, ...]
 ) -> ComparisonSide:
+    unsupported = [p for p in points if p.on_front and not p.supported]
     return ComparisonSide(
         label=label,
         sweeps=tuple(front.sweep for front in fronts),
         seeds=seeds,
         on_front=sum(p.on_front for p in points),
-        unsupported=sum(p.on_front and not p.supported for p in points),
+        unsupported=len(unsupported),
+        gaps_shown=(
+            None
+            if unsupported and all(p.hull_gap_interval is None for p in unsupported)
+            else sum(p.gap_shown for p in unsupported)
+        ),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from paretoib.fronts._format import format_cost, format_number, format_reference, shorten
 from paretoib.fronts._front import coordinates
 from paretoib.fronts._hull import reachability
+from paretoib.fronts._picture import RateAxis
 from paretoib.records import ComparedPoint, Comparison, ExactCurve, Front, Point, ReferencePoint
 
 # Okabe and Ito's palette and viridis stay distinguishable with common colour blindness.
@@ -20,6 +21,7 @@ RATE_TITLE = "rate I(X;Z), bits"
 FRONT_PREFIX = "front, "
 SUPPORTED = "on the hull"
 UNSUPPORTED = "above the hull"
+GAP_SHOWN = "above the hull, shown by the seeds"
 LOWER_BOUND = "lower bound on the rate"
 NO_POINTS = "no trial with a finite rate yet"
 SMALLEST_DECADE = -3  # exponent of the smallest power of ten on a logarithmic axis
@@ -36,10 +38,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Groups:
-    """The points with a finite rate: supported, unsupported and dominated."""
+    """The points with a finite rate: on the hull, above it, above it by a shown gap, dominated."""
 
     supported: list[Point]
     unsupported: list[Point]
+    gap_shown: list[Point]
     dominated: list[Point]
 
     @classmethod
@@ -47,7 +50,8 @@ class Groups:
         finite = [p for p in points if p.rate_bits is not None]
         return cls(
             supported=[p for p in finite if p.supported],
-            unsupported=[p for p in finite if p.on_front and not p.supported],
+            unsupported=[p for p in finite if p.on_front and not (p.supported or p.gap_shown)],
+            gap_shown=[p for p in finite if p.gap_shown],
             dominated=[p for p in finite if not p.on_front],
         )
 
@@ -86,8 +90,13 @@ class Plane:
         return sum(p.rate_bits is not None and p.rate_bits > self.max_rate for p in points)
 
 
-def plane_of(points: Sequence[Point], reference: ReferencePoint) -> Plane:
-    """The plane that shows every point whose lost bits are at most the reference point's."""
+def plane_of(
+    points: Sequence[Point], reference: ReferencePoint, axis: RateAxis | None = None
+) -> Plane:
+    """The plane that shows every point whose lost bits are at most the reference point's.
+
+    By default the axis of rates is logarithmic if the rates span more than a factor of ten.
+    """
     rate, lost = coordinates(points).T
     low = _decade_below(rate)
     has_classes = any(p.accuracy is not None for p in points)
@@ -96,7 +105,8 @@ def plane_of(points: Sequence[Point], reference: ReferencePoint) -> Plane:
     max_rate = MAX_RATE_FACTOR * reference.rate_bits
     rate = np.minimum(rate, max_rate)
     highest = inside.max(initial=0.0) or reference.lost_bits
-    log = bool(len(rate)) and float(np.maximum(rate, low).max()) > 10 * max(low, rate.min())
+    wide = bool(len(rate)) and float(np.maximum(rate, low).max()) > 10 * max(low, rate.min())
+    log = wide if axis is None else axis == "log"
     return Plane(
         min_rate=_decade_below([*rate, *_lower_bounds(points)]) if log else 10.0**SMALLEST_DECADE,
         max_rate=max_rate,

@@ -1,6 +1,8 @@
 """Numbers, durations and costs as text."""
 
-from paretoib.records import Cost, ReferencePoint
+from collections.abc import Sequence
+
+from paretoib.records import Cost, Point, ReferencePoint
 
 
 def format_number(value: float | None, digits: int = 3) -> str:
@@ -30,3 +32,15 @@ def format_reference(reference: ReferencePoint) -> str:
 def shorten(text: str, length: int) -> str:
     """The text, cut to `length` characters with an ellipsis at the end."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def format_gaps(points: Sequence[Point]) -> str:
+    """How far points lie above the hull, and whether the seeds show it; `points` is not empty."""
+    gaps = [point.hull_gap_bits or 0.0 for point in points]
+    largest = f"{'by up to ' if len(gaps) > 1 else 'by '}{max(gaps):.2g} bits"
+    if shown := sum(point.gap_shown for point in points):
+        which = "it" if len(points) == 1 else f"{shown} of them"
+        return f"{largest}, and no β selects {which}: the seeds show the gap"
+    if all(point.hull_gap_interval is None for point in points):
+        return f"{largest}, which may be noise with so few seeds"
+    return f"{largest}, which may be noise of the seeds"

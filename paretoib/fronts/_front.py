@@ -1,7 +1,7 @@
 """Build a front from the trials of a sweep."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -9,12 +9,15 @@ from jaxtyping import Float
 
 from paretoib.fronts._dominance import nondominated
 from paretoib.fronts._hull import reachability
+from paretoib.fronts._hull_gaps import gap_interval
 from paretoib.fronts._indicators import hypervolume
+from paretoib.fronts._settings import setting_key, settings
 from paretoib.records import (
     Cost,
     ExactCurve,
     FailedTrial,
     Front,
+    Interval,
     Metrics,
     Point,
     ReferencePoint,
@@ -89,20 +92,33 @@ def corner(reference: ReferencePoint) -> tuple[float, float]:
     return reference.rate_bits, reference.lost_bits
 
 
-def classify(points: Sequence[P]) -> list[P]:
-    """Copies of the points, with `on_front`, `supported`, `beta_interval` and `hull_gap_bits`."""
+def classify(points: Sequence[P], keys: Sequence[Hashable] | None = None) -> list[P]:
+    """Copies of the points, with all fields that say where a point lies on the front and the hull.
+
+    `keys` are the keys of the points' settings; by default, points with equal `params` have equal
+    settings.
+    """
     located = coordinates(points)
     front, hull = nondominated(located), reachability(located)
+    if keys is None:
+        keys = [setting_key(point.params) for point in points]
+    by_key = settings(points, keys)
+    intervals: dict[Hashable, Interval | None] = {}
     row = iter(range(len(located)))
     classified = []
-    for point in points:
+    for point, key in zip(points, keys, strict=True):
         i = None if point.rate_bits is None else next(row)
-        fields = {
+        fields: dict[str, Any] = {
             "on_front": i is not None and bool(front[i]),
             "supported": i is not None and bool(hull.supported[i]),
             "beta_interval": None if i is None else hull.interval(i),
             "hull_gap_bits": None if i is None else float(hull.gap[i]),
+            "hull_gap_interval": None,
         }
+        if fields["on_front"] and not fields["supported"]:
+            if key not in intervals:
+                intervals[key] = gap_interval(key, by_key)
+            fields["hull_gap_interval"] = intervals[key]
         classified.append(point.model_copy(update=fields))
     return classified
 

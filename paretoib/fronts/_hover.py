@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from html import escape
 
 from paretoib.fronts import _drawing as d
-from paretoib.fronts._format import format_number
+from paretoib.fronts._format import format_gaps, format_number
 from paretoib.records import ComparedPoint, Point
 from paretoib.specs import short_name
 
@@ -48,12 +48,12 @@ def _metrics(point: Point) -> list[str]:
 
 
 def _selection(point: Point) -> str:
-    """Which β selects the point, or why no β does."""
-    above = f"{format_number(point.hull_gap_bits)} bits above the hull"
+    """Which β selects the point, or how far the point lies above the hull."""
     if not point.on_front:
-        return f"dominated by its own front, {above}"
+        above = format_number(point.hull_gap_bits)
+        return f"dominated by its own front, {above} bits above the hull"
     if point.beta_interval is None:
-        return f"{above}: no β selects it"
+        return f"above the hull {format_gaps([point])}"
     low, high = point.beta_interval
     if high is None:
         return f"selected by every β of at least {format_number(low)}"

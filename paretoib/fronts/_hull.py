@@ -7,7 +7,7 @@ convex hull (Das and Dennis 1997; Boyd and Vandenberghe, section 4.7).
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 
 from paretoib.fronts._dominance import finite, nondominated
@@ -20,12 +20,13 @@ TOLERANCE = 1e-9
 class Reachability:
     """The hull of a set of points, and each point's relation to the hull.
 
-    `vertices` (v, 2) are the hull's corners, in ascending order of the first coordinate. `gap[i]`
-    is the vertical distance of point i above the hull. If `supported[i]`, every β in
-    [`lowest[i]`, `highest[i]`] selects point i (β per unit of the first coordinate; `highest` is
-    infinite at the leftmost corner).
+    `corners` are the indices of the points at the hull's corners, and `vertices` (v, 2) their
+    coordinates, in ascending order of the first coordinate. `gap[i]` is the vertical distance of
+    point i above the hull. If `supported[i]`, every β in [`lowest[i]`, `highest[i]`] selects point
+    i (β per unit of the first coordinate; `highest` is infinite at the leftmost corner).
     """
 
+    corners: Int[np.ndarray, " v"]
     vertices: Float[np.ndarray, "v 2"]
     gap: Float[np.ndarray, " n"]
     supported: Bool[np.ndarray, " n"]
@@ -51,16 +52,19 @@ def reachability(points: ArrayLike) -> Reachability:
     """
     array = finite(points)
     front = nondominated(array)
-    vertices = _lower_left_hull(np.unique(array[front], axis=0))
-    if not len(vertices):
+    _, first = np.unique(array[front], axis=0, return_index=True)
+    corners = _lower_left_hull(array, np.flatnonzero(front)[first])
+    vertices = array[corners]
+    if not len(corners):
         nothing = np.zeros(0)
-        return Reachability(vertices, nothing, front, nothing, nothing)
+        return Reachability(corners, vertices, nothing, front, nothing, nothing)
     x, y = vertices.T
     gap = np.maximum(array[:, 1] - np.interp(array[:, 0], x, y), 0.0)
     # Minus the slope of each edge, from left to right. The two edges of a corner give the ends of
     # the interval of β that selects the corner.
     slopes = np.concatenate([[np.inf], -np.diff(y) / np.diff(x), [0.0]])
     return Reachability(
+        corners=corners,
         vertices=vertices,
         gap=gap,
         supported=front & (gap <= TOLERANCE),
@@ -69,14 +73,17 @@ def reachability(points: ArrayLike) -> Reachability:
     )
 
 
-def _lower_left_hull(front: np.ndarray) -> np.ndarray:
-    """Corners of the lower hull of non-dominated points sorted by f1 (monotone chain)."""
-    corners: list[np.ndarray] = []
-    for point in front:
-        while len(corners) > 1 and _turn(corners[-2], corners[-1], point) <= 0:
+def _lower_left_hull(points: np.ndarray, front: np.ndarray) -> np.ndarray:
+    """Indices of the corners of the lower hull, by a monotone chain.
+
+    `front` are the indices of the non-dominated points, sorted by f1.
+    """
+    corners: list[int] = []
+    for i in front:
+        while len(corners) > 1 and _turn(points[corners[-2]], points[corners[-1]], points[i]) <= 0:
             corners.pop()
-        corners.append(point)
-    return np.array(corners).reshape(-1, 2)
+        corners.append(i)
+    return np.array(corners, dtype=int)
 
 
 def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from paretoib.fronts import _drawing as d
 from paretoib.fronts._hover import KEY_DIGITS, hover
 from paretoib.fronts._page import comparison_table, page
+from paretoib.fronts._picture import RateAxis
 from paretoib.records import Comparison, ExactCurve, Front, Point
 from paretoib.specs import short_name
 
@@ -23,9 +24,13 @@ BAR_COLOUR = "rgba(154, 160, 168, 0.3)"
 """Colour of the bars from a rate to its lower bound: `GREY` with opacity 0.3."""
 
 
-def front_html(front: Front) -> str:
-    """An HTML page with a front, its hull and the dominated points; hover texts show parameters."""
-    plane = d.plane_of(front.points, front.reference)
+def front_html(front: Front, *, axis: RateAxis | None = None) -> str:
+    """An HTML page with a front, its hull and the dominated points; hover texts show parameters.
+
+    By default the axis of rates is logarithmic if the rates span more than a factor of ten. Buttons
+    on the page change it.
+    """
+    plane = d.plane_of(front.points, front.reference, axis)
     title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
     lead = escape(d.front_caption(front, plane))
     return page(title, lead, _script(_front(front, plane)), log=plane.log)
@@ -39,9 +44,9 @@ def front_figure(front: Front) -> str:
     return _json(_front(front, d.plane_of(front.points, front.reference)))
 
 
-def comparison_html(comparison: Comparison) -> str:
+def comparison_html(comparison: Comparison, *, axis: RateAxis | None = None) -> str:
     """An HTML page with the verdict, both fronts on one plane, and the table of indicators."""
-    plane = d.plane_of(comparison.points, comparison.reference)
+    plane = d.plane_of(comparison.points, comparison.reference, axis)
     title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
     return page(
         title,
@@ -186,10 +191,11 @@ def _add_bar_legend(figure: go.Figure, points: Sequence[Point]) -> None:
 
 
 def _front_groups(groups: d.Groups) -> list[tuple[list[Point], str, str]]:
-    """(points, label, symbol) of the supported and of the unsupported points of the front."""
+    """(points, label, symbol) of the points of the front."""
     return [
         (groups.supported, d.SUPPORTED, "circle"),
-        (groups.unsupported, d.UNSUPPORTED, "diamond-open"),
+        (groups.unsupported, d.UNSUPPORTED, "circle-open"),
+        (groups.gap_shown, d.GAP_SHOWN, "diamond-open"),
     ]
 
 

@@ -16,12 +16,13 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 
 from paretoib.fronts import _drawing as d
+from paretoib.fronts._picture import ImageFormat, RateAxis
 from paretoib.fronts._static import (
     add_colour_bar,
     add_no_points_text,
-    figure_png,
     legend_label,
     new_figure,
+    save_figure,
     set_log_rates,
     style,
 )
@@ -78,9 +79,16 @@ def _path(point: Point, rate: Sequence[float | None], relevance: Sequence[float 
     return Path(point, epoch, *values)
 
 
-def plane_png(front: Front, history: Callable[[str], History]) -> bytes:
-    """The information plane of a sweep's trials, as a PNG of 1600 × 1000 pixels.
+def plane_image(
+    front: Front,
+    history: Callable[[str], History],
+    format: ImageFormat = "png",
+    *,
+    axis: RateAxis | None = None,
+) -> bytes:
+    """The information plane of a sweep's trials: a PNG of 1600 × 1000 pixels, a PDF or an SVG.
 
+    By default the axis of rates is logarithmic if the rates span more than a factor of ten.
     `history` takes the key of an ended trial and returns the trial's history.
     """
     points = select_points(front.points)
@@ -94,6 +102,10 @@ def plane_png(front: Front, history: Callable[[str], History]) -> bytes:
         )
         for ax in axes.flat[len(panels) :]:
             ax.set_visible(False)
+        for ax in axes.flat[max(0, len(panels) - columns) : len(panels)]:
+            # The lowest panel of a column; the panel below it may be missing.
+            ax.tick_params(labelbottom=True)
+            ax.set_xlabel(d.RATE_TITLE)
         scale = d.colour_scale([path.point for path in all_paths])
         path_colours = (
             _colour_map(scale, _without_light_end(colormaps["plasma"])) if scale else None
@@ -101,7 +113,7 @@ def plane_png(front: Front, history: Callable[[str], History]) -> bytes:
         last = max((int(path.epoch[-1]) for path in all_paths), default=1)
         dot_colours = ScalarMappable(LogNorm(1, max(last, 2)), colormaps[d.COLOUR_MAP])
         for ax, (layer, layer_paths) in zip(axes.flat, panels.items(), strict=False):
-            _draw_axes(ax, front, all_paths)
+            _draw_axes(ax, front, all_paths, axis)
             for path in layer_paths:
                 colour = (
                     path_colours.to_rgba(scale.of([path.point]))[0]
@@ -115,23 +127,24 @@ def plane_png(front: Front, history: Callable[[str], History]) -> bytes:
                 )
             if layer:
                 ax.set_title(f"layer {layer}", fontsize=11, fontweight="normal")
-        for ax in axes[-1]:
-            ax.set_xlabel(d.RATE_TITLE)
         for ax in axes[:, 0]:
             ax.set_ylabel("relevance I(Y;Z), bits")
         if all_paths:
             add_colour_bar(figure, axes, dot_colours, "epoch")
             if path_colours and scale:
                 add_colour_bar(figure, axes, path_colours, short_name(scale.name))
-            axes[0, 0].legend(loc="upper left")
+            # The legend stands outside the axes, where it hides no path.
+            handles, names = axes[0, 0].get_legend_handles_labels()
+            figure.legend(handles, names, loc="outside upper right")
         else:
             add_no_points_text(axes[0, 0])
         sweep = front.sweep
         title = f"{sweep.name}: {sweep.method} on {sweep.dataset}, during training"
-        return figure_png(figure, title, _caption(front, points, exact=0 not in panels))
+        caption = _caption(front, points, exact=0 not in panels)
+        return save_figure(figure, title, caption, format)
 
 
-def _draw_axes(ax: Axes, front: Front, all_paths: Sequence[Path]) -> None:
+def _draw_axes(ax: Axes, front: Front, all_paths: Sequence[Path], axis: RateAxis | None) -> None:
     """Set the axes and draw the upper limit of the relevance.
 
     The limit is the exact curve, or min(I(X;Z), H(Y)) if the exact curve is not known.
@@ -145,7 +158,7 @@ def _draw_axes(ax: Axes, front: Front, all_paths: Sequence[Path]) -> None:
     if not len(rates):
         return
     low, high = rates.min(), rates.max()
-    if high > 10 * low:
+    if axis == "log" or (axis is None and high > 10 * low):
         set_log_rates(ax)
         ax.set_xlim(0.8 * low, 1.25 * high)
     else:

@@ -1,12 +1,13 @@
 """The indicators of a comparison, for both sides."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from paretoib.fronts._dominance import coverage, nondominated
 from paretoib.fronts._front import coordinates, corner
+from paretoib.fronts._front_distance import front_distance
 from paretoib.fronts._indicators import (
     attainment_difference,
     epsilon_additive,
@@ -14,10 +15,24 @@ from paretoib.fronts._indicators import (
     igd_plus,
 )
 from paretoib.fronts._statistics import bootstrap_mean, bootstrap_ratio, mann_whitney
-from paretoib.records import ComparedPoint, ExactCurve, Indicators, ReferencePoint, SidedCost, Sides
+from paretoib.records import (
+    ComparedPoint,
+    ExactCurve,
+    Indicators,
+    ReferencePoint,
+    Side,
+    SidedCost,
+    Sides,
+)
 
 MIN_RUNS = 2
 """Minimum number of seeds on each side for the attainment difference."""
+
+MIN_TRIALS = 4
+"""Minimum number of trials on each side for the hypervolume at equal cost.
+
+The first few trials of a sweep depend on the order of the trials more than on the method.
+"""
 
 
 def side_by_side(
@@ -27,10 +42,13 @@ def side_by_side(
     reference: ReferencePoint,
     cost: SidedCost,
     exact: ExactCurve | None,
+    targets: Mapping[Side, Float[np.ndarray, "n 2"]],
 ) -> Indicators:
     """The indicators of both sides; `left` and `right` are all points of the sides.
 
-    `seeds` are the seeds of the left and of the right side. `Indicators` explains the indicators.
+    `seeds` are the seeds of the left and of the right side. `targets` are the points of the other
+    side for each side whose distance to the other front is measured. `Indicators` explains the
+    indicators.
     """
     left_front, right_front = _front(left), _front(right)
     union = np.concatenate([left_front, right_front])
@@ -38,15 +56,21 @@ def side_by_side(
     reference_corner = corner(reference)
     volumes = hypervolume(left_front, reference_corner), hypervolume(right_front, reference_corner)
     budget = min(cost.left.seconds, cost.right.seconds)
+    affordable = (
+        _affordable(left, cost.left.seconds, budget),
+        _affordable(right, cost.right.seconds, budget),
+    )
+    enough = min(map(len, affordable)) >= MIN_TRIALS
     left_runs, right_runs = _by_seed(left, seeds[0]), _by_seed(right, seeds[1])
+    runs_by_side: dict[Side, list[np.ndarray]] = {"left": left_runs, "right": right_runs}
     left_volumes = [hypervolume(run, reference_corner) for run in left_runs]
     right_volumes = [hypervolume(run, reference_corner) for run in right_runs]
     return Indicators(
         hypervolume=Sides(left=volumes[0], right=volumes[1]),
         hypervolume_ratio=volumes[0] / volumes[1] if volumes[1] else None,
         hypervolume_at_equal_cost=Sides(
-            left=hypervolume(_affordable(left, cost.left.seconds, budget), reference_corner),
-            right=hypervolume(_affordable(right, cost.right.seconds, budget), reference_corner),
+            left=hypervolume(affordable[0], reference_corner) if enough else None,
+            right=hypervolume(affordable[1], reference_corner) if enough else None,
         ),
         epsilon=Sides(
             left=epsilon_additive(left_front, right_front),
@@ -69,6 +93,12 @@ def side_by_side(
             "hypervolume_left": bootstrap_mean(left_volumes),
             "hypervolume_right": bootstrap_mean(right_volumes),
             "hypervolume_ratio": bootstrap_ratio(left_volumes, right_volumes),
+        },
+        seed_hypervolumes={"left": tuple(left_volumes), "right": tuple(right_volumes)},
+        front_distances={
+            side: front_distance(runs, targets[side])
+            for side, runs in runs_by_side.items()
+            if side in targets
         },
     )
 

@@ -1,7 +1,7 @@
-"""Static pictures: PNG files by matplotlib's Agg backend, without pyplot."""
+"""Static pictures: PNG, PDF and SVG files by matplotlib, without pyplot."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from io import BytesIO
 from textwrap import fill
@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
-from matplotlib.ticker import FuncFormatter, LogFormatter
+from matplotlib.ticker import Formatter, FuncFormatter
 
 from paretoib.fronts import _drawing as d
 from paretoib.fronts._format import shorten
+from paretoib.fronts._picture import ImageFormat, RateAxis
 from paretoib.records import Comparison, ExactCurve, Front, Point
 from paretoib.specs import short_name
 
@@ -36,6 +36,17 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     # A dollar sign in the name of a sweep does not begin a formula.
     "text.parse_math": False,
+    # Journals ask for fonts that are embedded as TrueType.
+    "pdf.fonttype": 42,
+    # Equal pictures have equal bytes.
+    "svg.hashsalt": "paretoib",
+}
+
+# Without a date, equal pictures have equal bytes.
+_METADATA: dict[ImageFormat, Any] = {
+    "png": None,
+    "pdf": {"CreationDate": None},
+    "svg": {"Date": None},
 }
 
 LEGEND_WIDTH = 150  # characters per line
@@ -60,53 +71,79 @@ _ZERO_WIDTH_SPACE = "\u200b"
 PLAIN_NUMBERS = FuncFormatter(lambda value, _: f"{value:g}")
 
 
-def front_png(front: Front) -> bytes:
-    """The picture of `front_html` as a PNG of 1600 × 1000 pixels."""
+class MinorLogLabels(Formatter):
+    """Labels of the minor ticks of a logarithmic axis: as many as fit.
+
+    matplotlib's own formatter looks at the range only, so labels overlap on narrow axes.
+    """
+
+    # The leading digits that get a label if a decade is at least this many times as long as a
+    # label.
+    _DIGITS = ((22, range(2, 10)), (10, (2, 3, 5, 7)), (5, (2, 5)))
+
+    def __call__(self, value: float, _: int | None = None) -> str:
+        digit = round(value / 10 ** np.floor(np.log10(value)))
+        room = self._room()
+        digits = next((digits for least, digits in self._DIGITS if room >= least), ())
+        return f"{value:g}" if digit in digits else ""
+
+    def _room(self) -> float:
+        """The length of a decade on the axis, in labels of three characters or of one line."""
+        axis: Any = self.axis
+        horizontal = axis.axis_name == "x"
+        length = axis.axes.bbox.width if horizontal else axis.axes.bbox.height
+        low, high = sorted(axis.get_view_interval())
+        font = _STYLE["font.size"] * axis.axes.figure.dpi / 72
+        label = font * (2.5 if horizontal else 1.2)
+        return float(length / np.log10(high / low) / label)
+
+
+def front_image(
+    front: Front, format: ImageFormat = "png", *, axis: RateAxis | None = None
+) -> bytes:
+    """The picture of `front_html` as a PNG of 1600 × 1000 pixels, a PDF or an SVG."""
     with rc_context(style()):
-        plane = d.plane_of(front.points, front.reference)
+        plane = d.plane_of(front.points, front.reference, axis)
         figure, ax = _canvas(plane)
         _exact(ax, plane, front.exact)
         _curves(ax, plane, front.points, d.DARK_GREY, "")
         groups, scale = d.Groups.of(front.points), d.colour_scale(front.points)
         _dominated(ax, plane, groups, d.GREY, "dominated")
         if scale is None:
+            colour = d.LEFT_COLOUR
+            _on_front(ax, plane, groups, colour, d.FRONT_PREFIX, legend_colour=colour)
+        else:
+            norm = (LogNorm if scale.log else Normalize)(scale.low, scale.high)
+            colours = ScalarMappable(norm, colormaps[d.COLOUR_MAP])
+            add_colour_bar(figure, ax, colours, short_name(scale.name))
             _on_front(
                 ax,
                 plane,
                 groups,
-                d.LEFT_COLOUR,
-                d.LEFT_COLOUR,
+                lambda points: colours.to_rgba(scale.of(points)),
                 d.FRONT_PREFIX,
-                legend_colour=d.LEFT_COLOUR,
+                legend_colour=d.DARK_GREY,
             )
-        else:
-            norm = (LogNorm if scale.log else Normalize)(scale.low, scale.high)
-            colours = ScalarMappable(norm, colormaps[d.COLOUR_MAP])
-            supported, unsupported = (
-                colours.to_rgba(scale.of(points))
-                for points in (groups.supported, groups.unsupported)
-            )
-            _on_front(
-                ax, plane, groups, supported, unsupported, d.FRONT_PREFIX, legend_colour=d.DARK_GREY
-            )
-            add_colour_bar(figure, ax, colours, short_name(scale.name))
         title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
-        return _png_with_legend(figure, ax, front.points, title, d.front_caption(front, plane))
+        caption = d.front_caption(front, plane)
+        return _with_legend(figure, ax, front.points, title, caption, format)
 
 
-def comparison_png(comparison: Comparison) -> bytes:
-    """The picture of `comparison_html` as a PNG of 1600 × 1000 pixels."""
+def comparison_image(
+    comparison: Comparison, format: ImageFormat = "png", *, axis: RateAxis | None = None
+) -> bytes:
+    """The picture of `comparison_html` as a PNG of 1600 × 1000 pixels, a PDF or an SVG."""
     with rc_context(style()):
-        plane = d.plane_of(comparison.points, comparison.reference)
+        plane = d.plane_of(comparison.points, comparison.reference, axis)
         figure, ax = _canvas(plane)
         _exact(ax, plane, comparison.exact)
         for label, colour, points in d.sides(comparison):
             groups = d.Groups.of(points)
             _dominated(ax, plane, groups, colour, None)
             _curves(ax, plane, points, colour, f"{label}, ")
-            _on_front(ax, plane, groups, colour, colour, f"{label}, ", legend_colour=colour)
+            _on_front(ax, plane, groups, colour, f"{label}, ", legend_colour=colour)
         title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
-        return _png_with_legend(figure, ax, comparison.points, title, comparison.verdict)
+        return _with_legend(figure, ax, comparison.points, title, comparison.verdict, format)
 
 
 def legend_label(text: str) -> str:
@@ -126,17 +163,15 @@ def _installed_fallbacks() -> tuple[str, ...]:
 
 
 def new_figure() -> Figure:
-    """An empty figure of 1600 × 1000 pixels."""
-    figure = Figure(figsize=(10, 6.25), dpi=160, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    """An empty figure of 10 × 6.25 inches: 1600 × 1000 pixels."""
+    return Figure(figsize=(10, 6.25), dpi=160, layout="constrained")
 
 
 def set_log_rates(ax: Axes) -> None:
     """Make the axis of rates logarithmic, with plain numbers."""
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(PLAIN_NUMBERS)
-    ax.xaxis.set_minor_formatter(LogFormatter())
+    ax.xaxis.set_minor_formatter(MinorLogLabels())
 
 
 def add_colour_bar(figure: Figure, axes: Any, colours: ScalarMappable, label: str) -> None:
@@ -145,7 +180,7 @@ def add_colour_bar(figure: Figure, axes: Any, colours: ScalarMappable, label: st
     bar.set_label(label)
     if isinstance(colours.norm, LogNorm):
         # Minor ticks get numbers too, because a scale may lie within one decade.
-        bar.ax.yaxis.set_minor_formatter(LogFormatter())
+        bar.ax.yaxis.set_minor_formatter(MinorLogLabels())
     bar.outline.set_visible(False)
 
 
@@ -162,10 +197,15 @@ def _canvas(plane: d.Plane) -> tuple[Figure, Axes]:
     return figure, ax
 
 
-def _png_with_legend(
-    figure: Figure, ax: Axes, points: Sequence[Point], title: str, caption: str
+def _with_legend(
+    figure: Figure,
+    ax: Axes,
+    points: Sequence[Point],
+    title: str,
+    caption: str,
+    format: ImageFormat,
 ) -> bytes:
-    """The figure as a PNG, with a legend above the axes."""
+    """The figure as a file, with a legend above the axes."""
     if all(p.rate_bits is None for p in points):
         add_no_points_text(ax)
     else:
@@ -174,7 +214,7 @@ def _png_with_legend(
         # The legend stands above the axes, where it hides no point.
         columns = max(1, min(4, LEGEND_WIDTH // (max(map(len, names)) + 8)))
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, fontsize=9)
-    return figure_png(figure, title, caption)
+    return save_figure(figure, title, caption, format)
 
 
 def add_no_points_text(ax: Axes) -> None:
@@ -182,15 +222,15 @@ def add_no_points_text(ax: Axes) -> None:
     ax.text(0.5, 0.5, d.NO_POINTS, transform=ax.transAxes, ha="center", color=d.GREY)
 
 
-def figure_png(figure: Figure, title: str, caption: str) -> bytes:
-    """The figure as a PNG, with a title above it and a caption below."""
+def save_figure(figure: Figure, title: str, caption: str, format: ImageFormat) -> bytes:
+    """The figure as a file of this format, with a title above it and a caption below."""
     figure.suptitle(shorten(title, 100), x=0.01, ha="left", fontsize="large", fontweight="bold")
     figure.supxlabel(fill(caption, 130), fontsize=9, x=0.01, ha="left", color="#5A6069")
     target = BytesIO()
     with warnings.catch_warnings():
         # matplotlib draws a box for a character that no installed font has.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(target, format="png")
+        figure.savefig(target, format=format, metadata=_METADATA[format])
     return target.getvalue()
 
 
@@ -227,36 +267,33 @@ def _on_front(
     ax: Axes,
     plane: d.Plane,
     groups: d.Groups,
-    supported: str | np.ndarray,
-    unsupported: str | np.ndarray,
+    colour: str | Callable[[Sequence[Point]], np.ndarray],
     prefix: str,
     *,
     legend_colour: str,
 ) -> None:
-    """Draw the points of the front.
+    """Draw the points of the front in one colour, or in the colours that `colour` returns.
 
-    `supported` and `unsupported` are the colours of these points. The legend shows each of the two
-    shapes once, in `legend_colour`.
+    The legend shows each shape once, in `legend_colour`.
     """
-    size: dict[str, Any] = {"s": 55, "lw": 1.4, "zorder": 3}
-    for points, label, style, legend_style in (
-        (
-            groups.supported,
-            d.SUPPORTED,
-            {"c": supported, "edgecolors": "white"} | size,
-            {"c": legend_colour, "edgecolors": "white"} | size,
-        ),
-        (
-            groups.unsupported,
-            d.UNSUPPORTED,
-            {"facecolors": "white", "edgecolors": unsupported, "marker": "D"} | size,
-            {"facecolors": "white", "edgecolors": legend_colour, "marker": "D"} | size,
-        ),
+    for points, label, marker, filled in (
+        (groups.supported, d.SUPPORTED, "o", True),
+        (groups.unsupported, d.UNSUPPORTED, "o", False),
+        (groups.gap_shown, d.GAP_SHOWN, "D", False),
     ):
         if points:
             _bars(ax, plane, points)
-            ax.scatter(plane.rate(points), [p.lost_bits for p in points], **style)
-            ax.scatter([], [], label=legend_label(prefix + label), **legend_style)
+            lost = [p.lost_bits for p in points]
+            size: dict[str, Any] = {"s": 55, "lw": 1.4, "zorder": 3, "marker": marker}
+            drawn = colour(points) if callable(colour) else colour
+            ax.scatter(plane.rate(points), lost, **size, **_filling(drawn, filled))
+            label = legend_label(prefix + label)
+            ax.scatter([], [], label=label, **size, **_filling(legend_colour, filled))
+
+
+def _filling(colour: Any, filled: bool) -> dict[str, Any]:
+    face, edge = (colour, "white") if filled else ("white", colour)
+    return {"facecolors": face, "edgecolors": edge}
 
 
 def _bars(ax: Axes, plane: d.Plane, points: Sequence[Point]) -> None:

@@ -1,4 +1,4 @@
-"""Statistics over a few seeds: a test and bootstrap intervals."""
+"""Statistics over a few seeds: a test, bootstrap intervals, and Student's interval."""
 
 from collections.abc import Callable, Sequence
 from math import comb
@@ -53,6 +53,21 @@ def bootstrap_ratio(left: Sequence[float], right: Sequence[float]) -> Interval |
     if not right or min(right) <= 0:
         return None
     return _bootstrap([left, right], lambda numerator, denominator: numerator / denominator)
+
+
+def student_interval(values: Sequence[float]) -> Interval | None:
+    """95 % interval of the mean by Student's t; None with fewer than three values.
+
+    With three to six values it keeps its level, which a bootstrap interval does not.
+    """
+    count = len(values)
+    if count < MIN_SEEDS:
+        return None
+    from scipy.special import stdtrit
+
+    mean = float(np.mean(values))
+    half = float(stdtrit(count - 1, 1 - LEVEL / 2) * np.std(values, ddof=1) / np.sqrt(count))
+    return Interval(low=mean - half, high=mean + half)
 
 
 def _bootstrap(

@@ -1,10 +1,20 @@
 """The verdict: a few sentences about a comparison that claim no more than the data show."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from itertools import count
+from typing import NamedTuple, get_args
 
-from paretoib.fronts._format import format_number
+from paretoib.fronts._format import format_gaps, format_number
 from paretoib.fronts._statistics import LEVEL, MIN_SEEDS, smallest_p_value
-from paretoib.records import ComparedPoint, Comparison, ComparisonSide, Interval, Side, Sides
+from paretoib.records import (
+    ComparedPoint,
+    Comparison,
+    ComparisonSide,
+    FrontDistance,
+    Interval,
+    Side,
+    Sides,
+)
 
 SAME = 5e-4
 """Two hypervolumes count as equal if they differ by at most this share of the smaller one."""
@@ -16,19 +26,61 @@ def verdict(comparison: Comparison) -> str:
     A difference counts as shown if the Mann-Whitney test on the hypervolumes of single seeds has
     p < 0.05 and the bootstrap interval of the ratio of mean hypervolumes excludes 1. If this
     interval does not exist or begins at 0, p < 0.05 is enough. Otherwise the verdict has the words
-    'no difference is shown', or 'too few seeds' if there is no test.
+    'no difference is shown'. If seeds are too few for a test, or for p < 0.05, the verdict says
+    whether one side is behind in every pair of seeds, and which seeds allow a test.
+
+    If the weighting of one side has no field that moves along the front, the verdict has the
+    distance of its points to the other front in place of hypervolumes.
     """
-    tested = comparison.indicators.p_value is not None
-    result = _tested_result(comparison) if tested else _untested_result(comparison)
     facts = (
-        f"On {comparison.dataset}, {result}",
+        f"On {comparison.dataset}, {_result(comparison)}",
         _diverged(comparison, "left"),
         _diverged(comparison, "right"),
         _equal_cost(comparison),
         _dominance(comparison),
         *_unsupported(comparison),
+        _seeds_needed(comparison),
     )
     return " ".join(f"{fact}." for fact in facts if fact)
+
+
+def _result(c: Comparison) -> str:
+    for side, distance in c.indicators.front_distances.items():
+        return _distance_result(c, side, distance)
+    if c.indicators.p_value is None:
+        return _untested_result(c)
+    behind = _behind_in_every_pair(c) if _too_few_seeds(c) else None
+    return f"{behind}. {_smallest_p(c)}" if behind else _tested_result(c)
+
+
+def _distance_result(c: Comparison, side: Side, distance: FrontDistance) -> str:
+    """The distance of one side's points to the front and the hull of the other side."""
+    about, other = (c.left, c.right) if side == "left" else (c.right, c.left)
+    text = (
+        f"the points of {_with_seeds(about)} lie on average "
+        f"{_signed(distance.epsilon_bits, distance.epsilon_interval, ('behind', 'ahead of'))} the "
+        f"front of {_with_seeds(other)}"
+    )
+    if distance.hull_gap_bits is not None:
+        gap = _signed(distance.hull_gap_bits, distance.hull_gap_interval, ("above", "below"))
+        text += f", and {gap} its hull"
+    return (
+        f"{text}. The weighting of {about.label} has no field that moves along the front, so "
+        "hypervolumes are not compared"
+    )
+
+
+def _signed(bits: float, interval: Interval | None, words: tuple[str, str]) -> str:
+    """A distance with its interval, and the word for its sign; noise if the interval contains 0."""
+    found = f"{format_number(abs(bits))} bits"
+    if interval is not None:
+        ends = sorted(
+            (interval.low, interval.high) if bits >= 0 else (-interval.low, -interval.high)
+        )
+        low, high = map(format_number, ends)
+        noise = "; may be noise" if interval.low <= 0 <= interval.high else ""
+        found += f" (95 % confidence interval {low} to {high}{noise})"
+    return f"{found} {words[bits < 0]}"
 
 
 def _tested_result(c: Comparison) -> str:
@@ -54,8 +106,7 @@ def _tested_result(c: Comparison) -> str:
         if ratio
         else ""
     )
-    least = smallest_p_value(len(c.left.seeds), len(c.right.seeds))
-    limit = f". With so few seeds, p cannot be below {least:.2g}" if least >= LEVEL else ""
+    limit = f". {_smallest_p(c)}" if _too_few_seeds(c) else ""
     return (
         f"no difference is shown between the hypervolumes of {left} and {right}: "
         f"p = {p:.2g}{interval}{limit}"
@@ -64,37 +115,89 @@ def _tested_result(c: Comparison) -> str:
 
 def _untested_result(c: Comparison) -> str:
     """The lead in hypervolume, without a significance test."""
+    if behind := _behind_in_every_pair(c):
+        return behind
     left, right = _with_seeds(c.left), _with_seeds(c.right)
     lead = _lead(c.indicators.hypervolume, left, right)
-    equal = f"the hypervolumes of {left} and {right} differ by less than 0.1 %"
+    if lead is None:
+        return f"the hypervolumes of {left} and {right} differ by less than 0.1 %"
+    pairs = len(c.left.seeds) * len(c.right.seeds)
+    return f"{lead.text}{', but not in every pair of seeds' if pairs > 1 else ''}"
+
+
+def _behind_in_every_pair(c: Comparison) -> str | None:
+    """That every seed of one side has less hypervolume than every seed of the other; or None.
+
+    Also None for a single pair of seeds.
+    """
+    volumes = c.indicators.seed_hypervolumes
+    sides = (c.left, volumes["left"]), (c.right, volumes["right"])
+    (worse, low), (better, high) = sorted(sides, key=lambda side: max(side[1]))
+    if max(low) >= min(high) or len(low) * len(high) == 1:
+        return None
     return (
-        f"{lead.text if lead else equal}. There are too few seeds for a significance test, which "
-        f"needs {MIN_SEEDS} on each side"
+        f"{_with_seeds(worse)} is behind {_with_seeds(better)} in every pair of seeds, with a "
+        f"hypervolume of {_range(low)} against {_range(high)} bits²"
     )
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = (format_number(value, 4) for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+def _smallest_p(c: Comparison) -> str:
+    least = smallest_p_value(len(c.left.seeds), len(c.right.seeds))
+    return f"With so few seeds, p cannot be below {least:.2g}"
+
+
+def _too_few_seeds(c: Comparison) -> bool:
+    """Whether no test can show a difference with these numbers of seeds."""
+    left, right = len(c.left.seeds), len(c.right.seeds)
+    return min(left, right) < MIN_SEEDS or smallest_p_value(left, right) >= LEVEL
+
+
+def _seeds_needed(c: Comparison) -> str | None:
+    """The seeds that allow a test, or an interval of the distance; None if they are there."""
+    for side in c.indicators.front_distances:
+        about = c.left if side == "left" else c.right
+        if len(about.seeds) >= MIN_SEEDS:
+            return None
+        return f"An interval needs `{_seeds_flag(MIN_SEEDS)}` for {about.label}"
+    if not _too_few_seeds(c):
+        return None
+    enough = next(n for n in count(MIN_SEEDS) if smallest_p_value(n, n) < LEVEL)
+    return f"Testing needs `{_seeds_flag(enough)}` on both sides"
+
+
+def _seeds_flag(number: int) -> str:
+    return f"--seeds {','.join(map(str, range(number)))}"
 
 
 def _with_seeds(side: ComparisonSide) -> str:
     """The side's label with its number of seeds."""
-    count = len(side.seeds)
-    return f"{side.label} ({count} seed{'s' * (count != 1)})"
+    number = len(side.seeds)
+    return f"{side.label} ({number} seed{'s' * (number != 1)})"
 
 
 def _diverged(c: Comparison, side: Side) -> str | None:
     """The number of seeds with diverged trials and no point; None if there is no such seed."""
     about = c.left if side == "left" else c.right
     measured = {point.seed for point in c.points if point.side == side}
-    count = len(set(about.seeds) - measured)
-    if not count:
+    number = len(set(about.seeds) - measured)
+    if not number:
         return None
-    counts = "counts" if count == 1 else "count"
+    verb = "counts" if number == 1 else "count"
     return (
-        f"Because of diverged trials, {count} of {about.label}'s {len(about.seeds)} seeds {counts} "
+        f"Because of diverged trials, {number} of {about.label}'s {len(about.seeds)} seeds {verb} "
         "with hypervolume 0"
     )
 
 
 def _equal_cost(c: Comparison) -> str | None:
     """The lead at equal cost, if the other side leads in total hypervolume; otherwise None."""
+    if c.indicators.front_distances or c.indicators.hypervolume_at_equal_cost.left is None:
+        return None
     labels = c.left.label, c.right.label
     overall = _lead(c.indicators.hypervolume, *labels)
     equal = _lead(c.indicators.hypervolume_at_equal_cost, *labels)
@@ -135,32 +238,32 @@ def _dominance(c: Comparison) -> str:
     )
 
 
-def _share_of_front(count: int, side: ComparisonSide) -> str:
-    if count == side.on_front > 1:
-        return f"all {count} of {side.label}'s front points"
-    return f"{count} of {side.label}'s {side.on_front} front point{'s' * (side.on_front != 1)}"
+def _share_of_front(number: int, side: ComparisonSide) -> str:
+    if number == side.on_front > 1:
+        return f"all {number} of {side.label}'s front points"
+    return f"{number} of {side.label}'s {side.on_front} front point{'s' * (side.on_front != 1)}"
 
 
 def _unsupported(c: Comparison) -> list[str]:
-    """For each side, the number of front points that no β selects, and their largest hull gap."""
-    if not c.left.unsupported and not c.right.unsupported:
+    """For each side, the number of front points above its hull, and whether seeds show a gap.
+
+    A side whose weighting has no field that moves along the front has no hull of interest.
+    """
+    sides: list[Side] = [s for s in get_args(Side) if s not in c.indicators.front_distances]
+    if len(sides) == 2 and not c.left.unsupported and not c.right.unsupported:
         return [
             "Every front point of both sides lies on the hull of its front, so some β selects it"
         ]
-    return [_unsupported_of(c, "left"), _unsupported_of(c, "right")]
+    return [_unsupported_of(c, side) for side in sides]
 
 
 def _unsupported_of(c: Comparison, side: Side) -> str:
     about = c.left if side == "left" else c.right
-    count = about.unsupported
-    if not count:
+    above = [point for point in _front(c, side) if not point.supported]
+    if not above:
         return f"Every front point of {about.label} lies on the hull, so some β selects it"
-    gap = max(p.hull_gap_bits or 0.0 for p in _front(c, side))
-    lie, them = ("lies", "it") if count == 1 else ("lie up to", "them")
-    return (
-        f"{_share_of_front(count, about)} {lie} {gap:.2g} bits above the hull, so no β selects "
-        f"{them}"
-    )
+    lie = "lies" if len(above) == 1 else "lie"
+    return f"{_share_of_front(len(above), about)} {lie} above the hull {format_gaps(above)}"
 
 
 def _front(c: Comparison, side: Side) -> list[ComparedPoint]:

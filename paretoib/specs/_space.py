@@ -112,9 +112,7 @@ def _has_effect(param: Param, template: TrialSpec) -> bool:
     """Whether a per-trial parameter of the weighting has an effect in this trial."""
     if param.name == "beta":
         return template.weighs_compression
-    if param.name == "iterations":
-        return bool(template.weighting["solver"] == "frank_wolfe")
-    return param.per_trial
+    return param.per_trial and param.has_effect(template.weighting.params)
 
 
 def _range_of(param: Param) -> Range | Choices | None:

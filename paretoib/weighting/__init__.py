@@ -3,8 +3,9 @@
 Papers have the short names of `paretoib.objectives`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -30,6 +31,16 @@ class WeightingEntry(Entry):
 
     losses: tuple[int, int] = (2, 8)
     each_task: bool = False
+
+    def fields_along_front(self, section: Mapping[str, Any]) -> tuple[str, ...]:
+        """The fields that move the trained model along the front, in a section.
+
+        A field that the section lacks has its default. Without such a field, each start gives one point. Comparisons measure the distance of
+        such points to the other side's front, because the hypervolume of one point says little.
+        """
+        filled = {param.name: param.default for param in self.params} | dict(section)
+        along = (p for p in self.params if p.along_front and p.has_effect(filled))
+        return tuple(param.name for param in along)
 
 
 _BETA = Param(
@@ -99,6 +110,7 @@ def _min_norm(solver: str) -> tuple[Param, ...]:
             le=1000,
             per_trial=True,
             along_front=True,
+            only_with=("solver", "frank_wolfe"),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""`GET /compare`: the fronts of two groups of sweeps, usually linear against adaptive."""
+"""`GET /compare`: the fronts of two sides, each with one or more sweeps."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from service.dependencies import Queries
 from service.headers import SANDBOX_POLICY
 from service.pages import comparison_page, wants_html
 from service.problems import problem_responses
-from service.rendering import FIGURE, conditional_response
+from service.rendering import FIGURE, IMAGES, conditional_response
 
 router = APIRouter(
     tags=["fronts"], responses=problem_responses(400, 401, 403, 404, 422, 429, 500, 503)
@@ -30,23 +30,23 @@ Side = Annotated[
 @router.get(
     "/compare",
     response_model=Comparison,
-    responses={200: {"content": {"text/html": {}, "image/png": {}, FIGURE: {}}}},
+    responses={200: {"content": {"text/html": {}, **IMAGES, FIGURE: {}}}},
     summary="Compare fronts",
 )
 def compare(
     request: Request,
     queries: Queries,
-    linear: Side,
-    adaptive: Side,
+    left: Side,
+    right: Side,
     format: Annotated[
-        Literal["json", "html", "png", "figure"],
+        Literal["json", "html", "png", "pdf", "svg", "figure"],
         Query(description="`figure`: the JSON of the plotly figure that `html` shows."),
     ] = "json",
 ) -> Response:
     """The JSON of `paretoib compare --json`; with `Accept: text/html` a page."""
-    left, right = ([queries.find(name) for name in side] for side in (linear, adaptive))
+    left_states, right_states = ([queries.find(name) for name in side] for side in (left, right))
     if wants_html(request) and "format" not in request.query_params:
-        return comparison_page(request, left, right, queries)
-    headers = {"Content-Security-Policy": SANDBOX_POLICY} if format == "html" else {}
-    rendered = queries.rendered_comparison(left, right, format)
+        return comparison_page(request, left_states, right_states, queries)
+    headers = {"Content-Security-Policy": SANDBOX_POLICY} if format in ("html", "svg") else {}
+    rendered = queries.rendered_comparison(left_states, right_states, format)
     return conditional_response(request, rendered, headers)

@@ -23,7 +23,7 @@ from service.headers import SANDBOX_POLICY
 from service.limits import limited_spec
 from service.pages import sweep_page, wants_html
 from service.problems import problem_responses
-from service.rendering import FIGURE, conditional_response, document_response
+from service.rendering import FIGURE, IMAGES, conditional_response, document_response
 from service.schemas import Sweeps, Trial, Trials
 
 router = APIRouter(
@@ -45,7 +45,7 @@ Key = Annotated[
 TrialKey = Annotated[
     str, Path(pattern="^[0-9a-f]{12,64}$", description="A trial's key.", examples=["0d1e2f3a4b5c"])
 ]
-FrontFormat = Literal["json", "csv", "html", "png", "figure"]
+FrontFormat = Literal["json", "csv", "html", "png", "pdf", "svg", "figure"]
 EXAMPLES: Any = {
     "β grid": {"value": {"method": "vib", "data": "digits", "trials": 16}},
     "adaptive weighting": {"value": {"method": "mib", "data": "digits", "seeds": [0, 1, 2]}},
@@ -195,7 +195,7 @@ def trial(request: Request, state: NamedSweep, queries: Queries, trial: TrialKey
     "/{sweep}/front",
     response_model=Front,
     responses={
-        200: {"content": {"text/csv": {}, "text/html": {}, "image/png": {}, FIGURE: {}}},
+        200: {"content": {"text/csv": {}, "text/html": {}, **IMAGES, FIGURE: {}}},
         **problem_responses(404, 422),
     },
     summary="Get the front of a sweep",
@@ -209,7 +209,7 @@ def front(
     ] = "json",
 ) -> Response:
     """All ended trials, with a mark for those on the front; the JSON of `paretoib front --json`."""
-    headers = {"Content-Security-Policy": SANDBOX_POLICY} if format == "html" else {}
+    headers = {"Content-Security-Policy": SANDBOX_POLICY} if format in ("html", "svg") else {}
     return conditional_response(request, queries.front(state, format), headers)
 
 

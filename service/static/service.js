@@ -111,6 +111,12 @@ const counterpart = (old, within) =>
     && (old.name ? candidate.value === old.value : old.href && candidate.href === old.href));
 
 function setUpList(form) {
+  // A sweep cannot be on both sides: checking one box of a sweep clears the other.
+  form.addEventListener("change", ({ target }) => {
+    for (const box of $$("input:checked", form)) {
+      if (box !== target && target.checked && box.value === target.value) box.checked = false;
+    }
+  });
   const updateButton = () => {
     const sides = new Set($$("input:checked", form).map((box) => box.name));
     $("button.primary", form).disabled = sides.size < 2;

@@ -71,7 +71,10 @@ def test_a_config_with_a_key_twice_is_refused(run: Run, tmp_path: Path) -> None:
         (["--png", "a.png", "--plane", "a.png"], "should be different files; found `a.png` twice"),
         (["--png", "a.png", "--plane", "./a.png"], "should be different files"),
         (["--png", "a.jpg"], "--png: should end in .png; found `a.jpg`"),
-        (["--plane", "a.svg"], "--plane: should end in .png; found `a.svg`"),
+        (["--png", "a.pdf"], "--png: should end in .png; found `a.pdf`"),
+        (["--figure", "a.eps"], "--figure: should end in .png or .pdf or .svg; found `a.eps`"),
+        (["--plane", "a.html"], "--plane: should end in .png or .pdf or .svg; found `a.html`"),
+        (["--axis", "log"], "--axis: should have a figure, by one of --html, --figure, --png, --p"),
         (["--html", "a.png"], "--html: should end in .html; found `a.png`"),
     ],
 )

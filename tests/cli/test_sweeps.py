@@ -154,6 +154,25 @@ def test_figures_are_written_to_the_given_files(
     assert image.read_bytes() != plane.read_bytes()
 
 
+def test_the_suffix_of_a_figure_is_its_format(
+    store_with_sweeps: StoreWithSweeps, run: Run, tmp_path: Path
+) -> None:
+    """`--figure` and `--plane` write PDF and SVG; `--axis` changes figures."""
+    store, _, _ = store_with_sweeps
+    pdf, svg, page = (tmp_path / name for name in ("a.pdf", "a.svg", "a.html"))
+    files = ("--figure", str(pdf), "--plane", str(svg), "--html", str(page), "--axis", "linear")
+    assert run(store, "front", "linear", *files).code == 0
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert b"<svg" in svg.read_bytes()[:1000]
+    assert 'press("linear")' in page.read_text()
+    comparison = ("compare", "adaptive", "--against", "linear", "--figure", str(svg))
+    pictures = []
+    for axis in ("linear", "log"):
+        assert run(store, *comparison, "--axis", axis).code == 0
+        pictures.append(svg.read_bytes())
+    assert pictures[0] != pictures[1]
+
+
 def test_training_one_trial_needs_no_ray(run: Run, tmp_path: Path) -> None:
     """`train` trains one trial in this process, and stores it as a sweep with one trial."""
     small = ("--set", "hidden=[8]", "--epochs", "1", "--set", "beta=0.1", "--seed", "3")

@@ -293,7 +293,7 @@ def test_a_fault_loses_no_finished_trial(
     assert before.items() <= trials.items()
     assert len(trials) == TRIALS
     assert set(trials.values()) == {"finished"}
-    comparison = cluster.request(f"/compare?linear={sweeps[0]}&adaptive={sweeps[1]}")
+    comparison = cluster.request(f"/compare?left={sweeps[0]}&right={sweeps[1]}")
     assert [comparison["cost"][side]["trials"] for side in ("left", "right")] == [24, 12]
     assert comparison["verdict"]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from paretoib.errors import ComparisonError
-from paretoib.fronts import compare
+from paretoib.fronts import compare, comparison_rows
 from paretoib.records import Comparison, ExactCurve, Front, TrialRecord
 
 MakeTrial = Callable[..., TrialRecord]
@@ -109,21 +109,32 @@ def test_both_sides_share_a_reference_point(make_trial: MakeTrial, make_front: M
 def test_equal_cost_is_the_cost_of_the_cheaper_side(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
-    """Right costs 2 s, and within 2 s left completes only the first of its two trials."""
-    left = make_front(
-        [make_trial(4.0, 2.0, seconds=2.0), make_trial(1.0, 1.0, seconds=2.0)], name="a"
-    )
-    right = make_front([make_trial(4.0, 2.0), make_trial(3.0, 2.0)], name="b")
+    """Right costs 4 s, and within 4 s left completes only the first four of its five trials."""
+    left = make_front([*[make_trial(4.0, 2.0)] * 4, make_trial(1.0, 1.0, seconds=4.0)], name="a")
+    right = make_front([*[make_trial(4.0, 2.0)] * 3, make_trial(3.0, 2.0)], name="b")
     volumes = compare([left], [right]).indicators.hypervolume_at_equal_cost
     assert (volumes.left, volumes.right) == (6, 7)
 
 
+def test_a_few_trials_have_no_hypervolume_at_equal_cost(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Within the cost of right, left has three trials: fewer than four depend on their order."""
+    left = make_front([make_trial(4.0, 2.0, seconds=1.3)] * 5, name="a")
+    right = make_front([make_trial(4.0, 2.0)] * 4, name="b")
+    comparison = compare([left], [right])
+    volumes = comparison.indicators.hypervolume_at_equal_cost
+    assert (volumes.left, volumes.right) == (None, None)
+    labels = [row.label for row in comparison_rows(comparison)]
+    assert "hypervolume at equal cost, bits²" not in labels
+
+
 def test_equal_cost_includes_failed_trials(make_trial: MakeTrial, make_front: MakeFront) -> None:
     """The seconds of a failed trial count towards the cost of its side."""
-    trials = [make_trial(4.0, 2.0), make_trial(1.0, 1.0)]
+    trials = [*[make_trial(4.0, 2.0)] * 4, make_trial(1.0, 1.0)]
     failed = make_trial(status="failed", name="bad", seconds=2.0)
     left = make_front([*trials, failed], name="a")
-    right = make_front([make_trial(4.0, 2.0, seconds=2.0)], name="b")
+    right = make_front([make_trial(4.0, 2.0, seconds=1.5)] * 4, name="b")
     assert compare([left], [right]).indicators.hypervolume_at_equal_cost.left == 6
 
 

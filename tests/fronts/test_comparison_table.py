@@ -55,11 +55,25 @@ def test_the_html_page_shows_every_row_and_statistic(comparison: Comparison) -> 
         assert statistic.lower() in html.lower()
 
 
-def test_the_documentation_explains_every_row(comparison: Comparison) -> None:
+def test_the_documentation_explains_every_row(
+    comparison: Comparison, make_trial: MakeTrial, make_front: MakeFront
+) -> None:
     """The table in docs/fronts.md has each label, without its unit."""
+    four = make_front([make_trial(1.0, 1.0)] * 4, name="a", method="mib")
+    mgda = four.model_copy(
+        update={"sweep": four.sweep.model_copy(update={"spec": {"weighting": {"name": "mgda"}}})}
+    )
+    other = make_front([make_trial(1.0, 1.0)] * 4, name="b", data={})
+    sweep = other.sweep.model_copy(update={"spec": {}})
+    plain = other.model_copy(update={"sweep": sweep})
+    rows = [
+        row
+        for shown in (comparison, compare([four], [four]), compare([mgda], [plain]))
+        for row in comparison_rows(shown)
+    ]
     table = DOCS.read_text().partition("| row |")[2].partition("\n\n")[0]
     labels = {name for line in table.splitlines()[2:] for name in line.split("|")[1].split(",")}
-    expected = {row.label.partition(",")[0] for row in comparison_rows(comparison)}
+    expected = {row.label.partition(",")[0] for row in rows}
     assert {label.strip() for label in labels} == expected
 
 

@@ -18,21 +18,24 @@ from matplotlib.text import Text
 from PIL import Image
 
 from paretoib.fronts import (
+    ImageFormat,
+    RateAxis,
     compare,
     comparison_html,
-    comparison_png,
+    comparison_image,
     front_html,
-    front_png,
-    plane_png,
+    front_image,
+    plane_image,
 )
 from paretoib.fronts._drawing import LOWER_BOUND, front_caption, plane_of
 from paretoib.fronts._hover import hover
-from paretoib.fronts._static import figure_png, legend_label, new_figure, style
+from paretoib.fronts._static import legend_label, new_figure, save_figure, style
 from paretoib.records import ExactCurve, Front, Metrics, TrialRecord
 
 MakeTrial = Callable[..., TrialRecord]
 MakeFront = Callable[..., Front]
 
+AXES: tuple[RateAxis | None, ...] = (None, "linear", "log")
 CURVE = ExactCurve(label="exact bound", rate_bits=(0, 3, 20), lost_bits=(3, 0, 0))
 
 
@@ -77,7 +80,8 @@ def test_every_trial_with_a_rate_is_drawn_and_explained(front: Front) -> None:
     """Each trial with a finite rate has a hover text with its parameters, metrics and β."""
     hovers = _hovers(front_html(front))
     assert len(hovers) == 5
-    (unsupported,) = (text for text in hovers if "no β selects it" in text)
+    (unsupported,) = (text for text in hovers if "above the hull by" in text)
+    assert "which may be noise with so few seeds" in unsupported
     for part in (
         "β 0.05",
         "seed 0",
@@ -205,15 +209,65 @@ def test_a_comparison_shows_verdict_table_and_both_sides(
     comparison = compare([left], [right])
     html = comparison_html(comparison)
     assert comparison.verdict.replace("'", "&#x27;") in html
-    for part in ("additive ε", "IGD+", "coverage", "exact curve", "Mann–Whitney", "equal cost"):
+    for part in ("additive ε", "IGD+", "coverage", "exact curve", "Mann–Whitney", "seeds"):
         assert part in html
     assert any("dominated by mib, by at least 1 bits" in text for text in _hovers(html))
     assert {t.get("name") for t in _figure(html)[0]} >= {"mib, on the hull", "vib, on the hull"}
 
 
+@pytest.mark.parametrize(
+    ("format", "begin"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")]
+)
+def test_pictures_have_three_formats(front: Front, format: ImageFormat, begin: bytes) -> None:
+    """A picture of each kind is a PNG, a PDF or an SVG; drawn twice, it has equal bytes."""
+    history = {"rate_bits": [0.5, 1.0, 2.0], "relevance_bits": [0.1, 0.5, 1.0]}
+    comparison = compare([front], [front])
+    for draw in (
+        lambda: front_image(front, format),
+        lambda: comparison_image(comparison, format),
+        lambda: plane_image(front, lambda _: history, format),
+    ):
+        picture = draw()
+        assert picture.startswith(begin)
+        assert draw() == picture
+
+
+def test_the_axis_of_the_rate_can_be_chosen(front: Front) -> None:
+    """`axis` sets the axis of the rate in pages and images; the default depends on the range."""
+    comparison = compare([front], [front])
+    for html, image in ((front_html, front_image), (comparison_html, comparison_image)):
+        source = front if html is front_html else comparison
+        types = {axis: _figure(html(source, axis=axis))[1]["xaxis"]["type"] for axis in AXES}
+        assert types == {None: "log", "linear": "linear", "log": "log"}
+        images = [image(source, axis=axis) for axis in AXES]
+        assert images[0] == images[2] != images[1]
+
+
+def test_only_gaps_that_the_seeds_show_are_diamonds(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """Points above the hull are open circles; a diamond means that the seeds show the gap."""
+    rows = ((1.0, 2.0, 0.1), (2.0, 1.9, 0.2), (3.0, 1.0, 0.3))
+    for seeds, symbol in ((1, "circle-open"), (4, "diamond-open")):
+        trials = [
+            make_trial(rate + 0.001 * seed, lost - 0.001 * seed, beta=beta, seed=seed)
+            for rate, lost, beta in rows
+            for seed in range(seeds)
+        ]
+        traces, _ = _figure(front_html(make_front(trials)))
+        drawn = {
+            trace["marker"]["symbol"]
+            for trace in traces
+            for text in trace.get("text", [])
+            if "β 0.2" in text
+        }
+        assert symbol in drawn
+        assert drawn <= {symbol, "circle"}
+
+
 def test_static_pictures_are_drawn(front: Front) -> None:
     """The PNG of a front or a comparison has the documented size and more than 20 colours."""
-    for png in (front_png(front), comparison_png(compare([front], [front]))):
+    for png in (front_image(front), comparison_image(compare([front], [front]))):
         image = Image.open(BytesIO(png))
         assert image.size == (1600, 1000)
         assert len(set(image.convert("RGB").resize((160, 100)).get_flattened_data())) > 20
@@ -227,10 +281,10 @@ def test_names_are_drawn_unchanged(front: Front, name: str) -> None:
     named = front.model_copy(update={"sweep": front.sweep.model_copy(update={"name": name})})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert front_png(named).startswith(b"\x89PNG")
+        assert front_image(named).startswith(b"\x89PNG")
     with rc_context(style()):
         figure = new_figure()
-        figure_png(figure, title=name, caption=name)
+        save_figure(figure, name, name, "png")
     texts = [text for text in figure.findobj(Text) if text.get_text() == name]
     assert len(texts) == 2
     assert not any(text.get_parse_math() for text in texts)
@@ -249,9 +303,9 @@ def test_no_figure_shows_the_source_of_a_formula(
 
     monkeypatch.setattr(Figure, "savefig", record)
     history = {"rate_bits": [0.5, 1.0, 2.0], "relevance_bits": [0.1, 0.5, 1.0]}
-    front_png(front)
-    comparison_png(compare([front], [front]))
-    plane_png(front, lambda _: history)
+    front_image(front)
+    comparison_image(compare([front], [front]))
+    plane_image(front, lambda _: history)
     assert len(drawn) == 3
     for figure in drawn:
         texts = [text.get_text() for text in figure.findobj(Text)]
@@ -277,7 +331,7 @@ def test_a_sweep_without_points_still_has_pictures(
         html = front_html(front)
         assert "no trial with a finite rate yet" in html
         assert not {"hull", LOWER_BOUND} & {t.get("name") for t in _figure(html)[0]}
-        assert front_png(front).startswith(b"\x89PNG")
+        assert front_image(front).startswith(b"\x89PNG")
 
 
 def test_comparing_loads_no_plotting_library_and_no_torch() -> None:
@@ -286,7 +340,7 @@ def test_comparing_loads_no_plotting_library_and_no_torch() -> None:
         "import sys, paretoib.fronts as f; f.compare\n"
         "heavy = {'torch', 'ray', 'mlflow', 'plotly', 'matplotlib', 'scipy.stats'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
-        "f.front_html, f.front_png\n"
+        "f.front_html, f.front_image\n"
         "assert {'plotly', 'matplotlib'} <= set(sys.modules)\n"
         "assert not {'torch', 'ray', 'mlflow'} & set(sys.modules)\n"
     )

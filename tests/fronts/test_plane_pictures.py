@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
-from paretoib.fronts import plane_png
+from paretoib.fronts import plane_image
 from paretoib.fronts._plane import MAX_DOTS, MAX_PATHS, paths, select_points
 from paretoib.records import ExactCurve, Front, TrialRecord
 
@@ -98,10 +103,10 @@ def test_the_picture_requests_the_histories_that_it_draws(
         requested.append(trial)
         return TWO_EPOCHS
 
-    picture = pixels(plane_png(front, history))
+    picture = pixels(plane_image(front, history))
     assert requested == ["a"]
     changed = TWO_EPOCHS | {"relevance_bits": (2.5, 0.5)}
-    assert (picture != pixels(plane_png(front, lambda _: changed))).any()
+    assert (picture != pixels(plane_image(front, lambda _: changed))).any()
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 5])
@@ -111,7 +116,56 @@ def test_a_picture_can_have_any_number_of_layers(
     """The picture is not blank for 1, 2, 3 or 5 layers."""
     front = make_front([make_trial(2.0, 1.0), make_trial(3.0, 0.5, beta=0.001)])
     rows = {f"layer_{n}/{k}": row for n in range(1, 1 + layers) for k, row in TWO_EPOCHS.items()}
-    assert (pixels(plane_png(front, lambda _: rows)) < WHITE).any()
+    assert (pixels(plane_image(front, lambda _: rows)) < WHITE).any()
+
+
+@pytest.mark.parametrize("layers", [1, 4, 5])
+@pytest.mark.parametrize(("low", "high"), [(0.02, 80), (0.6, 11), (2, 25), (1.5, 80), (5, 9)])
+def test_labels_of_ticks_do_not_overlap(
+    make_trial: MakeTrial,
+    make_front: MakeFront,
+    monkeypatch: pytest.MonkeyPatch,
+    layers: int,
+    low: float,
+    high: float,
+) -> None:
+    """On a logarithmic axis at least one tick has a label, and no two labels overlap."""
+    drawn: list[Figure] = []
+    save = Figure.savefig
+
+    def record(figure: Figure, *args: Any, **kwargs: Any) -> None:
+        save(figure, *args, **kwargs)
+        drawn.append(figure)
+
+    monkeypatch.setattr(Figure, "savefig", record)
+    front = make_front([make_trial(2.0, 1.0), make_trial(3.0, 0.5, beta=0.001)])
+    rows = {
+        f"layer_{n}/{name}": row
+        for n in range(1, 1 + layers)
+        for name, row in (("rate_bits", (low, high)), ("relevance_bits", (0.1, 1.0)))
+    }
+    plane_image(front, lambda _: rows, axis="log")
+    for ax in filter(Axes.get_visible, drawn[0].axes):
+        is_bar = ax.get_label() == "<colorbar>"
+        labels = _tick_labels(ax.yaxis if is_bar else ax.xaxis)
+        along = 1 if is_bar else 0
+        boxes = [label.get_window_extent() for label in labels]
+        extents = sorted((box.min[along], box.max[along]) for box in boxes)
+        assert all(end < begin for (_, end), (begin, _) in pairwise(extents))
+    assert _tick_labels(drawn[0].axes[layers - 1].xaxis)
+
+
+def _tick_labels(axis: Axis) -> list[Text]:
+    """The labels that the axis shows."""
+    first, last = sorted(axis.get_view_interval())
+    ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+    labels = [
+        label
+        for tick in ticks
+        if first <= tick.get_loc() <= last
+        for label in (tick.label1, tick.label2)
+    ]
+    return [label for label in labels if label.get_visible() and label.get_text()]
 
 
 def test_without_paths_a_picture_has_only_a_text(
@@ -120,5 +174,5 @@ def test_without_paths_a_picture_has_only_a_text(
     """A noiseless trial and a trial without a history have no path; the text covers few pixels."""
     for rate, history in ((None, TWO_EPOCHS), (2.0, {})):
         front = make_front([make_trial(rate, 0.1)])
-        ink = (pixels(plane_png(front, lambda _, h=history: h)) < 128).mean()
+        ink = (pixels(plane_image(front, lambda _, h=history: h)) < 128).mean()
         assert 0 < ink < 0.02

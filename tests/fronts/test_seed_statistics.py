@@ -7,6 +7,7 @@ from paretoib.fronts._statistics import (
     bootstrap_ratio,
     mann_whitney,
     smallest_p_value,
+    student_interval,
 )
 
 WIDE = [1.13, 2.02, 3.07, 3.91, 4.87]
@@ -61,3 +62,11 @@ def test_the_interval_contains_the_ratio_of_left_to_right() -> None:
 def test_a_zero_on_the_right_side_gives_no_interval() -> None:
     """If a right value is 0, the right mean of a resample may be 0, so the ratio is undefined."""
     assert bootstrap_ratio([1, 2, 3], [0, 1, 2]) is None
+
+
+def test_students_interval_is_the_textbooks() -> None:
+    """For 1, 2, 3 the interval is 2 ± 4.303 · 1 / √3; two values have no interval."""
+    interval = student_interval([1.0, 2.0, 3.0])
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((2 - 2.484, 2 + 2.484), abs=1e-3)
+    assert student_interval([1.0, 2.0]) is None

@@ -40,26 +40,52 @@ def _seeds(lost: float, count: int, step: float = 0.001) -> list[tuple[float, fl
 
 
 def test_one_seed_on_each_side_is_too_few_for_a_test(verdict: Verdict) -> None:
-    """For one seed per side, the verdict gives the ratio and says that there are too few seeds."""
+    """For one seed per side, the verdict gives the ratio and ends with the seeds for a test."""
     text = verdict([(1.0, 1.0, 0)], [(1.0, 1.2, 0)])
-    assert text.startswith(
-        "On digits, mib (1 seed) has 11 % more hypervolume than vib (1 seed). "
-        "There are too few seeds for a significance test, which needs 3 on each side. "
-    )
+    assert text.startswith("On digits, mib (1 seed) has 11 % more hypervolume than vib (1 seed). ")
+    assert text.endswith(" Testing needs `--seeds 0,1,2,3` on both sides.")
 
 
 def test_the_side_with_more_hypervolume_is_named_first(verdict: Verdict) -> None:
-    """The verdict names the right side first, because the right side has more hypervolume."""
-    text = verdict([(1.0, 1.2, 0)], [(1.0, 1.0, 0), (1.0, 1.1, 1)])
-    assert "vib (2 seeds) has 11 % more hypervolume than mib (1 seed). " in text
-    assert "There are too few seeds for a significance test" in text
+    """The verdict names the right side first, because the right side has more hypervolume.
+
+    The verdict says that this does not hold for every pair of seeds.
+    """
+    text = verdict([(1.0, 1.2, 0)], [(1.0, 1.0, 0), (1.0, 1.3, 1)])
+    assert (
+        "vib (2 seeds) has 11 % more hypervolume than mib (1 seed), but not in every pair of "
+        "seeds. " in text
+    )
+    assert text.endswith(" Testing needs `--seeds 0,1,2,3` on both sides.")
+
+
+@pytest.mark.parametrize("seeds", [(3, 1), (1, 3), (2, 2), (3, 3), (3, 4)])
+def test_a_side_that_is_behind_in_every_pair_of_seeds_is_named(
+    verdict: Verdict, seeds: tuple[int, int]
+) -> None:
+    """If no test can show a difference, the verdict leads with the pairs of seeds."""
+    beyond = [(20.0, 1.0, seed) for seed in range(seeds[0])]
+    text = verdict(beyond, _seeds(1.0, seeds[1], 0.1))
+    names = [f"({count} seed{'s' * (count > 1)})" for count in seeds]
+    assert text.startswith(
+        f"On digits, mib {names[0]} is behind vib {names[1]} in every pair of seeds, with a "
+        "hypervolume of 0 against "
+    )
+    assert text.endswith(" Testing needs `--seeds 0,1,2,3` on both sides.")
+    assert "no difference" not in text
+
+
+def test_the_seeds_that_a_hint_asks_for_can_show_a_difference(verdict: Verdict) -> None:
+    """Four seeds on each side are enough for p < 0.05, so the hint is absent."""
+    text = verdict(_seeds(1.0, 4), _seeds(1.5, 4))
+    assert "p = 0.029" in text
+    assert "Testing needs" not in text
 
 
 def test_nearly_equal_hypervolumes_are_called_the_same(verdict: Verdict) -> None:
     """Hypervolumes that differ by at most 0.05 % count as equal; here they differ by 0.025 %."""
     text = verdict([(1.0, 1.0, 0)], [(1.0, 1.0005, 0)])
     assert "the hypervolumes of mib (1 seed) and vib (1 seed) differ by less than 0.1 %. " in text
-    assert "There are too few seeds for a significance test" in text
 
 
 def test_a_side_beyond_the_reference_point_has_no_hypervolume(verdict: Verdict) -> None:
@@ -125,16 +151,16 @@ def test_overlapping_seeds_show_no_difference(verdict: Verdict) -> None:
 
 def test_three_seeds_cannot_show_a_difference(verdict: Verdict) -> None:
     """The smallest p-value for three seeds on each side is 0.1, and the verdict says so."""
-    text = verdict(_seeds(0.5, 3), _seeds(2.5, 3))
+    assert "With so few seeds, p cannot be below 0.1. " in verdict(_seeds(0.5, 3), _seeds(2.5, 3))
+    text = verdict(_seeds(1.0, 3, 0.1), _seeds(1.05, 3, 0.1))
     assert "no difference is shown" in text
-    assert "p = 0.1" in text
     assert "With so few seeds, p cannot be below 0.1. " in text
     assert "cannot be below" not in verdict(_seeds(1.0, 5, 0.1), _seeds(1.05, 5, 0.1))
 
 
 def test_a_lead_that_equal_cost_reverses_is_reported(verdict: Verdict) -> None:
     """Left has more hypervolume at twice the cost; at equal cost, right has more."""
-    mib, vib = [(4.0, 2.0, 0), (1.0, 1.0, 0)], [(2.0, 1.5, 0)]
+    mib, vib = [(4.0, 2.0, 0)] * 4 + [(1.0, 1.0, 0)] * 4, [(2.0, 1.5, 0)] * 4
     text = verdict(mib, vib, (4.0, 4.0))
     assert "mib (1 seed) has 50 % more hypervolume than vib (1 seed). " in text
     assert "At equal cost, vib has 100 % more hypervolume than mib. " in text
@@ -157,14 +183,15 @@ def test_dominance_is_counted_both_ways(verdict: Verdict) -> None:
     assert "Neither side dominates a front point of the other side. " in text
 
 
-def test_points_that_no_beta_reaches_are_counted(verdict: Verdict) -> None:
+def test_points_above_the_hull_are_counted(verdict: Verdict) -> None:
     """For each side the verdict counts front points above the hull and gives the largest gap."""
     text = verdict([(1.0, 2.0, 0), (2.0, 1.75, 0), (3.0, 1.0, 0)], [(1.0, 1.0, 0)])
-    assert text.endswith(
-        "1 of mib's 3 front points lies 0.25 bits above the hull, so no β selects it. "
-        "Every front point of vib lies on the hull, so some β selects it."
+    assert (
+        "1 of mib's 3 front points lies above the hull by 0.25 bits, which may be noise with so "
+        "few seeds. Every front point of vib lies on the hull, so some β selects it. " in text
     )
     text = verdict([(1.0, 1.0, 0)], [(1.0, 1.0, 0)])
-    assert text.endswith(
-        "Every front point of both sides lies on the hull of its front, so some β selects it."
+    assert (
+        "Every front point of both sides lies on the hull of its front, so some β selects it. "
+        in text
     )

@@ -21,7 +21,7 @@ from paretoib.training._run import run_trials
 @pytest.fixture(scope="session")
 def stored_sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]:
     """The folder of a store with a β grid on digits, and the sweep's front."""
-    from paretoib.fronts import front_html, front_png
+    from paretoib.fronts import front_html, front_image
     from paretoib.records import ReferencePoint
 
     folder = tmp_path_factory.mktemp("store")
@@ -37,7 +37,7 @@ def stored_sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]
     front = front_of(info.model_copy(update={"status": "finished"}), records, ruler)
     pictures = [
         File("front.html", front_html(front).encode()),
-        File("front.png", front_png(front)),
+        File("front.png", front_image(front)),
     ]
     store.close(info.id, "finished", front, pictures)
     return folder, front

@@ -46,7 +46,7 @@ def test_pages_fit_the_screen_and_use_no_network_beyond_the_service(
         ("/", "#compare"),
         (f"/sweeps/{left}", ".scatterlayer .point"),
         (f"/sweeps/{sweeps['not begun'].id}", "text=No trial has ended yet."),
-        (f"/compare?linear={left}&adaptive={right}", ".scatterlayer .point"),
+        (f"/compare?left={left}&right={right}", ".scatterlayer .point"),
     ):
         page.goto(path)
         page.wait_for_selector(selector)
@@ -90,20 +90,26 @@ def test_a_click_on_a_point_shows_its_trial(sample: Any, open_browser: Any) -> N
 def test_sweeps_are_chosen_from_the_list_and_compared(sample: Any, open_browser: Any) -> None:
     """Two sweeps that are checked in the list can be compared.
 
-    The page has a figure of both fronts, indicators, unsupported points and a verdict.
+    A sweep is on one side at most. The page has a figure of both fronts, indicators, the points
+    above the hull and a verdict.
     """
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
     page = browser.page
     button = page.locator("#compare button.primary")
     assert button.is_disabled()
-    page.locator("tr", has_text="a grid of β").locator("input[name=linear]").check()
+    page.locator("tr", has_text="a grid of β").locator("input[name=left]").check()
     assert button.is_disabled()
-    page.locator("tr", has_text="adaptive weights").locator("input[name=adaptive]").check()
+    page.locator("tr", has_text="adaptive weights").locator("input[name=right]").check()
+    # A sweep cannot be on both sides.
+    page.locator("tr", has_text="a grid of β").locator("input[name=right]").check()
+    assert not page.locator("tr", has_text="a grid of β").locator("input[name=left]").is_checked()
+    assert button.is_disabled()
+    page.locator("tr", has_text="a grid of β").locator("input[name=left]").check()
     button.click()
     page.wait_for_selector(".scatterlayer .point")
     with sample.served.client() as client:
-        comparison = client.get("/compare?linear=a grid of β&adaptive=adaptive weights").json()
+        comparison = client.get("/compare?left=a grid of β&right=adaptive weights").json()
     text = page.inner_text("main")
     assert comparison["verdict"] in text
     for side in ("left", "right"):
@@ -150,7 +156,7 @@ def test_html_in_a_sweep_name_is_escaped(
         browser = open_browser(served.address)
         browser.sign_in(served.secret)
         page = browser.page
-        for path in ("/", f"/sweeps/{left}", f"/compare?linear={left}&adaptive={right}"):
+        for path in ("/", f"/sweeps/{left}", f"/compare?left={left}&right={right}"):
             page.goto(path)
             if path != "/":
                 page.wait_for_selector(".scatterlayer .point")

@@ -13,7 +13,12 @@ import pytest
 from paretoib.fronts import compare
 from paretoib.records import Comparison, Front, SweepInfo
 
-BOTH = "/compare?linear=a grid of β&adaptive=adaptive weights"
+IMAGES = (
+    ("png", "image/png", b"\x89PNG"),
+    ("pdf", "application/pdf", b"%PDF"),
+    ("svg", "image/svg+xml", b"<?xml"),
+)
+BOTH = "/compare?left=a grid of β&right=adaptive weights"
 
 
 def test_a_comparison_equals_the_comparison_of_the_library(client: httpx.Client) -> None:
@@ -28,22 +33,26 @@ def test_a_comparison_equals_the_comparison_of_the_library(client: httpx.Client)
     answer = client.get(BOTH)
     assert answer.status_code == 200
     assert Comparison.from_json(answer.content) == compare(fronts[:1], fronts[1:])
-    swapped = client.get("/compare?linear=adaptive weights&adaptive=a grid of β").json()
+    swapped = client.get("/compare?left=adaptive weights&right=a grid of β").json()
     assert swapped["left"]["label"] == answer.json()["right"]["label"] == "mib"
 
 
 def test_several_sweeps_of_a_side_are_pooled(client: httpx.Client) -> None:
     """A request may repeat the parameter of a side; the sweeps of the side are then pooled."""
-    answer = client.get("/compare?linear=a grid of β&linear=no good&adaptive=adaptive weights")
+    answer = client.get("/compare?left=a grid of β&left=no good&right=adaptive weights")
     assert answer.status_code == 200
     assert len(answer.json()["left"]["sweeps"]) == 2
 
 
 def test_an_unchanged_comparison_is_not_sent_again(client: httpx.Client) -> None:
-    """A request with the ETag of the comparison gets 304. A PNG is available too."""
+    """A request with the ETag of the comparison gets 304. Images are available too."""
     etag = client.get(BOTH).headers["etag"]
     assert client.get(BOTH, headers={"If-None-Match": etag}).status_code == 304
-    assert client.get(f"{BOTH}&format=png").content.startswith(b"\x89PNG")
+    for format, media_type, begin in IMAGES:
+        for path in (f"{BOTH}&format={format}", f"/sweeps/a grid of β/front?format={format}"):
+            answer = client.get(path)
+            assert answer.headers["content-type"] == media_type
+            assert answer.content.startswith(begin)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +76,7 @@ def large(
 def test_two_sweeps_of_1000_trials_are_compared_in_300_ms(large: Any) -> None:
     """After a first comparison of two sweeps of 1 000 trials, each of 20 more takes < 300 ms."""
     with large.client() as client:
-        path = "/compare?linear=left&adaptive=right"
+        path = "/compare?left=left&right=right"
         began = time.perf_counter()
         assert client.get(path).status_code == 200
         cold = time.perf_counter() - began
@@ -89,7 +98,7 @@ def test_100_clients_read_for_30_seconds_without_an_error(large: Any) -> None:
     paths = (
         "/sweeps/left/front",
         "/sweeps/right/front?format=csv",
-        "/compare?linear=left&adaptive=right",
+        "/compare?left=left&right=right",
         "/sweeps?limit=10",
     )
     headers = dict(large.client().headers)

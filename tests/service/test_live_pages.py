@@ -73,14 +73,14 @@ def test_a_refresh_of_the_list_keeps_checkboxes_and_focus(
             end_trial()
             page.wait_for_selector(f"tr:has-text('growing') .count:text('{count} / 4')")
 
-        page.click(f"input[name=linear][value='{left}']")
+        page.click(f"input[name=left][value='{left}']")
         end_next_trial(1)
-        assert page.is_checked(f"input[name=linear][value='{left}']")
-        assert page.evaluate(f"[{focused}.name, {focused}.value]") == ["linear", left]
+        assert page.is_checked(f"input[name=left][value='{left}']")
+        assert page.evaluate(f"[{focused}.name, {focused}.value]") == ["left", left]
         assert page.is_disabled("#compare button.primary")
         page.keyboard.press("Tab")
         page.keyboard.press("Space")
-        page.click(f"input[name=adaptive][value='{right}']")
+        page.click(f"input[name=right][value='{right}']")
         end_next_trial(2)
         assert page.is_enabled("#compare button.primary")
         page.focus("text=growing")

@@ -113,7 +113,7 @@ def test_an_html_figure_is_sandboxed(sample: Any) -> None:
     with sample.served.client() as client:
         for path in (
             "/sweeps/a grid of β/front?format=html",
-            "/compare?linear=a grid of β&adaptive=adaptive weights&format=html",
+            "/compare?left=a grid of β&right=adaptive weights&format=html",
         ):
             answer = client.get(path)
             assert answer.status_code == 200
