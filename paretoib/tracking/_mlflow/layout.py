@@ -12,6 +12,7 @@ from typing import Any
 
 from paretoib.records import ReferencePoint, TrialRecord
 from paretoib.specs import SweepSpec, distinct_digits, range_digits, short_name
+from paretoib.tracking._mlflow.runs import Condition
 from paretoib.tracking._tracker import Ruler, Tags
 
 _KIND = "mlflow.paretoib.kind"
@@ -20,10 +21,11 @@ _RULER = "mlflow.paretoib.ruler"
 _RECORD = "mlflow.paretoib.record"
 _ORDER = "mlflow.paretoib.order"
 _TRIAL = "mlflow.paretoib.trial"
+_PARENT = "mlflow.parentRunId"
 HISTORY = "history.json"
 REASON = "reason"  # visible in MLflow's UI
 LONGEST_REASON = 500  # characters
-SWEEPS = f"tags.`{_KIND}` = 'sweep'"
+SWEEPS = Condition({_KIND: "sweep"})
 
 _HISTORY_STEPS = 8
 _TAG_LENGTH = 5000
@@ -42,7 +44,10 @@ NAMED_FIELDS = ("weighting.beta", "weighting.mu", "weighting.sqrted")
 
 
 def experiment_name(dataset: str) -> str:
-    """The name of a data set's experiment, which holds all sweeps on this data set."""
+    """The name of a data set's experiment, which holds all sweeps on this data set.
+
+    For the data set "" it is the beginning of all such names.
+    """
     return f"paretoib-{dataset}"
 
 
@@ -84,7 +89,7 @@ def trial_tags(sweep_id: str, record: TrialRecord, order: int) -> dict[str, str]
     bare = record.model_copy(update={"history": {}})
     reason = {REASON: record.reason[:LONGEST_REASON]} if record.reason else {}
     return {
-        "mlflow.parentRunId": sweep_id,
+        _PARENT: sweep_id,
         _KIND: "trial",
         _ORDER: str(order),
         _TRIAL: record.trial,
@@ -108,15 +113,15 @@ def trial_of(tags: Tags) -> str:
     return tags[_TRIAL]
 
 
-def ended_trials(sweep_id: str, trial: str = "") -> str:
-    """The filter for the runs of a sweep's ended trials, or of the ended trial with this key."""
-    key = f" AND tags.`{_TRIAL}` = '{trial}'" if trial else ""
-    return f"{_parent_is(sweep_id)} AND attributes.status != 'RUNNING'{key}"
+def ended_trials(sweep_id: str, trial: str = "") -> Condition:
+    """The runs of a sweep's ended trials, or of the ended trial with this key."""
+    key = {_TRIAL: trial} if trial else {}
+    return Condition({_PARENT: sweep_id, **key}, running=False)
 
 
-def running_trials(sweep_id: str) -> str:
-    """The filter for the runs of trials that are being written."""
-    return f"{_parent_is(sweep_id)} AND attributes.status = 'RUNNING'"
+def running_trials(sweep_id: str) -> Condition:
+    """The runs of trials that are being written."""
+    return Condition({_PARENT: sweep_id}, running=True)
 
 
 def order_of(tags: Tags) -> int:
@@ -215,10 +220,6 @@ def ruler_params(ruler: Ruler) -> dict[str, str]:
         "reference_lost_bits": _text(ruler.reference.lost_bits),
         "label_entropy_bits": _text(ruler.label_entropy_bits),
     }
-
-
-def _parent_is(sweep_id: str) -> str:
-    return f"tags.`mlflow.parentRunId` = '{sweep_id}'"
 
 
 def _as_tags(name: str, text: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from getpass import getuser
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from paretoib.errors import DeletedExperimentError
@@ -25,6 +25,7 @@ from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
 from paretoib.tracking._lookup import check_same_ruler, one_writer, taken_over
 from paretoib.tracking._mlflow import layout
+from paretoib.tracking._mlflow.client import ClientRuns, stored_run
 from paretoib.tracking._mlflow.location import (
     artifact_folder,
     artifact_root,
@@ -33,6 +34,7 @@ from paretoib.tracking._mlflow.location import (
     write_files,
 )
 from paretoib.tracking._mlflow.reader import MLflowReader, as_store_error, deleted_experiment
+from paretoib.tracking._mlflow.runs import Runs, StoredRun
 from paretoib.tracking._mlflow.steps import Steps
 from paretoib.tracking._mlflow.view import note, view
 from paretoib.tracking._tracker import HEARTBEAT_SECONDS, EndedTrial, File, Ruler, Tags
@@ -81,13 +83,13 @@ class MLflowTracker(MLflowReader):
         """Create a sweep. Its run has `more_tags` from the start."""
         experiment_id = self._experiment(spec.data.name)
         tags = {**layout.sweep_tags(spec), **_source(), **(more_tags or {})}
-        run = self._client.create_run(experiment_id, run_name=spec.name, tags=tags)
-        sweep_id = run.info.run_id
+        run = stored_run(self._client.create_run(experiment_id, run_name=spec.name, tags=tags))
+        sweep_id = run.id
         description = note(spec, experiment_id, sweep_id)
         self._log(
             sweep_id, params=layout.sweep_params(spec), tags={"mlflow.note.content": description}
         )
-        for key, value in view(spec, sweep_id, run.info.start_time).items():
+        for key, value in view(spec, sweep_id, run.start_time).items():
             self._client.set_experiment_tag(experiment_id, key, value)
         self._write(run, [File("spec.json", spec.to_json().encode())])
         return self._state(run)
@@ -95,14 +97,14 @@ class MLflowTracker(MLflowReader):
     @as_store_error
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         run = self._run(sweep_id)
-        if run.info.status == "RUNNING":
-            self._check_no_other_writer(sweep_id, run.data.tags)
-        check_same_ruler(layout.ruler_of(run.data.tags) or ruler, ruler)
-        self._delete_half_written(run.info.experiment_id, sweep_id)
+        if run.status == "RUNNING":
+            self._check_no_other_writer(sweep_id, run.tags)
+        check_same_ruler(layout.ruler_of(run.tags) or ruler, ruler)
+        self._delete_half_written(run.experiment_id, sweep_id)
         not_ended = {**_heartbeat.CANCEL_NOT_REQUESTED, layout.REASON: ""}
         tags = {**layout.ruler_tag(ruler), **not_ended}
         self._send_heartbeat(sweep_id, params=layout.ruler_params(ruler), tags=tags)
-        if run.info.status != "RUNNING":
+        if run.status != "RUNNING":
             self._client.update_run(sweep_id, status="RUNNING")
 
     @as_store_error
@@ -110,11 +112,11 @@ class MLflowTracker(MLflowReader):
         run = self._run(sweep_id)
         self._check_not_taken_over(run)
         self._send_heartbeat(sweep_id)
-        return _heartbeat.is_cancel_requested(run.data.tags)
+        return _heartbeat.is_cancel_requested(run.tags)
 
     @as_store_error
     def cancel(self, sweep_id: str) -> None:
-        self._log(self._run(sweep_id).info.run_id, tags=_heartbeat.CANCEL_REQUESTED)
+        self._log(self._run(sweep_id).id, tags=_heartbeat.CANCEL_REQUESTED)
 
     @as_store_error
     def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
@@ -160,6 +162,11 @@ class MLflowTracker(MLflowReader):
         self._client.set_terminated(sweep_id, _RUN_STATUS[status])
         self._heartbeats.pop(sweep_id, None)
 
+    def _open(self, address: str) -> Runs:
+        runs = ClientRuns(address)
+        self._client = runs.client
+        return runs
+
     def _checked_address(self) -> AbstractContextManager[str]:
         return writable(self.uri)
 
@@ -167,7 +174,7 @@ class MLflowTracker(MLflowReader):
         name = layout.experiment_name(dataset)
         if found := self._client.get_experiment_by_name(name):
             if found.lifecycle_stage != "active":
-                raise DeletedExperimentError(deleted_experiment(found))
+                raise DeletedExperimentError(deleted_experiment(found.experiment_id, name))
             return found.experiment_id
         folder = None if is_server(self.uri) else (artifact_root(self.uri) / name).as_uri()
         try:
@@ -180,7 +187,7 @@ class MLflowTracker(MLflowReader):
                 return found.experiment_id
             raise
 
-    def _run_to_write(self, sweep_id: str) -> Run:
+    def _run_to_write(self, sweep_id: str) -> StoredRun:
         """The sweep's run, for a write.
 
         Raises `TakenOverError` if this process began the sweep and another process has taken it
@@ -199,15 +206,15 @@ class MLflowTracker(MLflowReader):
         # The first read may look stale only because the writer's clock differs from ours. A new
         # heartbeat after the wait shows that the writer lives.
         time.sleep(1.5 * HEARTBEAT_SECONDS)
-        later = self._run(sweep_id).data.tags
+        later = self._run(sweep_id).tags
         if _heartbeat.last_heartbeat(later) != _heartbeat.last_heartbeat(tags):
             raise one_writer(sweep_id, f"{_heartbeat.described_writer(later)}, whose clock differs")
 
-    def _check_not_taken_over(self, run: Run) -> None:
-        if other := _heartbeat.successor(run.data.tags):
+    def _check_not_taken_over(self, run: StoredRun) -> None:
+        if other := _heartbeat.successor(run.tags):
             # Make the next `add` check too, even if the last heartbeat is recent.
-            self._heartbeats[run.info.run_id] = 0.0
-            raise taken_over(run.info.run_id, other)
+            self._heartbeats[run.id] = 0.0
+            raise taken_over(run.id, other)
 
     def _send_heartbeat(
         self,
@@ -222,35 +229,36 @@ class MLflowTracker(MLflowReader):
 
     def _read_for_writing(self, sweep_id: str) -> _WriteCache:
         run = self._run(sweep_id)
-        experiment_id = run.info.experiment_id
+        experiment_id = run.experiment_id
         self._delete_half_written(experiment_id, sweep_id)
         ended = self._ended(experiment_id, sweep_id, _outline)
-        spec = layout.spec_of(run.data.tags)
+        spec = layout.spec_of(run.tags)
         return _WriteCache(
             experiment_id=experiment_id,
             spec=spec,
             digits=layout.name_digits(spec),
-            steps=Steps((outline for _, outline in ended), run.data.metrics),
+            steps=Steps((outline for _, outline in ended), run.metrics),
             next_order=ended[-1][0] + 1 if ended else 0,
         )
 
     def _delete_half_written(self, experiment_id: str, sweep_id: str) -> None:
-        for run in list(self._search([experiment_id], layout.running_trials(sweep_id))):
-            if layout.is_trial(run.data.tags):
-                self._client.delete_run(run.info.run_id)
+        for run in self._runs.search([experiment_id], layout.running_trials(sweep_id)):
+            if layout.is_trial(run.tags):
+                self._client.delete_run(run.id)
 
     def _add_run(self, sweep_id: str, sweep: _WriteCache, record: TrialRecord) -> None:
-        run = self._client.create_run(
+        created = self._client.create_run(
             sweep.experiment_id,
             start_time=int((time.time() - record.seconds) * 1000),
             run_name=layout.trial_name(record.spec, sweep.spec, sweep.digits),
             tags={**layout.trial_tags(sweep_id, record, sweep.next_order), **_source()},
         )
+        run = stored_run(created)
         params = layout.trial_params(record)
-        self._log(run.info.run_id, params=params, metrics=layout.trial_metrics(record))
+        self._log(run.id, params=params, metrics=layout.trial_metrics(record))
         history = json.dumps({name: list(values) for name, values in record.history.items()})
         self._write(run, [File(layout.HISTORY, history.encode())])
-        self._client.set_terminated(run.info.run_id, _TRIAL_STATUS.get(record.status, "FAILED"))
+        self._client.set_terminated(run.id, _TRIAL_STATUS.get(record.status, "FAILED"))
 
     def _log(
         self,
@@ -269,18 +277,18 @@ class MLflowTracker(MLflowReader):
             synchronous=True,
         )
 
-    def _write(self, run: Run, files: Sequence[File]) -> None:
-        if folder := artifact_folder(self.uri, run.info.artifact_uri):
+    def _write(self, run: StoredRun, files: Sequence[File]) -> None:
+        if folder := artifact_folder(self.uri, run.artifact_uri):
             write_files(folder, files)
             return
         with tempfile.TemporaryDirectory() as scratch:
             write_files(Path(scratch), files)
-            self._client.log_artifacts(run.info.run_id, scratch)
+            self._client.log_artifacts(run.id, scratch)
 
 
-def _outline(run: Run) -> tuple[str, str]:
+def _outline(run: StoredRun) -> tuple[str, str]:
     """An ended trial's key and status."""
-    return layout.trial_of(run.data.tags), _TRIAL_ENDED.get(run.info.status, "failed")
+    return layout.trial_of(run.tags), _TRIAL_ENDED.get(run.status, "failed")
 
 
 def _document(front: Front) -> File:
