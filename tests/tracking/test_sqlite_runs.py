@@ -4,7 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def all_run_ids(uri: str) -> list[str]:
         return [run for (run,) in database.execute("SELECT run_uuid FROM runs")]
 
 
-def described(runs: Sequence[StoredRun]) -> list[dict[str, Any]]:
+def described(runs: Iterable[StoredRun | None]) -> list[dict[str, Any]]:
     """The runs in a form in which NaN equals NaN."""
     described = []
     for run in runs:
@@ -127,8 +127,8 @@ def test_each_search_returns_the_runs_of_the_client(
     }[kind]
     condition = Condition(tags, running, active)
     for ids in ([*experiments], [*experiments][:1]):
-        found = ours.search(ids, condition)
-        assert described(found) == described(theirs.search(ids, condition))
+        expected = described(theirs.search(ids, condition))
+        assert described(ours.search(ids, condition)) == expected
 
 
 def test_each_method_of_the_reader_returns_what_it_returns_with_the_client(full_store: str) -> None:

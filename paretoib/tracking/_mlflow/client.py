@@ -35,18 +35,17 @@ class ClientRuns:
                 return None
             raise
 
-    def search(self, experiment_ids: Sequence[str], condition: Condition) -> Sequence[StoredRun]:
+    def search(self, experiment_ids: Sequence[str], condition: Condition) -> Iterator[StoredRun]:
         view = ViewType.ACTIVE_ONLY if condition.active else ViewType.DELETED_ONLY
-        found: list[StoredRun] = []
         token = None
         while True:
             with _garbage_collector_paused():
                 runs = self.client.search_runs(
                     [*experiment_ids], condition.filter, view, max_results=_PAGE, page_token=token
                 )
-                found += map(stored_run, runs)
+            yield from map(stored_run, runs)
             if not (token := runs.token):
-                return found
+                return
 
     def experiments(self, prefix: str, *, active: bool = True) -> Mapping[str, str]:
         view = ViewType.ACTIVE_ONLY if active else ViewType.DELETED_ONLY

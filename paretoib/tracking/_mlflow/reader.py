@@ -162,6 +162,7 @@ class MLflowReader:
             submitted=_heartbeat.submitted_at(tags),
             heartbeat=from_timestamp(heartbeat) if heartbeat else None,
             cancel_requested=_heartbeat.is_cancel_requested(tags),
+            archived=layout.is_archived(tags),
             mlflow_url=self._url(run),
         )
         if self._observed.changed_recently(run.id, heartbeat):
@@ -182,7 +183,7 @@ class MLflowReader:
         """The runs of sweeps that meet a condition, newest first."""
         prefix = layout.experiment_name("")
         if experiments := self._runs.experiments(prefix):
-            return self._runs.search([*experiments], condition)
+            return [*self._runs.search([*experiments], condition)]
         for experiment_id, name in self._runs.experiments(prefix, active=False).items():
             _log.warning("%s", deleted_experiment(experiment_id, name))
         return []

@@ -1,6 +1,6 @@
 """The runs of an MLflow store as this program reads them: a record, a condition and a protocol."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -57,7 +57,7 @@ class Runs(Protocol):
     def get(self, run_id: str) -> StoredRun | None:
         """The run with this id, also a deleted run; None if there is none."""
 
-    def search(self, experiment_ids: Sequence[str], condition: Condition) -> Sequence[StoredRun]:
+    def search(self, experiment_ids: Sequence[str], condition: Condition) -> Iterable[StoredRun]:
         """The runs of these experiments that meet a condition, newest first."""
 
     def experiments(self, prefix: str, *, active: bool = True) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from getpass import getuser
 from pathlib import Path
@@ -23,7 +23,13 @@ from paretoib.errors import DeletedExperimentError
 from paretoib.records import Front, Status, SweepState, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
-from paretoib.tracking._lookup import check_same_ruler, one_writer, taken_over
+from paretoib.tracking._lookup import (
+    check_not_running,
+    check_same_ruler,
+    find_deleted,
+    one_writer,
+    taken_over,
+)
 from paretoib.tracking._mlflow import layout
 from paretoib.tracking._mlflow.client import ClientRuns, stored_run
 from paretoib.tracking._mlflow.location import (
@@ -60,6 +66,8 @@ class _WriteCache:
     digits: dict[str, int]
     steps: Steps
     next_order: int
+    runs: dict[str, str]  # the id of each trial's run
+    front: dict[str, dict[str, float]]  # the front's trials, with their metrics as last logged
 
 
 class MLflowTracker(MLflowReader):
@@ -126,7 +134,7 @@ class MLflowTracker(MLflowReader):
         sweep = self._caches.pop(sweep_id, None) or self._read_for_writing(sweep_id)
         for trial in trials:
             if trial.record.trial not in sweep.steps:
-                self._add_run(sweep_id, sweep, trial.record)
+                sweep.runs[trial.record.trial] = self._add_run(sweep_id, sweep, trial.record)
                 sweep.steps.add(trial.record.trial, trial.record.status)
                 sweep.next_order += 1
         self._log(sweep_id, metrics=list(sweep.steps.points(trials)))
@@ -135,6 +143,7 @@ class MLflowTracker(MLflowReader):
     @as_store_error
     def update(self, sweep_id: str, front: Front) -> None:
         self._write(self._run_to_write(sweep_id), [_document(front)])
+        self._log_front(sweep_id, front)
 
     @as_store_error
     def flush(self, sweep_id: str) -> None:
@@ -154,6 +163,8 @@ class MLflowTracker(MLflowReader):
     ) -> None:
         files = [*([_document(front)] if front else []), *pictures]
         self._write(self._run_to_write(sweep_id), files)
+        if front:
+            self._log_front(sweep_id, front)
         tags = {layout.REASON: reason[: layout.LONGEST_REASON]} if reason else {}
         if status == "cancelled":
             tags |= _heartbeat.CANCEL_REQUESTED
@@ -161,6 +172,33 @@ class MLflowTracker(MLflowReader):
             self._log(sweep_id, tags=tags)
         self._client.set_terminated(sweep_id, _RUN_STATUS[status])
         self._heartbeats.pop(sweep_id, None)
+
+    @as_store_error
+    def archive(self, sweep_id: str, archived: bool) -> None:
+        self._log(self._run(sweep_id).id, tags=layout.archived_tag(archived))
+
+    @as_store_error
+    def delete(self, sweep_id: str) -> None:
+        run = self._run(sweep_id)
+        check_not_running(self._state(run))
+        if run.status == "RUNNING":
+            self._check_no_other_writer(sweep_id, run.tags)
+        # The sweep's run goes last, so that `delete` can be repeated if it was interrupted.
+        for trial in [*self._runs.search([run.experiment_id], layout.trials(sweep_id))]:
+            self._client.delete_run(trial.id)
+        self._client.delete_run(sweep_id)
+        self._caches.pop(sweep_id, None)
+
+    @as_store_error
+    def restore(self, sweep: str) -> SweepState:
+        deleted = {run.id: run for run in self._sweeps(replace(layout.SWEEPS, active=False))}
+        sweep_id = find_deleted(sweep, [self._state(run) for run in deleted.values()]).id
+        # Half-written trials stay deleted.
+        ended = replace(layout.trials(sweep_id), running=False, active=False)
+        for trial in [*self._runs.search([deleted[sweep_id].experiment_id], ended)]:
+            self._client.restore_run(trial.id)
+        self._client.restore_run(sweep_id)
+        return self._state(self._run(sweep_id))
 
     def _open(self, address: str) -> Runs:
         runs = ClientRuns(address)
@@ -232,21 +270,25 @@ class MLflowTracker(MLflowReader):
         experiment_id = run.experiment_id
         self._delete_half_written(experiment_id, sweep_id)
         ended = self._ended(experiment_id, sweep_id, _outline)
+        trials = [outline for _, outline in ended]
         spec = layout.spec_of(run.tags)
         return _WriteCache(
             experiment_id=experiment_id,
             spec=spec,
             digits=layout.name_digits(spec),
-            steps=Steps((outline for _, outline in ended), run.metrics),
+            steps=Steps(((trial.key, trial.status) for trial in trials), run.metrics),
             next_order=ended[-1][0] + 1 if ended else 0,
+            runs={trial.key: trial.run for trial in trials},
+            front={trial.key: trial.front for trial in trials if trial.front},
         )
 
     def _delete_half_written(self, experiment_id: str, sweep_id: str) -> None:
-        for run in self._runs.search([experiment_id], layout.running_trials(sweep_id)):
+        for run in [*self._runs.search([experiment_id], layout.running_trials(sweep_id))]:
             if layout.is_trial(run.tags):
                 self._client.delete_run(run.id)
 
-    def _add_run(self, sweep_id: str, sweep: _WriteCache, record: TrialRecord) -> None:
+    def _add_run(self, sweep_id: str, sweep: _WriteCache, record: TrialRecord) -> str:
+        """Write a trial; returns the id of its run."""
         created = self._client.create_run(
             sweep.experiment_id,
             start_time=int((time.time() - record.seconds) * 1000),
@@ -259,6 +301,27 @@ class MLflowTracker(MLflowReader):
         history = json.dumps({name: list(values) for name, values in record.history.items()})
         self._write(run, [File(layout.HISTORY, history.encode())])
         self._client.set_terminated(run.id, _TRIAL_STATUS.get(record.status, "FAILED"))
+        return run.id
+
+    def _log_front(self, sweep_id: str, front: Front) -> None:
+        """Log which trials are on the front, and their hull gaps, as metrics of these trials.
+
+        Only trials on the front, and those that have left it since the last call, are written.
+        """
+        sweep = self._caches.pop(sweep_id, None) or self._read_for_writing(sweep_id)
+        on_front: dict[str, dict[str, float]] = {}
+        for point in front.points:
+            logged = sweep.front.get(point.trial)
+            if point.trial not in sweep.runs or not (point.on_front or logged):
+                continue
+            metrics = layout.front_metrics(point)
+            if metrics != logged:
+                changed = [(name, value, 0) for name, value in metrics.items()]
+                self._log(sweep.runs[point.trial], metrics=changed)
+            if point.on_front:
+                on_front[point.trial] = metrics
+        sweep.front = on_front
+        self._caches[sweep_id] = sweep
 
     def _log(
         self,
@@ -286,9 +349,23 @@ class MLflowTracker(MLflowReader):
             self._client.log_artifacts(run.id, scratch)
 
 
-def _outline(run: StoredRun) -> tuple[str, str]:
-    """An ended trial's key and status."""
-    return layout.trial_of(run.tags), _TRIAL_ENDED.get(run.status, "failed")
+@dataclass(frozen=True)
+class _Outline:
+    """An ended trial: its key, its status, the id of its run, and its metrics if on the front."""
+
+    key: str
+    status: str
+    run: str
+    front: dict[str, float]
+
+
+def _outline(run: StoredRun) -> _Outline:
+    return _Outline(
+        key=layout.trial_of(run.tags),
+        status=_TRIAL_ENDED.get(run.status, "failed"),
+        run=run.id,
+        front=layout.logged_front_metrics(run.metrics),
+    )
 
 
 def _document(front: Front) -> File:
