@@ -77,7 +77,8 @@ def run_sweep(
                 checkpoints=checkpoints,
             )
 
-        run = _run(spec, opened, ruler, workers.device, work, sweep_id, on_progress)
+        _check_device(spec, workers.device)
+        run = _run(spec, opened, ruler, work, sweep_id, on_progress)
     return run.front()
 
 
@@ -89,12 +90,16 @@ def resume_sweep(
 ) -> Front:
     """Resume a sweep of the store; its ended trials are not run again.
 
-    `sweep` is an id, a unique prefix of an id, or a name (the newest of several). Raises what
-    `run_sweep` raises, `NotFoundError`, and `StoreError` while another process writes the sweep.
+    `sweep` is an id, a unique prefix of an id, or a name (the newest of several). If all trials
+    have ended, the sweep is only closed, without Ray. Raises what `run_sweep` raises,
+    `NotFoundError`, and `StoreError` while another process writes the sweep.
     """
     opened = store()
     state = opened.find(sweep)
     spec = SweepSpec.from_document(state.spec)
+    ruler = opened.ruler(state.id)
+    if ruler and state.trials.ended >= state.trials.total:
+        return _run(spec, opened, ruler, _nothing, state.id, on_progress).front()
     return run_sweep(spec, store=lambda: opened, sweep_id=state.id, on_progress=on_progress)
 
 
@@ -126,7 +131,8 @@ def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRe
         records.extend(run_pack(run.driver.ask(1), train_here))
         run.add(records)
 
-    if _run(spec, opened, ruler, device, work).status in ("cancelled", "interrupted"):
+    _check_device(spec, device)
+    if _run(spec, opened, ruler, work).status in ("cancelled", "interrupted"):
         raise KeyboardInterrupt
     return records[0]
 
@@ -135,16 +141,11 @@ def _run(
     spec: SweepSpec,
     store: Tracker,
     ruler: Ruler,
-    device: str,
     work: Callable[[SweepRun, Path], None],
     sweep_id: str | None = None,
     on_progress: OnProgress = lambda _: None,
 ) -> SweepRun:
-    """Call `work` for a new or stored sweep, and close the sweep however `work` ends.
-
-    A spec that the device cannot train is refused before the sweep is written.
-    """
-    _check_device(spec, device)
+    """Call `work` for a new or stored sweep, and close the sweep however `work` ends."""
     with deferred_interrupts() as caught:
         state = store.state(sweep_id) if sweep_id else store.create(spec)
         stored_ruler = store.ruler(state.id) or ruler
@@ -157,13 +158,17 @@ def _run(
     return run
 
 
+def _nothing(run: SweepRun, checkpoints: Path) -> None:
+    """The work of a sweep whose trials have all ended."""
+
+
 @contextmanager
 def _checkpoint_folder(run: SweepRun) -> Iterator[Path]:
     """The folder for the checkpoints of a sweep's packs.
 
     It is deleted when the sweep ends, but kept after a cancellation or an error.
     """
-    folder = (settings().checkpoints or settings().store / "checkpoints") / run.id
+    folder = settings().checkpoint_folder(run.id)
     yield folder
     if not run.cancelled:
         # A pack deletes its checkpoint when its training ends. The checkpoint of a pack that was

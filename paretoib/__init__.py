@@ -69,14 +69,14 @@ def resume(sweep: str) -> "Front":
     return _front_at_end(partial(connect().resume, sweep))
 
 
-def list() -> "Sequence[SweepState]":
-    """The state of every sweep, newest first.
+def list(*, archived: bool = False) -> "Sequence[SweepState]":
+    """The state of every sweep, newest first; archived sweeps only if `archived` is set.
 
     Raises:
         StoreError: the store cannot be read.
         ServiceError: the service of `connect` cannot be reached.
     """
-    return connect().list()
+    return connect().list(archived=archived)
 
 
 def front(sweep: str) -> "Front":

@@ -132,8 +132,8 @@ class SweepState(SweepInfo):
 
     `paretoib.tracking` computes it. `hypervolume` is in bits², None before the first trial has
     ended. `submitted` is the time when a service last handed the sweep to Ray, and `heartbeat` the
-    time of the writer's last heartbeat. `mlflow_url` is the sweep's page in MLflow's UI, None if
-    users cannot reach the UI.
+    time of the writer's last heartbeat. Lists leave out an `archived` sweep. `mlflow_url` is the
+    sweep's page in MLflow's UI, None if users cannot reach the UI.
     """
 
     trials: TrialCounts
@@ -143,6 +143,7 @@ class SweepState(SweepInfo):
     submitted: datetime | None = None
     heartbeat: datetime | None = None
     cancel_requested: bool = False
+    archived: bool = False
     mlflow_url: str | None = None
 
     @property
@@ -156,6 +157,15 @@ class SweepState(SweepInfo):
         if self.heartbeat is None:
             return False
         return self.submitted is None or self.heartbeat >= self.submitted
+
+    @property
+    def complete(self) -> bool:
+        """Whether the sweep is finished and nothing is left to run or to write.
+
+        A finished sweep has a reason if it ended early, or if the store refuses a trial.
+        """
+        all_ended = self.trials.ended >= self.trials.total
+        return self.status == "finished" and self.reason is None and all_ended
 
     @property
     def stale(self) -> bool:

@@ -76,6 +76,10 @@ class Settings(EmptyIsDefault):
         default=60, ge=0, description="seconds to retry while that service is unavailable or full"
     )
 
+    def checkpoint_folder(self, sweep_id: str) -> Path:
+        """The folder of the checkpoints of one sweep."""
+        return (self.checkpoints or self.store / "checkpoints") / sweep_id
+
     @field_validator("store", "data", "checkpoints", "journal")
     @classmethod
     def _folder(cls, path: Path | None) -> Path | None:

@@ -1,8 +1,9 @@
-"""Submits, cancels and resumes sweeps, and reconciles MLflow with Ray's jobs."""
+"""Submits, cancels, resumes and deletes sweeps, and reconciles MLflow with Ray's jobs."""
 
 import hashlib
 import logging
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +17,9 @@ from anyio import to_thread
 from jobs.submission import Jobs
 from paretoib.errors import ClusterError, NotFoundError
 from paretoib.records import RESUMABLE, Status, SweepState
+from paretoib.settings import settings
 from paretoib.specs import SweepSpec
-from paretoib.tracking import STALE_SECONDS, read_front
+from paretoib.tracking import STALE_SECONDS, read_front, with_journals
 from service.cache import SingleFlightCache
 from service.limits import check_limits
 from service.problems import ProblemError
@@ -35,7 +37,9 @@ _log = logging.getLogger("paretoib.service")
 
 
 class SweepController:
-    """Submits, cancels and resumes sweeps, one at a time (`queued`); reconciles them with Ray.
+    """Changes sweeps, one call at a time (`queued`), and reconciles them with Ray.
+
+    Changes are: submit, cancel, resume, archive, delete and restore.
 
     The controller stores nothing. MLflow holds the sweeps and the requests for which they were
     created; Ray knows which sweeps have a running job.
@@ -102,15 +106,13 @@ class SweepController:
             )
         check_limits(SweepSpec.from_document(current.spec), self._settings)
         jobs = self._active_jobs()
-        self._check_room(jobs)
-        if jobs.get(sweep.id):
-            raise ProblemError(
-                409,
-                "still-ending",
-                "the sweep's last job is still ending; retry later",
-                {"Retry-After": "1"},
-            )
-        self._start(sweep.id)
+        self._check_no_job(sweep.id, jobs)
+        if current.trials.ended >= current.trials.total:
+            # Nothing is left to run, so no job is submitted.
+            self._close(sweep.id, "finished" if current.trials.finished else "failed", None)
+        else:
+            self._check_room(jobs)
+            self._start(sweep.id)
         return self._queries.store.state(sweep.id)
 
     def cancel(self, sweep: SweepState) -> SweepState:
@@ -137,6 +139,37 @@ class SweepController:
             self._close(sweep.id, "cancelled", current.reason)
         self._watch_until = time.monotonic() + WATCH_SECONDS
         return store.state(sweep.id)
+
+    def archive(self, sweep: SweepState, archived: bool) -> SweepState:
+        """Leave a sweep out of lists, or list it again."""
+        store = self._queries.store
+        store.archive(sweep.id, archived)
+        self._queries.invalidate()
+        return store.state(sweep.id)
+
+    def delete(self, sweep: SweepState) -> SweepState:
+        """Delete a sweep with its trials; `ProblemError` for one that runs or may still write.
+
+        Returns the last state of the sweep.
+        """
+        store = with_journals(self._queries.store)
+        current = store.state(sweep.id)
+        if current.status == "running":
+            raise ProblemError(
+                409, "running", "a sweep should have ended to be deleted; found running"
+            )
+        if current.submitted:
+            self._check_no_job(sweep.id, self._active_jobs())
+        store.delete(sweep.id)
+        shutil.rmtree(settings().checkpoint_folder(sweep.id), ignore_errors=True)
+        self._queries.invalidate()
+        return current
+
+    def restore(self, sweep: str) -> SweepState:
+        """Undo `delete`; `sweep` is the id, a unique prefix or the name of a deleted sweep."""
+        state = self._queries.store.restore(sweep)
+        self._queries.invalidate()
+        return state
 
     def check(self) -> None:
         """Raise `ClusterError` unless Ray answers."""
@@ -171,6 +204,16 @@ class SweepController:
         except ClusterError:
             self._close(sweep_id, "failed", "the sweep could not be submitted to Ray")
             raise
+
+    def _check_no_job(self, sweep_id: str, jobs: Mapping[str, bool]) -> None:
+        """Raise `ProblemError` if the sweep has a pending or running job."""
+        if jobs.get(sweep_id):
+            raise ProblemError(
+                409,
+                "still-ending",
+                "the sweep's last job is still ending; retry later",
+                {"Retry-After": "1"},
+            )
 
     def _check_room(self, jobs: Mapping[str, bool]) -> None:
         """Raise `ProblemError` if `max_running` sweeps have a pending or running job."""

@@ -21,6 +21,7 @@ _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 def add_examples(schema: dict[str, Any]) -> None:
     """Add an example to each successful JSON response of the schema."""
     linear, adaptive = _sweep("vib", "a" * 32), _sweep("mib", "b" * 32)
+    archived = linear.model_copy(update={"archived": True})
     records = _records(linear)
     fronts = [_front(sweep) for sweep in (linear, adaptive)]
     page = {"total": 1, "offset": 0, "limit": 50}
@@ -31,6 +32,10 @@ def add_examples(schema: dict[str, Any]) -> None:
         ("/sweeps/{sweep}", "get", "200"): linear,
         ("/sweeps/{sweep}", "delete", "202"): linear,
         ("/sweeps/{sweep}/resume", "post", "202"): linear,
+        ("/sweeps/{sweep}/archive", "post", "200"): archived,
+        ("/sweeps/{sweep}/archive", "delete", "200"): linear,
+        ("/sweeps/{sweep}/delete", "post", "200"): linear,
+        ("/sweeps/{sweep}/restore", "post", "200"): linear,
         ("/sweeps/{sweep}/trials", "get", "200"): Trials(trials=tuple(records[:1]), **page),
         ("/sweeps/{sweep}/trials/{trial}", "get", "200"): Trial(
             **{**dict(records[0]), **history}, address=None

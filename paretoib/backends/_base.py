@@ -33,8 +33,8 @@ class Backend(Protocol):
     def find(self, sweep: SweepReference) -> SweepState:
         """The current state of a sweep."""
 
-    def list(self) -> Sequence[SweepState]:
-        """All sweeps, newest first."""
+    def list(self, *, archived: bool = False) -> Sequence[SweepState]:
+        """The sweeps, newest first; with `archived` also those that are archived."""
 
     def front(self, sweep: SweepReference) -> Front:
         """The current front of a sweep; `NotFoundError` before its first trial has ended."""
@@ -82,7 +82,10 @@ class Backend(Protocol):
     def resume(
         self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
     ) -> Front | None:
-        """Resume a sweep and run it to its end; its ended trials are not run again."""
+        """Resume a sweep and run it to its end; its ended trials are not run again.
+
+        A complete sweep is left as it is, and its front is returned.
+        """
 
     def watch(
         self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
@@ -91,6 +94,21 @@ class Backend(Protocol):
 
     def cancel(self, sweep: SweepReference) -> None:
         """Ask a running sweep to end; its ended trials are kept."""
+
+    def archive(self, sweep: SweepReference, *, undo: bool = False) -> SweepState:
+        """Leave a sweep out of lists, or with `undo` list it again.
+
+        An archived sweep is found by its id, and by its name if no other sweep has that name.
+        """
+
+    def delete(self, sweep: SweepReference) -> None:
+        """Delete a sweep and its trials until `restore` or, for good, MLflow's `mlflow gc`.
+
+        Raises `StoreError` (local) or `ServiceError` (remote) for a sweep that runs.
+        """
+
+    def restore(self, sweep: str) -> SweepState:
+        """Undo `delete`; `sweep` is the id, a unique prefix or the name of a deleted sweep."""
 
 
 def _as_sequence(side: SweepReference | Sequence[SweepReference]) -> Sequence[SweepReference]:

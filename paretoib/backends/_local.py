@@ -1,5 +1,6 @@
 """The backend for this machine, on the configured store."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from paretoib.backends._base import Backend, SweepReference, ignore_progress
 from paretoib.errors import NotFoundError, ParetoIBError
 from paretoib.records import Front, OnProgress, SweepState
+from paretoib.settings import settings
 from paretoib.tracking import HEARTBEAT_SECONDS, Reader, read_front, reader, tracker, ui
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ class LocalBackend(Backend):
     def find(self, sweep: SweepReference) -> SweepState:
         return self._store.find(sweep) if isinstance(sweep, str) else self._store.state(sweep.id)
 
-    def list(self) -> Sequence[SweepState]:
-        return self._store.sweeps()
+    def list(self, *, archived: bool = False) -> Sequence[SweepState]:
+        return [state for state in self._store.sweeps() if archived or not state.archived]
 
     def front(self, sweep: SweepReference) -> Front:
         return read_front(self._store, self.find(sweep))
@@ -83,9 +85,12 @@ class LocalBackend(Backend):
     def resume(
         self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
     ) -> Front | None:
+        if (state := self.find(sweep)).complete:
+            on_progress(state)
+            return read_front(self._store, state)
         from jobs.sweep import resume_sweep
 
-        return resume_sweep(self._id(sweep), on_progress=on_progress)
+        return resume_sweep(state.id, on_progress=on_progress)
 
     def watch(
         self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
@@ -111,6 +116,19 @@ class LocalBackend(Backend):
 
     def cancel(self, sweep: SweepReference) -> None:
         tracker().cancel(self._id(sweep))
+
+    def archive(self, sweep: SweepReference, *, undo: bool = False) -> SweepState:
+        store, sweep_id = tracker(), self._id(sweep)
+        store.archive(sweep_id, not undo)
+        return store.state(sweep_id)
+
+    def delete(self, sweep: SweepReference) -> None:
+        sweep_id = self._id(sweep)
+        tracker().delete(sweep_id)
+        shutil.rmtree(settings().checkpoint_folder(sweep_id), ignore_errors=True)
+
+    def restore(self, sweep: str) -> SweepState:
+        return tracker().restore(sweep)
 
     def _id(self, sweep: SweepReference) -> str:
         return self.find(sweep).id if isinstance(sweep, str) else sweep.id

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 from uuid import uuid4
 
 from paretoib.backends._base import Backend, SweepReference, ignore_progress
@@ -36,11 +37,11 @@ class RemoteBackend(Backend):
         response = self._http.request("GET", "/sweeps", params={"sweep": sweep})
         return self._state(response["sweeps"][0])
 
-    def list(self) -> Sequence[SweepState]:
+    def list(self, *, archived: bool = False) -> Sequence[SweepState]:
         states: dict[str, SweepState] = {}
         offset, total = 0, 1
         while offset < total:
-            page = {"offset": offset, "limit": _PAGE}
+            page = {"offset": offset, "limit": _PAGE, "archived": archived}
             response = self._http.request("GET", "/sweeps", params=page)
             # A sweep that is submitted meanwhile shifts the pages, so that some sweeps come twice.
             states |= {sweep["id"]: self._state(sweep) for sweep in response["sweeps"]}
@@ -81,7 +82,10 @@ class RemoteBackend(Backend):
     def resume(
         self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
     ) -> Front | None:
-        state = self._state(self._http.request("POST", f"/sweeps/{self._id(sweep)}/resume"))
+        if (state := self.find(sweep)).complete:
+            on_progress(state)
+            return self.front(state)
+        state = self._state(self._http.request("POST", f"/sweeps/{state.id}/resume"))
         on_progress(state)
         return self.watch(state, on_progress=on_progress)
 
@@ -107,6 +111,16 @@ class RemoteBackend(Backend):
 
     def cancel(self, sweep: SweepReference) -> None:
         self._http.request("DELETE", f"/sweeps/{self._id(sweep)}")
+
+    def archive(self, sweep: SweepReference, *, undo: bool = False) -> SweepState:
+        method = "DELETE" if undo else "POST"
+        return self._state(self._http.request(method, f"/sweeps/{self._id(sweep)}/archive"))
+
+    def delete(self, sweep: SweepReference) -> None:
+        self._http.request("POST", f"/sweeps/{self._id(sweep)}/delete")
+
+    def restore(self, sweep: str) -> SweepState:
+        return self._state(self._http.request("POST", f"/sweeps/{quote(sweep)}/restore"))
 
     def _id(self, sweep: SweepReference) -> str:
         return self.find(sweep).id if isinstance(sweep, str) else sweep.id

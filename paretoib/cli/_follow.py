@@ -32,7 +32,10 @@ def resume(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
     Trials that have ended are not run again.
     """
     backend = connect(server)
-    return follow(backend, partial(backend.resume, find_sweep(backend, sweep)), as_json, server)
+    state = find_sweep(backend, sweep)
+    if state.complete:
+        _render.message(f"{state.name} is complete: all {state.trials.total} trials have ended")
+    return follow(backend, partial(backend.resume, state), as_json, server)
 
 
 def cancel(

@@ -119,9 +119,13 @@ def compare(
         _tables.comparison(comparison)
 
 
-def list_(as_json: AsJSON = False, server: Server = None) -> None:
+def list_(
+    all_: Annotated[bool, typer.Option("--all", help="Also list archived sweeps.")] = False,
+    as_json: AsJSON = False,
+    server: Server = None,
+) -> None:
     """List the sweeps, newest first."""
-    _render.sweeps(connect(server).list(), as_json)
+    _render.sweeps(connect(server).list(archived=all_), as_json)
 
 
 def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:

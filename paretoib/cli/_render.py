@@ -47,14 +47,21 @@ def sweeps(states: "Sequence[SweepState]", as_json: bool) -> None:
     if not states:
         message("no sweeps yet: `paretoib sweep` creates one")
         return
-    rows = table("id", "name", "method", "data set", "status", "trials", "started")
+    names = ("id", "name", "method", "data set", "status", "trials", "hypervolume", "started")
+    rows = table(*names)
     for column in rows.columns:
-        column.justify = "left"
+        column.justify = "right" if column.header in ("trials", "hypervolume") else "left"
     for state in states:
-        trials = f"{state.trials.ended}/{state.trials.total}"
-        started = f"{state.started.astimezone():%Y-%m-%d %H:%M}"
-        row = (state.id[:8], state.name, state.method, state.dataset, state.status, trials, started)
-        rows.add_row(*row)
+        rows.add_row(
+            state.id[:8],
+            state.name,
+            state.method,
+            state.dataset,
+            f"{state.status}, archived" if state.archived else state.status,
+            f"{state.trials.ended}/{state.trials.total}",
+            number(state.hypervolume, 2),
+            f"{state.started.astimezone():%Y-%m-%d %H:%M}",
+        )
     console().print(rows)
 
 

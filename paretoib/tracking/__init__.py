@@ -93,8 +93,8 @@ def submission_tracker(ui_url: str | None = None) -> "SubmissionTracker":
     return SubmissionTracker(ui_url=ui_url)
 
 
-def with_journals(store: "SubmissionTracker") -> Reader:
-    """A reader of the store that adds the trials in this machine's journals."""
+def with_journals(store: "SubmissionTracker") -> Tracker:
+    """The store, with the trials in this machine's journals."""
     from paretoib.tracking._mlflow.location import journal_folder
 
-    return JournalReader(store, journal_folder(store.uri))
+    return JournalTracker(store, journal_folder(store.uri))

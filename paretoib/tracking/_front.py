@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 from paretoib.errors import NotFoundError
-from paretoib.fronts import build_front, exact_curve
 from paretoib.records import Front, SweepInfo, SweepState, TrialRecord
 from paretoib.tracking._tracker import Reader, Ruler
 
 
 def front_of(info: SweepInfo, records: Sequence[TrialRecord], ruler: Ruler) -> Front:
     """The front of these trials, with the exact curve of the sweep's data if it is known."""
+    # Imported here, because numpy would double the time of `paretoib list`.
+    from paretoib.fronts import build_front, exact_curve
+
     return build_front(
         info,
         records,

@@ -13,10 +13,12 @@ SHORTEST_PREFIX = 4
 def find_sweep(sweep: str, sweeps: Sequence[SweepState]) -> SweepState:
     """The sweep with this id, name (the newest of several), or unique id prefix.
 
-    `sweeps` are newest first. Raises `NotFoundError` if no sweep matches, or if several ids have
+    `sweeps` are newest first. Of several sweeps with a name, one that is not archived is preferred.
+    Raises `NotFoundError` if no sweep matches, or if several ids have
     the prefix.
     """
     name = unicodedata.normalize("NFC", sweep)
+    sweeps = sorted(sweeps, key=lambda s: s.archived)
     for matches in (
         lambda s: s.id == sweep,
         lambda s: unicodedata.normalize("NFC", s.name) == name,
@@ -32,6 +34,27 @@ def find_sweep(sweep: str, sweeps: Sequence[SweepState]) -> SweepState:
         more = f" and {len(candidates) - 5} more" if len(candidates) > 5 else ""
         raise NotFoundError(f"`{sweep}` should match one sweep; it matches {listed}{more}")
     return candidates[0]
+
+
+def find_deleted(sweep: str, deleted: Sequence[SweepState]) -> SweepState:
+    """As `find_sweep`, among the deleted sweeps."""
+    try:
+        return find_sweep(sweep, deleted)
+    except NotFoundError as error:
+        ids = ", ".join(f"{s.id[:8]} ({s.name})" for s in deleted[:5]) or "none"
+        raise NotFoundError(
+            f"no deleted sweep `{sweep}`: should be a sweep's id, the first {SHORTEST_PREFIX} or "
+            f"more characters of an id, or a name; deleted sweeps that can be restored: {ids}"
+        ) from error
+
+
+def check_not_running(state: SweepState) -> None:
+    """Raise `StoreError` for a running sweep, which cannot be deleted."""
+    if state.status == "running":
+        raise StoreError(
+            f"sweep {state.id[:8]} should not be running to be deleted; `paretoib cancel "
+            f"{state.id[:8]}` ends it"
+        )
 
 
 def sweep_not_found(sweep: str) -> NotFoundError:

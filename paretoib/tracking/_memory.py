@@ -9,7 +9,9 @@ from paretoib.records import Front, Status, SweepState, TrialCounts, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
 from paretoib.tracking._lookup import (
+    check_not_running,
     check_same_ruler,
+    find_deleted,
     find_sweep,
     sweep_not_found,
     taken_over,
@@ -34,6 +36,7 @@ class MemoryTracker:
 
     def __init__(self) -> None:
         self._sweeps: dict[str, _Sweep] = {}
+        self._deleted: dict[str, _Sweep] = {}
 
     def create(self, spec: SweepSpec) -> SweepState:
         state = SweepState(
@@ -119,6 +122,19 @@ class MemoryTracker:
         sweep.front, sweep.pictures = front or sweep.front, tuple(pictures)
         reason = reason or sweep.state.reason
         self._change(sweep, status=status, ended=datetime.now(UTC), reason=reason)
+
+    def archive(self, sweep_id: str, archived: bool) -> None:
+        self._change(self._get(sweep_id), archived=archived)
+
+    def delete(self, sweep_id: str) -> None:
+        check_not_running(self.state(sweep_id))
+        self._deleted[sweep_id] = self._sweeps.pop(sweep_id)
+
+    def restore(self, sweep: str) -> SweepState:
+        deleted = [_sweep.state for _sweep in reversed(self._deleted.values())]
+        sweep_id = find_deleted(sweep, deleted).id
+        self._sweeps[sweep_id] = self._deleted.pop(sweep_id)
+        return self.state(sweep_id)
 
     def _change(self, sweep: _Sweep, **fields: object) -> None:
         sweep.state = sweep.state.model_copy(update=fields)

@@ -49,14 +49,15 @@ class Reader(Protocol):
     def find(self, sweep: str) -> SweepState:
         """The sweep with this id, name (the newest of several), or unique id prefix.
 
-        A prefix has 4 characters or more.
+        A prefix has 4 characters or more. An archived sweep is found by its name only if no other
+        sweep has this name.
         """
 
     def state(self, sweep_id: str) -> SweepState:
         """The sweep with this id."""
 
     def sweeps(self) -> list[SweepState]:
-        """All sweeps, newest first."""
+        """All sweeps, also archived ones, newest first."""
 
     def ruler(self, sweep_id: str) -> Ruler | None:
         """The ruler; None before the sweep has begun."""
@@ -129,4 +130,19 @@ class Tracker(Reader, Protocol):
         """End the sweep: write the status, the pictures and, if given, the front and the reason.
 
         `begin` removes the reason.
+        """
+
+    def archive(self, sweep_id: str, archived: bool) -> None:
+        """Mark a sweep as archived, or remove the mark."""
+
+    def delete(self, sweep_id: str) -> None:
+        """Delete a sweep and its trials, so that `restore` can bring them back.
+
+        Raises `StoreError` for a running sweep, and while another process writes the sweep.
+        """
+
+    def restore(self, sweep: str) -> SweepState:
+        """Undo `delete`; `sweep` is the id, a unique prefix or the name of a deleted sweep.
+
+        Raises `NotFoundError` if no deleted sweep matches.
         """

@@ -33,10 +33,11 @@ class WeightingEntry(Entry):
     each_task: bool = False
 
     def fields_along_front(self, section: Mapping[str, Any]) -> tuple[str, ...]:
-        """The fields that move the trained model along the front, in a section.
+        """The fields of a section that move the trained model along the front.
 
-        A field that the section lacks has its default. Without such a field, each start gives one point. Comparisons measure the distance of
-        such points to the other side's front, because the hypervolume of one point says little.
+        A field that the section lacks has its default. If the result is empty, each start gives one
+        point. Comparisons measure the distance of such points to the other side's front, because
+        the hypervolume of one point says little.
         """
         filled = {param.name: param.default for param in self.params} | dict(section)
         along = (p for p in self.params if p.along_front and p.has_effect(filled))

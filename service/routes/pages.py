@@ -21,16 +21,19 @@ def index(
     method: str | None = None,
     dataset: str | None = None,
     status: str | None = None,
+    archived: bool = False,
     offset: Offset = 0,
 ) -> Response:
     """The list of sweeps, with filters and a form to submit a sweep."""
     filters = {"name": name, "method": method, "dataset": dataset, "status": status}
     # An empty field of the filter form does not filter.
-    sweeps = queries.filtered(**{field: value or None for field, value in filters.items()})
+    given = {field: value or None for field, value in filters.items()}
+    sweeps = queries.filtered(**given, archived=archived)
     page = Sweeps(
         sweeps=tuple(sweeps[offset : offset + _PAGE_SIZE]),
         total=len(sweeps),
         offset=offset,
         limit=_PAGE_SIZE,
     )
+    filters["archived"] = "true" if archived else None
     return sweep_list_page(request, page, filters, settings)

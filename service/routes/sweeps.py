@@ -1,4 +1,4 @@
-"""`/sweeps`: submit, list, read, resume and cancel sweeps."""
+"""`/sweeps`: submit, list, read, resume, cancel, archive and delete sweeps."""
 
 from contextlib import suppress
 from json import JSONDecodeError
@@ -18,6 +18,7 @@ from service.dependencies import (
     Queries,
     Settings,
     SweepById,
+    SweepReference,
 )
 from service.headers import SANDBOX_POLICY
 from service.limits import limited_spec
@@ -111,11 +112,12 @@ def sweeps(
         str | None,
         Query(max_length=200, description="an id, a unique prefix of an id, or a name"),
     ] = None,
+    archived: Annotated[bool, Query(description="also archived sweeps")] = False,
     offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """Newest first. `?sweep=` also finds names with a slash; `/sweeps/{sweep}` cannot find them."""
-    matches = queries.filtered(name, method, dataset, status, sweep)
+    matches = queries.filtered(name, method, dataset, status, sweep, archived=archived)
     page = tuple(matches[offset : offset + limit])
     return document_response(
         request, Sweeps(sweeps=page, total=len(matches), offset=offset, limit=limit)
@@ -143,7 +145,10 @@ def sweep(request: Request, state: NamedSweep, queries: Queries) -> Response:
     summary="Resume a sweep",
 )
 async def resume(state: SweepById, controller: Controller) -> Response:
-    """The sweep should be cancelled, interrupted or failed. Ended trials are not run again."""
+    """The sweep should be cancelled, interrupted or failed. Ended trials are not run again.
+
+    If all trials have ended, the sweep is closed, and no job is submitted.
+    """
     return _accepted(await controller.queued(controller.resume, state))
 
 
@@ -157,6 +162,53 @@ async def resume(state: SweepById, controller: Controller) -> Response:
 async def cancel(state: SweepById, controller: Controller) -> Response:
     """The sweep is `cancelled` within a minute and can be resumed. Its ended trials are kept."""
     return _accepted(await controller.queued(controller.cancel, state))
+
+
+@router.post(
+    "/{sweep}/archive",
+    response_model=SweepState,
+    responses=problem_responses(404, 413, 422),
+    summary="Archive a sweep",
+)
+async def archive(state: SweepById, controller: Controller) -> Response:
+    """The list of sweeps leaves the sweep out, unless `archived=true`."""
+    return _changed(await controller.queued(controller.archive, state, True))
+
+
+@router.delete(
+    "/{sweep}/archive",
+    response_model=SweepState,
+    responses=problem_responses(404, 413, 422),
+    summary="List an archived sweep again",
+)
+async def unarchive(state: SweepById, controller: Controller) -> Response:
+    """Undoes `POST /sweeps/{sweep}/archive`."""
+    return _changed(await controller.queued(controller.archive, state, False))
+
+
+@router.post(
+    "/{sweep}/delete",
+    response_model=SweepState,
+    responses=problem_responses(404, 409, 413, 422),
+    summary="Delete a sweep",
+)
+async def delete(state: SweepById, controller: Controller) -> Response:
+    """Deletes the sweep with its trials. A running sweep is refused.
+
+    `POST /sweeps/{sweep}/restore` undoes it, until `mlflow gc` removes the sweep for good.
+    """
+    return _changed(await controller.queued(controller.delete, state))
+
+
+@router.post(
+    "/{sweep}/restore",
+    response_model=SweepState,
+    responses=problem_responses(404, 413, 422),
+    summary="Restore a deleted sweep",
+)
+async def restore(sweep: SweepReference, controller: Controller) -> Response:
+    """Undoes `POST /sweeps/{sweep}/delete`."""
+    return _changed(await controller.queued(controller.restore, sweep))
 
 
 @router.get(
@@ -211,6 +263,10 @@ def front(
     """All ended trials, with a mark for those on the front; the JSON of `paretoib front --json`."""
     headers = {"Content-Security-Policy": SANDBOX_POLICY} if format in ("html", "svg") else {}
     return conditional_response(request, queries.front(state, format), headers)
+
+
+def _changed(state: SweepState) -> Response:
+    return Response(state.to_json(), media_type="application/json")
 
 
 def _accepted(state: SweepState) -> Response:

@@ -230,6 +230,15 @@ async function showTrial(sweep, key) {
   }
 }
 
+// The request of each button; the page of a cancelled sweep follows its events.
+const ACTIONS = {
+  cancel: ["DELETE", ""],
+  resume: ["POST", "/resume"],
+  archive: ["POST", "/archive"],
+  unarchive: ["DELETE", "/archive"],
+  delete: ["POST", "/delete"],
+};
+
 // The page of a sweep: its figure, its buttons, and updates while the sweep runs.
 
 function setUpSweep(article) {
@@ -253,12 +262,15 @@ function setUpSweep(article) {
   if ("hasTrials" in article.dataset) redraw();
   for (const button of $$("[data-action]", article)) {
     button.addEventListener("click", async () => {
+      const { action, confirm: question } = button.dataset;
+      if (question && !confirm(question)) return;
       button.disabled = true;
       try {
         showError(article, null);
-        const resume = button.dataset.action === "resume";
-        await fetchJson(`/sweeps/${id}${resume ? "/resume" : ""}`, { method: resume ? "POST" : "DELETE" });
-        if (resume) location.reload();
+        const [method, path] = ACTIONS[action];
+        await fetchJson(`/sweeps/${id}${path}`, { method });
+        if (action === "delete") location.assign("/");
+        else if (action !== "cancel") location.reload();
       } catch (error) {
         showError(article, error);
         button.disabled = false;
@@ -299,6 +311,7 @@ function followEvents(article, id, redraw, pause = MIN_PAUSE_MS) {
     if (reason) showError(article, new Error(reason));
     $("#status").replaceChildren(newElement("span", status, { class: `status ${status}` }));
     $("[data-action=cancel]").hidden = true;
+    for (const button of $$("[data-ended]", article)) button.hidden = false;
     $("[data-action=resume]").hidden = !["cancelled", "interrupted", "failed"].includes(status);
     if ($("#progress progress").value > 0) redraw();
   });

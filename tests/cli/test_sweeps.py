@@ -231,7 +231,7 @@ def test_help_and_version_are_printed(run: Run, tmp_path: Path) -> None:
     assert bare.code == 0
     assert bare.out == run(tmp_path, "--help").out
     listed = bare.out.partition("Commands:\n")[2].partition("\n\n")[0]
-    names = "sweep submit train watch resume cancel front compare list show ui serve"
+    names = "sweep submit train watch resume cancel front compare list show ui archive delete serve"
     names += " methods datasets models searches"
     assert [line.split()[0] for line in listed.splitlines()] == names.split()
 

@@ -272,3 +272,71 @@ def test_a_running_sweep_has_a_front(reopen: Open) -> None:
         read_front(tracker, sweep)
     tracker.add(sweep.id, ended(record(0.1), record(0.2)))
     assert len(read_front(reopen(), sweep).points) == 2
+
+
+def test_an_archived_sweep_is_marked_and_gives_way_to_others_of_its_name(reopen: Open) -> None:
+    """`archive` sets and clears the mark. A name means a sweep that is not archived, if any."""
+    tracker = reopen()
+    older, newer = tracker.create(spec(name="same")), tracker.create(spec(name="same"))
+    assert not newer.archived
+    tracker.archive(newer.id, True)
+    states = reopen().sweeps()
+    assert [(state.id, state.archived) for state in states] == [(newer.id, True), (older.id, False)]
+    assert reopen().find("same").id == older.id
+    assert reopen().find(newer.id[:8]).archived
+    reopen().archive(older.id, True)
+    assert reopen().find("same").id == newer.id
+    tracker = reopen()
+    tracker.archive(newer.id, False)
+    assert tracker.find("same") == newer
+    with pytest.raises(NotFoundError):
+        tracker.archive("no-such-sweep", True)
+
+
+def test_a_deleted_sweep_is_gone_until_it_is_restored(reopen: Open) -> None:
+    """`delete` removes the sweep and its trials, and `restore` brings back both.
+
+    Meanwhile a new sweep can have the name.
+    """
+    tracker = reopen()
+    sweep = tracker.create(spec(name="same"))
+    tracker.begin(sweep.id, RULER)
+    tracker.add(sweep.id, ended(record(0.1), record(0.2)))
+    tracker.close(sweep.id, "finished", None, [])
+    before = reopen().state(sweep.id)
+    reopen().delete(sweep.id)
+    tracker = reopen()
+    assert tracker.sweeps() == []
+    for name in ("same", sweep.id):
+        with pytest.raises(NotFoundError):
+            tracker.find(name)
+    with pytest.raises(NotFoundError):
+        tracker.delete(sweep.id)
+    second = tracker.create(spec(name="same"))
+    assert tracker.find("same") == second
+    assert tracker.records(second.id) == []
+
+    with pytest.raises(NotFoundError, match="no deleted sweep `other`"):
+        tracker.restore("other")
+    assert tracker.restore(sweep.id[:8]) == before
+    assert {state.id for state in reopen().sweeps()} == {sweep.id, second.id}
+    tracker = reopen()
+    assert tracker.records(sweep.id) == without_history([record(0.1), record(0.2)])
+    assert tracker.history(sweep.id, record(0.1).trial) == record(0.1).history
+    tracker.begin(sweep.id, RULER)
+    tracker.add(sweep.id, ended(record(0.3)))
+    assert len(reopen().records(sweep.id)) == 3
+
+
+def test_a_running_sweep_is_not_deleted(tracker: Tracker) -> None:
+    """The error says how to cancel the sweep, and the sweep stays as it is."""
+    sweep = tracker.create(spec())
+    tracker.begin(sweep.id, RULER)
+    tracker.add(sweep.id, ended(record(0.1)))
+    with pytest.raises(StoreError, match=f"paretoib cancel {sweep.id[:8]}"):
+        tracker.delete(sweep.id)
+    tracker.flush(sweep.id)
+    assert len(tracker.records(sweep.id)) == 1
+    tracker.close(sweep.id, "finished", None, [])
+    tracker.delete(sweep.id)
+    assert tracker.sweeps() == []

@@ -251,3 +251,43 @@ def test_a_sweep_is_submitted_watched_and_compared_by_clicks(
         page.wait_for_selector(".verdict")
         assert "to compare with" in page.inner_text("main")
         assert browser.errors == []
+
+
+def test_a_sweep_is_archived_and_deleted_on_its_page(
+    fresh_store: Path, make_sweep: Any, serve: Any, open_browser: Any, store_tools: Any
+) -> None:
+    """Both buttons ask first. The list leaves the sweep out, and shows archived ones on request."""
+    sweep = make_sweep(fresh_store, 4, name="first")
+    running = make_sweep(fresh_store, 0, name="running", status="running")
+    with serve(fresh_store) as served, store_tools.heartbeats(fresh_store, running.id):
+        browser = open_browser(served.address)
+        browser.sign_in(served.secret)
+        page, answers = browser.page, []
+
+        def answer(dialog: Any) -> None:
+            answers.append(dialog.message)
+            dialog.accept() if len(answers) > 1 else dialog.dismiss()
+
+        page.on("dialog", answer)
+        page.goto(f"/sweeps/{sweep.id}")
+        page.click("[data-action=archive]")  # dismissed: nothing happens
+        page.click("[data-action=archive]")
+        page.wait_for_selector("[data-action=unarchive]")
+        assert "archived" in page.inner_text(".title")
+        page.goto("/")
+        assert "first" not in page.inner_text("#sweeps")
+        page.check("input[name=archived]")
+        page.click("text=Filter")
+        page.wait_for_selector("#sweeps >> text=first")
+        page.goto(f"/sweeps/{sweep.id}")
+        page.click("[data-action=unarchive]")
+        page.wait_for_selector("[data-action=archive]")
+        page.click("[data-action=delete]")
+        page.wait_for_selector("#compare")
+        assert "first" not in page.inner_text("#sweeps")
+        page.click("#sweeps >> text=running")
+        page.wait_for_selector("#status")
+        assert not page.is_visible("[data-action=delete]")
+        assert len(answers) == 3
+        assert f"paretoib delete --undo {sweep.id[:8]}" in answers[2]
+        assert browser.errors == []

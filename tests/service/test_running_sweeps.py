@@ -274,7 +274,7 @@ def test_sweeps_without_a_writer_are_interrupted(
         assert tracker.find(lost.id).status == "interrupted"
         # The store still has status RUNNING; every reader applies the stale rule.
         assert tracker.find(stale.id).stale
-        assert tracker._run(stale.id).info.status == "RUNNING"
+        assert tracker._run(stale.id).status == "RUNNING"
         answer = client.delete(f"/sweeps/{stale.id}")
         assert (answer.status_code, answer.json()["detail"]) == (
             409,

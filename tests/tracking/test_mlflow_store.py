@@ -60,7 +60,7 @@ def test_a_writer_killed_at_random_moments_leaves_only_complete_trials(
         )
         assert len(runs) == len(found)
         for run in runs:
-            assert len(run.data.metrics) == 5 + 5 + 12
+            assert len(run.data.metrics) == 5 + 5 + 12 + 1
             assert run.data.params["seed"] == "2"
             assert [f.path for f in client.list_artifacts(run.info.run_id)] == ["history.json"]
         return len(found)

@@ -9,9 +9,9 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking.client import MlflowClient
 
-from paretoib.records import ReferencePoint, TaskMetrics, TrialRecord
+from paretoib.records import Front, ReferencePoint, TaskMetrics, TrialRecord
 from paretoib.specs import SweepSpec
-from paretoib.tracking import EndedTrial, Ruler, StoreUnavailableError
+from paretoib.tracking import EndedTrial, Ruler, StoreUnavailableError, read_front
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 REFERENCE = ReferencePoint(rate_bits=33.2, lost_bits=3.32)
@@ -216,3 +216,75 @@ def test_the_hypervolume_has_no_gap_after_a_cut_connection(
     points = client.get_metric_history(sweep.id, "hypervolume")
     assert [(p.step, p.value) for p in points] == [(1, 0.25), (2, 0.5), (3, 1.5), (4, 2.5)]
     assert [run.info.status for run in trials(client, sweep.id)] == ["FINISHED"] * 4
+
+
+def test_the_front_is_found_by_a_filter_in_mlflow(
+    uri: str, client: MlflowClient, spec: SweepSpec, record: Callable[..., TrialRecord]
+) -> None:
+    """`metrics.on_front = 1` finds the trials on the front, and each has its hull gap in bits.
+
+    A trial that has left the front is not found any more, also if another process logged it.
+    """
+
+    def trial(position: int, rate: float, lost: float) -> TrialRecord:
+        plain = record(position)
+        test = plain.test.model_copy(update={"rate_bits": rate, "lost_bits": lost})
+        return plain.model_copy(update={"test": test})
+
+    def close(records: list[TrialRecord]) -> Front:
+        tracker = MLflowTracker(uri)
+        tracker.begin(sweep.id, Ruler(REFERENCE, 3.32))
+        tracker.add(sweep.id, [EndedTrial(one, 1.0) for one in records])
+        front = read_front(tracker, tracker.state(sweep.id))
+        tracker.update(sweep.id, front)
+        tracker.close(sweep.id, "interrupted", front, [])
+        return front
+
+    def found(condition: str) -> dict[str, float]:
+        (experiment,) = client.search_experiments(filter_string="name = 'paretoib-digits'")
+        runs = client.search_runs([experiment.experiment_id], condition)
+        keys = [run.data.tags["mlflow.paretoib.trial"] for run in runs]
+        return dict(zip(keys, [run.data.metrics.get("hull_gap_bits") for run in runs], strict=True))
+
+    def expected(front: Front) -> dict[str, float]:
+        return {p.trial: pytest.approx(p.hull_gap_bits, 1e-5) for p in front.points if p.on_front}
+
+    sweep = MLflowTracker(uri).create(spec)
+    records = [trial(0, 1.0, 3.0), trial(1, 2.0, 2.5), trial(2, 3.0, 1.0), trial(3, 4.0, 2.0)]
+    front = close([*records, record(4, "diverged")])
+    assert [point.on_front for point in front.points] == [True, True, True, False]
+    assert found("metrics.on_front = 1") == expected(front)
+    assert found("metrics.on_front = 1 AND metrics.hull_gap_bits > 0") == {
+        records[1].trial: pytest.approx(0.5)
+    }
+    assert [*found("metrics.on_front = 0")] == [records[3].trial]
+
+    front = close([trial(5, 1.5, 0.5)])
+    assert sum(point.on_front for point in front.points) == 2
+    assert found("metrics.on_front = 1") == expected(front)
+    assert len(found("metrics.on_front = 0")) == 3
+
+
+def test_only_changes_of_the_front_are_logged(
+    tracker: MLflowTracker,
+    spec: SweepSpec,
+    record: Callable[..., TrialRecord],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A second update with the same front writes no metric, however many trials the sweep has."""
+    sweep = tracker.create(spec)
+    tracker.begin(sweep.id, Ruler(REFERENCE, 3.32))
+    tracker.add(sweep.id, [EndedTrial(record(i), 1.0) for i in range(6)])
+    front = read_front(tracker, tracker.state(sweep.id))
+    calls: list[str] = []
+    log_batch = tracker._client.log_batch
+
+    def counted(run_id: str, **arguments: Any) -> Any:
+        calls.append(run_id)
+        return log_batch(run_id, **arguments)
+
+    monkeypatch.setattr(tracker._client, "log_batch", counted)
+    tracker.update(sweep.id, front)
+    assert len(calls) == sum(point.on_front for point in front.points) == 1
+    tracker.update(sweep.id, front)
+    assert len(calls) == 1

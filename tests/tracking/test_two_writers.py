@@ -70,7 +70,7 @@ def test_another_process_with_the_same_id_is_not_the_writer(
 ) -> None:
     """A process is the writer only if it has the process id and start time in the heartbeat."""
     (tag,) = (name for name in _heartbeat.heartbeat_tag() if name.endswith("writer"))
-    heartbeat = json.loads(tracker._run(sweep).data.tags[tag])
+    heartbeat = json.loads(tracker._run(sweep).tags[tag])
     assert heartbeat["process"] == writer.pid
     for started in (heartbeat["started"] - 1, None):
         tracker._log(sweep, tags={tag: json.dumps({**heartbeat, "started": started})})

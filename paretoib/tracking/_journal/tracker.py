@@ -12,6 +12,7 @@ from paretoib.records import Front, Status, SweepState, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking._journal.file import JournalFile, read, refused_path
 from paretoib.tracking._journal.writer import Writer
+from paretoib.tracking._lookup import check_not_running
 from paretoib.tracking._state import with_trials, without_stale_rule
 from paretoib.tracking._tracker import EndedTrial, File, History, Reader, Ruler, Tracker
 
@@ -168,6 +169,26 @@ class JournalTracker(JournalReader):
             raise
         finally:
             self.release(sweep_id)
+
+    def archive(self, sweep_id: str, archived: bool) -> None:
+        self._store.archive(sweep_id, archived)
+
+    def delete(self, sweep_id: str) -> None:
+        """Delete a sweep, after the trials in its journal are written to the store.
+
+        So no journal remains, and `restore` brings back these trials too. Trials that the store
+        refuses are deleted for good.
+        """
+        check_not_running(self.state(sweep_id))
+        try:
+            self._open(sweep_id).drain(self.patience)
+            self._store.delete(sweep_id)
+        finally:
+            self.release(sweep_id)
+        refused_path(self._path(sweep_id)).unlink(missing_ok=True)
+
+    def restore(self, sweep: str) -> SweepState:
+        return self._store.restore(sweep)
 
     def _refusal(self, sweep_id: str, refusals: Sequence[str]) -> str | None:
         if not refusals:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from itertools import count, takewhile
 from typing import Any
 
-from paretoib.records import ReferencePoint, TrialRecord
+from paretoib.records import Point, ReferencePoint, TrialRecord
 from paretoib.specs import SweepSpec, distinct_digits, range_digits, short_name
+from paretoib.tracking._mlflow.runs import Condition
 from paretoib.tracking._tracker import Ruler, Tags
 
 _KIND = "mlflow.paretoib.kind"
@@ -20,10 +21,12 @@ _RULER = "mlflow.paretoib.ruler"
 _RECORD = "mlflow.paretoib.record"
 _ORDER = "mlflow.paretoib.order"
 _TRIAL = "mlflow.paretoib.trial"
+_PARENT = "mlflow.parentRunId"
+_ARCHIVED = "mlflow.paretoib.archived"
 HISTORY = "history.json"
 REASON = "reason"  # visible in MLflow's UI
 LONGEST_REASON = 500  # characters
-SWEEPS = f"tags.`{_KIND}` = 'sweep'"
+SWEEPS = Condition({_KIND: "sweep"})
 
 _HISTORY_STEPS = 8
 _TAG_LENGTH = 5000
@@ -36,13 +39,17 @@ _FINAL_METRICS = (
     "accuracy",
     "cross_entropy_bits",
 )
+_ON_FRONT, _HULL_GAP = "on_front", "hull_gap_bits"
 _TASK_METRICS = ("relevance_bits", "lost_bits", "accuracy")
 # Fields that appear in a trial's name even if they do not vary.
 NAMED_FIELDS = ("weighting.beta", "weighting.mu", "weighting.sqrted")
 
 
 def experiment_name(dataset: str) -> str:
-    """The name of a data set's experiment, which holds all sweeps on this data set."""
+    """The name of a data set's experiment, which holds all sweeps on this data set.
+
+    For the data set "" it is the beginning of all such names.
+    """
     return f"paretoib-{dataset}"
 
 
@@ -54,6 +61,16 @@ def sweep_tags(spec: SweepSpec) -> dict[str, str]:
 def is_sweep(tags: Tags) -> bool:
     """Whether a run is a sweep."""
     return tags.get(_KIND) == "sweep"
+
+
+def archived_tag(archived: bool) -> dict[str, str]:
+    """The tag that says whether a sweep is archived."""
+    return {_ARCHIVED: "true" if archived else ""}
+
+
+def is_archived(tags: Tags) -> bool:
+    """Whether a sweep is archived."""
+    return bool(tags.get(_ARCHIVED))
 
 
 def spec_of(tags: Tags) -> dict[str, Any]:
@@ -84,7 +101,7 @@ def trial_tags(sweep_id: str, record: TrialRecord, order: int) -> dict[str, str]
     bare = record.model_copy(update={"history": {}})
     reason = {REASON: record.reason[:LONGEST_REASON]} if record.reason else {}
     return {
-        "mlflow.parentRunId": sweep_id,
+        _PARENT: sweep_id,
         _KIND: "trial",
         _ORDER: str(order),
         _TRIAL: record.trial,
@@ -108,15 +125,20 @@ def trial_of(tags: Tags) -> str:
     return tags[_TRIAL]
 
 
-def ended_trials(sweep_id: str, trial: str = "") -> str:
-    """The filter for the runs of a sweep's ended trials, or of the ended trial with this key."""
-    key = f" AND tags.`{_TRIAL}` = '{trial}'" if trial else ""
-    return f"{_parent_is(sweep_id)} AND attributes.status != 'RUNNING'{key}"
+def ended_trials(sweep_id: str, trial: str = "") -> Condition:
+    """The runs of a sweep's ended trials, or of the ended trial with this key."""
+    key = {_TRIAL: trial} if trial else {}
+    return Condition({_PARENT: sweep_id, **key}, running=False)
 
 
-def running_trials(sweep_id: str) -> str:
-    """The filter for the runs of trials that are being written."""
-    return f"{_parent_is(sweep_id)} AND attributes.status = 'RUNNING'"
+def running_trials(sweep_id: str) -> Condition:
+    """The runs of trials that are being written."""
+    return Condition({_PARENT: sweep_id}, running=True)
+
+
+def trials(sweep_id: str) -> Condition:
+    """The runs of a sweep's trials, also of those that are being written."""
+    return Condition({_PARENT: sweep_id, _KIND: "trial"})
 
 
 def order_of(tags: Tags) -> int:
@@ -174,9 +196,12 @@ def trial_metrics(record: TrialRecord) -> list[tuple[str, float, int]]:
 
     A history is thinned to 8 steps, spaced evenly from the first epoch (step 1) to the last: MLflow
     needs 0.1 ms for each value. `history.json` has the whole history. Final measurements (step 0)
-    are rounded to six digits, to fit a column in MLflow's UI; the record has all digits.
+    are rounded to six digits, to fit a column in MLflow's UI; the record has all digits. A trial
+    with a result is not on the front until `front_metrics` say so.
     """
     found: list[tuple[str, float | None, int]] = []
+    if record.test:
+        found.append((_ON_FRONT, 0.0, 0))
     for prefix, metrics in (("", record.test), ("validation/", record.validation)):
         found += [
             (prefix + name, _rounded(getattr(metrics, name, None)), 0) for name in _FINAL_METRICS
@@ -190,6 +215,21 @@ def trial_metrics(record: TrialRecord) -> list[tuple[str, float, int]]:
         key = "history/" + re.sub(r"[^/\w.\- :]", "_", name)
         found += [(key, values[i], i + 1) for i in _thinned(len(values))]
     return [(name, value, step) for name, value, step in found if value is not None]
+
+
+def front_metrics(point: Point) -> dict[str, float]:
+    """The metrics that say where a trial lies: `on_front` (1 or 0) and `hull_gap_bits`."""
+    metrics = {_ON_FRONT: float(point.on_front)}
+    if point.hull_gap_bits is not None:
+        metrics[_HULL_GAP] = float(f"{point.hull_gap_bits:.6g}")
+    return metrics
+
+
+def logged_front_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The `front_metrics` that a trial's run has; empty if the run is not on the front."""
+    if metrics.get(_ON_FRONT) != 1:
+        return {}
+    return {name: metrics[name] for name in (_ON_FRONT, _HULL_GAP) if name in metrics}
 
 
 def sweep_params(spec: SweepSpec) -> dict[str, str]:
@@ -215,10 +255,6 @@ def ruler_params(ruler: Ruler) -> dict[str, str]:
         "reference_lost_bits": _text(ruler.reference.lost_bits),
         "label_entropy_bits": _text(ruler.label_entropy_bits),
     }
-
-
-def _parent_is(sweep_id: str) -> str:
-    return f"tags.`mlflow.parentRunId` = '{sweep_id}'"
 
 
 def _as_tags(name: str, text: str) -> dict[str, str]:

@@ -174,18 +174,29 @@ def _is_writable(path: Path) -> bool:
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
-def _read_only(path: Path) -> str:
-    """The address of an SQLite database whose file or folder this process cannot write.
+def sqlite_reading_uri(path: Path) -> str:
+    """SQLite's own URI to read a database, also where this process cannot write file or folder.
 
-    If a write-ahead log exists, the database is opened read-only. Without a log no process writes,
-    and the database is opened as immutable. The address names the driver (`+pysqlite`), because
-    MLflow would take an address without a driver as a path and create the path's folders.
+    There, the database is opened read-only if a write-ahead log exists. Without a log no process
+    writes, and the database is opened as immutable.
     """
-    has_log = path.with_name(f"{path.name}-wal").exists()
-    mode = "mode=ro" if has_log else "immutable=1"
+    if _is_writable(path):
+        mode = "mode=rw"
+    else:
+        has_log = path.with_name(f"{path.name}-wal").exists()
+        mode = "mode=ro" if has_log else "immutable=1"
+    return f"{path.as_uri()}?{mode}"
+
+
+def _read_only(path: Path) -> str:
+    """MLflow's address of an SQLite database whose file or folder this process cannot write.
+
+    The address names the driver (`+pysqlite`), because MLflow would take an address without a
+    driver as a path and create the path's folders.
+    """
     # SQLAlchemy decodes `%XX` first, then SQLite does.
-    address = path.as_uri().replace("%", "%25")
-    return f"sqlite+pysqlite:///{address}?{mode}&uri=true"
+    address = sqlite_reading_uri(path).replace("%", "%25")
+    return f"sqlite+pysqlite:///{address}&uri=true"
 
 
 def _check_writable(path: Path) -> None:

@@ -1,35 +1,30 @@
 """Read sweeps and trials from MLflow: a sweep is a parent run, a trial a child run."""
 
-import gc
 import json
 import logging
 import re
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from functools import wraps
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
-
-from mlflow.entities import Experiment, Run, ViewType
-from mlflow.exceptions import MlflowException
-from mlflow.tracking.client import MlflowClient
 
 from paretoib.errors import InvalidDataError, NotFoundError, StoreError, StoreUnavailableError
 from paretoib.records import Status, SweepState, TrialCounts, TrialRecord
 from paretoib.tracking import _heartbeat
 from paretoib.tracking._lookup import find_sweep, sweep_not_found, trial_not_found
 from paretoib.tracking._mlflow import layout
-from paretoib.tracking._mlflow.environment import set_log_levels
 from paretoib.tracking._mlflow.location import (
     artifact_folder,
     is_server,
     masked,
     readable,
+    sqlite_file,
     tracking_uri,
 )
 from paretoib.tracking._mlflow.retryable import is_invalid_data, is_retryable, reason
+from paretoib.tracking._mlflow.runs import Condition, Runs, StoredRun
+from paretoib.tracking._mlflow.sqlite import sqlite_runs
 from paretoib.tracking._mlflow.ui import ui_address
 from paretoib.tracking._mlflow.view import page
 from paretoib.tracking._state import from_timestamp, with_stale_rule
@@ -37,16 +32,12 @@ from paretoib.tracking._tracker import History, Ruler
 
 _log = logging.getLogger(__name__)
 
-set_log_levels()
-
 _STATUS: dict[str, Status] = {
     "RUNNING": "running",
     "FINISHED": "finished",
     "KILLED": "interrupted",
     "FAILED": "failed",
 }
-_PAGE = 500  # runs per request
-_FAILURES = (MlflowException, OSError)  # exceptions that a call to the store may raise
 
 A = ParamSpec("A")
 R = TypeVar("R")
@@ -62,7 +53,7 @@ def as_store_error(
     def call(self: S, /, *args: A.args, **kwargs: A.kwargs) -> R:
         try:
             return method(self, *args, **kwargs)
-        except _FAILURES as error:
+        except self._runs.failures as error:
             raise self._store_error("cannot use", error) from error
 
     return call
@@ -71,6 +62,7 @@ def as_store_error(
 class MLflowReader:
     """The sweeps of an existing MLflow store, by default the configured one; read-only.
 
+    A store in SQLite is read without MLflow, because importing MLflow takes seconds.
     Links start with `ui_url`, the address of MLflow's UI: by default the MLflow server, or the
     address at which `paretoib ui` serves the UI. If it is "", there are no links.
     """
@@ -82,7 +74,7 @@ class MLflowReader:
         self._unavailable_at: datetime | None = None  # the last time that the store did not answer
         with self._checked_address() as address:
             try:
-                self._client = MlflowClient(address, address)
+                self._runs = self._open(address)
             except Exception as error:  # from MLflow, SQLAlchemy, Alembic or a database driver
                 raise self._store_error("cannot open", error) from error
 
@@ -103,22 +95,23 @@ class MLflowReader:
 
     @as_store_error
     def ruler(self, sweep_id: str) -> Ruler | None:
-        return layout.ruler_of(self._run(sweep_id).data.tags)
+        return layout.ruler_of(self._run(sweep_id).tags)
 
     @as_store_error
     def records(self, sweep_id: str) -> list[TrialRecord]:
-        experiment_id = self._run(sweep_id).info.experiment_id
-        ended = self._ended(experiment_id, sweep_id, lambda run: layout.record_of(run.data.tags))
+        experiment_id = self._run(sweep_id).experiment_id
+        ended = self._ended(experiment_id, sweep_id, lambda run: layout.record_of(run.tags))
         return list({record.trial: record for _, record in ended}.values())
 
     @as_store_error
     def history(self, sweep_id: str, trial: str) -> History:
         run = self._trial(sweep_id, trial)
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = artifact_folder(self.uri, run.info.artifact_uri)
-            if folder is None:
-                self._client.download_artifacts(run.info.run_id, layout.HISTORY, scratch)
-            document = json.loads(((folder or Path(scratch)) / layout.HISTORY).read_bytes())
+        folder = artifact_folder(self.uri, run.artifact_uri)
+        if folder is None:
+            content = self._runs.artifact(run, layout.HISTORY)
+        else:
+            content = (folder / layout.HISTORY).read_bytes()
+        document = json.loads(content)
         return {name: tuple(values) for name, values in document.items()}
 
     @as_store_error
@@ -129,6 +122,15 @@ class MLflowReader:
         """Check the store in a context in which MLflow opens it; yields the address for MLflow."""
         return readable(self.uri)
 
+    def _open(self, address: str) -> Runs:
+        """The runs of the store, whose address for MLflow is `address`."""
+        file = sqlite_file(self.uri)
+        if file and "?" not in self.uri and (runs := sqlite_runs(file, address)):
+            return runs
+        from paretoib.tracking._mlflow.client import ClientRuns
+
+        return ClientRuns(address)
+
     def _store_error(self, what: str, error: Exception) -> StoreError:
         unavailable = is_retryable(error, server=is_server(self.uri))
         if unavailable:
@@ -137,17 +139,17 @@ class MLflowReader:
         kind = StoreUnavailableError if unavailable else refused
         return kind(f"{what} the store {masked(self.uri)}: {reason(error)}")
 
-    def _state(self, run: Run) -> SweepState:
+    def _state(self, run: StoredRun) -> SweepState:
         """The state of a sweep from its run."""
-        spec, tags, metrics = layout.spec_of(run.data.tags), run.data.tags, run.data.metrics
-        status = _STATUS[run.info.status]
+        spec, tags, metrics = layout.spec_of(run.tags), run.tags, run.metrics
+        status = _STATUS[run.status]
         if status == "interrupted" and _heartbeat.is_cancel_requested(tags):
             status = "cancelled"
         heartbeat = _heartbeat.last_heartbeat(tags)
-        ended = run.info.end_time if status != "running" else None
+        ended = run.end_time if status != "running" else None
         state = SweepState(
-            id=run.info.run_id,
-            name=_printable(run.info.run_name),
+            id=run.id,
+            name=_printable(run.name),
             method=spec["method"],
             dataset=spec["data"]["name"],
             status=status,
@@ -155,82 +157,60 @@ class MLflowReader:
             reason=_printable(tags.get(layout.REASON, "")) or None,
             trials=_counts(spec["trials"], metrics),
             hypervolume=metrics.get("hypervolume"),
-            started=from_timestamp(run.info.start_time / 1000),
+            started=from_timestamp(run.start_time / 1000),
             ended=from_timestamp(ended / 1000) if ended else None,
             submitted=_heartbeat.submitted_at(tags),
             heartbeat=from_timestamp(heartbeat) if heartbeat else None,
             cancel_requested=_heartbeat.is_cancel_requested(tags),
+            archived=layout.is_archived(tags),
             mlflow_url=self._url(run),
         )
-        if self._observed.changed_recently(run.info.run_id, heartbeat):
+        if self._observed.changed_recently(run.id, heartbeat):
             return state
         return with_stale_rule(state, self._unavailable_at)
 
-    def _url(self, run: Run) -> str | None:
-        path = page(run.info.experiment_id, run.info.run_id)
+    def _url(self, run: StoredRun) -> str | None:
+        path = page(run.experiment_id, run.id)
         return f"{self._ui_url}/{path}" if self._ui_url else None
 
-    def _run(self, sweep_id: str) -> Run:
-        try:
-            run = self._client.get_run(sweep_id)
-        except MlflowException as error:
-            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise sweep_not_found(sweep_id) from error
-            raise
-        if run.info.lifecycle_stage != "active" or not layout.is_sweep(run.data.tags):
+    def _run(self, sweep_id: str) -> StoredRun:
+        run = self._runs.get(sweep_id)
+        if run is None or not run.active or not layout.is_sweep(run.tags):
             raise sweep_not_found(sweep_id)
         return run
 
-    def _sweeps(self, condition: str = layout.SWEEPS) -> Iterator[Run]:
-        """The runs of sweeps that meet a filter, newest first."""
-        pattern = layout.experiment_name("%")
-        experiments = self._client.search_experiments(filter_string=f"name LIKE '{pattern}'")
-        if ids := [experiment.experiment_id for experiment in experiments]:
-            yield from self._search(ids, condition)
-            return
-        deleted = self._client.search_experiments(
-            ViewType.DELETED_ONLY, filter_string=f"name LIKE '{pattern}'"
-        )
-        for experiment in deleted:
-            _log.warning("%s", deleted_experiment(experiment))
+    def _sweeps(self, condition: Condition = layout.SWEEPS) -> Sequence[StoredRun]:
+        """The runs of sweeps that meet a condition, newest first."""
+        prefix = layout.experiment_name("")
+        if experiments := self._runs.experiments(prefix):
+            return [*self._runs.search([*experiments], condition)]
+        for experiment_id, name in self._runs.experiments(prefix, active=False).items():
+            _log.warning("%s", deleted_experiment(experiment_id, name))
+        return []
 
-    def _trial(self, sweep_id: str, trial: str) -> Run:
-        experiment_id = self._run(sweep_id).info.experiment_id
+    def _trial(self, sweep_id: str, trial: str) -> StoredRun:
+        experiment_id = self._run(sweep_id).experiment_id
         if trial.isalnum():
-            condition = layout.ended_trials(sweep_id, trial)
-            for run in self._search([experiment_id], condition):
+            for run in self._runs.search([experiment_id], layout.ended_trials(sweep_id, trial)):
                 return run
         raise trial_not_found(sweep_id, trial)
 
-    def _search(self, experiment_ids: list[str], condition: str) -> Iterator[Run]:
-        token = None
-        while True:
-            with _garbage_collector_paused():
-                runs = self._client.search_runs(
-                    experiment_ids, condition, max_results=_PAGE, page_token=token
-                )
-            yield from runs
-            if not (token := runs.token):
-                return
-
     def _ended(
-        self, experiment_id: str, sweep_id: str, read: Callable[[Run], R]
+        self, experiment_id: str, sweep_id: str, read: Callable[[StoredRun], R]
     ) -> list[tuple[int, R]]:
         """For each ended trial, in order: its position, and the result of `read` on its run."""
-        runs = self._search([experiment_id], layout.ended_trials(sweep_id))
+        runs = self._runs.search([experiment_id], layout.ended_trials(sweep_id))
         trials = [
-            (layout.order_of(run.data.tags), read(run))
-            for run in runs
-            if layout.is_trial(run.data.tags)
+            (layout.order_of(run.tags), read(run)) for run in runs if layout.is_trial(run.tags)
         ]
         return sorted(trials, key=lambda pair: pair[0])
 
 
-def deleted_experiment(experiment: Experiment) -> str:
+def deleted_experiment(experiment_id: str, name: str) -> str:
     """A message that says how to restore an experiment that was deleted in MLflow's UI."""
     return (
-        f"MLflow's experiment {experiment.name} should not be deleted; `mlflow experiments restore "
-        f"--experiment-id {experiment.experiment_id}` restores it"
+        f"MLflow's experiment {name} should not be deleted; `mlflow experiments restore "
+        f"--experiment-id {experiment_id}` restores it"
     )
 
 
@@ -245,18 +225,3 @@ def _counts(total: int, metrics: Mapping[str, float]) -> TrialCounts:
         for status in ("finished", "stopped", "failed")
     }
     return TrialCounts(total=total, **by_status)
-
-
-@contextmanager
-def _garbage_collector_paused() -> Iterator[None]:
-    """Pause garbage collection during a request.
-
-    MLflow creates dozens of objects for each run, and collection would double the request's time.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -1,5 +1,7 @@
 """The sweeps that a service submits to a cluster: idempotency keys and times of submission."""
 
+from dataclasses import replace
+
 from paretoib.records import SweepState
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
@@ -21,8 +23,7 @@ class SubmissionTracker(MLflowTracker):
     @as_store_error
     def unclosed(self) -> list[SweepState]:
         """The sweeps that no writer has closed, including stale sweeps."""
-        running = f"{SWEEPS} AND attributes.status = 'RUNNING'"
-        return [self._state(run) for run in self._sweeps(running)]
+        return [self._state(run) for run in self._sweeps(replace(SWEEPS, running=True))]
 
     @as_store_error
     def requested(self, request: str) -> SweepState | None:
@@ -30,8 +31,8 @@ class SubmissionTracker(MLflowTracker):
 
         The hash is that of the request's client and idempotency key.
         """
-        condition = f"{SWEEPS} AND tags.`{_REQUEST}` = '{request}'"
-        return next((self._state(run) for run in self._sweeps(condition)), None)
+        condition = replace(SWEEPS, tags={**SWEEPS.tags, _REQUEST: request})
+        return next(map(self._state, self._sweeps(condition)), None)
 
     @as_store_error
     def create_submitted(self, spec: SweepSpec, request: str | None) -> SweepState:

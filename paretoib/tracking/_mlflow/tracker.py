@@ -10,21 +10,28 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from getpass import getuser
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from paretoib.errors import DeletedExperimentError
 from paretoib.records import Front, Status, SweepState, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
-from paretoib.tracking._lookup import check_same_ruler, one_writer, taken_over
+from paretoib.tracking._lookup import (
+    check_not_running,
+    check_same_ruler,
+    find_deleted,
+    one_writer,
+    taken_over,
+)
 from paretoib.tracking._mlflow import layout
+from paretoib.tracking._mlflow.client import ClientRuns, stored_run
 from paretoib.tracking._mlflow.location import (
     artifact_folder,
     artifact_root,
@@ -33,6 +40,7 @@ from paretoib.tracking._mlflow.location import (
     write_files,
 )
 from paretoib.tracking._mlflow.reader import MLflowReader, as_store_error, deleted_experiment
+from paretoib.tracking._mlflow.runs import Runs, StoredRun
 from paretoib.tracking._mlflow.steps import Steps
 from paretoib.tracking._mlflow.view import note, view
 from paretoib.tracking._tracker import HEARTBEAT_SECONDS, EndedTrial, File, Ruler, Tags
@@ -58,6 +66,8 @@ class _WriteCache:
     digits: dict[str, int]
     steps: Steps
     next_order: int
+    runs: dict[str, str]  # the id of each trial's run
+    front: dict[str, dict[str, float]]  # the front's trials, with their metrics as last logged
 
 
 class MLflowTracker(MLflowReader):
@@ -81,13 +91,13 @@ class MLflowTracker(MLflowReader):
         """Create a sweep. Its run has `more_tags` from the start."""
         experiment_id = self._experiment(spec.data.name)
         tags = {**layout.sweep_tags(spec), **_source(), **(more_tags or {})}
-        run = self._client.create_run(experiment_id, run_name=spec.name, tags=tags)
-        sweep_id = run.info.run_id
+        run = stored_run(self._client.create_run(experiment_id, run_name=spec.name, tags=tags))
+        sweep_id = run.id
         description = note(spec, experiment_id, sweep_id)
         self._log(
             sweep_id, params=layout.sweep_params(spec), tags={"mlflow.note.content": description}
         )
-        for key, value in view(spec, sweep_id, run.info.start_time).items():
+        for key, value in view(spec, sweep_id, run.start_time).items():
             self._client.set_experiment_tag(experiment_id, key, value)
         self._write(run, [File("spec.json", spec.to_json().encode())])
         return self._state(run)
@@ -95,14 +105,14 @@ class MLflowTracker(MLflowReader):
     @as_store_error
     def begin(self, sweep_id: str, ruler: Ruler) -> None:
         run = self._run(sweep_id)
-        if run.info.status == "RUNNING":
-            self._check_no_other_writer(sweep_id, run.data.tags)
-        check_same_ruler(layout.ruler_of(run.data.tags) or ruler, ruler)
-        self._delete_half_written(run.info.experiment_id, sweep_id)
+        if run.status == "RUNNING":
+            self._check_no_other_writer(sweep_id, run.tags)
+        check_same_ruler(layout.ruler_of(run.tags) or ruler, ruler)
+        self._delete_half_written(run.experiment_id, sweep_id)
         not_ended = {**_heartbeat.CANCEL_NOT_REQUESTED, layout.REASON: ""}
         tags = {**layout.ruler_tag(ruler), **not_ended}
         self._send_heartbeat(sweep_id, params=layout.ruler_params(ruler), tags=tags)
-        if run.info.status != "RUNNING":
+        if run.status != "RUNNING":
             self._client.update_run(sweep_id, status="RUNNING")
 
     @as_store_error
@@ -110,11 +120,11 @@ class MLflowTracker(MLflowReader):
         run = self._run(sweep_id)
         self._check_not_taken_over(run)
         self._send_heartbeat(sweep_id)
-        return _heartbeat.is_cancel_requested(run.data.tags)
+        return _heartbeat.is_cancel_requested(run.tags)
 
     @as_store_error
     def cancel(self, sweep_id: str) -> None:
-        self._log(self._run(sweep_id).info.run_id, tags=_heartbeat.CANCEL_REQUESTED)
+        self._log(self._run(sweep_id).id, tags=_heartbeat.CANCEL_REQUESTED)
 
     @as_store_error
     def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
@@ -124,7 +134,7 @@ class MLflowTracker(MLflowReader):
         sweep = self._caches.pop(sweep_id, None) or self._read_for_writing(sweep_id)
         for trial in trials:
             if trial.record.trial not in sweep.steps:
-                self._add_run(sweep_id, sweep, trial.record)
+                sweep.runs[trial.record.trial] = self._add_run(sweep_id, sweep, trial.record)
                 sweep.steps.add(trial.record.trial, trial.record.status)
                 sweep.next_order += 1
         self._log(sweep_id, metrics=list(sweep.steps.points(trials)))
@@ -133,6 +143,7 @@ class MLflowTracker(MLflowReader):
     @as_store_error
     def update(self, sweep_id: str, front: Front) -> None:
         self._write(self._run_to_write(sweep_id), [_document(front)])
+        self._log_front(sweep_id, front)
 
     @as_store_error
     def flush(self, sweep_id: str) -> None:
@@ -152,6 +163,8 @@ class MLflowTracker(MLflowReader):
     ) -> None:
         files = [*([_document(front)] if front else []), *pictures]
         self._write(self._run_to_write(sweep_id), files)
+        if front:
+            self._log_front(sweep_id, front)
         tags = {layout.REASON: reason[: layout.LONGEST_REASON]} if reason else {}
         if status == "cancelled":
             tags |= _heartbeat.CANCEL_REQUESTED
@@ -160,6 +173,38 @@ class MLflowTracker(MLflowReader):
         self._client.set_terminated(sweep_id, _RUN_STATUS[status])
         self._heartbeats.pop(sweep_id, None)
 
+    @as_store_error
+    def archive(self, sweep_id: str, archived: bool) -> None:
+        self._log(self._run(sweep_id).id, tags=layout.archived_tag(archived))
+
+    @as_store_error
+    def delete(self, sweep_id: str) -> None:
+        run = self._run(sweep_id)
+        check_not_running(self._state(run))
+        if run.status == "RUNNING":
+            self._check_no_other_writer(sweep_id, run.tags)
+        # The sweep's run goes last, so that `delete` can be repeated if it was interrupted.
+        for trial in [*self._runs.search([run.experiment_id], layout.trials(sweep_id))]:
+            self._client.delete_run(trial.id)
+        self._client.delete_run(sweep_id)
+        self._caches.pop(sweep_id, None)
+
+    @as_store_error
+    def restore(self, sweep: str) -> SweepState:
+        deleted = {run.id: run for run in self._sweeps(replace(layout.SWEEPS, active=False))}
+        sweep_id = find_deleted(sweep, [self._state(run) for run in deleted.values()]).id
+        # Half-written trials stay deleted.
+        ended = replace(layout.trials(sweep_id), running=False, active=False)
+        for trial in [*self._runs.search([deleted[sweep_id].experiment_id], ended)]:
+            self._client.restore_run(trial.id)
+        self._client.restore_run(sweep_id)
+        return self._state(self._run(sweep_id))
+
+    def _open(self, address: str) -> Runs:
+        runs = ClientRuns(address)
+        self._client = runs.client
+        return runs
+
     def _checked_address(self) -> AbstractContextManager[str]:
         return writable(self.uri)
 
@@ -167,7 +212,7 @@ class MLflowTracker(MLflowReader):
         name = layout.experiment_name(dataset)
         if found := self._client.get_experiment_by_name(name):
             if found.lifecycle_stage != "active":
-                raise DeletedExperimentError(deleted_experiment(found))
+                raise DeletedExperimentError(deleted_experiment(found.experiment_id, name))
             return found.experiment_id
         folder = None if is_server(self.uri) else (artifact_root(self.uri) / name).as_uri()
         try:
@@ -180,7 +225,7 @@ class MLflowTracker(MLflowReader):
                 return found.experiment_id
             raise
 
-    def _run_to_write(self, sweep_id: str) -> Run:
+    def _run_to_write(self, sweep_id: str) -> StoredRun:
         """The sweep's run, for a write.
 
         Raises `TakenOverError` if this process began the sweep and another process has taken it
@@ -199,15 +244,15 @@ class MLflowTracker(MLflowReader):
         # The first read may look stale only because the writer's clock differs from ours. A new
         # heartbeat after the wait shows that the writer lives.
         time.sleep(1.5 * HEARTBEAT_SECONDS)
-        later = self._run(sweep_id).data.tags
+        later = self._run(sweep_id).tags
         if _heartbeat.last_heartbeat(later) != _heartbeat.last_heartbeat(tags):
             raise one_writer(sweep_id, f"{_heartbeat.described_writer(later)}, whose clock differs")
 
-    def _check_not_taken_over(self, run: Run) -> None:
-        if other := _heartbeat.successor(run.data.tags):
+    def _check_not_taken_over(self, run: StoredRun) -> None:
+        if other := _heartbeat.successor(run.tags):
             # Make the next `add` check too, even if the last heartbeat is recent.
-            self._heartbeats[run.info.run_id] = 0.0
-            raise taken_over(run.info.run_id, other)
+            self._heartbeats[run.id] = 0.0
+            raise taken_over(run.id, other)
 
     def _send_heartbeat(
         self,
@@ -222,35 +267,61 @@ class MLflowTracker(MLflowReader):
 
     def _read_for_writing(self, sweep_id: str) -> _WriteCache:
         run = self._run(sweep_id)
-        experiment_id = run.info.experiment_id
+        experiment_id = run.experiment_id
         self._delete_half_written(experiment_id, sweep_id)
         ended = self._ended(experiment_id, sweep_id, _outline)
-        spec = layout.spec_of(run.data.tags)
+        trials = [outline for _, outline in ended]
+        spec = layout.spec_of(run.tags)
         return _WriteCache(
             experiment_id=experiment_id,
             spec=spec,
             digits=layout.name_digits(spec),
-            steps=Steps((outline for _, outline in ended), run.data.metrics),
+            steps=Steps(((trial.key, trial.status) for trial in trials), run.metrics),
             next_order=ended[-1][0] + 1 if ended else 0,
+            runs={trial.key: trial.run for trial in trials},
+            front={trial.key: trial.front for trial in trials if trial.front},
         )
 
     def _delete_half_written(self, experiment_id: str, sweep_id: str) -> None:
-        for run in list(self._search([experiment_id], layout.running_trials(sweep_id))):
-            if layout.is_trial(run.data.tags):
-                self._client.delete_run(run.info.run_id)
+        for run in [*self._runs.search([experiment_id], layout.running_trials(sweep_id))]:
+            if layout.is_trial(run.tags):
+                self._client.delete_run(run.id)
 
-    def _add_run(self, sweep_id: str, sweep: _WriteCache, record: TrialRecord) -> None:
-        run = self._client.create_run(
+    def _add_run(self, sweep_id: str, sweep: _WriteCache, record: TrialRecord) -> str:
+        """Write a trial; returns the id of its run."""
+        created = self._client.create_run(
             sweep.experiment_id,
             start_time=int((time.time() - record.seconds) * 1000),
             run_name=layout.trial_name(record.spec, sweep.spec, sweep.digits),
             tags={**layout.trial_tags(sweep_id, record, sweep.next_order), **_source()},
         )
+        run = stored_run(created)
         params = layout.trial_params(record)
-        self._log(run.info.run_id, params=params, metrics=layout.trial_metrics(record))
+        self._log(run.id, params=params, metrics=layout.trial_metrics(record))
         history = json.dumps({name: list(values) for name, values in record.history.items()})
         self._write(run, [File(layout.HISTORY, history.encode())])
-        self._client.set_terminated(run.info.run_id, _TRIAL_STATUS.get(record.status, "FAILED"))
+        self._client.set_terminated(run.id, _TRIAL_STATUS.get(record.status, "FAILED"))
+        return run.id
+
+    def _log_front(self, sweep_id: str, front: Front) -> None:
+        """Log which trials are on the front, and their hull gaps, as metrics of these trials.
+
+        Only trials on the front, and those that have left it since the last call, are written.
+        """
+        sweep = self._caches.pop(sweep_id, None) or self._read_for_writing(sweep_id)
+        on_front: dict[str, dict[str, float]] = {}
+        for point in front.points:
+            logged = sweep.front.get(point.trial)
+            if point.trial not in sweep.runs or not (point.on_front or logged):
+                continue
+            metrics = layout.front_metrics(point)
+            if metrics != logged:
+                changed = [(name, value, 0) for name, value in metrics.items()]
+                self._log(sweep.runs[point.trial], metrics=changed)
+            if point.on_front:
+                on_front[point.trial] = metrics
+        sweep.front = on_front
+        self._caches[sweep_id] = sweep
 
     def _log(
         self,
@@ -269,18 +340,32 @@ class MLflowTracker(MLflowReader):
             synchronous=True,
         )
 
-    def _write(self, run: Run, files: Sequence[File]) -> None:
-        if folder := artifact_folder(self.uri, run.info.artifact_uri):
+    def _write(self, run: StoredRun, files: Sequence[File]) -> None:
+        if folder := artifact_folder(self.uri, run.artifact_uri):
             write_files(folder, files)
             return
         with tempfile.TemporaryDirectory() as scratch:
             write_files(Path(scratch), files)
-            self._client.log_artifacts(run.info.run_id, scratch)
+            self._client.log_artifacts(run.id, scratch)
 
 
-def _outline(run: Run) -> tuple[str, str]:
-    """An ended trial's key and status."""
-    return layout.trial_of(run.data.tags), _TRIAL_ENDED.get(run.info.status, "failed")
+@dataclass(frozen=True)
+class _Outline:
+    """An ended trial: its key, its status, the id of its run, and its metrics if on the front."""
+
+    key: str
+    status: str
+    run: str
+    front: dict[str, float]
+
+
+def _outline(run: StoredRun) -> _Outline:
+    return _Outline(
+        key=layout.trial_of(run.tags),
+        status=_TRIAL_ENDED.get(run.status, "failed"),
+        run=run.id,
+        front=layout.logged_front_metrics(run.metrics),
+    )
 
 
 def _document(front: Front) -> File:
