@@ -11,10 +11,19 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
+from jobs.progress import ProgressFiles
 from jobs.sweep_run import SweepRun, described
 from paretoib.errors import NotFoundError, ParetoIBError, SpecError, StoreError
 from paretoib.interrupts import deferred_interrupts, raise_deferred
-from paretoib.records import Front, OnProgress, ReferencePoint, TrialRecord
+from paretoib.records import (
+    Front,
+    OnProgress,
+    PackProgress,
+    ReferencePoint,
+    RunningPacks,
+    TrialRecord,
+    Workers,
+)
 from paretoib.search import driver as new_driver
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec, TrialSpec
@@ -65,19 +74,27 @@ def run_sweep(
 
         def work(run: SweepRun, checkpoints: Path) -> None:
             ended = {record.trial for record in run.records}
-            run_packs(
-                spec,
-                run.driver,
-                plan,
-                run.add,
-                workers,
-                should_stop=run.should_stop,
-                saved=[pack for pack in saved_packs(checkpoints) if ended.isdisjoint(pack)],
-                folder=settings().data,
-                checkpoints=checkpoints,
-            )
+            progress = ProgressFiles(checkpoints / "progress")
+            progress.clear()
+            run.read_packs = progress.read
+            try:
+                run_packs(
+                    spec,
+                    run.driver,
+                    plan,
+                    run.add,
+                    workers,
+                    should_stop=run.should_stop,
+                    saved=[pack for pack in saved_packs(checkpoints) if ended.isdisjoint(pack)],
+                    folder=settings().data,
+                    checkpoints=checkpoints,
+                    progress=progress,
+                    on_step=run.report_packs,
+                )
+            finally:
+                progress.clear()
 
-        run = _run(spec, opened, ruler, workers.device, work, sweep_id, on_progress)
+        run = _run(spec, opened, ruler, workers.device, work, sweep_id, on_progress, workers)
     return run.front()
 
 
@@ -98,7 +115,12 @@ def resume_sweep(
     return run_sweep(spec, store=lambda: opened, sweep_id=state.id, on_progress=on_progress)
 
 
-def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRecord:
+def train(
+    spec: SweepSpec,
+    *,
+    store: Callable[[], Tracker] = tracker,
+    on_progress: OnProgress = lambda _: None,
+) -> TrialRecord:
     """Train the only trial of a sweep in this process, without Ray.
 
     Returns the trial's record with its history. Raises what `run_sweep` raises, `SpecError` for a
@@ -116,17 +138,28 @@ def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRe
     records: list[TrialRecord] = []
 
     def work(run: SweepRun, checkpoints: Path) -> None:
+        packs: RunningPacks | None = None
+
+        def on_epoch(progress: PackProgress) -> None:
+            nonlocal packs
+            packs = RunningPacks.of([progress])
+            run.report_packs()
+
+        run.read_packs = lambda: packs
         train_here = partial(
             run_trials,
             device=device,
             folder=settings().data,
             checkpoints=checkpoints,
             limit_seconds=spec.trial_seconds,
+            on_epoch=on_epoch,
         )
         records.extend(run_pack(run.driver.ask(1), train_here))
+        packs = None
         run.add(records)
 
-    if _run(spec, opened, ruler, device, work).status in ("cancelled", "interrupted"):
+    run = _run(spec, opened, ruler, device, work, on_progress=on_progress)
+    if run.status in ("cancelled", "interrupted"):
         raise KeyboardInterrupt
     return records[0]
 
@@ -139,6 +172,7 @@ def _run(
     work: Callable[[SweepRun, Path], None],
     sweep_id: str | None = None,
     on_progress: OnProgress = lambda _: None,
+    workers: Workers | None = None,
 ) -> SweepRun:
     """Call `work` for a new or stored sweep, and close the sweep however `work` ends.
 
@@ -148,7 +182,7 @@ def _run(
     with deferred_interrupts() as caught:
         state = store.state(sweep_id) if sweep_id else store.create(spec)
         stored_ruler = store.ruler(state.id) or ruler
-        run = SweepRun(spec, state, store, stored_ruler, new_driver(spec), on_progress)
+        run = SweepRun(spec, state, store, stored_ruler, new_driver(spec), on_progress, workers)
         run.begin()
     with run.closing():
         raise_deferred(caught)

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 
@@ -11,7 +11,15 @@ from jobs.heartbeat import heartbeat_thread
 from paretoib.errors import ParetoIBError, StoreError
 from paretoib.fronts import GrowingFront
 from paretoib.interrupts import TerminatedError, deferred_interrupts, termination_count
-from paretoib.records import Front, OnProgress, Status, SweepState, TrialRecord
+from paretoib.records import (
+    Front,
+    OnProgress,
+    RunningPacks,
+    Status,
+    SweepState,
+    TrialRecord,
+    Workers,
+)
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial, File, Ruler, Tracker, front_of, with_trials
@@ -19,6 +27,7 @@ from paretoib.tracking import EndedTrial, File, Ruler, Tracker, front_of, with_t
 _log = logging.getLogger(__name__)
 
 FRONT_SECONDS = 10.0  # minimum time between two updates of the stored front
+PROGRESS_SECONDS = 2.0  # minimum time between two reads of the progress of packs
 FRONT_SHARE = 0.02  # maximum share of the sweep's time for updates of the stored front
 
 
@@ -33,6 +42,7 @@ class SweepRun:
         ruler: Ruler,
         driver: Driver,
         on_progress: OnProgress,
+        workers: Workers | None = None,
     ) -> None:
         self.spec = spec
         self.id = state.id
@@ -42,7 +52,10 @@ class SweepRun:
         self.cancelled = False  # by Ctrl-C, by request, or because the store refused a heartbeat
         self.driver = driver
         self.records: list[TrialRecord] = []
-        self._state = state
+        self.read_packs: Callable[[], RunningPacks | None] = lambda: None
+        self._state = state.model_copy(update={"workers": workers})
+        self._packs: RunningPacks | None = None
+        self._packs_read = 0.0
         self._refused: Exception | None = None
         self._request_received = False
         self._on_progress = on_progress
@@ -57,7 +70,7 @@ class SweepRun:
 
     def begin(self) -> None:
         """Begin the sweep; the driver receives the ended trials of a resumed sweep."""
-        self.store.begin(self.id, self.ruler)
+        self.store.begin(self.id, self.ruler, self._state.workers)
         try:
             for record in self.store.records(self.id):
                 self._remember(EndedTrial(record, self._front.add(record)))
@@ -79,7 +92,17 @@ class SweepRun:
             self.store.update(self.id, self.front())
             self._front_updated = time.monotonic()
             self._update_seconds = self._front_updated - now
+        self._packs = self.read_packs()
         self._report()
+
+    def report_packs(self) -> None:
+        """Report the packs in training, unless the last read is recent or shows no change."""
+        if time.monotonic() - self._packs_read < PROGRESS_SECONDS:
+            return
+        self._packs_read = time.monotonic()
+        if (packs := self.read_packs()) != self._packs:
+            self._packs = packs
+            self._report()
 
     def front(self) -> Front:
         """The front of all trials so far."""
@@ -106,7 +129,7 @@ class SweepRun:
         try:
             try:
                 self._report()
-                with heartbeat_thread(self.store, self.id, self._end):
+                with heartbeat_thread(self.store, self.id, lambda: self._packs, self._end):
                     yield
             except KeyboardInterrupt as interrupt:
                 self.cancelled = True
@@ -128,7 +151,7 @@ class SweepRun:
             # Closing takes time, and a second Ctrl-C must not lose the front. The store refuses
             # to close a sweep that another process has taken over.
             with self._interrupts_stop_waiting():
-                self.status = outcome
+                self.status, self._packs = outcome, None
                 self._close(failure)
                 self._report()
 
@@ -197,7 +220,8 @@ class SweepRun:
     def _current_state(self) -> SweepState:
         """The sweep's state, with trials that the store may not hold yet."""
         state = with_trials(self._state, self.records, self._hypervolume)
-        return state.model_copy(update={"status": self.status, "reason": self._reason()})
+        now = {"status": self.status, "reason": self._reason(), "packs": self._packs}
+        return state.model_copy(update=now)
 
     def _reason(self) -> str | None:
         """Why the sweep failed, or the limit that ended it; None if all trials have ended."""

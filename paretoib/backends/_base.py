@@ -30,6 +30,9 @@ class Backend(Protocol):
     `StoreError` (local) or `ServiceError` (remote) for a backend that cannot be reached.
     """
 
+    starting: str
+    """What `run` and `resume` do until they report the first state, for messages."""
+
     def find(self, sweep: SweepReference) -> SweepState:
         """The current state of a sweep."""
 

@@ -24,6 +24,8 @@ _submitted: list["subprocess.Popen[bytes]"] = []
 class LocalBackend(Backend):
     """The sweeps in the configured store; `run` and `resume` run them in this process."""
 
+    starting = "starting Ray and loading the data"
+
     @cached_property
     def _store(self) -> Reader:
         return reader()

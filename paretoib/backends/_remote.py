@@ -29,6 +29,7 @@ class RemoteBackend(Backend):
 
     def __init__(self, url: str) -> None:
         self._http = Http(url)
+        self.starting = f"sending the sweep to {url}"
 
     def find(self, sweep: SweepReference) -> SweepState:
         if not isinstance(sweep, str):

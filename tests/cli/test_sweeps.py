@@ -1,6 +1,7 @@
 """`paretoib sweep` and `train`, and the commands that read their results."""
 
 import json
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,26 @@ def test_stdout_is_one_json_document(store_with_sweeps: StoreWithSweeps) -> None
     keys = "trial params seed rate_bits rate_lower_bits relevance_bits lost_bits accuracy"
     keys += " on_front supported beta_interval hull_gap_bits"
     assert all(point.keys() >= set(keys.split()) for point in document["points"])
+
+
+def test_progress_is_printed_where_stderr_is_no_terminal(
+    store_with_sweeps: StoreWithSweeps,
+) -> None:
+    """`sweep` prints lines with the progress on stderr, from the start of Ray on."""
+    for command, name in zip(store_with_sweeps[1:], ("linear", "adaptive"), strict=True):
+        first, *others = [line for line in command.err.splitlines() if " elapsed" in line]
+        assert re.fullmatch(rf"{name}: starting Ray and loading the data · 0:\d\d elapsed", first)
+        for line in others:
+            assert re.match(rf"{name}: (starting Ray|\d/\d trials · ).*\d elapsed", line)
+
+
+def test_show_prints_the_workers(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
+    """`show` prints the number of workers and their CPUs; `--json` has them too."""
+    store, _, _ = store_with_sweeps
+    workers = run(store, "show", "linear", "--json").document["sweep"]["workers"]
+    assert (workers["count"], workers["gpus"]) == (1, 0.0)
+    printed = f"1 worker × {workers['cpus']} CPU"
+    assert any(line.startswith(printed) for line in run(store, "show", "linear").out.splitlines())
 
 
 def test_two_sweeps_run_at_the_same_time(store_with_sweeps: StoreWithSweeps, run: Run) -> None:

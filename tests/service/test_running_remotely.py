@@ -60,7 +60,7 @@ def test_a_sweep_is_watched_to_its_end(
             )
         ]
         store.add(info.id, [EndedTrial(record, 60.0) for record in records[:5]])
-        wait_for(lambda: all("5/12 · 1 failed" in terminal.text for terminal in terminals))
+        wait_for(lambda: all("5/12 trials · 1 failed" in terminal.text for terminal in terminals))
         store.add(info.id, [EndedTrial(record, 60.0) for record in records[5:]])
         store.close(info.id, "finished", None, [])
         first, second = (local.wait(process) for process in watching)

@@ -20,7 +20,7 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from paretoib.errors import DeletedExperimentError
-from paretoib.records import Front, Status, SweepState, TrialRecord
+from paretoib.records import Front, RunningPacks, Status, SweepState, TrialRecord, Workers
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
 from paretoib.tracking._lookup import check_same_ruler, one_writer, taken_over
@@ -93,23 +93,24 @@ class MLflowTracker(MLflowReader):
         return self._state(run)
 
     @as_store_error
-    def begin(self, sweep_id: str, ruler: Ruler) -> None:
+    def begin(self, sweep_id: str, ruler: Ruler, workers: Workers | None = None) -> None:
         run = self._run(sweep_id)
         if run.info.status == "RUNNING":
             self._check_no_other_writer(sweep_id, run.data.tags)
         check_same_ruler(layout.ruler_of(run.data.tags) or ruler, ruler)
         self._delete_half_written(run.info.experiment_id, sweep_id)
         not_ended = {**_heartbeat.CANCEL_NOT_REQUESTED, layout.REASON: ""}
-        tags = {**layout.ruler_tag(ruler), **not_ended}
+        running = {**layout.workers_tag(workers), **layout.packs_tag(None)}
+        tags = {**layout.ruler_tag(ruler), **running, **not_ended}
         self._send_heartbeat(sweep_id, params=layout.ruler_params(ruler), tags=tags)
         if run.info.status != "RUNNING":
             self._client.update_run(sweep_id, status="RUNNING")
 
     @as_store_error
-    def heartbeat(self, sweep_id: str) -> bool:
+    def heartbeat(self, sweep_id: str, packs: RunningPacks | None = None) -> bool:
         run = self._run(sweep_id)
         self._check_not_taken_over(run)
-        self._send_heartbeat(sweep_id)
+        self._send_heartbeat(sweep_id, tags=layout.packs_tag(packs))
         return _heartbeat.is_cancel_requested(run.data.tags)
 
     @as_store_error
