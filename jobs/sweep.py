@@ -5,12 +5,13 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
+from jobs.log import log_to_file, log_to_stderr
 from jobs.progress import ProgressFiles
 from jobs.sweep_run import SweepRun, described
 from paretoib.errors import NotFoundError, ParetoIBError, SpecError, StoreError
@@ -30,6 +31,7 @@ from paretoib.specs import SweepSpec, TrialSpec
 from paretoib.tracking import Ruler, Tracker, tracker
 
 T = TypeVar("T")
+LogPath = Callable[[str], Path]  # the file of a sweep's log, by the sweep's id
 
 
 def run_sweep(
@@ -38,12 +40,14 @@ def run_sweep(
     store: Callable[[], Tracker] = tracker,
     sweep_id: str | None = None,
     on_progress: OnProgress = lambda _: None,
+    log_path: LogPath | None = None,
 ) -> Front:
     """Run a sweep to its end and return its front; `front.sweep.status` is its final status.
 
     `sweep_id` is the id of a sweep that the store holds already; its ended trials are not run
     again. Ctrl-C ends the sweep as `cancelled`, SIGTERM as `interrupted`; ended trials are kept.
-    Before the sweep is written, an interrupt is raised as `KeyboardInterrupt`.
+    Before the sweep is written, an interrupt is raised as `KeyboardInterrupt`. `log_path` gives the
+    file of the sweep's log.
 
     Raises:
         ParetoIBError: before the sweep is written, for example `DataError` or `SpecError`.
@@ -94,7 +98,9 @@ def run_sweep(
             finally:
                 progress.clear()
 
-        run = _run(spec, opened, ruler, workers.device, work, sweep_id, on_progress, workers)
+        run = _run(
+            spec, opened, ruler, workers.device, work, sweep_id, on_progress, workers, log_path
+        )
     return run.front()
 
 
@@ -103,6 +109,7 @@ def resume_sweep(
     *,
     store: Callable[[], Tracker] = tracker,
     on_progress: OnProgress = lambda _: None,
+    log_path: LogPath | None = None,
 ) -> Front:
     """Resume a sweep of the store; its ended trials are not run again.
 
@@ -112,7 +119,13 @@ def resume_sweep(
     opened = store()
     state = opened.find(sweep)
     spec = SweepSpec.from_document(state.spec)
-    return run_sweep(spec, store=lambda: opened, sweep_id=state.id, on_progress=on_progress)
+    return run_sweep(
+        spec,
+        store=lambda: opened,
+        sweep_id=state.id,
+        on_progress=on_progress,
+        log_path=log_path,
+    )
 
 
 def train(
@@ -120,6 +133,7 @@ def train(
     *,
     store: Callable[[], Tracker] = tracker,
     on_progress: OnProgress = lambda _: None,
+    log_path: LogPath | None = None,
 ) -> TrialRecord:
     """Train the only trial of a sweep in this process, without Ray.
 
@@ -158,7 +172,7 @@ def train(
         packs = None
         run.add(records)
 
-    run = _run(spec, opened, ruler, device, work, on_progress=on_progress)
+    run = _run(spec, opened, ruler, device, work, on_progress=on_progress, log_path=log_path)
     if run.status in ("cancelled", "interrupted"):
         raise KeyboardInterrupt
     return records[0]
@@ -173,18 +187,22 @@ def _run(
     sweep_id: str | None = None,
     on_progress: OnProgress = lambda _: None,
     workers: Workers | None = None,
+    log_path: LogPath | None = None,
 ) -> SweepRun:
     """Call `work` for a new or stored sweep, and close the sweep however `work` ends.
 
     A spec that the device cannot train is refused before the sweep is written.
     """
     _check_device(spec, device)
+    log = ExitStack()
     with deferred_interrupts() as caught:
         state = store.state(sweep_id) if sweep_id else store.create(spec)
         stored_ruler = store.ruler(state.id) or ruler
         run = SweepRun(spec, state, store, stored_ruler, new_driver(spec), on_progress, workers)
         run.begin()
-    with run.closing():
+        if log_path:
+            log.enter_context(log_to_file(log_path(run.id)))
+    with log, run.closing():
         raise_deferred(caught)
         with _checkpoint_folder(run) as checkpoints:
             work(run, checkpoints)
@@ -260,7 +278,8 @@ def main() -> int:
         return 2
     sweep_id = sys.argv[1]
     try:
-        front = resume_sweep(sweep_id)
+        with log_to_stderr():
+            front = resume_sweep(sweep_id)
     except ParetoIBError as error:
         print(f"error: {error}", file=sys.stderr)
         _close_as_failed(sweep_id, error)

@@ -11,6 +11,7 @@ from jobs.heartbeat import heartbeat_thread
 from paretoib.errors import ParetoIBError, StoreError
 from paretoib.fronts import GrowingFront
 from paretoib.interrupts import TerminatedError, deferred_interrupts, termination_count
+from paretoib.progress import ProgressLines, ProgressText
 from paretoib.records import (
     Front,
     OnProgress,
@@ -56,6 +57,8 @@ class SweepRun:
         self._state = state.model_copy(update={"workers": workers})
         self._packs: RunningPacks | None = None
         self._packs_read = 0.0
+        self._progress = ProgressText(state.name, "")
+        self._log_lines = ProgressLines(self._progress, _log.info)
         self._refused: Exception | None = None
         self._request_received = False
         self._on_progress = on_progress
@@ -87,6 +90,7 @@ class SweepRun:
         self.store.add(self.id, trials)
         for trial in trials:
             self._remember(trial)
+            _log_trial(trial.record)
         now = time.monotonic()
         if now - self._front_updated > max(FRONT_SECONDS, self._update_seconds / FRONT_SHARE):
             self.store.update(self.id, self.front())
@@ -103,6 +107,7 @@ class SweepRun:
         if (packs := self.read_packs()) != self._packs:
             self._packs = packs
             self._report()
+        self._log_lines.check()
 
     def front(self) -> Front:
         """The front of all trials so far."""
@@ -126,6 +131,7 @@ class SweepRun:
         outcome: Status = "failed"
         failure: str | None = None
         by_person, terminations = True, termination_count()
+        _log.info("%s (%s) begins: %s", self._state.name, self.id, self._described_start())
         try:
             try:
                 self._report()
@@ -146,14 +152,23 @@ class SweepRun:
             outcome = stopped if interrupted else self._outcome()
         except Exception as error:
             failure = described(error)
+            # At level INFO, because the caller prints the error on stderr.
+            _log.info("the sweep fails:", exc_info=True)
             raise
         finally:
             # Closing takes time, and a second Ctrl-C must not lose the front. The store refuses
             # to close a sweep that another process has taken over.
             with self._interrupts_stop_waiting():
                 self.status, self._packs = outcome, None
-                self._close(failure)
+                try:
+                    self._close(failure)
+                except StoreError as error:
+                    _log.info("%s", error)
+                    raise
                 self._report()
+                reason = failure or self._reason()
+                ending = f"{self.status} ({reason})" if reason else self.status
+                _log.info("%s · %s", self._progress.line, ending)
 
     def _cancel_requested(self) -> bool:
         """Whether a person has requested to cancel the sweep."""
@@ -214,8 +229,14 @@ class SweepRun:
         finally:
             self.store.close(self.id, self.status, front, pictures, reason)
 
+    def _described_start(self) -> str:
+        trials = f"{self.spec.trials} trials, {len(self.records)} have ended"
+        return f"{trials}, {self._state.workers}" if self._state.workers else trials
+
     def _report(self) -> None:
-        self._on_progress(self._current_state())
+        state = self._current_state()
+        self._progress.show(state)
+        self._on_progress(state)
 
     def _current_state(self) -> SweepState:
         """The sweep's state, with trials that the store may not hold yet."""
@@ -229,6 +250,12 @@ class SweepRun:
             reasons = Counter(record.reason for record in self.records)
             return f"no trial finished: {reasons.most_common(1)[0][0]}"
         return None if self.complete else self._limit_reached
+
+
+def _log_trial(record: TrialRecord) -> None:
+    reason = f": {record.reason}" if record.reason else ""
+    seconds = f"{record.seconds:.1f} s"
+    _log.info("trial %s %s after %s%s", record.trial[:12], record.status, seconds, reason)
 
 
 def _pictures(front: Front) -> Iterator[File]:

@@ -228,6 +228,13 @@ class SweepState(SweepInfo):
 OnProgress = Callable[[SweepState], None]
 
 
+class LogPart(Document):
+    """A part of a sweep's log. It ends, and the next part starts, at the byte `end` of the log."""
+
+    text: str
+    end: int
+
+
 class Cost(Document):
     """The number of trials, and their training time in seconds, summed over workers."""
 

@@ -1,5 +1,6 @@
-"""`paretoib front`, `compare`, `list`, `show` and `ui`: commands that only read sweeps."""
+"""`paretoib front`, `compare`, `list`, `show`, `logs` and `ui`: commands that only read sweeps."""
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,8 @@ from paretoib.backends import connect
 from paretoib.cli import _render, _tables
 from paretoib.cli._options import SWEEP_HELP, AsJSON, Server, Sweep, find_sweep
 from paretoib.errors import ParetoIBError, StoreError
+
+FOLLOW_SECONDS = 1.0  # between two reads of a log that grows
 
 Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP", help=SWEEP_HELP)]
 HtmlFile = Annotated[
@@ -98,6 +101,31 @@ def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
     _render.sweep(state, backend.page(state), as_json)
 
 
+def logs(
+    sweep: Sweep,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Print further lines until the sweep has ended.")
+    ] = False,
+    tail: Annotated[
+        int, typer.Option(min=1, max=10_000, metavar="N", help="Number of lines at the start.")
+    ] = 1000,
+    server: Server = None,
+) -> None:
+    """Print the log of a sweep: its trials, warnings and errors."""
+    backend = connect(server)
+    state = find_sweep(backend, sweep)
+    part = backend.logs(state, tail=tail)
+    typer.echo(part.text, nl=False)
+    while follow:
+        # The state is read first: what an ended sweep has logged is in the next part.
+        running = backend.find(state).status == "running"
+        part = backend.logs(state, after=part.end)
+        typer.echo(part.text, nl=False)
+        if not (running or part.text):
+            return
+        time.sleep(FOLLOW_SECONDS if running else 0)
+
+
 def ui(
     port: Annotated[
         int | None,
@@ -177,4 +205,4 @@ def _write(path: Path | None, content: Callable[[], bytes]) -> None:
     typer.echo(f"wrote {path}", err=True)
 
 
-COMMANDS = (front, compare, list_, show, ui)
+COMMANDS = (front, compare, list_, show, logs, ui)

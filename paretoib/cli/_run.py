@@ -75,9 +75,10 @@ def train(
     spec = build_spec(config, flags, fields)
     from jobs.sweep import train as train_one
     from paretoib.cli._progress import progress
+    from paretoib.tracking import log_path
 
     with progress(spec.name, "loading the data") as shown:
-        record = train_one(spec, on_progress=shown.show)
+        record = train_one(spec, on_progress=shown.show, log_path=log_path)
     if as_json:
         _render.print_json(record.document)
     else:

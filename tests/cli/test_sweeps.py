@@ -48,6 +48,19 @@ def test_show_prints_the_workers(store_with_sweeps: StoreWithSweeps, run: Run) -
     assert any(line.startswith(printed) for line in run(store, "show", "linear").out.splitlines())
 
 
+def test_the_log_of_a_sweep_has_its_trials(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
+    """`logs` prints the log that `sweep` has written: its start, each trial, and its end."""
+    store, _, _ = store_with_sweeps
+    log = run(store, "logs", "linear")
+    first, *_, last = log.out.splitlines()
+    assert " begins: 4 trials, 0 have ended, 1 worker × " in first
+    assert log.out.count(" finished after ") == 4
+    assert "4/4 trials" in last
+    assert last.endswith(" · finished")
+    assert run(store, "logs", "linear", "--tail", "1").out == f"{last}\n"
+    assert run(store, "logs", "linear", "--follow").out == log.out
+
+
 def test_two_sweeps_run_at_the_same_time(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
     """Both sweeps finish in the same store, each with only its own trials."""
     store, linear, adaptive = store_with_sweeps
@@ -233,7 +246,7 @@ def test_help_and_version_are_printed(run: Run, tmp_path: Path) -> None:
     assert bare.code == 0
     assert bare.out == run(tmp_path, "--help").out
     listed = bare.out.partition("Commands:\n")[2].partition("\n\n")[0]
-    names = "sweep submit train watch resume cancel front compare list show ui serve"
+    names = "sweep submit train watch resume cancel front compare list show logs ui serve"
     names += " methods datasets models searches"
     assert [line.split()[0] for line in listed.splitlines()] == names.split()
 
