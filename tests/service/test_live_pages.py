@@ -64,6 +64,7 @@ def test_a_page_shows_the_epochs_of_a_running_sweep(
     """The page of a running sweep shows epochs, workers and a link to the log without a reload."""
     store = store_tools.open_tracker(fresh_store)
     info = store.create(SweepSpec.from_document({"method": "vib", "trials": 4}))
+    store.begin(info.id, store_tools.ruler)
     packs = RunningPacks.of([PackProgress(trials=4, epoch=24, epochs=50)])
     log = fresh_store / "logs" / f"{info.id}.log"
     log.parent.mkdir()
@@ -72,8 +73,9 @@ def test_a_page_shows_the_epochs_of_a_running_sweep(
         browser = open_browser(served.address)
         browser.sign_in(served.secret)
         page = browser.page
-        page.goto(f"/sweeps/{info.id}")
-        page.wait_for_selector("#workers:text-is('–')")
+        with store_tools.heartbeats(fresh_store, info.id):
+            page.goto(f"/sweeps/{info.id}")
+            page.wait_for_selector("#workers:text-is('–')")
         store.begin(info.id, store_tools.ruler, Workers(count=2, cpus=1, device="cpu"))
         with store_tools.heartbeats(fresh_store, info.id, packs):
             page.wait_for_selector("#progress .epoch:text-is('epoch 24/50')")
@@ -82,9 +84,9 @@ def test_a_page_shows_the_epochs_of_a_running_sweep(
             assert value == pytest.approx(4 * 24 / 50)
         store.close(info.id, "cancelled", None, [])
         page.wait_for_selector("#progress .epoch:text-is('')", state="attached")
+        assert browser.errors == []
         page.click("text=log")
         page.wait_for_selector("text=the log of the sweep")
-        assert browser.errors == []
 
 
 def test_a_refresh_of_the_list_keeps_checkboxes_and_focus(
