@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 _LOGGERS = ("jobs", "paretoib")
@@ -21,16 +21,8 @@ def log_to_file(path: Path) -> Iterator[None]:
         _log.warning("the sweep has no log: cannot write %s: %s", path, error.strerror)
         yield
         return
-    with _logged_by(handler):
-        try:
-            # Python prints warnings on stderr only while a logger has no handler.
-            if logging.lastResort and not logging.getLogger().handlers:
-                _add(logging.lastResort)
-            yield
-        finally:
-            if logging.lastResort:
-                _remove(logging.lastResort)
-            handler.close()
+    with closing(handler), _logged_by(handler, _Outside()):
+        yield
 
 
 @contextmanager
@@ -40,26 +32,32 @@ def log_to_stderr() -> Iterator[None]:
         yield
 
 
+class _Outside(logging.Handler):
+    """Passes on the records that a program would get if the sweep had no log of its own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        root = logging.getLogger()
+        if record.levelno >= root.level:
+            root.callHandlers(record)
+
+
 @contextmanager
-def _logged_by(handler: logging.Handler) -> Iterator[None]:
-    handler.setFormatter(logging.Formatter(_FORMAT))
-    levels = {name: logging.getLogger(name).level for name in _LOGGERS}
-    for name in _LOGGERS:
-        logging.getLogger(name).setLevel(logging.INFO)
-    _add(handler)
+def _logged_by(*handlers: logging.Handler) -> Iterator[None]:
+    """Send records of our loggers, from level INFO on, to these handlers only."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [(logger.level, logger.propagate) for logger in loggers]
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter(_FORMAT))
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        for handler in handlers:
+            logger.addHandler(handler)
     try:
         yield
     finally:
-        _remove(handler)
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
-
-
-def _add(handler: logging.Handler) -> None:
-    for name in _LOGGERS:
-        logging.getLogger(name).addHandler(handler)
-
-
-def _remove(handler: logging.Handler) -> None:
-    for name in _LOGGERS:
-        logging.getLogger(name).removeHandler(handler)
+        for logger, (level, propagate) in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+            logger.propagate = propagate
+            for handler in handlers:
+                logger.removeHandler(handler)
