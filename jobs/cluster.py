@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from paretoib.errors import ClusterError
 from paretoib.interrupts import deferred_interrupts, raise_deferred, termination_interrupts
 from paretoib.processes import SAFE_PATH, inherited, socket_folder
+from paretoib.records import Workers
 from paretoib.settings import Settings
 from paretoib.specs import Resources
 
@@ -38,21 +38,6 @@ _SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 
 JOIN_TIMEOUT = 60.0  # seconds to wait for the nodes of a starting cluster
 SETTLE_SECONDS = 5.0  # a cluster counts as complete when no node has joined for this long
-
-
-@dataclass(frozen=True)
-class Workers:
-    """The largest number of packs that run at a time, and the resources and device of a pack."""
-
-    count: int
-    cpus: int
-    gpus: float
-    device: str
-
-    @property
-    def resources(self) -> dict[str, float]:
-        """The resources of a pack, in Tune's form."""
-        return {"cpu": self.cpus, **({"gpu": self.gpus} if self.gpus else {})}
 
 
 def load_ray(settings: Settings) -> None:
@@ -182,7 +167,7 @@ def workers_on(
         raise ClusterError(
             f"resources: a node should have room for a pack ({pack}); found nodes with {found}"
         )
-    return Workers(settings.workers or room, cpus, gpus, device)
+    return Workers(count=settings.workers or room, cpus=cpus, gpus=gpus, device=device)
 
 
 def nodes() -> list[dict[str, float]]:

@@ -7,14 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from paretoib.interrupts import termination_interrupts
+from paretoib.records import RunningPacks
 from paretoib.tracking import HEARTBEAT_SECONDS, StoreUnavailableError, Tracker
 
 
 @contextmanager
 def heartbeat_thread(
-    store: Tracker, sweep_id: str, on_end: Callable[[Exception | None], None]
+    store: Tracker,
+    sweep_id: str,
+    packs: Callable[[], RunningPacks | None],
+    on_end: Callable[[Exception | None], None],
 ) -> Iterator[None]:
     """Send heartbeats while the sweep runs; end the sweep when its cancellation is requested.
+
+    A heartbeat has the result of `packs`: the packs in training.
 
     The sweep also ends when the store refuses a heartbeat for good, for example because another
     process has taken the sweep over. `on_end` is called with that error, or with None for a
@@ -28,7 +34,7 @@ def heartbeat_thread(
         while not ended.wait(HEARTBEAT_SECONDS):
             refused: Exception | None = None
             try:
-                if not store.heartbeat(sweep_id):
+                if not store.heartbeat(sweep_id, packs()):
                     continue
             except StoreUnavailableError:
                 continue  # The journal keeps the trials meanwhile.

@@ -10,6 +10,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from jobs.progress import ProgressFiles
 from jobs.worker import failed_record
 from paretoib.interrupts import deferred_interrupts, raise_deferred
 from paretoib.records import TrialRecord
@@ -67,6 +68,7 @@ class PackSearcher(Searcher):
         first: Iterable[list[TrialSpec]],
         batches: Iterator[int],
         trial_seconds: float | None,
+        progress: ProgressFiles,
         common: dict[str, Any],
     ) -> None:
         super().__init__()
@@ -76,6 +78,7 @@ class PackSearcher(Searcher):
         self._should_stop = should_stop
         self._batches = batches
         self._trial_seconds = trial_seconds
+        self._progress = progress
         self._common = common
         self._queue = deque(_Attempt(pack) for pack in first)
         self._in_flight: dict[str, _Attempt] = {}
@@ -105,13 +108,15 @@ class PackSearcher(Searcher):
         attempt.started = math.inf
         # JSON text, because Tune copies and flattens its configurations several times.
         documents = json.dumps([spec.document for spec in attempt.trials])
-        return {**self._common, "trials": documents}
+        progress = str(self._progress.add(trial_id))
+        return {**self._common, "trials": documents, "progress": progress}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Handle an attempt that ended with records, a failed start or a lost worker."""
         attempt = self._in_flight.pop(trial_id)
+        self._progress.remove(trial_id)
         reported = result if result and not error else {}
         texts, start_error = reported.get("records"), reported.get("start_error")
         records: list[TrialRecord] = []

@@ -69,6 +69,14 @@ class Jobs:
                 self._client.stop_job(job)
             return bool(active)
 
+    def log(self, sweep_id: str) -> str | None:
+        """The output of all jobs of a sweep, in order; None if Ray has no job of the sweep."""
+        with self._as_cluster_error("read the logs of"):
+            jobs = self._jobs_by_sweep().get(sweep_id, {})
+            # ID, then ID-2 to ID-10 and so on, by number.
+            ordered = sorted(jobs, key=lambda job: int(job.partition("-")[2] or 1))
+            return "".join(self._client.get_job_logs(job) for job in ordered) if jobs else None
+
     def states(self) -> dict[str, bool]:
         """For each sweep with jobs on the cluster: whether it has a pending or running job."""
         with self._as_cluster_error("list"):

@@ -5,22 +5,33 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
+from jobs.log import log_to_file, log_to_stderr
+from jobs.progress import ProgressFiles
 from jobs.sweep_run import SweepRun, described
 from paretoib.errors import NotFoundError, ParetoIBError, SpecError, StoreError
 from paretoib.interrupts import deferred_interrupts, raise_deferred
-from paretoib.records import Front, OnProgress, ReferencePoint, TrialRecord
+from paretoib.records import (
+    Front,
+    OnProgress,
+    PackProgress,
+    ReferencePoint,
+    RunningPacks,
+    TrialRecord,
+    Workers,
+)
 from paretoib.search import driver as new_driver
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec, TrialSpec
 from paretoib.tracking import Ruler, Tracker, tracker
 
 T = TypeVar("T")
+LogPath = Callable[[str], Path]  # the file of a sweep's log, by the sweep's id
 
 
 def run_sweep(
@@ -29,12 +40,14 @@ def run_sweep(
     store: Callable[[], Tracker] = tracker,
     sweep_id: str | None = None,
     on_progress: OnProgress = lambda _: None,
+    log_path: LogPath | None = None,
 ) -> Front:
     """Run a sweep to its end and return its front; `front.sweep.status` is its final status.
 
     `sweep_id` is the id of a sweep that the store holds already; its ended trials are not run
     again. Ctrl-C ends the sweep as `cancelled`, SIGTERM as `interrupted`; ended trials are kept.
-    Before the sweep is written, an interrupt is raised as `KeyboardInterrupt`.
+    Before the sweep is written, an interrupt is raised as `KeyboardInterrupt`. `log_path` gives the
+    file of the sweep's log.
 
     Raises:
         ParetoIBError: before the sweep is written, for example `DataError` or `SpecError`.
@@ -65,20 +78,28 @@ def run_sweep(
 
         def work(run: SweepRun, checkpoints: Path) -> None:
             ended = {record.trial for record in run.records}
-            run_packs(
-                spec,
-                run.driver,
-                plan,
-                run.add,
-                workers,
-                should_stop=run.should_stop,
-                saved=[pack for pack in saved_packs(checkpoints) if ended.isdisjoint(pack)],
-                folder=settings().data,
-                checkpoints=checkpoints,
-            )
+            progress = ProgressFiles(checkpoints / "progress")
+            progress.clear()
+            run.read_packs = progress.read
+            try:
+                run_packs(
+                    spec,
+                    run.driver,
+                    plan,
+                    run.add,
+                    workers,
+                    should_stop=run.should_stop,
+                    saved=[pack for pack in saved_packs(checkpoints) if ended.isdisjoint(pack)],
+                    folder=settings().data,
+                    checkpoints=checkpoints,
+                    progress=progress,
+                    on_step=run.report_packs,
+                )
+            finally:
+                progress.clear()
 
         _check_device(spec, workers.device)
-        run = _run(spec, opened, ruler, work, sweep_id, on_progress)
+        run = _run(spec, opened, ruler, work, sweep_id, on_progress, workers, log_path)
     return run.front()
 
 
@@ -87,6 +108,7 @@ def resume_sweep(
     *,
     store: Callable[[], Tracker] = tracker,
     on_progress: OnProgress = lambda _: None,
+    log_path: LogPath | None = None,
 ) -> Front:
     """Resume a sweep of the store; its ended trials are not run again.
 
@@ -99,11 +121,24 @@ def resume_sweep(
     spec = SweepSpec.from_document(state.spec)
     ruler = opened.ruler(state.id)
     if ruler and state.trials.ended >= state.trials.total:
-        return _run(spec, opened, ruler, _nothing, state.id, on_progress).front()
-    return run_sweep(spec, store=lambda: opened, sweep_id=state.id, on_progress=on_progress)
+        closed = _run(spec, opened, ruler, _nothing, state.id, on_progress, log_path=log_path)
+        return closed.front()
+    return run_sweep(
+        spec,
+        store=lambda: opened,
+        sweep_id=state.id,
+        on_progress=on_progress,
+        log_path=log_path,
+    )
 
 
-def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRecord:
+def train(
+    spec: SweepSpec,
+    *,
+    store: Callable[[], Tracker] = tracker,
+    on_progress: OnProgress = lambda _: None,
+    log_path: LogPath | None = None,
+) -> TrialRecord:
     """Train the only trial of a sweep in this process, without Ray.
 
     Returns the trial's record with its history. Raises what `run_sweep` raises, `SpecError` for a
@@ -121,18 +156,29 @@ def train(spec: SweepSpec, *, store: Callable[[], Tracker] = tracker) -> TrialRe
     records: list[TrialRecord] = []
 
     def work(run: SweepRun, checkpoints: Path) -> None:
+        packs: RunningPacks | None = None
+
+        def on_epoch(progress: PackProgress) -> None:
+            nonlocal packs
+            packs = RunningPacks.of([progress])
+            run.report_packs()
+
+        run.read_packs = lambda: packs
         train_here = partial(
             run_trials,
             device=device,
             folder=settings().data,
             checkpoints=checkpoints,
             limit_seconds=spec.trial_seconds,
+            on_epoch=on_epoch,
         )
         records.extend(run_pack(run.driver.ask(1), train_here))
+        packs = None
         run.add(records)
 
     _check_device(spec, device)
-    if _run(spec, opened, ruler, work).status in ("cancelled", "interrupted"):
+    run = _run(spec, opened, ruler, work, on_progress=on_progress, log_path=log_path)
+    if run.status in ("cancelled", "interrupted"):
         raise KeyboardInterrupt
     return records[0]
 
@@ -144,14 +190,19 @@ def _run(
     work: Callable[[SweepRun, Path], None],
     sweep_id: str | None = None,
     on_progress: OnProgress = lambda _: None,
+    workers: Workers | None = None,
+    log_path: LogPath | None = None,
 ) -> SweepRun:
     """Call `work` for a new or stored sweep, and close the sweep however `work` ends."""
+    log = ExitStack()
     with deferred_interrupts() as caught:
         state = store.state(sweep_id) if sweep_id else store.create(spec)
         stored_ruler = store.ruler(state.id) or ruler
-        run = SweepRun(spec, state, store, stored_ruler, new_driver(spec), on_progress)
+        run = SweepRun(spec, state, store, stored_ruler, new_driver(spec), on_progress, workers)
         run.begin()
-    with run.closing():
+        if log_path:
+            log.enter_context(log_to_file(log_path(run.id)))
+    with log, run.closing():
         raise_deferred(caught)
         with _checkpoint_folder(run) as checkpoints:
             work(run, checkpoints)
@@ -231,7 +282,8 @@ def main() -> int:
         return 2
     sweep_id = sys.argv[1]
     try:
-        front = resume_sweep(sweep_id)
+        with log_to_stderr():
+            front = resume_sweep(sweep_id)
     except ParetoIBError as error:
         print(f"error: {error}", file=sys.stderr)
         _close_as_failed(sweep_id, error)

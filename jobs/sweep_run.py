@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 
@@ -11,7 +11,16 @@ from jobs.heartbeat import heartbeat_thread
 from paretoib.errors import ParetoIBError, StoreError
 from paretoib.fronts import GrowingFront
 from paretoib.interrupts import TerminatedError, deferred_interrupts, termination_count
-from paretoib.records import Front, OnProgress, Status, SweepState, TrialRecord
+from paretoib.progress import ProgressLines, ProgressText
+from paretoib.records import (
+    Front,
+    OnProgress,
+    RunningPacks,
+    Status,
+    SweepState,
+    TrialRecord,
+    Workers,
+)
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial, File, Ruler, Tracker, front_of, with_trials
@@ -19,6 +28,7 @@ from paretoib.tracking import EndedTrial, File, Ruler, Tracker, front_of, with_t
 _log = logging.getLogger(__name__)
 
 FRONT_SECONDS = 10.0  # minimum time between two updates of the stored front
+PROGRESS_SECONDS = 2.0  # minimum time between two reads of the progress of packs
 FRONT_SHARE = 0.02  # maximum share of the sweep's time for updates of the stored front
 
 
@@ -33,6 +43,7 @@ class SweepRun:
         ruler: Ruler,
         driver: Driver,
         on_progress: OnProgress,
+        workers: Workers | None = None,
     ) -> None:
         self.spec = spec
         self.id = state.id
@@ -42,7 +53,12 @@ class SweepRun:
         self.cancelled = False  # by Ctrl-C, by request, or because the store refused a heartbeat
         self.driver = driver
         self.records: list[TrialRecord] = []
-        self._state = state
+        self.read_packs: Callable[[], RunningPacks | None] = lambda: None
+        self._state = state.model_copy(update={"workers": workers})
+        self._packs: RunningPacks | None = None
+        self._packs_read = 0.0
+        self._progress = ProgressText(state.name, "")
+        self._log_lines = ProgressLines(self._progress, _log.info)
         self._refused: Exception | None = None
         self._request_received = False
         self._on_progress = on_progress
@@ -57,7 +73,7 @@ class SweepRun:
 
     def begin(self) -> None:
         """Begin the sweep; the driver receives the ended trials of a resumed sweep."""
-        self.store.begin(self.id, self.ruler)
+        self.store.begin(self.id, self.ruler, self._state.workers)
         try:
             for record in self.store.records(self.id):
                 self._remember(EndedTrial(record, self._front.add(record)))
@@ -74,12 +90,24 @@ class SweepRun:
         self.store.add(self.id, trials)
         for trial in trials:
             self._remember(trial)
+            _log_trial(trial.record)
         now = time.monotonic()
         if now - self._front_updated > max(FRONT_SECONDS, self._update_seconds / FRONT_SHARE):
             self.store.update(self.id, self.front())
             self._front_updated = time.monotonic()
             self._update_seconds = self._front_updated - now
+        self._packs = self.read_packs()
         self._report()
+
+    def report_packs(self) -> None:
+        """Report the packs in training, unless the last read is recent or shows no change."""
+        if time.monotonic() - self._packs_read < PROGRESS_SECONDS:
+            return
+        self._packs_read = time.monotonic()
+        if (packs := self.read_packs()) != self._packs:
+            self._packs = packs
+            self._report()
+        self._log_lines.check()
 
     def front(self) -> Front:
         """The front of all trials so far."""
@@ -103,10 +131,11 @@ class SweepRun:
         outcome: Status = "failed"
         failure: str | None = None
         by_person, terminations = True, termination_count()
+        _log.info("%s (%s) begins: %s", self._state.name, self.id, self._described_start())
         try:
             try:
                 self._report()
-                with heartbeat_thread(self.store, self.id, self._end):
+                with heartbeat_thread(self.store, self.id, lambda: self._packs, self._end):
                     yield
             except KeyboardInterrupt as interrupt:
                 self.cancelled = True
@@ -123,14 +152,23 @@ class SweepRun:
             outcome = stopped if interrupted else self._outcome()
         except Exception as error:
             failure = described(error)
+            # At level INFO, because the caller prints the error on stderr.
+            _log.info("the sweep fails:", exc_info=True)
             raise
         finally:
             # Closing takes time, and a second Ctrl-C must not lose the front. The store refuses
             # to close a sweep that another process has taken over.
             with self._interrupts_stop_waiting():
-                self.status = outcome
-                self._close(failure)
+                self.status, self._packs = outcome, None
+                try:
+                    self._close(failure)
+                except StoreError as error:
+                    _log.info("%s", error)
+                    raise
                 self._report()
+                reason = failure or self._reason()
+                ending = f"{self.status} ({reason})" if reason else self.status
+                _log.info("%s · %s", self._progress.line, ending)
 
     def _cancel_requested(self) -> bool:
         """Whether a person has requested to cancel the sweep."""
@@ -191,13 +229,20 @@ class SweepRun:
         finally:
             self.store.close(self.id, self.status, front, pictures, reason)
 
+    def _described_start(self) -> str:
+        trials = f"{self.spec.trials} trials, {len(self.records)} have ended"
+        return f"{trials}, {self._state.workers}" if self._state.workers else trials
+
     def _report(self) -> None:
-        self._on_progress(self._current_state())
+        state = self._current_state()
+        self._progress.show(state)
+        self._on_progress(state)
 
     def _current_state(self) -> SweepState:
         """The sweep's state, with trials that the store may not hold yet."""
         state = with_trials(self._state, self.records, self._hypervolume)
-        return state.model_copy(update={"status": self.status, "reason": self._reason()})
+        now = {"status": self.status, "reason": self._reason(), "packs": self._packs}
+        return state.model_copy(update=now)
 
     def _reason(self) -> str | None:
         """Why the sweep failed, or the limit that ended it; None if all trials have ended."""
@@ -205,6 +250,12 @@ class SweepRun:
             reasons = Counter(record.reason for record in self.records)
             return f"no trial finished: {reasons.most_common(1)[0][0]}"
         return None if self.complete else self._limit_reached
+
+
+def _log_trial(record: TrialRecord) -> None:
+    reason = f": {record.reason}" if record.reason else ""
+    seconds = f"{record.seconds:.1f} s"
+    _log.info("trial %s %s after %s%s", record.trial[:12], record.status, seconds, reason)
 
 
 def _pictures(front: Front) -> Iterator[File]:

@@ -3,7 +3,7 @@
 import logging
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 
-from jobs.cluster import Workers
 from jobs.moasha import rung_results
+from jobs.progress import ProgressFiles
 from jobs.searcher import RETRIES, OnRecords, PackSearcher, Planner, RecordsNotWritten, ShouldStop
 from jobs.worker import train_pack
 from paretoib.errors import ClusterError
+from paretoib.records import Workers
 from paretoib.search import Driver
 from paretoib.specs import SweepSpec, TrialSpec
 
@@ -25,11 +26,23 @@ logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 BATCH = 256  # trials to request from the driver for each worker: the size of the largest pack
 
 
-class _StartTimes(tune.Callback):
-    """Tells the searcher when a pack gets its worker, and by which error a worker was lost."""
+class _TuneEvents(tune.Callback):
+    """Tells the searcher when a pack gets its worker, and by which error a worker was lost.
 
-    def __init__(self, searcher: PackSearcher) -> None:
+    Also calls `on_step` in each step of Tune's loop, several times a second.
+    """
+
+    def __init__(self, searcher: PackSearcher, on_step: Callable[[], None]) -> None:
         self._searcher = searcher
+        self._on_step = on_step
+
+    def on_step_end(
+        self,
+        iteration: int,  # noqa: ARG002
+        trials: list[Trial],  # noqa: ARG002
+        **_: Any,
+    ) -> None:
+        self._on_step()
 
     def on_trial_start(
         self,
@@ -77,12 +90,16 @@ def run_packs(
     saved: Sequence[Sequence[str]],
     folder: Path,
     checkpoints: Path,
+    progress: ProgressFiles,
+    on_step: Callable[[], None],
 ) -> None:
     """Run the driver's trials until the driver has no more, or `should_stop` returns True.
 
     `on_records` is called with the records of each pack, one pack at a time; its exceptions are
-    raised here. Data sets are in `folder`, checkpoints in `checkpoints`. `saved` lists, for each
-    pack with a checkpoint, the keys of its trials. Raises `ClusterError` if workers cannot start.
+    raised here. `on_step` is called several times a second. Data sets are in `folder`, checkpoints
+    in `checkpoints`, and workers write how far their packs are to the files of `progress`. `saved`
+    lists, for each pack with a checkpoint, the keys of its trials. Raises `ClusterError` if workers
+    cannot start.
     """
     resumed, others = _packs_to_resume(driver, saved)
     with (
@@ -97,6 +114,7 @@ def run_packs(
             first=[*resumed, *plan(others)],
             batches=_batches(workers),
             trial_seconds=spec.trial_seconds,
+            progress=progress,
             common={
                 "threads": workers.cpus,
                 "device": workers.device,
@@ -108,7 +126,7 @@ def run_packs(
             },
         )
         tuner = tune.Tuner(
-            tune.with_resources(train_pack, workers.resources),
+            tune.with_resources(train_pack, _resources(workers)),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 num_samples=-1,
@@ -121,7 +139,7 @@ def run_packs(
             run_config=tune.RunConfig(
                 storage_path=scratch,
                 failure_config=tune.FailureConfig(max_failures=0),
-                callbacks=[_StartTimes(searcher)],
+                callbacks=[_TuneEvents(searcher, on_step)],
                 verbose=0,
             ),
         )
@@ -155,6 +173,11 @@ def _packs_to_resume(
         if proposed.keys() >= set(pack)
     ]
     return packs, list(proposed.values())
+
+
+def _resources(workers: Workers) -> dict[str, float]:
+    """The resources of a pack, in Tune's form."""
+    return {"cpu": workers.cpus, **({"gpu": workers.gpus} if workers.gpus else {})}
 
 
 def _batches(workers: Workers) -> Iterator[int]:

@@ -12,6 +12,7 @@ from threading import Timer
 from typing import Any
 
 from jobs.moasha import RungClient, rung_client
+from jobs.progress import ProgressWriter
 from paretoib.errors import OutOfMemoryError, ParetoIBError
 from paretoib.records import TrialRecord
 from paretoib.specs import TrialSpec
@@ -52,6 +53,7 @@ def _prepare(config: Mapping[str, Any]) -> tuple[list[TrialSpec], RunPack]:
     specs = [TrialSpec.from_document(document) for document in json.loads(config["trials"])]
     limit = config["limit_seconds"]
     rungs = rung_client(config["rung_actor"]) if config["rung_actor"] else None
+    progress = ProgressWriter(Path(config["progress"]))
 
     def train(trials: Sequence[TrialSpec]) -> list[TrialRecord]:
         with _killed_if_hanging(None if limit is None else limit * len(trials)):
@@ -61,6 +63,7 @@ def _prepare(config: Mapping[str, Any]) -> tuple[list[TrialSpec], RunPack]:
                 folder=Path(config["folder"]),
                 checkpoints=Path(config["checkpoints"]),
                 limit_seconds=limit,
+                on_epoch=progress.write,
                 **_rung_options(rungs),
             )
 

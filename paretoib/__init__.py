@@ -6,15 +6,15 @@ paretoib.sweep({"method": "mib", "data": "digits", "name": "adaptive"})
 print(paretoib.compare("adaptive", "linear").verdict)
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from paretoib.backends import Backend, SweepReference
-    from paretoib.records import Comparison, Front, SweepState
+    from paretoib.records import Comparison, Front, OnProgress, SweepState
     from paretoib.specs import SweepSpec
 
     Side = SweepReference | Front | Sequence[SweepReference | Front]
@@ -38,10 +38,14 @@ def connect(server: str | None = None) -> "Backend":
     return connect(server)
 
 
-def sweep(spec: "SweepSpec | Mapping[str, Any]") -> "Front":
+def sweep(
+    spec: "SweepSpec | Mapping[str, Any]", *, on_progress: "OnProgress | None" = None
+) -> "Front":
     """Run a sweep to its end and return its front.
 
     `spec` is a `SweepSpec`, or a mapping with the fields of a `paretoib sweep --config` file.
+    `on_progress` gets each new state of the sweep. By default, a line on stderr shows the progress
+    every ten seconds; `on_progress=lambda state: None` turns this off.
 
     Raises:
         SpecError: the spec is invalid.
@@ -54,19 +58,24 @@ def sweep(spec: "SweepSpec | Mapping[str, Any]") -> "Front":
     from paretoib.specs import SweepSpec
 
     checked = spec if isinstance(spec, SweepSpec) else SweepSpec.from_document(spec)
-    return _front_at_end(partial(connect().run, checked))
+    backend = connect()
+    run = partial(backend.run, checked)
+    return _front_at_end(run, checked.name, backend.starting, on_progress)
 
 
-def resume(sweep: str) -> "Front":
+def resume(sweep: str, *, on_progress: "OnProgress | None" = None) -> "Front":
     """Resume a sweep, run it to its end and return its front.
 
     `sweep` is an id, a unique prefix of an id, or a name (the newest sweep of that name).
+    `on_progress` is as for `sweep`.
 
     Raises:
         NotFoundError: there is no such sweep.
         SpecError, DataError, StoreError, ClusterError, ServiceError, ParetoIBError: as for `sweep`.
     """
-    return _front_at_end(partial(connect().resume, sweep))
+    backend = connect()
+    state = backend.find(sweep)
+    return _front_at_end(partial(backend.resume, state), state.name, backend.starting, on_progress)
 
 
 def list(*, archived: bool = False) -> "Sequence[SweepState]":
@@ -110,12 +119,27 @@ def _fronts(side: "Side") -> "Sequence[Front]":
     return [sweep if isinstance(sweep, Front) else connect().front(sweep) for sweep in sweeps]
 
 
-def _front_at_end(run: "Callable[..., Front | None]") -> "Front":
+def _front_at_end(
+    run: "Callable[..., Front | None]",
+    name: str,
+    starting: str,
+    on_progress: "OnProgress | None",
+) -> "Front":
     """The front of a sweep that `run` runs to its end; `ParetoIBError` if no trial has ended."""
     from paretoib.errors import ParetoIBError
+    from paretoib.progress import ProgressText, progress_lines
 
-    states: deque[SweepState] = deque(maxlen=1)
-    if front := run(on_progress=states.append):
+    text = ProgressText(name, starting)
+
+    def show(state: "SweepState") -> None:
+        text.show(state)
+        if on_progress:
+            on_progress(state)
+
+    with nullcontext() if on_progress else progress_lines(text):
+        front = run(on_progress=show)
+    if front:
         return front
-    reason = states[0].reason or "no trial has ended"
-    raise ParetoIBError(f"{states[0].name} is {states[0].status}: {reason}")
+    assert text.state is not None
+    reason = text.state.reason or "no trial has ended"
+    raise ParetoIBError(f"{text.state.name} is {text.state.status}: {reason}")

@@ -127,13 +127,68 @@ class TrialCounts(Document):
         return self.finished + self.stopped + self.failed
 
 
+class Workers(Document):
+    """The largest number of packs that a sweep trains at a time; CPUs, GPUs and device of each."""
+
+    count: int
+    cpus: int
+    gpus: float = 0.0
+    device: str
+
+    def __str__(self) -> str:
+        cpus = f"{self.cpus} CPU{'s' * (self.cpus != 1)}"
+        gpus = f" and {self.gpus:g} GPU{'s' * (self.gpus > 1)}" if self.gpus else ""
+        return f"{self.count} worker{'s' * (self.count != 1)} × {cpus}{gpus}"
+
+
+class PackProgress(Document):
+    """How far a pack is: its `trials` have completed `epoch` of `epochs` epochs."""
+
+    trials: int
+    epoch: int
+    epochs: int
+
+
+class RunningPacks(Document):
+    """The packs that workers train at the moment.
+
+    `count` and `trials` are their number and the number of their trials. `epoch` of `epochs` epochs
+    are completed in the pack with the most epochs left. `completed` is the mean share of completed
+    epochs over the trials.
+    """
+
+    count: int
+    trials: int
+    epoch: int
+    epochs: int
+    completed: float
+
+    @classmethod
+    def of(cls, packs: Iterable[PackProgress]) -> Self | None:
+        """The summary of these packs; None without a pack."""
+        if not (packs := [pack for pack in packs if pack.trials]):
+            return None
+        last = max(packs, key=lambda pack: pack.epochs - pack.epoch)
+        trials = sum(pack.trials for pack in packs)
+        completed = sum(pack.trials * pack.epoch / pack.epochs for pack in packs) / trials
+        return cls(
+            count=len(packs),
+            trials=trials,
+            epoch=last.epoch,
+            epochs=last.epochs,
+            completed=completed,
+        )
+
+
 class SweepState(SweepInfo):
     """The state of a sweep: the one record that Python, CLI, service and pages show.
 
     `paretoib.tracking` computes it. `hypervolume` is in bits², None before the first trial has
     ended. `submitted` is the time when a service last handed the sweep to Ray, and `heartbeat` the
-    time of the writer's last heartbeat. Lists leave out an `archived` sweep. `mlflow_url` is the
-    sweep's page in MLflow's UI, None if users cannot reach the UI.
+    time of the writer's last heartbeat. `workers` are those of the last process that ran the sweep.
+    `packs` are the packs in training, a few seconds ago; None while none is known. Lists leave out
+    an `archived` sweep. `mlflow_url` is the sweep's page in MLflow's UI, None if users cannot reach
+    the UI.
     """
 
     trials: TrialCounts
@@ -143,6 +198,8 @@ class SweepState(SweepInfo):
     submitted: datetime | None = None
     heartbeat: datetime | None = None
     cancel_requested: bool = False
+    workers: Workers | None = None
+    packs: RunningPacks | None = None
     archived: bool = False
     mlflow_url: str | None = None
 
@@ -172,8 +229,21 @@ class SweepState(SweepInfo):
         """Whether the sweep is interrupted because its heartbeat stopped; no writer closed it."""
         return self.status == "interrupted" and self.ended is None
 
+    @property
+    def progress(self) -> float:
+        """The number of ended trials, plus the shares of the trials in training."""
+        packs = self.packs
+        return self.trials.ended + (packs.completed * packs.trials if packs else 0.0)
+
 
 OnProgress = Callable[[SweepState], None]
+
+
+class LogPart(Document):
+    """A part of a sweep's log. It ends, and the next part starts, at the byte `end` of the log."""
+
+    text: str
+    end: int
 
 
 class Cost(Document):

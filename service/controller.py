@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import ParamSpec
+from io import BytesIO
+from typing import ParamSpec, TypeVar
 
 import anyio
 from anyio import to_thread
 
 from jobs.submission import Jobs
 from paretoib.errors import ClusterError, NotFoundError
-from paretoib.records import RESUMABLE, Status, SweepState
+from paretoib.records import RESUMABLE, LogPart, Status, SweepState
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
-from paretoib.tracking import STALE_SECONDS, read_front, with_journals
+from paretoib.tracking import STALE_SECONDS, log_part, read_front, read_log, with_journals
 from service.cache import SingleFlightCache
 from service.limits import check_limits
 from service.problems import ProblemError
@@ -32,6 +33,7 @@ BACKOFF_SECONDS = 5.0  # pause after a failed request to Ray, before the next re
 QUEUE_TIMEOUT = 30.0  # seconds that a request waits for earlier requests
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 _log = logging.getLogger("paretoib.service")
 
@@ -55,9 +57,7 @@ class SweepController:
         self._watch_until = 0.0
         self._backoff_until = 0.0
 
-    async def queued(
-        self, call: Callable[P, SweepState], *args: P.args, **kwargs: P.kwargs
-    ) -> SweepState:
+    async def queued(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of a call that waits for earlier calls; `ProblemError` after a timeout."""
         with anyio.move_on_after(QUEUE_TIMEOUT):
             # The timeout covers the wait only: a call that has started runs to its end.
@@ -170,6 +170,23 @@ class SweepController:
         state = self._queries.store.restore(sweep)
         self._queries.invalidate()
         return state
+
+    def log(self, sweep: SweepState, after: int | None, tail: int) -> LogPart:
+        """A part of a sweep's log, as `log_part` returns it.
+
+        Ray has the log of a sweep that was submitted; the log of any other is in a file. Raises
+        `NotFoundError` with the reason for a sweep without a log.
+        """
+        if sweep.submitted is None:
+            return read_log(sweep, after, tail)
+        with self._ray() as jobs:
+            text = jobs.log(sweep.id)
+        if text is None:
+            raise NotFoundError(
+                f"sweep {sweep.id[:8]} has no log any more: Ray keeps the logs of jobs only while "
+                "its cluster runs"
+            )
+        return log_part(BytesIO(text.encode(errors="replace")), after, tail)
 
     def check(self) -> None:
         """Raise `ClusterError` unless Ray answers."""

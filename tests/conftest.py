@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -103,6 +104,11 @@ class CommandResult:
         """The JSON document in stdout."""
         document: dict[str, Any] = json.loads(self.out)
         return document
+
+    @property
+    def messages(self) -> str:
+        """Stderr without the lines of progress; a slow machine has more of them."""
+        return re.sub(r"(?m)^.+: .+ \d:\d\d elapsed( · about [\d:]+ left)?\n", "", self.err)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from paretoib.errors import ParetoIBError
-from paretoib.records import Comparison, Front, OnProgress, SweepInfo, SweepState
+from paretoib.records import Comparison, Front, LogPart, OnProgress, SweepInfo, SweepState
 
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
@@ -29,6 +29,9 @@ class Backend(Protocol):
     A method that fails raises a `ParetoIBError`: `NotFoundError` for a sweep that does not exist,
     `StoreError` (local) or `ServiceError` (remote) for a backend that cannot be reached.
     """
+
+    starting: str
+    """What `run` and `resume` do until they report the first state, for messages."""
 
     def find(self, sweep: SweepReference) -> SweepState:
         """The current state of a sweep."""
@@ -63,6 +66,13 @@ class Backend(Protocol):
 
     def history(self, sweep: SweepReference, trial: str) -> Mapping[str, Sequence[float | None]]:
         """The history of the ended trial with this key: for each series, one value per epoch."""
+
+    def logs(self, sweep: SweepReference, *, after: int | None = None, tail: int = 1000) -> LogPart:
+        """The last `tail` lines of a sweep's log, or the text after the byte `after`.
+
+        A part has at most 256 KiB. Raises `NotFoundError` with the reason for a sweep without a
+        log.
+        """
 
     def page(self, sweep: SweepState) -> str:
         """Where people can see a sweep, in one line: a URL, or a command and a URL."""

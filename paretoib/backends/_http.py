@@ -61,6 +61,14 @@ class Http:
 
     def request(self, method: str, path: str, **options: Any) -> Any:
         """The JSON of the response; `options` are keyword arguments of `httpx.Client.request`."""
+        response = self.response(method, path, **options)
+        try:
+            return response.json()
+        except ValueError as error:
+            raise self._not_our_service(response) from error
+
+    def response(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """The successful response, after retries; `options` are as for `request`."""
         idempotent = method == "GET" or "Idempotency-Key" in options.get("headers", {})
         deadline = time.monotonic() + self.patience
         while True:
@@ -68,17 +76,13 @@ class Http:
                 with self._as_service_error():
                     response = self._client.request(method, path, **options)
                 self._check(response)
-                break
+                return response
             except _RetryError as retry:
                 if time.monotonic() + retry.pause > deadline or (
                     retry.disconnected and not idempotent
                 ):
                     raise
                 time.sleep(retry.pause)
-        try:
-            return response.json()
-        except ValueError as error:
-            raise self._not_our_service(response) from error
 
     @contextmanager
     def lines(self, path: str, headers: dict[str, str]) -> Iterator[Iterator[str]]:

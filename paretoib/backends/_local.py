@@ -1,5 +1,6 @@
 """The backend for this machine, on the configured store."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,13 +8,24 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 from paretoib.backends._base import Backend, SweepReference, ignore_progress
 from paretoib.errors import NotFoundError, ParetoIBError
-from paretoib.records import Front, OnProgress, SweepState
+from paretoib.records import Front, LogPart, OnProgress, SweepState
 from paretoib.settings import settings
-from paretoib.tracking import HEARTBEAT_SECONDS, Reader, read_front, reader, tracker, ui
+from paretoib.tracking import (
+    HEARTBEAT_SECONDS,
+    TAIL,
+    Reader,
+    log_path,
+    read_front,
+    read_log,
+    reader,
+    tracker,
+    ui,
+)
 
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
@@ -25,6 +37,8 @@ _submitted: list["subprocess.Popen[bytes]"] = []
 
 class LocalBackend(Backend):
     """The sweeps in the configured store; `run` and `resume` run them in this process."""
+
+    starting = "starting Ray and loading the data"
 
     @cached_property
     def _store(self) -> Reader:
@@ -42,6 +56,9 @@ class LocalBackend(Backend):
     def history(self, sweep: SweepReference, trial: str) -> Mapping[str, Sequence[float | None]]:
         return self._store.history(self._id(sweep), trial)
 
+    def logs(self, sweep: SweepReference, *, after: int | None = None, tail: int = TAIL) -> LogPart:
+        return read_log(self.find(sweep), after, tail)
+
     def page(self, sweep: SweepState) -> str:
         url = sweep.mlflow_url or ""
         return f"paretoib ui, then {url}" if ui().command else url
@@ -58,14 +75,15 @@ class LocalBackend(Backend):
         """
         store = tracker()
         sweep_id = store.create(spec).id
-        job = subprocess.Popen(
-            # -P: a `jobs.py` in the working directory is not imported.
-            [sys.executable, "-P", "-m", "jobs.sweep", sweep_id],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with _open_log(sweep_id) as log:
+            job = subprocess.Popen(
+                # -P: a `jobs.py` in the working directory is not imported.
+                [sys.executable, "-P", "-m", "jobs.sweep", sweep_id],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         _submitted.append(job)
         while not (state := store.state(sweep_id)).begun:
             if job.poll() is not None and not (state := store.state(sweep_id)).begun:
@@ -80,7 +98,7 @@ class LocalBackend(Backend):
     def run(self, spec: "SweepSpec", *, on_progress: OnProgress = ignore_progress) -> Front | None:
         from jobs.sweep import run_sweep
 
-        return run_sweep(spec, on_progress=on_progress)
+        return run_sweep(spec, on_progress=on_progress, log_path=log_path)
 
     def resume(
         self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
@@ -90,7 +108,7 @@ class LocalBackend(Backend):
             return read_front(self._store, state)
         from jobs.sweep import resume_sweep
 
-        return resume_sweep(state.id, on_progress=on_progress)
+        return resume_sweep(state.id, on_progress=on_progress, log_path=log_path)
 
     def watch(
         self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
@@ -132,3 +150,13 @@ class LocalBackend(Backend):
 
     def _id(self, sweep: SweepReference) -> str:
         return self.find(sweep).id if isinstance(sweep, str) else sweep.id
+
+
+def _open_log(sweep_id: str) -> IO[bytes]:
+    """The log of a sweep, open to append; where it cannot be written, the sweep has no log."""
+    path = log_path(sweep_id)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("ab")
+    except OSError:
+        return Path(os.devnull).open("ab")

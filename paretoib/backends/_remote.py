@@ -11,7 +11,7 @@ from paretoib.backends._http import Http
 from paretoib.backends._sse import events
 from paretoib.documents import Document
 from paretoib.errors import NotFoundError, ServiceError, SpecError
-from paretoib.records import Front, OnProgress, SweepState
+from paretoib.records import Front, LogPart, OnProgress, SweepState
 
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
@@ -30,6 +30,7 @@ class RemoteBackend(Backend):
 
     def __init__(self, url: str) -> None:
         self._http = Http(url)
+        self.starting = f"sending the sweep to {url}"
 
     def find(self, sweep: SweepReference) -> SweepState:
         if not isinstance(sweep, str):
@@ -55,6 +56,14 @@ class RemoteBackend(Backend):
         response = self._http.request("GET", f"/sweeps/{self._id(sweep)}/trials/{trial}")
         history: Mapping[str, Sequence[float | None]] = response["history"]
         return history
+
+    def logs(self, sweep: SweepReference, *, after: int | None = None, tail: int = 1000) -> LogPart:
+        params = {"tail": tail} if after is None else {"after": after}
+        response = self._http.response("GET", f"/sweeps/{self._id(sweep)}/logs", params=params)
+        end = response.headers.get("log-end", "")
+        if not end.isdecimal():
+            raise ServiceError(f"{self._http.url} should send the header Log-End; found none")
+        return LogPart(text=response.text, end=int(end))
 
     def page(self, sweep: SweepState) -> str:
         return f"{self._http.url}/sweeps/{sweep.id}"

@@ -23,7 +23,9 @@ POLL_SECONDS = 0.5  # minimum time between two reads of the state of a cancelled
 def watch(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
     """Follow a running sweep to its end, then show its front."""
     backend = connect(server)
-    return follow(backend, partial(backend.watch, find_sweep(backend, sweep)), as_json, server)
+    state = find_sweep(backend, sweep)
+    run = partial(backend.watch, state)
+    return follow(backend, run, as_json, server, name=state.name, starting="reading its state")
 
 
 def resume(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
@@ -35,7 +37,8 @@ def resume(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> int:
     state = find_sweep(backend, sweep)
     if state.complete:
         _render.message(f"{state.name} is complete: all {state.trials.total} trials have ended")
-    return follow(backend, partial(backend.resume, state), as_json, server)
+    run = partial(backend.resume, state)
+    return follow(backend, run, as_json, server, name=state.name, starting=backend.starting)
 
 
 def cancel(
@@ -73,21 +76,30 @@ def cancel(
 
 
 def follow(
-    backend: "Backend", run: "Callable[..., Front | None]", as_json: bool, server: str | None
+    backend: "Backend",
+    run: "Callable[..., Front | None]",
+    as_json: bool,
+    server: str | None,
+    *,
+    name: str,
+    starting: str,
 ) -> int:
-    """Show a progress bar while the sweep runs, then its front; returns the exit code."""
-    from paretoib.cli._progress import progress_bar
+    """Show the progress while the sweep runs, then its front; returns the exit code.
 
-    with progress_bar() as bar:
+    `name` is that of the sweep. `starting` says what is done until there is a state.
+    """
+    from paretoib.cli._progress import progress
+
+    with progress(name, starting) as shown:
         try:
-            front = run(on_progress=bar.show)
+            front = run(on_progress=shown.show)
         except KeyboardInterrupt:
-            if bar.state is None:
+            if shown.state is None:
                 raise
             # The sweep runs in another process: for a sweep in this process, `run` returns the
             # front after Ctrl-C.
-            raise KeyboardInterrupt(_still_running(bar.state, server)) from None
-    state = bar.state
+            raise KeyboardInterrupt(_still_running(shown.state, server)) from None
+    state = shown.state
     if front is None:
         assert state is not None
         reason = state.reason or "no trial has ended"

@@ -1,5 +1,6 @@
-"""`paretoib front`, `compare`, `list`, `show` and `ui`: commands that only read sweeps."""
+"""`paretoib front`, `compare`, `list`, `show`, `logs` and `ui`: commands that only read sweeps."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,8 @@ from paretoib.errors import ParetoIBError, StoreError
 
 if TYPE_CHECKING:
     from paretoib.fronts import ImageFormat
+
+FOLLOW_SECONDS = 1.0  # between two reads of a log that grows
 
 Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP", help=SWEEP_HELP)]
 HtmlFile = Annotated[
@@ -135,6 +138,31 @@ def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
     _render.sweep(state, backend.page(state), as_json)
 
 
+def logs(
+    sweep: Sweep,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Print further lines until the sweep has ended.")
+    ] = False,
+    tail: Annotated[
+        int, typer.Option(min=1, max=10_000, metavar="N", help="Number of lines at the start.")
+    ] = 1000,
+    server: Server = None,
+) -> None:
+    """Print the log of a sweep: its trials, warnings and errors."""
+    backend = connect(server)
+    state = find_sweep(backend, sweep)
+    part = backend.logs(state, tail=tail)
+    typer.echo(part.text, nl=False)
+    while follow:
+        # The state is read first: what an ended sweep has logged is in the next part.
+        running = backend.find(state).status == "running"
+        part = backend.logs(state, after=part.end)
+        typer.echo(part.text, nl=False)
+        if not (running or part.text):
+            return
+        time.sleep(FOLLOW_SECONDS if running else 0)
+
+
 def ui(
     port: Annotated[
         int | None,
@@ -222,4 +250,4 @@ def _write(path: Path | None, content: Callable[["ImageFormat"], bytes]) -> None
     typer.echo(f"wrote {path}", err=True)
 
 
-COMMANDS = (front, compare, list_, show, ui)
+COMMANDS = (front, compare, list_, show, logs, ui)

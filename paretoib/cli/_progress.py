@@ -1,81 +1,72 @@
-"""The progress bar of a running sweep, on stderr."""
+"""The progress of a running sweep on stderr: a bar on a terminal, otherwise lines."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import Progress, ProgressColumn, Task
+from rich.progress_bar import ProgressBar
+from rich.table import Column
+from rich.text import Text
 
-if TYPE_CHECKING:
-    from paretoib.records import SweepState
+from paretoib.cli import _render
+from paretoib.progress import ProgressText, progress_lines
 
-_LONGEST_NAME = 18
+_SHORTEST_NAME, _LONGEST_NAME = 6, 18
+_BAR_WIDTH = 10
 
 
 @contextmanager
-def progress_bar() -> Iterator["Bar"]:
-    """Show a progress bar, which disappears when the block ends."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[text]}"),
-    )
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        yield Bar(progress)
+def progress(name: str, starting: str) -> Iterator[ProgressText]:
+    """Show the states that `ProgressText.show` gets, until the block ends.
 
-
-class Bar:
-    """The progress bar of one sweep; `state` is the state that it shows."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.state: SweepState | None = None
-        self._progress = progress
-        # Without a total, the bar pulses while Ray starts.
-        self._task = progress.add_task("starting", total=None, text="")
-        self._remaining = Remaining()
-
-    def show(self, state: "SweepState") -> None:
-        """Show a new state of the sweep."""
-        self.state = state
-        trials, name = state.trials, state.name
-        stopped = f"{trials.stopped} stopped · " if trials.stopped else ""
-        hypervolume = state.hypervolume or 0.0
-        self._progress.update(
-            self._task,
-            description=name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
-            total=trials.total,
-            completed=trials.ended,
-            text=f"{trials.ended}/{trials.total} · {stopped}{trials.failed} failed · "
-            f"hypervolume {hypervolume:.2f}{self._remaining.after(trials.ended, trials.total)}",
-        )
-
-
-class Remaining:
-    """Estimates the remaining time from the mean time per trial since the first call.
-
-    The mean of the last trials alone varies too much, because the trials of a pack end together.
+    `starting` says what is being started, until there is a state. The bar of a terminal disappears
+    when the block ends.
     """
+    text = ProgressText(name, starting)
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        with progress_lines(text, _render.message):
+            yield text
+        return
+    with Progress(
+        _Name(text, console.width), _Bar(text), _Text(text), console=console, transient=True
+    ) as bar:
+        bar.add_task("")
+        yield text
 
-    def __init__(self) -> None:
-        self._first_call: tuple[float, int] | None = None
 
-    def after(self, ended: int, trials: int) -> str:
-        """The estimate as text, when `ended` of `trials` trials have ended.
+class _Column(ProgressColumn):
+    """A column that is drawn from the text, so that the times advance between two states."""
 
-        Trials that ended before the first call (in a resumed sweep) do not count. The text is empty
-        until a trial has ended after the first call.
-        """
-        if self._first_call is None:
-            self._first_call = time.monotonic(), ended
-        started, ended_before = self._first_call
-        if ended == ended_before:
-            return ""
-        mean = (time.monotonic() - started) / (ended - ended_before)
-        seconds = mean * max(0, trials - ended)
-        minutes, seconds = divmod(round(seconds), 60)
-        return f" · {minutes}:{seconds:02d} left"
+    def __init__(self, text: ProgressText) -> None:
+        super().__init__(Column(no_wrap=True))
+        self._text = text
+
+
+class _Name(_Column):
+    """The name of the sweep, cut so that the other columns fit into the terminal."""
+
+    def __init__(self, text: ProgressText, terminal: int) -> None:
+        super().__init__(text)
+        self._terminal = terminal
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002
+        name = self._text.name
+        room = self._terminal - len(self._text.text) - _BAR_WIDTH - 2  # two spaces
+        longest = min(_LONGEST_NAME, max(_SHORTEST_NAME, room))
+        return Text(name if len(name) <= longest else f"{name[: longest - 1]}…")
+
+
+class _Bar(_Column):
+    def render(self, task: Task) -> ProgressBar:
+        state = self._text.state
+        if state is None or not state.progress:
+            # Without a total, the bar pulses while Ray and the workers start.
+            return ProgressBar(None, width=_BAR_WIDTH, pulse=True, animation_time=task.get_time())
+        return ProgressBar(state.trials.total, state.progress, width=_BAR_WIDTH)
+
+
+class _Text(_Column):
+    def render(self, task: Task) -> Text:  # noqa: ARG002
+        return Text(self._text.text)

@@ -76,6 +76,8 @@ def sweep(state: "SweepState", page: str, as_json: bool) -> None:
     typer.echo(f"{state.name} ({state.id}): {state.status}{reason}")
     finished = f"{trials.finished} of {trials.total} trials finished"
     typer.echo(f"{finished}{stopped}, {trials.failed} failed")
+    if state.workers:
+        typer.echo(str(state.workers))
     typer.echo(f"look: {page}\n")
     typer.echo(_yaml(dict(state.spec)))
 

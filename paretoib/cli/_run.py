@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 def sweep(spec: "SweepSpec", as_json: AsJSON = False, server: Server = None) -> int:
     """Run a sweep and show its front."""
     backend = connect(server)
-    return follow(backend, partial(backend.run, spec), as_json, server)
+    run = partial(backend.run, spec)
+    return follow(backend, run, as_json, server, name=spec.name, starting=backend.starting)
 
 
 @with_sweep_flags
@@ -73,8 +74,11 @@ def train(
     flags |= {"grid": axes, "name": name or f"train-{base.name}"}
     spec = build_spec(config, flags, fields)
     from jobs.sweep import train as train_one
+    from paretoib.cli._progress import progress
+    from paretoib.tracking import log_path
 
-    record = train_one(spec)
+    with progress(spec.name, "loading the data") as shown:
+        record = train_one(spec, on_progress=shown.show, log_path=log_path)
     if as_json:
         _render.print_json(record.document)
     else:

@@ -9,6 +9,7 @@ from paretoib.errors import NotFoundError, StoreUnavailableError
 from paretoib.tracking._front import front_of, no_front, read_front
 from paretoib.tracking._heartbeat import STALE_SECONDS
 from paretoib.tracking._journal.tracker import JournalReader, JournalTracker
+from paretoib.tracking._logs import TAIL, log_part, log_path, read_log
 from paretoib.tracking._lookup import find_sweep
 from paretoib.tracking._memory import MemoryTracker
 from paretoib.tracking._mlflow import environment  # noqa: F401  (set before MLflow is imported)
@@ -31,6 +32,7 @@ __all__ = [
     "HEARTBEAT_SECONDS",
     "MLFLOW_PORT",
     "STALE_SECONDS",
+    "TAIL",
     "UI",
     "EndedTrial",
     "File",
@@ -44,8 +46,11 @@ __all__ = [
     "Tracker",
     "find_sweep",
     "front_of",
+    "log_part",
+    "log_path",
     "no_front",
     "read_front",
+    "read_log",
     "reader",
     "submission_tracker",
     "tracker",

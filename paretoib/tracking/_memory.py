@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from paretoib.records import Front, Status, SweepState, TrialCounts, TrialRecord
+from paretoib.records import (
+    Front,
+    RunningPacks,
+    Status,
+    SweepState,
+    TrialCounts,
+    TrialRecord,
+    Workers,
+)
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
 from paretoib.tracking._lookup import (
@@ -68,15 +76,17 @@ class MemoryTracker:
     def sweeps(self) -> list[SweepState]:
         return [self.state(sweep_id) for sweep_id in reversed(self._sweeps)]
 
-    def begin(self, sweep_id: str, ruler: Ruler) -> None:
+    def begin(self, sweep_id: str, ruler: Ruler, workers: Workers | None = None) -> None:
         sweep = self._get(sweep_id)
         check_same_ruler(sweep.ruler or ruler, ruler)
         sweep.ruler, sweep.heartbeat = ruler, _heartbeat.heartbeat_tag()
-        self._change(sweep, status="running", ended=None, reason=None, cancel_requested=False)
+        not_ended = {"status": "running", "ended": None, "reason": None, "cancel_requested": False}
+        self._change(sweep, workers=workers, **not_ended)
 
-    def heartbeat(self, sweep_id: str) -> bool:
+    def heartbeat(self, sweep_id: str, packs: RunningPacks | None = None) -> bool:
         sweep = self._get_to_write(sweep_id)
         sweep.heartbeat = _heartbeat.heartbeat_tag()
+        self._change(sweep, packs=packs)
         return sweep.state.cancel_requested
 
     def cancel(self, sweep_id: str) -> None:
@@ -121,7 +131,7 @@ class MemoryTracker:
         sweep = self._get_to_write(sweep_id)
         sweep.front, sweep.pictures = front or sweep.front, tuple(pictures)
         reason = reason or sweep.state.reason
-        self._change(sweep, status=status, ended=datetime.now(UTC), reason=reason)
+        self._change(sweep, status=status, ended=datetime.now(UTC), reason=reason, packs=None)
 
     def archive(self, sweep_id: str, archived: bool) -> None:
         self._change(self._get(sweep_id), archived=archived)

@@ -27,7 +27,7 @@ def with_stale_rule(state: SweepState, store_unavailable_at: datetime | None = N
     if not _heartbeat.is_stale(last.timestamp()):
         return state
     reason = state.reason or f"no heartbeat for {_heartbeat.STALE_SECONDS:g} s or more"
-    return state.model_copy(update={"status": "interrupted", "reason": reason})
+    return state.model_copy(update={"status": "interrupted", "reason": reason, "packs": None})
 
 
 def without_stale_rule(state: SweepState) -> SweepState:

@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from paretoib.records import Front, ReferencePoint, Status, SweepState, TrialRecord
+from paretoib.records import (
+    Front,
+    ReferencePoint,
+    RunningPacks,
+    Status,
+    SweepState,
+    TrialRecord,
+    Workers,
+)
 from paretoib.specs import SweepSpec
 
 HEARTBEAT_SECONDS = 5.0  # between two heartbeats of a sweep's writer
@@ -91,15 +99,20 @@ class Tracker(Reader, Protocol):
     def create(self, spec: SweepSpec) -> SweepState:
         """Create a sweep with status running."""
 
-    def begin(self, sweep_id: str, ruler: Ruler) -> None:
+    def begin(self, sweep_id: str, ruler: Ruler, workers: Workers | None = None) -> None:
         """Fix the ruler and set the status to running, also for a sweep that had ended.
+
+        `workers` are those of this process; None for a sweep that trains without Ray.
 
         Raises `StoreError` if `ruler` differs from the stored ruler, or while another process
         writes the sweep.
         """
 
-    def heartbeat(self, sweep_id: str) -> bool:
-        """Write a heartbeat; returns whether a cancellation was requested since `begin`."""
+    def heartbeat(self, sweep_id: str, packs: RunningPacks | None = None) -> bool:
+        """Write a heartbeat; returns whether a cancellation was requested since `begin`.
+
+        `packs` are the packs in training, which readers see until the next heartbeat.
+        """
 
     def cancel(self, sweep_id: str) -> None:
         """Ask the sweep's writer to end the sweep, on whichever machine it runs."""

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 
 from paretoib.data import load_dataset
 from paretoib.errors import OutOfMemoryError, SpecError
-from paretoib.records import TrialRecord
+from paretoib.records import PackProgress, TrialRecord
 from paretoib.specs import TrialSpec
 from paretoib.training._checkpoint import Checkpoint, SavedPack
 from paretoib.training._device import check_precision
@@ -18,6 +18,8 @@ from paretoib.training._memory import translate_memory_errors
 from paretoib.training._pack import Pack
 from paretoib.training._rungs import OnRung, rung_epochs
 from paretoib.training._threads import limit_threads
+
+OnEpoch = Callable[[PackProgress], None]
 
 
 def run_trials(
@@ -30,6 +32,7 @@ def run_trials(
     rungs: Collection[float] = (),
     on_rung: OnRung | None = None,
     limit_seconds: float | None = None,
+    on_epoch: OnEpoch = lambda _: None,
 ) -> list[TrialRecord]:
     """Train and measure the trials of a pack; returns their records in the order of `specs`.
 
@@ -56,6 +59,7 @@ def run_trials(
             trials, as in `TrialRecord.seconds`, so a pack of n trials may take n times as long.
             The limit is checked after each step. Trials that exceed the limit are recorded as
             failed. Time before a resume counts.
+        on_epoch: gets the progress of the pack before its first epoch and after each epoch.
 
     Raises:
         SpecError: the trials have different `pack_key`s, the precision is bf16 without CUDA, or the
@@ -79,7 +83,7 @@ def run_trials(
         dataset = load_dataset(data.name, data.params, folder=folder).to(torch_device)
         run = _Run(Pack(specs, dataset, torch_device), checkpoint, started)
         with limit_threads(specs[0], run.pack.stack):
-            run.train(shares, on_rung, limit_seconds)
+            run.train(shares, on_rung, limit_seconds, on_epoch)
         records = run.records()
         if checkpoint:
             checkpoint.remove()
@@ -107,12 +111,17 @@ class _Run:
             self._resume(saved, checkpoint)
 
     def train(
-        self, shares: Mapping[int, float], on_rung: OnRung | None, limit: float | None
+        self,
+        shares: Mapping[int, float],
+        on_rung: OnRung | None,
+        limit: float | None,
+        on_epoch: OnEpoch,
     ) -> None:
         """Train to the end or to the time limit, `limit` seconds per trial.
 
         `shares` maps the epoch of each rung to the share of all epochs.
         """
+        on_epoch(self._progress())
         while not self.complete and not self.pack.trained:
             remaining = math.inf if limit is None else (limit - self.seconds) * len(self.pack.specs)
             try:
@@ -127,6 +136,7 @@ class _Run:
                 self._stop(on_rung(share, self.pack.rung_results(estimates)), share)
             if self.checkpoint and self.checkpoint.due and not self.complete:
                 self._save(self.checkpoint)
+            on_epoch(self._progress())
 
     @property
     def complete(self) -> bool:
@@ -141,6 +151,12 @@ class _Run:
             for trial, outcome in enumerate(outcomes):
                 self._end([trial], outcome)
         return self.ended
+
+    def _progress(self) -> PackProgress:
+        specs = self.pack.specs
+        return PackProgress(
+            trials=len(specs), epoch=self.pack.epoch, epochs=specs[0].training.epochs
+        )
 
     def _stop(self, keys: Collection[str], share: float) -> None:
         remaining = [i for i, spec in enumerate(self.pack.specs) if spec.key not in keys]

@@ -62,8 +62,9 @@ async def events(
         int, Header(alias="Last-Event-ID", ge=0, le=10**9, description="continue after this event")
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
-    """`progress`: status, trials or hypervolume changed. `point`: a trial that was on the front
-    when it ended. `end`: the sweep has ended, with a `reason` if one is known; the last event.
+    """`progress`: status, trials, hypervolume, workers or epochs changed. `point`: a trial that was
+    on the front when it ended. `end`: the sweep has ended, with a `reason` if one is known; the
+    last event.
     """
     with metrics.open_stream():
         sent: SweepState | None = None
@@ -77,6 +78,9 @@ async def events(
                     for event in events:
                         yield event
                     last, sent = int(events[-1].id or 0), state
+                elif (state.packs, state.workers) != (sent.packs, sent.workers):
+                    yield _progress(last, state)
+                    sent = state
                 if state.status != "running":
                     reason = {"reason": state.reason} if state.reason else {}
                     yield _event("end", last, {"status": state.status, **reason})
@@ -90,15 +94,16 @@ async def events(
 def _events_after(queries: SweepQueries, state: SweepState, last: int) -> list[ServerSentEvent]:
     """The events after those of the first `last` trials; the `progress` event comes last."""
     snapshot = queries.snapshot(state)
-    fields = {
-        "status": state.status,
-        "trials": state.trials.document,
-        "hypervolume": state.hypervolume,
-    }
     # A cached snapshot may have fewer trials than the client has seen. An id must never go back.
-    progress = _event("progress", max(last, len(snapshot.records)), fields)
+    progress = _progress(max(last, len(snapshot.records)), state)
     progress.retry = RETRY_MILLISECONDS
     return [*_points(snapshot, last), progress]
+
+
+def _progress(trials: int, state: SweepState) -> ServerSentEvent:
+    fields = ("status", "trials", "hypervolume", "workers", "packs")
+    document = state.document
+    return _event("progress", trials, {field: document[field] for field in fields})
 
 
 def _points(snapshot: Snapshot, last: int) -> Iterator[ServerSentEvent]:

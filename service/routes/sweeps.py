@@ -5,12 +5,13 @@ from json import JSONDecodeError
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from paretoib.documents import RepeatedKeyError, load_json
 from paretoib.errors import SpecError
 from paretoib.records import Front, Status, SweepState
 from paretoib.specs import SweepSpec
+from paretoib.tracking import TAIL
 from service.dependencies import (
     Controller,
     NamedSweep,
@@ -263,6 +264,29 @@ def front(
     """All ended trials, with a mark for those on the front; the JSON of `paretoib front --json`."""
     headers = {"Content-Security-Policy": SANDBOX_POLICY} if format in ("html", "svg") else {}
     return conditional_response(request, queries.front(state, format), headers)
+
+
+@router.get(
+    "/{sweep}/logs",
+    response_class=PlainTextResponse,
+    responses=problem_responses(404, 422),
+    summary="Get the log of a sweep",
+)
+async def logs(
+    state: NamedSweep,
+    controller: Controller,
+    tail: Annotated[int, Query(ge=1, le=10_000, description="number of lines")] = TAIL,
+    after: Annotated[
+        int | None,
+        Query(ge=0, le=2**53, description="instead of `tail`: the text after this byte"),
+    ] = None,
+) -> Response:
+    """The last lines of the output of the sweep's jobs, as text of at most 256 KiB.
+
+    The header `Log-End` is the `after` of the next request.
+    """
+    part = await controller.queued(controller.log, state, after, tail)
+    return PlainTextResponse(part.text, headers={"Log-End": str(part.end)})
 
 
 def _changed(state: SweepState) -> Response:

@@ -287,8 +287,14 @@ function setUpSweep(article) {
 
 const MIN_PAUSE_MS = 2000, MAX_PAUSE_MS = 30000;
 
+function workersText({ count, cpus, gpus }) {
+  const counted = (number, noun) => `${number} ${noun}${number > 1 ? "s" : ""}`;
+  return `${counted(count, "worker")} × ${counted(cpus, "CPU")}${gpus ? ` and ${counted(gpus, "GPU")}` : ""}`;
+}
+
 function followEvents(article, id, redraw, pause = MIN_PAUSE_MS) {
   const events = new EventSource(`/sweeps/${id}/events`);
+  let drawn = 0;
   const showLost = (lost) => { $("#connection").hidden = !lost; };
   events.addEventListener("open", () => { showLost(false); pause = MIN_PAUSE_MS; });
   events.addEventListener("error", () => {
@@ -297,13 +303,16 @@ function followEvents(article, id, redraw, pause = MIN_PAUSE_MS) {
     setTimeout(() => followEvents(article, id, redraw, Math.min(2 * pause, MAX_PAUSE_MS)), pause);
   });
   events.addEventListener("progress", ({ data }) => {
-    const { trials, hypervolume } = JSON.parse(data);
+    const { trials, hypervolume, workers, packs } = JSON.parse(data);
     const ended = trials.finished + trials.stopped + trials.failed;
-    $("#progress progress").value = ended;
+    $("#progress progress").value = ended + (packs ? packs.trials * packs.completed : 0);
+    $("#progress .epoch").textContent = packs ? `epoch ${packs.epoch}/${packs.epochs}` : "";
+    if (workers) $("#workers").textContent = workersText(workers);
     $("#progress .count").textContent = `${ended} / ${trials.total}`;
     $("#stopped-failed").textContent = `${trials.stopped}, ${trials.failed}`;
     if (hypervolume !== null) $("#hypervolume").textContent = Number(hypervolume.toPrecision(5));
-    if (ended) redraw();
+    if (ended > drawn) redraw();
+    drawn = ended;
   });
   events.addEventListener("end", ({ data }) => {
     events.close();
@@ -313,7 +322,8 @@ function followEvents(article, id, redraw, pause = MIN_PAUSE_MS) {
     $("[data-action=cancel]").hidden = true;
     for (const button of $$("[data-ended]", article)) button.hidden = false;
     $("[data-action=resume]").hidden = !["cancelled", "interrupted", "failed"].includes(status);
-    if ($("#progress progress").value > 0) redraw();
+    $("#progress .epoch").textContent = "";
+    if (drawn) redraw();
   });
 }
 

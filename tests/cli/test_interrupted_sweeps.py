@@ -233,7 +233,7 @@ def test_optuna_searches_a_space_from_the_command_line(store: Any) -> None:
     space = ("--space", "beta=1e-3:1e-1", "--space", "latent=2,3", "--space", "epochs=2")
     search = ("--search", "optuna-tpe", "--trials", "6", "--objectives", "error,rate")
     result = store.wait(store.start("sweep", *TINY[:4], *space, *search, "--json"))
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.messages) == (0, "")
     params = [point["params"] for point in result.document["points"]]
     assert len(params) == 6
     assert all(1e-3 <= p["weighting.beta"] <= 1e-1 and p["model.latent"] in (2, 3) for p in params)

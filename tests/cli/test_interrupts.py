@@ -36,7 +36,7 @@ def test_ctrl_c_while_ray_starts_creates_no_sweep(store: Any, wait_for: WaitFor)
     wait_for(lambda: any("gcs_server" in line for line in store.processes()))
     os.killpg(process.pid, signal.SIGINT)
     result = store.wait(process)
-    assert (result.code, result.out, result.err) == (130, "", "interrupted\n")
+    assert (result.code, result.out, result.messages) == (130, "", "interrupted\n")
     assert store.remaining_processes() == []
     assert stored_sweep(store) is None
 
@@ -94,7 +94,7 @@ def test_ctrl_c_after_the_last_trial_does_not_interrupt_the_sweep(
     wait_for(lambda: trial_count(store) == 2)
     os.killpg(process.pid, signal.SIGINT)
     result = store.wait(process)
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.messages) == (0, "")
     assert result.document["sweep"]["status"] == "finished"
     assert store.remaining_processes() == []
     assert run(store, "front", "cut", "--json").document == result.document

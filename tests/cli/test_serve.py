@@ -154,7 +154,7 @@ def test_no_file_or_process_has_the_tokens(serving: Serving) -> None:
 def test_ray_requires_a_token(serving: Serving) -> None:
     """Ray's Jobs API, which runs any command, requires a token although it listens on loopback."""
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(serving.document["addresses"]["ray"] + "/api/jobs/")
+        urllib.request.urlopen(serving.state.addresses["ray"] + "/api/jobs/")
 
 
 def test_all_processes_listen_only_on_loopback(serving: Serving) -> None:
@@ -193,7 +193,16 @@ def test_sigterm_ends_everything(serving: Serving) -> None:
     state = serving.state
     assert any(b"gcs_server" in command for command in processes(state).values())
     serving.process.send_signal(signal.SIGTERM)
-    assert result(serving.process) == (0, "", "Ctrl-C ends everything\n")
+    code, out, err = result(serving.process)
+    assert (code, out) == (0, "")
+    lines = [line for line in err.splitlines() if not line.startswith("waiting until all answer")]
+    addresses = serving.document["addresses"]
+    assert lines == [
+        f"starting MLflow at {addresses['mlflow']}",
+        "starting Ray",
+        f"starting the service at {addresses['service']}",
+        "Ctrl-C ends everything",
+    ]
     assert processes(state) == {}
     assert not Path(state.scratch).exists()
     assert (serving.store / "serve.json").read_text() == ""

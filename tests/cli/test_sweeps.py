@@ -1,6 +1,7 @@
 """`paretoib sweep` and `train`, and the commands that read their results."""
 
 import json
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,39 @@ def test_stdout_is_one_json_document(store_with_sweeps: StoreWithSweeps) -> None
     keys = "trial params seed rate_bits rate_lower_bits relevance_bits lost_bits accuracy"
     keys += " on_front supported beta_interval hull_gap_bits"
     assert all(point.keys() >= set(keys.split()) for point in document["points"])
+
+
+def test_progress_is_printed_where_stderr_is_no_terminal(
+    store_with_sweeps: StoreWithSweeps,
+) -> None:
+    """`sweep` prints lines with the progress on stderr, from the start of Ray on."""
+    for command, name in zip(store_with_sweeps[1:], ("linear", "adaptive"), strict=True):
+        first, *others = [line for line in command.err.splitlines() if " elapsed" in line]
+        assert re.fullmatch(rf"{name}: starting Ray and loading the data · 0:\d\d elapsed", first)
+        for line in others:
+            assert re.match(rf"{name}: (starting Ray|\d/\d trials · ).*\d elapsed", line)
+
+
+def test_show_prints_the_workers(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
+    """`show` prints the number of workers and their CPUs; `--json` has them too."""
+    store, _, _ = store_with_sweeps
+    workers = run(store, "show", "linear", "--json").document["sweep"]["workers"]
+    assert (workers["count"], workers["gpus"]) == (1, 0.0)
+    printed = f"1 worker × {workers['cpus']} CPU"
+    assert any(line.startswith(printed) for line in run(store, "show", "linear").out.splitlines())
+
+
+def test_the_log_of_a_sweep_has_its_trials(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
+    """`logs` prints the log that `sweep` has written: its start, each trial, and its end."""
+    store, _, _ = store_with_sweeps
+    log = run(store, "logs", "linear")
+    first, *_, last = log.out.splitlines()
+    assert " begins: 4 trials, 0 have ended, 1 worker × " in first
+    assert log.out.count(" finished after ") == 4
+    assert "4/4 trials" in last
+    assert last.endswith(" · finished")
+    assert run(store, "logs", "linear", "--tail", "1").out == f"{last}\n"
+    assert run(store, "logs", "linear", "--follow").out == log.out
 
 
 def test_two_sweeps_run_at_the_same_time(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
@@ -231,8 +265,8 @@ def test_help_and_version_are_printed(run: Run, tmp_path: Path) -> None:
     assert bare.code == 0
     assert bare.out == run(tmp_path, "--help").out
     listed = bare.out.partition("Commands:\n")[2].partition("\n\n")[0]
-    names = "sweep submit train watch resume cancel front compare list show ui archive delete serve"
-    names += " methods datasets models searches"
+    names = "sweep submit train watch resume cancel front compare list show logs ui archive delete "
+    names += "serve methods datasets models searches"
     assert [line.split()[0] for line in listed.splitlines()] == names.split()
 
 

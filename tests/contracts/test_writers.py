@@ -8,7 +8,7 @@ import pytest
 
 from paretoib.errors import NotFoundError, TakenOverError
 from paretoib.fronts import build_front
-from paretoib.records import TrialRecord
+from paretoib.records import PackProgress, RunningPacks, TrialRecord, Workers
 from paretoib.tracking import HEARTBEAT_SECONDS, JournalTracker, Tracker
 
 from .tracker_records import RULER, ended, record, spec
@@ -28,6 +28,34 @@ def test_a_heartbeat_tells_the_writer_of_a_cancel_request(reopen: Open) -> None:
     again = reopen()
     again.begin(sweep.id, RULER)
     assert not again.heartbeat(sweep.id)
+
+
+def test_readers_see_the_workers_and_the_packs_in_training(reopen: Open) -> None:
+    """A heartbeat replaces the packs in training; an ended or resumed sweep has none.
+
+    The workers are those of the last `begin`.
+    """
+    tracker = reopen()
+    sweep = tracker.create(spec())
+    assert (sweep.workers, sweep.packs) == (None, None)
+    workers = Workers(count=2, cpus=1, device="cpu")
+    packs = RunningPacks.of([PackProgress(trials=3, epoch=1, epochs=50)])
+    tracker.begin(sweep.id, RULER, workers)
+    tracker.heartbeat(sweep.id, packs)
+    running = reopen().state(sweep.id)
+    assert (running.workers, running.packs) == (workers, packs)
+    assert running.progress == pytest.approx(3 / 50)
+    tracker.heartbeat(sweep.id)
+    assert reopen().state(sweep.id).packs is None
+    tracker.heartbeat(sweep.id, packs)
+    tracker.close(sweep.id, "interrupted", None, [])
+    ended = reopen().state(sweep.id)
+    assert (ended.workers, ended.packs) == (workers, None)
+    again = reopen()
+    again.begin(sweep.id, RULER, workers.model_copy(update={"count": 8}))
+    resumed = reopen().state(sweep.id)
+    assert (str(resumed.workers), resumed.packs) == ("8 workers × 1 CPU", None)
+    again.close(sweep.id, "interrupted", None, [])
 
 
 def test_stop_waiting_loses_nothing_if_the_store_answers(reopen: Open) -> None:

@@ -4,17 +4,18 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice, repeat
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ray.tune.search import Searcher
 
-from jobs.cluster import Workers
+from jobs.progress import ProgressFiles
 from jobs.searcher import RETRIES, PackSearcher, RecordsNotWritten
 from jobs.tune import _batches, _packs_to_resume
 from jobs.worker import failed_record, run_pack
 from paretoib.errors import OutOfMemoryError, StoreError
-from paretoib.records import TrialRecord
+from paretoib.records import TrialRecord, Workers
 from paretoib.search import driver
 from paretoib.specs import SweepSpec, TrialSpec
 
@@ -48,6 +49,7 @@ def make_searcher(
         first=[],
         batches=repeat(100),
         trial_seconds=trial_seconds,
+        progress=ProgressFiles(Path("unused")),
         common={"device": "cpu"},
     )
     return searcher, records

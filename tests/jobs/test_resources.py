@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from jobs import cluster
-from jobs.cluster import Workers, workers_on
+from jobs.cluster import workers_on
 from paretoib.errors import ClusterError
+from paretoib.records import Workers
 from paretoib.settings import Settings
 from paretoib.specs import Resources
 
@@ -24,23 +25,43 @@ GPUS = {"CPU": 8.0, "GPU": 2.0}
     ("nodes", "wanted", "settings", "workers"),
     [
         # The sweep sets no resources.
-        ([HEAD, SMALL, SMALL], {}, {}, Workers(8, 1, 0.0, "cpu")),
-        ([HEAD, SMALL, GPUS], {}, {}, Workers(2, 1, 1.0, "cuda")),
-        ([HEAD, SMALL, GPUS], {}, {"device": "cpu"}, Workers(12, 1, 0.0, "cpu")),
-        ([SMALL], {}, {"device": "cuda:0"}, Workers(4, 1, 0.0, "cuda:0")),
+        ([HEAD, SMALL, SMALL], {}, {}, Workers(count=8, cpus=1, gpus=0.0, device="cpu")),
+        ([HEAD, SMALL, GPUS], {}, {}, Workers(count=2, cpus=1, gpus=1.0, device="cuda")),
+        (
+            [HEAD, SMALL, GPUS],
+            {},
+            {"device": "cpu"},
+            Workers(count=12, cpus=1, gpus=0.0, device="cpu"),
+        ),
+        ([SMALL], {}, {"device": "cuda:0"}, Workers(count=4, cpus=1, gpus=0.0, device="cuda:0")),
         # With fewer workers than cores, a worker has several cores of one node.
-        ([{"CPU": 16.0}], {}, {"workers": 4}, Workers(4, 4, 0.0, "cpu")),
-        ([SMALL, SMALL], {}, {"workers": 1}, Workers(1, 4, 0.0, "cpu")),
+        ([{"CPU": 16.0}], {}, {"workers": 4}, Workers(count=4, cpus=4, gpus=0.0, device="cpu")),
+        ([SMALL, SMALL], {}, {"workers": 1}, Workers(count=1, cpus=4, gpus=0.0, device="cpu")),
         # The sweep sets its resources.
-        ([HEAD, SMALL, GPUS], {"gpus": 0}, {}, Workers(12, 1, 0.0, "cpu")),
-        ([SMALL, GPUS], {"gpus": 0, "cpus": 3}, {}, Workers(3, 3, 0.0, "cpu")),
-        ([SMALL, GPUS], {"gpus": 0.5}, {}, Workers(4, 1, 0.5, "cuda")),
-        ([SMALL, GPUS], {"gpus": 0.5, "cpus": 4}, {}, Workers(2, 4, 0.5, "cuda")),
+        ([HEAD, SMALL, GPUS], {"gpus": 0}, {}, Workers(count=12, cpus=1, gpus=0.0, device="cpu")),
+        (
+            [SMALL, GPUS],
+            {"gpus": 0, "cpus": 3},
+            {},
+            Workers(count=3, cpus=3, gpus=0.0, device="cpu"),
+        ),
+        ([SMALL, GPUS], {"gpus": 0.5}, {}, Workers(count=4, cpus=1, gpus=0.5, device="cuda")),
+        (
+            [SMALL, GPUS],
+            {"gpus": 0.5, "cpus": 4},
+            {},
+            Workers(count=2, cpus=4, gpus=0.5, device="cuda"),
+        ),
         # A pack never has parts of two GPUs.
-        ([GPUS], {"gpus": 0.4}, {}, Workers(4, 1, 0.4, "cuda")),
-        ([GPUS], {"gpus": 0.1}, {}, Workers(8, 1, 0.1, "cuda")),
+        ([GPUS], {"gpus": 0.4}, {}, Workers(count=4, cpus=1, gpus=0.4, device="cuda")),
+        ([GPUS], {"gpus": 0.1}, {}, Workers(count=8, cpus=1, gpus=0.1, device="cuda")),
         # PARETOIB_DEVICE moves the training to the CPU, but packs are placed by GPUs.
-        ([SMALL, GPUS], {"gpus": 1}, {"device": "cpu"}, Workers(2, 1, 1.0, "cpu")),
+        (
+            [SMALL, GPUS],
+            {"gpus": 1},
+            {"device": "cpu"},
+            Workers(count=2, cpus=1, gpus=1.0, device="cpu"),
+        ),
     ],
 )
 def test_workers_fit_the_nodes_and_the_resources_of_the_sweep(

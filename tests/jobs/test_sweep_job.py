@@ -1,6 +1,7 @@
 """`python -m jobs.sweep ID`: runs a sweep of the store on an existing cluster."""
 
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -81,7 +82,13 @@ def test_a_job_runs_only_the_trials_that_are_missing(
         )
 
     ended = job()
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert (ended.returncode, ended.stdout) == (0, "")
+    time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO "
+    lines = ended.stderr.splitlines()
+    assert [line for line in lines if not re.match(time, line)] == []
+    assert re.match(rf"{time}.+ begins: 3 trials, 1 have ended, 1 worker × 1 CPU", lines[0])
+    assert sum(" finished after " in line for line in lines) == 2
+    assert lines[-1].endswith(" · finished")
     records = tracker.records(sweep.id)
     assert [r.spec["training"]["epochs"] for r in records] == [100_000, 1, 2]
     assert [r.status for r in records] == ["finished"] * 3

@@ -8,7 +8,14 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from paretoib.records import Metrics, ReferencePoint, Status, SweepState, TrialRecord
+from paretoib.records import (
+    Metrics,
+    ReferencePoint,
+    RunningPacks,
+    Status,
+    SweepState,
+    TrialRecord,
+)
 from paretoib.specs import SweepSpec
 from paretoib.tracking import HEARTBEAT_SECONDS, EndedTrial, Ruler, front_of
 from paretoib.tracking._mlflow.tracker import MLflowTracker
@@ -83,13 +90,13 @@ def write_sweep(
 
 
 @contextmanager
-def heartbeats(folder: Path, sweep_id: str) -> Iterator[None]:
+def heartbeats(folder: Path, sweep_id: str, packs: RunningPacks | None = None) -> Iterator[None]:
     """Send heartbeats of a running sweep, as its writer does, while the context is active."""
     stop, store = Event(), open_tracker(folder)
 
     def send() -> None:
         while True:
-            store.heartbeat(sweep_id)
+            store.heartbeat(sweep_id, packs)
             if stop.wait(HEARTBEAT_SECONDS):
                 return
 

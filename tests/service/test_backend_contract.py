@@ -51,7 +51,7 @@ def test_a_sweep_is_found_by_name_id_prefix_and_record(backend: Backend, sample:
         assert backend.find(sweep) == expected
 
 
-@pytest.mark.parametrize("operation", ["find", "front", "watch", "cancel", "resume"])
+@pytest.mark.parametrize("operation", ["find", "front", "logs", "watch", "cancel", "resume"])
 def test_an_unknown_sweep_is_not_found(backend: Backend, operation: str) -> None:
     """For an unknown sweep, an operation raises `NotFoundError`, with the name in one line."""
     with pytest.raises(NotFoundError, match="no sweep `nosuch`") as caught:
@@ -97,6 +97,28 @@ def test_an_ended_trial_has_its_history(backend: Backend) -> None:
     }
     with pytest.raises(NotFoundError):
         backend.history(GRID, "0" * 16)
+
+
+def test_a_log_is_read_in_parts(backend: Backend, sample: Any) -> None:
+    """`logs` returns the last lines, or the text after a byte; the next part starts at `end`."""
+    path = sample.store / "logs" / f"{sample.sweeps[GRID].id}.log"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("one\ntwo: β\nthree\n", encoding="utf-8")
+    assert backend.logs(GRID).text == "one\ntwo: β\nthree\n"
+    last = backend.logs(backend.find(GRID), tail=1)
+    assert (last.text, last.end) == ("three\n", path.stat().st_size)
+    assert backend.logs(GRID, after=4).text == "two: β\nthree\n"
+    assert backend.logs(GRID, after=last.end).text == ""
+
+
+def test_a_sweep_without_a_log_says_why(backend: Backend, sample: Any) -> None:
+    """For a sweep without a log, the error has its id and the reason, in one line."""
+    with pytest.raises(NotFoundError) as caught:
+        backend.logs(MIB)
+    assert str(caught.value) == (
+        f"sweep {sample.sweeps[MIB].id[:8]} has no log on this machine: a process on another "
+        "machine ran it, or an earlier version"
+    )
 
 
 def test_page_returns_one_line_with_url_and_id(backend: Backend) -> None:

@@ -55,6 +55,14 @@ def test_a_submitted_sweep_is_watched_to_its_end(backend: Backend) -> None:
     assert front == backend.front(submitted)
     assert states[-1] == backend.find(submitted)
     assert (states[-1].status, states[-1].trials.finished) == ("finished", 2)
+    assert states[-1].workers is not None
+    assert states[-1].workers.count == 1
+
+    log = backend.logs(submitted)
+    assert f"tiny ({submitted.id}) begins: 2 trials, 0 have ended, 1 worker × " in log.text
+    assert log.text.count(" finished after ") == 2
+    assert log.text.splitlines()[-1].endswith(" · finished")
+    assert backend.logs(submitted, after=log.end).text == ""
 
 
 def test_a_cancelled_sweep_is_resumed_to_its_end(
@@ -79,6 +87,9 @@ def test_a_cancelled_sweep_is_resumed_to_its_end(
     trials = {point.trial for point in resumed.points}
     assert len(trials) == len(resumed.points) == 4
     assert trials > {point.trial for point in front.points}
+    log = backend.logs(sweep).text
+    assert log.count(" begins: 4 trials, ") == 2
+    assert log.index(" · cancelled") < log.index(" · finished")
 
 
 def test_a_sweep_that_cannot_begin_is_failed_with_the_reason(backend: Backend) -> None:
@@ -97,4 +108,5 @@ def test_a_sweep_that_cannot_begin_is_failed_with_the_reason(backend: Backend) -
         assert str(error.value) == f"sweep {failed.id[:8]} could not begin: {failed.reason}"
     assert failed.status == "failed"
     assert "GPU" in str(failed.reason)
+    assert str(failed.reason) in backend.logs("no gpu").text
     assert failed.trials.ended == 0

@@ -11,6 +11,7 @@ import pytest
 from httpx_sse import ServerSentEvent, connect_sse
 
 from paretoib.fronts import nondominated
+from paretoib.records import PackProgress, RunningPacks
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial
 
@@ -101,6 +102,29 @@ def test_points_are_sent_as_they_enter_the_front(running: Any) -> None:
     ids = [int(event.id) for event in seen]
     assert ids == sorted(ids)
     assert ids[-1] == 12
+
+
+def test_the_epochs_of_packs_are_sent(live: tuple[Path, Any], store_tools: Any) -> None:
+    """A heartbeat with other packs in training sends `progress` with the same id and counts."""
+    folder, served = live
+    store = store_tools.open_tracker(folder)
+    info = store.create(SweepSpec.from_document({"method": "vib", "trials": 12}))
+    store.begin(info.id, store_tools.ruler)
+    with (
+        served.client("reader") as client,
+        connect_sse(client, "GET", f"/sweeps/{info.id}/events") as source,
+    ):
+        events = source.iter_sse()
+        (first,) = read_until(events, "progress")
+        assert json.loads(first.data)["packs"] is None
+        packs = RunningPacks.of([PackProgress(trials=12, epoch=24, epochs=50)])
+        store.heartbeat(info.id, packs)
+        (second,) = read_until(events, "progress")
+        assert (second.id, json.loads(second.data)["packs"]) == ("0", packs.document)
+        assert json.loads(second.data)["trials"] == json.loads(first.data)["trials"]
+        store.close(info.id, "cancelled", None, [])
+        *_, last, _ = read_until(events, "end")
+        assert json.loads(last.data)["packs"] is None
 
 
 def test_a_reconnect_continues_after_the_last_event(running: Any) -> None:

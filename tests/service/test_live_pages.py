@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from paretoib.records import PackProgress, RunningPacks, Workers
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial
 
@@ -55,6 +56,37 @@ def test_a_page_reconnects_to_the_event_stream(
         page.wait_for_selector("#progress .count:text('2 / 4')")
         with served.client() as client:
             assert "paretoib_event_streams 1.0" in client.get("/metrics").text
+
+
+def test_a_page_shows_the_epochs_of_a_running_sweep(
+    fresh_store: Path, store_tools: Any, serve: Callable[..., Any], open_browser: Any
+) -> None:
+    """The page of a running sweep shows epochs, workers and a link to the log without a reload."""
+    store = store_tools.open_tracker(fresh_store)
+    info = store.create(SweepSpec.from_document({"method": "vib", "trials": 4}))
+    store.begin(info.id, store_tools.ruler)
+    packs = RunningPacks.of([PackProgress(trials=4, epoch=24, epochs=50)])
+    log = fresh_store / "logs" / f"{info.id}.log"
+    log.parent.mkdir()
+    log.write_text("the log of the sweep\n")
+    with serve(fresh_store) as served:
+        browser = open_browser(served.address)
+        browser.sign_in(served.secret)
+        page = browser.page
+        with store_tools.heartbeats(fresh_store, info.id):
+            page.goto(f"/sweeps/{info.id}")
+            page.wait_for_selector("#workers:text-is('–')")
+        store.begin(info.id, store_tools.ruler, Workers(count=2, cpus=1, device="cpu"))
+        with store_tools.heartbeats(fresh_store, info.id, packs):
+            page.wait_for_selector("#progress .epoch:text-is('epoch 24/50')")
+            page.wait_for_selector("#workers:text-is('2 workers × 1 CPU')")
+            value = page.evaluate("document.querySelector('#progress progress').value")
+            assert value == pytest.approx(4 * 24 / 50)
+        store.close(info.id, "cancelled", None, [])
+        page.wait_for_selector("#progress .epoch:text-is('')", state="attached")
+        assert browser.errors == []
+        page.click("text=log")
+        page.wait_for_selector("text=the log of the sweep")
 
 
 def test_a_refresh_of_the_list_keeps_checkboxes_and_focus(

@@ -60,13 +60,45 @@ def test_a_sweep_is_watched_to_its_end(
             )
         ]
         store.add(info.id, [EndedTrial(record, 60.0) for record in records[:5]])
-        wait_for(lambda: all("5/12 · 1 failed" in terminal.text for terminal in terminals))
+        wait_for(lambda: all("5/12 trials · 1 failed" in terminal.text for terminal in terminals))
         store.add(info.id, [EndedTrial(record, 60.0) for record in records[5:]])
         store.close(info.id, "finished", None, [])
         first, second = (local.wait(process) for process in watching)
     assert (first.code, second.code) == (0, 0)
     assert first.out == second.out == run(fresh_store, "front", "watched").out
     wait_for(lambda: f"look:     {served.address}/sweeps/{info.id}" in terminals[1].text)
+
+
+def test_a_log_is_followed_to_the_end_of_its_sweep(
+    fresh_store: Path,
+    serve: Callable[..., Any],
+    make_sweep: Callable[..., Any],
+    store_tools: Any,
+    new_store: Callable[[Path], Any],
+    token_of: dict[str, str],
+) -> None:
+    """`logs --follow` prints the lines that are added, on a service as on its store."""
+    info = make_sweep(fresh_store, 4, name="logged", status="running")
+    log = fresh_store / "logs" / f"{info.id}.log"
+    log.parent.mkdir()
+    log.write_text("first\n")
+    local, remote = new_store(fresh_store), new_store(fresh_store / "unused")
+    token = {"PARETOIB_TOKEN": token_of["reader"]}
+    with serve(fresh_store) as served, store_tools.heartbeats(fresh_store, info.id):
+        following = [
+            folder.start("logs", "logged", "--follow", "--server", server, **token)
+            for folder, server in ((local, ""), (remote, served.address))
+        ]
+        lines = []
+        for process in following:
+            assert process.stdout is not None
+            lines.append(process.stdout.readline())
+        with log.open("a") as file:
+            file.write("second\n")
+        store_tools.open_tracker(fresh_store).close(info.id, "finished", None, [])
+        ended = [local.wait(process) for process in following]
+    assert lines == ["first\n"] * 2
+    assert [(each.code, each.out) for each in ended] == [(0, "second\n")] * 2
 
 
 def watch(
@@ -105,7 +137,9 @@ def test_watch_waits_for_a_service_that_restarts(
         served.process.kill()
         gave_up = unused.wait(impatient)
         assert (gave_up.code, gave_up.out) == (2, "")
-        assert gave_up.err.startswith("error: gave up after 1 s: no answer from http://127.0.0.1:")
+        assert gave_up.messages.startswith(
+            "error: gave up after 1 s: no answer from http://127.0.0.1:"
+        )
     with serve(fresh_store, port=served.address.rpartition(":")[2]) as served:
         assert patient.poll() is None
         store_tools.open_tracker(fresh_store).close(info.id, "finished", None, [])
@@ -163,7 +197,7 @@ def test_ctrl_c_ends_watch_but_not_the_sweep(
         ended = store.wait(watching)
         at = f"{sweep[:8]} --server {served.address}"
         assert (ended.code, ended.out) == (130, "")
-        assert ended.err == (
+        assert ended.messages == (
             "long is still running\n"
             f"watch:    paretoib watch {at}\ncancel:   paretoib cancel {at}\n"
         )

@@ -11,7 +11,7 @@ import torch
 
 from paretoib.data._idx import MNIST
 from paretoib.errors import DataError, SpecError
-from paretoib.records import TrialRecord
+from paretoib.records import PackProgress, TrialRecord
 from paretoib.specs import TrialSpec
 from paretoib.training._run import run_trials
 
@@ -40,6 +40,21 @@ def test_a_pack_of_two_weightings_is_refused(trial: Trial) -> None:
     """Methods `vib` and `mib` have different weightings, so their trials need two packs."""
     with pytest.raises(SpecError, match="found 2 trials that need 2 packs"):
         run_trials([trial("vib"), trial("mib")], device="cpu")
+
+
+def test_a_pack_reports_its_epochs(trial: Trial) -> None:
+    """`on_epoch` gets the progress before the first epoch and after each epoch."""
+    specs = [trial(epochs=4, seed=seed) for seed in range(3)]
+    seen: list[PackProgress] = []
+    run_trials(
+        specs,
+        device="cpu",
+        rungs=(0.5,),
+        on_rung=lambda _, results: {next(iter(results))},
+        on_epoch=seen.append,
+    )
+    found = [(pack.trials, pack.epoch, pack.epochs) for pack in seen]
+    assert found == [(3, 0, 4), (3, 1, 4), (2, 2, 4), (2, 3, 4), (2, 4, 4)]
 
 
 def test_bf16_needs_cuda(trial: Trial) -> None:

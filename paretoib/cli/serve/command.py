@@ -60,7 +60,7 @@ def _run(file: "StateFile", logs: "Path", port: int | None, *, auth: bool, as_js
     ready = False
     try:
         file.write(state := ServeState.new())
-        supervisor = Supervisor(state, logs)
+        supervisor = Supervisor(state, logs, _message)
         addresses, tokens = supervisor.start(port, auth)
         file.write(replace(state, addresses=addresses))
         ready = True
@@ -93,6 +93,9 @@ def _interrupt_on(*signals: signal.Signals) -> None:
 def _print_addresses(
     addresses: Mapping[str, str], tokens: Mapping[str, str], as_json: bool
 ) -> None:
+    # Ray's token gives full control over this user's account, so nothing prints it, and its address
+    # is of no use without the token.
+    addresses = {name: address for name, address in addresses.items() if name != "ray"}
     if as_json:
         document = {"schema": 1, "addresses": addresses, "tokens": tokens}
         typer.echo(json.dumps(document, indent=2))

@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from paretoib.cli.serve.ports import HOST, free_ports
 from paretoib.cli.serve.state_file import ServeState
 from paretoib.errors import ParetoIBError
 from paretoib.processes import SAFE_PATH, socket_folder
+from paretoib.progress import LINE_SECONDS
 from paretoib.settings import settings
 from paretoib.tokens import new_token, token_digest
 from paretoib.tracking import MLFLOW_PORT, ui
@@ -27,11 +28,15 @@ _NOT_INHERITED = {
 
 
 class Supervisor:
-    """The processes of MLflow, Ray and the service; each writes a log file in `logs`."""
+    """The processes of MLflow, Ray and the service; each writes a log file in `logs`.
 
-    def __init__(self, state: ServeState, logs: Path) -> None:
+    `announce` gets a line for each process that is started, and while the service is not ready.
+    """
+
+    def __init__(self, state: ServeState, logs: Path, announce: Callable[[str], None]) -> None:
         self._state = state
         self._logs = logs
+        self._announce = announce
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, port: int | None, auth: bool) -> tuple[dict[str, str], dict[str, str]]:
@@ -53,8 +58,11 @@ class Supervisor:
             tokens = {name: new_token() for name in _SCOPES}
         environment = _environment(addresses, mlflow.uri, auth, tokens)
         if mlflow.command:
+            self._announce(f"starting MLflow at {addresses['mlflow']}")
             self._start("mlflow", mlflow.command, {**environment, **(mlflow.environment or {})})
+        self._announce("starting Ray")
         self._start("ray", _ray_command(self._state.scratch, dashboard, *ray_ports), environment)
+        self._announce(f"starting the service at {addresses['service']}")
         # -P: a folder `service` in the working directory is not imported.
         self._start("service", (sys.executable, "-P", "-m", "service"), environment)
         self._wait_until_ready(f"{addresses['service']}/readyz")
@@ -92,9 +100,13 @@ class Supervisor:
         return self._logs / f"{name}.log"
 
     def _wait_until_ready(self, address: str) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
+        began = time.monotonic()
+        deadline, waited = began + START_TIMEOUT, LINE_SECONDS
         while not _is_ready(address):
             self.check()
+            if time.monotonic() > began + waited:
+                self._announce(f"waiting until all answer: {waited:.0f} s")
+                waited += LINE_SECONDS
             if time.monotonic() > deadline:
                 raise ParetoIBError(
                     f"{address} is not ready after {START_TIMEOUT:g} s; see the logs in "

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from paretoib.errors import StoreError
-from paretoib.records import Front, Status, SweepState, TrialRecord
+from paretoib.records import Front, RunningPacks, Status, SweepState, TrialRecord, Workers
 from paretoib.specs import SweepSpec
 from paretoib.tracking._journal.file import JournalFile, read, refused_path
 from paretoib.tracking._journal.writer import Writer
@@ -113,21 +113,21 @@ class JournalTracker(JournalReader):
     def create(self, spec: SweepSpec) -> SweepState:
         return self._store.create(spec)
 
-    def begin(self, sweep_id: str, ruler: Ruler) -> None:
+    def begin(self, sweep_id: str, ruler: Ruler, workers: Workers | None = None) -> None:
         self.release(sweep_id)
         journal = self._lock(sweep_id)
         try:
             # Call `begin` before the journal's trials are written, because `begin` deletes trials
             # that an earlier process left half-written.
-            self._store.begin(sweep_id, ruler)
+            self._store.begin(sweep_id, ruler, workers)
             journal.retry_refused()
         except BaseException:
             journal.close()
             raise
         self._writers[sweep_id] = Writer(self._store, sweep_id, journal)
 
-    def heartbeat(self, sweep_id: str) -> bool:
-        return self._store.heartbeat(sweep_id)
+    def heartbeat(self, sweep_id: str, packs: RunningPacks | None = None) -> bool:
+        return self._store.heartbeat(sweep_id, packs)
 
     def cancel(self, sweep_id: str) -> None:
         self._store.cancel(sweep_id)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import count, takewhile
 from typing import Any
 
-from paretoib.records import Point, ReferencePoint, TrialRecord
+from paretoib.records import Point, ReferencePoint, RunningPacks, TrialRecord, Workers
 from paretoib.specs import SweepSpec, distinct_digits, range_digits, short_name
 from paretoib.tracking._mlflow.runs import Condition
 from paretoib.tracking._tracker import Ruler, Tags
@@ -18,6 +18,8 @@ from paretoib.tracking._tracker import Ruler, Tags
 _KIND = "mlflow.paretoib.kind"
 _SPEC = "mlflow.paretoib.spec"
 _RULER = "mlflow.paretoib.ruler"
+_WORKERS = "mlflow.paretoib.workers"
+_PACKS = "mlflow.paretoib.packs"
 _RECORD = "mlflow.paretoib.record"
 _ORDER = "mlflow.paretoib.order"
 _TRIAL = "mlflow.paretoib.trial"
@@ -91,6 +93,26 @@ def ruler_of(tags: Tags) -> Ruler | None:
         return None
     document = json.loads(tags[_RULER])
     return Ruler(ReferencePoint(**document["reference"]), document["label_entropy_bits"])
+
+
+def workers_tag(workers: Workers | None) -> dict[str, str]:
+    """The tag that holds the workers of a sweep."""
+    return {_WORKERS: workers.to_json() if workers else ""}
+
+
+def workers_of(tags: Tags) -> Workers | None:
+    """The workers of the last process that ran the sweep; None if they are not known."""
+    return Workers.from_json(tags[_WORKERS]) if tags.get(_WORKERS) else None
+
+
+def packs_tag(packs: RunningPacks | None) -> dict[str, str]:
+    """The tag that holds the packs in training."""
+    return {_PACKS: packs.to_json() if packs else ""}
+
+
+def packs_of(tags: Tags) -> RunningPacks | None:
+    """The packs in training at the last heartbeat; None if they are not known."""
+    return RunningPacks.from_json(tags[_PACKS]) if tags.get(_PACKS) else None
 
 
 def trial_tags(sweep_id: str, record: TrialRecord, order: int) -> dict[str, str]:

@@ -101,15 +101,31 @@ def journal_folder(uri: str) -> Path:
     """
     if configured := settings().journal:
         return configured.absolute()
-    if file := sqlite_file(uri):
-        return file.parent / "journal"
     try:
-        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        return _local_folder(uri, "journal")
     except RuntimeError as error:
         raise StoreError(
             "PARETOIB_JOURNAL should be set, because there is no home directory"
         ) from error
-    return Path(state, "paretoib", "journal", sha256(masked(uri).encode()).hexdigest()[:16])
+
+
+def log_folder(uri: str) -> Path:
+    """The folder on this machine for the logs of a store's sweeps.
+
+    It is beside the SQLite file or, for any other store, in the user's state folder; without a home
+    directory, in `PARETOIB_STORE`.
+    """
+    try:
+        return _local_folder(uri, "logs")
+    except RuntimeError:
+        return settings().store.absolute() / "logs"
+
+
+def _local_folder(uri: str, name: str) -> Path:
+    if file := sqlite_file(uri):
+        return file.parent / name
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state, "paretoib", name, sha256(masked(uri).encode()).hexdigest()[:16])
 
 
 @contextmanager

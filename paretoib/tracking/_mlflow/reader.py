@@ -162,6 +162,8 @@ class MLflowReader:
             submitted=_heartbeat.submitted_at(tags),
             heartbeat=from_timestamp(heartbeat) if heartbeat else None,
             cancel_requested=_heartbeat.is_cancel_requested(tags),
+            workers=layout.workers_of(tags),
+            packs=layout.packs_of(tags) if status == "running" else None,
             archived=layout.is_archived(tags),
             mlflow_url=self._url(run),
         )

@@ -20,7 +20,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from paretoib.errors import DeletedExperimentError
-from paretoib.records import Front, Status, SweepState, TrialRecord
+from paretoib.records import Front, RunningPacks, Status, SweepState, TrialRecord, Workers
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
 from paretoib.tracking._lookup import (
@@ -103,23 +103,25 @@ class MLflowTracker(MLflowReader):
         return self._state(run)
 
     @as_store_error
-    def begin(self, sweep_id: str, ruler: Ruler) -> None:
+    def begin(self, sweep_id: str, ruler: Ruler, workers: Workers | None = None) -> None:
         run = self._run(sweep_id)
         if run.status == "RUNNING":
             self._check_no_other_writer(sweep_id, run.tags)
         check_same_ruler(layout.ruler_of(run.tags) or ruler, ruler)
         self._delete_half_written(run.experiment_id, sweep_id)
         not_ended = {**_heartbeat.CANCEL_NOT_REQUESTED, layout.REASON: ""}
-        tags = {**layout.ruler_tag(ruler), **not_ended}
+        # A process that only closes the sweep has no workers, and keeps those of the last run.
+        running = layout.packs_tag(None) | (layout.workers_tag(workers) if workers else {})
+        tags = {**layout.ruler_tag(ruler), **running, **not_ended}
         self._send_heartbeat(sweep_id, params=layout.ruler_params(ruler), tags=tags)
         if run.status != "RUNNING":
             self._client.update_run(sweep_id, status="RUNNING")
 
     @as_store_error
-    def heartbeat(self, sweep_id: str) -> bool:
+    def heartbeat(self, sweep_id: str, packs: RunningPacks | None = None) -> bool:
         run = self._run(sweep_id)
         self._check_not_taken_over(run)
-        self._send_heartbeat(sweep_id)
+        self._send_heartbeat(sweep_id, tags=layout.packs_tag(packs))
         return _heartbeat.is_cancel_requested(run.tags)
 
     @as_store_error
