@@ -179,7 +179,7 @@ def test_invalid_overrides_are_refused(document: Any, fields: Any, grid: Any, me
 
 def test_a_field_that_is_set_is_not_varied_by_an_adaptive_search() -> None:
     """`--set mu=0.5` holds for every trial. `--set epochs=40` sets the largest number of epochs."""
-    document = {"method": "mib", "seeds": [0], "trials": 12}
+    document = {"method": "mib_exact", "seeds": [0], "trials": 12}
     spec = with_overrides(document, {"mu": 0.5, "latent": 4, "epochs": 40})
     trials = driver(spec).ask(spec.trials)
     assert {t.get("mu") for t in trials} == {0.5}

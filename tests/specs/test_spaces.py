@@ -120,14 +120,22 @@ def test_text_is_a_range_or_a_value_error(text: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("search", [name for name in SEARCHES if name != "grid"])
 def test_every_method_has_a_space_for_every_search(method: str, search: str) -> None:
-    """Methods with β vary it over the objective's range; other methods vary the initialisation."""
+    """Methods with β vary it over the objective's range, and other methods their own parameters.
+
+    Methods without a field that moves trials along the front vary the initialisation.
+    """
     if OBJECTIVES[METHODS[method].objective].noise == "none" and SEARCHES[search].uses_results:
         pytest.skip("without noise there is no rate to search by")
     spec = SweepSpec.from_document({"method": method, "search": search})
     assert spec.space
+    weighting = spec.weighting
+    along_front = WEIGHTINGS[weighting.name].fields_along_front(weighting.params)
     if spec.template.weighs_compression:
         low, high = OBJECTIVES[spec.objective.name].betas
         assert spec.space == {"weighting.beta": Range(low=low, high=high)}
+    elif {"iterations", "preference"} & set(along_front):
+        assert f"weighting.{along_front[0]}" in spec.space
+        assert "model.initial_scale" not in spec.space
     else:
         learned = OBJECTIVES[spec.objective.name].noise in ("learned", "scale")
         assert {"model.initial_scale", "training.epochs"} <= set(spec.space)
@@ -135,12 +143,30 @@ def test_every_method_has_a_space_for_every_search(method: str, search: str) -> 
     assert driver(spec).ask(1000)
 
 
-def test_mib_varies_its_own_parameters_and_the_epochs() -> None:
+def test_mib_varies_its_iterations_and_the_power_of_the_weights() -> None:
+    """The number of iterations has a logarithmic scale; μ is that of the paper."""
+    spec = SweepSpec.from_document({"method": "mib"})
+    iterations = Range(low=2, high=200, whole=True)
+    assert spec.space == {"weighting.sqrted": (0, 1), "weighting.iterations": iterations}
+    assert (spec.gap_field, spec.weighting["mu"]) == ("weighting.iterations", 0.2)
+
+
+def test_exact_mib_varies_its_own_parameters_and_the_epochs() -> None:
     """μ has a logarithmic scale, and trials train a quarter, a half or all of 40 epochs."""
-    found = sweep(method="mib", training={"epochs": 40}).space
-    assert found["weighting.mu"] == Range(low=0.02, high=20)
-    assert found["weighting.sqrted"] == Range(low=0, high=1, scale="lin", whole=True)
-    assert found["training.epochs"] == (10, 20, 40)
+    spec = SweepSpec.from_document({"method": "mib_exact", "training": {"epochs": 40}})
+    assert spec.space["weighting.mu"] == Range(low=0.02, high=20)
+    assert spec.space["weighting.sqrted"] == (0, 1)
+    assert spec.space["training.epochs"] == (10, 20, 40)
+    assert "weighting.iterations" not in spec.space
+    assert spec.gap_field is None
+
+
+def test_an_ablation_has_one_setting_for_each_seed() -> None:
+    """The ablations of mib figure 5 train one setting; β of `mib_no_adaptive` is the paper's."""
+    for method in ("mib_no_adaptive", "mib_no_smooth", "mib_no_sqrted", "vib_adaptive"):
+        spec = SweepSpec.from_document({"method": method})
+        assert (spec.trials, spec.seeds, spec.grid) == (3, (0, 1, 2), {})
+    assert sweep(method="mib_no_adaptive").weighting["beta"] == 1e-4
 
 
 @pytest.mark.parametrize(
@@ -191,17 +217,17 @@ def test_a_grid_has_axes_and_no_space() -> None:
     assert message.endswith("; found ranges of weighting.beta")
 
 
-def test_adaptive_over_a_range_of_beta_varies_nothing_else() -> None:
-    """With a range of β, `adaptive` varies only β; with choices of β, other fields may vary too."""
+def test_adaptive_with_a_field_along_the_front_has_no_other_range() -> None:
+    """`adaptive` fills gaps with one range; other fields may have choices."""
     message = error_message(search="adaptive", space={"latent": "2:8"})
     assert (
-        "search: `adaptive` with a range of β should vary no other field; found model.latent: list "
-        "values"
+        "search: `adaptive` with a range of weighting.beta should have no other range; found "
+        "ranges of model.latent: list their values, or choose another search"
     ) in message
-    assert sweep(search="adaptive").adapts_beta
+    assert sweep(search="adaptive").gap_field == "weighting.beta"
+    assert sweep(search="adaptive", space={"latent": [2, 3]}).gap_field == "weighting.beta"
     listed = sweep(search="adaptive", grid={"beta": "1,2,3", "latent": [2, 3]})
-    assert not listed.adapts_beta
-    assert not sweep(method="mib", search="adaptive").adapts_beta
+    assert listed.gap_field is None
 
 
 def test_ranges_override_a_document() -> None:
@@ -222,7 +248,7 @@ def test_ranges_override_a_document() -> None:
 
 def test_a_field_that_is_set_is_not_searched() -> None:
     """Setting a field removes the range that the document has for this field."""
-    filled = sweep(method="mib").document
+    filled = sweep(method="mib_exact").document
     spec = with_overrides(filled, {"mu": 0.5, "epochs": 40, "latent": 4})
     assert spec.varied["weighting.mu"] == (0.5,)
     assert spec.varied["training.epochs"] == (10, 20, 40)
