@@ -24,7 +24,10 @@ from paretoib.specs import METHODS, SweepSpec, parse_value, with_overrides
 
 LOWEST_RATE = 0.1  # bits; left end of the picture
 PANELS = {
-    "adaptive weights": ("mib", "mib_no_adaptive", "mib_no_smooth", "mib_no_sqrted", "mgda"),
+    "MIB and its ablations": (
+        *("mib", "mib_exact", "mib_no_adaptive", "mib_no_smooth", "mib_no_sqrted", "vib_adaptive"),
+        "mgda",
+    ),
     "other weightings": (
         *("unit_sum", "upgrad", "cagrad", "aligned_mtl", "famo", "dwa", "random"),
     ),

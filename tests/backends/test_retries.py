@@ -253,6 +253,7 @@ def test_a_resumed_sweep_is_watched_to_its_end(server: Callable[..., ScriptedSer
     """If no trial has ended, `resume` returns None, and the last state has the reason."""
     progress = {"status": "interrupted", "trials": TRIALS, "hypervolume": None}
     scripted = server(
+        Response(json.dumps({**SWEEP, "status": "interrupted"})),
         Response(json.dumps(SWEEP), status=202),
         stream(sse("progress", 0, progress) + sse("end", 0, {"status": "interrupted"})),
         Response(json.dumps({**SWEEP, "status": "interrupted", "reason": "no such data"})),
@@ -264,5 +265,6 @@ def test_a_resumed_sweep_is_watched_to_its_end(server: Callable[..., ScriptedSer
     assert [state.status for state in states] == ["running", "interrupted", "interrupted"]
     assert [state.reason for state in states] == [None, None, "no such data"]
     path = f"/sweeps/{INFO['id']}"
-    requests = [f"POST {path}/resume", f"GET {path}/events", f"GET {path}", f"GET {path}/front"]
-    assert [line for line, _ in scripted.requests] == requests
+    requests = ["POST {}/resume", "GET {}/events", "GET {}", "GET {}/front"]
+    expected = [line.format(path) for line in ("GET {}", *requests)]
+    assert [line for line, _ in scripted.requests] == expected

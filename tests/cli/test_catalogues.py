@@ -43,7 +43,10 @@ def test_one_entry_is_printed_with_all_its_fields(run: Run, tmp_path: Path, comm
         ("vib", ["search grid: 16 trials, seed 0\n", "varies weighting.beta: 0.0001, "]),
         (
             "mib",
-            ["search adaptive: 12 trials, seeds 0, 1, 2\n", "weighting.mu: 0.02 to 20 (log)"],
+            [
+                "search adaptive: 24 trials, seeds 0, 1, 2\n",
+                "varies weighting.iterations: 2 to 200 (log)",
+            ],
         ),
         ("gs", ["weighting task_weights", "model small_alexnet", "data multi_mnist"]),
     ],

@@ -24,7 +24,7 @@ TPE = ("--search", "optuna-tpe")
             [*VIB, "--population", "5"],
             "--population: should be used with a search that supports it, such as",
         ),
-        (["--population", "5"], "found search `adaptive`"),
+        (["--method", "mib_exact", "--population", "5"], "found search `adaptive`"),
         ([*VIB, "--objectives", "rate,lost"], "--objectives: should be used with a search that"),
         ([*VIB, "--prune", "--epochs", "1"], "prune: should have 2 training epochs or more"),
         (["--set", "budget.seconds=3"], "found `budget.seconds`: use --budget-seconds"),
