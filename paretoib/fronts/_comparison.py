@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from paretoib.data import DATASETS
 from paretoib.errors import ComparisonError
 from paretoib.fronts._dominance import dominated_by, dominated_depth
 from paretoib.fronts._front import classify, coordinates, flatten
@@ -119,7 +120,11 @@ def _check_data(fronts: Sequence[Front]) -> None:
 
 
 def _data(front: Front) -> dict[str, Any]:
-    return {"dataset": front.sweep.dataset} | flatten(front.sweep.spec.get("data", {}), "data.")
+    """The data set's name and fields; fields that an older version did not have are defaults."""
+    entry = DATASETS.get(front.sweep.dataset)
+    defaults = {param.name: param.default for param in entry.params} if entry else {}
+    data = {**defaults, **front.sweep.spec.get("data", {})}
+    return {"dataset": front.sweep.dataset} | flatten(data, "data.")
 
 
 def _cost(fronts: Sequence[Front]) -> Cost:

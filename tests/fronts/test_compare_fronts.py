@@ -85,6 +85,21 @@ def test_sweeps_on_different_data_are_refused(make_trial: MakeTrial, make_front:
         compare([whole], [mnist])
 
 
+def test_a_field_that_an_older_sweep_lacks_has_its_default(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """A sweep from before `fold` existed can be compared with fold 0, but not with fold 1."""
+    trials = [make_trial(1.0, 1.0)]
+    older = make_front(trials, name="older", data={"name": "digits", "subset": 0.2})
+    first, second = (
+        make_front(trials, name=f"fold {n}", data={"name": "digits", "subset": 0.2, "fold": n})
+        for n in (0, 1)
+    )
+    assert compare([older], [first]).dataset == "digits"
+    with pytest.raises(ComparisonError, match=r"data\.fold = 0 in `older` and 1 in `fold 1`"):
+        compare([older], [second])
+
+
 def test_a_side_without_a_finite_rate_is_refused(
     make_trial: MakeTrial, make_front: MakeFront
 ) -> None:
