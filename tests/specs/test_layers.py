@@ -50,7 +50,11 @@ def test_an_epoch_for_each_layer_is_enough(method: str) -> None:
 def test_a_search_proposes_enough_epochs_for_all_layers() -> None:
     """Each default choice of epochs has at least one epoch for each layer."""
     greedy = {k: v for k, v in GREEDY.items() if k != "method"}
-    adaptive = greedy | {"method": "mib_exact", "objective": "imb_greedy", "training": {"epochs": 8}}
+    adaptive = greedy | {
+        "method": "mib_exact",
+        "objective": "imb_greedy",
+        "training": {"epochs": 8},
+    }
     assert SweepSpec.from_document(adaptive).varied["training.epochs"] == (3, 4, 8)
     assert "at least 3, the number of layers" in error_message(
         adaptive | {"training": {"epochs": 2}}
