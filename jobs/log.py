@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -13,7 +13,10 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def log_to_file(path: Path) -> Iterator[None]:
-    """Append what happens in the block to a file; without this file, the sweep runs too."""
+    """Append the log records of the block to a file.
+
+    If the file cannot be opened, the sweep runs without a log.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(path, encoding="utf-8")
@@ -21,29 +24,36 @@ def log_to_file(path: Path) -> Iterator[None]:
         _log.warning("the sweep has no log: cannot write %s: %s", path, error.strerror)
         yield
         return
-    with closing(handler), _logged_by(handler, _Outside()):
+    levels = {name: logging.getLogger(name).getEffectiveLevel() for name in _LOGGERS}
+    with closing(handler), _logged_by(handler, _Outside(levels)):
         yield
 
 
 @contextmanager
 def log_to_stderr() -> Iterator[None]:
-    """Print what happens in the block on stderr, which Ray or `paretoib submit` keeps in a file."""
+    """Print the log records of the block on stderr, which Ray or `paretoib submit` keeps."""
     with _logged_by(logging.StreamHandler(sys.stderr)):
         yield
 
 
 class _Outside(logging.Handler):
-    """Passes on the records that a program would get if the sweep had no log of its own."""
+    """Passes on the records that the root logger would get if the sweep had no log of its own.
+
+    `levels` are the effective levels of our loggers outside the block.
+    """
+
+    def __init__(self, levels: Mapping[str, int]) -> None:
+        super().__init__()
+        self._levels = levels
 
     def emit(self, record: logging.LogRecord) -> None:
-        root = logging.getLogger()
-        if record.levelno >= root.level:
-            root.callHandlers(record)
+        if record.levelno >= self._levels[record.name.partition(".")[0]]:
+            logging.getLogger().callHandlers(record)
 
 
 @contextmanager
 def _logged_by(*handlers: logging.Handler) -> Iterator[None]:
-    """Send records of our loggers, from level INFO on, to these handlers only."""
+    """Send records of our loggers, from level INFO on, to these handlers and not to the root."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [(logger.level, logger.propagate) for logger in loggers]
     for handler in handlers:

@@ -21,8 +21,8 @@ def official_splits(
     """Splits of (images, labels): images (N, channels, height, width) with pixels 0 … 255.
 
     `split_seed` fixes a permutation of the official training images. Its first
-    `source.validation` images are the validation split, which therefore does not depend on
-    `subset`. The next images are the training split: `subset` times the official number, but at
+    `source.validation` images are the validation split of fold 0, which therefore does not depend
+    on `subset`. The next images are the training split: `subset` times the official number, but at
     most all remaining images. Each further `fold` first moves as many images as the training split
     has from the start of the permutation to its end. So the training splits of the folds have no
     image in common. The test split is the official test set, in a fixed random order.

@@ -20,8 +20,9 @@ from paretoib.records import Interval
 def gap_interval(key: Hashable, settings: Mapping[Hashable, Setting]) -> Interval | None:
     """The interval of a setting's gap above the hull of the other settings, in bits.
 
-    Only settings that have all seeds of this one count. The result is None with fewer than three
-    seeds, and if the setting has the lowest rate, where nothing can lie below it on a chord.
+    Another setting is left out unless it has all seeds of this one. The result is None with fewer
+    than three seeds, and if no other setting has a lower rate, also if one of the seeds is left
+    out, because then there is no chord.
     """
     own = settings[key]
     seeds = sorted(own)

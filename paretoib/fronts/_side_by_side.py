@@ -46,9 +46,9 @@ def side_by_side(
 ) -> Indicators:
     """The indicators of both sides; `left` and `right` are all points of the sides.
 
-    `seeds` are the seeds of the left and of the right side. `targets` are the points of the other
-    side for each side whose distance to the other front is measured. `Indicators` explains the
-    indicators.
+    `seeds` are the seeds of the left and of the right side. `targets` has an entry for
+    each side whose distance to the other front is measured: the mean points of the other side.
+    `Indicators` explains the indicators.
     """
     left_front, right_front = _front(left), _front(right)
     union = np.concatenate([left_front, right_front])

@@ -48,9 +48,9 @@ def bootstrap_mean(values: Sequence[float]) -> Interval | None:
 def bootstrap_ratio(left: Sequence[float], right: Sequence[float]) -> Interval | None:
     """95 % percentile interval of mean(left) / mean(right); both sides are resampled.
 
-    None with fewer than three values on a side, or if a right value is 0 or less.
+    None with fewer than three values on a side, or if a value is 0 or less.
     """
-    if not right or min(right) <= 0:
+    if min((*left, *right), default=0) <= 0:
         return None
     return _bootstrap([left, right], lambda numerator, denominator: numerator / denominator)
 

@@ -1,7 +1,7 @@
 """The verdict: a few sentences about a comparison that claim no more than the data show."""
 
 from collections.abc import Sequence
-from itertools import count
+from itertools import count, product
 from typing import NamedTuple, get_args
 
 from paretoib.fronts._format import format_gaps, format_number
@@ -24,10 +24,10 @@ def verdict(comparison: Comparison) -> str:
     """The verdict on a comparison, one sentence for each fact.
 
     A difference counts as shown if the Mann-Whitney test on the hypervolumes of single seeds has
-    p < 0.05 and the bootstrap interval of the ratio of mean hypervolumes excludes 1. If this
-    interval does not exist or begins at 0, p < 0.05 is enough. Otherwise the verdict has the words
-    'no difference is shown'. If seeds are too few for a test, or for p < 0.05, the verdict says
-    whether one side is behind in every pair of seeds, and which seeds allow a test.
+    p < 0.05 and the bootstrap interval of the ratio of mean hypervolumes excludes 1. If there is no
+    such interval, because a seed has hypervolume 0, p < 0.05 is enough. Otherwise the verdict has
+    the words 'no difference is shown'. If seeds are too few for a test, or for p < 0.05, the
+    verdict says whether one side is behind in every pair of seeds, and which seeds allow a test.
 
     If the weighting of one side has no field that moves along the front, the verdict has the
     distance of its points to the other front in place of hypervolumes.
@@ -88,10 +88,8 @@ def _tested_result(c: Comparison) -> str:
     p, ratio = c.indicators.p_value, c.indicators.intervals["hypervolume_ratio"]
     assert p is not None
     left, right = _with_seeds(c.left), _with_seeds(c.right)
-    lead = _lead(c.indicators.hypervolume, left, right)
-    if p < LEVEL and lead and (ratio is None or ratio.low == 0):
-        # Seeds with hypervolume 0 leave no interval of the ratio, or one that begins at 0.
-        return f"{lead.text}: p = {p:.2g}"
+    if p < LEVEL and ratio is None:
+        return f"{_lead_in_pairs(c)}: p = {p:.2g}"
     if p < LEVEL and ratio is not None and not ratio.low <= 1 <= ratio.high:
         winner, loser = left, right
         if ratio.high < 1:
@@ -111,6 +109,17 @@ def _tested_result(c: Comparison) -> str:
         f"no difference is shown between the hypervolumes of {left} and {right}: "
         f"p = {p:.2g}{interval}{limit}"
     )
+
+
+def _lead_in_pairs(c: Comparison) -> str:
+    """In how many pairs of seeds the side that is ahead in most of them has more hypervolume."""
+    volumes = c.indicators.seed_hypervolumes
+    sides = [(_with_seeds(c.left), volumes["left"]), (_with_seeds(c.right), volumes["right"])]
+    orders = sides, sides[::-1]
+    counts = [sum(a > b for a, b in product(one[1], two[1])) for one, two in orders]
+    (ahead, _), (behind, _) = orders[counts[1] > counts[0]]
+    pairs = len(c.left.seeds) * len(c.right.seeds)
+    return f"{ahead} has more hypervolume than {behind} in {max(counts)} of {pairs} pairs of seeds"
 
 
 def _untested_result(c: Comparison) -> str:
@@ -187,11 +196,10 @@ def _diverged(c: Comparison, side: Side) -> str | None:
     number = len(set(about.seeds) - measured)
     if not number:
         return None
-    verb = "counts" if number == 1 else "count"
-    return (
-        f"Because of diverged trials, {number} of {about.label}'s {len(about.seeds)} seeds {verb} "
-        "with hypervolume 0"
-    )
+    seeds = f"Because of diverged trials, {number} of {about.label}'s {len(about.seeds)} seeds"
+    if c.indicators.front_distances:
+        return f"{seeds} {'has' if number == 1 else 'have'} no point"
+    return f"{seeds} {'counts' if number == 1 else 'count'} with hypervolume 0"
 
 
 def _equal_cost(c: Comparison) -> str | None:

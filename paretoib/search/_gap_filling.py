@@ -149,7 +149,7 @@ def fill_gaps(curves: list[Curve], count: int) -> list[Place]:
 
 
 def _different(curves: list[Curve], places: Iterable[Place]) -> list[Place]:
-    """The places without those that have the same setting as an earlier one."""
+    """The places, with only one of those that have the same setting."""
     by_value = {(c, value_at(curves[c].values, u)): (c, u) for c, u in places}
     return list(by_value.values())
 

@@ -249,7 +249,7 @@ SEARCHES: dict[str, Search] = {
     "random": Search("random settings from the space; the baseline for the other searches", 32),
     "adaptive": Search(
         "values of β, of mib's iterations or of a preference in the widest gaps of the front; for "
-        "exact min-norm weights, evenly spaced initialisations and hyperparameters",
+        "other weightings, evenly spaced initialisations and hyperparameters",
         trials=12,
         population=4,
         every_seed=True,
@@ -278,7 +278,8 @@ SEARCHES: dict[str, Search] = {
     ),
 }
 
-# Fields of the model that set its initialisation; searches vary them for exact min-norm methods.
+# Fields of the model that set its initialisation. Searches vary them for weightings without a field
+# that moves trials along the front.
 ADAPTIVE_FIELDS = ("initial_scale", "initial_noise")
 
 

@@ -74,7 +74,7 @@ def default_space(
 
     The per-trial parameters of the weighting vary: β over the objective's range. If none of them
     is `along_front`, the initialisation and the length of training vary too. These determine which
-    point of the front an exact min-norm method reaches. `vary_initialisation` has the same effect
+    point of the front such a weighting reaches. `vary_initialisation` has the same effect
     for any trial. The initial noise varies only if the noise is learned.
     """
     weighting = template.weighting
@@ -116,7 +116,7 @@ def _has_effect(param: Param, template: TrialSpec) -> bool:
 
 
 def _range_of(param: Param) -> Range | Choices | None:
-    """What a search varies of a hyperparameter, from its declaration; None if nothing follows.
+    """What a search varies of a hyperparameter, from its declaration; None without a range.
 
     The values of a bounded integer are choices. A float between 0 and 1 is varied from 0 to
     1; a bound that is excluded is replaced by 0.02 or 0.98. Any other float is varied over two

@@ -27,7 +27,9 @@ def read_log(sweep: SweepState, after: int | None = None, tail: int = TAIL) -> L
         with log_path(sweep.id).open("rb") as file:
             return log_part(file, after, tail)
     except OSError as error:
-        reason = "a process on another machine ran it, or an earlier version"
+        reason = (
+            "it ran on another machine, or with an earlier version of paretoib, which wrote no logs"
+        )
         if sweep.submitted:
             reason = f"it ran on a service; `paretoib logs {sweep.id[:8]} --server URL` prints it"
         raise NotFoundError(f"sweep {sweep.id[:8]} has no log on this machine: {reason}") from error

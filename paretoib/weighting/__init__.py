@@ -108,7 +108,7 @@ def _min_norm(solver: str) -> tuple[Param, ...]:
             10,
             "T, iterations of `frank_wolfe`; more of them lead to a higher rate",
             ge=1,
-            le=1000,
+            le=500,
             per_trial=True,
             along_front=True,
             only_with=("solver", "frank_wolfe"),

@@ -26,8 +26,9 @@ class AlignedMTL(GramianWeighting):
     """The row means of √λ_min G^(−1/2).
 
     A weight can be negative, if a gradient is much longer than the others and points in a similar
-    direction. Near a Pareto stationary point λ_min is near 0, and so are the weights. If all
-    gradients are zero, the weights are 1/m.
+    direction. Near a Pareto stationary point λ_min is near 0, and so is the step. An eigenvalue
+    that rounding errors can explain counts as 0 and is left out, as in the published code; there
+    the step jumps. If all gradients are zero, the weights are 1/m.
     """
 
     def solve(

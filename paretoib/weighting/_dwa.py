@@ -28,7 +28,7 @@ class DWA(Weighting):
     """
 
     def state(self) -> Mapping[str, Tensor]:
-        """Sums of this epoch, the means of the last epoch (NaN before its end), and r_k."""
+        """Sums of this epoch, the means of the previous epoch (NaN in the first), and r_k."""
         return {
             "loss_sum": torch.zeros(self.loss_count),
             "steps": torch.zeros(()),

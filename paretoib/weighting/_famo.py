@@ -3,11 +3,11 @@
 Liu, Feng, Stone, Liu: FAMO: Fast Adaptive Multitask Optimization, 2023, algorithm 2. With logits ξ
 and z = softmax(ξ), the step is the gradient of Σ_i z_i log L_i, scaled so that the weights of the
 ∇L_i have the sum 1: w_i ∝ z_i/L_i. After the step, the losses L' of the same batch are computed
-again, and Adam with step size α and decay γ moves ξ along
+again, and Adam with step size α and decay γ makes a step on ξ with the gradient
 
-    δ = Jᵀ (log L − log L'),  J = ∂z/∂ξ = diag(z) − z zᵀ,
+    δ = Jᵀ (log L − log L'),  J = ∂z/∂ξ = diag(z) − z zᵀ.
 
-against δ: a loss that fell by a smaller factor gets a larger weight.
+A loss that fell by a smaller factor gets a larger weight.
 """
 
 from collections.abc import Callable, Mapping

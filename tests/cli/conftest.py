@@ -27,5 +27,7 @@ def store_with_sweeps(
     linear = store.start(
         *("sweep", "--method", "vib", "--trials", "4", "--name", "linear", "--json", *SMALL)
     )
-    adaptive = store.start("sweep", "--trials", "6", "--name", "adaptive", *SMALL)
+    adaptive = store.start(
+        *("sweep", "--method", "mib_exact", "--trials", "6", "--name", "adaptive", *SMALL)
+    )
     return store, store.wait(linear), store.wait(adaptive)

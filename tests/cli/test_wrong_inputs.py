@@ -18,9 +18,13 @@ OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
 
 def refused(result: Any, *parts: str) -> bool:
-    """Whether a command had exit code 2, no stdout, and one line on stderr with these parts."""
-    one_line = result.err.startswith("error: ") and len(result.err.splitlines()) == 1
-    return result.code == 2 and not result.out and one_line and all(p in result.err for p in parts)
+    """Whether a command had exit code 2, no stdout, and one line on stderr with these parts.
+
+    Lines of progress do not count.
+    """
+    err = result.messages
+    one_line = err.startswith("error: ") and len(err.splitlines()) == 1
+    return result.code == 2 and not result.out and one_line and all(part in err for part in parts)
 
 
 @pytest.mark.parametrize(

@@ -247,7 +247,7 @@ def test_an_exhausted_space_ends_the_search(search: str, seeds: tuple[int, ...])
     fixed = {"initial_scale": [1], "initial_noise": [1], "mu": [1], "epochs": [1]}
     spec = SweepSpec.from_document(
         {
-            "method": "mib",
+            "method": "mib_exact",
             "search": search,
             "seeds": seeds,
             "trials": 40,

@@ -16,8 +16,8 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in WEIGHTINGS),
     *(("mgda", {"normalise": n}) for n in ("l2", "loss")),
     ("mgda", {"solver": "frank_wolfe"}),
-    ("mib", {"solver": "frank_wolfe", "normalise": "l2"}),
-    ("mib", {"adaptive": False}),
+    ("mib", {"normalise": "l2"}),
+    ("mib", {"solver": "closed_form"}),
     ("mib", {"smooth": False}),
     ("smooth_chebyshev", {"mu": 1e-3, "scale": 1.0}),
     ("epo", {"scale": 1.0}),
@@ -46,7 +46,7 @@ def weigh(
     weighting.tasks = 1 if losses.shape[1] < 3 else losses.shape[1] - 1
     spread = torch.linspace(0, 1, TRIALS)
     hyper = {
-        k: (spread.round() if k == "sqrted" else torch.tensor(section[k]) * (0.5 + spread))[trials]
+        k: _spread(k, section[k], spread)[trials]
         for k in section.params
         if section.is_per_trial(k) and k != "task_weights"
     }
@@ -62,6 +62,14 @@ def weigh(
     return weighting(
         losses[trials], None if weighting.gradient == "none" else gramian[trials], hyper
     )
+
+
+def _spread(field: str, value: float, spread: Tensor) -> Tensor:
+    """Valid values of a field that differ between the trials."""
+    if field == "sqrted":
+        return spread.round()
+    values = torch.tensor(float(value)) * (0.5 + spread)
+    return values.round() if isinstance(value, int) else values
 
 
 def draw(losses: int, seed: int = 0) -> tuple[Tensor, Tensor]:

@@ -35,7 +35,7 @@ def test_an_unknown_name_or_parameter_is_refused() -> None:
     with pytest.raises(SpecError, match=r"unknown data set: .*did you mean `fashion_mnist`"):
         load_dataset("fashion-mnist", {})
     with pytest.raises(
-        SpecError, match=r"`digits` should be among subset, split_seed; .*`shuffle`"
+        SpecError, match=r"`digits` should be among subset, fold, split_seed; .*`shuffle`"
     ):
         load_dataset("digits", {"shuffle": True})
 

@@ -112,8 +112,26 @@ def test_a_side_with_a_hypervolume_of_zero_can_lose(verdict: Verdict) -> None:
     """If the hypervolume of one side is 0, the p-value alone decides: a ratio says nothing."""
     beyond = [(1e6, 0.1, seed) for seed in range(4)]
     text = verdict(beyond, _seeds(0.2, 4))
-    assert text.startswith("On digits, vib (4 seeds) has hypervolume ")
-    assert " bits², and mib (4 seeds) has hypervolume 0: p = " in text
+    assert text.startswith(
+        "On digits, vib (4 seeds) has more hypervolume than mib (4 seeds) in 16 of 16 pairs of "
+        "seeds: p = 0.0"
+    )
+    assert verdict(_seeds(0.2, 4), beyond).startswith(
+        "On digits, mib (4 seeds) has more hypervolume than vib (4 seeds) in 16 of 16 pairs of "
+    )
+
+
+def test_the_side_that_is_ahead_in_most_pairs_of_seeds_wins(verdict: Verdict) -> None:
+    """One good seed beside seven with hypervolume 0 wins the pooled front, but not the test."""
+    left = [(1.0, 0.5, 0), *((1e6, 0.1, seed) for seed in range(1, 8))]
+    for text, loser, winner in (
+        (verdict(left, _seeds(1.0, 8)), "mib", "vib"),
+        (verdict(_seeds(1.0, 8), left), "vib", "mib"),
+    ):
+        assert text.startswith(
+            f"On digits, {winner} (8 seeds) has more hypervolume than {loser} (8 seeds) in 56 of "
+            "64 pairs of seeds: p = 0.0"
+        )
 
 
 def test_a_seed_whose_trials_all_diverged_counts(

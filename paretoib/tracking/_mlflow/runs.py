@@ -38,7 +38,7 @@ class Condition:
 
     @property
     def filter(self) -> str:
-        """The condition as a filter of MLflow's search, which has no word for `active`."""
+        """The condition as a filter of MLflow's search; `active` is not part of it."""
         terms = [f"tags.`{name}` = '{value}'" for name, value in self.tags.items()]
         if self.running is not None:
             terms.append(f"attributes.status {'=' if self.running else '!='} 'RUNNING'")
