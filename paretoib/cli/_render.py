@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -47,10 +48,13 @@ def sweeps(states: "Sequence[SweepState]", as_json: bool) -> None:
     if not states:
         message("no sweeps yet: `paretoib sweep` creates one")
         return
-    names = ("id", "name", "method", "data set", "status", "trials", "hypervolume", "started")
+    volume = "hyper-\nvolume"  # on two lines, so that the table fits into 80 columns
+    names = ("id", "name", "method", "data set", "status", "trials", volume, "started")
     rows = table(*names)
     for column in rows.columns:
-        column.justify = "right" if column.header in ("trials", "hypervolume") else "left"
+        column.justify = "right" if column.header in ("trials", volume) else "left"
+        # A narrow terminal folds names, never numbers and statuses.
+        column.no_wrap = column.header not in ("name", "method", "data set")
     for state in states:
         rows.add_row(
             state.id[:8],
@@ -60,9 +64,15 @@ def sweeps(states: "Sequence[SweepState]", as_json: bool) -> None:
             f"{state.status}, archived" if state.archived else state.status,
             f"{state.trials.ended}/{state.trials.total}",
             number(state.hypervolume, 2),
-            f"{state.started.astimezone():%Y-%m-%d %H:%M}",
+            _time(state.started.astimezone()),
         )
     console().print(rows)
+
+
+def _time(time: datetime) -> str:
+    """Day and time of this year, or the date of an earlier year."""
+    this_year = time.year == datetime.now(UTC).astimezone().year
+    return f"{time:%d %b %H:%M}" if this_year else f"{time:%Y-%m-%d}"
 
 
 def sweep(state: "SweepState", page: str, as_json: bool) -> None:

@@ -50,7 +50,7 @@ def test_a_grid_without_axes_has_one_trial_for_each_seed() -> None:
 @pytest.mark.parametrize("count", [6, 12, 30])
 def test_the_adaptive_design_covers_each_range_evenly(count: int) -> None:
     """If the scale of a range is divided into N equal parts, each part has one of N trials."""
-    proposed = trials(method="mib", trials=count, seeds=[0])
+    proposed = trials(method="mib_exact", trials=count, seeds=[0])
     ranges = {"initial_scale": (0.1, 2.0), "initial_noise": (0.0067, 1.0), "mu": (0.02, 20.0)}
     for field, (low, high) in ranges.items():
         values = sorted(t.get(field) for t in proposed)
@@ -61,14 +61,14 @@ def test_the_adaptive_design_covers_each_range_evenly(count: int) -> None:
 
 def test_the_adaptive_design_takes_each_choice_equally_often() -> None:
     """Each value of `sqrted` has half of the trials, and each value of `epochs` has a third."""
-    proposed = trials(method="mib", trials=12, seeds=[7], training={"epochs": 40})
+    proposed = trials(method="mib_exact", trials=12, seeds=[7], training={"epochs": 40})
     assert Counter(t.get("sqrted") for t in proposed) == {0: 6, 1: 6}
     assert Counter(t.get("epochs") for t in proposed) == {10: 4, 20: 4, 40: 4}
 
 
 def test_every_seed_has_the_same_settings() -> None:
     """Each seed trains the same settings, so that the fronts of single seeds can be compared."""
-    proposed = trials(method="mib", trials=12, seeds=[7, 8, 9])
+    proposed = trials(method="mib_exact", trials=12, seeds=[7, 8, 9])
     settings = {
         seed: [t.with_fields({"seed": 0}).key for t in proposed if t.seed == seed]
         for seed in (7, 8, 9)
@@ -81,7 +81,7 @@ def test_more_trials_than_settings_are_refused() -> None:
     """If `trials` is larger than the number of settings, the error gives that number."""
     fixed = {"mu": [0.1], "sqrted": [0, 1], "initial_scale": [1.0], "initial_noise": [0.1]}
     spec = SweepSpec.from_document(
-        {"method": "mib", "seeds": [0], "trials": 9, "grid": fixed, "training": {"epochs": 1}}
+        {"method": "mib_exact", "seeds": [0], "trials": 9, "grid": fixed, "training": {"epochs": 1}}
     )
     with pytest.raises(SpecError, match=r"should be at most 2.*found 9"):
         driver(spec)
@@ -98,7 +98,7 @@ def test_with_choices_of_beta_the_adaptive_search_varies_the_initialisation() ->
 
 def test_the_adaptive_design_varies_fields_independently() -> None:
     """Rank correlations between the values of any two fields are below 0.3."""
-    proposed = trials(method="mib", trials=200, seeds=[0])
+    proposed = trials(method="mib_exact", trials=200, seeds=[0])
     fields = ("initial_scale", "initial_noise", "mu", "sqrted", "epochs")
     for a, b in combinations(fields, 2):
         correlation = spearmanr([t.get(a) for t in proposed], [t.get(b) for t in proposed])
@@ -115,7 +115,7 @@ def test_mgda_varies_the_initialisation() -> None:
 def test_a_grid_gives_the_adaptive_design_its_choices() -> None:
     """Choices replace the range of `mu`; `learning_rate`, fixed by default, is varied too."""
     proposed = trials(
-        method="mib",
+        method="mib_exact",
         trials=12,
         seeds=[0],
         grid={"mu": [0.1, 0.2, 0.4], "learning_rate": [1e-3, 1e-2]},
@@ -127,7 +127,7 @@ def test_a_grid_gives_the_adaptive_design_its_choices() -> None:
 def test_a_space_gives_the_adaptive_design_its_ranges() -> None:
     """A given range replaces the range of `mu`; `latent`, fixed by default, is varied too."""
     proposed = trials(
-        method="mib", trials=10, seeds=[0], space={"mu": "lin:1:2", "latent": "int:10:19"}
+        method="mib_exact", trials=10, seeds=[0], space={"mu": "lin:1:2", "latent": "int:10:19"}
     )
     assert sorted(int(t.get("mu") * 10) for t in proposed) == list(range(10, 20))
     assert sorted(t.get("latent") for t in proposed) == list(range(10, 20))
@@ -135,7 +135,7 @@ def test_a_space_gives_the_adaptive_design_its_ranges() -> None:
 
 def test_a_sweep_of_one_epoch_has_no_shorter_trials() -> None:
     """The default choices of `epochs` are never below one epoch."""
-    proposed = trials(method="mib", training={"epochs": 1})
+    proposed = trials(method="mib_exact", training={"epochs": 1})
     assert {t.get("epochs") for t in proposed} == {1}
 
 
@@ -144,7 +144,13 @@ def test_every_method_has_as_many_trials_as_its_spec_says(method: str) -> None:
     """With all defaults, the driver of each method proposes exactly `spec.trials` trials."""
     assert METHODS[method].search in SEARCHES
     spec = SweepSpec.from_document({"method": method})
-    assert len(driver(spec).ask(10_000)) == spec.trials > 0
+    search, proposed = driver(spec), 0
+    while new := search.ask(10_000):
+        proposed += len(new)
+        for trial in new:
+            record = TrialRecord(trial=trial.key, spec=trial.document, status="failed", reason="no")
+            search.tell(record)
+    assert proposed == spec.trials > 0
 
 
 def test_a_random_search_covers_its_space() -> None:

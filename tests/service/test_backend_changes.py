@@ -54,7 +54,7 @@ def test_an_archived_sweep_is_listed_only_on_request(
 
 
 def test_a_deleted_sweep_can_be_restored(
-    backend: Backend, fresh_store: Path, make_sweep: Callable[..., Any]
+    backend: Backend, fresh_store: Path, make_sweep: Callable[..., Any], wait_for: Any
 ) -> None:
     """Meanwhile a new sweep can have its name. The checkpoints of the sweep are removed."""
     sweep, other = make_sweep(fresh_store, 5, name="same"), make_sweep(fresh_store, 5, name="b/c")
@@ -71,6 +71,7 @@ def test_a_deleted_sweep_can_be_restored(
     with pytest.raises(NotFoundError):
         backend.delete(state)
     newer = make_sweep(fresh_store, 4, name="same")
+    wait_for(lambda: newer.id in {state.id for state in backend.list()})  # the service caches lists
     assert backend.find("same").id == newer.id
 
     with pytest.raises(NotFoundError, match="no deleted sweep `nosuch`"):

@@ -116,8 +116,8 @@ def test_a_sweep_without_a_log_says_why(backend: Backend, sample: Any) -> None:
     with pytest.raises(NotFoundError) as caught:
         backend.logs(MIB)
     assert str(caught.value) == (
-        f"sweep {sample.sweeps[MIB].id[:8]} has no log on this machine: a process on another "
-        "machine ran it, or an earlier version"
+        f"sweep {sample.sweeps[MIB].id[:8]} has no log on this machine: it ran on another "
+        "machine, or with an earlier version of paretoib, which wrote no logs"
     )
 
 

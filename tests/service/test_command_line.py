@@ -155,7 +155,6 @@ def test_remote_commands_load_no_torch_ray_or_mlflow(sample: Any, token_of: dict
         (("cancel", "not begun"), "reader", "scope write; `reader` has read"),
         (("submit", "--trials", "3000"), "writer", "at most 2000; found 3000"),
         (("submit", "--method", "vibb"), "writer", "did you mean `vib`"),
-        (("resume", GRID), "writer", "should be cancelled, interrupted or failed; found finished"),
         (("list",), "wrong", "does not accept the token in PARETOIB_TOKEN"),
         (("list",), "none", "needs a token: set PARETOIB_TOKEN"),
     ],
