@@ -110,7 +110,11 @@ def test_a_refresh_of_the_list_keeps_checkboxes_and_focus(
         assert page.is_checked(f"input[name=left][value='{left}']")
         assert page.evaluate(f"[{focused}.name, {focused}.value]") == ["left", left]
         assert page.is_disabled("#compare button.primary")
+        # A sweep is on one side only: the box for side B clears the box for side A.
         page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        assert not page.is_checked(f"input[name=left][value='{left}']")
+        page.keyboard.press("Shift+Tab")
         page.keyboard.press("Space")
         page.click(f"input[name=right][value='{right}']")
         end_next_trial(2)
