@@ -48,7 +48,8 @@ def test_weighting_mib_has_no_field_beta(field: str, kind: str) -> None:
         with_overrides({"method": "mib"}, **{kind: {field: "1,2"}})
     message = str(caught.value)
     assert f"unknown field `{field}`: weighting `mib` has no such field; " in message
-    assert "it is a field of weighting linear, uncertainty, task_weights; known" in message
+    others = "linear, uncertainty, task_weights, smooth_linear"
+    assert f"it is a field of weighting {others}; known" in message
     assert "did you mean" not in message
 
 

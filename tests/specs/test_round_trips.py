@@ -97,9 +97,7 @@ def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> No
     assert missing == ["prune", "plateau", "trial_seconds", "reference"]
     assert document["schema"] == 1
     axis = {"gs": "task_weights", "epo": "preference", "smooth_chebyshev": "preference"}
-    varied = defaults.search == "grid" and (
-        method == "gs" or len(OBJECTIVES[defaults.objective].losses) > 1
-    )
+    varied = defaults.search == "grid" and defaults.trials > 1
     assert document["grid"].keys() == (
         {f"weighting.{axis.get(method, 'beta')}"} if varied else set()
     )
@@ -113,13 +111,12 @@ def test_an_empty_document_is_mib_on_digits() -> None:
         "name": "mib",
         "mu": 0.2,
         "sqrted": 1,
-        "adaptive": True,
         "smooth": True,
         "gradient": "parameters",
         "over": "shared",
         "normalise": "none",
-        "solver": "closed_form",
-        "iterations": 100,
+        "solver": "frank_wolfe",
+        "iterations": 10,
     }
     assert document["training"] == {
         "optimiser": "adam",

@@ -18,6 +18,7 @@ PER_TRIAL = {
     "model.initial_noise",
     "objective.prior_width",
     "weighting.beta",
+    "weighting.iterations",
     "weighting.mu",
     "weighting.sqrted",
     "weighting.task_weights",
@@ -46,7 +47,6 @@ OTHER_VALUES: dict[str, Any] = {
     "gradient": "latent",
     "over": "all",
     "normalise": "l2",
-    "solver": "frank_wolfe",
     "stem": "cifar",
     "activation": "sigmoid",
     "optimiser": "sgd",
@@ -66,6 +66,8 @@ def another(field: str, value: Any) -> Any:
     name = field.rpartition(".")[2]
     if name in OTHER_VALUES:
         return OTHER_VALUES[name]
+    if name == "solver":
+        return "frank_wolfe" if value == "closed_form" else "closed_form"
     if isinstance(value, bool):
         return not value
     return value + 1 if isinstance(value, int) else value / 2 or 0.5
