@@ -20,7 +20,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "mib": {"method": "mib"},
     "mib, latent gradients": {"method": "mib", "gradient": "latent"},
     "mib, all parameters": {"method": "mib", "over": "all"},
-    "mib, not adaptive": {"method": "mib", "adaptive": False},
+    "mib, hand-set weights": {"method": "mib_no_adaptive"},
     "mgda": {"method": "mgda"},
     "mgda, latent gradients": {"method": "mgda", "gradient": "latent"},
     "upgrad, latent gradients": {"method": "upgrad", "gradient": "latent"},
