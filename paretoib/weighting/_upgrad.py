@@ -45,8 +45,9 @@ def _two_losses(cosines: Float[Tensor, "M 2 2"]) -> Float[Tensor, "M 2 2"]:
 def _added(cosines: Float[Tensor, "M m m"]) -> Float[Tensor, "M m m"]:
     """The weights s_ij ≥ 0 of u_j in the projection u_i + Σ_j s_ij u_j of each unit gradient u_i.
 
-    The projection is orthogonal to the gradients of a set A and has s_ij = 0 outside of A. So s is
-    the solution of a linear system for some of the 2^m sets: the best solution with s ≥ 0.
+    The projection is orthogonal to the gradients of a set A and has s_ij = 0 outside of A. A is not
+    known, so the linear system is solved for each of the 2^m sets. Of the solutions with s ≥ 0, the
+    one with the shortest projection is chosen.
     """
     trials, count = cosines.shape[:2]
     inside = subsets(count, cosines.device)

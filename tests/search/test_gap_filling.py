@@ -247,3 +247,13 @@ def test_every_whole_number_of_a_small_range_is_tried() -> None:
     space = {"iterations": "int:2:9", "sqrted": [1]}
     trials = run_mib(lambda t, _: (float(t), 2 - t / 10), space=space, trials=8)
     assert sorted(iterations_of(trials, 1)) == list(range(2, 10))
+
+
+@pytest.mark.parametrize("method", ["smooth_chebyshev", "epo"])
+def test_a_preference_moves_trials_along_the_front(method: str) -> None:
+    """With a range of preferences, `adaptive` begins at both ends of the range."""
+    document = {"method": method, "search": "adaptive", "seeds": [0]}
+    spec = SweepSpec.from_document(document)
+    assert spec.gap_field == "weighting.preference"
+    first = [trial.get("preference") for trial in driver(spec).ask(100)]
+    assert (min(first), max(first), len(first)) == (0.02, 0.98, 4)
