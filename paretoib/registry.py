@@ -32,11 +32,11 @@ class Param:
 
     A `per_trial` parameter may differ between the trials of a pack; the implementation gets it as
     a tensor with one value for each trial. All other parameters are equal in a pack. A parameter
-    that is `along_front` moves the trained model along the front, as β does: the rate changes
-    with it in one direction, up to noise and the ends of its range. A parameter with `only_with`, a field and a value, has an effect only if that field of
-    the same section has the value. A parameter with `sets_noise` belongs to an objective but only
-    chooses the noise of the model (`ObjectiveEntry.noise_of`); the objective's constructor does not
-    get it.
+    that is `along_front` moves the trained model along the front, as β does: the rate changes with
+    it in one direction, up to noise and the ends of its range. A parameter with `only_with`, a
+    field and a value, has an effect only if that field of the same section has the value. A
+    parameter with `sets_noise` belongs to an objective but only chooses the noise of the model
+    (`ObjectiveEntry.noise_of`); the objective's constructor does not get it.
     """
 
     name: str
