@@ -91,7 +91,7 @@ def test_the_remaining_time_advances_between_two_states(text: ProgressText, cloc
 
 
 def test_trials_of_an_earlier_run_do_not_count_as_speed(text: ProgressText, clock: Clock) -> None:
-    """Of a resumed sweep, only the trials that end now count; nor does the start of workers."""
+    """Only trials that end after the resume count, and the start of workers does not count."""
     text.show(state(8))
     clock.now += 100
     text.show(state(8, (4, 0, 10)))

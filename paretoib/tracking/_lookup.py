@@ -13,9 +13,8 @@ SHORTEST_PREFIX = 4
 def find_sweep(sweep: str, sweeps: Sequence[SweepState]) -> SweepState:
     """The sweep with this id, name (the newest of several), or unique id prefix.
 
-    `sweeps` are newest first. Of several sweeps with a name, one that is not archived is preferred.
-    Raises `NotFoundError` if no sweep matches, or if several ids have
-    the prefix.
+    `sweeps` are newest first. If several have the name, those that are not archived come first.
+    Raises `NotFoundError` if no sweep matches, or if several ids have the prefix.
     """
     name = unicodedata.normalize("NFC", sweep)
     sweeps = sorted(sweeps, key=lambda s: s.archived)

@@ -46,8 +46,8 @@ def _added(cosines: Float[Tensor, "M m m"]) -> Float[Tensor, "M m m"]:
     """The weights s_ij ≥ 0 of u_j in the projection u_i + Σ_j s_ij u_j of each unit gradient u_i.
 
     The projection is orthogonal to the gradients of a set A and has s_ij = 0 outside of A. A is not
-    known, so the linear system is solved for each of the 2^m sets. Of the solutions with s ≥ 0, the
-    one with the shortest projection is chosen.
+    known, so the linear system is solved for each of the 2^m sets. The result is the solution with
+    s ≥ 0 that has the shortest projection.
     """
     trials, count = cosines.shape[:2]
     inside = subsets(count, cosines.device)

@@ -31,7 +31,7 @@ class Weighting(ABC):
     - the weights of a trial depend only on the losses and gradients of that trial;
     - gradients flow through the weights only to the parameters of the weighting;
     - the weights are finite if the losses and gradients are;
-    - it keeps nothing between calls. What it has to remember is its `state`, which the caller keeps
+    - it keeps no data of a trial between calls. Such data are its `state`, which the caller keeps
       for each trial, also in checkpoints. Random weights are computed from `hyper["noise"]`.
 
     `tasks` is the number of prediction losses, which come first, and `loss_count` the number of

@@ -132,7 +132,7 @@ def test_a_generation_is_divided_among_the_widest_gaps() -> None:
 
 
 def test_the_widest_gaps_of_all_curves_are_divided() -> None:
-    """Of two curves, the one with the wider gap gets the new places."""
+    """The curve with the wider gap gets the new places."""
     wide, narrow = (Curve("weighting.beta", Range(low=1e-4, high=1), {}) for _ in range(2))
     for curve, step in ((narrow, 0.1), (wide, 0.5)):
         for i in range(3):
