@@ -50,11 +50,12 @@ def run_trials(
             uninterrupted call only in `seconds`. The file is deleted when the pack has ended. A
             file that is damaged or belongs to another pack is ignored with a warning.
         every: seconds between checkpoints.
-        rungs: shares of the epochs after which `on_rung` is called.
-        on_rung: gets the share and the results so far: for each trial key, (rate, lost bits) on the
-            first validation examples, or None if not finite or if the trial diverged. `on_rung`
-            returns the keys of the trials to stop, which leave the pack and are recorded as
-            stopped. After a resume `on_rung` may be called for the same rung again.
+        rungs: shares of all epochs. `on_rung` is called at the end of the first epoch at which a
+            share is completed.
+        on_rung: gets the share from `rungs` and the results so far: for each trial key, (rate, lost
+            bits) on the first validation examples, or None if not finite or if the trial diverged.
+            `on_rung` returns the keys of the trials to stop, which leave the pack and are recorded
+            as stopped. After a resume `on_rung` may be called for the same rung again.
         limit_seconds: the time limit per trial. The time of a pack is divided evenly among its
             trials, as in `TrialRecord.seconds`, so a pack of n trials may take n times as long.
             The limit is checked after each step. Trials that exceed the limit are recorded as
@@ -119,7 +120,7 @@ class _Run:
     ) -> None:
         """Train to the end or to the time limit, `limit` seconds per trial.
 
-        `shares` maps the epoch of each rung to the share of all epochs.
+        `shares` maps the epoch of each rung to its share in `rungs`.
         """
         on_epoch(self._progress())
         while not self.complete and not self.pack.trained:
@@ -133,7 +134,7 @@ class _Run:
                 return
             self._add_elapsed()
             if on_rung and (share := shares.get(self.pack.epoch)):
-                self._stop(on_rung(share, self.pack.rung_results(estimates)), share)
+                self._stop(on_rung(share, self.pack.rung_results(estimates)))
             if self.checkpoint and self.checkpoint.due and not self.complete:
                 self._save(self.checkpoint)
             on_epoch(self._progress())
@@ -158,12 +159,13 @@ class _Run:
             trials=len(specs), epoch=self.pack.epoch, epochs=specs[0].training.epochs
         )
 
-    def _stop(self, keys: Collection[str], share: float) -> None:
+    def _stop(self, keys: Collection[str]) -> None:
         remaining = [i for i, spec in enumerate(self.pack.specs) if spec.key not in keys]
         if len(remaining) == len(self.pack.specs):
             return
         stopped = set(range(len(self.pack.specs))) - set(remaining)
-        reason = f"dominated by others after {share:.0%} of the epochs"
+        epochs = self.pack.specs[0].training.epochs
+        reason = f"dominated by others after {self.pack.epoch} of {epochs} epochs"
         self._end(stopped, {"status": "stopped", "reason": reason})
         if remaining:
             self.pack = self.pack.subset(remaining)

@@ -207,7 +207,7 @@ def test_dominated_trials_are_pruned(store: Any, run: Run) -> None:
     assert result.code == 0
     ((point,), (stopped,)) = result.document["points"], result.document["failed"]
     assert point["params"]["model.initial_scale"] == 1
-    assert stopped["reason"] == "dominated by others after 25% of the epochs"
+    assert stopped["reason"] == "dominated by others after 2 of 8 epochs"
     run(store, "list")  # sets PARETOIB_STORE for `reader()` below
     info, records = stored_sweep(store)  # type: ignore[misc]
     (record,) = [record for record in records if record.status == "stopped"]
