@@ -21,8 +21,9 @@ _CHECK_SECONDS = 0.25  # between two checks whether a line is due
 class ProgressText:
     """The text for the progress of one sweep; `state` is the last state of the sweep.
 
-    `name` is that of the sweep. `starting` says what is being started, until there is a state.
-    The elapsed time counts from the creation of this object, in seconds of `clock`.
+    `name` is the name of the sweep. Before the first state, the text is `starting`, for example
+    "loading the data", with the elapsed time. The elapsed time counts from the creation of this
+    object, in seconds of `clock`.
     """
 
     def __init__(

@@ -275,10 +275,11 @@ class Point(Document):
     (per bit of rate; an upper end of None is infinity) selects it as the minimum of
     lost + β · rate. An unsupported point lies `hull_gap_bits` above the hull.
 
-    `hull_gap_interval` is the confidence interval of the hull gap of the point's setting: of the
-    mean over seeds above the hull of the other settings' means. It exists for unsupported points of
-    the front whose setting has at least three seeds. No β selects the setting if the interval lies
-    above 0; otherwise the hull gap may be noise.
+    `hull_gap_interval` belongs to the point's setting. The gap of each seed is measured above the
+    chord between other settings that the other seeds choose, and the interval is the confidence
+    interval of the mean of these gaps. Only an unsupported point of the front whose setting has at
+    least three seeds has an interval. No β selects the setting if the interval lies above 0;
+    otherwise the hull gap may be noise.
 
     `order` is the trial's position, from 0, in the order in which the sweep's trials ended.
     `seconds` is the training time.
@@ -359,9 +360,10 @@ class FrontDistance(Document):
     Each value is the mean over the seeds of the side; a negative value means ahead. `epsilon_bits`
     is the shift, equal in both coordinates, that moves a point onto the other front (its additive
     ε). `hull_gap_bits` is the vertical distance of a point above the other hull; it is None if a
-    seed has only points with a lower rate than the whole hull. The other front and hull are those
-    of the means of its settings over seeds, and are held fixed in the intervals. An interval is
-    None with fewer than three seeds.
+    seed has only points with a lower rate than the whole hull. The other front and its hull are
+    computed from each setting's mean over seeds. The intervals count only the variation between the
+    seeds of this side, and take the other front as exact. An interval is None with fewer than three
+    seeds.
     """
 
     epsilon_bits: float

@@ -47,7 +47,10 @@ def state(finished: int = 0, *packs: tuple[int, int, int], **fields: Any) -> Swe
 def test_a_line_has_trials_epoch_elapsed_and_remaining_time(
     text: ProgressText, clock: Clock
 ) -> None:
-    """The remaining time counts the epochs of trials in training: here 3 + 6 · 24/50 of 12."""
+    """The remaining time is estimated from the progress.
+
+    Progress includes the epochs of trials in training: here it is 3 + 6 · 24/50 of 12 trials.
+    """
     text.show(state(0, (9, 0, 50)))
     clock.now += 40
     text.show(state(3, (6, 24, 50)))

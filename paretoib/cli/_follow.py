@@ -86,7 +86,7 @@ def follow(
 ) -> int:
     """Show the progress while the sweep runs, then its front; returns the exit code.
 
-    `name` is that of the sweep. `starting` says what is done until there is a state.
+    `name` is the name of the sweep. `starting` says what is done before the first state.
     """
     from paretoib.cli._progress import progress
 

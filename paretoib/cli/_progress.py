@@ -18,10 +18,10 @@ _BAR_WIDTH = 10
 
 @contextmanager
 def progress(name: str, starting: str) -> Iterator[ProgressText]:
-    """Show the states that `ProgressText.show` gets, until the block ends.
+    """Until the block ends, show the state that was last passed to `ProgressText.show`.
 
-    `starting` says what is being started, until there is a state. The bar of a terminal disappears
-    when the block ends.
+    Before the first state, the text is `starting`, for example "loading the data". The bar of a
+    terminal disappears when the block ends.
     """
     text = ProgressText(name, starting)
     console = Console(stderr=True)
@@ -37,7 +37,10 @@ def progress(name: str, starting: str) -> Iterator[ProgressText]:
 
 
 class _Column(ProgressColumn):
-    """A column that is drawn from the text, so that the times advance between two states."""
+    """A column that is redrawn from the text at every refresh.
+
+    So its times advance even while no new state arrives.
+    """
 
     def __init__(self, text: ProgressText) -> None:
         super().__init__(Column(no_wrap=True))

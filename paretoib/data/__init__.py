@@ -31,11 +31,11 @@ class DatasetEntry(Entry):
 
     `kind` is the type of an input. `model` names the default model. `exact` names the function
     ("module:name") that computes the exact IB curve (`ExactIB`) from the data set's parameters, the
-    relevance ceiling and the largest rate, both in bits; `exact` is `DETERMINISTIC` if Y is a
-    function of X.
-    If Y has several tasks, `tasks` names them, and the parameter `task` selects one or all.
-    `continuous` means that Y has no classes. `field_defaults` holds default values for fields of
-    other sections, by full name; a section without such a field ignores its default.
+    relevance ceiling and the largest rate, both in bits; it is empty if the curve is not known, and
+    `DETERMINISTIC` if Y is a function of X. If Y has several tasks, `tasks` names them, and the
+    parameter `task` selects one or all. `continuous` means that Y has no classes. `field_defaults`
+    holds default values for fields of other sections, by full name; a section without such a field
+    ignores its default.
     """
 
     kind: Literal["image", "vector"] = "image"
@@ -64,7 +64,7 @@ _FOLD = Param(
     "fold",
     int,
     0,
-    "number of the share, from 0: the training examples of different folds do not overlap",
+    "which of the disjoint parts of size `subset` to train on, counted from 0",
     ge=0,
 )
 

@@ -16,8 +16,9 @@ from paretoib.errors import DataError
 def load(*, folder: Path, subset: float, fold: int = 0, split_seed: int) -> Dataset:  # noqa: ARG001
     """The digits, inputs (1, 8, 8) in [0, 1]: 20 % test, 20 % validation, 60 % training.
 
-    `split_seed` fixes the permutation before the split; `subset` is a share of the training split,
-    and `fold` the number of that share.
+    `split_seed` fixes the permutation before the split. `subset` is the share of the training split
+    that is used. The split is cut into disjoint parts of this size; `fold` says which part is used,
+    counted from 0.
 
     Raises:
         SpecError: `subset` leaves no training image, or there are not so many folds.

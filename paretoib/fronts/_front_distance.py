@@ -1,8 +1,8 @@
 """The distance of single points to a front.
 
 A weighting without a field that moves along the front, such as MGDA, gives one point for each
-start. The hypervolume of such points says where they stopped, not how good they are. Their distance
-to the front of a β grid says how much they lose.
+initialisation. The hypervolume of such points says where they stopped, not how good they are. Their
+distance to the front of a β grid says how much they lose.
 """
 
 from collections.abc import Sequence

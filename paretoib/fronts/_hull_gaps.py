@@ -1,10 +1,11 @@
 """Hull gaps over seeds: whether a setting lies above the hull by more than the noise of seeds.
 
 The noise of seeds lifts points above the hull, most of all where the front is straight: the hull
-runs through the lowest points. The means over seeds have the same fault. Therefore the gap of each
-seed is measured from a chord that the other seeds choose, and the mean of these gaps has Student's
-interval. On a straight front, which is the worst case, the interval lies above 0 for 2 to 4 % of
-the settings with three to eight seeds. A bootstrap interval of the plain gap does so for 40 %.
+runs through the lowest points. It lifts means over seeds too. Therefore the gap of each seed is
+measured from a chord that the other seeds choose, and Student's interval is computed for the mean
+of these gaps. On a straight front, which is the worst case, the interval lies above 0 for 2 to 4 %
+of the settings with three to eight seeds. A bootstrap interval of the gap between the means lies
+above 0 for 40 % of them.
 """
 
 from collections.abc import Hashable, Mapping
@@ -21,8 +22,8 @@ def gap_interval(key: Hashable, settings: Mapping[Hashable, Setting]) -> Interva
     """The interval of a setting's gap above the hull of the other settings, in bits.
 
     Another setting is left out unless it has all seeds of this one. The result is None with fewer
-    than three seeds, and if no other setting has a lower rate, also if one of the seeds is left
-    out, because then there is no chord.
+    than three seeds. It is also None if there is no chord for one of the seeds, because no other
+    setting has a lower rate in the mean over the remaining seeds.
     """
     own = settings[key]
     seeds = sorted(own)
@@ -37,12 +38,13 @@ def gap_interval(key: Hashable, settings: Mapping[Hashable, Setting]) -> Interva
 
 
 def _held_out_gap(own: np.ndarray, others: np.ndarray, held_out: int) -> float | None:
-    """The gap of `own` (seeds, 2) with one seed, above the chord that the other seeds choose.
+    """The gap of `own` (seeds, 2) in one seed, above the chord that the other seeds choose.
 
-    The other seeds choose two of `others` (settings, seeds, 2), and the point between them at the
-    same rate. All three are compared by lost + β · rate, where β is minus the slope of the chord.
-    So the gap is linear in the measurements of the seed that is held out, and has no bias from the
-    choice. None if `own` has the lowest rate.
+    The other seeds choose two of `others` (settings, seeds, 2), whose chord is an edge of the hull,
+    and the point on this chord at the rate of `own`. `own` and this point are compared by
+    lost + β · rate, where β is minus the slope of the chord, with the measurements of the held-out
+    seed. The gap is linear in these measurements, so the choice does not bias it. None if `own` has
+    the lowest rate.
     """
     rest = np.arange(len(own)) != held_out
     rate = own[rest, 0].mean()

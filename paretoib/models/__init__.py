@@ -125,7 +125,12 @@ def _small_alexnet(hidden: tuple[int, ...], *, activated: bool) -> tuple[Param, 
         ),
         Param("stride", int, 1, "stride of the two convolutions; 2 in mtvib table 2", ge=1, le=64),
         Param("hidden", Widths, hidden, "widths of the layers before the latent"),
-        Param("activated", bool, activated, "apply batch norm and ReLU to the means"),
+        Param(
+            "activated",
+            bool,
+            activated,
+            "apply batch norm and ReLU to the means of the latent, the output of the encoder",
+        ),
         Param("decoder_batch_norm", bool, True, "batch norm in the decoder's hidden layers"),
     )
 

@@ -225,8 +225,8 @@ _OWN: dict[str, ObjectiveEntry] = {
                 "loss",
                 Literal["decoder", "prediction", "uncertainty"],
                 "decoder",
-                "the prediction loss: the cross-entropy H_Θ[Y|Z] of the decoder (`decoder`), the "
-                "cross-entropy H_Θ[Y|X] (`prediction`), or H[Y|Z] under the optimal decoder "
+                "the prediction loss: the mean over z of −log q(y|z) (`decoder`), −log of the mean "
+                "over z of q(y|z) (`prediction`), or H[Y|Z] under the optimal decoder "
                 "(`uncertainty`)",
             ),
             Param(

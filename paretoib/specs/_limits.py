@@ -42,10 +42,16 @@ class Plateau(Document):
     """End a sweep when hypervolume grew by at most `percent` % over the last `trials` trials."""
 
     percent: float = Field(
-        1.0, gt=0, le=100, description="largest growth that ends the sweep, in percent"
+        1.0,
+        gt=0,
+        le=100,
+        description="the sweep ends if its hypervolume grew by at most this many percent",
     )
     trials: int = Field(
-        20, ge=1, le=100_000, description="latest trials, over which growth is measured"
+        20,
+        ge=1,
+        le=100_000,
+        description="the number of latest trials over which this growth is measured",
     )
 
 

@@ -88,7 +88,8 @@ def _mtvib(summary: str, *, stochastic: bool, weighting: str, grid: int, **more:
 
 
 _MIB = Method(
-    "multi-objective IB: Frank-Wolfe weights with Smooth-IB, over the number of iterations",
+    "multi-objective IB: Frank-Wolfe weights with Smooth-IB; searches the number of Frank-Wolfe "
+    "iterations",
     "vib",
     "mib",
     "adaptive",
@@ -101,7 +102,10 @@ _MIB = Method(
 
 
 def _ablated(part: str, *, weighting: str = "mib", **switches: Any) -> Method:
-    """One setting of MIB without a part; `switches` turn off the part and are never varied."""
+    """One setting of MIB without `part`; `switches` are the fields that turn the part off.
+
+    The default spaces of searches vary none of these fields except β.
+    """
     field_defaults = {f"weighting.{name}": value for name, value in switches.items()}
     return replace(
         _MIB,
@@ -139,7 +143,8 @@ METHODS: dict[str, Method] = {
     "mib": _MIB,
     "mib_exact": replace(
         _MIB,
-        summary="mib with exact weights, the limit for many iterations; many initialisations",
+        summary="mib with the exact min-norm weights, to which Frank-Wolfe converges; from many "
+        "initialisations",
         trials=4,
         paper="mib eqs 7–14, with the exact solution of eq. 8",
         field_defaults={"weighting.solver": "closed_form"},
@@ -223,8 +228,12 @@ METHODS |= {name: _scalarised(name) for name in OBJECTIVES if name not in METHOD
 class Search:
     """A search, with its defaults.
 
-    - `trials`: the number of trials, for each seed if `every_seed`; 0: the method's default.
-    - `population`: the number of trials in a generation; 0: all trials are proposed at once.
+    - `trials`: the number of trials, for each seed if `every_seed`; 0: the method's number.
+      `adaptive` uses the method's number also if it is the method's own search, or if no field of
+      the weighting moves trials along the front.
+    - `population`: the number of trials in a generation, for each seed if `every_seed`; 0: all
+      trials are proposed at once. `adaptive` proposes all trials at once if no field of the
+      weighting moves trials along the front.
     - `every_seed`: whether each setting trains once for every seed; otherwise the trials take the
       seeds in turn.
     - `uses_results`: whether the search minimises the sweep's `objectives`, with the results of

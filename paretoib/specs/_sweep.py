@@ -42,7 +42,9 @@ Bits = Annotated[float, Field(gt=0, le=1e6)]  # so that their product, a hypervo
 
 
 class SweepSpec(Document):
-    """Everything that determines a sweep. Missing fields take defaults of method and data set.
+    """Everything that determines a sweep.
+
+    Missing fields take the defaults of the method, the data set, the objective and the model.
 
     For an invalid spec, the constructor raises pydantic's `ValidationError` or a `SpecError`;
     `from_document` raises only `SpecError`.
@@ -78,8 +80,9 @@ class SweepSpec(Document):
     )
     space: dict[str, Annotated[Range | Choices, BeforeValidator(parse_space)]] = Field(
         {},
-        description="ranges or choices of fields, for searches other than grid; the default space "
-        "adds other fields, and a field with a single choice is not varied",
+        description="ranges or choices of fields, for searches other than grid; fields of the "
+        "default space that are in neither `space` nor `grid` are added; to keep such a field "
+        "fixed, give it a single choice",
     )
     objectives: tuple[SearchObjective, ...] = Field(
         ("rate", "lost"),
@@ -103,8 +106,8 @@ class SweepSpec(Document):
     )
     reference: tuple[Bits, Bits] | None = Field(
         None,
-        description="reference point of hypervolumes: rate and lost bits; none: ten times the "
-        "relevance ceiling, and the ceiling",
+        description="reference point of hypervolumes: rate and lost bits; if not given: rate = "
+        "10 · ceiling, lost = ceiling, where the ceiling is the largest possible relevance",
     )
 
     @model_validator(mode="before")

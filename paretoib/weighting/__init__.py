@@ -35,9 +35,9 @@ class WeightingEntry(Entry):
     def fields_along_front(self, section: Mapping[str, Any]) -> tuple[str, ...]:
         """The fields of a section that move the trained model along the front.
 
-        A field that the section lacks has its default. If the result is empty, each start gives one
-        point. Comparisons measure the distance of such points to the other side's front, because
-        the hypervolume of one point says little.
+        A field that the section lacks has its default. If the result is empty, each initialisation
+        gives one point. Comparisons measure the distance of such points to the other side's front,
+        because the hypervolume of one point says little.
         """
         filled = {param.name: param.default for param in self.params} | dict(section)
         along = (p for p in self.params if p.along_front and p.has_effect(filled))
@@ -164,7 +164,8 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
                 "sqrted",
                 int,
                 1,
-                "1 squares the weights, 0 does not (mib eq. 12, the paper's name)",
+                "1: the weights are squared; 0: they are not (mib eq. 12; the name `sqrted` is the "
+                "paper's)",
                 ge=0,
                 le=1,
                 per_trial=True,
@@ -206,14 +207,16 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
     ),
     "unit_sum": WeightingEntry(
         "paretoib.weighting._unit_sum:UnitSum",
-        "the sum of the unit gradients; for two losses Nash-MTL and IMTL-G",
+        "the sum of the gradients, each scaled to length 1; for two losses its direction is that "
+        "of Nash-MTL and IMTL-G",
         "Navon et al. 2022; Liu et al. 2021 (IMTL)",
         each_task=True,
         params=_COMPARED,
     ),
     "upgrad": WeightingEntry(
         "paretoib.weighting._upgrad:UPGrad",
-        "UPGrad: the mean of the gradients, each without its conflicts; for two losses PCGrad",
+        "UPGrad: the mean of the gradients, each projected so that it conflicts with no other; "
+        "for two losses its direction is that of PCGrad",
         "Quinton and Rey 2024; Yu et al. 2020",
         each_task=True,
         params=_COMPARED,
@@ -228,8 +231,8 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
                 "c",
                 float,
                 0.5,
-                "largest distance of the step from the mean gradient, as a share of its norm; 0 is "
-                "the mean",
+                "largest distance of the step from the mean gradient, as a share of the mean "
+                "gradient's norm; with 0 the step is the mean gradient",
                 ge=0,
                 lt=1,
                 per_trial=True,

@@ -147,7 +147,10 @@ def machine(request: pytest.FixtureRequest, swept: Path, tmp_path: Path) -> Iter
 
 
 def test_a_sweep_under_all_conditions_has_its_figures(swept: Path) -> None:
-    """The figures of a sweep are beside the database, although its name is no valid formula."""
+    """The figures of a sweep are beside the database.
+
+    They are drawn although matplotlib cannot parse the `$…` in the sweep's name as a formula.
+    """
     files = sorted(path.name for path in (swept / "artifacts").rglob("front.*"))
     assert files == ["front.html"] * 2 + ["front.json"] * 2 + ["front.png"] * 2
     assert not list(swept.parent.glob("*%25*"))

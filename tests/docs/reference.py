@@ -41,6 +41,11 @@ REGISTRIES: dict[str, Mapping[str, Entry]] = {
 }
 # Sections whose fields are the same in all sweeps.
 FIXED_SECTIONS = ("training", "budget", "prune", "plateau", "resources")
+# Defaults of a sweep's fields that are not the method's alone.
+SWEEP_DEFAULTS = {
+    "model": "the method's; if it has none, the objective's; otherwise the data set's",
+    "seeds": "the method's for searches grid and adaptive, otherwise `[0]`",
+}
 # Errors that most routes share.
 COMMON_ERRORS = {"400", "401", "403", "429", "500", "503"}
 # The text of a cell that has not been written yet.
@@ -191,12 +196,18 @@ def datasets(_: str) -> str:
 
 def searches(_: str) -> str:
     """All searches with their default sizes."""
+
+    def size(number: int, of_zero: str, *, each_seed: bool) -> str:
+        return f"{number or of_zero}{' for each seed' if each_seed else ''}"
+
     rows = (
         {
             "search": _code(name),
             "proposes": entry.summary,
-            "trials": str(entry.trials or "the method's") + (" for each seed" * entry.every_seed),
-            "trials in a generation": str(entry.population or "all"),
+            "trials": size(entry.trials, "the method's", each_seed=entry.every_seed),
+            "trials in a generation": size(
+                entry.population, "all", each_seed=entry.every_seed and entry.population > 0
+            ),
         }
         for name, entry in SEARCHES.items()
     )
@@ -264,6 +275,7 @@ def sweep_fields(_: str) -> str:
             row["type"] = f"[a name or a section](#{name})"
         if name == "method":
             row["default"] = _code(method)
+        row["default"] = SWEEP_DEFAULTS.get(name, row["default"])
     return _table(rows)
 
 
