@@ -8,11 +8,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from paretoib.errors import StoreError, StoreUnavailableError
 from paretoib.records import ReferencePoint, TrialRecord
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
@@ -20,6 +22,7 @@ from paretoib.tracking import EndedTrial, JournalTracker, Ruler
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+PASSWORD = "open-sesame"
 RULER = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)
 
 pytestmark = [
@@ -28,9 +31,22 @@ pytestmark = [
 ]
 
 
+def execute(address: str, statement: str) -> None:
+    """Execute a statement of SQL on the database."""
+    import psycopg2
+
+    connection = psycopg2.connect(address)
+    connection.autocommit = True
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
-    """The address of an empty database, on a server with a short path for its socket."""
+    """The address of an empty database, on a server with a short path for its socket.
+
+    The role `guest` needs a password; user `paretoib` of the address needs none.
+    """
     folder = Path(tempfile.mkdtemp(prefix="pib-", dir="/tmp"))
     folder.chmod(0o711)
     data = folder / "data"
@@ -51,6 +67,8 @@ def database() -> Iterator[str]:
         "trust",
     ]
     subprocess.run(command, check=True, capture_output=True)
+    rules = data / "pg_hba.conf"
+    rules.write_text(f"host all guest 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     options = ["-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(data), "-F"]
@@ -62,7 +80,9 @@ def database() -> Iterator[str]:
     while not (data / f".s.PGSQL.{port}").exists():
         assert time.monotonic() < deadline, (folder / "log").read_text()
         time.sleep(0.1)
-    yield f"postgresql://paretoib@127.0.0.1:{port}/postgres"
+    address = f"postgresql://paretoib@127.0.0.1:{port}/postgres"
+    execute(address, f"CREATE ROLE guest LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
+    yield address
     server.send_signal(signal.SIGINT)  # ends without waiting for clients
     server.wait()
     shutil.rmtree(folder)
@@ -138,3 +158,42 @@ def test_a_trial_that_postgresql_refuses_is_set_aside(
         trials[2].trial,
     ]
     settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("paretoib@", "guest:wrong@", 'password authentication failed for user "guest"'),
+        ("paretoib@", "guest@", "no password supplied"),
+        ("paretoib@", "stranger@", 'role "stranger" does not exist'),
+        ("/postgres", "/absent", 'database "absent" does not exist'),
+    ],
+    ids=["wrong password", "no password", "unknown user", "unknown database"],
+)
+def test_a_connection_that_postgresql_refuses_is_not_retried(
+    database: str, old: str, new: str, reason: str
+) -> None:
+    """The error comes at once, not after the minute in which MLflow retries; it has the reason."""
+    began = time.monotonic()
+    with pytest.raises(StoreError, match=reason) as caught:
+        MLflowTracker(database.replace(old, new))
+    assert not isinstance(caught.value, StoreUnavailableError)
+    assert "wrong" not in str(caught.value)
+    assert time.monotonic() - began < 10
+
+
+def test_a_password_that_is_changed_while_the_store_is_open_is_not_retried(database: str) -> None:
+    """The next connection is refused, and the error is not a `StoreUnavailableError`."""
+    tracker = MLflowTracker(database.replace("paretoib@", f"guest:{PASSWORD}@"))
+    assert isinstance(tracker.sweeps(), list)
+    execute(database, "ALTER ROLE guest PASSWORD 'changed'")
+    try:
+        execute(
+            database,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'",
+        )
+        with pytest.raises(StoreError, match="password authentication failed") as caught:
+            tracker.sweeps()
+    finally:
+        execute(database, f"ALTER ROLE guest PASSWORD '{PASSWORD}'")
+    assert not isinstance(caught.value, StoreUnavailableError)

@@ -9,8 +9,11 @@ from pathlib import Path
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.client import MlflowClient
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
 
 from paretoib.tracking._mlflow.environment import set_log_levels
+from paretoib.tracking._mlflow.retryable import is_refused_connection
 from paretoib.tracking._mlflow.runs import Condition, StoredRun
 
 set_log_levels()
@@ -25,6 +28,7 @@ class ClientRuns:
     failures: tuple[type[Exception], ...] = (MlflowException, OSError)
 
     def __init__(self, address: str) -> None:
+        _check_connection(address)
         self.client = MlflowClient(address, address)
 
     def get(self, run_id: str) -> StoredRun | None:
@@ -72,6 +76,20 @@ def stored_run(run: Run) -> StoredRun:
         tags=data.tags,
         metrics=data.metrics,
     )
+
+
+def _check_connection(address: str) -> None:
+    """Raise SQLAlchemy's error if PostgreSQL refuses the user, the password or the database.
+
+    MLflow would retry for more than a minute.
+    """
+    if not address.startswith("postgresql"):
+        return
+    try:
+        create_engine(address, poolclass=NullPool).connect().close()
+    except DBAPIError as error:
+        if is_refused_connection(error):
+            raise
 
 
 @contextmanager

@@ -1,14 +1,19 @@
 """Decide whether to retry a failed call to the store, and describe the failure in one line.
 
-Retryable: a server that cannot be reached (refused, reset, timed out, no route, name not resolved)
-or that asks to retry later (HTTP 408, 429, 5xx), a database that another connection has locked, and
-a connection that the database has closed.
+Retryable:
+
+- a server that cannot be reached: refused, reset, timed out, no route, name not resolved;
+- an MLflow server that asks to retry later (HTTP 408, 429, 5xx); the server's database may be the
+  cause of a 500;
+- a database that another connection has locked, and a connection that the database has closed;
+- any other error of PostgreSQL that has an SQLSTATE, and any error that MLflow reports as
+  `TEMPORARILY_UNAVAILABLE`.
+
 Not retryable, because they last until someone acts: a full disk, a read-only file, a missing
-permission, a damaged or unknown schema, data that the database refuses, a request that the server
-refuses (other 4xx), a bad certificate.
-Any other error of PostgreSQL is retryable. Any other MLflow error is retryable if the store is an
-MLflow server, because the server's database may be the cause. Otherwise it is not: it is better to
-stop early than to retry for ever.
+permission, a wrong password, an unknown database, a damaged or unknown schema, data that the
+database refuses, a request that the server refuses (other 4xx), a bad certificate.
+
+No other error is retryable: it is better to stop early than to retry for ever.
 """
 
 import errno
@@ -29,6 +34,12 @@ _LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
 # Beginnings of SQLSTATE codes. 28: access refused; 42, 3D: no such object; 53100: disk full;
 # 25006: read-only.
 _REFUSED = ("28", "42", "3D", "53100", "25006")
+# An error while psycopg2 connects has no SQLSTATE. These are PostgreSQL's messages for the classes
+# 28 and 3D. A server whose messages are not in English is retried.
+_REFUSED_CONNECTION = re.compile(
+    r"authentication failed for user|no password supplied|no pg_hba\.conf entry for"
+    r'|(?:database|role) ".*" does not exist|role ".*" is not permitted to log in'
+)
 # Beginnings of SQLSTATE codes: not supported, invalid data, violated constraint, too complex.
 _INVALID_DATA = ("0A", "22", "23", "54")
 _INVALID_REQUEST = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")  # MLflow's codes
@@ -48,14 +59,23 @@ def is_retryable(error: Exception, *, server: bool) -> bool:
             return cause.errno in _NETWORK
         if state := _sqlstate(cause):
             return not state.startswith((*_REFUSED, *_INVALID_DATA))
+        if is_refused_connection(cause):
+            return False
         # SQLAlchemy's attribute for a connection that the database has closed.
         if getattr(cause, "connection_invalidated", False):
             return True
-    # MLflow's exception has the server's HTTP status, or 500 if the server sent none.
+    # MLflow's exception has the server's HTTP status. It has 500 if the server sent no response, or
+    # if MLflow has retried a 408, a 429 or another 5xx until it gave up.
     if server:
         return bool(getattr(error, "get_http_status_code", lambda: 0)() >= 500)
     # MLflow's code for a database's "operational error", such as a broken connection.
     return getattr(error, "error_code", "") == "TEMPORARILY_UNAVAILABLE"
+
+
+def is_refused_connection(error: BaseException) -> bool:
+    """Whether PostgreSQL refuses the user, the password or the database of the address."""
+    driver_error = getattr(error, "orig", None)
+    return bool(driver_error and _REFUSED_CONNECTION.search(str(driver_error)))
 
 
 def is_invalid_data(error: Exception) -> bool:
