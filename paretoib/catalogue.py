@@ -79,7 +79,7 @@ def sweep_schema(ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
             "description": f"values separated by commas, or a range {examples}",
         }
         properties[field]["additionalProperties"] = {"anyOf": [values, text]}
-    # Missing fields take the defaults of the method and the data set.
+    # Every field has a default.
     schema.pop("required", None)
     return schema
 

@@ -147,7 +147,7 @@ class _Estimate:
 
 
 def _training(state: "SweepState") -> str:
-    """What the workers do."""
+    """The present work of the workers as text; empty if nothing is known about it."""
     if state.packs:
         return f"epoch {state.packs.epoch}/{state.packs.epochs}"
     if state.status != "running" or state.trials.ended:

@@ -152,9 +152,9 @@ class PackProgress(Document):
 class RunningPacks(Document):
     """The packs that workers train at the moment.
 
-    `count` and `trials` are their number and the number of their trials. `epoch` of `epochs` epochs
-    are completed in the pack with the most epochs left. `completed` is the mean share of completed
-    epochs over the trials.
+    `count` is the number of packs, and `trials` the number of their trials. `epoch` of `epochs`
+    epochs are completed in the pack with the most epochs left. `completed` is the mean share of
+    completed epochs over the trials.
     """
 
     count: int
@@ -186,9 +186,9 @@ class SweepState(SweepInfo):
     `paretoib.tracking` computes it. `hypervolume` is in bits², None before the first trial has
     ended. `submitted` is the time when a service last handed the sweep to Ray, and `heartbeat` the
     time of the writer's last heartbeat. `workers` are those of the last process that ran the sweep.
-    `packs` are the packs in training, a few seconds ago; None while none is known. Lists leave out
-    an `archived` sweep. `mlflow_url` is the sweep's page in MLflow's UI, None if users cannot reach
-    the UI.
+    `packs` are the packs that were in training a few seconds ago; None while none is known. Lists
+    leave out an `archived` sweep. `mlflow_url` is the sweep's page in MLflow's UI, None if users
+    cannot reach the UI.
     """
 
     trials: TrialCounts
@@ -420,7 +420,7 @@ class ComparisonSide(Document):
 
 
 class ComparedPoint(Point):
-    """A point in a comparison; front and hull, in the fields of `Point`, are those of its own side.
+    """A point in a comparison; the fields of `Point` are about the front and hull of its own side.
 
     `dominated_by_other` says whether the other side dominates the point. `dominated_bits` is the
     smallest shift, equal in both coordinates, after which no point of the other side is smaller in

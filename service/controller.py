@@ -174,8 +174,8 @@ class SweepController:
     def log(self, sweep: SweepState, after: int | None, tail: int) -> LogPart:
         """A part of a sweep's log, as `log_part` returns it.
 
-        Ray has the log of a sweep that was submitted; the log of any other is in a file. Raises
-        `NotFoundError` with the reason for a sweep without a log.
+        Ray has the log of a sweep that was submitted; the log of any other sweep is in a file.
+        Raises `NotFoundError` with the reason for a sweep without a log.
         """
         if sweep.submitted is None:
             return read_log(sweep, after, tail)

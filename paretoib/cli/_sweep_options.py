@@ -28,7 +28,8 @@ Model = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="A model (`paretoib models`). Default: depends on the method and the data set.",
+        help="A model (`paretoib models`). Default: depends on the method, the objective and the "
+        "data set.",
     ),
 ]
 Config = Annotated[
@@ -39,8 +40,9 @@ Epochs = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Passes over the training data in each trial. In a sweep of mib this is the maximum: "
-        "trials use a quarter, a half or all of it.",
+        help="Passes over the training data in each trial. In a sweep that varies the "
+        "initialisation, such as mib_exact, this is the maximum: trials use a quarter, a half or "
+        "all of it.",
     ),
 ]
 Set = Annotated[
@@ -110,7 +112,7 @@ def spec_from_flags(
         typer.Option(
             metavar="SEED,SEED...",
             help="The seeds themselves, such as 0,1,2 for three seeds. Default: depends on the "
-            "method.",
+            "method and the search.",
         ),
     ] = None,
     epochs: Epochs = None,
@@ -135,7 +137,7 @@ def spec_from_flags(
         str | None,
         typer.Option(
             metavar="NAME,NAME...",
-            help="What the search minimises: two or more of rate, lost, error, cost.",
+            help="The values that the search minimises: two or more of rate, lost, error, cost.",
         ),
     ] = None,
     population: Annotated[

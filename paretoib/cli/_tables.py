@@ -183,9 +183,10 @@ def _trained_by_another_beta(points: "Sequence[Point]") -> bool:
 
 
 def _beta_interval(point: "Point") -> str:
-    """The interval of the β that select a point, or its hull gap (bits).
+    """The interval of the β that select a point.
 
-    `none` and the interval of the gap if the seeds show the gap.
+    For a point above the hull: its hull gap in bits or, if the seeds show the gap, `none` with the
+    interval of the gap.
     """
     if point.beta_interval is not None:
         low, high = point.beta_interval

@@ -101,8 +101,9 @@ def gaussian_information(correlations: Sequence[float]) -> float:
 def gaussian_relevance(correlations: Sequence[float], rate_nats: ArrayLike) -> Array:
     """I(T;Y) in nats of the best code T with I(X;T) = `rate_nats`.
 
-    With λ = 1 − ρ², an active mode has the rate r = ½ ln[(β − 1)(1 − λ)/λ] (water-filling) and the
-    relevance ½ ln[1/(λ + (1 − λ) e^(−2r))].
+    Each correlation ρ belongs to a mode: one direction of X and one of Y. A mode is active if the
+    code uses it. With λ = 1 − ρ², an active mode has the rate r = ½ ln[(β − 1)(1 − λ)/λ]
+    (water-filling) and the relevance ½ ln[1/(λ + (1 − λ) e^(−2r))].
     """
     lam = _sorted_lambdas(correlations)
     rate = np.asarray(rate_nats, float)[..., None]

@@ -138,8 +138,8 @@ def _cost(fronts: Sequence[Front]) -> Cost:
 class _Pool:
     """All points of one side by rate, with the front and the hull of these points together.
 
-    `means` are the mean points of its settings over seeds. `moves_along_front` says whether a
-    field of the weighting moves along the front.
+    `means` are the means over seeds of the points, one for each setting of the side.
+    `moves_along_front` says whether a field of the weighting moves along the front.
     """
 
     points: list[ComparedPoint]

@@ -36,7 +36,7 @@ def nondominated(points: ArrayLike) -> Bool[np.ndarray, " n"]:
 
 
 def dominated_layers(points: Mapping[str, Sequence[float] | None], *, keep: float) -> set[str]:
-    """The names of the points below the best share `keep` in non-dominated sorting.
+    """The names of the points that are not among the best share `keep` in non-dominated sorting.
 
     As in MOASHA (Schmucker et al. 2021), except that a layer is kept or dropped as a whole: the
     layer that completes the share is kept. A point that is None ranks last. The result is empty for

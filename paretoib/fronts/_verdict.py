@@ -26,8 +26,12 @@ def verdict(comparison: Comparison) -> str:
     A difference counts as shown if the Mann-Whitney test on the hypervolumes of single seeds has
     p < 0.05 and the bootstrap interval of the ratio of mean hypervolumes excludes 1. If there is no
     such interval, because a seed has hypervolume 0, p < 0.05 is enough. Otherwise the verdict has
-    the words 'no difference is shown'. If seeds are too few for a test, or for p < 0.05, the
-    verdict says whether one side is behind in every pair of seeds, and which seeds allow a test.
+    the words 'no difference is shown'.
+
+    If seeds are too few for a test, or for p < 0.05, the verdict says which seeds allow a test. It
+    also says if one side is then behind in every pair of seeds. If no side is, and there is no
+    test, the verdict has the lead in hypervolume without a test. A lead at equal cost is never
+    tested.
 
     If the weighting of one side has no field that moves along the front, the verdict has the
     distance of its points to the other front in place of hypervolumes.

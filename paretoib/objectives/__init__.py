@@ -94,7 +94,7 @@ ZERO_ENTROPY_NOISE = Param(
     "zero_entropy_noise",
     bool,
     True,
-    "add noise ε ~ N(0, 1/(2πe)) to the latent; off: the ablation of uib section 7.2",
+    "add noise ε ~ N(0, 1/(2πe)) to the latent; false: the ablation of uib section 7.2",
     sets_noise=True,
 )
 

@@ -20,10 +20,10 @@ class Categorical(Objective):
     """Losses in nats: prediction, chosen by `loss`, and compression, chosen by `compressed`.
 
     `loss` is the decoder cross-entropy H_Θ[Y|Z] = E[−Σ_z p(z|x) log q(y|z)], the prediction
-    cross-entropy H_Θ[Y|X] = E[−log Σ_z p(z|x) q(y|z)], or the decoder uncertainty H[Y|Z]. H_Θ[Y|Z]
-    is an upper bound on H_Θ[Y|X] and on H[Y|Z]. With H[Y|Z] no decoder is trained: q(y|z) is p(y|z)
-    of the training data, computed before the first epoch and after each epoch. `compressed` is
-    H[Z|Y], H[Z], or I(X;Z) = H[Z] − H[Z|X].
+    cross-entropy H_Θ[Y|X] = E[−log Σ_z p(z|x) q(y|z)], or the decoder uncertainty H[Y|Z]. The index
+    Θ says that q(y|z) has trained parameters. H_Θ[Y|Z] is an upper bound on H_Θ[Y|X] and on H[Y|Z].
+    With H[Y|Z] no decoder is trained: q(y|z) is p(y|z) of the training data, computed before the
+    first epoch and after each epoch. `compressed` is H[Z|Y], H[Z], or I(X;Z) = H[Z] − H[Z|X].
     """
 
     def __init__(

@@ -22,7 +22,7 @@ class GapFilling(GenerationalDriver):
     """Chooses values of one field in the widest gaps of the front, for an evenly spaced front.
 
     The field is one that moves trials along the front: β, MIB's number of iterations, or a
-    preference. Its trials form a curve, for each combination of the choices of the other fields.
+    preference. For each combination of the choices of the other fields, the trials form a curve.
     The first generation has evenly spaced values on each curve, from one end of the range to the
     other, on the range's scale. Each later generation divides the widest gaps of all curves. A gap
     is the distance between the points of two neighbouring values. A point is (rate, lost) on the

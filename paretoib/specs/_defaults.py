@@ -155,7 +155,8 @@ class SearchDefaults:
         chosen = along_front and not isinstance(varied.get(along_front), Range | None)
         if self.search == "adaptive" and chosen:
             space = default_space(self.template, vary_initialisation=True)
-        # Fields that the method sets, such as the switches of an ablation, are not varied.
+        # Fields that the method sets, such as the switches of an ablation, are not varied, except
+        # the field along the front.
         fixed = METHODS[self.method].field_defaults.keys() - {along_front}
         return {f: r for f, r in space.items() if f not in fixed}
 

@@ -116,11 +116,12 @@ def _has_effect(param: Param, template: TrialSpec) -> bool:
 
 
 def _range_of(param: Param) -> Range | Choices | None:
-    """What a search varies of a hyperparameter, from its declaration; None without a range.
+    """The range or the choices of a hyperparameter in the default space, from its declaration.
 
-    The values of a bounded integer are choices. A float between 0 and 1 is varied from 0 to
-    1; a bound that is excluded is replaced by 0.02 or 0.98. Any other float is varied over two
-    decades around its positive default, within its bounds.
+    The result is None for a hyperparameter that the default space does not vary. The values of a
+    bounded integer are choices. A float between 0 and 1 is varied from 0 to 1; a bound that is
+    excluded is replaced by 0.02 or 0.98. Any other float is varied over two decades around its
+    positive default, within its bounds.
     """
     if param.name in _RANGES:
         low, high = _RANGES[param.name]

@@ -16,8 +16,9 @@ from paretoib.tracking import _heartbeat
 def with_stale_rule(state: SweepState, store_unavailable_at: datetime | None = None) -> SweepState:
     """The state; its status is `interrupted` if the sweep's heartbeat is stale.
 
-    The start, the submission and `store_unavailable_at` count as heartbeats. The last of these is
-    when the store did not answer: no writer could send a heartbeat at that time.
+    The start, the submission and `store_unavailable_at` count as heartbeats.
+    `store_unavailable_at` is the last time at which the store did not answer: no writer could send
+    a heartbeat then.
     """
     waits_for_cluster = state.submitted is not None and not state.begun
     if state.status != "running" or waits_for_cluster:

@@ -170,7 +170,7 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
                 le=1,
                 per_trial=True,
             ),
-            Param("smooth", bool, True, "ablation: off leaves Smooth-IB out"),
+            Param("smooth", bool, True, "use Smooth-IB; false: the ablation of mib figure 5"),
             *_min_norm("frank_wolfe"),
         ),
     ),
@@ -254,7 +254,7 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
         each_task=True,
         params=(
             Param("logit_step", float, 0.025, "step size of the logits of the weights", gt=0, le=1),
-            Param("logit_decay", float, 1e-3, "γ, weight decay of these logits", ge=0, le=1),
+            Param("logit_decay", float, 1e-3, "γ, weight decay of the logits", ge=0, le=1),
         ),
     ),
     "dwa": WeightingEntry(

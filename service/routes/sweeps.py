@@ -94,7 +94,7 @@ async def submit(
     controller: Controller,
     key: Key = None,
 ) -> Response:
-    """Stores the sweep and submits it to Ray. Missing fields take the defaults of the method.
+    """Stores the sweep and submits it to Ray. Missing fields take their defaults.
 
     The `Location` header is the path of the sweep.
     """

@@ -132,7 +132,7 @@ def _local_folder(uri: str, name: str) -> Path:
 def writable(uri: str) -> Iterator[str]:
     """Check the store, and lock an SQLite store in this context; yields the address for MLflow.
 
-    An SQLite file must be writable, and a server must answer; other databases are not checked.
+    An SQLite file must be writable, and a server must answer; other databases are not checked here.
     MLflow creates the tables of a new SQLite file when it opens the file; two processes must not
     both create them. Raises `StoreError`.
     """
