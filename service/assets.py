@@ -1,11 +1,15 @@
-"""Static files of the pages: one style sheet, one script, and plotly's script."""
+"""Static files of the pages: a style sheet, two scripts, and plotly's script."""
 
 import hashlib
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-MEDIA_TYPES = {"service.css": "text/css", "service.js": "text/javascript"}
+MEDIA_TYPES = {
+    "service.css": "text/css",
+    "service.js": "text/javascript",
+    "trials.js": "text/javascript",
+}
 """The files in `static/`, with their media types."""
 _FOLDER = Path(__file__).parent / "static"
 

@@ -9,9 +9,10 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from paretoib import search
 from paretoib.errors import NotFoundError, ParetoIBError
 from paretoib.fronts import compare
-from paretoib.records import Comparison, Front, SweepState, TrialRecord
+from paretoib.records import Comparison, Front, Importance, SweepState, TrialRecord
 from paretoib.tracking import (
     Reader,
     Ruler,
@@ -72,6 +73,7 @@ class SweepQueries:
         self._comparisons: SingleFlightCache[Comparison] = SingleFlightCache(
             _RECORDS, lambda comparison: 1 + len(comparison.points)
         )
+        self._importances = SingleFlightCache[Importance](256)
         self._rendered = SingleFlightCache[Rendered](_BYTES, lambda rendered: len(rendered.content))
 
     @property
@@ -154,6 +156,13 @@ class SweepQueries:
         """The sweep's front as a document or picture; `format` is a key of `rendering.FRONTS`."""
         key = (version(state), format)
         return self._rendered.get(key, lambda: render_front(self.snapshot(state).front, format))
+
+    def importance(self, state: SweepState) -> Importance:
+        """The importance of the sweep's fields for each measure."""
+        # Optuna is imported at the first request.
+        return self._importances.get(
+            version(state), lambda: search.field_importance(self.snapshot(state).front)
+        )
 
     def comparison(self, left: Sequence[SweepState], right: Sequence[SweepState]) -> Comparison:
         """Compare the fronts of both sides.

@@ -119,6 +119,7 @@ FRONTS: Mapping[str, tuple[str, Callable[[Front], bytes]]] = {
         for name, media_type in _MEDIA_TYPES.items()
     },
     "figure": (FIGURE, lambda front: fronts.front_figure(front).encode()),
+    "parallel": (FIGURE, lambda front: fronts.parallel_figure(front).encode()),
 }
 COMPARISONS: Mapping[str, tuple[str, Callable[[Comparison], bytes]]] = {
     "json": (_JSON, lambda comparison: comparison.to_json().encode()),

@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from paretoib.errors import ParetoIBError
-from paretoib.records import Comparison, Front, LogPart, OnProgress, SweepInfo, SweepState
+from paretoib.records import (
+    Comparison,
+    Front,
+    Importance,
+    LogPart,
+    OnProgress,
+    SweepInfo,
+    SweepState,
+)
 
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
@@ -63,6 +71,12 @@ class Backend(Protocol):
                     raise ParetoIBError(f"a sweep should be named once; found `{state.name}` twice")
         left_fronts, right_fronts = ([self.front(state) for state in side] for side in states)
         return compare(left_fronts, right_fronts)
+
+    def importance(self, sweep: SweepReference) -> Importance:
+        """Which of the varied fields mattered for which measure of a sweep's trials."""
+        from paretoib.search import field_importance
+
+        return field_importance(self.front(sweep))
 
     def history(self, sweep: SweepReference, trial: str) -> Mapping[str, Sequence[float | None]]:
         """The history of the ended trial with this key: for each series, one value per epoch."""

@@ -11,7 +11,7 @@ from paretoib.backends._http import Http
 from paretoib.backends._sse import events
 from paretoib.documents import Document
 from paretoib.errors import NotFoundError, ServiceError, SpecError
-from paretoib.records import Front, LogPart, OnProgress, SweepState
+from paretoib.records import Front, Importance, LogPart, OnProgress, SweepState
 
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
@@ -51,6 +51,11 @@ class RemoteBackend(Backend):
 
     def front(self, sweep: SweepReference) -> Front:
         return self._parse(Front, self._http.request("GET", f"/sweeps/{self._id(sweep)}/front"))
+
+    def importance(self, sweep: SweepReference) -> Importance:
+        # The service computes it, because this process should not load Optuna.
+        response = self._http.request("GET", f"/sweeps/{self._id(sweep)}/importance")
+        return self._parse(Importance, response)
 
     def history(self, sweep: SweepReference, trial: str) -> Mapping[str, Sequence[float | None]]:
         response = self._http.request("GET", f"/sweeps/{self._id(sweep)}/trials/{trial}")

@@ -1,4 +1,4 @@
-"""`paretoib front`, `compare`, `list`, `show`, `logs` and `ui`: commands that only read sweeps."""
+"""Commands that only read sweeps: `paretoib front`, `compare`, `importance`, `list`, and others."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -138,6 +138,16 @@ def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
     _render.sweep(state, backend.page(state), as_json)
 
 
+def importance(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
+    """Show which of the varied fields mattered for which measure."""
+    backend = connect(server)
+    found = backend.importance(find_sweep(backend, sweep))
+    if as_json:
+        _render.print_json(found.document)
+    else:
+        _tables.importance(found)
+
+
 def logs(
     sweep: Sweep,
     follow: Annotated[
@@ -250,4 +260,4 @@ def _write(path: Path | None, content: Callable[["ImageFormat"], bytes]) -> None
     typer.echo(f"wrote {path}", err=True)
 
 
-COMMANDS = (front, compare, list_, show, logs, ui)
+COMMANDS = (front, compare, importance, list_, show, logs, ui)

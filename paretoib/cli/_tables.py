@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from paretoib.records import Comparison, ComparisonSide, Front, Point
+    from paretoib.records import Comparison, ComparisonSide, Front, Importance, Point
 
 Columns = dict[str, list[str]]
 _UNFOLDED_WIDTH = 100_000  # characters per line
@@ -51,6 +51,19 @@ def comparison(comparison: "Comparison") -> None:
     out = console()
     out.print(indicators)
     out.print(comparison.verdict)
+
+
+def importance(importance: "Importance") -> None:
+    """Print the share of each field in the variance of each measure, or why there are none."""
+    out = console()
+    if importance.reason:
+        out.print(f"no importance: {importance.reason}")
+        return
+    shares = table("", *importance.shares)
+    for name, values in importance.rows:
+        shares.add_row(name, *(f"{100 * value:.0f} %" for value in values))
+    out.print(shares)
+    out.print(f"Share of the variance among {importance.trials} trials (functional ANOVA).")
 
 
 def _heading(side: "ComparisonSide") -> str:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         front_figure,
         front_html,
     )
+    from paretoib.fronts._parallel_interactive import parallel_figure
+    from paretoib.fronts._parallel_static import parallel_image
     from paretoib.fronts._plane import plane_image
     from paretoib.fronts._static import comparison_image, front_image
 
@@ -71,6 +73,8 @@ __all__ = [
     "hypervolume",
     "igd_plus",
     "nondominated",
+    "parallel_figure",
+    "parallel_image",
     "plane_image",
     "reachability",
 ]
@@ -84,6 +88,8 @@ __getattr__ = lazy_names(
         "front_html": "_interactive",
         "comparison_image": "_static",
         "front_image": "_static",
+        "parallel_figure": "_parallel_interactive",
+        "parallel_image": "_parallel_static",
         "plane_image": "_plane",
     },
 )

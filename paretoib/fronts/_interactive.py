@@ -15,7 +15,7 @@ from paretoib.fronts._picture import RateAxis
 from paretoib.records import Comparison, ExactCurve, Front, Point
 from paretoib.specs import short_name
 
-_CONFIG = {
+CONFIG = {
     "responsive": True,
     "displaylogo": False,
     "modeBarButtons": [["toImage", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
@@ -41,7 +41,7 @@ def front_figure(front: Front) -> str:
 
     The `customdata` of a marker is the first `KEY_DIGITS` digits of its trial's key.
     """
-    return _json(_front(front, d.plane_of(front.points, front.reference)))
+    return figure_json(_front(front, d.plane_of(front.points, front.reference)))
 
 
 def comparison_html(comparison: Comparison, *, axis: RateAxis | None = None) -> str:
@@ -59,7 +59,7 @@ def comparison_html(comparison: Comparison, *, axis: RateAxis | None = None) -> 
 
 def comparison_figure(comparison: Comparison) -> str:
     """The picture of `comparison_html` as plotly's JSON; see `front_figure`."""
-    return _json(_comparison(comparison, d.plane_of(comparison.points, comparison.reference)))
+    return figure_json(_comparison(comparison, d.plane_of(comparison.points, comparison.reference)))
 
 
 def _front(front: Front, plane: d.Plane) -> go.Figure:
@@ -235,9 +235,10 @@ def _script(figure: go.Figure) -> str:
         include_plotlyjs=True,
         div_id="plot",
         default_height="100%",
-        config=_CONFIG,
+        config=CONFIG,
     )
 
 
-def _json(figure: go.Figure) -> str:
-    return json.dumps({**json.loads(figure.to_json()), "config": _CONFIG})
+def figure_json(figure: go.Figure) -> str:
+    """A figure as plotly's JSON, with the configuration of its buttons."""
+    return json.dumps({**json.loads(figure.to_json()), "config": CONFIG})

@@ -1,11 +1,17 @@
 """Drivers, which propose the trials of a sweep by `ask` and `tell`; `DRIVERS` lists them.
 
-Optuna and pymoo are imported lazily, with the first sweep that needs them.
+`field_importance` says which fields mattered. Optuna and pymoo are imported lazily, on first use.
 """
 
+from typing import TYPE_CHECKING
+
+from paretoib.lazy import lazy_names
 from paretoib.registry import load_target
 from paretoib.search._driver import Driver
 from paretoib.specs import SweepSpec
+
+if TYPE_CHECKING:
+    from paretoib.search._importance import field_importance
 
 DRIVERS: dict[str, str] = {
     "grid": "paretoib.search._planned:Grid",
@@ -32,4 +38,6 @@ def driver(spec: SweepSpec) -> Driver:
     return new
 
 
-__all__ = ["DRIVERS", "Driver", "driver"]
+__all__ = ["DRIVERS", "Driver", "driver", "field_importance"]
+
+__getattr__ = lazy_names(__name__, {"field_importance": "_importance"})

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from paretoib.documents import RepeatedKeyError, load_json
 from paretoib.errors import SpecError
-from paretoib.records import Front, Status, SweepState
+from paretoib.records import Front, Importance, Status, SweepState
 from paretoib.specs import SweepSpec
 from paretoib.tracking import TAIL
 from service.dependencies import (
@@ -47,7 +47,7 @@ Key = Annotated[
 TrialKey = Annotated[
     str, Path(pattern="^[0-9a-f]{12,64}$", description="A trial's key.", examples=["0d1e2f3a4b5c"])
 ]
-FrontFormat = Literal["json", "csv", "html", "png", "pdf", "svg", "figure"]
+FrontFormat = Literal["json", "csv", "html", "png", "pdf", "svg", "figure", "parallel"]
 EXAMPLES: Any = {
     "β grid": {"value": {"method": "vib", "data": "digits", "trials": 16}},
     "adaptive weighting": {"value": {"method": "mib", "data": "digits", "seeds": [0, 1, 2]}},
@@ -258,12 +258,27 @@ def front(
     state: NamedSweep,
     queries: Queries,
     format: Annotated[
-        FrontFormat, Query(description="`figure`: the JSON of the plotly figure that `html` shows.")
+        FrontFormat,
+        Query(
+            description="`figure`: the JSON of the plotly figure that `html` shows; `parallel`: "
+            "the JSON of the parallel coordinates of all trials."
+        ),
     ] = "json",
 ) -> Response:
     """All ended trials, with a mark for those on the front; the JSON of `paretoib front --json`."""
     headers = {"Content-Security-Policy": SANDBOX_POLICY} if format in ("html", "svg") else {}
     return conditional_response(request, queries.front(state, format), headers)
+
+
+@router.get(
+    "/{sweep}/importance",
+    response_model=Importance,
+    responses=problem_responses(404, 422),
+    summary="Get the importance of the fields",
+)
+def importance(request: Request, state: NamedSweep, queries: Queries) -> Response:
+    """Which of the varied fields mattered for which measure; `paretoib importance --json`."""
+    return document_response(request, queries.importance(state))
 
 
 @router.get(

@@ -210,6 +210,7 @@ const METRICS = ["rate_bits", "rate_lower_bits", "relevance_bits", "lost_bits", 
 
 async function showTrial(sweep, key) {
   const panel = $("#trial");
+  panel.hidden = false;
   const trial = await fetchJson(`/sweeps/${sweep}/trials/${key}`);
   const parameters = ["objective", "weighting", "model", "training"].flatMap((kind) =>
     Object.entries(trial.spec[kind] ?? {})
@@ -245,8 +246,10 @@ function setUpSweep(article) {
   const id = article.dataset.id;
   const plot = $("#plot");
   let timer = null, trialInUrl = location.hash.slice(1);
+  const refreshSections = setUpSections(article, id);
   const redraw = async () => {
     timer = null;
+    refreshSections();
     if (await draw(plot) && !plot.dataset.clickable) {
       plot.dataset.clickable = "yes";
       plot.on("plotly_click", ({ points }) => {
@@ -327,7 +330,10 @@ function followEvents(article, id, redraw, pause = MIN_PAUSE_MS) {
   });
 }
 
-if ($("#submit")) setUpForm($("#submit"));
-if ($("#compare")) setUpList($("#compare"));
-if ($("#sweep")) setUpSweep($("#sweep"));
-if ($("#comparison")) draw($("#plot"));
+// The scripts are deferred: when the document is complete, all of them have run.
+document.addEventListener("DOMContentLoaded", () => {
+  if ($("#submit")) setUpForm($("#submit"));
+  if ($("#compare")) setUpList($("#compare"));
+  if ($("#sweep")) setUpSweep($("#sweep"));
+  if ($("#comparison")) draw($("#plot"));
+});

@@ -10,6 +10,7 @@ import paretoib
 from paretoib import fronts
 from paretoib.backends import Backend
 from paretoib.errors import ComparisonError, NotFoundError, ParetoIBError
+from paretoib.search import field_importance
 from paretoib.settings import settings
 
 GRID, MIB = "a grid of β", "adaptive weights"
@@ -83,6 +84,13 @@ def test_a_comparison_equals_the_comparison_of_the_library(backend: Backend) -> 
         backend.compare(GRID, [MIB, backend.find(GRID).id])
     with pytest.raises(ComparisonError):
         backend.compare(GRID, "gaussian")
+
+
+def test_importance_equals_that_of_the_library(backend: Backend) -> None:
+    """`importance` has the shares of each field, computed from the front."""
+    found = backend.importance(GRID)
+    assert found == field_importance(backend.front(GRID))
+    assert set(found.shares["lost"]) == {"weighting.beta", "seed"}
 
 
 def test_an_ended_trial_has_its_history(backend: Backend) -> None:

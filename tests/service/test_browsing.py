@@ -87,6 +87,75 @@ def test_a_click_on_a_point_shows_its_trial(sample: Any, open_browser: Any) -> N
     assert browser.errors == []
 
 
+def test_the_table_of_trials_is_sorted_filtered_and_downloaded(
+    sample: Any, open_browser: Any
+) -> None:
+    """The table has every ended trial; a click on a heading sorts, the filter takes conditions.
+
+    The download has the shown rows. A click on a trial opens its panel.
+    """
+    browser = open_browser(sample.served.address)
+    browser.sign_in(sample.served.secret)
+    page, info = browser.page, sample.sweeps["a grid of β"]
+    page.goto(f"/sweeps/{info.id}")
+    page.wait_for_selector("#trials tbody tr")
+    with sample.served.client() as client:
+        front = client.get(f"/sweeps/{info.id}/front").json()
+    count = len(front["points"]) + len(front["failed"])
+    assert page.locator("#trials tbody tr").count() == count == 16
+    column = "#trials tbody td:nth-child(4)"  # trial, β, seed, rate, …
+    rates = [point["rate_bits"] for point in front["points"]]
+    shown = [float(text) for text in page.locator(column).all_inner_texts() if text]
+    assert shown == pytest.approx(sorted(rates), rel=1e-3)
+    page.click("#trials th button[title=rate_bits]")
+    assert page.get_attribute("#trials th[aria-sort]", "aria-sort") == "descending"
+    shown = [float(text) for text in page.locator(column).all_inner_texts() if text]
+    assert shown == pytest.approx(sorted(rates, reverse=True), rel=1e-3)
+
+    page.fill("#trials input", "rate_bits<2, beta>=0.002")
+    expected = [
+        point
+        for point in front["points"]
+        if point["rate_bits"] < 2 and point["params"]["weighting.beta"] >= 0.002
+    ]
+    assert expected
+    page.wait_for_selector(f"#trials .count:text-is('{len(expected)} of 16 trials')")
+    with page.expect_download() as download:
+        page.click("#trials .download")
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[0].startswith("trial,weighting.beta,seed,rate_bits")
+    assert {line.split(",")[0] for line in lines[1:]} == {point["trial"] for point in expected}
+    page.fill("#trials input", "nosuch<2")
+    page.wait_for_selector("#trials .error:has-text('begin with a column; found nosuch<2')")
+    page.fill("#trials input", "")
+    page.click("#trials tbody a >> nth=0")
+    page.wait_for_selector("#trial h2")
+    assert browser.errors == []
+
+
+def test_sections_show_parallel_coordinates_and_importance(sample: Any, open_browser: Any) -> None:
+    """Both sections load when they are opened; a click on a line's marker opens the trial."""
+    browser = open_browser(sample.served.address)
+    browser.sign_in(sample.served.secret)
+    page, info = browser.page, sample.sweeps["a grid of β"]
+    page.goto(f"/sweeps/{info.id}")
+    page.wait_for_selector("#trials tbody tr")
+    assert not any("importance" in url for url in browser.requests)
+    page.click("#importance > summary")
+    page.wait_for_selector("#importance tbody tr")
+    with sample.served.client() as client:
+        shares = client.get(f"/sweeps/{info.id}/importance").json()["shares"]
+    text = page.inner_text("#importance")
+    assert f"{100 * shares['lost']['weighting.beta']:.0f} %" in text
+    page.click("#parallel > summary")
+    page.wait_for_selector("#parallel .scatterlayer .point")
+    page.locator("#parallel .plot").scroll_into_view_if_needed()
+    box = page.locator("#parallel .scatterlayer .point").first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#trial h2")
+    assert browser.errors == []
+
+
 def test_sweeps_are_chosen_from_the_list_and_compared(sample: Any, open_browser: Any) -> None:
     """Two sweeps that are checked in the list can be compared.
 
