@@ -144,7 +144,7 @@ async function showImportance(section, id) {
   const largest = (name) => Math.max(...measures.map((measure) => shares[measure][name]));
   names.sort((a, b) => largest(b) - largest(a));
   const head = newElement("tr");
-  head.append(newElement("th"), ...measures.map((measure) => newElement("th", measure, { scope: "col" })));
+  head.append(newElement("td"), ...measures.map((measure) => newElement("th", measure, { scope: "col" })));
   const body = names.map((name) => {
     const row = newElement("tr");
     row.append(newElement("th", name.replace(/^.*\./, "").replaceAll("_", " "), { scope: "row", title: name }));
