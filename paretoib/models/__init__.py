@@ -144,6 +144,12 @@ _OWN: dict[str, ModelEntry] = {
             Param("hidden", Widths, (256, 256), "widths of the hidden layers"),
             Param("activation", Literal["relu", "sigmoid"], "relu", "hidden layers' activation"),
             Param("dropout", float, 0.0, _DROPOUT, ge=0, lt=1),
+            Param(
+                "centred",
+                bool,
+                False,
+                "scale inputs from [0, 1] to [−1, 1], as Alemi et al. 2017 do",
+            ),
             *_bottleneck(_ALEMI_NOISE),
         ),
     ),

@@ -12,7 +12,8 @@ class MLPEncoder(nn.Module):
     """Map x (B, *shape) to means and r of `Head` (B, 2K); if not `noise`, to means (B, K).
 
     The papers use `hidden=(1024, 1024)` (vim, uib), and `hidden=(512, 512)` with
-    `activation="sigmoid"` (imb).
+    `activation="sigmoid"` (imb). If `centred`, the first layer gets 2x − 1 instead of x, so that
+    inputs in [0, 1] become inputs in [−1, 1].
     """
 
     def __init__(
@@ -24,11 +25,13 @@ class MLPEncoder(nn.Module):
         hidden: tuple[int, ...],
         activation: str,
         dropout: float,
+        centred: bool,
     ) -> None:
         super().__init__()
         widths = (math.prod(shape), *hidden, latent * (2 if noise else 1))
         self.layers = mlp(widths, activation=activation, dropout=dropout)
+        self.centred = centred
 
     def forward(self, x: Float[Tensor, "B ..."]) -> Float[Tensor, "B R"]:
         """The encoder's output for a batch."""
-        return self.layers(x.flatten(1))
+        return self.layers((2 * x - 1 if self.centred else x).flatten(1))

@@ -44,6 +44,16 @@ class Training(Document):
         ge=1,
         description="step: epochs between decays; plateau: tolerated epochs without improvement",
     )
+    adam_beta1: float = Field(
+        0.9, ge=0, lt=1, description="β₁ of adam, the decay of its mean gradient"
+    )
+    weight_average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="decay of an exponential average of the model's weights, which is measured "
+        "instead of the weights; 0: no average; 0.999 in Alemi et al. 2017",
+    )
     clip_norm: float | None = Field(None, gt=0, description="largest norm of a gradient")
     precision: Literal["float32", "bf16"] = Field(
         "float32", description="bf16: mixed precision, only on CUDA"

@@ -7,13 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from paretoib.specs import TrialSpec
-from paretoib.training._rules import RULES
+from paretoib.training._rules import rule_of
 from paretoib.training._schedule import LearningRates
 from paretoib.training._stack import Stack
 
 
 class Optimiser:
-    """Applies one of torch's update rules (`RULES`) to all trials in one call.
+    """Applies one of torch's update rules (`rule_of`) to all trials in one call.
 
     torch's kernel takes a single learning rate. If the learning rates of the trials differ, the
     kernel computes the change for learning rate 1, which is then multiplied by each trial's
@@ -25,7 +25,7 @@ class Optimiser:
         self.clip_norm = specs[0].training.clip_norm
         self.learning_rates = LearningRates(specs)
         self.parameters = [p.detach() for p in stack.parameters]
-        self._rule = RULES[specs[0].training.optimiser]
+        self._rule = rule_of(specs[0].training)
         self.moments = {
             name: [torch.zeros_like(p) for p in self.parameters] for name in self._rule.state
         }

@@ -16,6 +16,7 @@ from paretoib.models import Model, build_model
 from paretoib.objectives import OBJECTIVES, Objective
 from paretoib.records import TrialRecord
 from paretoib.specs import Section, TrialSpec
+from paretoib.training._average import WeightAverage
 from paretoib.training._batches import Batch, Batches, stream_seed
 from paretoib.training._estimates import Estimates, to_metrics
 from paretoib.training._history import History
@@ -32,7 +33,7 @@ from paretoib.weighting import WEIGHTINGS, Weighting
 HISTORY_INPUTS = 128
 
 # Attributes of a pack whose states change during training and are stored in checkpoints.
-_PARTS = ("stack", "optimiser", "batches", "history")
+_PARTS = ("stack", "optimiser", "average", "batches", "history")
 
 
 class Pack:
@@ -58,6 +59,7 @@ class Pack:
         )
         self.stages = self._stages()
         self.optimiser = Optimiser(self.stack, specs)
+        self.average = WeightAverage(self.stack, first.training.weight_average)
         self.history = History(losses)
         latent = first.model["latent"]
         width = self.hyper["objective"].get("prior_width", torch.ones(len(specs), device=device))
@@ -74,9 +76,8 @@ class Pack:
             len(dataset.validation) if exact else HISTORY_INPUTS
         )
         self.marginal_split = dataset.train.first(max(2 * HISTORY_INPUTS, 4 * latent))
-        if self.objective.optimal_decoder:
-            self.stack.head.optimal = True
-            self.evaluator.refresh_decoder()
+        self.stack.head.optimal = self.objective.optimal_decoder
+        self._refresh_decoder()
         self.epoch = 0
         self.diverged_in: list[int | None] = [None] * len(specs)
 
@@ -104,17 +105,19 @@ class Pack:
         self.epoch += 1
         self.stack.update_weighting(self.weighting.after_epoch(self._weighting_hyper()))
         norms = gradient_norms([self.stack.per_trial(g) for g in step.gradients])
-        if self.objective.optimal_decoder:
-            self.evaluator.refresh_decoder()
-        marginals = self.evaluator.fit_marginals(self.marginal_split)
-        estimates = self.evaluator.estimate(self.history_split, samples=1, marginals=marginals)
-        finite = self.history.end_epoch(
-            estimates,
-            norms,
-            self.optimiser.learning_rates.now,
-            self.evaluator.layer_information(),
-            self.evaluator.cross_entropies(),
-        )
+        with self.average.applied():
+            self._refresh_decoder()
+            marginals = self.evaluator.fit_marginals(self.marginal_split)
+            estimates = self.evaluator.estimate(self.history_split, samples=1, marginals=marginals)
+            finite = self.history.end_epoch(
+                estimates,
+                norms,
+                self.optimiser.learning_rates.now,
+                self.evaluator.layer_information(),
+                self.evaluator.cross_entropies(),
+            )
+        if self.average.active:
+            self._refresh_decoder()
         self.optimiser.end_epoch(self.epoch, estimates.cross_entropy)
         for trial in (~finite).nonzero().flatten().tolist():
             self.diverged_in[trial] = self.diverged_in[trial] or self.epoch
@@ -149,6 +152,11 @@ class Pack:
             self.stack.share_layers(stage)
         if stage > (self.epoch - 1) * self.stages // epochs >= 0:
             self.optimiser.reset()
+
+    def _refresh_decoder(self) -> None:
+        """Set optimal decoders to p(y|z) of the training data under the present weights."""
+        if self.objective.optimal_decoder:
+            self.evaluator.refresh_decoder()
 
     def rung_results(self, estimates: Estimates) -> dict[str, tuple[float, float] | None]:
         """(rate, lost bits) by trial key; None if not finite or if the trial diverged."""
@@ -195,7 +203,13 @@ class Pack:
         return pack
 
     def measure(self) -> list[dict[str, Any]]:
-        """The outcome of every trial: a status, and metrics or the reason why there are none."""
+        """The outcome of every trial: a status, and metrics or the reason why there are none.
+
+        From here on, the weights of the pack are their averages, if the weights are averaged.
+        """
+        if self.average.active:
+            self.average.apply()
+            self._refresh_decoder()
         marginals = self.evaluator.fit_marginals(self.dataset.train)
         splits = {"validation": self.dataset.validation, "test": self.dataset.test}
         estimates = {
@@ -243,6 +257,7 @@ class Pack:
         """Train on one batch."""
         step = self.gradients(batch)
         self.optimiser.step(step.gradients)
+        self.average.update()
         self._after_step(batch, step)
         examples = batch.x.shape[1]
         diagnostics = self.objective.diagnostics(step.losses, examples)

@@ -6,13 +6,15 @@ the learning rate, and its state must not depend on the learning rate.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
 from torch.optim.adadelta import adadelta
 from torch.optim.adagrad import adagrad
 from torch.optim.adam import adam
+
+from paretoib.specs import Training
 
 Tensors = list[Tensor]
 
@@ -74,3 +76,11 @@ RULES = {
     "adagrad": Rule(("squared_sum",), adagrad, {"lr_decay": 0.0, "eps": 1e-10, **_PLAIN}),
     "sgd": Rule((), _sgd),
 }
+
+
+def rule_of(training: Training) -> Rule:
+    """The update rule of a trial's training."""
+    rule = RULES[training.optimiser]
+    if training.optimiser != "adam":
+        return rule
+    return replace(rule, options={**rule.options, "beta1": training.adam_beta1})

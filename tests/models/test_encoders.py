@@ -205,3 +205,11 @@ def test_initial_scale_multiplies_only_the_weights_of_the_encoder(name: str) -> 
     for (key, a), (_, b) in zip(plain.named_parameters(), scaled.named_parameters(), strict=True):
         factor = 3 if key.startswith("encoder.") and key.endswith("weight") else 1
         assert torch.equal(a * factor, b), key
+
+
+def test_a_centred_mlp_maps_0_to_minus_1_and_1_to_1() -> None:
+    """With `centred`, inputs x give the output that 2x − 1 gives without it."""
+    plain, centred = (build("mlp", (6,), centred=value).encoder for value in (False, True))
+    x = torch.rand(5, 6)
+    torch.testing.assert_close(centred(x), plain(2 * x - 1))
+    assert not torch.allclose(centred(x), plain(x), atol=1e-3)

@@ -126,6 +126,8 @@ def test_an_empty_document_is_mib_on_digits() -> None:
         "schedule": "constant",
         "decay": 0.97,
         "patience": 10,
+        "adam_beta1": 0.9,
+        "weight_average": 0.0,
         "clip_norm": None,
         "precision": "float32",
     }

@@ -29,6 +29,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "one learning rate": {"method": "vib", "learning_rate": 1e-2},
     "mib, decaying": {"method": "mib", "schedule": "exponential", "clip_norm": 0.5},
     "plateau": {"method": "vib", "schedule": "plateau", "patience": 1, "decay": 0.5},
+    "weight average": {"method": "vib", "weight_average": 0.9},
     "step": {"method": "mgda", "schedule": "step", "patience": 2},
     **{name: {"method": name} for name in ("famo", "dwa", "random")},
 }

@@ -113,6 +113,22 @@ def test_each_step_agrees_with_torch(
             torch.testing.assert_close(actual.detach()[i], expected.detach(), rtol=1e-5, atol=1e-6)
 
 
+def test_adam_has_the_beta1_of_its_spec(trial: Trial, pack_of: PackOf, plain: Any) -> None:
+    """With `adam_beta1=0.5`, 50 steps are those of torch's Adam with β₁ = 0.5."""
+    pack = pack_of([trial(adam_beta1=0.5, learning_rate=1e-2)])
+    parameters = plain.copy(pack, 0).parameters
+    adam = Adam(parameters, lr=1e-2, betas=(0.5, 0.999))
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(50):
+        gradients = [torch.randn(p.shape, generator=generator) for p in parameters]
+        pack.optimiser.step(gradients)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        adam.step()
+    for actual, expected in zip(pack.stack.parameters, parameters, strict=True):
+        torch.testing.assert_close(actual.detach(), expected.detach(), rtol=1e-5, atol=1e-6)
+
+
 def test_clipping_bounds_the_norm_of_each_trial(trial: Trial, pack_of: PackOf) -> None:
     """Only gradients longer than `clip_norm` are shortened, for each trial separately.
 
