@@ -10,6 +10,8 @@ from paretoib.specs._axes import (
 from paretoib.specs._limits import Budget, Plateau, Prune, Resources
 from paretoib.specs._methods import ADAPTIVE_FIELDS, METHODS, SEARCHES, Method, Search
 from paretoib.specs._overrides import with_overrides, with_seed_count, without_defaults
+from paretoib.specs._preset_use import PresetUse, preset_use
+from paretoib.specs._presets import preset_values
 from paretoib.specs._sections import Section, section_model, short_name
 from paretoib.specs._space import Choices, Range, default_space
 from paretoib.specs._sweep import SweepSpec
@@ -23,6 +25,7 @@ __all__ = [
     "Choices",
     "Method",
     "Plateau",
+    "PresetUse",
     "Prune",
     "Range",
     "Resources",
@@ -36,6 +39,8 @@ __all__ = [
     "parse_axis",
     "parse_range",
     "parse_value",
+    "preset_use",
+    "preset_values",
     "range_digits",
     "section_model",
     "short_name",

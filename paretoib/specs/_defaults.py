@@ -21,6 +21,7 @@ from paretoib.objectives import OBJECTIVES
 from paretoib.registry import lookup
 from paretoib.specs._axes import distinct_digits, log_spaced
 from paretoib.specs._methods import METHODS, SEARCHES, Method, check_method
+from paretoib.specs._presets import with_preset
 from paretoib.specs._sections import REGISTRIES, Section, as_mapping, parse_section
 from paretoib.specs._space import Choices, Range, default_space, field_along_front
 from paretoib.specs._trial import TrialSpec
@@ -44,8 +45,11 @@ class TrialsAndSeeds(Document):
 
 
 def fill_sections(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the default method, sections, search and seeds; raises `SpecError` for unknown names."""
-    filled = dict(document)
+    """Add the values of the preset, and the default method, sections, search and seeds.
+
+    Raises `SpecError` for unknown names.
+    """
+    filled = with_preset(document)
     method = lookup(METHODS, filled.setdefault("method", "mib"), "method")
     data = parse_section("data", _with_task(filled.get("data", method.data), method))
     filled["data"] = data
@@ -78,7 +82,8 @@ def fill_sections(document: Mapping[str, Any]) -> dict[str, Any]:
 def fill_in(document: Mapping[str, Any]) -> dict[str, Any]:
     """All fields of the sweep that a document describes, with defaults, as JSON values.
 
-    The document should have no grid, space or population. It is not validated as a `SweepSpec`.
+    The document should have no space or population, and no grid but that of its preset. It is not
+    validated as a `SweepSpec`.
     Raises `SpecError` for an invalid section, `training`, `trials` or `seeds`.
     """
     filled = fill_sections(document)
@@ -86,7 +91,7 @@ def fill_in(document: Mapping[str, Any]) -> dict[str, Any]:
     trials, seeds = counts.trials, len(counts.seeds)
     defaults = SearchDefaults.of(filled)
     is_grid = defaults.search == "grid"
-    grid = defaults.grid(trials, seeds) if is_grid else {}
+    grid = filled.get("grid") or (defaults.grid(trials, seeds) if is_grid else {})
     space = {} if is_grid else defaults.space({})
     fields = {
         **defaults.template.document,

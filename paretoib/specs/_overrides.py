@@ -14,6 +14,7 @@ from paretoib.specs._defaults import (
 )
 from paretoib.specs._limits import Resources
 from paretoib.specs._methods import SEARCHES
+from paretoib.specs._presets import with_preset
 from paretoib.specs._sections import REGISTRIES, as_mapping
 from paretoib.specs._sweep import SweepSpec
 
@@ -47,6 +48,7 @@ def with_overrides(
     for kind in REGISTRIES:
         if kind in fields:
             filled[kind] = fields.pop(kind)
+    filled = with_preset(filled)
     # Resources belong to the sweep; trials do not have them.
     for field in [f for f in fields if f.startswith("resources.")]:
         resources = filled.get("resources") or {}
@@ -89,7 +91,7 @@ def without_defaults(document: Mapping[str, Any]) -> dict[str, Any]:
     of the new one. Fields whose default is unknown, because other fields are invalid, are kept.
     """
     kept = dict(document)
-    base = {key: document[key] for key in ("method", "data") if key in document}
+    base = {key: document[key] for key in ("preset", "method", "data") if key in document}
     for group in _ORDER_OF_DEFAULTS:
         keys = kept.keys() & set(group)
         if not keys:

@@ -58,6 +58,11 @@ class SweepSpec(Document):
         json_schema_extra={"pattern": rf"^[^{UNPRINTABLE}]*$"},
     )
     method: str = Field(description="an objective, a weighting and a search under one name")
+    preset: str | None = Field(
+        None,
+        description="a table or figure of a paper, such as mib-table1, whose protocol gives the "
+        "defaults; none: the defaults of the method",
+    )
     data: SerializeAsAny[Section] = Field(description="the data set")
     model: SerializeAsAny[Section] = Field(description="the encoder and the decoder")
     objective: SerializeAsAny[Section] = Field(description="the losses of a trial")
@@ -123,6 +128,11 @@ class SweepSpec(Document):
     @classmethod
     def _parse_section(cls, value: Any, info: Any) -> Any:
         return parse_section(info.field_name, value)
+
+    @field_validator("preset")
+    @classmethod
+    def _no_preset(cls, preset: str | None) -> str | None:
+        return preset or None
 
     @field_validator("name")
     @classmethod

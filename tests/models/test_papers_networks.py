@@ -1,4 +1,4 @@
-"""The networks of the papers, layer by layer; docs/reference/methods.md lists their settings."""
+"""The networks of the papers, layer by layer; the presets have their settings."""
 
 from typing import Any
 

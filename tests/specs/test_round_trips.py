@@ -70,7 +70,7 @@ def test_a_trial_is_equal_after_json(document: dict[str, Any], fields: dict[str,
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("data", DATASETS)
 def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> None:
-    """A document with only a method and a data set gets all fields except reference and limits."""
+    """A document with only a method and a data set gets all but preset, reference and limits."""
     defaults = METHODS[method]
     if DATASETS[data].tasks and not OBJECTIVES[defaults.objective].several_tasks:
         pytest.skip("the objective needs one task")
@@ -94,7 +94,7 @@ def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> No
     assert spec.trials == per_seed * len(defaults.seeds)
     document = spec.document
     missing = [k for k, v in document.items() if v is None]
-    assert missing == ["prune", "plateau", "trial_seconds", "reference"]
+    assert missing == ["preset", "prune", "plateau", "trial_seconds", "reference"]
     assert document["schema"] == 1
     axis = {"gs": "task_weights", "epo": "preference", "smooth_chebyshev": "preference"}
     varied = defaults.search == "grid" and defaults.trials > 1
