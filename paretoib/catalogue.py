@@ -1,4 +1,4 @@
-"""The catalogue: methods, data sets, models and searches by name, with their fields.
+"""The catalogue: methods, data sets, models, searches and presets by name, with their fields.
 
 The command line prints the catalogue. The service serves it, and builds the form for new sweeps
 from it. This module imports no torch.
@@ -11,6 +11,7 @@ from typing import Any
 from paretoib.data import DATASETS
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
+from paretoib.presets import PRESETS
 from paretoib.registry import Entry, lookup
 from paretoib.specs import METHODS, SEARCHES, SweepSpec, section_model
 from paretoib.weighting import WEIGHTINGS
@@ -26,11 +27,12 @@ _REGISTRIES: dict[str, Mapping[str, Entry]] = {
 
 
 def catalogue(kind: str) -> Schemas:
-    """The entries of `methods`, `datasets`, `models` or `searches` by name.
+    """The entries of `methods`, `datasets`, `models`, `searches` or `presets` by name.
 
     An entry has a `summary`, a `paper` and `fields`: the JSON schema of each field of its section,
     with type, default, bounds and description. A search has no fields. A method has the fields of
-    its objective and its weighting, and the names of its objective, weighting, models and search.
+    its objective and its weighting, and the names of its objective, weighting, models and search. A
+    preset has no fields, but its protocol (`paretoib.presets.Preset`).
 
     Raises:
         SpecError: there is no such kind.
@@ -40,6 +42,7 @@ def catalogue(kind: str) -> Schemas:
         "datasets": lambda: section_entries("data"),
         "models": lambda: section_entries("model"),
         "searches": _searches,
+        "presets": _presets,
     }
     return lookup(build, kind, "kind of catalogue")()
 
@@ -65,6 +68,7 @@ def sweep_schema(ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
             ],
         }
     properties["method"] = {"enum": list(METHODS), "default": "mib"}
+    properties["preset"]["anyOf"] = [{"enum": list(PRESETS)}, {"type": "null"}]
     properties["search"] = {
         "enum": list(SEARCHES),
         "description": "how trials are proposed; default: the method's search",
@@ -100,6 +104,19 @@ def _searches() -> Schemas:
     return {
         name: {"summary": search.summary, "paper": "", "fields": {}}
         for name, search in SEARCHES.items()
+    }
+
+
+def _presets() -> Schemas:
+    described = ("title", "paper", "table")
+    return {
+        name: {
+            "summary": preset.title,
+            "paper": preset.citation,
+            "fields": {},
+            **{k: v for k, v in preset.document.items() if k not in described},
+        }
+        for name, preset in PRESETS.items()
     }
 
 

@@ -1,6 +1,6 @@
 """HTML pages, rendered from the templates: sweep list, sweep, comparison, problem, sign-in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,9 +14,10 @@ from starlette.responses import HTMLResponse, Response
 
 from paretoib.catalogue import catalogue, section_entries, sweep_schema
 from paretoib.data import DATASETS
+from paretoib.errors import SpecError
 from paretoib.fronts import comparison_rows, comparison_statistics, format_number
 from paretoib.records import Status, SweepState
-from paretoib.specs import METHODS, SEARCHES, Training
+from paretoib.specs import METHODS, SEARCHES, Training, preset_use
 from service.assets import assets_version, plotly_version, read_asset
 from service.auth import COOKIE
 from service.headers import policy_with_inline_style
@@ -70,10 +71,19 @@ def sweep_page(request: Request, sweep: SweepState, queries: SweepQueries) -> Re
         sweep=sweep,
         ended=sweep.trials.ended,
         spec=yaml.safe_dump(dict(sweep.spec), sort_keys=False, allow_unicode=True),
+        preset=_preset(sweep.spec),
         mlflow=sweep.mlflow_url,
         # Sweeps of other methods come first, because these are compared most often.
         others=sorted(others, key=lambda other: other.method == sweep.method),
     )
+
+
+def _preset(spec: Mapping[str, Any]) -> str:
+    """How a sweep uses its preset, in one line; the name alone for a preset of another version."""
+    try:
+        return str(preset_use(spec) or "")
+    except SpecError:
+        return str(spec["preset"])
 
 
 def comparison_page(

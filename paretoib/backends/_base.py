@@ -92,7 +92,7 @@ class Backend(Protocol):
         """Where people can see a sweep, in one line: a URL, or a command and a URL."""
 
     def catalogue(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
-        """The entries of a catalogue: `methods`, `datasets`, `models` or `searches`."""
+        """The entries of a catalogue: `methods`, `datasets`, `models`, `searches`, `presets`."""
 
     def submit(self, spec: "SweepSpec") -> SweepState:
         """Start a sweep in another process (local) or submit it to the service (remote).

@@ -1,11 +1,12 @@
-"""`paretoib methods`, `datasets`, `models` and `searches`: print the catalogue, or one entry."""
+"""`paretoib methods`, `datasets`, `models`, `searches` and `presets`: print the catalogue."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from paretoib.backends import connect
-from paretoib.cli import _render
+from paretoib.cli import _presets, _render
 from paretoib.cli._options import AsJSON, Server, command_line
 
 Name = Annotated[
@@ -40,13 +41,28 @@ def searches(name: Name = None, as_json: AsJSON = False, server: Server = None) 
     _show("search", name, as_json, server)
 
 
-def _show(noun: str, name: str | None, as_json: bool, server: str | None) -> None:
-    from paretoib.registry import lookup
+def presets(name: Name = None, as_json: AsJSON = False, server: Server = None) -> None:
+    """List the presets, which are the protocols of tables and figures of the papers.
 
-    kind = "searches" if noun == "search" else f"{noun}s"
-    entries = connect(server).catalogue(kind)
-    if name:
-        entries = {name: lookup(entries, name, noun)}
+    `paretoib sweep --method METHOD --preset NAME` takes its defaults from a preset.
+    """
+    entries = _entries("preset", name, server)
+    if as_json:
+        _render.print_json({"schema": 1, "presets": entries})
+        return
+    for preset, entry in entries.items():
+        _render.catalogue({preset: entry}, fields=name is not None)
+        if name:
+            _presets.preset(entry)
+        else:
+            typer.echo(f"  methods {', '.join(entry['methods'])}")
+    method = next(iter(entries[name]["methods"])) if name else "METHOD"
+    words = f"sweep --method {method} --preset {name or 'NAME'}"
+    _render.message(f"run:      {command_line(words, server)}")
+
+
+def _show(noun: str, name: str | None, as_json: bool, server: str | None) -> None:
+    kind, entries = _kind(noun), _entries(noun, name, server)
     if as_json:
         _render.print_json({"schema": 1, kind: entries})
         return
@@ -55,4 +71,16 @@ def _show(noun: str, name: str | None, as_json: bool, server: str | None) -> Non
         _render.message(f"fields:   {command_line(f'{kind} NAME', server)}")
 
 
-COMMANDS = (methods, datasets, models, searches)
+def _entries(noun: str, name: str | None, server: str | None) -> Mapping[str, Mapping[str, Any]]:
+    """The entries of a catalogue, or only the entry called `name`; raises `SpecError`."""
+    from paretoib.registry import lookup
+
+    entries = connect(server).catalogue(_kind(noun))
+    return {name: lookup(entries, name, noun)} if name else entries
+
+
+def _kind(noun: str) -> str:
+    return "searches" if noun == "search" else f"{noun}s"
+
+
+COMMANDS = (methods, datasets, models, searches, presets)

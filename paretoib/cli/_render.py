@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from paretoib.cli._presets import commented
 from paretoib.cli._tables import console, field_value, number, table
 
 if TYPE_CHECKING:
     from paretoib.records import Metrics, SweepState, TrialRecord
-    from paretoib.specs import Choices, Range, SweepSpec
+    from paretoib.specs import Choices, PresetUse, Range, SweepSpec
 
 
 def record(record: "TrialRecord") -> None:
@@ -78,7 +79,9 @@ def _time(time: datetime) -> str:
 def sweep(state: "SweepState", page: str, as_json: bool) -> None:
     """Print the state of a sweep, its page and its spec."""
     if as_json:
-        print_json({"schema": 1, "sweep": state.document, "address": page})
+        use = _preset_use(state.spec)
+        preset = {"preset": use.document} if use else {}
+        print_json({"schema": 1, "sweep": state.document, "address": page, **preset})
         return
     trials = state.trials
     reason = f" ({state.reason})" if state.reason else ""
@@ -89,7 +92,7 @@ def sweep(state: "SweepState", page: str, as_json: bool) -> None:
     if state.workers:
         typer.echo(str(state.workers))
     typer.echo(f"look: {page}\n")
-    typer.echo(_yaml(dict(state.spec)))
+    typer.echo(_spec_text(state.spec))
 
 
 def submitted(state: "SweepState", page: str, as_json: bool) -> None:
@@ -106,7 +109,28 @@ def spec(spec: "SweepSpec", as_json: bool) -> None:
     if as_json:
         print_json(spec.document)
     else:
-        typer.echo(_yaml(spec.document))
+        typer.echo(_spec_text(spec.document))
+
+
+def _spec_text(document: Mapping[str, Any]) -> str:
+    """A spec as YAML, with comments on its preset."""
+    text = _yaml(dict(document))
+    use = _preset_use(document)
+    return commented(text, use, list(document["grid"])) if use else text
+
+
+def _preset_use(document: Mapping[str, Any]) -> "PresetUse | None":
+    """How a sweep uses its preset; None without one, and for a preset of another version."""
+    if not document.get("preset"):
+        return None
+    from paretoib.errors import SpecError
+    from paretoib.specs import preset_use
+
+    try:
+        return preset_use(document)
+    except SpecError as error:
+        message(f"preset `{document['preset']}` is not compared with the sweep: {error}")
+        return None
 
 
 def catalogue(entries: Mapping[str, Mapping[str, Any]], *, fields: bool) -> None:

@@ -16,6 +16,7 @@ from paretoib.cli._sweep_options import (
     Method,
     Model,
     Name,
+    Preset,
     Set,
     build_spec,
     field_values,
@@ -50,6 +51,7 @@ def submit(spec: "SweepSpec", as_json: AsJSON = False, server: Server = None) ->
 
 def train(
     method: Method = None,
+    preset: Preset = None,
     dataset: Dataset = None,
     model: Model = None,
     config: Config = None,
@@ -64,7 +66,7 @@ def train(
     """Train one trial in this process, without Ray."""
     fields = field_values(set_, epochs)
     flags = {
-        **{"method": method, "data": dataset, "model": model},
+        **{"method": method, "preset": preset, "data": dataset, "model": model},
         **{"search": "grid", "seeds": [seed], "trials": 0},
     }
     base = build_spec(config, flags, fields)

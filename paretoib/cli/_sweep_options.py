@@ -32,6 +32,14 @@ Model = Annotated[
         "data set.",
     ),
 ]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Take the defaults from the protocol of a paper's table or figure, such as mib-table1 "
+        "(`paretoib presets`).",
+    ),
+]
 Config = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Read the sweep from a YAML file. Flags override the file."),
@@ -67,6 +75,7 @@ DryRun = Annotated[
 # Fields of a sweep that no trial has, and the flags that set them.
 _FLAG_OF_FIELD = {
     "method": "--method",
+    "preset": "--preset",
     "dataset": "--dataset",
     "name": "--name",
     "search": "--search",
@@ -88,6 +97,7 @@ _CONFIG_SECTIONS = ("budget", "prune", "plateau", "reference")
 
 def spec_from_flags(
     method: Method = None,
+    preset: Preset = None,
     dataset: Dataset = None,
     model: Model = None,
     config: Config = None,
@@ -183,6 +193,7 @@ def spec_from_flags(
     """The sweep that these flags describe; raises `SpecError` for invalid or unused flags."""
     flags = {
         "method": method,
+        "preset": preset,
         "data": dataset,
         "model": model,
         "search": search,

@@ -1,4 +1,4 @@
-"""`GET /methods`, `/datasets`, `/models`, `/searches`: the catalogue with every field's schema."""
+"""The catalogue: `GET /methods`, `/datasets`, `/models`, `/searches`, `/presets`."""
 
 from typing import Any
 
@@ -35,3 +35,9 @@ async def models() -> dict[str, Any]:
 async def searches() -> dict[str, Any]:
     """Each search. The `space` of a sweep says which fields the search varies."""
     return {"schema": 1, "searches": catalogue("searches")}
+
+
+@router.get("/presets", summary="Presets: the protocols of tables and figures of the papers")
+async def presets() -> dict[str, Any]:
+    """Each preset's methods, data sets and values, and which values the paper does not give."""
+    return {"schema": 1, "presets": catalogue("presets")}

@@ -51,6 +51,9 @@ FrontFormat = Literal["json", "csv", "html", "png", "pdf", "svg", "figure", "par
 EXAMPLES: Any = {
     "β grid": {"value": {"method": "vib", "data": "digits", "trials": 16}},
     "adaptive weighting": {"value": {"method": "mib", "data": "digits", "seeds": [0, 1, 2]}},
+    "protocol of a paper": {
+        "value": {"method": "sfnn", "preset": "imb-fig1", "training": {"epochs": 20}}
+    },
     "small grid": {
         "value": {
             "method": "vib",

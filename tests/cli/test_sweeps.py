@@ -266,7 +266,7 @@ def test_help_and_version_are_printed(run: Run, tmp_path: Path) -> None:
     assert bare.out == run(tmp_path, "--help").out
     listed = bare.out.partition("Commands:\n")[2].partition("\n\n")[0]
     names = "sweep submit train watch resume cancel front compare list show logs ui archive delete "
-    names += "serve methods datasets models searches"
+    names += "serve methods datasets models searches presets"
     assert [line.split()[0] for line in listed.splitlines()] == names.split()
 
 

@@ -137,7 +137,7 @@ def test_page_returns_one_line_with_url_and_id(backend: Backend) -> None:
     assert "\n" not in backend.page(state)
 
 
-@pytest.mark.parametrize("kind", ["methods", "datasets", "models", "searches"])
+@pytest.mark.parametrize("kind", ["methods", "datasets", "models", "searches", "presets"])
 def test_the_catalogue_equals_the_catalogue_of_the_library(backend: Backend, kind: str) -> None:
     """The catalogue has every entry, with the JSON schema of each field."""
     from paretoib.catalogue import catalogue

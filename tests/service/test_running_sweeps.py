@@ -97,6 +97,27 @@ def test_a_sweep_is_submitted_watched_and_read(serve_cluster: Callable[..., Any]
         assert client.post(f"/sweeps/{sweep}/resume").status_code == 409
 
 
+def test_a_sweep_with_a_preset_is_submitted_and_stored(serve_cluster: Callable[..., Any]) -> None:
+    """The stored sweep has all values of the preset, those of the body, and the preset's name."""
+    body = {
+        "method": "sfnn",
+        "preset": "imb-fig1",
+        "seeds": [3],
+        "model": {"hidden": [4], "latent": 3},
+        "training": {"epochs": 1},
+    }
+    with serve_cluster() as served, served.client() as client:
+        answer = submit(client, body)
+        assert answer.status_code == 202
+        stored = wait_for_status(client, answer.json()["id"], "finished")["spec"]
+        assert stored == SweepSpec.from_document(body).document
+        assert (stored["preset"], stored["seeds"]) == ("imb-fig1", [3])
+        assert stored["training"]["optimiser"] == "sgd"
+        trial = client.get(f"/sweeps/{answer.json()['id']}/trials").json()["trials"][0]
+        assert trial["spec"]["data"]["train_share"] == 0.8
+        assert trial["spec"]["model"]["hidden"] == [4]
+
+
 def test_a_sweep_that_does_not_fit_the_cluster_has_a_reason(
     serve_cluster: Callable[..., Any],
 ) -> None:

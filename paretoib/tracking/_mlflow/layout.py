@@ -258,8 +258,10 @@ def sweep_params(spec: SweepSpec) -> dict[str, str]:
     """The MLflow params of a sweep."""
     axes = {f"grid.{field}": _axis(values) for field, values in spec.grid.items()}
     named = {kind: getattr(spec, kind).name for kind in ("model", "objective", "weighting")}
+    preset = {"preset": spec.preset} if spec.preset else {}
     return {
         "method": spec.method,
+        **preset,
         "search": spec.search,
         "trials": str(spec.trials),
         "seeds": _text(spec.seeds),
