@@ -23,6 +23,7 @@ from paretoib.data import DATASETS, DETERMINISTIC
 from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
+from paretoib.presets import PRESETS
 from paretoib.records import SweepState
 from paretoib.registry import Entry, Param
 from paretoib.settings import Settings
@@ -210,6 +211,24 @@ def searches(_: str) -> str:
             ),
         }
         for name, entry in SEARCHES.items()
+    )
+    return _table(rows)
+
+
+def presets(_: str) -> str:
+    """All presets with their methods and the values that their papers do not give."""
+    rows = (
+        {
+            "preset": _code(name),
+            "shows": preset.title,
+            "paper": f"{preset.citation}; {preset.source}",
+            "data sets": _codes(preset.data),
+            "methods": _codes(preset.methods),
+            "ours": _codes(
+                dict.fromkeys(f for method in preset.methods for f in preset.reasons(method))
+            ),
+        }
+        for name, preset in PRESETS.items()
     )
     return _table(rows)
 
@@ -497,6 +516,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "models": models,
     "data sets": datasets,
     "searches": searches,
+    "presets": presets,
     "combinations of one task": combinations("digits", "one task"),
     "combinations of several tasks": combinations("multi_mnist", "several tasks"),
     "settings": settings(Settings, "PARETOIB_"),
