@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a data set with two tasks, a browser, and `paretoib` commands."""
+"""Fixtures for all tests: data with two tasks, a browser, an empty store, `paretoib` commands."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,8 +21,11 @@ from paretoib import cli
 from paretoib.data import DATASETS, DatasetEntry
 from paretoib.data._dataset import Dataset, Split
 from paretoib.data._load import load_dataset
+from paretoib.errors import NotFoundError
+from paretoib.records import SweepState
 from paretoib.registry import Param
 from paretoib.settings import settings
+from paretoib.tracking._mlflow.reader import MLflowReader
 
 PATIENCE = 240  # seconds; Ray takes long to start on a busy machine
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -33,6 +36,9 @@ hypothesis.load_profile("paretoib")
 
 # The tensors of the tests are small, so one thread is faster than several.
 torch.set_num_threads(1)
+
+# For the processes of the tests: threads that spin while they wait would slow other processes.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def load_two_tasks(*, folder: Path, task: str, **params: Any) -> Dataset:  # noqa: ARG001
@@ -111,12 +117,14 @@ class CommandResult:
         return re.sub(r"(?m)^.+: .+ \d:\d\d elapsed( · about [\d:]+ left)?\n", "", self.err)
 
 
+_STARTED: "list[subprocess.Popen[str]]" = []  # the commands that `Store.start` has started
+
+
 @dataclass(frozen=True)
 class Store:
-    """A store in a folder, and the processes that `start` started on it."""
+    """A store in a folder, and commands on it."""
 
     folder: Path
-    started: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def start(
         self,
@@ -139,10 +147,23 @@ class Store:
             stderr=stderr,
             text=True,
             start_new_session=True,
-            preexec_fn=_accept_interrupts,
+            preexec_fn=_accept_signals,
         )
-        self.started.append(process)
+        _STARTED.append(process)
         return process
+
+    def sweep(self) -> SweepState | None:
+        """The newest sweep in MLflow, without the journal's trials; None if there is no sweep."""
+        try:
+            sweeps = MLflowReader(f"sqlite:///{self.folder}/mlflow.db").sweeps()
+        except NotFoundError:
+            return None
+        return sweeps[0] if sweeps else None
+
+    def ended(self) -> int:
+        """The number of ended trials of the newest sweep in MLflow."""
+        sweep = self.sweep()
+        return sweep.trials.ended if sweep else 0
 
     @staticmethod
     def wait(process: "subprocess.Popen[str]") -> CommandResult:
@@ -170,25 +191,38 @@ class Store:
         return found
 
 
-def _accept_interrupts() -> None:
-    """Restore SIGINT, because background jobs of a shell, and their children, ignore it."""
+def _accept_signals() -> None:
+    """Restore two signals: background jobs of a shell ignore SIGINT, and `nohup` ignores SIGHUP."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
-def new_store() -> Iterator[Callable[[Path], Store]]:
-    """`new_store(folder)` returns a `Store`; its processes are killed after the last test."""
-    stores: list[Store] = []
+def new_store() -> Callable[[Path], Store]:
+    """`new_store(folder)` returns a `Store`."""
+    return Store
 
-    def new(folder: Path) -> Store:
-        stores.append(Store(folder))
-        return stores[-1]
 
-    yield new
-    for process in (process for store in stores for process in store.started):
+def pytest_runtest_teardown() -> None:
+    """Kill the commands that a failed test has left; they would run until the last test."""
+    for process in _STARTED:
         if process.poll() is None:
-            # Ray's processes end with the process that started them.
-            process.kill()
+            process.kill()  # Ray's processes end with the process that started them.
+            process.wait()
+    _STARTED.clear()
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store with MLflow's tables and no sweep. Tests copy it.
+
+    A copy saves the two seconds in which MLflow creates its tables.
+    """
+    from paretoib.tracking._mlflow.tracker import MLflowTracker
+
+    folder = tmp_path_factory.mktemp("empty")
+    MLflowTracker(f"sqlite:///{folder}/mlflow.db")
+    return folder
 
 
 @pytest.fixture(scope="session")

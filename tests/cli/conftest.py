@@ -1,5 +1,6 @@
 """Fixtures: an empty store, and a store with two sweeps that `paretoib sweep` ran."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ SMALL = ("--epochs", "2", "--set", "hidden=[16]", "--set", "latent=4")
 
 
 @pytest.fixture
-def store(new_store: Callable[[Path], Any], tmp_path: Path) -> Any:
-    """A new store for one test."""
-    return new_store(tmp_path / "store")
+def store(new_store: Callable[[Path], Any], empty_store: Path, tmp_path: Path) -> Any:
+    """An empty store for one test."""
+    return new_store(shutil.copytree(empty_store, tmp_path / "store"))
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,8 @@ def store_with_sweeps(
 ) -> tuple[Any, Any, Any]:
     """A store with the sweeps `linear` and `adaptive`, and the results of the two commands.
 
-    The commands run at the same time. The command of `linear` has the flag `--json`.
+    The commands run at the same time, and create the database. The command of `linear` has the
+    flag `--json`.
     """
     store = new_store(tmp_path_factory.mktemp("sweeps"))
     linear = store.start(

@@ -1,7 +1,7 @@
 """Commands on machines as users have them: proxies, odd folders, encodings and environments.
 
 A row of `CONDITIONS` is one condition; to add one, add a row. The row `everything` has all of them
-at once. `front` runs under each condition; `sweep`, `list` and `compare` run only under
+at once. `front` runs under each condition; `sweep`, `train`, `list` and `compare` run only under
 `everything`. The slow tests run these commands and `serve` under each condition.
 """
 
@@ -120,14 +120,16 @@ class Machine:
 
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with two sweeps, one of them with the name `NAME`, run under all conditions."""
+    """A store with two sweeps, run under all conditions: `NAME`, and `other` with one trial."""
     machine = Machine(CONDITIONS["everything"], tmp_path_factory.mktemp("hostile"))
-    for name in (NAME, "other"):
-        code, out, err = machine.run("sweep", *TINY, "--name", name, "--json")
-        assert code == 0, err
-        document = json.loads(out)
-        assert (document["sweep"]["name"], document["sweep"]["status"]) == (name, "finished")
-        assert len(document["points"]) == 2
+    code, out, err = machine.run("sweep", *TINY, "--name", NAME, "--json")
+    assert code == 0, err
+    document = json.loads(out)
+    assert (document["sweep"]["name"], document["sweep"]["status"]) == (NAME, "finished")
+    assert len(document["points"]) == 2
+    code, out, err = machine.run("train", *TINY[:6], "--epochs", "2", "--name", "other", "--json")
+    assert code == 0, err
+    assert json.loads(out)["status"] == "finished"
     return machine.store
 
 

@@ -1,4 +1,4 @@
-"""`sweep` and `resume`: sweeps that are cancelled, killed, taken over, pruned or ended early."""
+"""`sweep` and `resume`: sweeps that are cancelled, killed, resumed or taken over."""
 
 import os
 import signal
@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from paretoib.records import SweepInfo, TrialRecord
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
-from paretoib.tracking import _heartbeat, reader
+from paretoib.tracking import _heartbeat
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 WaitFor = Callable[[Callable[[], object]], None]
@@ -21,9 +20,12 @@ Run = Callable[..., Any]
 TINY = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2")
 
 
-# The program `paretoib`, changed: it saves a checkpoint after every epoch, writes the size and the
-# epoch of each pack to a file, and hangs once, in the tenth epoch of a pack of several trials.
+# The program `paretoib`, changed: it ignores SIGINT, as a background command of a shell script
+# does. It saves a checkpoint after every epoch, and writes the size and the epoch of each pack to a
+# file. If the file `hang` has the number of ended epochs of a pack of several trials, the pack
+# hangs once.
 CHECKPOINTING = """
+import signal
 import time
 from functools import partial
 from pathlib import Path
@@ -41,7 +43,7 @@ def train_pack(config):
 
     def log_and_train(pack, *args):
         hang = folder / "hang"
-        if len(pack.specs) > 1 and pack.epoch == 9 and hang.exists():
+        if len(pack.specs) > 1 and hang.exists() and pack.epoch == int(hang.read_text()):
             hang.rename(folder / "hanging")
             time.sleep(10_000)
         with (folder / "epochs").open("a") as file:
@@ -55,85 +57,58 @@ def train_pack(config):
     finally:
         _run.Pack.train_epoch, _run.run_trials = train_epoch, run_trials
 
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 tune.train_pack = train_pack
 main()
 """
 
 
-def stored_sweep(store: Any) -> tuple[SweepInfo, list[TrialRecord]] | None:
-    """The only sweep in the store, with its ended trials; None if there is no sweep yet."""
-    if not (store.folder / "mlflow.db").exists():
-        return None
-    tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
-    return next(((info, tracker.records(info.id)) for info in tracker.sweeps()), None)
-
-
-def trial_count(store: Any) -> int:
-    """The number of ended trials in the store."""
-    sweep = stored_sweep(store)
-    return len(sweep[1]) if sweep else 0
-
-
 def test_a_cancelled_and_then_killed_sweep_is_resumed_to_its_end(
-    store: Any, wait_for: WaitFor, run: Run
+    store: Any, wait_for: WaitFor, run: Run, tmp_path: Path
 ) -> None:
     """A sweep that was cancelled, resumed, killed and resumed again has every trial once.
 
-    Its checkpoints are deleted when it has finished.
+    `cancel` also ends a command that ignores SIGINT. Both times, `resume` continues the pack that
+    was in training from its checkpoint, so that no epoch is trained twice. The checkpoints are
+    deleted when the sweep has finished.
     """
-    # Eight packs, because trials with different batch sizes share no pack.
-    axes = ("--grid", "batch_size=16,17,18,19,20,21,22,23", "--set", "beta=0.01")
-    process = store.start("sweep", *TINY, *axes, "--epochs", "15", "--name", "cut")
-    wait_for(lambda: trial_count(store))
+    hang, hanging = tmp_path / "hang", tmp_path / "hanging"
+    program = CHECKPOINTING.format(folder=str(tmp_path))
+    # The only worker trains a pack of one trial, then a pack of the other five.
+    axes = ("--grid", "beta=1e-3:1e-1:6", "--epochs", "6", "--name", "cut")
 
+    hang.write_text("2")
+    process = store.start("sweep", *TINY, *axes, program=program)
+    wait_for(lambda: hanging.exists() and store.ended() == 1)
+    process.send_signal(signal.SIGINT)
     cancelled = run(store, "cancel", "cut")
+    assert (cancelled.code, cancelled.err) == (0, "cut is cancelled: 1 of 6 trials are kept\n")
     result = store.wait(process)
-    info, records = stored_sweep(store)  # type: ignore[misc]
-    assert (cancelled.code, result.code) == (0, 130)
-    message = f"cut is cancelled: {len(records)} of 8 trials are kept"
-    assert message in cancelled.out + cancelled.err
-    assert info.status == "cancelled"
-    checkpoints = store.folder / "checkpoints" / info.id
-    # Trials as short as these save no checkpoint, so the test creates the folder.
-    checkpoints.mkdir(parents=True, exist_ok=True)
+    assert result.code == 130
+    assert "cancelled: 1 of 6 trials had ended and are kept" in result.err
+    assert store.remaining_processes() == []
+    assert store.sweep().status == "cancelled"
 
-    process = store.start("resume", "cut")
-    wait_for(lambda: trial_count(store) > len(records))
+    hanging.unlink()
+    hang.write_text("4")
+    process = store.start("resume", "cut", program=program)
+    wait_for(hanging.exists)
     process.send_signal(signal.SIGKILL)
     store.wait(process)
-    assert trial_count(store) < 8
+    assert store.ended() == 1
+    checkpoints = store.folder / "checkpoints" / store.sweep().id
     assert checkpoints.exists()
 
-    result = store.wait(store.start("resume", "cut", "--json"))
-    assert result.code == 0
-    info, records = stored_sweep(store)  # type: ignore[misc]
-    keys = [trial.key for trial in driver(SweepSpec.from_document(info.spec)).ask(100)]
-    assert sorted(record.trial for record in records) == sorted(keys)
-    assert result.document["sweep"]["status"] == "finished"
-    assert len(result.document["points"]) == 8
-    assert not checkpoints.exists()
-
-
-def test_a_pack_resumes_from_its_checkpoint_in_the_next_process(
-    store: Any, wait_for: WaitFor, tmp_path: Path
-) -> None:
-    """After a kill in the middle of a pack, `resume` continues the pack.
-
-    No epoch is trained twice.
-    """
-    (tmp_path / "hang").touch()
-    program = CHECKPOINTING.format(folder=str(tmp_path))
-    axes = ("--grid", "beta=1e-3:1e-1:6", "--epochs", "12", "--name", "cut")
-    process = store.start("sweep", *TINY, *axes, program=program)
-    wait_for((tmp_path / "hanging").exists)
-    process.send_signal(signal.SIGKILL)
-    store.wait(process)
-
     result = store.wait(store.start("resume", "cut", "--json", program=program))
-    assert (result.code, len(result.document["points"])) == (0, 6)
-    # The only worker trains a pack of one trial, then a pack of the other five.
-    epochs = [f"{size} {epoch}" for size in (1, 5) for epoch in range(1, 13)]
+    assert result.code == 0
+    sweep = result.document["sweep"]
+    assert sweep["status"] == "finished"
+    keys = [trial.key for trial in driver(SweepSpec.from_document(sweep["spec"])).ask(100)]
+    assert sorted(point["trial"] for point in result.document["points"]) == sorted(keys)
+    assert store.ended() == len(keys) == 6
+    epochs = [f"{size} {epoch}" for size in (1, 5) for epoch in range(1, 7)]
     assert (tmp_path / "epochs").read_text().splitlines() == epochs
+    assert not checkpoints.exists()
 
 
 @pytest.mark.slow  # tests/contracts/test_writers.py covers this without processes.
@@ -178,7 +153,7 @@ def test_a_sweep_ends_when_another_process_takes_it_over(
     """
     axes = ("--grid", "epochs=1,100000", "--set", "beta=0.01")
     process = store.start("sweep", *TINY, *axes, workers=2)
-    wait_for(lambda: trial_count(store))
+    wait_for(lambda: store.ended())
     tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
     (info,) = tracker.sweeps()
     # Treat every heartbeat as stale, so that this process can take the sweep over.
@@ -191,49 +166,5 @@ def test_a_sweep_ends_when_another_process_takes_it_over(
     assert result.err.splitlines()[-1].startswith(message)
     assert "Traceback" not in result.err
     assert store.remaining_processes() == []
-    info, records = stored_sweep(store)  # type: ignore[misc]
-    assert (info.status, len(records)) == ("running", 1)
+    assert (store.sweep().status, store.ended()) == ("running", 1)
     assert not tracker.heartbeat(info.id)
-
-
-def test_dominated_trials_are_pruned(store: Any, run: Run) -> None:
-    """With `--prune`, a dominated trial stops early; it is not a point of the front.
-
-    Its reason and its history are stored. The other trial finishes.
-    """
-    # The trial with `initial_scale=10` has a higher rate and a lower relevance than the other.
-    axes = ("--grid", "initial_scale=1,10", "--set", "beta=0.01", "--epochs", "8")
-    result = store.wait(store.start("sweep", *TINY, *axes, "--prune", "--name", "pruned", "--json"))
-    assert result.code == 0
-    ((point,), (stopped,)) = result.document["points"], result.document["failed"]
-    assert point["params"]["model.initial_scale"] == 1
-    assert stopped["reason"] == "dominated by others after 2 of 8 epochs"
-    run(store, "list")  # sets PARETOIB_STORE for `reader()` below
-    info, records = stored_sweep(store)  # type: ignore[misc]
-    (record,) = [record for record in records if record.status == "stopped"]
-    assert record.trial == stopped["trial"]
-    assert {len(v) for v in reader().history(info.id, record.trial).values()} == {2}
-    document = run(store, "show", "pruned", "--json").document
-    counts = {"total": 2, "finished": 1, "stopped": 1, "failed": 0}
-    assert document["sweep"]["trials"] == counts
-    assert "1 of 2 trials finished, 1 stopped early, 0 failed" in run(store, "show", "pruned").out
-
-
-def test_a_search_that_uses_results_stops_at_a_plateau(store: Any) -> None:
-    """NSGA-II with `--stop-on-plateau` ends after its first generation and prints the reason."""
-    search = ("--search", "pymoo-nsga2", "--trials", "16", "--population", "4", "--epochs", "30")
-    limit = ("--stop-on-plateau", "100:1")
-    result = store.wait(store.start("sweep", *TINY, *search, *limit))
-    assert result.code == 0
-    assert "ended after 4 of 16 trials: the hypervolume grew by no more than 100 %" in result.err
-
-
-def test_optuna_searches_a_space_from_the_command_line(store: Any) -> None:
-    """All trials of an Optuna search have values in the space and are points of the front."""
-    space = ("--space", "beta=1e-3:1e-1", "--space", "latent=2,3", "--space", "epochs=2")
-    search = ("--search", "optuna-tpe", "--trials", "6", "--objectives", "error,rate")
-    result = store.wait(store.start("sweep", *TINY[:4], *space, *search, "--json"))
-    assert (result.code, result.messages) == (0, "")
-    params = [point["params"] for point in result.document["points"]]
-    assert len(params) == 6
-    assert all(1e-3 <= p["weighting.beta"] <= 1e-1 and p["model.latent"] in (2, 3) for p in params)

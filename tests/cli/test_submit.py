@@ -28,11 +28,12 @@ def test_a_sweep_that_cannot_begin_is_an_error(store: Any, run: Run) -> None:
 
     The store has the same reason.
     """
-    submitted = store.wait(store.start("submit", *TINY, "--set", "resources.gpus=0.5"))
+    nothing_listens = {"PARETOIB_RAY_ADDRESS": "127.0.0.1:9"}
+    submitted = store.wait(store.start("submit", *TINY, **nothing_listens))
     assert (submitted.code, submitted.out) == (2, "")
     (sweep,) = run(store, "list", "--json").document["sweeps"]
     assert sweep["status"] == "failed"
-    assert "GPU" in sweep["reason"]
+    assert "cannot join the Ray cluster at 127.0.0.1:9" in sweep["reason"]
     message = f"error: sweep {sweep['id'][:8]} could not begin: {sweep['reason']}\n"
     assert submitted.err == message
     assert store.remaining_processes() == []

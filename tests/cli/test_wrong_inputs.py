@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,21 @@ from uuid import UUID
 
 import pytest
 
+from tests.service.synthetic_sweeps import write_sweep
+
 Run = Callable[..., Any]
-StoreWithSweeps = tuple[Any, Any, Any]
 
 # Nothing listens at this proxy, so a download fails at once.
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+
+
+@pytest.fixture(scope="module")
+def sweeps(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store with the sweeps `linear` and `adaptive`, which have the same data."""
+    store = shutil.copytree(empty_store, tmp_path_factory.mktemp("sweeps") / "store")
+    write_sweep(store, 4, name="linear")
+    write_sweep(store, 4, name="adaptive", method="mib_exact", seeds=[0])
+    return store
 
 
 def refused(result: Any, *parts: str) -> bool:
@@ -127,8 +138,9 @@ def test_a_corrupt_data_file_is_named(run: Run, tmp_path: Path) -> None:
 
 def test_a_sweep_that_fails_before_its_start_leaves_no_process(store: Any) -> None:
     """If the store's path goes through a file, `sweep` prints a one-line error; Ray ends too."""
-    store.folder.write_text("a file instead of a folder")
-    below = replace(store, folder=store.folder / "below")
+    file = store.folder / "file"
+    file.write_text("a file instead of a folder")
+    below = replace(store, folder=file / "below")
     assert refused(below.wait(below.start("sweep", "--json")), str(below.folder), "Not a directory")
     assert below.remaining_processes() == []
 
@@ -145,22 +157,16 @@ def test_a_store_in_a_read_only_folder_is_refused(run: Run, tmp_path: Path) -> N
         tmp_path.chmod(0o700)
 
 
-def test_a_figure_that_cannot_be_written_is_an_error(
-    store_with_sweeps: StoreWithSweeps, run: Run
-) -> None:
+def test_a_figure_that_cannot_be_written_is_an_error(sweeps: Path, run: Run) -> None:
     """The error for a figure that cannot be written has the path and the reason."""
     path = "/dev/null/front.html"
-    assert refused(
-        run(store_with_sweeps[0], "front", "linear", "--html", path), path, "Not a directory"
-    )
+    assert refused(run(sweeps, "front", "linear", "--html", path), path, "Not a directory")
 
 
-def test_a_sweep_that_does_not_exist_is_refused(
-    store_with_sweeps: StoreWithSweeps, run: Run
-) -> None:
+def test_a_sweep_that_does_not_exist_is_refused(sweeps: Path, run: Run) -> None:
     """For an unknown sweep, `front`, `show` and `compare` suggest `paretoib list`."""
     for command in (["front"], ["show"], ["compare", "linear", "--against"]):
-        assert refused(run(store_with_sweeps[0], *command, "nosuch"), "`nosuch`", "paretoib list")
+        assert refused(run(sweeps, *command, "nosuch"), "`nosuch`", "paretoib list")
 
 
 def test_a_prefix_of_several_sweeps_is_refused(
@@ -178,28 +184,24 @@ def test_a_prefix_of_several_sweeps_is_refused(
     assert refused(run(tmp_path, "front", "abcd"), "abcdef000000 (first)", "abcdef111111 (second)")
 
 
-def test_sweeps_on_different_data_are_not_compared(
-    store_with_sweeps: StoreWithSweeps, run: Run
-) -> None:
+def test_sweeps_on_different_data_are_not_compared(sweeps: Path, run: Run) -> None:
     """The error for sweeps on different data names the field that differs."""
-    store, _, _ = store_with_sweeps
     small = ("--set", "hidden=[8]", "--set", "subset=0.5", "--epochs", "1", "--name", "half")
-    assert run(store, "train", "--method", "vib", *small).code == 0
-    assert refused(run(store, "compare", "half", "--against", "linear"), "data", "subset")
+    assert run(sweeps, "train", "--method", "vib", *small).code == 0
+    assert refused(run(sweeps, "compare", "half", "--against", "linear"), "data", "subset")
 
 
-def test_a_sweep_is_not_compared_with_itself(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
+def test_a_sweep_is_not_compared_with_itself(sweeps: Path, run: Run) -> None:
     """A sweep may appear in a comparison only once, by name or by id."""
-    store, linear, _ = store_with_sweeps
-    same = linear.document["sweep"]["id"]
-    assert refused(run(store, "compare", "linear", "--against", same), "once", "linear", "twice")
-    assert refused(run(store, "compare", "linear", same, "--against", "adaptive"), "once", "twice")
+    same = run(sweeps, "show", "linear", "--json").document["sweep"]["id"]
+    assert refused(run(sweeps, "compare", "linear", "--against", same), "once", "linear", "twice")
+    assert refused(run(sweeps, "compare", "linear", same, "--against", "adaptive"), "once", "twice")
 
 
-def test_a_comparison_needs_two_sides(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
+def test_a_comparison_needs_two_sides(sweeps: Path, run: Run) -> None:
     """A comparison without a sweep after `--against` is an error that names this flag."""
-    assert refused(run(store_with_sweeps[0], "compare", "linear"), "--against")
-    assert refused(run(store_with_sweeps[0], "compare", "linear", "--against"), "--against")
+    assert refused(run(sweeps, "compare", "linear"), "--against")
+    assert refused(run(sweeps, "compare", "linear", "--against"), "--against")
 
 
 def test_a_diverged_trial_is_stored_with_its_reason(run: Run, tmp_path: Path) -> None:

@@ -27,16 +27,6 @@ Open = Callable[[], Tracker]
 
 
 @pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an SQLite store with MLflow's tables, all empty."""
-    from paretoib.tracking._mlflow.tracker import MLflowTracker
-
-    folder = tmp_path_factory.mktemp("empty")
-    MLflowTracker(f"sqlite:///{folder}/mlflow.db")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def server(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an MLflow server that also stores the artifacts."""
     folder = shutil.copytree(empty_store, tmp_path_factory.mktemp("served") / "store")

@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from paretoib.records import SweepInfo
-from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 from .browser_session import LAPTOP, BrowserSession
 from .ray_cluster import Cluster, ray_head
@@ -37,14 +36,6 @@ def token_of() -> dict[str, str]:
 def serve() -> Callable[..., AbstractContextManager[Served]]:
     """`with serve(store, **settings) as served:` runs a service on a store."""
     return serving
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an empty MLflow database."""
-    folder = tmp_path_factory.mktemp("empty")
-    MLflowTracker(f"sqlite:///{folder}/mlflow.db")
-    return folder
 
 
 @pytest.fixture

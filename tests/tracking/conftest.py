@@ -12,16 +12,6 @@ from paretoib.specs import SweepSpec, TrialSpec
 SERIES, EPOCHS = 12, 50
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a store with MLflow's tables and no sweep."""
-    from paretoib.tracking._mlflow.tracker import MLflowTracker
-
-    folder = tmp_path_factory.mktemp("empty")
-    MLflowTracker(f"sqlite:///{folder}/mlflow.db")
-    return folder
-
-
 @pytest.fixture
 def store(empty_store: Path, tmp_path: Path) -> Path:
     """The folder of a new store, a copy of the empty one."""
