@@ -10,6 +10,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from jobs.models import ModelLimit, SentModel
 from jobs.progress import ProgressFiles
 from jobs.worker import failed_record
 from paretoib.interrupts import deferred_interrupts, raise_deferred
@@ -18,7 +19,7 @@ from paretoib.search import Driver
 from paretoib.specs import TrialSpec
 
 Planner = Callable[[Sequence[TrialSpec]], list[list[TrialSpec]]]
-OnRecords = Callable[[Sequence[TrialRecord]], None]
+OnRecords = Callable[[Sequence[TrialRecord], Sequence[SentModel]], None]
 ShouldStop = Callable[[], bool]
 
 RETRIES = 3  # retries of a pack whose worker was lost; also the failed starts in a row to tolerate
@@ -46,7 +47,7 @@ class _Attempt:
 
 
 class PackSearcher(Searcher):
-    """Proposes one pack of trials at a time to Tune, and receives their records.
+    """Proposes one pack of trials at a time to Tune, and receives their records and models.
 
     A "trial" of Tune is one attempt to train a pack; `trial_id` identifies it while it is in
     flight. The packs of `first` are placed first, then the packs that `plan` makes of the driver's
@@ -69,6 +70,7 @@ class PackSearcher(Searcher):
         batches: Iterator[int],
         trial_seconds: float | None,
         progress: ProgressFiles,
+        model_limit: Callable[[], ModelLimit],
         common: dict[str, Any],
     ) -> None:
         super().__init__()
@@ -79,6 +81,8 @@ class PackSearcher(Searcher):
         self._batches = batches
         self._trial_seconds = trial_seconds
         self._progress = progress
+        self._model_limit = model_limit
+        self._models: dict[str, list[SentModel]] = {}
         self._common = common
         self._queue = deque(_Attempt(pack) for pack in first)
         self._in_flight: dict[str, _Attempt] = {}
@@ -109,7 +113,14 @@ class PackSearcher(Searcher):
         # JSON text, because Tune copies and flattens its configurations several times.
         documents = json.dumps([spec.document for spec in attempt.trials])
         progress = str(self._progress.add(trial_id))
-        return {**self._common, "trials": documents, "progress": progress}
+        own = {"trials": documents, "progress": progress, "models": self._model_limit()}
+        return {**self._common, **own}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Take the models out of a result, before Tune keeps it and writes it to its files."""
+        models = result.get("models", [])
+        self._models[trial_id] = [*models]
+        models.clear()
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -117,6 +128,7 @@ class PackSearcher(Searcher):
         """Handle an attempt that ended with records, a failed start or a lost worker."""
         attempt = self._in_flight.pop(trial_id)
         self._progress.remove(trial_id)
+        models = self._models.pop(trial_id, [])
         reported = result if result and not error else {}
         texts, start_error = reported.get("records"), reported.get("start_error")
         records: list[TrialRecord] = []
@@ -131,7 +143,7 @@ class PackSearcher(Searcher):
             # Tune keeps every result until the sweep ends: free the memory of the records.
             texts.clear()
         with deferred_interrupts() as caught:
-            self._write(records)
+            self._write(records, models)
         raise_deferred(caught)
 
     def _handle_lost_worker(self, attempt: _Attempt) -> list[TrialRecord]:
@@ -156,11 +168,11 @@ class PackSearcher(Searcher):
             reason = f"took longer than {limit:g} s, so its worker was killed"
         return [failed_record(trials[0], reason)]
 
-    def _write(self, records: Sequence[TrialRecord]) -> None:
+    def _write(self, records: Sequence[TrialRecord], models: Sequence[SentModel]) -> None:
         if not records:
             return
         try:
-            self._on_records(records)
+            self._on_records(records, models)
         except Exception as error:
             raise RecordsNotWritten(error) from error
         for record in records:

@@ -12,6 +12,7 @@ from threading import Thread
 from typing import TypeVar
 
 from jobs.log import log_to_file, log_to_stderr
+from jobs.models import KeptModels, ModelCollector
 from jobs.progress import ProgressFiles
 from jobs.sweep_run import SweepRun, described
 from paretoib.errors import NotFoundError, ParetoIBError, SpecError, StoreError
@@ -93,6 +94,7 @@ def run_sweep(
                     folder=settings().data,
                     checkpoints=checkpoints,
                     progress=progress,
+                    model_limit=lambda: run.model_limit,
                     on_step=run.report_packs,
                 )
             finally:
@@ -164,6 +166,7 @@ def train(
             run.report_packs()
 
         run.read_packs = lambda: packs
+        collector = ModelCollector(run.model_limit)
         train_here = partial(
             run_trials,
             device=device,
@@ -171,10 +174,11 @@ def train(
             checkpoints=checkpoints,
             limit_seconds=spec.trial_seconds,
             on_epoch=on_epoch,
+            on_models=collector,
         )
         records.extend(run_pack(run.driver.ask(1), train_here))
         packs = None
-        run.add(records)
+        run.add(records, collector.models)
 
     _check_device(spec, device)
     run = _run(spec, opened, ruler, work, on_progress=on_progress, log_path=log_path)
@@ -198,7 +202,10 @@ def _run(
     with deferred_interrupts() as caught:
         state = store.state(sweep_id) if sweep_id else store.create(spec)
         stored_ruler = store.ruler(state.id) or ruler
-        run = SweepRun(spec, state, store, stored_ruler, new_driver(spec), on_progress, workers)
+        kept = KeptModels(settings().models_mb)
+        run = SweepRun(
+            spec, state, store, stored_ruler, new_driver(spec), on_progress, workers, kept
+        )
         run.begin()
         if log_path:
             log.enter_context(log_to_file(log_path(run.id)))

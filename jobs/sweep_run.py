@@ -3,11 +3,12 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 
 from jobs.heartbeat import heartbeat_thread
+from jobs.models import KeptModels, ModelLimit, SentModel
 from paretoib.errors import ParetoIBError, StoreError
 from paretoib.fronts import GrowingFront
 from paretoib.interrupts import TerminatedError, deferred_interrupts, termination_count
@@ -44,6 +45,7 @@ class SweepRun:
         driver: Driver,
         on_progress: OnProgress,
         workers: Workers | None = None,
+        models: KeptModels | None = None,
     ) -> None:
         self.spec = spec
         self.id = state.id
@@ -53,6 +55,7 @@ class SweepRun:
         self.cancelled = False  # by Ctrl-C, by request, or because the store refused a heartbeat
         self.driver = driver
         self.records: list[TrialRecord] = []
+        self._models = models or KeptModels(0)
         self.read_packs: Callable[[], RunningPacks | None] = lambda: None
         self._state = state.model_copy(update={"workers": workers})
         self._packs: RunningPacks | None = None
@@ -73,21 +76,32 @@ class SweepRun:
 
     def begin(self) -> None:
         """Begin the sweep; the driver receives the ended trials of a resumed sweep."""
-        self.store.begin(self.id, self.ruler, self._state.workers)
+        self.store.begin(self.id, self.ruler, self._state.workers, self._models.megabytes)
         try:
             for record in self.store.records(self.id):
                 self._remember(EndedTrial(record, self._front.add(record)))
                 self.driver.tell(record.model_copy(update={"test": None}))
+            self._drop(self._models.restore(self.records, self.store.models(self.id)))
         except BaseException:
             # The stored trials stay as they are; the sweep can be resumed.
             with self._interrupts_stop_waiting():
                 self.store.close(self.id, "interrupted", None, ())
             raise
 
-    def add(self, records: Sequence[TrialRecord]) -> None:
+    @property
+    def model_limit(self) -> ModelLimit:
+        """The limit on the models of the next pack."""
+        return self._models.limit
+
+    def add(self, records: Sequence[TrialRecord], models: Sequence[SentModel] = ()) -> None:
         """Write the trials of a pack, and also the front if its last update is long ago."""
-        trials = [EndedTrial(record, self._front.add(record)) for record in records]
+        by_trial, dropped = self._models.add(records, models)
+        trials = [
+            EndedTrial(record, self._front.add(record), by_trial.get(record.trial))
+            for record in records
+        ]
         self.store.add(self.id, trials)
+        self._drop(dropped)
         for trial in trials:
             self._remember(trial)
             _log_trial(trial.record)
@@ -183,6 +197,10 @@ class SweepRun:
     def _interrupts_stop_waiting(self) -> AbstractContextManager[object]:
         """Within this block, an interrupt only ends the wait for an unavailable store."""
         return deferred_interrupts(partial(self.store.stop_waiting, self.id))
+
+    def _drop(self, trials: Collection[str]) -> None:
+        if trials:
+            self.store.drop_models(self.id, trials, self._models.reason)
 
     def _remember(self, trial: EndedTrial) -> None:
         record = trial.record.model_copy(update={"history": {}})

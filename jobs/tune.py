@@ -12,6 +12,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from jobs.moasha import rung_results
+from jobs.models import ModelLimit
 from jobs.progress import ProgressFiles
 from jobs.searcher import RETRIES, OnRecords, PackSearcher, Planner, RecordsNotWritten, ShouldStop
 from jobs.worker import train_pack
@@ -91,13 +92,15 @@ def run_packs(
     folder: Path,
     checkpoints: Path,
     progress: ProgressFiles,
+    model_limit: Callable[[], ModelLimit],
     on_step: Callable[[], None],
 ) -> None:
     """Run the driver's trials until the driver has no more, or `should_stop` returns True.
 
-    `on_records` is called with the records of each pack, one pack at a time; its exceptions are
-    raised here. `on_step` is called several times a second. Data sets are in `folder`, checkpoints
-    in `checkpoints`, and workers write how far their packs are to the files of `progress`. `saved`
+    `on_records` is called with the records and the models of each pack, one pack at a time; its
+    exceptions are raised here. `model_limit` returns the limit on the models of the next pack.
+    `on_step` is called several times a second. Data sets are in `folder`, checkpoints in
+    `checkpoints`, and workers write how far their packs are to the files of `progress`. `saved`
     lists, for each pack with a checkpoint, the keys of its trials. Raises `ClusterError` if workers
     cannot start.
     """
@@ -115,6 +118,7 @@ def run_packs(
             batches=_batches(workers),
             trial_seconds=spec.trial_seconds,
             progress=progress,
+            model_limit=model_limit,
             common={
                 "threads": workers.cpus,
                 "device": workers.device,

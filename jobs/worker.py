@@ -12,6 +12,7 @@ from threading import Timer
 from typing import Any
 
 from jobs.moasha import RungClient, rung_client
+from jobs.models import ModelCollector
 from jobs.progress import ProgressWriter
 from paretoib.errors import OutOfMemoryError, ParetoIBError
 from paretoib.records import TrialRecord
@@ -23,24 +24,30 @@ RunPack = Callable[[Sequence[TrialSpec]], list[TrialRecord]]
 
 
 def train_pack(config: dict[str, Any]) -> None:
-    """Tune's trainable: train the trials of `config` and report their records.
+    """Tune's trainable: train the trials of `config` and report their records and models.
 
     If this worker cannot start, for example because a package is missing, it reports the reason as
     `start_error`. The trials do not fail then: another worker may be able to train them.
     """
     from ray import tune
 
+    collector = ModelCollector(config["models"])
     try:
-        specs, train = _prepare(config)
+        specs, train = _prepare(config, collector)
     except Exception as error:
         tune.report({"start_error": _reason(error)})
         return
-    records = run_pack(specs, train)
-    tune.report({"records": [record.to_json() for record in records]})
+    records = [record.to_json() for record in run_pack(specs, train)]
+    tune.report({"records": records, "models": collector.models})
 
 
-def _prepare(config: Mapping[str, Any]) -> tuple[list[TrialSpec], RunPack]:
-    """The trials of `config`, and a function that trains them in this process."""
+def _prepare(
+    config: Mapping[str, Any], collector: ModelCollector
+) -> tuple[list[TrialSpec], RunPack]:
+    """The trials of `config`, and a function that trains them in this process.
+
+    The models go to the collector.
+    """
     import torch
 
     from paretoib.training import run_trials
@@ -64,6 +71,7 @@ def _prepare(config: Mapping[str, Any]) -> tuple[list[TrialSpec], RunPack]:
                 checkpoints=Path(config["checkpoints"]),
                 limit_seconds=limit,
                 on_epoch=progress.write,
+                on_models=collector,
                 **_rung_options(rungs),
             )
 

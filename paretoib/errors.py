@@ -33,6 +33,18 @@ class DeletedExperimentError(StoreError):
     """The MLflow experiment of a data set was deleted; the text says how to restore it."""
 
 
+class ModelNotStoredError(StoreError):
+    """The store did not take the model file of the trial `trial`; its record can be stored.
+
+    If `retryable`, the same call may succeed later.
+    """
+
+    def __init__(self, message: str, trial: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.trial = trial
+        self.retryable = retryable
+
+
 class TakenOverError(StoreError):
     """Another writer has taken over the sweep."""
 

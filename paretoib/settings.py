@@ -55,6 +55,13 @@ class Settings(EmptyIsDefault):
         description="folder of journals; empty: `journal` beside an SQLite store, and "
         "~/.local/state/paretoib for any other store",
     )
+    models_mb: float = Field(
+        default=500,
+        ge=0,
+        allow_inf_nan=False,
+        description="largest size of the models of one sweep, in MB; a sweep with larger models "
+        "keeps those of the front, the best of each seed and those without a rate; 0: none",
+    )
     ray_address: str = Field(
         default="", description="a Ray cluster to join; empty: start one on loopback"
     )

@@ -6,6 +6,7 @@ Plotting libraries are imported lazily, with the first picture.
 import logging
 from typing import TYPE_CHECKING
 
+from paretoib.fronts._best import validation_order
 from paretoib.fronts._comparison import compare
 from paretoib.fronts._dominance import (
     coverage,
@@ -77,6 +78,7 @@ __all__ = [
     "parallel_image",
     "plane_image",
     "reachability",
+    "validation_order",
 ]
 
 __getattr__ = lazy_names(

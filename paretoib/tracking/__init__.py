@@ -23,6 +23,7 @@ from paretoib.tracking._tracker import (
     Reader,
     Ruler,
     Tracker,
+    TrialModel,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ __all__ = [
     "Ruler",
     "StoreUnavailableError",
     "Tracker",
+    "TrialModel",
     "find_sweep",
     "front_of",
     "log_part",

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from paretoib.errors import NotFoundError, StoreError, TakenOverError
-from paretoib.records import SweepState
+from paretoib.records import ModelFiles, SweepState, TrialRecord
 from paretoib.tracking._tracker import Ruler
 
 SHORTEST_PREFIX = 4
@@ -68,6 +68,14 @@ def trial_not_found(sweep_id: str, trial: str) -> NotFoundError:
     """The error for a trial that has not ended in a sweep."""
     return NotFoundError(
         f"no trial `{trial}` in sweep {sweep_id[:8]}: should be the key of an ended trial"
+    )
+
+
+def model_not_kept(sweep_id: str, record: TrialRecord, files: ModelFiles) -> NotFoundError:
+    """The error for the model of a trial that is not kept, with the reason."""
+    reason = files.why_missing(record) or "its file was deleted"
+    return NotFoundError(
+        f"the model of trial {record.trial} in sweep {sweep_id[:8]} is not kept: {reason}"
     )
 
 

@@ -1,12 +1,16 @@
 """A tracker in memory: for tests, and for sweeps that need not outlive the process."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import IO
 from uuid import uuid4
 
 from paretoib.records import (
     Front,
+    ModelFiles,
     RunningPacks,
     Status,
     SweepState,
@@ -21,6 +25,7 @@ from paretoib.tracking._lookup import (
     check_same_ruler,
     find_deleted,
     find_sweep,
+    model_not_kept,
     sweep_not_found,
     taken_over,
     trial_not_found,
@@ -33,6 +38,7 @@ from paretoib.tracking._tracker import EndedTrial, File, History, Ruler
 class _Sweep:
     state: SweepState
     ruler: Ruler | None = None
+    models_mb: float | None = None
     heartbeat: dict[str, str] = field(default_factory=dict)
     trials: dict[str, EndedTrial] = field(default_factory=dict)
     front: Front | None = None
@@ -76,10 +82,17 @@ class MemoryTracker:
     def sweeps(self) -> list[SweepState]:
         return [self.state(sweep_id) for sweep_id in reversed(self._sweeps)]
 
-    def begin(self, sweep_id: str, ruler: Ruler, workers: Workers | None = None) -> None:
+    def begin(
+        self,
+        sweep_id: str,
+        ruler: Ruler,
+        workers: Workers | None = None,
+        models_mb: float | None = None,
+    ) -> None:
         sweep = self._get(sweep_id)
         check_same_ruler(sweep.ruler or ruler, ruler)
         sweep.ruler, sweep.heartbeat = ruler, _heartbeat.heartbeat_tag()
+        sweep.models_mb = sweep.models_mb if models_mb is None else models_mb
         not_ended = {"status": "running", "ended": None, "reason": None, "cancel_requested": False}
         self._change(sweep, workers=workers, **not_ended)
 
@@ -98,7 +111,15 @@ class MemoryTracker:
     def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
         stored = self._get_to_write(sweep_id).trials
         for trial in trials:
-            stored.setdefault(trial.record.trial, trial)
+            if trial.record.trial not in stored:
+                stored[trial.record.trial] = _with_content(trial)
+
+    def drop_models(self, sweep_id: str, trials: Collection[str], reason: str) -> None:
+        stored = self._get_to_write(sweep_id).trials
+        for key in trials:
+            trial = stored.get(key)
+            if trial and trial.model and trial.model.file.kept:
+                stored[key] = replace(trial, model=trial.model.without_content(reason))
 
     def records(self, sweep_id: str) -> list[TrialRecord]:
         trials = self._get(sweep_id).trials.values()
@@ -110,6 +131,18 @@ class MemoryTracker:
     def trial_url(self, sweep_id: str, trial: str) -> str | None:
         self._trial(sweep_id, trial)
         return None
+
+    def models(self, sweep_id: str, trial: str | None = None) -> ModelFiles:
+        sweep = self._get(sweep_id)
+        ended = [t for key, t in sweep.trials.items() if trial in (None, key)]
+        files = tuple(t.model.file for t in ended if t.model)
+        return ModelFiles(limit_mb=sweep.models_mb, files=files)
+
+    def open_model(self, sweep_id: str, trial: str) -> IO[bytes]:
+        ended = self._trial(sweep_id, trial)
+        if ended.model and isinstance(ended.model.content, bytes):
+            return BytesIO(ended.model.content)
+        raise model_not_kept(sweep_id, ended.record, self.models(sweep_id, trial))
 
     def update(self, sweep_id: str, front: Front) -> None:
         self._get_to_write(sweep_id).front = front
@@ -166,3 +199,11 @@ class MemoryTracker:
         if trial not in trials:
             raise trial_not_found(sweep_id, trial)
         return trials[trial]
+
+
+def _with_content(trial: EndedTrial) -> EndedTrial:
+    """The trial, with the content of its model file in memory."""
+    if trial.model and isinstance(trial.model.content, Path):
+        model = replace(trial.model, content=trial.model.content.read_bytes())
+        return replace(trial, model=model)
+    return trial

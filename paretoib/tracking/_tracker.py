@@ -1,11 +1,14 @@
 """The protocols of stores: `Reader` to read sweeps and trials, `Tracker` to write them too."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Protocol
 
 from paretoib.records import (
     Front,
+    ModelFile,
+    ModelFiles,
     ReferencePoint,
     RunningPacks,
     Status,
@@ -30,11 +33,27 @@ class Ruler:
 
 
 @dataclass(frozen=True)
+class TrialModel:
+    """The model file of a trial that is written to a store.
+
+    `content` is the content of the file, or the path of a copy; None for a file that is not kept.
+    """
+
+    file: ModelFile
+    content: bytes | Path | None = field(default=None, repr=False)
+
+    def without_content(self, reason: str) -> "TrialModel":
+        """The model of a file that is not kept, for this reason."""
+        return TrialModel(self.file.model_copy(update={"missing": reason}))
+
+
+@dataclass(frozen=True)
 class EndedTrial:
-    """An ended trial, and the sweep's hypervolume after it (bits²)."""
+    """An ended trial, the sweep's hypervolume after it (bits²), and its model file, if any."""
 
     record: TrialRecord
     hypervolume: float
+    model: TrialModel | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +104,16 @@ class Reader(Protocol):
         Raises `NotFoundError` for a trial that has not ended in this sweep.
         """
 
+    def models(self, sweep_id: str, trial: str | None = None) -> ModelFiles:
+        """The model files of the sweep's trials, or of one trial, and which of them are kept."""
+
+    def open_model(self, sweep_id: str, trial: str) -> IO[bytes]:
+        """The model file of a trial, open to be read.
+
+        Raises `NotFoundError` for a trial that has not ended in this sweep, and, with the reason,
+        for a trial whose model is not kept.
+        """
+
 
 class Tracker(Reader, Protocol):
     """A store of sweeps and their trials, to write.
@@ -99,10 +128,17 @@ class Tracker(Reader, Protocol):
     def create(self, spec: SweepSpec) -> SweepState:
         """Create a sweep with status running."""
 
-    def begin(self, sweep_id: str, ruler: Ruler, workers: Workers | None = None) -> None:
+    def begin(
+        self,
+        sweep_id: str,
+        ruler: Ruler,
+        workers: Workers | None = None,
+        models_mb: float | None = None,
+    ) -> None:
         """Fix the ruler and set the status to running, also for a sweep that had ended.
 
-        `workers` are those of this process; None for a sweep that trains without Ray.
+        `workers` are those of this process; None for a sweep that trains without Ray. `models_mb`
+        is the limit on the size of the sweep's model files; None leaves the last limit.
 
         Raises `StoreError` if `ruler` differs from the stored ruler, or while another process
         writes the sweep.
@@ -118,7 +154,17 @@ class Tracker(Reader, Protocol):
         """Ask the sweep's writer to end the sweep, on whichever machine it runs."""
 
     def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
-        """Add the ended trials of a pack, in order. A trial that the store holds is skipped."""
+        """Add the ended trials of a pack, in order. A trial that the store holds is skipped.
+
+        Raises `ModelNotStoredError` if a model file cannot be written. Its trial can be added
+        without the content of the file.
+        """
+
+    def drop_models(self, sweep_id: str, trials: Collection[str], reason: str) -> None:
+        """Delete the model files of these trials, which `models` then lists with the reason.
+
+        Trials without a kept file are skipped.
+        """
 
     def update(self, sweep_id: str, front: Front) -> None:
         """Replace the front of a running sweep."""

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -12,10 +12,11 @@ from torch import Tensor
 
 from paretoib.data import Dataset
 from paretoib.errors import SpecError
-from paretoib.models import Model, build_model
+from paretoib.models import Model
 from paretoib.objectives import OBJECTIVES, Objective
 from paretoib.records import TrialRecord
 from paretoib.specs import Section, TrialSpec
+from paretoib.trained import ModelHeader, encode_model, trial_model
 from paretoib.training._average import WeightAverage
 from paretoib.training._batches import Batch, Batches, stream_seed
 from paretoib.training._estimates import Estimates, to_metrics
@@ -55,7 +56,7 @@ class Pack:
             for kind in ("objective", "weighting")
         }
         self.stack: Stack = stack_models(
-            [_model(s, dataset, self.objective, self.weighting).to(device) for s in specs]
+            [_model(s, dataset, self.weighting).to(device) for s in specs]
         )
         self.stages = self._stages()
         self.optimiser = Optimiser(self.stack, specs)
@@ -76,7 +77,6 @@ class Pack:
             len(dataset.validation) if exact else HISTORY_INPUTS
         )
         self.marginal_split = dataset.train.first(max(2 * HISTORY_INPUTS, 4 * latent))
-        self.stack.head.optimal = self.objective.optimal_decoder
         self._refresh_decoder()
         self.epoch = 0
         self.diverged_in: list[int | None] = [None] * len(specs)
@@ -245,6 +245,35 @@ class Pack:
             **outcome,
         )
 
+    @property
+    def model_bytes(self) -> int:
+        """The size of the weights of one trial's model, in bytes."""
+        tensors = self._model_state().values()
+        return sum(t.numel() * t.element_size() for t in tensors) // len(self.specs)
+
+    def model_file(self, trial: int) -> bytes:
+        """The content of the model file of a trial, with its present weights."""
+        header = ModelHeader(
+            trial=self.specs[trial].key,
+            spec=self.specs[trial].document,
+            shape=self.dataset.shape,
+            input_range=self._input_range,
+            classes=self.dataset.classes,
+            tasks=self.dataset.tasks,
+            target_dim=self.dataset.target_dim,
+        )
+        return encode_model(header, {name: t[trial] for name, t in self._model_state().items()})
+
+    def _model_state(self) -> dict[str, Tensor]:
+        """The state of all models, (M, …) each, without that of the weighting."""
+        state = self.stack.state().items()
+        return {name: tensor for name, tensor in state if not name.startswith("weighting.")}
+
+    @cached_property
+    def _input_range(self) -> tuple[float, float]:
+        low, high = torch.aminmax(self.dataset.train.x)
+        return float(low), float(high)
+
     def _diverged(self, trial: int, estimates: Iterable[Estimates] = ()) -> str | None:
         """The reason why a trial has diverged; None if it has not."""
         if epoch := self.diverged_in[trial]:
@@ -308,20 +337,14 @@ class Pack:
         return nullcontext()
 
 
-def _model(spec: TrialSpec, dataset: Dataset, objective: Objective, weighting: Weighting) -> Model:
+def _model(spec: TrialSpec, dataset: Dataset, weighting: Weighting) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(spec.seed, 0))
-        return build_model(
-            spec.model.name,
-            spec.model.params,
+        return trial_model(
+            spec,
             shape=dataset.shape,
             classes=dataset.classes,
             target_dim=dataset.target_dim,
-            noise=OBJECTIVES[spec.objective.name].noise_of(spec.objective.params),
-            draws=spec.objective.params.get("draws", 1),
-            objective_parameters=objective.parameters(
-                spec.model["latent"], dataset.classes, dataset.target_dim
-            ),
             weighting=weighting.parameters(),
             weighting_state=weighting.state(),
         )

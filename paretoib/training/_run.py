@@ -1,5 +1,6 @@
 """`run_trials`: train and measure the trials of a pack."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -19,7 +20,10 @@ from paretoib.training._pack import Pack
 from paretoib.training._rungs import OnRung, rung_epochs
 from paretoib.training._threads import limit_threads
 
+_log = logging.getLogger(__name__)
+
 OnEpoch = Callable[[PackProgress], None]
+OnModels = Callable[[Sequence[TrialRecord], int, Callable[[str], bytes]], None]
 
 
 def run_trials(
@@ -33,6 +37,7 @@ def run_trials(
     on_rung: OnRung | None = None,
     limit_seconds: float | None = None,
     on_epoch: OnEpoch = lambda _: None,
+    on_models: OnModels | None = None,
 ) -> list[TrialRecord]:
     """Train and measure the trials of a pack; returns their records in the order of `specs`.
 
@@ -61,6 +66,9 @@ def run_trials(
             The limit is checked after each step. Trials that exceed the limit are recorded as
             failed. Time before a resume counts.
         on_epoch: gets the progress of the pack before its first epoch and after each epoch.
+        on_models: gets the records of the finished trials, the size of the weights of one model in
+            bytes, and a function that returns the content of a trial's model file by trial key. It
+            is called once, after the measurement; its exceptions are logged, and lose no record.
 
     Raises:
         SpecError: the trials have different `pack_key`s, the precision is bf16 without CUDA, or the
@@ -86,6 +94,8 @@ def run_trials(
         with limit_threads(specs[0], run.pack.stack):
             run.train(shares, on_rung, limit_seconds, on_epoch)
         records = run.records()
+        if on_models:
+            run.pass_models(on_models)
         if checkpoint:
             checkpoint.remove()
         return [records[spec.key] for spec in specs]
@@ -152,6 +162,20 @@ class _Run:
             for trial, outcome in enumerate(outcomes):
                 self._end([trial], outcome)
         return self.ended
+
+    def pass_models(self, on_models: OnModels) -> None:
+        """Call `on_models` with the finished trials; an exception is logged."""
+        # Only trials that were measured are finished, and all of these are still in the pack.
+        indices = {spec.key: trial for trial, spec in enumerate(self.pack.specs)}
+        finished = [record for record in self.ended.values() if record.status == "finished"]
+        if not finished:
+            return
+        try:
+            on_models(
+                finished, self.pack.model_bytes, lambda key: self.pack.model_file(indices[key])
+            )
+        except Exception as error:
+            _log.warning("the models of a pack are not kept: %s", error)
 
     def _progress(self) -> PackProgress:
         specs = self.pack.specs

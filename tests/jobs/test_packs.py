@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from ray.tune.search import Searcher
 
+from jobs.models import ModelLimit, SentModel
 from jobs.progress import ProgressFiles
-from jobs.searcher import RETRIES, PackSearcher, RecordsNotWritten
+from jobs.searcher import RETRIES, OnRecords, PackSearcher, RecordsNotWritten
 from jobs.tune import _batches, _packs_to_resume
 from jobs.worker import failed_record, run_pack
 from paretoib.errors import OutOfMemoryError, StoreError
@@ -20,6 +21,7 @@ from paretoib.search import driver
 from paretoib.specs import SweepSpec, TrialSpec
 
 TRIALS = 4
+LIMIT = ModelLimit(10**6)
 SearcherAndRecords = tuple[PackSearcher, list[TrialRecord]]
 
 
@@ -37,19 +39,20 @@ def make_searcher(
     size: int = TRIALS,
     should_stop: Callable[[], bool] = lambda: False,
     trial_seconds: float | None = None,
-    on_records: Callable[[Sequence[TrialRecord]], None] | None = None,
+    on_records: OnRecords | None = None,
 ) -> SearcherAndRecords:
     """A searcher with packs of `size` trials, and the list of records that it passes on."""
     records: list[TrialRecord] = []
     searcher = PackSearcher(
         driver(sweep()),
         lambda trials: [list(trials[i : i + size]) for i in range(0, len(trials), size)],
-        on_records or records.extend,
+        on_records or (lambda ended, _: records.extend(ended)),
         should_stop=should_stop,
         first=[],
         batches=repeat(100),
         trial_seconds=trial_seconds,
         progress=ProgressFiles(Path("unused")),
+        model_limit=lambda: LIMIT,
         common={"device": "cpu"},
     )
     return searcher, records
@@ -67,6 +70,29 @@ def reported(trials: Sequence[TrialSpec]) -> dict[str, Any]:
     """A worker's report of finished trials."""
     records = [TrialRecord(trial=t.key, spec=t.document, status="finished") for t in trials]
     return {"records": [record.to_json() for record in records]}
+
+
+def test_models_are_passed_on_with_the_records_of_their_pack() -> None:
+    """A worker gets the limit of its pack, and its models leave Tune's result when it arrives.
+
+    The models of a worker that is lost after its report are dropped, because its pack is retried.
+    """
+    passed: list[tuple[list[str], list[SentModel]]] = []
+    searcher, _ = make_searcher(
+        on_records=lambda ended, models: passed.append(([r.trial for r in ended], [*models]))
+    )
+    assert searcher.suggest("lost")["models"] == LIMIT  # type: ignore[call-overload, index]
+    searcher.started("lost")
+    models = [SentModel("a trial", 3, b"one")]
+    searcher.on_trial_result("lost", {"models": [*models]})
+    searcher.on_trial_complete("lost", error=True)
+
+    pack = next_pack(searcher, "again")
+    result = {**reported(pack), "models": [*models]}
+    searcher.on_trial_result("again", result)
+    assert result["models"] == []
+    searcher.on_trial_complete("again", result)
+    assert passed == [([trial.key for trial in pack], models)]
 
 
 @pytest.mark.parametrize(("device", "size"), [("cpu", 3), ("cuda", 768)])
@@ -210,7 +236,7 @@ def test_a_store_that_fails_ends_the_loop() -> None:
     After an `Exception`, Tune would train the pack again.
     """
 
-    def refuse(_: Sequence[TrialRecord]) -> None:
+    def refuse(*_: object) -> None:
         raise StoreError("cannot write the store: disk full")
 
     searcher, _ = make_searcher(on_records=refuse)

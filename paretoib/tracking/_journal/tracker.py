@@ -1,18 +1,28 @@
 """A tracker that writes trials to a journal first, and from the journal to a store."""
 
 import fcntl
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import IO
 
 from paretoib.errors import StoreError
-from paretoib.records import Front, RunningPacks, Status, SweepState, TrialRecord, Workers
+from paretoib.records import (
+    Front,
+    ModelFiles,
+    RunningPacks,
+    Status,
+    SweepState,
+    TrialRecord,
+    Workers,
+)
 from paretoib.specs import SweepSpec
-from paretoib.tracking._journal.file import JournalFile, read, refused_path
+from paretoib.tracking._journal.file import JournalFile, model_path, read, refused_path
 from paretoib.tracking._journal.writer import Writer
-from paretoib.tracking._lookup import check_not_running
+from paretoib.tracking._lookup import check_not_running, model_not_kept
 from paretoib.tracking._state import with_trials, without_stale_rule
 from paretoib.tracking._tracker import EndedTrial, File, History, Reader, Ruler, Tracker
 
@@ -52,6 +62,25 @@ class JournalReader:
 
     def trial_url(self, sweep_id: str, trial: str) -> str | None:
         return self._store.trial_url(sweep_id, trial)
+
+    def models(self, sweep_id: str, trial: str | None = None) -> ModelFiles:
+        waiting = [t for t in self._read(sweep_id) if trial in (None, t.record.trial)]
+        stored = self._store.models(sweep_id, trial)
+        # A trial is in both for a moment. The store is right then: the journal's file may be gone.
+        files = {file.trial: file for file in stored.files}
+        files |= {
+            t.record.trial: t.model.file for t in waiting if t.model and t.record.trial not in files
+        }
+        return stored.model_copy(update={"files": tuple(files.values())})
+
+    def open_model(self, sweep_id: str, trial: str) -> IO[bytes]:
+        for waiting in self._read(sweep_id):
+            if waiting.record.trial == trial:
+                with suppress(FileNotFoundError):
+                    return model_path(self._path(sweep_id), trial).open("rb")
+                if waiting.model is None or not waiting.model.file.kept:
+                    raise model_not_kept(sweep_id, waiting.record, self.models(sweep_id, trial))
+        return self._store.open_model(sweep_id, trial)
 
     def _with_journal(self, state: SweepState) -> SweepState:
         """The state, corrected for the journal's lock and for the trials in the journal."""
@@ -94,7 +123,9 @@ class JournalTracker(JournalReader):
     `add` returns when the trials are on this machine's disk. A thread writes them to the store, in
     order, and retries while the store is unavailable; it begins with trials that an earlier process
     left in the journal. A trial with data that the store refuses is moved to a file beside the
-    journal. If the store refuses a call for another lasting reason, such as a full disk, the next
+    journal. A model file that the store does not take costs neither its trial nor the sweep: after
+    a few tries the trial is written without it. `drop_models` returns before the files are deleted.
+    If the store refuses a call for another lasting reason, such as a full disk, the next
     `add`, `update`, `flush` or `close` raises the `StoreError`; that `add` has still put its trials
     into the journal. `flush` and `close` also raise a `StoreError` after `patience` seconds without
     progress, or if the store is unavailable after `stop_waiting`. While `flush` and `close` wait
@@ -113,13 +144,19 @@ class JournalTracker(JournalReader):
     def create(self, spec: SweepSpec) -> SweepState:
         return self._store.create(spec)
 
-    def begin(self, sweep_id: str, ruler: Ruler, workers: Workers | None = None) -> None:
+    def begin(
+        self,
+        sweep_id: str,
+        ruler: Ruler,
+        workers: Workers | None = None,
+        models_mb: float | None = None,
+    ) -> None:
         self.release(sweep_id)
         journal = self._lock(sweep_id)
         try:
             # Call `begin` before the journal's trials are written, because `begin` deletes trials
             # that an earlier process left half-written.
-            self._store.begin(sweep_id, ruler, workers)
+            self._store.begin(sweep_id, ruler, workers, models_mb)
             journal.retry_refused()
         except BaseException:
             journal.close()
@@ -134,6 +171,9 @@ class JournalTracker(JournalReader):
 
     def add(self, sweep_id: str, trials: Sequence[EndedTrial]) -> None:
         self._open(sweep_id).add(trials)
+
+    def drop_models(self, sweep_id: str, trials: Collection[str], reason: str) -> None:
+        self._open(sweep_id).drop_models(trials, reason)
 
     def update(self, sweep_id: str, front: Front) -> None:
         self._open(sweep_id).call_when_written(partial(self._store.update, sweep_id, front))
@@ -186,6 +226,7 @@ class JournalTracker(JournalReader):
         finally:
             self.release(sweep_id)
         refused_path(self._path(sweep_id)).unlink(missing_ok=True)
+        shutil.rmtree(model_path(self._path(sweep_id), "").parent, ignore_errors=True)
 
     def restore(self, sweep: str) -> SweepState:
         return self._store.restore(sweep)

@@ -3,10 +3,13 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from paretoib.errors import (
     InvalidDataError,
+    ModelNotStoredError,
     StoreError,
     StoreUnavailableError,
     TakenOverError,
@@ -18,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 _BATCH = 64  # trials
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds between two tries while the store is unavailable
+# Tries to write or to delete model files while the store is available for everything else.
+_MODEL_TRIES = 6
 _WARN_AFTER = 2.0  # seconds that `drain` waits for an unavailable store before it warns
 
 
@@ -25,9 +30,11 @@ class Writer:
     """Writes one sweep's trials to the store in order, then makes the call of `call_when_written`.
 
     The thread retries while the store is unavailable. A trial that the store refuses is set aside,
-    so that it does not block the trials behind it. The thread ends when it is stopped, or when the
-    store refuses a call for good; `add`, `call_when_written` and `drain` then raise that error. It
-    is a daemon thread: the trials are in the journal, so the process may end at any time.
+    so that it does not block the trials behind it. If only the model file of a trial cannot be
+    written, the thread retries a few times, and then writes the trial without the file. The thread
+    ends when it is stopped, or when the store refuses a call for good; `add`, `call_when_written`
+    and `drain` then raise that error. It is a daemon thread: the trials are in the journal, so the
+    process may end at any time.
     """
 
     def __init__(self, store: Tracker, sweep_id: str, journal: JournalFile) -> None:
@@ -37,6 +44,9 @@ class Writer:
         # Guards the fields below and the journal; not held during calls to the store.
         self._changed = threading.Condition()
         self._call: Callable[[], None] | None = None
+        self._dropped: dict[str, list[str]] = {}  # for each reason, the trials
+        self._model_failures: Counter[str] = Counter()
+        self._without_model: dict[str, str] = {}  # for each trial, the reason
         self._unavailable: Exception | None = None
         self._refused: Exception | None = None
         self._suspects = 0  # the number of next trials of which the store refuses at least one
@@ -53,6 +63,12 @@ class Writer:
             self._journal.append(trials)
             self._changed.notify_all()
             self._raise_if_refused()
+
+    def drop_models(self, trials: Collection[str], reason: str) -> None:
+        """Delete the model files of these trials once all trials are written."""
+        with self._changed:
+            self._dropped.setdefault(reason, []).extend(trials)
+            self._changed.notify_all()
 
     def call_when_written(self, call: Callable[[], None]) -> None:
         """Make this call once all trials are written; an earlier call that waits is dropped."""
@@ -100,6 +116,10 @@ class Writer:
         while self._wait(self._busy):
             try:
                 self._write()
+            except ModelNotStoredError as error:
+                self._note_model_failure(error)
+                self._wait(lambda: False, pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
             except StoreUnavailableError as error:
                 self._unavailable = error
                 self._wait(lambda: False, pause)
@@ -119,13 +139,14 @@ class Writer:
             return not self._stopping
 
     def _busy(self) -> bool:
-        return bool(self._journal.waiting or self._call)
+        return bool(self._journal.waiting or self._dropped or self._call)
 
     def _write(self) -> None:
         if self._journal.waiting:
             trials, offset = self._journal.next(1 if self._suspects else _BATCH)
             try:
-                self._store.add(self._sweep_id, trials)
+                self._store.add(self._sweep_id, [*map(self._with_model, trials)])
+                self._journal.remove_models(trials)
             except InvalidDataError as error:
                 if len(trials) > 1:
                     # The store refuses at least one of the trials: add each alone.
@@ -136,12 +157,48 @@ class Writer:
                 self._suspects = max(0, self._suspects - len(trials))
                 self._journal.mark_written(len(trials), offset)
                 self._note_progress()
+        elif self._dropped:
+            self._drop_models()
         elif call := self._call:
             call()
             with self._changed:
                 if self._call is call:
                     self._call = None
                 self._note_progress()
+
+    def _with_model(self, trial: EndedTrial) -> EndedTrial:
+        """The trial to write: without its model file if the store does not take the file."""
+        reason = self._without_model.get(trial.record.trial)
+        if not reason or trial.model is None:
+            return trial
+        return replace(trial, model=trial.model.without_content(reason))
+
+    def _note_model_failure(self, error: ModelNotStoredError) -> None:
+        self._model_failures[error.trial] += 1
+        if not error.retryable or self._model_failures[error.trial] >= _MODEL_TRIES:
+            self._without_model[error.trial] = str(error)
+            _log.warning("the model of trial %s is not kept: %s", error.trial, error)
+
+    def _drop_models(self) -> None:
+        """Delete model files for one reason; a failure is retried, then logged."""
+        with self._changed:
+            reason, trials = next((r, list(keys)) for r, keys in self._dropped.items())
+        try:
+            self._store.drop_models(self._sweep_id, trials, reason)
+        except TakenOverError:
+            raise
+        except StoreError as error:
+            self._model_failures[reason] += 1
+            retryable = isinstance(error, StoreUnavailableError)
+            if retryable and self._model_failures[reason] < _MODEL_TRIES:
+                raise
+            _log.warning("models that are no longer needed are not deleted: %s", error)
+        self._model_failures.pop(reason, None)
+        with self._changed:
+            self._dropped[reason] = self._dropped[reason][len(trials) :]
+            if not self._dropped[reason]:
+                del self._dropped[reason]
+            self._note_progress()
 
     def _set_aside(self, trial: EndedTrial, reason: str) -> None:
         self._journal.set_aside(trial, reason)

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
@@ -56,9 +57,10 @@ class ClientRuns:
         found = self.client.search_experiments(view, filter_string=f"name LIKE '{prefix}%'")
         return {experiment.experiment_id: experiment.name for experiment in found}
 
-    def artifact(self, run: StoredRun, name: str) -> bytes:
+    def open_artifact(self, run: StoredRun, name: str) -> IO[bytes]:
+        # The open file stays readable after the folder is deleted.
         with tempfile.TemporaryDirectory() as scratch:
-            return Path(self.client.download_artifacts(run.id, name, scratch)).read_bytes()
+            return Path(self.client.download_artifacts(run.id, name, scratch)).open("rb")
 
 
 def stored_run(run: Run) -> StoredRun:

@@ -10,22 +10,36 @@ from collections.abc import Mapping
 from itertools import count, takewhile
 from typing import Any
 
-from paretoib.records import Point, ReferencePoint, RunningPacks, TrialRecord, Workers
+from paretoib.records import (
+    ModelFile,
+    Point,
+    ReferencePoint,
+    RunningPacks,
+    TrialRecord,
+    Workers,
+)
 from paretoib.specs import SweepSpec, distinct_digits, range_digits, short_name
 from paretoib.tracking._mlflow.runs import Condition
 from paretoib.tracking._tracker import Ruler, Tags
+from paretoib.trained import MODEL_FILE
 
 _KIND = "mlflow.paretoib.kind"
 _SPEC = "mlflow.paretoib.spec"
 _RULER = "mlflow.paretoib.ruler"
 _WORKERS = "mlflow.paretoib.workers"
 _PACKS = "mlflow.paretoib.packs"
+_MODELS_MB = "mlflow.paretoib.models_mb"
+_MODEL = "mlflow.paretoib.model"
 _RECORD = "mlflow.paretoib.record"
 _ORDER = "mlflow.paretoib.order"
 _TRIAL = "mlflow.paretoib.trial"
 _PARENT = "mlflow.parentRunId"
 _ARCHIVED = "mlflow.paretoib.archived"
 HISTORY = "history.json"
+MODEL_FOLDER = "model"
+MODEL = f"{MODEL_FOLDER}/{MODEL_FILE}"
+# MLflow's UI shows how to load the models that this tag lists.
+LOGGED_MODELS = "mlflow.log-model.history"
 REASON = "reason"  # visible in MLflow's UI
 LONGEST_REASON = 500  # characters
 SWEEPS = Condition({_KIND: "sweep"})
@@ -115,7 +129,30 @@ def packs_of(tags: Tags) -> RunningPacks | None:
     return RunningPacks.from_json(tags[_PACKS]) if tags.get(_PACKS) else None
 
 
-def trial_tags(sweep_id: str, record: TrialRecord, order: int) -> dict[str, str]:
+def models_mb_tag(megabytes: float | None) -> dict[str, str]:
+    """The tag that holds the limit on the size of a sweep's model files; none for None."""
+    return {} if megabytes is None else {_MODELS_MB: f"{megabytes:g}"}
+
+
+def models_mb_of(tags: Tags) -> float | None:
+    """The limit on the size of a sweep's model files in MB; None if it is not known."""
+    return float(tags[_MODELS_MB]) if tags.get(_MODELS_MB) else None
+
+
+def model_tags(file: ModelFile) -> dict[str, str]:
+    """The tags of a trial with a model file; for a file that is not kept, with the reason."""
+    kept = [{"artifact_path": MODEL_FOLDER, "flavors": {"python_function": {}}}]
+    return {_MODEL: file.to_json(), LOGGED_MODELS: json.dumps(kept if file.kept else [])}
+
+
+def model_of(tags: Tags) -> ModelFile | None:
+    """The model file of a trial; None if it has none."""
+    return ModelFile.from_json(tags[_MODEL]) if tags.get(_MODEL) else None
+
+
+def trial_tags(
+    sweep_id: str, record: TrialRecord, order: int, model: ModelFile | None
+) -> dict[str, str]:
     """The tags of a trial's run: its record without history, so that one search reads all records.
 
     `order` is the trial's position among the ended trials of the sweep.
@@ -128,6 +165,7 @@ def trial_tags(sweep_id: str, record: TrialRecord, order: int) -> dict[str, str]
         _ORDER: str(order),
         _TRIAL: record.trial,
         **_as_tags(_RECORD, bare.to_json()),
+        **(model_tags(model) if model else {}),
         **reason,
     }
 

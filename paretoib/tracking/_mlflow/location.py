@@ -6,6 +6,7 @@ MLflow may retry for a minute or more before it reports a read-only folder or a 
 import fcntl
 import os
 import re
+import shutil
 import sqlite3
 import ssl
 import urllib.error
@@ -22,6 +23,7 @@ from urllib.request import url2pathname
 from paretoib.errors import NotFoundError, StoreError, StoreUnavailableError
 from paretoib.settings import settings
 from paretoib.tracking._tracker import File
+from paretoib.trained import MODEL_FILE
 
 _SQLITE = "sqlite:///"
 
@@ -184,6 +186,21 @@ def write_files(folder: Path, files: Sequence[File]) -> None:
         unfinished = folder / f".{file.name}.part"
         unfinished.write_bytes(file.content)
         unfinished.replace(folder / file.name)
+
+
+def write_model(folder: Path, content: bytes | Path, description: File) -> None:
+    """Write a model file and its description; on the same disk, the file is linked, not copied."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / MODEL_FILE
+    path.unlink(missing_ok=True)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        try:
+            path.hardlink_to(content)
+        except OSError:  # another disk, or a disk without links
+            shutil.copyfile(content, path)
+    write_files(folder, [description])
 
 
 def _is_writable(path: Path) -> bool:

@@ -7,12 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import IO, Concatenate, ParamSpec, TypeVar
 
 from paretoib.errors import InvalidDataError, NotFoundError, StoreError, StoreUnavailableError
-from paretoib.records import Status, SweepState, TrialCounts, TrialRecord
+from paretoib.records import ModelFiles, Status, SweepState, TrialCounts, TrialRecord
 from paretoib.tracking import _heartbeat
-from paretoib.tracking._lookup import find_sweep, sweep_not_found, trial_not_found
+from paretoib.tracking._lookup import (
+    find_sweep,
+    model_not_kept,
+    sweep_not_found,
+    trial_not_found,
+)
 from paretoib.tracking._mlflow import layout
 from paretoib.tracking._mlflow.location import (
     artifact_folder,
@@ -105,18 +110,34 @@ class MLflowReader:
 
     @as_store_error
     def history(self, sweep_id: str, trial: str) -> History:
-        run = self._trial(sweep_id, trial)
-        folder = artifact_folder(self.uri, run.artifact_uri)
-        if folder is None:
-            content = self._runs.artifact(run, layout.HISTORY)
-        else:
-            content = (folder / layout.HISTORY).read_bytes()
-        document = json.loads(content)
+        with self._open_artifact(self._trial(sweep_id, trial), layout.HISTORY) as file:
+            document = json.load(file)
         return {name: tuple(values) for name, values in document.items()}
 
     @as_store_error
     def trial_url(self, sweep_id: str, trial: str) -> str | None:
         return self._url(self._trial(sweep_id, trial))
+
+    @as_store_error
+    def models(self, sweep_id: str, trial: str | None = None) -> ModelFiles:
+        run = self._run(sweep_id)
+        models = self._ended(
+            run.experiment_id, sweep_id, lambda run: layout.model_of(run.tags), trial or ""
+        )
+        files = {file.trial: file for _, file in models if file}
+        return ModelFiles(limit_mb=layout.models_mb_of(run.tags), files=tuple(files.values()))
+
+    @as_store_error
+    def open_model(self, sweep_id: str, trial: str) -> IO[bytes]:
+        run = self._trial(sweep_id, trial)
+        file = layout.model_of(run.tags)
+        if file and file.kept:
+            return self._open_artifact(run, layout.MODEL)
+        raise model_not_kept(sweep_id, layout.record_of(run.tags), self.models(sweep_id, trial))
+
+    def _open_artifact(self, run: StoredRun, name: str) -> IO[bytes]:
+        folder = artifact_folder(self.uri, run.artifact_uri)
+        return (folder / name).open("rb") if folder else self._runs.open_artifact(run, name)
 
     def _checked_address(self) -> AbstractContextManager[str]:
         """Check the store in a context in which MLflow opens it; yields the address for MLflow."""
@@ -198,10 +219,13 @@ class MLflowReader:
         raise trial_not_found(sweep_id, trial)
 
     def _ended(
-        self, experiment_id: str, sweep_id: str, read: Callable[[StoredRun], R]
+        self, experiment_id: str, sweep_id: str, read: Callable[[StoredRun], R], trial: str = ""
     ) -> list[tuple[int, R]]:
-        """For each ended trial, in order: its position, and the result of `read` on its run."""
-        runs = self._runs.search([experiment_id], layout.ended_trials(sweep_id))
+        """For each ended trial, in order: its position, and the result of `read` on its run.
+
+        With `trial`, only for the trial with this key.
+        """
+        runs = self._runs.search([experiment_id], layout.ended_trials(sweep_id, trial))
         trials = [
             (layout.order_of(run.tags), read(run)) for run in runs if layout.is_trial(run.tags)
         ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import IO, Protocol
 
 
 @dataclass(frozen=True)
@@ -66,5 +66,5 @@ class Runs(Protocol):
         With `active=False`, only deleted experiments.
         """
 
-    def artifact(self, run: StoredRun, name: str) -> bytes:
-        """The content of an artifact that is not in a local folder."""
+    def open_artifact(self, run: StoredRun, name: str) -> IO[bytes]:
+        """An artifact that is not in a local folder, open to be read."""

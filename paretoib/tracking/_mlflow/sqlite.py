@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import IO
 
 from paretoib.tracking._mlflow.location import sqlite_reading_uri
 from paretoib.tracking._mlflow.runs import Condition, StoredRun
@@ -73,11 +74,11 @@ class SqliteRuns:
             found = database.execute(query, (len(prefix), prefix, _stage(active))).fetchall()
         return {str(experiment_id): name for experiment_id, name in found}
 
-    def artifact(self, run: StoredRun, name: str) -> bytes:
+    def open_artifact(self, run: StoredRun, name: str) -> IO[bytes]:
         # Only MLflow's client reads every kind of storage.
         from paretoib.tracking._mlflow.client import ClientRuns
 
-        return ClientRuns(self._address).artifact(run, name)
+        return ClientRuns(self._address).open_artifact(run, name)
 
     def _read(self, condition: str, values: Sequence[object]) -> list[StoredRun]:
         """The runs that meet a condition on the table `runs`, newest first."""

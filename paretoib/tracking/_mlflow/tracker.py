@@ -6,21 +6,24 @@ retries, is half-written and is deleted.
 """
 
 import json
+import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from getpass import getuser
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from paretoib.errors import DeletedExperimentError
-from paretoib.records import Front, RunningPacks, Status, SweepState, TrialRecord, Workers
+from paretoib.errors import DeletedExperimentError, ModelNotStoredError, StoreUnavailableError
+from paretoib.records import Front, RunningPacks, Status, SweepState, Workers
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
 from paretoib.tracking._lookup import (
@@ -38,12 +41,14 @@ from paretoib.tracking._mlflow.location import (
     is_server,
     writable,
     write_files,
+    write_model,
 )
 from paretoib.tracking._mlflow.reader import MLflowReader, as_store_error, deleted_experiment
 from paretoib.tracking._mlflow.runs import Runs, StoredRun
 from paretoib.tracking._mlflow.steps import Steps
 from paretoib.tracking._mlflow.view import note, view
 from paretoib.tracking._tracker import HEARTBEAT_SECONDS, EndedTrial, File, Ruler, Tags
+from paretoib.trained import MLMODEL_FILE, mlmodel, read_header
 
 _RUN_STATUS: dict[Status, str] = {
     "running": "RUNNING",
@@ -103,7 +108,13 @@ class MLflowTracker(MLflowReader):
         return self._state(run)
 
     @as_store_error
-    def begin(self, sweep_id: str, ruler: Ruler, workers: Workers | None = None) -> None:
+    def begin(
+        self,
+        sweep_id: str,
+        ruler: Ruler,
+        workers: Workers | None = None,
+        models_mb: float | None = None,
+    ) -> None:
         run = self._run(sweep_id)
         if run.status == "RUNNING":
             self._check_no_other_writer(sweep_id, run.tags)
@@ -112,6 +123,7 @@ class MLflowTracker(MLflowReader):
         not_ended = {**_heartbeat.CANCEL_NOT_REQUESTED, layout.REASON: ""}
         # A process that only closes the sweep has no workers, and keeps those of the last run.
         running = layout.packs_tag(None) | (layout.workers_tag(workers) if workers else {})
+        running |= layout.models_mb_tag(models_mb)
         tags = {**layout.ruler_tag(ruler), **running, **not_ended}
         self._send_heartbeat(sweep_id, params=layout.ruler_params(ruler), tags=tags)
         if run.status != "RUNNING":
@@ -136,10 +148,24 @@ class MLflowTracker(MLflowReader):
         sweep = self._caches.pop(sweep_id, None) or self._read_for_writing(sweep_id)
         for trial in trials:
             if trial.record.trial not in sweep.steps:
-                sweep.runs[trial.record.trial] = self._add_run(sweep_id, sweep, trial.record)
+                sweep.runs[trial.record.trial] = self._add_run(sweep_id, sweep, trial)
                 sweep.steps.add(trial.record.trial, trial.record.status)
                 sweep.next_order += 1
         self._log(sweep_id, metrics=list(sweep.steps.points(trials)))
+        self._caches[sweep_id] = sweep
+
+    @as_store_error
+    def drop_models(self, sweep_id: str, trials: Collection[str], reason: str) -> None:
+        self._run_to_write(sweep_id)
+        sweep = self._caches.pop(sweep_id, None) or self._read_for_writing(sweep_id)
+        for trial in trials:
+            if (run := self._runs.get(sweep.runs.get(trial, ""))) is None:
+                continue
+            if (file := layout.model_of(run.tags)) and file.kept:
+                self._delete_model(run)
+                self._log(
+                    run.id, tags=layout.model_tags(file.model_copy(update={"missing": reason}))
+                )
         self._caches[sweep_id] = sweep
 
     @as_store_error
@@ -289,21 +315,54 @@ class MLflowTracker(MLflowReader):
             if layout.is_trial(run.tags):
                 self._client.delete_run(run.id)
 
-    def _add_run(self, sweep_id: str, sweep: _WriteCache, record: TrialRecord) -> str:
+    def _add_run(self, sweep_id: str, sweep: _WriteCache, trial: EndedTrial) -> str:
         """Write a trial; returns the id of its run."""
+        record, file = trial.record, trial.model.file if trial.model else None
         created = self._client.create_run(
             sweep.experiment_id,
             start_time=int((time.time() - record.seconds) * 1000),
             run_name=layout.trial_name(record.spec, sweep.spec, sweep.digits),
-            tags={**layout.trial_tags(sweep_id, record, sweep.next_order), **_source()},
+            tags={**layout.trial_tags(sweep_id, record, sweep.next_order, file), **_source()},
         )
         run = stored_run(created)
         params = layout.trial_params(record)
         self._log(run.id, params=params, metrics=layout.trial_metrics(record))
         history = json.dumps({name: list(values) for name, values in record.history.items()})
         self._write(run, [File(layout.HISTORY, history.encode())])
+        if trial.model and trial.model.content is not None:
+            self._write_model(run, record.trial, trial.model.content)
         self._client.set_terminated(run.id, _TRIAL_STATUS.get(record.status, "FAILED"))
         return run.id
+
+    def _write_model(self, run: StoredRun, trial: str, content: bytes | Path) -> None:
+        """Write a model file, and beside it a description by which MLflow loads the model."""
+        try:
+            with BytesIO(content) if isinstance(content, bytes) else content.open("rb") as opened:
+                header = read_header(opened, f"the model of trial {trial}")
+            description = File(MLMODEL_FILE, mlmodel(header, run.id).encode())
+            if folder := artifact_folder(self.uri, run.artifact_uri):
+                write_model(folder / layout.MODEL_FOLDER, content, description)
+                return
+            with tempfile.TemporaryDirectory() as scratch:
+                write_model(Path(scratch), content, description)
+                self._client.log_artifacts(run.id, scratch, layout.MODEL_FOLDER)
+        except Exception as error:  # from MLflow, or the library of its storage
+            failure = self._store_error("cannot write a model to", error)
+            retryable = isinstance(failure, StoreUnavailableError)
+            raise ModelNotStoredError(str(failure), trial, retryable=retryable) from error
+
+    def _delete_model(self, run: StoredRun) -> None:
+        """Delete the model file of a trial, if it has one."""
+        if folder := artifact_folder(self.uri, run.artifact_uri):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(folder / layout.MODEL_FOLDER)
+            return
+        try:
+            address = self._client.tracking_uri
+            artifacts = get_artifact_repository(run.artifact_uri, tracking_uri=address)
+            artifacts.delete_artifacts(layout.MODEL_FOLDER)
+        except Exception as error:  # from MLflow, or the library of its storage
+            raise self._store_error("cannot delete a model from", error) from error
 
     def _log_front(self, sweep_id: str, front: Front) -> None:
         """Log which trials are on the front, and their hull gaps, as metrics of these trials.
