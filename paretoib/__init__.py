@@ -13,14 +13,19 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from paretoib.backends import Backend, SweepReference
-    from paretoib.records import Comparison, Front, OnProgress, SweepState
+    from os import PathLike
+
+    import torch
+
+    from paretoib.backends import Backend, Best, SweepReference
+    from paretoib.records import Comparison, Front, OnProgress, SweepState, TrialRecord
     from paretoib.specs import SweepSpec
+    from paretoib.trained import TrainedModel
 
     Side = SweepReference | Front | Sequence[SweepReference | Front]
 
 __version__ = version("paretoib")
-__all__ = ["compare", "connect", "front", "list", "resume", "sweep"]
+__all__ = ["compare", "connect", "export", "front", "list", "load_model", "resume", "sweep"]
 
 
 def connect(server: str | None = None) -> "Backend":
@@ -110,6 +115,45 @@ def compare(left: "Side", right: "Side") -> "Comparison":
     from paretoib import fronts
 
     return fronts.compare(_fronts(left), _fronts(right))
+
+
+def export(
+    sweep: str,
+    folder: "str | PathLike[str]",
+    *,
+    trial: str | None = None,
+    best: "Best" = "validation",
+    overwrite: bool = False,
+) -> "TrialRecord":
+    """Write the model of a trial to a folder, for `load_model`; returns the trial's record.
+
+    `trial` is a trial key or a unique prefix of one; None means the `best` trial on the validation
+    split: `validation` has the highest accuracy, `lost` the fewest lost bits.
+
+    Raises:
+        NotFoundError: there is no such sweep or trial, or the model is not kept; the text says why.
+        ParetoIBError: the folder has files, and `overwrite` is not set.
+        StoreError, ServiceError: as for `list`.
+    """
+    return connect().export(sweep, folder, trial=trial, best=best, overwrite=overwrite)
+
+
+def load_model(
+    path: "str | PathLike[str]", *, map_location: "torch.device | str" = "cpu"
+) -> "TrainedModel":
+    """The trained model in a folder of `export`, as a torch module on the device `map_location`.
+
+    `encode(x)` returns the mean and the scale of p(z|x), `sample(x)` a sample of z, and
+    `predict(x)` the class probabilities; see `paretoib.trained.TrainedModel`. Loading needs neither
+    the store nor the data set, and runs no code from the folder.
+
+    Raises:
+        DataError: the folder has no model file, or one of another version.
+        SpecError: the model is that of a plugin which is not installed.
+    """
+    from paretoib.trained import load_model
+
+    return load_model(path, map_location=map_location)
 
 
 def _fronts(side: "Side") -> "Sequence[Front]":

@@ -131,6 +131,16 @@ class ModelFiles(Document):
         return f"{count} kept, {size:.3g} MB{why}"
 
     @property
+    def summary(self) -> dict[str, Any]:
+        """The limit, the number and the size of the kept files, and why others are missing."""
+        return {
+            "limit_mb": self.limit_mb,
+            "kept": len(self.kept),
+            "bytes": sum(file.bytes for file in self.kept),
+            "missing": dict(Counter(file.missing for file in self.files if file.missing)),
+        }
+
+    @property
     def _why_none(self) -> str | None:
         """Why the sweep kept no models when it last ran; None if it kept them."""
         if self.limit_mb is None:

@@ -7,6 +7,8 @@ from paretoib.fronts import build_front, compare
 from paretoib.records import (
     Front,
     Metrics,
+    ModelFile,
+    ModelFiles,
     ReferencePoint,
     SweepState,
     TrialCounts,
@@ -25,6 +27,7 @@ def add_examples(schema: dict[str, Any]) -> None:
     records = _records(linear)
     fronts = [_front(sweep) for sweep in (linear, adaptive)]
     page = {"total": 1, "offset": 0, "limit": 50}
+    model = ModelFile(trial=records[0].trial, bytes=398_484)
     history = {"history": {"train/prediction": (1.2, 0.4)}}
     documents = {
         ("/sweeps", "post", "202"): linear,
@@ -38,8 +41,9 @@ def add_examples(schema: dict[str, Any]) -> None:
         ("/sweeps/{sweep}/restore", "post", "200"): linear,
         ("/sweeps/{sweep}/trials", "get", "200"): Trials(trials=tuple(records[:1]), **page),
         ("/sweeps/{sweep}/trials/{trial}", "get", "200"): Trial(
-            **{**dict(records[0]), **history}, address=None
+            **{**dict(records[0]), **history}, address=None, model=model
         ),
+        ("/sweeps/{sweep}/models", "get", "200"): ModelFiles(limit_mb=500, files=(model,)),
         ("/sweeps/{sweep}/front", "get", "200"): fronts[0],
         ("/compare", "get", "200"): compare(fronts[:1], fronts[1:]),
     }

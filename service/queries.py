@@ -7,12 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from paretoib import search
 from paretoib.errors import NotFoundError, ParetoIBError
 from paretoib.fronts import compare
-from paretoib.records import Comparison, Front, Importance, SweepState, TrialRecord
+from paretoib.records import Comparison, Front, Importance, ModelFiles, SweepState, TrialRecord
 from paretoib.tracking import (
     Reader,
     Ruler,
@@ -145,12 +145,25 @@ class SweepQueries:
 
     def trial(self, state: SweepState, trial: str) -> Trial:
         """An ended trial with its history, by its key or the beginning of the key."""
-        for record in self.snapshot(state).records:
-            if record.trial.startswith(trial):
-                history = self._reader.history(state.id, record.trial)
-                url = self._reader.trial_url(state.id, record.trial)
-                return Trial(**{**dict(record), "history": history}, address=url)
-        raise NotFoundError(f"no trial `{trial}` in sweep {state.id[:8]} has ended")
+        record = self._record(state, trial)
+        history = self._reader.history(state.id, record.trial)
+        url = self._reader.trial_url(state.id, record.trial)
+        files = self._reader.models(state.id, record.trial).files
+        model = files[0] if files else None
+        return Trial(**{**dict(record), "history": history}, address=url, model=model)
+
+    def models(self, state: SweepState) -> ModelFiles:
+        """The model files of the sweep's trials, and which of them are kept."""
+        return self._reader.models(state.id)
+
+    def open_model(self, state: SweepState, trial: str) -> tuple[str, IO[bytes]]:
+        """The key of an ended trial, and its model file, open to be read.
+
+        `trial` is as for `trial`. Raises `NotFoundError`, with the reason, for a trial whose model
+        is not kept.
+        """
+        key = self._record(state, trial).trial
+        return key, self._reader.open_model(state.id, key)
 
     def front(self, state: SweepState, format: str) -> Rendered:
         """The sweep's front as a document or picture; `format` is a key of `rendering.FRONTS`."""
@@ -190,6 +203,13 @@ class SweepQueries:
             (*_versions(left, right), format),
             lambda: render_comparison(self.comparison(left, right), format),
         )
+
+    def _record(self, state: SweepState, trial: str) -> TrialRecord:
+        """The record of an ended trial, by its key or the beginning of the key."""
+        for record in self.snapshot(state).records:
+            if record.trial.startswith(trial):
+                return record
+        raise NotFoundError(f"no trial `{trial}` in sweep {state.id[:8]} has ended")
 
     def _read(self, state: SweepState) -> Snapshot:
         ruler = self._reader.ruler(state.id)

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from paretoib.documents import Document
-from paretoib.records import SweepState, TrialRecord
+from paretoib.records import ModelFile, SweepState, TrialRecord
 
 
 class Sweeps(Document):
@@ -29,6 +29,11 @@ class Trials(Document):
 
 
 class Trial(TrialRecord):
-    """A trial with its history. `address` is its page in MLflow's UI; null if there is no link."""
+    """A trial with its history.
+
+    `address` is its page in MLflow's UI; null if there is no link. `model` says whether its model
+    file is kept; null for a trial without a model file.
+    """
 
     address: str | None
+    model: ModelFile | None = None

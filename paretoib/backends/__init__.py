@@ -9,13 +9,20 @@ from paretoib.lazy import lazy_names
 
 if TYPE_CHECKING:
     from paretoib.backends._base import Backend as Backend
+    from paretoib.backends._base import Best as Best
     from paretoib.backends._base import SweepReference as SweepReference
     from paretoib.backends._remote import RemoteBackend as RemoteBackend
 
-__all__ = ["Backend", "RemoteBackend", "SweepReference", "connect"]
+__all__ = ["Backend", "Best", "RemoteBackend", "SweepReference", "connect"]
 
 __getattr__ = lazy_names(
-    __name__, {"Backend": "_base", "SweepReference": "_base", "RemoteBackend": "_remote"}
+    __name__,
+    {
+        "Backend": "_base",
+        "Best": "_base",
+        "SweepReference": "_base",
+        "RemoteBackend": "_remote",
+    },
 )
 
 

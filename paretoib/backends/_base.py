@@ -1,21 +1,31 @@
 """The protocol of backends."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from os import PathLike
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
-from paretoib.errors import ParetoIBError
+from paretoib.errors import NotFoundError, ParetoIBError
 from paretoib.records import (
     Comparison,
     Front,
     Importance,
     LogPart,
+    ModelFiles,
     OnProgress,
     SweepInfo,
     SweepState,
+    TrialRecord,
 )
 
 if TYPE_CHECKING:
+    import torch
+
     from paretoib.specs import SweepSpec
+    from paretoib.trained import TrainedModel
+
+Best = Literal["validation", "lost"]
+"""The best trial on the validation split: by accuracy (`validation`), or by lost bits (`lost`)."""
 
 SweepReference = str | SweepInfo
 """A sweep's id, a unique prefix of the id, its name (the newest with that name), or its record."""
@@ -78,6 +88,63 @@ class Backend(Protocol):
 
         return field_importance(self.front(sweep))
 
+    def trials(self, sweep: SweepReference) -> Sequence[TrialRecord]:
+        """The ended trials, in the order in which they ended, without their histories."""
+
+    def models(self, sweep: SweepReference) -> ModelFiles:
+        """The model files of a sweep's trials, and which of them are kept."""
+
+    def open_model(self, sweep: SweepReference, trial: str) -> IO[bytes]:
+        """The model file of the trial with this key, open to be read.
+
+        Raises `NotFoundError`, with the reason, for a trial whose model is not kept.
+        """
+
+    def load_model(
+        self, sweep: SweepReference, trial: str, *, map_location: "torch.device | str" = "cpu"
+    ) -> "TrainedModel":
+        """The model of the trial with this key, as `paretoib.load_model` returns it.
+
+        Raises `NotFoundError`, with the reason, for a trial whose model is not kept.
+        """
+        from paretoib.trained import read_model
+
+        with self.open_model(sweep, trial) as file:
+            return read_model(
+                file.read(), map_location=map_location, name=f"the model of trial {trial}"
+            )
+
+    def export(
+        self,
+        sweep: SweepReference,
+        folder: "str | PathLike[str]",
+        *,
+        trial: str | None = None,
+        best: Best = "validation",
+        overwrite: bool = False,
+    ) -> TrialRecord:
+        """Write the model of a trial to a folder, for `paretoib.load_model`; returns its record.
+
+        `trial` is a trial key or a unique prefix of one; None means the `best` trial on the
+        validation split: `validation` has the highest accuracy (the lowest cross-entropy for a
+        continuous Y), `lost` the fewest lost bits.
+
+        Raises `NotFoundError` for a trial that has not ended, and, with the reason, for a trial
+        whose model is not kept; `ParetoIBError` for a folder that has files, unless `overwrite` is
+        set; and `StoreError` for a folder that cannot be written.
+        """
+        from paretoib.trained import write_folder
+
+        state = self.find(sweep)
+        records, files = self.trials(state), self.models(state)
+        if trial is None:
+            record = _best_trial(state, records, files, best)
+        else:
+            record = _find_trial(state, records, trial)
+        with self.open_model(state, record.trial) as content:
+            write_folder(Path(folder), content, record, state.info, overwrite=overwrite)
+        return record
+
     def history(self, sweep: SweepReference, trial: str) -> Mapping[str, Sequence[float | None]]:
         """The history of the ended trial with this key: for each series, one value per epoch."""
 
@@ -133,6 +200,39 @@ class Backend(Protocol):
 
     def restore(self, sweep: str) -> SweepState:
         """Undo `delete`; `sweep` is the id, a unique prefix or the name of a deleted sweep."""
+
+
+def _find_trial(sweep: SweepInfo, records: Sequence[TrialRecord], trial: str) -> TrialRecord:
+    """The ended trial with this key or unique prefix of a key; raises `NotFoundError`."""
+    found = [record for record in records if trial and record.trial.startswith(trial)]
+    if len(found) == 1:
+        return found[0]
+    matches = f"it matches {len(found)} trials" if found else "it matches none"
+    raise NotFoundError(
+        f"`{trial}` should be the key of one ended trial of sweep {sweep.id[:8]}, or the beginning "
+        f"of its key; {matches}. `paretoib front {sweep.id[:8]} --json` shows the keys"
+    )
+
+
+def _best_trial(
+    sweep: SweepInfo, records: Sequence[TrialRecord], files: ModelFiles, best: Best
+) -> TrialRecord:
+    """The best trial on the validation split; `NotFoundError` if its model is not kept."""
+    from paretoib.fronts import validation_order
+
+    order = validation_order(records)
+    if best == "lost":
+        order.sort(key=lambda record: record.validation.lost_bits if record.validation else 0.0)
+    kept = {file.trial for file in files.kept}
+    if not kept:
+        raise NotFoundError(f"sweep {sweep.id[:8]} has no models: {files}")
+    if order[0].trial not in kept:
+        other = next((record.trial for record in order if record.trial in kept), None)
+        raise NotFoundError(
+            f"the model of trial {order[0].trial}, the best on the validation split, is not kept: "
+            f"{files.why_missing(order[0])}; the best of those that are kept is --trial {other}"
+        )
+    return order[0]
 
 
 def _as_sequence(side: SweepReference | Sequence[SweepReference]) -> Sequence[SweepReference]:

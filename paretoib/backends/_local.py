@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from paretoib.backends._base import Backend, SweepReference, ignore_progress
 from paretoib.errors import NotFoundError, ParetoIBError
-from paretoib.records import Front, LogPart, OnProgress, SweepState
+from paretoib.records import Front, LogPart, ModelFiles, OnProgress, SweepState, TrialRecord
 from paretoib.settings import settings
 from paretoib.tracking import (
     HEARTBEAT_SECONDS,
@@ -52,6 +52,15 @@ class LocalBackend(Backend):
 
     def front(self, sweep: SweepReference) -> Front:
         return read_front(self._store, self.find(sweep))
+
+    def trials(self, sweep: SweepReference) -> Sequence[TrialRecord]:
+        return self._store.records(self._id(sweep))
+
+    def models(self, sweep: SweepReference) -> ModelFiles:
+        return self._store.models(self._id(sweep))
+
+    def open_model(self, sweep: SweepReference, trial: str) -> IO[bytes]:
+        return self._store.open_model(self._id(sweep), trial)
 
     def history(self, sweep: SweepReference, trial: str) -> Mapping[str, Sequence[float | None]]:
         return self._store.history(self._id(sweep), trial)

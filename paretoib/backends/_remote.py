@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -11,12 +12,21 @@ from paretoib.backends._http import Http
 from paretoib.backends._sse import events
 from paretoib.documents import Document
 from paretoib.errors import NotFoundError, ServiceError, SpecError
-from paretoib.records import Front, Importance, LogPart, OnProgress, SweepState
+from paretoib.records import (
+    Front,
+    Importance,
+    LogPart,
+    ModelFiles,
+    OnProgress,
+    SweepState,
+    TrialRecord,
+)
 
 if TYPE_CHECKING:
     from paretoib.specs import SweepSpec
 
 _PAGE = 200  # sweeps per request; the service returns at most this many
+_TRIALS_PAGE = 1000  # trials per request; the service returns at most this many
 
 D = TypeVar("D", bound=Document)
 
@@ -56,6 +66,25 @@ class RemoteBackend(Backend):
         # The service computes it, because this process should not load Optuna.
         response = self._http.request("GET", f"/sweeps/{self._id(sweep)}/importance")
         return self._parse(Importance, response)
+
+    def trials(self, sweep: SweepReference) -> Sequence[TrialRecord]:
+        path = f"/sweeps/{self._id(sweep)}/trials"
+        records: list[TrialRecord] = []
+        total = 1
+        while len(records) < total:
+            page = {"offset": len(records), "limit": _TRIALS_PAGE}
+            response = self._http.request("GET", path, params=page)
+            records += [self._parse(TrialRecord, trial) for trial in response["trials"]]
+            total = response["total"]
+        return records
+
+    def models(self, sweep: SweepReference) -> ModelFiles:
+        path = f"/sweeps/{self._id(sweep)}/models"
+        return self._parse(ModelFiles, self._http.request("GET", path))
+
+    def open_model(self, sweep: SweepReference, trial: str) -> IO[bytes]:
+        path = f"/sweeps/{self._id(sweep)}/trials/{quote(trial)}/model"
+        return BytesIO(self._http.response("GET", path).content)
 
     def history(self, sweep: SweepReference, trial: str) -> Mapping[str, Sequence[float | None]]:
         response = self._http.request("GET", f"/sweeps/{self._id(sweep)}/trials/{trial}")

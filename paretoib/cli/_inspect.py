@@ -132,10 +132,10 @@ def list_(
 
 
 def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:
-    """Show the state and the spec of a sweep."""
+    """Show the state, the models and the spec of a sweep."""
     backend = connect(server)
     state = find_sweep(backend, sweep)
-    _render.sweep(state, backend.page(state), as_json)
+    _render.sweep(state, backend.page(state), backend.models(state), as_json)
 
 
 def importance(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:

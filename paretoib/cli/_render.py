@@ -12,7 +12,7 @@ from paretoib.cli._presets import commented
 from paretoib.cli._tables import console, field_value, number, table
 
 if TYPE_CHECKING:
-    from paretoib.records import Metrics, SweepState, TrialRecord
+    from paretoib.records import Metrics, ModelFiles, SweepState, TrialRecord
     from paretoib.specs import Choices, PresetUse, Range, SweepSpec
 
 
@@ -76,12 +76,13 @@ def _time(time: datetime) -> str:
     return f"{time:%d %b %H:%M}" if this_year else f"{time:%Y-%m-%d}"
 
 
-def sweep(state: "SweepState", page: str, as_json: bool) -> None:
-    """Print the state of a sweep, its page and its spec."""
+def sweep(state: "SweepState", page: str, models: "ModelFiles", as_json: bool) -> None:
+    """Print the state of a sweep, its models, its page and its spec."""
     if as_json:
         use = _preset_use(state.spec)
         preset = {"preset": use.document} if use else {}
-        print_json({"schema": 1, "sweep": state.document, "address": page, **preset})
+        document = {"schema": 1, "sweep": state.document, "address": page, **preset}
+        print_json({**document, "models": models.summary})
         return
     trials = state.trials
     reason = f" ({state.reason})" if state.reason else ""
@@ -91,6 +92,7 @@ def sweep(state: "SweepState", page: str, as_json: bool) -> None:
     typer.echo(f"{finished}{stopped}, {trials.failed} failed")
     if state.workers:
         typer.echo(str(state.workers))
+    typer.echo(f"models: {models}")
     typer.echo(f"look: {page}\n")
     typer.echo(_spec_text(state.spec))
 

@@ -8,7 +8,7 @@ from the file. This package imports none of Ray, MLflow and the service.
 from typing import TYPE_CHECKING
 
 from paretoib.lazy import lazy_names
-from paretoib.trained._header import MLMODEL_FILE, MODEL_FILE, ModelHeader, read_header
+from paretoib.trained._header import FILES, MLMODEL_FILE, MODEL_FILE, ModelHeader, read_header
 
 if TYPE_CHECKING:
     from paretoib.trained._build import trial_model
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from paretoib.trained._model import TrainedModel
 
 __all__ = [
+    "FILES",
     "MLMODEL_FILE",
     "MODEL_FILE",
     "ModelHeader",

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+import textwrap
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +15,16 @@ import yaml
 from paretoib.errors import ParetoIBError, StoreError
 from paretoib.records import Metrics, SweepInfo, TrialRecord
 from paretoib.specs import short_name
-from paretoib.trained._header import MLMODEL_FILE, MODEL_FILE, ModelHeader, read_header
+from paretoib.trained._header import (
+    CONFIG_FILE,
+    FILES,
+    MLMODEL_FILE,
+    MODEL_FILE,
+    README_FILE,
+    ModelHeader,
+    read_header,
+)
 
-CONFIG_FILE, README_FILE = "config.json", "README.md"
-FILES = (MODEL_FILE, CONFIG_FILE, README_FILE, MLMODEL_FILE)
 # Stored files name this module, so it must keep its name.
 _LOADER = "paretoib.trained.pyfunc"
 
@@ -32,16 +39,16 @@ import torch
 import paretoib
 
 model = paretoib.load_model("{folder}")
-x = {inputs}
+x = {inputs}  # five inputs
 {encode}
 z = model.sample(x)  # one sample of z for each input
 p = model.predict(x)  # {prediction} at the mean latent
 p = model.predict(x, samples=12)  # the mean of 12 sampled predictions
 ```
 
-Inputs are {kind}, as data set `{data}` delivers them. `{config}` has the trial's spec and its
-metrics on the validation and test splits. MLflow loads this folder with `mlflow.pyfunc.load_model`.
+{notes}
 """
+_WIDTH = 100  # characters of a line
 
 
 def write_folder(
@@ -135,32 +142,36 @@ def _readme(folder: Path, header: ModelHeader, record: TrialRecord, sweep: Sweep
         trial=record.trial,
         summary=_summary(header, record, sweep),
         folder=folder,
-        inputs=f"{inputs}  # five inputs",
+        inputs=inputs,
         encode=encode if gaussian else "mean, _ = model.encode(x)  # probabilities of z",
         prediction="class probabilities" if header.classes is not None else "the mean of q(y|z)",
-        kind=f"tensors (B, {sizes}) with values from {low:.4g} to {high:.4g}",
-        data=sweep.dataset,
-        config=CONFIG_FILE,
+        notes=textwrap.fill(
+            f"Inputs are tensors (B, {sizes}) with values from {low:.4g} to {high:.4g}, as data "
+            f"set `{sweep.dataset}` delivers them. `{CONFIG_FILE}` has the trial's spec and its "
+            "metrics on the validation and test splits. `mlflow.pyfunc.load_model` loads this "
+            "folder too.",
+            _WIDTH,
+        ),
     )
 
 
 def _summary(header: ModelHeader, record: TrialRecord, sweep: SweepInfo) -> str:
-    """The trial and its metrics, in two or three lines."""
+    """The trial and its metrics on the test split."""
     weighting = header.spec["weighting"].items()
     fields = [f"{short_name(f'weighting.{k}')}={v}" for k, v in weighting if k != "name"]
     trial = " ".join([*fields, f"seed {header.spec['seed']}"])
-    lines = [
-        f"A model of sweep `{sweep.name}` ({sweep.id}), trained by paretoib {header.version}.",
-        f"Method {sweep.method} on data set `{sweep.dataset}`, {trial}.",
-    ]
+    text = (
+        f"A model of sweep `{sweep.name}` ({sweep.id}), trained by paretoib {header.version}: "
+        f"method {sweep.method} on data set `{sweep.dataset}`, {trial}."
+    )
     if record.test:
-        lines.append(f"On the test split: {', '.join(_measured(record.test))}.")
-    return "\n".join(lines)
+        text += f" On the test split: {', '.join(_measured(record.test))}."
+    return textwrap.fill(text, _WIDTH, break_long_words=False)
 
 
 def _measured(test: Metrics) -> Iterable[str]:
     if test.accuracy is not None:
-        yield f"accuracy {test.accuracy:.2%}"
+        yield f"accuracy {100 * test.accuracy:.1f} %"
     if test.rate_bits is not None:
         yield f"rate {test.rate_bits:.4g} bits"
     yield f"relevance {test.relevance_bits:.4g} bits"

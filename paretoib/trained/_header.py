@@ -16,6 +16,8 @@ from paretoib.specs import TrialSpec
 
 MODEL_FILE = "model.safetensors"
 MLMODEL_FILE = "MLmodel"  # the name that MLflow requires
+CONFIG_FILE, README_FILE = "config.json", "README.md"
+FILES = (MODEL_FILE, CONFIG_FILE, README_FILE, MLMODEL_FILE)  # of a model folder
 _KEY = "paretoib"  # the name of the header in safetensors' metadata
 _MAX_BYTES = 2**24  # limit on the header's size; a header has about 2 kB
 
@@ -59,8 +61,11 @@ class ModelHeader(Document):
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The header as safetensors' metadata."""
-        return {"format": "pt", _KEY: self.to_json()}
+        """The header as safetensors' metadata.
+
+        It has one entry, because safetensors writes several in random order.
+        """
+        return {_KEY: self.to_json()}
 
 
 def read_header(file: IO[bytes], name: object) -> ModelHeader:

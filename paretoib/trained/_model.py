@@ -1,7 +1,7 @@
 """A trained model as a torch module."""
 
 import math
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -140,7 +140,7 @@ class TrainedModel(nn.Module):
         outputs = self._outputs(x, samples, generator)
         return outputs if self.tasks else outputs[0]
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "TrainedModel":
         """Switch batch norm and dropout between training and evaluation."""
         super().train(mode)
         # In training mode a binary network would draw the samples of a training step.

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from paretoib.training._device import check_precision
     from paretoib.training._plan import plan_packs
     from paretoib.training._run import run_trials
+    from paretoib.training._stack import stack_trained
 
-__all__ = ["check_precision", "plan_packs", "run_trials", "saved_packs"]
+__all__ = ["check_precision", "plan_packs", "run_trials", "saved_packs", "stack_trained"]
 
 __getattr__ = lazy_names(
     __name__,
@@ -19,5 +20,6 @@ __getattr__ = lazy_names(
         "check_precision": "_device",
         "plan_packs": "_plan",
         "run_trials": "_run",
+        "stack_trained": "_stack",
     },
 )

@@ -7,7 +7,9 @@ from typing import Any
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from paretoib.errors import SpecError
 from paretoib.models import Head, Model
+from paretoib.trained import TrainedModel
 
 # A function of one trial: it gets the trial's encoder and head, as callables, and the trial's slice
 # of every other argument.
@@ -184,6 +186,20 @@ class StackedModels(Stack):
 def stack_models(models: Sequence[Model]) -> Stack:
     """Stack models that have the same shapes."""
     return SingleModel(models[0]) if len(models) == 1 else StackedModels(models)
+
+
+def stack_trained(models: Sequence[TrainedModel]) -> Stack:
+    """Stack trained models whose trials can train in one pack (equal `pack_key`).
+
+    Raises:
+        SpecError: the trials have different `pack_key`s.
+    """
+    if len({model.header.trial_spec.pack_key for model in models}) != 1:
+        raise SpecError(
+            "the models of a stack should differ only in per-trial fields and seeds; found "
+            f"{len(models)} models with different shapes or sections"
+        )
+    return stack_models([Model(model.encoder, model.head) for model in models])
 
 
 def _states(modules: list[nn.Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -1,15 +1,17 @@
 """`/sweeps`: submit, list, read, resume, cancel, archive and delete sweeps."""
 
+from collections.abc import Iterator
 from contextlib import suppress
+from io import SEEK_END
 from json import JSONDecodeError
-from typing import Annotated, Any, Literal
+from typing import IO, Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from paretoib.documents import RepeatedKeyError, load_json
 from paretoib.errors import SpecError
-from paretoib.records import Front, Importance, Status, SweepState
+from paretoib.records import Front, Importance, ModelFiles, Status, SweepState
 from paretoib.specs import SweepSpec
 from paretoib.tracking import TAIL
 from service.dependencies import (
@@ -47,6 +49,8 @@ Key = Annotated[
 TrialKey = Annotated[
     str, Path(pattern="^[0-9a-f]{12,64}$", description="A trial's key.", examples=["0d1e2f3a4b5c"])
 ]
+_BINARY = "application/octet-stream"
+_CHUNK = 2**20  # bytes of a model that are read at a time
 FrontFormat = Literal["json", "csv", "html", "png", "pdf", "svg", "figure", "parallel"]
 EXAMPLES: Any = {
     "β grid": {"value": {"method": "vib", "data": "digits", "trials": 16}},
@@ -248,6 +252,38 @@ def trial(request: Request, state: NamedSweep, queries: Queries, trial: TrialKey
 
 
 @router.get(
+    "/{sweep}/trials/{trial}/model",
+    response_class=StreamingResponse,
+    responses={200: {"content": {_BINARY: {}}}, **problem_responses(404, 422)},
+    summary="Download the model of a trial",
+)
+def model(state: NamedSweep, queries: Queries, trial: TrialKey) -> Response:
+    """The trial's model file (safetensors), which `paretoib.load_model` reads.
+
+    404 with the reason if the model is not kept.
+    """
+    key, file = queries.open_model(state, trial)
+    size = file.seek(0, SEEK_END)
+    file.seek(0)
+    headers = {
+        "Content-Length": str(size),
+        "Content-Disposition": f'attachment; filename="{key}.safetensors"',
+    }
+    return StreamingResponse(_chunks(file), media_type=_BINARY, headers=headers)
+
+
+@router.get(
+    "/{sweep}/models",
+    response_model=ModelFiles,
+    responses=problem_responses(404, 422),
+    summary="List the models of a sweep",
+)
+def models(request: Request, state: NamedSweep, queries: Queries) -> Response:
+    """The model files of the finished trials. For a file that is not kept, `missing` says why."""
+    return document_response(request, queries.models(state))
+
+
+@router.get(
     "/{sweep}/front",
     response_model=Front,
     responses={
@@ -305,6 +341,12 @@ async def logs(
     """
     part = await controller.queued(controller.log, state, after, tail)
     return PlainTextResponse(part.text, headers={"Log-End": str(part.end)})
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
 
 
 def _changed(state: SweepState) -> Response:

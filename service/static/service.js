@@ -226,6 +226,11 @@ async function showTrial(sweep, key) {
     ...Object.entries(trial.history).map(([name, values]) => sparkline(name, values)),
     definitionList([...parameters, ["seed", trial.spec.seed]]),
   );
+  if (trial.model && !trial.model.missing) {
+    const href = `/sweeps/${sweep}/trials/${trial.trial}/model`;
+    const size = shortText(trial.model.bytes / 1e6);
+    panel.append(newElement("a", `Model, ${size} MB`, { href, download: "" }), " ");
+  }
   if (trial.address) {
     panel.append(newElement("a", "MLflow run", { href: trial.address, rel: "noreferrer" }));
   }

@@ -23,13 +23,15 @@ def store_with_sweeps(
     """A store with the sweeps `linear` and `adaptive`, and the results of the two commands.
 
     The commands run at the same time, and create the database. The command of `linear` has the
-    flag `--json`.
+    flag `--json`. The limit on models allows all models of `linear`, but only two or three of the
+    six of `adaptive`.
     """
     store = new_store(tmp_path_factory.mktemp("sweeps"))
     linear = store.start(
         *("sweep", "--method", "vib", "--trials", "4", "--name", "linear", "--json", *SMALL)
     )
     adaptive = store.start(
-        *("sweep", "--method", "mib_exact", "--trials", "6", "--name", "adaptive", *SMALL)
+        *("sweep", "--method", "mib_exact", "--trials", "6", "--name", "adaptive", *SMALL),
+        PARETOIB_MODELS_MB="0.02",
     )
     return store, store.wait(linear), store.wait(adaptive)

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from paretoib.data._load import load_dataset
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
 from paretoib.tracking._mlflow.tracker import MLflowTracker
+from paretoib.trained import read_model
 
 WaitFor = Callable[[Callable[[], object]], None]
 Run = Callable[..., Any]
@@ -63,14 +65,29 @@ main()
 """
 
 
+def assert_models_have_the_accuracy_of_their_records(store: Any, sweep_id: str) -> None:
+    """Every trial has its model once, and no model waits in the journal."""
+    tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
+    test, records = load_dataset("digits", {}).test, tracker.records(sweep_id)
+    kept = tracker.models(sweep_id).kept
+    assert [file.trial for file in kept] == [record.trial for record in records]
+    for record in records:
+        with tracker.open_model(sweep_id, record.trial) as file:
+            model = read_model(file.read())
+        accuracy = (model.predict(test.x).argmax(-1) == test.y).double().mean()
+        assert record.test is not None
+        assert accuracy == pytest.approx(record.test.accuracy, abs=1.01 / len(test))
+    assert list((store.folder / "journal").iterdir()) == []
+
+
 def test_a_cancelled_and_then_killed_sweep_is_resumed_to_its_end(
     store: Any, wait_for: WaitFor, run: Run, tmp_path: Path
 ) -> None:
     """A sweep that was cancelled, resumed, killed and resumed again has every trial once.
 
     `cancel` also ends a command that ignores SIGINT. Both times, `resume` continues the pack that
-    was in training from its checkpoint, so that no epoch is trained twice. The checkpoints are
-    deleted when the sweep has finished.
+    was in training from its checkpoint, so that no epoch is trained twice. Each trial has its
+    model. The checkpoints are deleted when the sweep has finished.
     """
     hang, hanging = tmp_path / "hang", tmp_path / "hanging"
     program = CHECKPOINTING.format(folder=str(tmp_path))
@@ -109,6 +126,7 @@ def test_a_cancelled_and_then_killed_sweep_is_resumed_to_its_end(
     epochs = [f"{size} {epoch}" for size in (1, 5) for epoch in range(1, 7)]
     assert (tmp_path / "epochs").read_text().splitlines() == epochs
     assert not checkpoints.exists()
+    assert_models_have_the_accuracy_of_their_records(store, sweep["id"])
 
 
 @pytest.mark.slow  # tests/contracts/test_writers.py covers this without processes.

@@ -63,6 +63,9 @@ def test_dominated_trials_are_pruned(sweeps: tuple[Any, dict[str, Any]], run: Ru
     (record,) = [record for record in reader().records(sweep) if record.status == "stopped"]
     assert record.trial == stopped["trial"]
     assert {len(values) for values in reader().history(sweep, record.trial).values()} == {2}
+    assert document["models"]["kept"] == 1
+    refused = run(store, "export", "pruned", str(store.folder / "m"), "--trial", record.trial)
+    assert "only finished trials have models, and this one is stopped (dominated" in refused.err
 
 
 def test_a_search_that_uses_results_stops_at_a_plateau(sweeps: tuple[Any, dict[str, Any]]) -> None:

@@ -1,8 +1,11 @@
 """Specs and trial records for tests of trackers, made without training."""
 
-from paretoib.records import Metrics, ReferencePoint, TrialRecord
+import torch
+
+from paretoib.records import Metrics, ModelFile, ReferencePoint, TrialRecord
 from paretoib.specs import SweepSpec, TrialSpec
-from paretoib.tracking import EndedTrial, Ruler
+from paretoib.tracking import EndedTrial, Ruler, TrialModel
+from paretoib.trained import ModelHeader, encode_model
 
 RULER = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)
 
@@ -48,3 +51,18 @@ def record(beta: float, *, status: str = "finished", reason: str | None = None) 
 
 def ended(*records: TrialRecord, hypervolume: float = 1.0) -> list[EndedTrial]:
     return [EndedTrial(record, hypervolume) for record in records]
+
+
+def model_of(record: TrialRecord, size: int = 50) -> TrialModel:
+    """A model file of the trial with `size` numbers, whose values depend on the trial."""
+    header = ModelHeader(
+        trial=record.trial, spec=record.spec, shape=(1, 8, 8), input_range=(0.0, 1.0), classes=10
+    )
+    content = encode_model(
+        header, {"weights": torch.full((size,), float(record.trial.encode()[0]))}
+    )
+    return TrialModel(ModelFile(trial=record.trial, bytes=len(content)), content)
+
+
+def ended_with_models(*records: TrialRecord) -> list[EndedTrial]:
+    return [EndedTrial(record, 1.0, model_of(record)) for record in records]

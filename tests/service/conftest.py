@@ -95,10 +95,13 @@ def sample(
     make_sweep: Callable[..., SweepInfo],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Sample]:
-    """A service on five sweeps: running, interrupted, failed, and two finished ones to compare."""
+    """A service on five sweeps: running, interrupted, failed, and two finished ones to compare.
+
+    Two trials of the sweep `a grid of β` have models.
+    """
     store = shutil.copytree(empty_store, tmp_path_factory.mktemp("sample") / "store")
     sweeps = [
-        make_sweep(store, 16, name="a grid of β"),
+        make_sweep(store, 16, name="a grid of β", models=2),
         make_sweep(store, 12, name="adaptive weights", method="mib", seeds=[0], shift=0.05),
         make_sweep(store, 8, name="gaussian", data="gaussian", status="interrupted"),
         make_sweep(store, 0, name="not begun", status="running"),

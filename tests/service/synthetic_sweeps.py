@@ -10,14 +10,15 @@ from typing import Any
 
 from paretoib.records import (
     Metrics,
+    ModelFile,
     ReferencePoint,
     RunningPacks,
     Status,
     SweepState,
     TrialRecord,
 )
-from paretoib.specs import SweepSpec
-from paretoib.tracking import HEARTBEAT_SECONDS, EndedTrial, Ruler, front_of
+from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.tracking import HEARTBEAT_SECONDS, EndedTrial, Ruler, TrialModel, front_of
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 
 LABEL_ENTROPY = 3.3  # bits
@@ -73,20 +74,43 @@ def write_sweep(
     *,
     status: Status = "finished",
     shift: float = 0.0,
+    models: int = 0,
     **document: Any,
 ) -> SweepState:
-    """Write a sweep with `ended` ended trials; further arguments are fields of its spec."""
+    """Write a sweep with `ended` ended trials; further arguments are fields of its spec.
+
+    The first `models` trials have models, with untrained weights.
+    """
     spec = SweepSpec.from_document({"method": "vib", "trials": max(1, ended), **document})
     store = open_tracker(folder)
     sweep = store.create(spec)
     if ended:
-        store.begin(sweep.id, RULER)
+        store.begin(sweep.id, RULER, None, 500 if models else None)
         records = synthetic_records(spec, ended, shift)
-        store.add(sweep.id, [EndedTrial(record, 60.0 + i) for i, record in enumerate(records)])
+        store.add(
+            sweep.id,
+            [
+                EndedTrial(record, 60.0 + i, untrained_model(record) if i < models else None)
+                for i, record in enumerate(records)
+            ],
+        )
     if status != "running":
         front = front_of(sweep.info, records, RULER) if ended else None
         store.close(sweep.id, status, front, [])
     return sweep
+
+
+def untrained_model(record: TrialRecord) -> TrialModel:
+    """The model file of a trial on digits, with its initial weights."""
+    from paretoib.trained import ModelHeader, encode_model, trial_model
+
+    spec = TrialSpec.from_document(record.spec)
+    model = trial_model(spec, shape=(1, 8, 8), classes=10, target_dim=None)
+    header = ModelHeader(
+        trial=record.trial, spec=record.spec, shape=(1, 8, 8), input_range=(0.0, 1.0), classes=10
+    )
+    content = encode_model(header, model.state_dict())
+    return TrialModel(ModelFile(trial=record.trial, bytes=len(content)), content)
 
 
 @contextmanager

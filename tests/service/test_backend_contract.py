@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import paretoib
 from paretoib import fronts
@@ -105,6 +107,59 @@ def test_an_ended_trial_has_its_history(backend: Backend) -> None:
     }
     with pytest.raises(NotFoundError):
         backend.history(GRID, "0" * 16)
+
+
+def test_trials_are_returned_in_the_order_of_their_end(backend: Backend) -> None:
+    """`trials` has every ended trial once, with the metrics of both splits."""
+    records = backend.trials(GRID)
+    assert [record.spec["seed"] for record in records] == [0, 1, 2, 3] * 4
+    assert len({record.trial for record in records}) == 16
+    assert all(r.validation and r.test for r in records if r.status == "finished")
+    assert backend.trials("not begun") == []
+
+
+def test_models_are_listed_and_loaded(backend: Backend) -> None:
+    """`models` lists the files that are kept; `load_model` returns a module."""
+    files, records = backend.models(GRID), backend.trials(GRID)
+    assert [file.trial for file in files.kept] == [record.trial for record in records[:2]]
+    assert files.limit_mb == 500
+    model = backend.load_model(GRID, records[0].trial)
+    assert model.trial == records[0].trial
+    assert model.predict(torch.rand(3, 1, 8, 8)).shape == (3, 10)
+    assert backend.models(MIB).files == ()
+    for trial in (records[2].trial, records[4].trial):
+        with pytest.raises(NotFoundError, match=f"model of trial {trial} .* is not kept: ") as e:
+            backend.load_model(GRID, trial)
+        assert "\n" not in str(e.value)
+
+
+def test_a_model_is_exported_to_a_folder(backend: Backend, tmp_path: Path) -> None:
+    """`export` writes the model of the named trial and returns its record.
+
+    Without a key, it names the best trial if its model is not kept, and the best of those that are.
+    """
+    records = backend.trials(GRID)
+    exported = backend.export(GRID, tmp_path / "one", trial=records[1].trial[:10])
+    assert exported == records[1]
+    assert paretoib.load_model(tmp_path / "one").trial == records[1].trial
+    config = json.loads((tmp_path / "one" / "config.json").read_text())
+    assert config["trial"] == records[1].document
+    assert config["sweep"]["name"] == GRID
+    with pytest.raises(ParetoIBError, match="should be a new or an empty folder"):
+        backend.export(GRID, str(tmp_path / "one"), trial=records[0].trial)
+    backend.export(GRID, tmp_path / "one", trial=records[0].trial, overwrite=True)
+    assert paretoib.load_model(tmp_path / "one").trial == records[0].trial
+
+    # All trials have the same accuracy, so the best one has the lowest cross-entropy.
+    best = min((r for r in records if r.validation), key=lambda r: r.validation.cross_entropy_bits)
+    with pytest.raises(NotFoundError, match=f"model of trial {best.trial}, the best on") as caught:
+        backend.export(GRID, tmp_path / "best")
+    assert f"--trial {records[1].trial}" in str(caught.value)
+    with pytest.raises(NotFoundError, match="has no models: none kept: the sweep has not begun"):
+        backend.export(MIB, tmp_path / "best")
+    with pytest.raises(NotFoundError, match="it matches none"):
+        backend.export(GRID, tmp_path / "best", trial="0" * 16)
+    assert not (tmp_path / "best").exists()
 
 
 def test_a_log_is_read_in_parts(backend: Backend, sample: Any) -> None:

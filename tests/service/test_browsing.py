@@ -62,7 +62,8 @@ def test_pages_fit_the_screen_and_use_no_network_beyond_the_service(
 def test_a_click_on_a_point_shows_its_trial(sample: Any, open_browser: Any) -> None:
     """A click on a point opens a panel with the trial's parameters, metrics and history.
 
-    A URL with the trial's key opens the panel too.
+    A URL with the trial's key opens the panel too. The panel of a trial with a model has a link to
+    download it.
     """
     browser = open_browser(sample.served.address)
     browser.sign_in(sample.served.secret)
@@ -84,6 +85,12 @@ def test_a_click_on_a_point_shows_its_trial(sample: Any, open_browser: Any) -> N
     page.goto("/")
     page.goto(f"/sweeps/{info.id}#{trial[:12]}")
     page.wait_for_selector(f"text={trial}")
+    (first, *_) = trials
+    page.goto("/")
+    page.goto(f"/sweeps/{info.id}#{first}")
+    with page.expect_download() as download:
+        page.click("#trial a:has-text('Model, 0.398')")
+    assert download.value.suggested_filename == f"{first}.safetensors"
     assert browser.errors == []
 
 

@@ -9,8 +9,9 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from paretoib.records import Front, SweepInfo, TrialRecord
+from paretoib.records import Front, ModelFiles, SweepInfo, TrialRecord
 from paretoib.tracking._mlflow.tracker import MLflowTracker
+from paretoib.trained import read_model
 
 
 def listed_names(client: httpx.Client, **query: Any) -> list[str]:
@@ -101,9 +102,39 @@ def test_trials_are_listed_in_the_order_of_their_end(client: httpx.Client, sampl
     assert all(trial["history"] == {} for trial in trials)
     one = client.get(f"{path}/{trials[3]['trial'][:12]}").json()
     assert one["history"] == {"train/prediction": [1.5, 0.5, 0.03]}
-    address = one.pop("address")
+    address, model = one.pop("address"), one.pop("model")
     assert TrialRecord.from_document({**one, "history": {}}).document == trials[3]
-    assert address is None
+    assert (address, model) == (None, None)
+
+
+def test_the_model_of_a_trial_is_downloaded(client: httpx.Client, sample: Any) -> None:
+    """The download is the model file; its name is the trial's key, and its size is known.
+
+    `models` lists the files, and a trial's document has its own. The key may be shortened. A trial
+    without a model gets 404 with the reason.
+    """
+    path = f"/sweeps/{sample.sweeps['a grid of β'].id}"
+    document = client.get(f"{path}/models").json()
+    files = ModelFiles.from_document(document)
+    trials = client.get(f"{path}/trials").json()["trials"]
+    assert [file.trial for file in files.kept] == [trial["trial"] for trial in trials[:2]]
+    for file in files.files:
+        one = client.get(f"{path}/trials/{file.trial}").json()
+        assert one["model"] == file.document
+        with client.stream("GET", f"{path}/trials/{file.trial[:12]}/model") as response:
+            assert response.status_code == 200
+            assert response.headers["content-length"] == str(file.bytes)
+            assert response.headers["content-type"] == "application/octet-stream"
+            disposition = response.headers["content-disposition"]
+            assert disposition == f'attachment; filename="{file.trial}.safetensors"'
+            content = response.read()
+        assert read_model(content).trial == file.trial
+    without = client.get(f"{path}/trials/{trials[2]['trial']}/model")
+    assert without.status_code == 404
+    assert "is not kept: the sweep kept no models when this trial ended" in without.json()["detail"]
+    diverged = client.get(f"{path}/trials/{trials[4]['trial']}/model").json()["detail"]
+    assert "this one is diverged (the loss was not finite in epoch 7)" in diverged
+    assert client.get(f"{path}/trials/{'0' * 16}/model").status_code == 404
 
 
 def test_the_front_is_available_in_every_format(client: httpx.Client, sample: Any) -> None:

@@ -12,14 +12,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
 
 from paretoib.errors import StoreError
-from paretoib.records import TrialRecord
-from paretoib.tracking import EndedTrial
+from paretoib.records import ModelFile, TrialRecord
+from paretoib.tracking import EndedTrial, TrialModel
 from paretoib.tracking._journal.file import JournalFile, read
 
 FORK = multiprocessing.get_context("fork")
@@ -32,7 +33,30 @@ def ended_trial(number: int) -> EndedTrial:
     return EndedTrial(record, number / 7)
 
 
-def append_packs(path: Path, start: int, end: int, pipe: int) -> None:
+def trial_with_model(number: int) -> EndedTrial:
+    """A trial as `ended_trial`, of which every second one has a model file."""
+    trial = ended_trial(number)
+    if number % 2:
+        return trial
+    content = f"model {number} ".encode() * 1000
+    model = TrialModel(ModelFile(trial=str(number), bytes=len(content)), content)
+    return replace(trial, model=model)
+
+
+def in_memory(trial: EndedTrial) -> EndedTrial:
+    """The trial, with the content of its model file."""
+    if trial.model is None or not isinstance(trial.model.content, Path):
+        return trial
+    return replace(trial, model=replace(trial.model, content=trial.model.content.read_bytes()))
+
+
+def append_packs(
+    path: Path,
+    start: int,
+    end: int,
+    pipe: int,
+    new_trial: Callable[[int], EndedTrial] = ended_trial,
+) -> None:
     """Append packs of two trials, from trial number `start` to `end`.
 
     After each pack the number of trials on disk is written to `pipe`; after an error, its message.
@@ -40,7 +64,7 @@ def append_packs(path: Path, start: int, end: int, pipe: int) -> None:
     try:
         journal = JournalFile(path)
         for count in range(start, end, 2):
-            journal.append([ended_trial(count), ended_trial(count + 1)])
+            journal.append([new_trial(count), new_trial(count + 1)])
             os.write(pipe, f"{count + 2}\n".encode())
     except StoreError as error:
         os.write(pipe, f"{error}\n".encode())
@@ -49,23 +73,23 @@ def append_packs(path: Path, start: int, end: int, pipe: int) -> None:
 def start_writer(path: Path, start: int, end: int = 100_000) -> tuple[Any, TextIO]:
     """Start a process with `append_packs`; returns the process and the output of its pipe."""
     output, pipe = os.pipe()
-    process = FORK.Process(target=append_packs, args=(path, start, end, pipe))
+    process = FORK.Process(target=append_packs, args=(path, start, end, pipe, trial_with_model))
     process.start()
     os.close(pipe)
     return process, os.fdopen(output)
 
 
-def checked_count(path: Path) -> int:
+def checked_count(path: Path, trial: Callable[[int], EndedTrial] = ended_trial) -> int:
     """The number of trials in the file, after a check that each is complete and in order."""
-    found = list(read(path))
-    assert found == [ended_trial(number) for number in range(len(found))]
+    found = list(map(in_memory, read(path)))
+    assert found == [trial(number) for number in range(len(found))]
     return len(found)
 
 
 def test_a_writer_killed_at_random_moments_loses_no_trial_on_disk(tmp_path: Path) -> None:
     """After a kill, the next writer continues after the last complete trial.
 
-    The file has every trial that was on disk, and no trial twice.
+    The file has every trial that was on disk, and no trial twice. Each has its model file.
     """
     path = tmp_path / "sweep.jsonl"
     moments, count = random.Random(1), 0
@@ -76,7 +100,7 @@ def test_a_writer_killed_at_random_moments_loses_no_trial_on_disk(tmp_path: Path
         os.kill(process.pid, signal.SIGKILL)
         on_disk = int((output.read().split() or [on_disk])[-1])
         process.join()
-        count = checked_count(path)
+        count = checked_count(path, trial_with_model)
         assert count >= on_disk
 
 

@@ -20,6 +20,7 @@ from paretoib.settings import settings
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial, JournalTracker, Ruler
 from paretoib.tracking._mlflow.tracker import MLflowTracker
+from tests.contracts.tracker_records import model_of
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 PASSWORD = "open-sesame"
@@ -96,6 +97,8 @@ def test_a_trial_with_a_long_name_is_written(
 ) -> None:
     """The name of a run is cut to the length of PostgreSQL's column; the params have every value.
 
+    The trial's model file is written too.
+
     The address names no driver: SQLAlchemy's default is psycopg, but our extra installs psycopg2.
     """
     monkeypatch.setenv("PARETOIB_STORE", str(tmp_path))
@@ -110,10 +113,12 @@ def test_a_trial_with_a_long_name_is_written(
     trial = record(0)
     model = {**trial.spec["model"], "hidden": [2] * 150}
     long = trial.model_copy(update={"spec": {**trial.spec, "model": model}})
-    tracker.add(sweep.id, [EndedTrial(long, 1.0)])
+    tracker.add(sweep.id, [EndedTrial(long, 1.0, model_of(long))])
     tracker.close(sweep.id, "finished", None, ())
     state = tracker.state(sweep.id)
     assert (state.status, state.trials.finished, state.reason) == ("finished", 1, None)
+    with MLflowTracker().open_model(sweep.id, long.trial) as file:
+        assert file.read() == model_of(long).content
     client = MLflowTracker()._client
     (run,) = client.search_runs(
         [client.get_run(sweep.id).info.experiment_id],

@@ -142,6 +142,8 @@ def models_mb_of(tags: Tags) -> float | None:
 def model_tags(file: ModelFile) -> dict[str, str]:
     """The tags of a trial with a model file; for a file that is not kept, with the reason."""
     kept = [{"artifact_path": MODEL_FOLDER, "flavors": {"python_function": {}}}]
+    if file.missing:
+        file = file.model_copy(update={"missing": file.missing[:LONGEST_REASON]})
     return {_MODEL: file.to_json(), LOGGED_MODELS: json.dumps(kept if file.kept else [])}
 
 
