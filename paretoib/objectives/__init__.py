@@ -90,6 +90,8 @@ _NOISY_START = {"model.initial_noise": 1.0}
 PRIOR_WIDTH = Param(
     "prior_width", float, 1.0, "σ of the prior N(0, σ²I)", gt=0, le=1e3, per_trial=True
 )
+# The grid of γ, the β of these objectives, in uib section 7.3.
+_UIB_BETAS = (1e-4, 10.0)
 ZERO_ENTROPY_NOISE = Param(
     "zero_entropy_noise",
     bool,
@@ -164,7 +166,7 @@ _OWN: dict[str, ObjectiveEntry] = {
         "paretoib.objectives._l2:L2",
         "E‖Z‖² under zero-entropy noise",
         "uib section 6.3",
-        betas=(1e-4, 10.0),
+        betas=_UIB_BETAS,
         noise="zero_entropy",
         params=(ZERO_ENTROPY_NOISE,),
     ),
@@ -172,6 +174,7 @@ _OWN: dict[str, ObjectiveEntry] = {
         "paretoib.objectives._log_var:LogVar",
         "Σ ½ ln(2πe Var[Z_i]) under zero-entropy noise: bounds H[Z]",
         "uib section 6.3",
+        betas=_UIB_BETAS,
         noise="zero_entropy",
         params=(ZERO_ENTROPY_NOISE,),
     ),
@@ -179,7 +182,7 @@ _OWN: dict[str, ObjectiveEntry] = {
         "paretoib.objectives._log_var:LogVarGivenY",
         "E Σ ½ ln(2πe Var[Z_i|y]) under zero-entropy noise: bounds H[Z|Y]",
         "uib section 6.3",
-        betas=(1e-3, 10.0),
+        betas=_UIB_BETAS,
         noise="zero_entropy",
         classes=True,
         several_tasks=False,

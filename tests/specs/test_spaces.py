@@ -270,3 +270,12 @@ def test_a_spec_older_than_spaces_is_still_valid(document: dict[str, Any]) -> No
     """Specs written before `space` existed are valid and keep their number of trials."""
     spec = SweepSpec.from_document({"schema": 1, **document})
     assert len(driver(spec).ask(100)) == document["trials"] == spec.trials
+
+
+@pytest.mark.parametrize("method", ["l2", "log_var", "log_var_given_y"])
+def test_the_surrogates_of_uib_have_its_range_of_gamma(method: str) -> None:
+    """The β of these objectives is uib's γ, which varies from 1e-4 to 10 (section 7.3)."""
+    grid = SweepSpec.from_document({"method": method}).grid["weighting.beta"]
+    assert (grid[0], grid[-1], len(grid)) == (1e-4, 10.0, 16)
+    searched = SweepSpec.from_document({"method": method, "search": "adaptive"})
+    assert searched.space == {"weighting.beta": Range(low=1e-4, high=10)}
