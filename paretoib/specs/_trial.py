@@ -35,8 +35,8 @@ class Training(Document):
     schedule: Literal["constant", "exponential", "step", "plateau"] = Field(
         "constant",
         description="multiplies the learning rate by `decay` after each epoch (exponential), every "
-        "`patience` epochs (step), or after more than `patience` epochs without a lower validation "
-        "loss (plateau)",
+        "`patience` epochs (step), or after more than `patience` epochs without a lower mean "
+        "training loss (plateau)",
     )
     decay: float = Field(0.97, gt=0, lt=1, description="factor on the learning rate")
     patience: int = Field(

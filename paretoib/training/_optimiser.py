@@ -48,13 +48,14 @@ class Optimiser:
         for parameter, change in zip(self.parameters, self._change, strict=True):
             parameter.addcmul_(change, self._learning_rates.view(-1, *[1] * (change.ndim - 1)))
 
-    def end_epoch(self, epoch: int, validation_losses: Float[Tensor, " M"]) -> None:
-        """Update all learning rates after an epoch."""
-        self.learning_rates.end_epoch(epoch, validation_losses.tolist())
+    def end_epoch(self, epoch: int, training_losses: Float[Tensor, " M"]) -> None:
+        """Update all learning rates after an epoch with these mean training losses."""
+        self.learning_rates.end_epoch(epoch, training_losses.tolist())
         self._prepare_learning_rates()
 
     def reset(self) -> None:
-        """Reset moments and step counts to zero; learning rates stay."""
+        """Start another stage of training: moments and step counts are 0, learning rates stay."""
+        self.learning_rates.start_stage()
         for tensors in (self.steps, *self.moments.values()):
             torch._foreach_zero_(tensors)
 

@@ -98,8 +98,12 @@ class Pack:
             TimeoutError: a step has ended after `until` (seconds of `time.perf_counter`).
         """
         self._begin_epoch()
+        total, examples = torch.zeros(len(self.specs), device=self.device), 0
         for batch in self.batches.epoch():
             step = self.step(batch)
+            if self.optimiser.learning_rates.follow_losses:
+                total += batch.x.shape[1] * step.training_loss
+            examples += batch.x.shape[1]
             if time.perf_counter() > until:
                 raise TimeoutError
         self.epoch += 1
@@ -118,7 +122,7 @@ class Pack:
             )
         if self.average.active:
             self._refresh_decoder()
-        self.optimiser.end_epoch(self.epoch, estimates.cross_entropy)
+        self.optimiser.end_epoch(self.epoch, total / examples)
         for trial in (~finite).nonzero().flatten().tolist():
             self.diverged_in[trial] = self.diverged_in[trial] or self.epoch
         return estimates

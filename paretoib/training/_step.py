@@ -28,6 +28,17 @@ class Step:
     weights: Weights
     gramian: Float[Tensor, "M m m"] | None = None
 
+    @property
+    def training_loss(self) -> Float[Tensor, " M"]:
+        """Σ_i w_i L_i with the weights of this step, plus the penalty of the weighting.
+
+        For linear scalarisation this is prediction + β · compression. Adaptive weights change from
+        step to step, and the loss with them.
+        """
+        total = (self.weights.step.detach() * self.losses).sum(1)
+        penalty = self.weights.penalty
+        return total if penalty is None else total + penalty.detach()
+
 
 def training_step(
     stack: Stack,

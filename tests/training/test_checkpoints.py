@@ -236,6 +236,14 @@ def delete_a_tensor(saved: Path) -> None:
     save_file(state, saved, header_of(saved) | {"crc32": _checkpoint._crc32(state)})
 
 
+def name_losses_as_before(saved: Path) -> None:
+    """Rename tensors as when schedule `plateau` followed a validation loss."""
+    state = load_file(saved)
+    for name, former in (("lowest_loss", "best"), ("bad_epochs", "worse")):
+        state[f"optimiser/{former}"] = state.pop(f"optimiser/{name}")
+    save_file(state, saved, header_of(saved) | {"crc32": _checkpoint._crc32(state)})
+
+
 def replace_by_a_pickle(saved: Path) -> None:
     """Replace the file by a pickle that runs code when it is loaded."""
     torch.save({"code": AbortOnLoad()}, saved)
@@ -252,6 +260,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "flipped bit": flip_a_bit,
     "wrong shape": change_a_shape,
     "missing tensor": delete_a_tensor,
+    "losses of another kind": name_losses_as_before,
     "pickle": replace_by_a_pickle,
     "a folder": lambda saved: (saved.unlink(), saved.mkdir()),
     "other schema": lambda saved: change_header(saved, {"schema": "2"}, {}),

@@ -173,7 +173,7 @@ def test_a_reset_optimiser_behaves_like_a_new_one(
 @pytest.mark.parametrize("schedule", ["exponential", "plateau"])
 def test_steps_use_the_scheduled_learning_rate(trial: Trial, schedule: str) -> None:
     """Losses no longer change when the schedule has reduced the learning rate to nearly 0."""
-    fields: dict[str, Any] = {"schedule": schedule, "decay": 1e-9, "patience": 1, "epochs": 20}
+    fields: dict[str, Any] = {"schedule": schedule, "decay": 1e-9, "patience": 1, "epochs": 30}
     specs = [trial(beta=30.0, learning_rate=r, **fields) for r in (0.5, 0.2)]
     for record in run_trials(specs, device="cpu"):
         learning_rates, losses = (
