@@ -11,7 +11,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
 
 from paretoib.lazy import lazy_names
 from paretoib.registry import Entry, Noise, Param, Registry
@@ -68,14 +70,22 @@ class ObjectiveEntry(Entry):
     model: str = ""
     greedy: bool = False
 
-    def losses_of(self, tasks: Sequence[str]) -> tuple[str, ...]:
-        """The names of the losses, with one prediction loss for each of `tasks`.
+    def losses_of(
+        self, tasks: Sequence[str], params: Mapping[str, Any] | None = None, layers: int = 1
+    ) -> tuple[str, ...]:
+        """The names of the losses for these hyperparameters, predictions first.
 
-        `tasks` is empty if Y is a single task.
+        There is one prediction loss for each of `tasks`, which is empty if Y is a single task. If
+        the hyperparameter `losses` is "per_layer", each prediction loss is replaced by those of
+        layers 0 to L, and each other loss by those of layers 1 to L; L is the number of binary
+        `layers`.
         """
-        if not tasks:
-            return self.losses
-        return (*(f"prediction/{task}" for task in tasks), *self.losses[1:])
+        predictions = [f"prediction/{task}" for task in tasks] or ["prediction"]
+        others = self.losses[1:]
+        if params and params.get("losses") == "per_layer":
+            predictions = [f"{name}/layer_{i}" for name in predictions for i in range(layers + 1)]
+            others = tuple(f"{name}/layer_{i}" for name in others for i in range(1, layers + 1))
+        return (*predictions, *others)
 
     def noise_of(self, params: Mapping[str, Any]) -> Noise:
         """The noise for these hyperparameters; `zero_entropy_noise` can switch it off."""
@@ -110,10 +120,41 @@ _DRAWS = Param(
 )
 
 
-def _imb(target: str, summary: str, paper: str, **fields: Any) -> ObjectiveEntry:
+_LayerWeights = tuple[Annotated[float, Field(ge=0, le=1e6)], ...]
+_RELATIVE_BETAS = Param(
+    "relative_betas",
+    _LayerWeights,
+    (),
+    "β_l/β of each binary layer l, from the first layer to Z: the compression of layer l has the "
+    "weight β_l; empty: 1 for each",
+    per_trial=True,
+)
+_PER_LAYER = (
+    Param(
+        "gammas",
+        _LayerWeights,
+        (),
+        "γ_l for l = 0, …, L: weight of both losses of layer l; empty: 1 for each",
+        per_trial=True,
+    ),
+    Param(
+        "losses",
+        Literal["summed", "per_layer"],
+        "summed",
+        "one prediction and one compression loss for all layers (`summed`), or the losses of each "
+        "layer (`per_layer`), which an adaptive weighting then weights separately",
+    ),
+)
+
+
+def _imb(target: str, summary: str, paper: str, *params: Param, **fields: Any) -> ObjectiveEntry:
     defaults = {"noise": "bernoulli", "model": "sigmoid", "betas": (1e-4, 1.0)}
     return ObjectiveEntry(
-        f"paretoib.objectives._imb:{target}", summary, paper, params=(_DRAWS,), **defaults | fields
+        f"paretoib.objectives._imb:{target}",
+        summary,
+        paper,
+        params=(_DRAWS, *params),
+        **defaults | fields,
     )
 
 
@@ -251,11 +292,14 @@ _OWN: dict[str, ObjectiveEntry] = {
         "IMBJoint",
         "relevance and compression of all binary layers at once",
         "imb eqs 6, 7, 10, algorithm 1",
+        _RELATIVE_BETAS,
+        *_PER_LAYER,
     ),
     "imb_greedy": _imb(
         "IMBGreedy",
         "relevance and compression of one binary layer after another, in equal shares of epochs",
         "imb eqs 6, 7, 10, section 3.4",
+        _RELATIVE_BETAS,
         greedy=True,
     ),
     "sfnn": _imb(

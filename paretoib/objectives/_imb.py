@@ -1,6 +1,9 @@
 """Information multi-bottlenecks: each binary layer of a stochastic network is a bottleneck.
 
-Information Multi-Bottlenecks, section 3. Layer l of L layers has the loss VCR_l + β Ĩ_l.
+Information Multi-Bottlenecks, section 3. Layer l of L layers has the loss VCR_l + β_l Ĩ_l, where
+β_l is β, or β times `relative_betas`. Eq. 5 has β_l on relevance instead, I(Z_l;X) − β_l I(Z_l;Y).
+With the paper's β_l = 1e-4, or any β_l below 1, the minimum of that is a Z_l that is independent of
+X, because I(Z_l;Y) ≤ I(Z_l;X). So the paper's β_l must be a weight of compression.
 
 - VCR_l = E_{x,y} E_{z_l|x} [−log E_{z_L|z_l} q(y|z_L)], the variational conditional relevance, is
   an upper bound on H(Y|Z_l) (eqs 6, 7). VCR_0 is the network's negative log-likelihood (eq. 8).
@@ -13,7 +16,9 @@ large on average. With several tasks, each task k has its own VCR_l, an upper bo
 """
 
 import math
+from collections.abc import Sequence
 from functools import reduce
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -49,31 +54,45 @@ class _LayerObjective(Objective):
 
 
 class IMBJoint(_LayerObjective):
-    """JointIMB with the same weight γ_l = 1 for all layers.
+    """JointIMB: the sum of γ_l (VCR_l + β_l Ĩ_l) over all layers; γ_l is 1 by default.
 
-    Losses: prediction = Σ_{l=0..L} VCR_l, and compression = Σ_{l=1..L} Ĩ_l.
+    Losses, with w_l = `relative_betas`: prediction = Σ_{l=0..L} γ_l VCR_l, and
+    compression = Σ_{l=1..L} γ_l w_l Ĩ_l. With `losses="per_layer"` each term is a loss of its own:
+    γ_0 VCR_0, …, γ_L VCR_L for each task, then γ_1 w_1 Ĩ_1, …, γ_L w_L Ĩ_L.
     """
 
-    def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
-        levels = range(len(output.layers) + 1)
+    def __init__(self, *, draws: int, losses: Literal["summed", "per_layer"]) -> None:
+        super().__init__(draws=draws)
+        self.per_layer = losses == "per_layer"
+
+    def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
+        gammas, levels = hyper["gammas"], range(len(output.layers) + 1)
         relevances = [
-            reduce(torch.add, [conditional_relevance(nll, level) for level in levels])
+            _weighted([conditional_relevance(nll, level) for level in levels], gammas)
             for nll in _task_nlls(output, y)
         ]
-        return *relevances, reduce(torch.add, map(compression, output.layers))
+        compressions = _weighted(
+            _weighted([compression(layer) for layer in output.layers], hyper["relative_betas"]),
+            gammas[1:],
+        )
+        if self.per_layer:
+            return tuple(loss for losses in (*relevances, compressions) for loss in losses)
+        return tuple(reduce(torch.add, losses) for losses in (*relevances, compressions))
 
 
 class IMBGreedy(_LayerObjective):
-    """GreedyIMB. Losses: prediction = VCR_l, and compression = Ĩ_l.
+    """GreedyIMB. Losses: prediction = VCR_l, and compression = w_l Ĩ_l, w_l = `relative_betas`.
 
     Layer l is the first layer that is not frozen. The layers above layer l act as the decoder of
     layer l and are trained with it.
     """
 
-    def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
+    def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:
         level, layer = output.frozen + 1, output.layers[output.frozen]
         relevances = [conditional_relevance(nll, level) for nll in _task_nlls(output, y)]
-        return *relevances, compression(layer)
+        return *relevances, *_weighted(
+            [compression(layer)], hyper["relative_betas"][output.frozen : output.frozen + 1]
+        )
 
 
 class SFNN(_LayerObjective):
@@ -84,6 +103,13 @@ class SFNN(_LayerObjective):
 
     def losses(self, output: Output, y: Tensor, hyper: Hyper) -> tuple[Scalar, ...]:  # noqa: ARG002
         return tuple(conditional_relevance(nll, 0) for nll in _task_nlls(output, y))
+
+
+def _weighted(losses: Sequence[Scalar], weights: Float[Tensor, " n"]) -> list[Scalar]:
+    """The losses times their weights, or the losses themselves if there are no weights."""
+    if not len(weights):
+        return list(losses)
+    return [w.to(loss) * loss for w, loss in zip(weights, losses, strict=True)]
 
 
 def _task_nlls(output: Output, y: Tensor) -> list[Float[Tensor, "*P B"]]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -106,6 +106,11 @@ class TrialSpec(Document):
         return DATASETS[self.data.name].tasks_of(self.data.params)
 
     @property
+    def losses(self) -> tuple[str, ...]:
+        """The names of the losses, predictions first."""
+        return _losses(self.objective, self.model, self.tasks)
+
+    @property
     def weighs_compression(self) -> bool:
         """Whether the weighting has a β and the objective a compression loss that β weighs."""
         return "beta" in self.weighting.params and len(OBJECTIVES[self.objective.name].losses) > 1
@@ -187,7 +192,7 @@ def check_combination(
         option = " with ".join([f"objective `{objective.name}`", *smoothed[:1]])
         raise SpecError(f"{option} needs classes; data set `{data.name}` has a continuous Y")
     weighting_entry = WEIGHTINGS[weighting.name]
-    losses = OBJECTIVES[objective.name].losses_of(tasks if weighting_entry.each_task else ())
+    losses = _losses(objective, model, tasks if weighting_entry.each_task else ())
     low, high = weighting_entry.losses
     if not low <= len(losses) <= high:
         span = str(low) if low == high else f"{low} to {high}"
@@ -207,6 +212,7 @@ def check_combination(
             f"model `{model.name}` takes objectives whose noise is bernoulli or none; "
             f"objective `{objective.name}` has noise {noise}"
         )
+    _check_layers(model, objective)
     params = weighting.params
     if (weights := params.get("task_weights")) and len(weights) != max(1, len(tasks)):
         raise SpecError(
@@ -222,6 +228,28 @@ def check_combination(
         raise SpecError(
             "weighting.over: should be `shared` if weighting.gradient is `latent`; found `all`"
         )
+
+
+def _losses(objective: Section, model: Section, tasks: Sequence[str]) -> tuple[str, ...]:
+    """The names of the losses on data with these tasks."""
+    layers = MODELS[model.name].layers_of(model.params)
+    return OBJECTIVES[objective.name].losses_of(tasks, objective.params, layers)
+
+
+def _check_layers(model: Section, objective: Section) -> None:
+    """Refuse weights of the losses of layers unless there is one for each layer."""
+    layers = MODELS[model.name].layers_of(model.params)
+    counts = {
+        "relative_betas": (layers, f"one for each of the {layers} binary layers"),
+        "gammas": (layers + 1, f"one for each l = 0, …, {layers}"),
+    }
+    for name, (count, meaning) in counts.items():
+        values = objective.params.get(name)
+        if values and len(values) != count:
+            raise SpecError(
+                f"objective.{name}: should be empty or have {count} values, {meaning}; "
+                f"found {preview(list(values))}"
+            )
 
 
 def _hash(document: Mapping[str, Any]) -> str:

@@ -48,8 +48,8 @@ class Pack:
         first = specs[0]
         self.objective: Objective = OBJECTIVES[first.objective.name].build(first.objective.params)
         self.weighting: Weighting = WEIGHTINGS[first.weighting.name].build(first.weighting.params)
-        losses = OBJECTIVES[first.objective.name].losses_of(dataset.tasks)
-        self.weighting.tasks = max(1, len(dataset.tasks))
+        losses = first.losses
+        self.weighting.prediction_count = sum(name.startswith("prediction") for name in losses)
         self.weighting.loss_count = len(losses)
         self.hyper = {
             kind: _per_trial([getattr(s, kind) for s in specs], device)

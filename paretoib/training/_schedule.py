@@ -8,8 +8,8 @@ from torch import Tensor
 
 from paretoib.specs import Training, TrialSpec
 
-# torch's defaults: the relative fall of a loss that counts as an improvement, and the smallest change
-# of a learning rate.
+# torch's defaults: the relative fall of a loss that counts as an improvement, and the smallest
+# change of a learning rate.
 _THRESHOLD, _MIN_CHANGE = 1e-4, 1e-8
 
 

@@ -19,6 +19,10 @@ __all__ = ["WEIGHTINGS", "Weighting", "WeightingEntry", "Weights"]
 
 __getattr__ = lazy_names(__name__, {"Weighting": "_weighting", "Weights": "_weighting"})
 
+# The losses of each of four binary layers (imb figure 1). Exact solutions for m losses compare the
+# 2^m − 1 faces of the simplex, so their time doubles with each further loss.
+MAX_LOSSES = 9
+
 
 @dataclass(frozen=True)
 class WeightingEntry(Entry):
@@ -29,7 +33,7 @@ class WeightingEntry(Entry):
     total.
     """
 
-    losses: tuple[int, int] = (2, 8)
+    losses: tuple[int, int] = (2, MAX_LOSSES)
     each_task: bool = False
 
     def fields_along_front(self, section: Mapping[str, Any]) -> tuple[str, ...]:
@@ -127,14 +131,14 @@ WEIGHTINGS: dict[str, WeightingEntry] = {
         "paretoib.weighting._uncertainty:Uncertainty",
         "Σ prediction/σ² + log σ over the tasks, σ learned, + β · compression",
         "Kendall et al. 2018; mtvib eqs 9, 14",
-        losses=(1, 8),
+        losses=(1, MAX_LOSSES),
         params=(_BETA,),
     ),
     "task_weights": WeightingEntry(
         "paretoib.weighting._linear:TaskWeights",
         "a fixed weight on each task's prediction, + β · compression",
         "mtvib section 5",
-        losses=(1, 8),
+        losses=(1, MAX_LOSSES),
         params=(
             _BETA,
             Param(

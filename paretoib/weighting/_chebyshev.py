@@ -17,7 +17,7 @@ from paretoib.weighting._weighting import Weighting, Weights
 
 
 class SmoothChebyshev(Weighting):
-    """λ is the `preference` for the prediction of each task; the other losses share 1 − λ equally.
+    """λ is the `preference` for each prediction loss; the other losses share 1 − λ equally.
 
     The ideal value of every loss f is 0. The unit of f is 1 nat for prediction and `scale` nats for
     the other losses.
@@ -34,8 +34,8 @@ class SmoothChebyshev(Weighting):
         hyper: Mapping[str, Any],
     ) -> Weights:
         preference = hyper["preference"].to(losses).unsqueeze(1)
-        others = losses.shape[1] - self.tasks
+        others = losses.shape[1] - self.prediction_count
         share = ((1 - preference) / (others * self.scale)).expand(-1, others)
-        scaled = torch.cat([preference.expand(-1, self.tasks), share], dim=1)
+        scaled = torch.cat([preference.expand(-1, self.prediction_count), share], dim=1)
         alpha = torch.softmax(scaled * losses / self.mu, dim=1)
         return Weights(scaled * alpha, {"alpha": alpha})

@@ -11,7 +11,7 @@ from paretoib.weighting._weighting import Weighting, Weights
 
 
 class Linear(Weighting):
-    """Weight 1 on the prediction of each task, β on each other loss."""
+    """Weight 1 on each prediction loss, β on each other loss."""
 
     def __call__(
         self,
@@ -19,19 +19,23 @@ class Linear(Weighting):
         gramian: Float[Tensor, "M m m"] | None,  # noqa: ARG002
         hyper: Mapping[str, Any],
     ) -> Weights:
-        return Weights(with_beta(torch.ones_like(losses[:, : self.tasks]), losses, hyper["beta"]))
+        ones = torch.ones_like(losses[:, : self.prediction_count])
+        return Weights(with_beta(ones, losses, hyper["beta"]))
 
 
 def with_beta(
-    predictions: Float[Tensor, "M T"], losses: Float[Tensor, "M m"], beta: Float[Tensor, " M"]
+    predictions: Float[Tensor, "M n"], losses: Float[Tensor, "M m"], beta: Float[Tensor, " M"]
 ) -> Float[Tensor, "M m"]:
-    """Append β for each other loss to the weights of the predictions of T tasks."""
+    """Append β for each other loss to the weights of n prediction losses."""
     others = losses.shape[1] - predictions.shape[1]
     return torch.cat([predictions, beta.to(losses).unsqueeze(1).expand(-1, others)], dim=1)
 
 
 class TaskWeights(Linear):
-    """A fixed weight on each task's prediction, β on each other loss (mtvib's grid search, GS)."""
+    """A fixed weight on each task's prediction, β on each other loss (mtvib's grid search, GS).
+
+    If a task has several prediction losses, one after another, all of them get its weight.
+    """
 
     def __call__(
         self,
@@ -42,6 +46,7 @@ class TaskWeights(Linear):
         weights = hyper["task_weights"].to(losses)
         if not weights.shape[1]:
             return super().__call__(losses, gramian, hyper)
+        weights = weights.repeat_interleave(self.prediction_count // weights.shape[1], dim=1)
         return Weights(with_beta(weights, losses, hyper["beta"]))
 
 

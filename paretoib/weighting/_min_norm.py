@@ -22,14 +22,13 @@ def min_norm_weights(gramian: Float[Tensor, "M m m"]) -> Float[Tensor, "M m"]:
     """
     if gramian.shape[-1] == 2:
         return _two_losses(gramian)
-    # `pinv` in `_on_face` uses an eigensolver that reads only one triangle of each matrix, and that
-    # fails for all trials if one Gramian is not finite.
+    # `pinv` in `_on_faces` uses an eigensolver that reads only one triangle of each matrix, and
+    # that fails for all trials if one Gramian is not finite.
     finite = gramian.isfinite().flatten(1).all(1)
     gramian = torch.where(finite[:, None, None], (gramian + gramian.mT) / 2, 0)
     losses = gramian.shape[-1]
     # The whole simplex comes first: of equally good faces, the one with more losses is chosen.
-    faces = [f for size in range(losses, 0, -1) for f in combinations(range(losses), size)]
-    candidates = torch.stack([_on_face(gramian, face) for face in faces], dim=1)
+    candidates = torch.cat([_on_faces(gramian, size) for size in range(losses, 0, -1)], dim=1)
     norms = torch.einsum("mfi,mij,mfj->mf", candidates, gramian, candidates)
     infeasible = (candidates < 0).any(-1)
     best = norms.masked_fill(infeasible, torch.inf).argmin(1)
@@ -52,19 +51,20 @@ def _two_losses(gramian: Float[Tensor, "M 2 2"]) -> Float[Tensor, "M 2"]:
     return torch.stack([first, 1 - first], dim=1)
 
 
-def _on_face(gramian: Float[Tensor, "M m m"], face: tuple[int, ...]) -> Float[Tensor, "M m"]:
-    """The stationary point on `face` that is nearest to equal weights.
+def _on_faces(gramian: Float[Tensor, "M m m"], size: int) -> Float[Tensor, "M F m"]:
+    """For each face of `size` losses, the stationary point that is nearest to equal weights.
 
     Let e be the equal weights and P the projection onto the directions within the face, whose
     components have the sum 0. Then w = e + P u and P G P u = −P G e. Therefore Σw = 1 holds
     exactly, at any scale of the gradients.
     """
-    size, index = len(face), torch.tensor(face, device=gramian.device)
-    inner = gramian[:, index][:, :, index]
+    trials, losses = gramian.shape[:2]
+    faces = torch.tensor([*combinations(range(losses), size)], device=gramian.device)
+    inner = gramian[:, faces.unsqueeze(2), faces.unsqueeze(1)]
     along = torch.eye(size).to(inner) - 1 / size
     # Differences between gradients count as zero if rounding errors can explain them.
-    rounding = 10 * size * torch.finfo(inner.dtype).eps * inner.diagonal(dim1=1, dim2=2).amax(1)
+    rounding = 10 * size * torch.finfo(inner.dtype).eps * inner.diagonal(dim1=2, dim2=3).amax(2)
     inverse = torch.linalg.pinv(along @ inner @ along, atol=rounding, hermitian=True)
-    weights = torch.zeros_like(gramian[..., 0])
-    weights[:, index] = 1 / size - (inverse @ along @ inner).mean(-1)
-    return weights
+    on_face = 1 / size - (inverse @ along @ inner).mean(-1)
+    weights = torch.zeros(trials, len(faces), losses).to(gramian)
+    return weights.scatter(2, faces.expand(trials, -1, -1), on_face)

@@ -17,15 +17,15 @@ from paretoib.weighting._weighting import Weighting, Weights
 
 
 class Uncertainty(Weighting):
-    """Weight 1/σ_k² on the prediction of each task, β on each other loss.
+    """Weight 1/σ_k² on each prediction loss k, such as that of a task, and β on each other loss.
 
     The learned parameter is s_k = log σ_k², which starts at 0. For a constant loss L_k the minimum
     is at σ_k² = 2 L_k: a task with a smaller loss gets a larger weight.
     """
 
     def parameters(self) -> Mapping[str, Tensor]:
-        """`log_variance` (T,) holds s_k of the T tasks."""
-        return {"log_variance": torch.zeros(self.tasks)}
+        """`log_variance` holds s_k of each prediction loss."""
+        return {"log_variance": torch.zeros(self.prediction_count)}
 
     def __call__(
         self,

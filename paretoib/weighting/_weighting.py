@@ -34,16 +34,16 @@ class Weighting(ABC):
     - it keeps no data of a trial between calls. Such data are its `state`, which the caller keeps
       for each trial, also in checkpoints. Random weights are computed from `hyper["noise"]`.
 
-    `tasks` is the number of prediction losses, which come first, and `loss_count` the number of
-    losses; the caller sets both. `gradient` says which gradients the Gramian compares: "parameters"
-    (one backward pass for each loss); "latent", those at the encoder's output (about the cost of
-    one pass); or "none", without a Gramian (one pass). `over` selects the parameters whose
-    gradients are compared: "shared", those of the encoder, or "all".
+    `prediction_count` is the number of prediction losses, which come first, and `loss_count` the
+    number of all losses; the caller sets both. `gradient` says which gradients the Gramian
+    compares: "parameters" (one backward pass for each loss); "latent", those at the encoder's
+    output (about the cost of one pass); or "none", without a Gramian (one pass). `over` selects the
+    parameters whose gradients are compared: "shared", those of the encoder, or "all".
     """
 
     gradient: Literal["none", "parameters", "latent"] = "none"
     over: Literal["shared", "all"] = "shared"
-    tasks: int = 1
+    prediction_count: int = 1
     loss_count: int = 2
 
     def parameters(self) -> Mapping[str, Tensor]:

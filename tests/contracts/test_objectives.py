@@ -49,10 +49,13 @@ def build(name: str) -> Objective:
 
 
 def per_trial(name: str) -> dict[str, Tensor]:
-    """Per-trial hyperparameters with a different value for each trial."""
+    """Per-trial hyperparameters with a different value, or different values, for each trial."""
     section = section_model("objective", name).model_validate({})
     names = [k for k in section.params if section.is_per_trial(k)]
-    return {k: float(section[k]) * torch.linspace(0.5, 2, TRIALS) for k in names}
+    spread = torch.linspace(0.5, 2, TRIALS)
+    # One binary layer has one relative β, and γ_0 and γ_1.
+    lists = {"relative_betas": spread[:, None], "gammas": torch.stack([spread, 1 / spread], dim=1)}
+    return {k: lists[k] if k in lists else float(section[k]) * spread for k in names}
 
 
 def batch(name: str, continuous: bool, examples: int = 6) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def weigh(
     shared = {k: v for k, v in section.params.items() if not section.is_per_trial(k)}
     weighting: Weighting = WEIGHTINGS[name].load()(**shared)
     weighting.loss_count = losses.shape[1]
-    weighting.tasks = 1 if losses.shape[1] < 3 else losses.shape[1] - 1
+    weighting.prediction_count = 1 if losses.shape[1] < 3 else losses.shape[1] - 1
     spread = torch.linspace(0, 1, TRIALS)
     hyper = {
         k: _spread(k, section[k], spread)[trials]
@@ -51,7 +51,8 @@ def weigh(
         if section.is_per_trial(k) and k != "task_weights"
     }
     if name == "task_weights":
-        hyper["task_weights"] = (0.5 + spread[:, None]).expand(-1, weighting.tasks)[trials]
+        weights = (0.5 + spread[:, None]).expand(-1, weighting.prediction_count)
+        hyper["task_weights"] = weights[trials]
     for k, start in weighting.parameters().items():
         hyper[k] = (start + spread[:, None] - 0.5)[trials]
     generator = torch.Generator().manual_seed(1)

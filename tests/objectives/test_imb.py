@@ -17,6 +17,7 @@ from paretoib.errors import SpecError
 from paretoib.evaluation import discrete_information
 from paretoib.models._model import build_model
 from paretoib.models._states import states
+from paretoib.objectives import OBJECTIVES
 from paretoib.objectives._imb import (
     SFNN,
     IMBGreedy,
@@ -26,9 +27,14 @@ from paretoib.objectives._imb import (
 )
 from paretoib.specs import SweepSpec, TrialSpec, section_model, with_overrides
 from paretoib.training._pack import Pack
+from paretoib.training._run import run_trials
+from paretoib.weighting import WEIGHTINGS
 
 Draw = Callable[..., Tensor]
 
+# No weights of single layers.
+PLAIN = {"relative_betas": torch.zeros(0), "gammas": torch.zeros(0)}
+JOINT, GREEDY, LIKELIHOOD = IMBJoint(draws=4, losses="summed"), IMBGreedy(draws=4), SFNN(draws=4)
 Y = torch.tensor([0, 2, 1, 1, 0])
 
 
@@ -85,13 +91,34 @@ def test_joint_greedy_and_sfnn_use_different_layers(draw: Draw) -> None:
     nll = output.prediction.nll(Y)
     levels = [float(conditional_relevance(nll, level)) for level in range(3)]
     terms = [float(compression(layer)) for layer in output.layers]
-    joint = IMBJoint(draws=4).losses(output, Y, {})
+    joint = JOINT.losses(output, Y, PLAIN)
     assert [float(loss) for loss in joint] == pytest.approx([sum(levels), sum(terms)])
     for stage in (0, 1):
         frozen = Output(**{**vars(output), "frozen": stage})
-        greedy = [float(loss) for loss in IMBGreedy(draws=4).losses(frozen, Y, {})]
+        greedy = [float(loss) for loss in GREEDY.losses(frozen, Y, PLAIN)]
         assert greedy == pytest.approx([levels[stage + 1], terms[stage]])
-    assert [float(loss) for loss in SFNN(draws=4).losses(output, Y, {})] == [levels[0]]
+    assert [float(loss) for loss in LIKELIHOOD.losses(output, Y, {})] == [levels[0]]
+
+
+def test_each_layer_has_its_own_weights(draw: Draw) -> None:
+    """The losses are γ_l VCR_l and γ_l β_l Ĩ_l, of each layer or summed over the layers.
+
+    β_l multiplies compression only. `IMBGreedy` uses the β_l of its layer.
+    """
+    output = sampled(draw)
+    nll = output.prediction.nll(Y)
+    gammas, betas = (0.5, 2.0, 3.0), (10.0, 0.1)
+    hyper = {"relative_betas": torch.tensor(betas), "gammas": torch.tensor(gammas)}
+    vcr = [g * float(conditional_relevance(nll, level)) for level, g in enumerate(gammas)]
+    rates = [b * float(compression(layer)) for layer, b in zip(output.layers, betas, strict=True)]
+    weighted = [g * rate for g, rate in zip(gammas[1:], rates, strict=True)]
+    each = IMBJoint(draws=4, losses="per_layer").losses(output, Y, hyper)
+    assert [float(loss) for loss in each] == pytest.approx([*vcr, *weighted])
+    joint = JOINT.losses(output, Y, hyper)
+    assert [float(loss) for loss in joint] == pytest.approx([sum(vcr), sum(weighted)])
+    for stage in (0, 1):
+        frozen = Output(**{**vars(output), "frozen": stage})
+        assert float(GREEDY.losses(frozen, Y, hyper)[1]) == pytest.approx(rates[stage])
 
 
 def test_each_task_has_the_losses_that_it_has_alone(draw: Draw) -> None:
@@ -103,16 +130,16 @@ def test_each_task_has_the_losses_that_it_has_alone(draw: Draw) -> None:
     task_2 = Output(**{**vars(task_1), "prediction": prediction_2})
     predictions = TaskPredictions((task_1.prediction, prediction_2))
     two_tasks = Output(**{**vars(task_1), "prediction": predictions})
-    for objective in (IMBJoint(draws=4), IMBGreedy(draws=4), SFNN(draws=4)):
+    for objective in (JOINT, GREEDY, LIKELIHOOD):
         (first, *rest), (second, *_) = (
-            objective.losses(output, y, {}) for output, y in ((task_1, Y), (task_2, Y % 2))
+            objective.losses(output, y, PLAIN) for output, y in ((task_1, Y), (task_2, Y % 2))
         )
-        actual = objective.losses(two_tasks, torch.stack([Y, Y % 2], dim=1), {})
+        actual = objective.losses(two_tasks, torch.stack([Y, Y % 2], dim=1), PLAIN)
         torch.testing.assert_close(actual, (first, second, *rest))
 
 
 @pytest.mark.parametrize("frozen", [0, 1])
-@pytest.mark.parametrize("objective", [IMBJoint(draws=4), IMBGreedy(draws=4), SFNN(draws=4)])
+@pytest.mark.parametrize("objective", [JOINT, GREEDY, LIKELIHOOD])
 def test_gradients_match_finite_differences(draw: Draw, objective: Any, frozen: int) -> None:
     """Autograd agrees with finite differences for q(y|z), the layers and their priors.
 
@@ -127,7 +154,7 @@ def test_gradients_match_finite_differences(draw: Draw, objective: Any, frozen: 
         )
         prediction = CategoricalPrediction(logits)
         output = Output(original.encoding, original.z, prediction, {}, layers, frozen)
-        return tuple(objective.losses(output, Y, {}))
+        return tuple(objective.losses(output, Y, PLAIN))
 
     inputs = [
         original.prediction.logits,  # type: ignore[union-attr]
@@ -330,3 +357,89 @@ def test_model_sigmoid_has_its_own_default_learning_rate() -> None:
     assert learning_rate() == learning_rate(training={"epochs": 3}) == 0.01
     assert learning_rate(training={"learning_rate": 0.5}) == 0.5
     assert learning_rate(model="mlp") == 1e-3
+
+
+def layered(method: str = "imb_joint", **fields: Any) -> TrialSpec:
+    """A trial of a network with two binary layers, whose losses are separate."""
+    small = {"hidden": [8], "latent": 5, "draws": 2, "subset": 0.2, "epochs": 2, "batch_size": 64}
+    document = {"method": method, "objective": "imb_joint", "model": "sigmoid"}
+    return with_overrides(document, {**small, "losses": "per_layer", **fields}).template
+
+
+NAMES = [
+    *(f"prediction/layer_{i}" for i in range(3)),
+    *(f"compression/layer_{i}" for i in (1, 2)),
+]
+
+
+def test_beta_weighs_the_compression_of_every_layer() -> None:
+    """With `linear`, separate losses have the gradients of the summed losses."""
+    fields: dict[str, Any] = {"beta": 0.3, "relative_betas": [2, 7], "gammas": [0.5, 1, 3]}
+    separate, summed = (packed(layered(losses=kind, **fields)) for kind in ("per_layer", "summed"))
+    for pack in (separate, summed):
+        pack.stack.train(True)
+    steps = [pack.step(next(pack.batches.epoch())) for pack in (separate, summed)]
+    assert steps[0].weights.step.tolist() == [pytest.approx([1, 1, 1, 0.3, 0.3])]
+    for left, right in zip(steps[0].gradients, steps[1].gradients, strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(steps[0].training_loss, steps[1].training_loss)
+
+
+@pytest.mark.parametrize(
+    ("method", "fields"),
+    [
+        ("mib", {"iterations": 7}),
+        ("mib_exact", {}),
+        ("mgda", {"solver": "frank_wolfe", "iterations": 3}),
+        *((name, {}) for name in ("upgrad", "cagrad", "aligned_mtl", "famo", "dwa", "unit_sum")),
+    ],
+)
+def test_adaptive_weights_are_those_of_all_layers(method: str, fields: dict[str, Any]) -> None:
+    """Each of 2 L + 1 losses has its own weight and history; a trial does not depend on its pack.
+
+    The trials of the pack differ in the weights of the layers.
+    """
+    specs = [
+        layered(method, relative_betas=betas, **fields).with_fields({"seed": seed})
+        for seed, betas in enumerate(([1, 1], [5, 0.1]))
+    ]
+    together = run_trials(specs, device="cpu")
+    (alone,) = run_trials(specs[1:], device="cpu")
+    for name in NAMES:
+        series = f"loss/{name}"
+        assert together[1].history[series] == pytest.approx(alone.history[series], rel=1e-3)
+    weights = [alone.history[f"weight/{name}"][-1] for name in NAMES]
+    assert all(weight is not None for weight in weights)
+    assert len(set(weights)) > 2 or method == "dwa"  # equal in the first two epochs
+
+
+def test_the_weights_of_a_layered_step_are_those_of_a_scalar_loop() -> None:
+    """The weights of a step are those of mib eqs 9 to 11 after T iterations on its Gramian."""
+    pack = packed(layered("mgda", solver="frank_wolfe", iterations=6))
+    pack.stack.train(True)
+    step = pack.gradients(next(pack.batches.epoch()))
+    assert step.gramian is not None
+    gramian, w = step.gramian[0].double(), torch.full((5,), 0.2).double()
+    for t in range(6):
+        vertex = int((gramian @ w).argmin())
+        w = w * (1 - 2 / (t + 2))
+        w[vertex] += 2 / (t + 2)
+    assert step.weights.step[0].tolist() == pytest.approx(w.tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize("weighting", ["uncertainty", "task_weights"])
+def test_the_losses_of_several_tasks_and_layers_are_in_one_order(weighting: str) -> None:
+    """The losses of the layers follow each other for each task; a task's weight holds for all."""
+    entry = OBJECTIVES["imb_joint"]
+    names = entry.losses_of(("left", "right"), {"losses": "per_layer"}, 1)
+    assert names == (
+        *("prediction/left/layer_0", "prediction/left/layer_1"),
+        *("prediction/right/layer_0", "prediction/right/layer_1"),
+        "compression/layer_1",
+    )
+    weights = WEIGHTINGS[weighting].build({})
+    weights.prediction_count = 4
+    hyper = {"beta": torch.tensor([0.1]), "task_weights": torch.tensor([[2.0, 3.0]])}
+    hyper["log_variance"] = torch.tensor([[2.0, 2.0, 3.0, 3.0]]).log().neg()
+    step = weights(torch.ones(1, 5), None, hyper).step
+    assert step.tolist() == [pytest.approx([2, 2, 3, 3, 0.1])]

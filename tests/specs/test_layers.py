@@ -78,3 +78,51 @@ def test_too_many_draws_are_refused(document: Any, message: str) -> None:
     found = error_message(joint | document)
     assert "objective.draws: should be few enough that draws^layers is at most 65536" in found
     assert message in found
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        (
+            {"name": "imb_joint", "relative_betas": [1, 2]},
+            "objective.relative_betas: should be empty or have 3 values, one for each of the 3 "
+            "binary layers; found [1.0, 2.0]",
+        ),
+        (
+            {"name": "imb_greedy", "relative_betas": [1]},
+            "objective.relative_betas: should be empty or have 3 values",
+        ),
+        (
+            {"name": "imb_joint", "gammas": [1, 1, 1]},
+            "objective.gammas: should be empty or have 4 values, one for each l = 0, …, 3; found",
+        ),
+        ({"name": "imb_joint", "relative_betas": [1, 2, -1]}, "greater than or equal to 0"),
+        ({"name": "imb_joint", "losses": "each"}, "should be 'summed' or 'per_layer'"),
+    ],
+)
+def test_weights_of_layers_are_one_for_each_layer(objective: Any, message: str) -> None:
+    """There is a β_l for each of the L layers, and a γ_l for each l from 0 to L."""
+    assert message in error_message(GREEDY | {"method": objective["name"], "objective": objective})
+
+
+def test_a_varied_number_of_layers_refuses_fixed_weights() -> None:
+    """Each value of a varied field should fit the weights of the layers."""
+    joint = {"name": "imb_joint", "relative_betas": [1, 2, 3]}
+    document = GREEDY | {"method": "imb_joint", "objective": joint}
+    found = error_message(document | {"grid": {"hidden": [[6, 5], [6]]}})
+    assert "relative_betas: should be empty or have 2 values" in found
+    varied = {"grid": {"relative_betas": [[1, 2, 3], [3, 2, 1]]}}
+    assert SweepSpec.from_document(document | varied).trials == 2
+
+
+@pytest.mark.parametrize(("hidden", "weighting"), [([6, 5], "epo"), ([6, 5, 4, 3], "mgda")])
+def test_a_weighting_refuses_too_many_losses(hidden: list[int], weighting: str) -> None:
+    """The losses of L layers are 2 L + 1; `epo` takes two, and other weightings at most nine."""
+    objective = {"name": "imb_joint", "losses": "per_layer"}
+    model = {"name": "sigmoid", "hidden": hidden, "latent": 2}
+    document = {"method": weighting, "objective": objective, "model": model}
+    count = 2 * len(hidden) + 3
+    assert f"objective `imb_joint` has {count} (prediction/layer_0" in error_message(document)
+    model["hidden"] = hidden[:3]
+    if weighting == "mgda":
+        assert len(SweepSpec.from_document(document).template.losses) == 9

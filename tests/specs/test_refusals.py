@@ -140,7 +140,7 @@ def test_documents_with_a_wrong_structure_are_refused(document: Any, message: st
     [
         (
             {"objective": "deterministic"},
-            "weighting `mib` weighs 2 to 8 losses; objective `deterministic` has 1 (prediction)",
+            "weighting `mib` weighs 2 to 9 losses; objective `deterministic` has 1 (prediction)",
         ),
         (
             VIB | {"data": "gaussian", "model": "resnet18"},

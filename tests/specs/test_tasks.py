@@ -103,7 +103,7 @@ def test_a_grid_of_task_weights_can_be_set() -> None:
             "should have 2 values, one for each task",
         ),
         ({"weighting": "none"}, r"`none` weighs 1 losses; objective `vib` has 2"),
-        ({"objective": "deterministic", "weighting": "linear"}, "`linear` weighs 2 to 8 losses"),
+        ({"objective": "deterministic", "weighting": "linear"}, "`linear` weighs 2 to 9 losses"),
     ],
 )
 def test_invalid_combinations_with_several_tasks_are_refused(
@@ -129,5 +129,5 @@ def test_adaptive_weightings_accept_several_tasks_without_compression() -> None:
     """MGDA accepts the prediction losses of two tasks, as in Sener and Koltun 2018."""
     document = {"method": "mgda", "data": "multi_mnist", "objective": "deterministic"}
     assert SweepSpec.from_document(document).template.tasks == ("left", "right")
-    with pytest.raises(SpecError, match=r"`mgda` weighs 2 to 8 losses; .* has 1"):
+    with pytest.raises(SpecError, match=r"`mgda` weighs 2 to 9 losses; .* has 1"):
         SweepSpec.from_document({**document, "data": "mnist"})

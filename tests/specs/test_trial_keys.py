@@ -17,6 +17,8 @@ PER_TRIAL = {
     "model.initial_scale",
     "model.initial_noise",
     "objective.prior_width",
+    "objective.relative_betas",
+    "objective.gammas",
     "weighting.beta",
     "weighting.iterations",
     "weighting.mu",
@@ -24,6 +26,7 @@ PER_TRIAL = {
     "weighting.task_weights",
 }
 WEIGHTED = {"name": "task_weights", "task_weights": [1]}
+LAYERED = {"name": "imb_joint", "relative_betas": [1, 1], "gammas": [1, 1, 1]}
 TEMPLATES = [
     SweepSpec.from_document(document).template
     for document in (
@@ -33,6 +36,7 @@ TEMPLATES = [
         {"method": "mgda"},
         {"method": "deterministic", "data": "mnist"},
         {"method": "gs", "data": "digits", "weighting": WEIGHTED},
+        {"method": "imb_joint", "objective": LAYERED},
     )
 ]
 FIELDS = [
@@ -58,6 +62,9 @@ OTHER_VALUES: dict[str, Any] = {
     "hidden": [16],
     "correlations": [0.5],
     "task_weights": [0.5],
+    "relative_betas": [1, 0.5],
+    "gammas": [1, 1, 0.5],
+    "losses": "per_layer",
 }
 
 
@@ -85,7 +92,7 @@ def test_every_field_changes_the_trial_key(trial: TrialSpec, field: str) -> None
 
 def test_all_templates_differ() -> None:
     """Templates that differ in a section have different trial keys and pack keys."""
-    assert len({t.key for t in TEMPLATES}) == len({t.pack_key for t in TEMPLATES}) == 6
+    assert len({t.key for t in TEMPLATES}) == len({t.pack_key for t in TEMPLATES}) == 7
 
 
 def test_the_key_does_not_depend_on_how_a_value_was_written() -> None:

@@ -31,7 +31,7 @@ def scalar_iterates(gradients: list[list[float]], iterations: int) -> list[float
     return w
 
 
-@pytest.mark.parametrize("losses", [2, 3, 4])
+@pytest.mark.parametrize("losses", [2, 3, 4, 9])
 @pytest.mark.parametrize("iterations", [1, 2, 3, 7, 12])
 def test_the_first_iterates_are_those_of_the_scalar_loop(
     jacobians: Draw, losses: int, iterations: int

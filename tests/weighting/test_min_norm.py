@@ -51,7 +51,7 @@ def test_two_losses_have_the_closed_form(jacobians: Draw) -> None:
     assert 50 < inside.sum() < 250, "some weights should be clipped and some not"
 
 
-@pytest.mark.parametrize("losses", [2, 3, 4])
+@pytest.mark.parametrize("losses", [2, 3, 4, 9])
 @pytest.mark.parametrize("parameters", [1, 2, 3, 20])
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e6])
 def test_weights_satisfy_the_kkt_conditions(

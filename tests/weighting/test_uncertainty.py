@@ -16,7 +16,7 @@ LOSSES = torch.tensor([[0.2, 1.7, 5.0], [3.0, 0.4, 8.0]])
 
 def build(kind: type[Weighting], tasks: int = 2) -> Weighting:
     weighting = kind()
-    weighting.tasks = tasks
+    weighting.prediction_count = tasks
     return weighting
 
 
