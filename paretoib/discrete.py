@@ -142,6 +142,14 @@ class CodebookPrediction:
         """E[−log q(y_i|z)] over z ~ p(z|x_i)."""
         return -(self.p * self.codebook.mT[y]).sum(-1)
 
+    def marginal_nll(self, y: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
+        """−log q(y_i|x_i) = −log Σ_z p(z|x_i) q(y_i|z)."""
+        return -self.log_expected.gather(-1, y.unsqueeze(-1)).squeeze(-1)
+
+    def correct(self, y: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
+        """The probability, over z ~ p(z|x_i), that y_i is the most likely class under q(y|z)."""
+        return (self.p * (self.codebook.argmax(-1) == y.unsqueeze(-1))).sum(-1)
+
     @property
     def expected(self) -> Float[Tensor, "B Y"]:
         return self.log_expected.exp()

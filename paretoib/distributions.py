@@ -111,7 +111,7 @@ class PointEncoding:
         """Zero everywhere."""
         return torch.zeros_like(self.mean)
 
-    def sample(self, noise: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:  # noqa: ARG002
+    def sample(self, noise: Float[Tensor, "B _"]) -> Float[Tensor, "B K"]:  # noqa: ARG002
         return self.mean
 
 

@@ -25,8 +25,11 @@ class TaskMetrics(Document):
     ceiling_bits: float
     lost_bits: float
     cross_entropy_bits: float
+    prediction_cross_entropy_bits: float | None = None  # not in records of older versions
     accuracy: float | None = None
     accuracy_sampled: float | None = None
+    accuracy_one_sample: float | None = None  # not in records of older versions
+    label_probability: float | None = None  # not in records of older versions
 
 
 class Metrics(Document):
@@ -36,9 +39,22 @@ class Metrics(Document):
     lower bound. Both are None if the encoder has no noise. `relevance_bits` is a lower bound on
     I(Y;Z). `ceiling_bits` is the largest possible relevance: H(Y) of the split, or I(X;Y) for a
     continuous Y. `lost_bits` is the ceiling minus the relevance. `…_se_bits` are standard errors.
-    `accuracy` uses the mean latent, `accuracy_sampled` the mean prediction of 12 samples; both are
-    None for a continuous Y. With several `tasks`, relevance, ceiling, lost bits and
-    cross-entropy are summed over the tasks, and accuracies are averaged.
+
+    With S = `samples` samples z_s of the latent for each input (1 if nothing is sampled):
+
+    - `cross_entropy_bits` is the decoder cross-entropy H_Θ[Y|Z], E[−log q(y|z)];
+    - `prediction_cross_entropy_bits` is the prediction cross-entropy H_Θ[Y|X] (uib section 5),
+      E[−log 1/S Σ_s q(y|z_s)]: the negative log-likelihood of the whole network (imb eq. 8). Its
+      estimate is too large on average, the less so the more samples there are, and at most
+      `cross_entropy_bits`;
+    - `label_probability` is E q(y|z), the mean probability of the true label, which is at least
+      e^(−H_Θ[Y|Z]) (uib observation 3);
+    - `accuracy` uses the mean latent, `accuracy_sampled` the mean of q(y|z_s) over the samples, and
+      `accuracy_one_sample` q(y|z_s) of a single sample, averaged over the samples.
+
+    For categorical codes, sums over the categories replace samples. Accuracies and the label
+    probability are None for a continuous Y. With several `tasks`, relevance, ceiling, lost bits and
+    cross-entropies are summed over the tasks, accuracies and label probabilities are averaged.
     """
 
     examples: int
@@ -50,8 +66,12 @@ class Metrics(Document):
     ceiling_bits: float
     lost_bits: float
     cross_entropy_bits: float
+    prediction_cross_entropy_bits: float | None = None  # not in records of older versions
     accuracy: float | None = None
     accuracy_sampled: float | None = None
+    accuracy_one_sample: float | None = None  # not in records of older versions
+    label_probability: float | None = None  # not in records of older versions
+    samples: int | None = None  # not in records of older versions
     tasks: Mapping[str, TaskMetrics] = {}
 
 
@@ -340,7 +360,7 @@ class Interval(Document):
 
 
 class Point(Document):
-    """The rate and lost bits of a trial, on the test split.
+    """The rate, the lost bits and the accuracies (see `Metrics`) of a trial, on the test split.
 
     A `supported` point lies on the lower-left convex hull of the front: every β in `beta_interval`
     (per bit of rate; an upper end of None is infinity) selects it as the minimum of
@@ -364,6 +384,8 @@ class Point(Document):
     relevance_bits: float
     lost_bits: float
     accuracy: float | None
+    accuracy_sampled: float | None = None  # not in documents of older versions
+    accuracy_one_sample: float | None = None  # not in documents of older versions
     seconds: float = 0.0
     order: int = 0
     on_front: bool = False

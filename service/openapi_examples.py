@@ -83,7 +83,12 @@ def _records(sweep: SweepState) -> list[TrialRecord]:
             ceiling_bits=3.3,
             lost_bits=lost,
             cross_entropy_bits=lost,
+            prediction_cross_entropy_bits=0.9 * lost,
             accuracy=0.9,
+            accuracy_sampled=0.91,
+            accuracy_one_sample=0.88,
+            label_probability=0.86,
+            samples=12,
         )
         records.append(
             TrialRecord(

@@ -21,6 +21,8 @@ _COLUMNS = (
     "relevance_bits",
     "lost_bits",
     "accuracy",
+    "accuracy_sampled",
+    "accuracy_one_sample",
     "on_front",
     "supported",
     "hull_gap_bits",

@@ -116,24 +116,39 @@ def field_value(value: Any, digits: int = 4) -> str:
 
 
 def _points(front: "Front", out: "Console") -> None:
-    """Print the points on the front, in two tables if one is too wide for the terminal."""
+    """Print the points on the front, in two tables if one is too wide for the terminal.
+
+    Accuracies that no point has are left out.
+    """
     points = [p for p in front.points if p.on_front]
     rate = {"rate": [f"{p.rate_bits:.2f}" for p in points]}
-    metrics = {
+    bits = {
         "at least": [f"{p.rate_lower_bits:.2f}" for p in points],
         "relevance": [f"{p.relevance_bits:.3f}" for p in points],
         "lost": [f"{p.lost_bits:.3f}" for p in points],
-        "accuracy": ["–" if p.accuracy is None else _percent(p.accuracy) for p in points],
-        "selected by β": [_beta_interval(p) for p in points],
     }
+    accuracies = {
+        "accuracy": [p.accuracy for p in points],
+        "sampled": [p.accuracy_sampled for p in points],
+        "one sample": [p.accuracy_one_sample for p in points],
+    }
+    percents = {
+        name: [_percent(share) for share in shares]
+        for name, shares in accuracies.items()
+        if any(share is not None for share in shares)
+    }
+    selected = {"selected by β": [_beta_interval(p) for p in points]}
     params = _varying_params(front.points, points)
-    one_table = _filled(rate | metrics | params)
-    unbounded = out.options.update(width=10_000)
-    if out.measure(one_table, options=unbounded).maximum <= out.width:
-        out.print(one_table)
-    else:
-        out.print(_filled(rate | metrics))
-        out.print(_filled(rate | params))
+    for layout in (
+        [bits | percents | selected | params],
+        [bits | selected | params, percents],
+        [bits | selected, percents | params],
+    ):
+        tables = [_filled(rate | columns) for columns in layout if columns]
+        if all(_fits(table, out) for table in tables):
+            break
+    for filled in tables:
+        out.print(filled)
     out.print(f"Bits, on the {front.split} split. {_counts(front)}")
     if _trained_by_another_beta(points):
         out.print(
@@ -147,6 +162,12 @@ def _points(front: "Front", out: "Console") -> None:
     else:
         volume = "0: every point lies beyond"
     out.print(f"Hypervolume {volume} {reference}.")
+
+
+def _fits(table: "Table", out: "Console") -> bool:
+    """Whether the terminal is wide enough for a table."""
+    unbounded = out.options.update(width=10_000)
+    return out.measure(table, options=unbounded).maximum <= out.width
 
 
 def _filled(columns: Columns) -> "Table":
@@ -210,5 +231,5 @@ def _beta_interval(point: "Point") -> str:
     return f"+{point.hull_gap_bits:.3f} above hull"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"

@@ -161,6 +161,8 @@ def _point(order: int, record: TrialRecord, test: Metrics, params: Mapping[str, 
         relevance_bits=test.relevance_bits,
         lost_bits=test.lost_bits,
         accuracy=test.accuracy,
+        accuracy_sampled=test.accuracy_sampled,
+        accuracy_one_sample=test.accuracy_one_sample,
         seconds=record.seconds,
         order=order,
     )

@@ -42,8 +42,14 @@ def _metrics(point: Point) -> list[str]:
         lines[0] += f", at least {format_number(point.rate_lower_bits, 4)}"
     relevance, lost = (format_number(bits, 4) for bits in (point.relevance_bits, point.lost_bits))
     lines.append(f"relevance {relevance} bits, lost {lost} bits")
-    if point.accuracy is not None:
-        lines.append(f"accuracy {100 * point.accuracy:.2f} %")
+    accuracies = {
+        "accuracy": point.accuracy,
+        "sampled": point.accuracy_sampled,
+        "one sample": point.accuracy_one_sample,
+    }
+    known = {name: share for name, share in accuracies.items() if share is not None}
+    if known:
+        lines.append(", ".join(f"{name} {100 * share:.2f} %" for name, share in known.items()))
     return lines
 
 

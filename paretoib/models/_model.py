@@ -89,6 +89,8 @@ def build_model(
     else:
         fixed = ZERO_ENTROPY_STD if noise == "zero_entropy" else None
         head = Head(latent, initial_noise=initial_noise, fixed_noise=fixed, **head_options)
+        if noise == "none":
+            head.noise = head.training_noise = 0
     scaled = nn.ModuleList([encoder, *getattr(head, "layers", ())])
     with torch.no_grad():
         for parameter in scaled.parameters():

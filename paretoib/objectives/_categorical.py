@@ -45,7 +45,7 @@ class Categorical(Objective):
         if self.loss == "decoder":
             loss = prediction.nll(y).mean()
         elif self.loss == "prediction":
-            loss = -prediction.log_expected.gather(-1, y.unsqueeze(-1)).mean()
+            loss = prediction.marginal_nll(y).mean()
         else:
             loss = decoder_uncertainty(joint)
         return loss, self._compression(joint, output.z)

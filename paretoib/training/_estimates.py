@@ -15,24 +15,27 @@ from paretoib.records import Metrics
 class TaskEstimates:
     """Estimates of M trials for one task, (M,) each; information is in nats.
 
-    `accuracy` is measured at the mean z, `accuracy_sampled` from the mean of q(y|z) over samples of
-    z. `ceiling` is the largest possible relevance.
+    `ceiling` is the largest possible relevance. The other names are those of `Metrics`.
     """
 
     ceiling: float
     relevance: Tensor
     cross_entropy: Tensor
+    prediction_cross_entropy: Tensor
     accuracy: Tensor
     accuracy_sampled: Tensor
+    accuracy_one_sample: Tensor
+    label_probability: Tensor
 
 
 @dataclass(frozen=True)
 class Estimates:
     """Estimates of M trials on one split, (M,) each; information is in nats.
 
-    Relevance, cross-entropy and ceiling are sums over tasks, accuracies are means over tasks. Rates
-    are NaN for an encoder without noise, accuracies are NaN for a continuous Y. Rates are measured
-    on the first `RATE_INPUTS` examples. `tasks` holds the estimates of each named task.
+    Relevance, cross-entropies and ceiling are sums over tasks, accuracies and label probabilities
+    are means over tasks. Rates are NaN for an encoder without noise, accuracies and label
+    probabilities are NaN for a continuous Y. Rates are measured on the first `RATE_INPUTS`
+    examples. `tasks` holds the estimates of each named task.
     """
 
     rate: Tensor
@@ -41,9 +44,13 @@ class Estimates:
     relevance: Tensor
     relevance_error: Tensor
     cross_entropy: Tensor
+    prediction_cross_entropy: Tensor
     accuracy: Tensor
     accuracy_sampled: Tensor
+    accuracy_one_sample: Tensor
+    label_probability: Tensor
     ceiling: float
+    samples: int
     tasks: Mapping[str, TaskEstimates] = field(default_factory=dict)
 
     @classmethod
@@ -53,19 +60,28 @@ class Estimates:
         relevance_error: Tensor,
         tasks: Sequence[TaskEstimates],
         names: Sequence[str],
+        samples: int,
     ) -> Self:
         """Combine the rate (upper bound, lower bound, standard error) and the tasks' estimates.
 
-        `names` is empty if Y is a single task.
+        `names` is empty if Y is a single task. `samples` is the number of samples of z per input.
         """
+
+        def stacked(name: str) -> Tensor:
+            return torch.stack([getattr(task, name) for task in tasks])
+
         return cls(
             *rate,
-            torch.stack([task.relevance for task in tasks]).sum(0),
+            stacked("relevance").sum(0),
             relevance_error,
-            torch.stack([task.cross_entropy for task in tasks]).sum(0),
-            torch.stack([task.accuracy for task in tasks]).mean(0),
-            torch.stack([task.accuracy_sampled for task in tasks]).mean(0),
+            stacked("cross_entropy").sum(0),
+            stacked("prediction_cross_entropy").sum(0),
+            stacked("accuracy").mean(0),
+            stacked("accuracy_sampled").mean(0),
+            stacked("accuracy_one_sample").mean(0),
+            stacked("label_probability").mean(0),
             sum(task.ceiling for task in tasks),
+            samples,
             dict(zip(names, tasks, strict=False)),
         )
 
@@ -87,8 +103,11 @@ def to_metrics(estimates: Estimates, trial: int, examples: int) -> Metrics:
             "ceiling_bits": source.ceiling / math.log(2),
             "lost_bits": max(0.0, source.ceiling / math.log(2) - relevance),
             "cross_entropy_bits": float(source.cross_entropy[trial]) / math.log(2),
+            "prediction_cross_entropy_bits": bits(source.prediction_cross_entropy),
             "accuracy": number(source.accuracy),
             "accuracy_sampled": number(source.accuracy_sampled),
+            "accuracy_one_sample": number(source.accuracy_one_sample),
+            "label_probability": number(source.label_probability),
         }
 
     return Metrics.model_validate(
@@ -99,6 +118,7 @@ def to_metrics(estimates: Estimates, trial: int, examples: int) -> Metrics:
             "rate_se_bits": bits(estimates.rate_error),
             "relevance_se_bits": float(estimates.relevance_error[trial]) / math.log(2),
             **fields(estimates),
+            "samples": estimates.samples,
             "tasks": {name: fields(task) for name, task in estimates.tasks.items()},
         }
     )

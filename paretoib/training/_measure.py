@@ -10,19 +10,19 @@ from torch import Tensor
 
 from paretoib.data import Dataset, Split
 from paretoib.discrete import CodebookPrediction
-from paretoib.distributions import Output, by_task
+from paretoib.distributions import Output
 from paretoib.evaluation import (
     BLOCK,
     code_rate,
     code_tables,
     discrete_information,
     fit_marginals,
-    relevance_bound,
     relevance_error,
 )
 from paretoib.models import CategoricalHead, optimal_table
 from paretoib.objectives import decoder_uncertainty, joint_probabilities
-from paretoib.training._estimates import Estimates, TaskEstimates
+from paretoib.training._estimates import Estimates
+from paretoib.training._predictions import Predictions, SampledPredictions, predictions_of
 from paretoib.training._stack import Stack
 
 SAMPLES = 12  # samples of z per input in the final measurement, as in Alemi et al.
@@ -61,24 +61,16 @@ class Evaluator:
         generator = _generator(split, 0)
         samples = samples if self.head.noise else 1  # without noise all samples are equal
         entropies = self.dataset.task_entropies(split)
-        zeros = [torch.zeros(())] * len(entropies)
-        nlls, predictions = zeros, zeros
+        sampled = [SampledPredictions() for _ in entropies]
         for _ in range(samples):
             noise = self._noise(len(split), generator)
-            sample_nlls, sampled = self.stack.map(_decode, raw, noise, y)
-            nlls = [a + b / samples for a, b in zip(nlls, sample_nlls, strict=True)]
-            predictions = [a + b / samples for a, b in zip(predictions, sampled, strict=True)]
-        _, at_mean = self.stack.map(_decode_mean, raw, y)
+            for task, parts in zip(sampled, self.stack.map(_decode, raw, noise, y), strict=True):
+                task.add(Predictions(*parts))
+        at_mean = [Predictions(*parts) for parts in self.stack.map(_decode_mean, raw, y)]
         tasks = [
-            TaskEstimates(
-                ceiling,
-                relevance_bound(nll, entropy, ceiling),
-                nll.mean(1),
-                self._accuracy(mean, labels),
-                self._accuracy(sampled, labels),
-            )
-            for (entropy, ceiling), nll, mean, sampled, labels in zip(
-                entropies, nlls, at_mean, predictions, self.dataset.targets(split), strict=True
+            task.estimates(labels, mean, entropy, ceiling)
+            for task, labels, mean, (entropy, ceiling) in zip(
+                sampled, self.dataset.targets(split), at_mean, entropies, strict=True
             )
         ]
         first = slice(None, RATE_INPUTS)
@@ -86,9 +78,8 @@ class Evaluator:
             noise = self._noise(min(len(split), RATE_INPUTS), generator, self.head.paths)
         complete = self.dataset.complete and len(split) == len(self.dataset.test) <= RATE_INPUTS
         rate = self._rate(raw[:, first], noise[:, first], marginals, complete)
-        return Estimates.from_tasks(
-            rate, relevance_error(torch.stack(nlls).sum(0)), tasks, self.dataset.tasks
-        )
+        error = relevance_error(torch.stack([task.nll for task in sampled]).sum(0))
+        return Estimates.from_tasks(rate, error, tasks, self.dataset.tasks, samples)
 
     @torch.no_grad()
     def fit_marginals(self, split: Split) -> tuple[Tensor, ...]:
@@ -164,8 +155,7 @@ class Evaluator:
             q = output.prediction
             assert isinstance(q, CodebookPrediction)
             exact = decoder_uncertainty(joint_probabilities(output.z, y, classes))
-            predicted = -q.log_expected.gather(-1, y.unsqueeze(-1)).mean()
-            return exact, q.nll(y).mean(), predicted
+            return exact, q.nll(y).mean(), q.marginal_nll(y).mean()
 
         raw, y = self._encode(split.x), self._expand(split.y)
         names = ("decoder_uncertainty", "decoder_cross_entropy", "prediction_cross_entropy")
@@ -195,11 +185,6 @@ class Evaluator:
         chunk = self._chunk(raw.shape[1] * self.head.paths, max(BLOCK, self.head.columns))
         return self.stack.map(rate, raw, noise, self.prior_width, *marginals, chunk=chunk)
 
-    def _accuracy(self, probabilities: Tensor, y: Tensor) -> Tensor:
-        if self.dataset.classes is None:
-            return torch.full((self.stack.size,), math.nan, device=probabilities.device)
-        return (probabilities.argmax(-1) == y).double().mean(1)
-
     def _noise(
         self, count: int, generator: torch.Generator, paths: int = 1
     ) -> Float[Tensor, "M N R"]:
@@ -215,27 +200,18 @@ class Evaluator:
         return max(1, _MAX_ELEMENTS // (rows * columns))
 
 
-_TaskOutputs = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
-
-
 def _decode(
     _: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, y: Tensor
-) -> _TaskOutputs:
-    """For each task: −log q(y|z), and the class probabilities or the mean of a continuous Y."""
-    return _by_task(head(raw, noise), y)
+) -> tuple[tuple[Tensor, ...], ...]:
+    """The parts of the `Predictions` for each task."""
+    return tuple(task.parts for task in predictions_of(head(raw, noise), y))
 
 
-def _decode_mean(_: Any, head: Callable[..., Output], raw: Tensor, y: Tensor) -> _TaskOutputs:
+def _decode_mean(
+    _: Any, head: Callable[..., Output], raw: Tensor, y: Tensor
+) -> tuple[tuple[Tensor, ...], ...]:
     """The results of `_decode` at the mean latent."""
-    return _by_task(head(raw, None), y)
-
-
-def _by_task(output: Output, y: Tensor) -> _TaskOutputs:
-    """The results of `_decode` for an output, averaged over all samples of each example."""
-    tasks = by_task(output.prediction, y)
-    nlls = [q.nll(target).reshape(-1, len(y)).mean(0) for q, target in tasks]
-    expected = [q.expected for q, _ in tasks]
-    return tuple(nlls), tuple(e.reshape(-1, *e.shape[-2:]).mean(0) for e in expected)
+    return tuple(task.parts for task in predictions_of(head(raw, None), y))
 
 
 def _generator(split: Split, seed: int) -> torch.Generator:

@@ -206,7 +206,10 @@ function definitionList(entries) {
   return list;
 }
 
-const METRICS = ["rate_bits", "rate_lower_bits", "relevance_bits", "lost_bits", "accuracy"];
+const METRICS = [
+  "rate_bits", "rate_lower_bits", "relevance_bits", "lost_bits", "prediction_cross_entropy_bits",
+  "accuracy", "accuracy_sampled", "accuracy_one_sample",
+];
 
 async function showTrial(sweep, key) {
   const panel = $("#trial");

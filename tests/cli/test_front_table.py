@@ -12,9 +12,16 @@ REFERENCE = ReferencePoint(rate_bits=10, lost_bits=3)
 
 
 def front_at(
-    points: Sequence[tuple[float, float, float]], *, seeds: int = 1, weighting: str = "linear"
+    points: Sequence[tuple[float, float, float]],
+    *,
+    seeds: int = 1,
+    weighting: str = "linear",
+    **metrics: float,
 ) -> Front:
-    """The front of trials at (rate, lost, β), with nearly equal results of all seeds."""
+    """The front of trials at (rate, lost, β), with nearly equal results of all seeds.
+
+    `metrics` are further metrics of all trials.
+    """
     records = [
         TrialRecord(
             trial=f"{rate}-{lost}-{seed}",
@@ -33,6 +40,7 @@ def front_at(
                 ceiling_bits=3.0,
                 lost_bits=lost - 0.001 * seed,
                 cross_entropy_bits=lost,
+                **metrics,
             ),
         )
         for rate, lost, beta in points
@@ -97,3 +105,30 @@ def test_a_trained_beta_that_does_not_select_its_point_is_explained(
     agreeing = [(1.0, 2.0, 0.6), (3.0, 1.0, 0.1)]
     assert NOTE not in printed_front(front_at(agreeing), capsys)
     assert NOTE not in printed_front(front_at(DENTED, weighting="mib"), capsys)
+
+
+@pytest.mark.parametrize(("width", "tables"), [("120", 1), ("80", 2), ("60", 2)])
+def test_the_accuracy_of_each_predictor_has_a_column(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: str, tables: int
+) -> None:
+    """The accuracies move to a second table with the rates if one table is too wide."""
+    monkeypatch.setenv("COLUMNS", width)
+    accuracies = {"accuracy": 0.972, "accuracy_sampled": 0.969, "accuracy_one_sample": 0.95}
+    _tables.front(front_at(DENTED, **accuracies))
+    lines = capsys.readouterr().out.splitlines()
+    headings = [line for line in lines if line.split()[:1] == ["rate"]]
+    assert len(headings) == tables
+    assert headings[-1].split()[1] == ("at" if tables == 1 else "accuracy")
+    assert "accuracy  sampled  one sample" in headings[-1]
+    assert sum("97.2 %   96.9 %      95.0 %" in line for line in lines) == len(DENTED)
+    assert max(map(len, lines)) <= int(width)
+
+
+def test_unknown_accuracies_have_no_column(capsys: pytest.CaptureFixture[str]) -> None:
+    """Records of older versions have no accuracy of one sample; a continuous Y has none at all."""
+    _tables.front(front_at(DENTED, accuracy=0.972, accuracy_sampled=0.969))
+    printed = capsys.readouterr().out
+    assert "accuracy  sampled" in printed
+    assert "one sample" not in printed
+    _tables.front(front_at(DENTED))
+    assert "accuracy" not in capsys.readouterr().out

@@ -24,6 +24,7 @@ def test_stdout_is_one_json_document(store_with_sweeps: StoreWithSweeps) -> None
     assert document.keys() >= {"label_entropy_bits", "hypervolume", "failed"}
     assert document["cost"]["trials"] == len(document["points"]) == 4
     keys = "trial params seed rate_bits rate_lower_bits relevance_bits lost_bits accuracy"
+    keys += " accuracy_sampled accuracy_one_sample"
     keys += " on_front supported beta_interval hull_gap_bits"
     assert all(point.keys() >= set(keys.split()) for point in document["points"])
 

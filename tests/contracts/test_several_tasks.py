@@ -124,9 +124,10 @@ def flat_metrics(record: TrialRecord) -> dict[str, float]:
 
 
 def test_metrics_of_tasks_are_summed_or_averaged(trial: Trial) -> None:
-    """A trial's relevance, ceiling, lost bits and cross-entropy are sums over its tasks.
+    """A trial's relevance, ceiling, lost bits and cross-entropies are sums over its tasks.
 
-    The accuracies are averages over the tasks. The ceiling of task k is H(Y_k) of the test split.
+    Accuracies and the label probability are averages over the tasks. The ceiling of task k is
+    H(Y_k) of the test split.
     """
     spec = trial("mtvib", beta=1e-3, learning_rate=5e-3, batch_size=50, epochs=20)
     record = run_trials([spec], device="cpu")[0]
@@ -144,9 +145,10 @@ def test_metrics_of_tasks_are_summed_or_averaged(trial: Trial) -> None:
         )
         assert task_metrics.lost_bits == pytest.approx(task_metrics.cross_entropy_bits)
     per_task = list(metrics.tasks.values())
-    for name in ("relevance_bits", "ceiling_bits", "lost_bits", "cross_entropy_bits"):
+    summed = ("relevance_bits", "ceiling_bits", "lost_bits", "cross_entropy_bits")
+    for name in (*summed, "prediction_cross_entropy_bits"):
         assert getattr(metrics, name) == pytest.approx(sum(getattr(t, name) for t in per_task))
-    for name in ("accuracy", "accuracy_sampled"):
+    for name in ("accuracy", "accuracy_sampled", "accuracy_one_sample", "label_probability"):
         assert getattr(metrics, name) == pytest.approx(sum(getattr(t, name) for t in per_task) / 2)
     assert TaskMetrics(**per_task[0].model_dump()) == per_task[0]
     assert metrics.accuracy is not None

@@ -9,7 +9,7 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking.client import MlflowClient
 
-from paretoib.records import Front, ReferencePoint, TaskMetrics, TrialRecord
+from paretoib.records import Front, Point, ReferencePoint, TaskMetrics, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import EndedTrial, Ruler, StoreUnavailableError, read_front
 from paretoib.tracking._mlflow.tracker import MLflowTracker
@@ -71,6 +71,58 @@ def test_each_of_several_tasks_has_metrics(
         assert found == {"relevance_bits": 2.0, "accuracy": 0.5}
     (stored,) = tracker.records(sweep.id)
     assert stored.test == several
+
+
+def test_cross_entropies_and_accuracies_are_metrics(
+    tracker: MLflowTracker,
+    client: MlflowClient,
+    spec: SweepSpec,
+    record: Callable[..., TrialRecord],
+) -> None:
+    """The accuracies of all three predictors, and both cross-entropies, are logged."""
+    plain = record(4)
+    assert plain.test is not None
+    values = {
+        "cross_entropy_bits": 0.7,
+        "prediction_cross_entropy_bits": 0.6,
+        "accuracy": 0.9,
+        "accuracy_sampled": 0.91,
+        "accuracy_one_sample": 0.88,
+        "label_probability": 0.86,
+    }
+    measured = plain.test.model_copy(update={**values, "samples": 12})
+    sweep = tracker.create(spec)
+    tracker.add(sweep.id, [EndedTrial(plain.model_copy(update={"test": measured}), 1.0)])
+    (run,) = trials(client, sweep.id)
+    assert {name: run.data.metrics[name] for name in values} == values
+    (stored,) = tracker.records(sweep.id)
+    assert stored.test == measured
+
+
+def test_a_record_of_an_older_version_can_be_read(
+    tracker: MLflowTracker,
+    client: MlflowClient,
+    spec: SweepSpec,
+    record: Callable[..., TrialRecord],
+) -> None:
+    """A stored record without the metrics that were added later is read, and they are None."""
+    added = ("prediction_cross_entropy_bits", "accuracy_one_sample", "label_probability", "samples")
+    sweep = tracker.create(spec)
+    tracker.begin(sweep.id, Ruler(REFERENCE, 3.32))
+    tracker.add(sweep.id, [EndedTrial(record(4), 1.0)])
+    (run,) = trials(client, sweep.id)
+    document = json.loads(run.data.tags["mlflow.paretoib.record"])
+    for split in ("validation", "test"):
+        for name in added:
+            del document[split][name]
+    client.set_tag(run.info.run_id, "mlflow.paretoib.record", json.dumps(document))
+    (stored,) = tracker.records(sweep.id)
+    assert stored.test is not None
+    assert [getattr(stored.test, name) for name in added] == [None] * 4
+    front = read_front(tracker, tracker.state(sweep.id))
+    assert [(p.accuracy, p.accuracy_one_sample) for p in front.points] == [(0.9, None)]
+    old = {k: v for k, v in front.points[0].document.items() if not k.startswith("accuracy_")}
+    assert Point.from_document(old).accuracy == 0.9
 
 
 def test_adaptive_trials_are_named_by_the_fields_of_mib(

@@ -96,7 +96,11 @@ def plain() -> type[PlainVIB]:
 
 @pytest.fixture(scope="session")
 def assert_same() -> Callable[..., None]:
-    """A function that compares the histories or metrics of two trials, number by number."""
+    """A function that compares the histories or metrics of two trials, number by number.
+
+    A rounding error can change the most likely class of a sample, so the accuracy of one sample may
+    differ by a few of 12 · 359 samples.
+    """
 
     def check(left: Any, right: Any, *, rel: float, path: str = "") -> None:
         if isinstance(left, Mapping):
@@ -110,7 +114,8 @@ def assert_same() -> Callable[..., None]:
         elif left is None or right is None:
             assert left is right, path
         else:
-            assert left == pytest.approx(right, rel=rel, abs=rel / 10), path
+            absolute = 1e-3 if path == ".accuracy_one_sample" else rel / 10
+            assert left == pytest.approx(right, rel=rel, abs=absolute), path
 
     return check
 

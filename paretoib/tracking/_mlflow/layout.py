@@ -47,16 +47,19 @@ SWEEPS = Condition({_KIND: "sweep"})
 _HISTORY_STEPS = 8
 _TAG_LENGTH = 5000
 _NAME_LENGTH, _PARAM_LENGTH = 250, 6000  # characters, as PostgreSQL and MLflow limit them
+ACCURACIES = ("accuracy", "accuracy_sampled", "accuracy_one_sample")
 _FINAL_METRICS = (
     "rate_bits",
     "rate_lower_bits",
     "relevance_bits",
     "lost_bits",
-    "accuracy",
     "cross_entropy_bits",
+    "prediction_cross_entropy_bits",
+    *ACCURACIES,
+    "label_probability",
 )
 _ON_FRONT, _HULL_GAP = "on_front", "hull_gap_bits"
-_TASK_METRICS = ("relevance_bits", "lost_bits", "accuracy")
+_TASK_METRICS = ("relevance_bits", "lost_bits", "prediction_cross_entropy_bits", *ACCURACIES)
 # Fields that appear in a trial's name even if they do not vary.
 NAMED_FIELDS = ("weighting.beta", "weighting.mu", "weighting.sqrted")
 

@@ -4,10 +4,10 @@ import json
 from urllib.parse import urlencode
 
 from paretoib.specs import SweepSpec
-from paretoib.tracking._mlflow.layout import NAMED_FIELDS, fields
+from paretoib.tracking._mlflow.layout import ACCURACIES, NAMED_FIELDS, fields
 
 _ADAPTIVE_FIELDS = ("model.initial_scale", "training.epochs")
-_METRICS = ("rate_bits", "relevance_bits", "lost_bits", "accuracy")
+_METRICS = ("rate_bits", "relevance_bits", "lost_bits", *ACCURACIES)
 
 
 def page(experiment_id: str, run: str = "", **query: str) -> str:
