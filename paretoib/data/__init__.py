@@ -108,8 +108,24 @@ _OWN: dict[str, DatasetEntry] = {
         "4096 patterns of 12 bits in two classes; mutual information can be computed exactly",
         "Shwartz-Ziv and Tishby 2017; imb section 5.3",
         kind="vector",
-        exact=DETERMINISTIC,
+        exact="paretoib.data._exact:binary_labels",
         params=(
+            Param(
+                "labels",
+                Literal["sphere", "file"],
+                "sphere",
+                "the labels: balanced classes computed from points on a sphere (`sphere`), or your "
+                "own 4096 labels in `binary12/labels.txt` in the data folder (`file`)",
+            ),
+            Param(
+                "label_noise",
+                float,
+                0.0,
+                "share of flipped labels, a fraction j/k with k ≤ 100: each pattern occurs k "
+                "times, j times with the other label",
+                ge=0,
+                lt=0.5,
+            ),
             Param(
                 "train_share",
                 float,

@@ -35,10 +35,13 @@ class Dataset:
     """Training, validation and test splits, with the facts that models and estimators need.
 
     `classes` is the number of classes, or a tuple with one number for each of `tasks`. It is None
-    for a continuous Y; then `target_dim` is Y's dimension, `target_entropy` its differential
-    entropy h(Y) in nats, and `ceiling` = I(X;Y) in nats, which replaces H(Y) as the upper limit of
-    the relevance. `complete` means that validation and test both hold every possible input, all
-    equally likely, so that means over a split are exact.
+    for a continuous Y; then `target_dim` is Y's dimension and `target_entropy` its differential
+    entropy h(Y) in nats. `ceiling` is I(X;Y) in nats for a continuous Y, and for one label that is
+    not a function of X; it replaces H(Y) as the upper limit of the relevance.
+
+    `complete` means that validation and test both hold every possible input, all equally likely,
+    so that means over a split are exact. They hold all inputs `copies` times, one copy after
+    another, each in the same order. The labels of the copies of an input may differ.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Dataset:
     target_entropy: float | None = None
     ceiling: float | None = None
     complete: bool = False
+    copies: int = 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,14 +69,15 @@ class Dataset:
     def task_entropies(self, split: Split) -> list[tuple[float, float]]:
         """(entropy of the targets, relevance ceiling) of each task in nats.
 
-        For classes, both values are H(Y_k) of the labels of the split. A continuous Y is one task,
-        with h(Y) and I(X;Y) in closed form.
+        For classes, both values are H(Y_k) of the labels of the split, unless I(X;Y) is smaller.
+        A continuous Y is one task, with h(Y) and I(X;Y) in closed form.
         """
         if self.classes is None:
             assert self.target_entropy is not None
             assert self.ceiling is not None
             return [(self.target_entropy, self.ceiling)]
-        return [(entropy(labels),) * 2 for labels in self.targets(split)]
+        entropies = [entropy(labels) for labels in self.targets(split)]
+        return [(h, h if self.ceiling is None else min(h, self.ceiling)) for h in entropies]
 
     def targets(self, split: Split) -> tuple[Tensor, ...]:
         """The targets of each task."""

@@ -74,6 +74,27 @@ def deterministic_labels(
     )
 
 
+def binary_labels(params: Mapping[str, Any], ceiling_bits: float, max_rate_bits: float) -> ExactIB:
+    """The curve of the data set `binary12`: Y is a bit f(X), flipped with `label_noise`.
+
+    Given f(X), Y does not depend on X, so the curve is that of f(X) and Y, a binary symmetric
+    channel. `ceiling_bits` is I(X;Y) = H(Y) − h(δ); it determines the entropy of f(X).
+    """
+    flip = params.get("label_noise", 0.0)
+    if not flip:
+        return deterministic_labels(params, ceiling_bits, max_rate_bits)
+    noise = _binary_entropy(np.array(flip))
+    share = (_inverse_entropy(np.minimum(ceiling_bits + noise, 1)) - flip) / (1 - 2 * flip)
+    entropy = _binary_entropy(share)
+    return _sampled(
+        "exact curve (flipped labels)",
+        lambda rate: bsc_relevance(flip, rate, entropy),
+        ceiling_bits,
+        max_rate_bits,
+        np.array([entropy]),
+    )
+
+
 def _sampled(
     label: str, curve: Curve, ceiling_bits: float, max_rate_bits: float, kinks: Array
 ) -> ExactIB:
@@ -163,14 +184,22 @@ def gaussian_ib(
     return GaussianIB(lam, np.array(rates), np.array(relevances), tuple(encoders))
 
 
-def bsc_relevance(flip: float, rate_bits: ArrayLike) -> Array:
-    """The highest relevance at rate r, 1 − h(δ ∗ h⁻¹(1 − r)) in bits, for a uniform binary X.
+def bsc_relevance(flip: float, rate_bits: ArrayLike, entropy_bits: ArrayLike = 1.0) -> Array:
+    """The highest relevance at rate r, H(Y) − h(δ ∗ h⁻¹(H(X) − r)) in bits, for a binary X.
 
     Y is X after a binary symmetric channel with flip probability δ. h is the binary entropy in
-    bits, and a ∗ b = a (1 − b) + (1 − a) b.
+    bits, and a ∗ b = a (1 − b) + (1 − a) b. H(X) is `entropy_bits`; by default X is uniform. By Mrs
+    Gerber's lemma (Wyner and Ziv 1973), H(Y|T) ≥ h(δ ∗ h⁻¹(H(X|T))), with equality if the
+    probability of the likelier bit given T is the same for every T.
     """
-    inverse = _inverse_entropy(1 - np.clip(np.asarray(rate_bits, float), 0, 1))
-    return 1 - _binary_entropy(flip * (1 - inverse) + (1 - flip) * inverse)
+    entropy = np.asarray(entropy_bits, float)
+
+    def after_channel(bits: Array) -> Array:
+        inverse = _inverse_entropy(bits)
+        return _binary_entropy(flip * (1 - inverse) + (1 - flip) * inverse)
+
+    rate = np.clip(np.asarray(rate_bits, float), 0, entropy)
+    return after_channel(entropy) - after_channel(entropy - rate)
 
 
 def bec_relevance(erasure: float, rate_bits: ArrayLike) -> Array:

@@ -119,8 +119,12 @@ def discrete_rate_bounds(
 def discrete_information(
     p: Float[Tensor, "N S"], y: Tensor, classes: int
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """Exact (I(X;Z), I(Y;Z)) in nats, from p(z|x_i) of N equally likely inputs with labels y_i."""
-    joint = one_hot(y, classes).to(p).mT @ p / len(p)
+    """Exact (I(X;Z), I(Y;Z)) in nats, from p(z|x_i) of N equally likely inputs.
+
+    `y` (k N,) holds k equally likely labels of each input: those of all inputs, k times in a row.
+    """
+    labels = one_hot(y, classes).unflatten(0, (-1, len(p))).mean(0)
+    joint = labels.to(p).mT @ p / len(p)
     mean = joint.sum(0)
     rate = (torch.special.entr(mean) - torch.special.entr(p).mean(0)).sum()
     entropy_sum = torch.special.entr(mean).sum() + torch.special.entr(joint.sum(1)).sum()

@@ -10,7 +10,7 @@ from paretoib.fronts._format import format_cost, format_number, format_reference
 from paretoib.fronts._front import coordinates
 from paretoib.fronts._hull import reachability
 from paretoib.fronts._picture import RateAxis
-from paretoib.records import ComparedPoint, Comparison, ExactCurve, Front, Point, ReferencePoint
+from paretoib.records import ComparedPoint, Comparison, ExactCurve, Front, Point, SweepInfo
 
 # Okabe and Ito's palette and viridis stay distinguishable with common colour blindness.
 LEFT_COLOUR, RIGHT_COLOUR, EXACT_COLOUR = "#0072B2", "#D55E00", "#009E73"
@@ -90,17 +90,14 @@ class Plane:
         return sum(p.rate_bits is not None and p.rate_bits > self.max_rate for p in points)
 
 
-def plane_of(
-    points: Sequence[Point], reference: ReferencePoint, axis: RateAxis | None = None
-) -> Plane:
+def plane_of(document: Front | Comparison, axis: RateAxis | None = None) -> Plane:
     """The plane that shows every point whose lost bits are at most the reference point's.
 
     By default the axis of rates is logarithmic if the rates span more than a factor of ten.
     """
+    points, reference = document.points, document.reference
     rate, lost = coordinates(points).T
     low = _decade_below(rate)
-    has_classes = any(p.accuracy is not None for p in points)
-    ceiling = "H(Y)" if has_classes or not points else "I(X;Y)"
     inside = lost[lost <= reference.lost_bits]
     max_rate = MAX_RATE_FACTOR * reference.rate_bits
     rate = np.minimum(rate, max_rate)
@@ -114,8 +111,19 @@ def plane_of(
         log=log,
         bottom=min(0.0, lost.min(initial=0.0)) - 0.03 * highest,
         top=1.06 * highest,
-        lost_title=f"lost bits, {ceiling} − relevance",
+        lost_title=f"lost bits, {_ceiling_name(document)} − relevance",
     )
+
+
+def _ceiling_name(document: Front | Comparison) -> str:
+    """I(X;Y) for a continuous Y and for noisy labels, otherwise H(Y)."""
+    if isinstance(document, Front):
+        sweeps: tuple[SweepInfo, ...] = (document.sweep,)
+    else:
+        sweeps = (*document.left.sweeps, *document.right.sweeps)
+    noisy = any(sweep.spec.get("data", {}).get("label_noise") for sweep in sweeps)
+    continuous = document.points and all(p.accuracy is None for p in document.points)
+    return "I(X;Y)" if noisy or continuous else "H(Y)"
 
 
 def _lower_bounds(points: Sequence[Point]) -> np.ndarray:

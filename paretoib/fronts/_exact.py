@@ -15,7 +15,7 @@ def exact_curve(
 
     None if no exact curve is known, or if the data set's plugin is not installed. A missing plugin
     is not an error, so that stored fronts can be read without it. `ceiling_bits` is the relevance
-    ceiling: H(Y), or I(X;Y) for a continuous Y.
+    ceiling: H(Y), or I(X;Y) for a continuous Y and for noisy labels.
     """
     entry = DATASETS.get(data["name"])
     if entry is None or not entry.exact:

@@ -30,7 +30,7 @@ def front_html(front: Front, *, axis: RateAxis | None = None) -> str:
     By default the axis of rates is logarithmic if the rates span more than a factor of ten. Buttons
     on the page change it.
     """
-    plane = d.plane_of(front.points, front.reference, axis)
+    plane = d.plane_of(front, axis)
     title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
     lead = escape(d.front_caption(front, plane))
     return page(title, lead, _script(_front(front, plane)), log=plane.log)
@@ -41,12 +41,12 @@ def front_figure(front: Front) -> str:
 
     The `customdata` of a marker is the first `KEY_DIGITS` digits of its trial's key.
     """
-    return figure_json(_front(front, d.plane_of(front.points, front.reference)))
+    return figure_json(_front(front, d.plane_of(front)))
 
 
 def comparison_html(comparison: Comparison, *, axis: RateAxis | None = None) -> str:
     """An HTML page with the verdict, both fronts on one plane, and the table of indicators."""
-    plane = d.plane_of(comparison.points, comparison.reference, axis)
+    plane = d.plane_of(comparison, axis)
     title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
     return page(
         title,
@@ -59,7 +59,7 @@ def comparison_html(comparison: Comparison, *, axis: RateAxis | None = None) -> 
 
 def comparison_figure(comparison: Comparison) -> str:
     """The picture of `comparison_html` as plotly's JSON; see `front_figure`."""
-    return figure_json(_comparison(comparison, d.plane_of(comparison.points, comparison.reference)))
+    return figure_json(_comparison(comparison, d.plane_of(comparison)))
 
 
 def _front(front: Front, plane: d.Plane) -> go.Figure:

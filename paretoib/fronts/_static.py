@@ -103,7 +103,7 @@ def front_image(
 ) -> bytes:
     """The picture of `front_html` as a PNG of 1600 × 1000 pixels, a PDF or an SVG."""
     with rc_context(style()):
-        plane = d.plane_of(front.points, front.reference, axis)
+        plane = d.plane_of(front, axis)
         figure, ax = _canvas(plane)
         _exact(ax, plane, front.exact)
         _curves(ax, plane, front.points, d.DARK_GREY, "")
@@ -134,7 +134,7 @@ def comparison_image(
 ) -> bytes:
     """The picture of `comparison_html` as a PNG of 1600 × 1000 pixels, a PDF or an SVG."""
     with rc_context(style()):
-        plane = d.plane_of(comparison.points, comparison.reference, axis)
+        plane = d.plane_of(comparison, axis)
         figure, ax = _canvas(plane)
         _exact(ax, plane, comparison.exact)
         for label, colour, points in d.sides(comparison):

@@ -73,10 +73,12 @@ class Evaluator:
                 sampled, self.dataset.targets(split), at_mean, entropies, strict=True
             )
         ]
-        first = slice(None, RATE_INPUTS)
+        inputs = len(split) // self.dataset.copies
+        complete = self.dataset.complete and len(split) == len(self.dataset.test)
+        complete = complete and inputs <= RATE_INPUTS
+        first = slice(None, inputs if complete else RATE_INPUTS)
         if self.head.paths > 1:
-            noise = self._noise(min(len(split), RATE_INPUTS), generator, self.head.paths)
-        complete = self.dataset.complete and len(split) == len(self.dataset.test) <= RATE_INPUTS
+            noise = self._noise(raw[:, first].shape[1], generator, self.head.paths)
         rate = self._rate(raw[:, first], noise[:, first], marginals, complete)
         error = relevance_error(torch.stack([task.nll for task in sampled]).sum(0))
         return Estimates.from_tasks(rate, error, tasks, self.dataset.tasks, samples)
@@ -126,7 +128,9 @@ class Evaluator:
             return []
         split, classes = self.dataset.test, self.dataset.classes
         assert isinstance(classes, int)
-        raw, noise = self._encode(split.x), self._noise(len(split), _generator(split, 0))
+        inputs = len(split) // self.dataset.copies
+        raw = self._encode(split.x[:inputs])
+        noise = self._noise(inputs, _generator(split, 0))
 
         def information(
             _: Any, head: Callable[..., Output], raw: Tensor, noise: Tensor, y: Tensor
@@ -134,7 +138,7 @@ class Evaluator:
             tables = code_tables(head(raw, noise))
             return tuple(discrete_information(p, y, classes) for p in tables)
 
-        chunk = self._chunk(len(split), self.head.columns)
+        chunk = self._chunk(inputs, self.head.columns)
         return list(self.stack.map(information, raw, noise, self._expand(split.y), chunk=chunk))
 
     @torch.no_grad()

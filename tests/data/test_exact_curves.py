@@ -9,6 +9,7 @@ from paretoib.data import DATASETS
 from paretoib.data._exact import (
     ExactIB,
     bec_relevance,
+    binary_labels,
     bsc_relevance,
     deterministic_labels,
     gaussian,
@@ -135,9 +136,13 @@ def test_the_curve_of_deterministic_labels_is_the_rate_up_to_the_entropy() -> No
 
 
 def test_entries_name_the_exact_curve() -> None:
-    """`gaussian` has its own curve, `mtfl` has none; all others have `deterministic_labels`."""
+    """`gaussian` and `binary12` have their own curves, and `mtfl` has none.
+
+    All others have `deterministic_labels`.
+    """
     names = {name: entry.exact.partition(":")[2] for name, entry in DATASETS.items()}
     assert names.pop("gaussian") == gaussian.__name__
+    assert names.pop("binary12") == binary_labels.__name__
     assert names.pop("mtfl") == ""
     assert set(names.values()) == {deterministic_labels.__name__}
 
@@ -159,6 +164,40 @@ def test_binary_symmetric_channel_agrees_with_a_solver(beta: float) -> None:
     assert relevance == pytest.approx(float(bsc_relevance(0.1, rate)), abs=1e-5)
     slope = (bsc_relevance(0.1, rate + 1e-5) - bsc_relevance(0.1, rate - 1e-5)) / 2e-5
     assert slope == pytest.approx(1 / beta, abs=2e-3)
+
+
+@pytest.mark.parametrize("beta", [2.2, 4.0])
+def test_the_channel_of_an_unbalanced_bit_agrees_with_a_solver(beta: float) -> None:
+    """The solver's point for P(X = 1) = 0.3 is on the curve of this bit."""
+    entropy = -0.3 * np.log2(0.3) - 0.7 * np.log2(0.7)
+    rate, relevance = solve([0.63, 0.07, 0.03, 0.27], ["00", "01", "10", "11"], beta)
+    assert 0.05 < rate < entropy
+    assert relevance == pytest.approx(float(bsc_relevance(0.1, rate, entropy)), abs=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.3])
+def test_flipped_labels_have_the_curve_of_a_binary_channel(share: float) -> None:
+    """From I(X;Y) alone, the curve of flipped labels rises to I(X;Y) at the entropy of f(X).
+
+    Without noise, the curve is that of deterministic labels.
+    """
+
+    def h(p: float) -> float:
+        return float(-p * np.log2(p) - (1 - p) * np.log2(1 - p))
+
+    flipped = 0.9 * share + 0.1 * (1 - share)
+    ceiling = h(flipped) - h(0.1)
+    exact = binary_labels({"label_noise": 0.1}, ceiling, 10.0)
+    rates = np.linspace(0, 3, 50)
+    np.testing.assert_allclose(
+        exact.relevance_at(rates), bsc_relevance(0.1, rates, h(share)), atol=1e-9
+    )
+    assert exact.relevance_bits.max() == pytest.approx(ceiling)
+    assert float(exact.relevance_at(h(share))) == pytest.approx(ceiling)
+    assert float(exact.relevance_at(0.9 * h(share))) < ceiling - 0.01
+    assert (np.diff(exact.relevance_bits) >= -1e-12).all()
+    plain = binary_labels({"labels": "sphere"}, ceiling, 10.0)
+    np.testing.assert_array_equal(plain.relevance_at(rates), np.minimum(rates, ceiling))
 
 
 def test_binary_symmetric_channel_has_a_smallest_beta() -> None:

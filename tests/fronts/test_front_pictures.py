@@ -159,7 +159,7 @@ def test_a_logarithmic_axis_includes_the_smallest_lower_bound(
         make_trial(40.0, 0.5),
     ]
     front = make_front(trials)
-    assert plane_of(front.points, front.reference).lower(front.points)[0] == 0.05
+    assert plane_of(front).lower(front.points)[0] == 0.05
 
 
 def test_names_are_text_not_markup(front: Front) -> None:
@@ -185,7 +185,7 @@ def test_the_caption_counts_trials_that_are_not_drawn(front: Front) -> None:
 def test_a_hypervolume_of_zero_is_explained(make_trial: MakeTrial, make_front: MakeFront) -> None:
     """If the hypervolume is 0, the caption says that every point is beyond the reference point."""
     front = make_front([make_trial(20.0, 1.0)])
-    caption = front_caption(front, plane_of(front.points, front.reference))
+    caption = front_caption(front, plane_of(front))
     assert caption.startswith(
         "hypervolume 0: every point lies beyond the reference point (rate 10 bits, lost 3 bits)"
     )
@@ -355,7 +355,24 @@ def test_a_very_large_rate_is_drawn_at_the_right_edge(
     The caption and the hover text say so.
     """
     front = make_front([make_trial(1.0, 2.0), make_trial(5.0, 1.0), make_trial(1e10, 1.5)])
-    drawn_plane = plane_of(front.points, front.reference)
+    drawn_plane = plane_of(front)
     assert drawn_plane.rate(front.points).max() == 10 * front.reference.rate_bits
     assert "1 drawn at" in front_caption(front, drawn_plane)
     assert "the right edge of the picture" in hover(front.points[-1], drawn_plane)
+
+
+def test_the_axis_of_lost_bits_names_the_ceiling(
+    make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """The ceiling is H(Y), or I(X;Y) if labels are noisy or Y is continuous."""
+    front = make_front([make_trial(1.0, 2.0), make_trial(5.0, 1.0)])
+    noisy = front.sweep.model_copy(update={"spec": {"data": {"label_noise": 0.1}}})
+    points = [point.model_copy(update={"accuracy": None}) for point in front.points]
+    for changed, name in (
+        ({}, "H(Y)"),
+        ({"sweep": noisy}, "I(X;Y)"),
+        ({"points": tuple(points)}, "I(X;Y)"),
+    ):
+        drawn = front.model_copy(update=changed)
+        assert plane_of(drawn).lost_title == f"lost bits, {name} − relevance"
+        assert plane_of(compare([drawn], [drawn])).lost_title == plane_of(drawn).lost_title

@@ -94,3 +94,54 @@ def test_only_exact_layer_information_is_in_the_history(
     spec = with_overrides({"method": "imb_joint", "data": "binary12"} | document, small | changed)
     (record,) = run_trials([spec.template], device="cpu")
     assert len([name for name in record.history if name.startswith("layer_")]) == series
+
+
+def test_noisy_labels_are_counted_exactly() -> None:
+    """With flipped labels, the information of a layer is that of all copies of all patterns.
+
+    It is computed from p(y|x), counted from the labels of the copies. No relevance exceeds
+    I(X;Y) = 1 − h(0.25), and the rate is exact, too.
+    """
+    spec = trial(label_noise=0.25, beta=1e-4, epochs=2, learning_rate=0.05, batch_size=512)
+    data = load_dataset("binary12", spec.data.params)
+    pack = Pack([spec], data, torch.device("cpu"))
+    pack.train()
+    outcome, history = pack.measure()[0], pack.history.of_trial(0)
+    state = {name: tensor[0].double() for name, tensor in pack.stack.state().items()}
+    logits = data.test.x.double() @ state["encoder.mean.weight"].T + state["encoder.mean.bias"]
+    states = torch.cartesian_prod(*[torch.tensor([0.0, 1.0]).double()] * 5)
+    p = Bernoulli(logits=logits.unsqueeze(1)).log_prob(states).sum(-1).exp().numpy()
+    joint = np.stack([p[data.test.y == label].sum(0) for label in (0, 1)]) / len(p)
+    relevance = mutual_information(joint)
+    assert relevance > 0.002
+    assert history["layer_1/relevance_bits"][-1] == pytest.approx(relevance, rel=1e-4)
+    assert history["layer_1/rate_bits"][-1] == pytest.approx(
+        mutual_information(p[:4096] / 4096), rel=1e-4
+    )
+    ceiling = 1 + 0.25 * np.log2(0.25) + 0.75 * np.log2(0.75)
+    for metrics in (outcome["validation"], outcome["test"]):
+        assert metrics.ceiling_bits == pytest.approx(ceiling)
+        assert metrics.lost_bits == pytest.approx(ceiling - metrics.relevance_bits)
+        assert metrics.examples == 4 * 4096
+        assert metrics.rate_se_bits == 0
+        assert metrics.rate_bits == metrics.rate_lower_bits
+    layers = [history[f"layer_{i}/relevance_bits"] for i in (1, 2)]
+    assert max(max(layer) for layer in layers) <= ceiling
+
+
+def test_the_relevance_of_noisy_labels_is_at_most_their_information() -> None:
+    """A network that knows every pattern has the relevance I(X;Y), up to its error, not H(Y).
+
+    With a Gaussian latent, the rate of 4096 equally likely patterns is at most 12 bits.
+    """
+    document = {"method": "vib", "data": "binary12"}
+    fields = {"label_noise": 0.25, "hidden": [128], "latent": 8, "epochs": 12, "beta": 1e-6}
+    (record,) = run_trials([with_overrides(document, fields).template], device="cpu")
+    ceiling = 1 + 0.25 * np.log2(0.25) + 0.75 * np.log2(0.75)
+    assert record.test is not None
+    assert record.test.rate_bits is not None
+    assert record.test.ceiling_bits == pytest.approx(ceiling)
+    assert 0.5 * ceiling < record.test.relevance_bits <= ceiling
+    assert 0.70 < (record.test.accuracy or 0) < 0.76
+    assert 3 < record.test.rate_bits <= 12
+    assert all(bits <= ceiling + 1e-9 for bits in record.history["relevance_bits"] if bits)
