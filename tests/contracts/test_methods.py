@@ -17,7 +17,7 @@ def sweep(method: str, data: str, **fields: Any) -> SweepSpec:
     entry = METHODS[method]
     tasks = bool(entry.task_model)
     model = entry.model or OBJECTIVES[entry.objective].model or "mlp"
-    small: dict[str, Any] = {"latent": 4, "hidden": [16], "epochs": 4, "subset": 0.3}
+    small: dict[str, Any] = {"latent": 4, "hidden": [16], "epochs": 2, "subset": 0.3}
     small |= {"batch_size": 100, "learning_rate": 1e-2} | fields
     if tasks and entry.one_task:
         small["task"] = "digit"
@@ -67,7 +67,7 @@ def test_mib_trains_other_objectives_and_several_tasks(
         "data": two_tasks if tasks else "digits",
         "model": "mlp",
     }
-    small = {"latent": 4, "hidden": [32], "epochs": 20, "batch_size": 50, "learning_rate": 5e-3}
+    small = {"latent": 4, "hidden": [32], "epochs": 10, "batch_size": 50, "learning_rate": 5e-3}
     template = with_overrides(document, {**small, "initial_noise": 0.3}).template
     (record,) = run_trials([template], device="cpu")
     losses = OBJECTIVES[objective].losses_of(template.tasks)
@@ -97,7 +97,7 @@ def test_the_default_betas_span_the_trade_off(method: str) -> None:
 
     The largest default β gives a rate below 1.6 bits.
     """
-    spec = SweepSpec.from_document({"method": method, "training": {"epochs": 15}})
+    spec = SweepSpec.from_document({"method": method, "training": {"epochs": 10}})
     trials = driver(spec).ask(spec.trials)
     smallest, largest = (r.test for r in run_trials([trials[0], trials[-1]], device="cpu"))
     assert smallest is not None

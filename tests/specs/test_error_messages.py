@@ -93,7 +93,7 @@ def test_rules_are_in_plain_words(document: Any, message: str) -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        {"method": "mib", "grid": {"mu": [0.5] * 100_000}},
+        {"method": "mib", "grid": {"mu": [0.5] * 1_000}},
         {"seeds": [0] * 100_000},
         {"data": {"size": ["x"] * 100_000}},
         {"method": "vib", "grid": {"beta": "0:1:" + "9" * 100_000}},

@@ -1,11 +1,16 @@
-"""Counts validations of `SweepSpec`. The program runs two small sweeps and prints their counts."""
+"""Counts validations of `SweepSpec`. The program runs two small sweeps and prints their counts.
+
+The sweeps share one Ray instance.
+"""
 
 import json
 import sys
 from typing import Any
 
 import paretoib
+from jobs.cluster import ray_instance
 from paretoib import cli
+from paretoib.settings import settings
 from paretoib.specs import SweepSpec
 
 SMALL = {"name": "mlp", "hidden": [4], "latent": 2}
@@ -29,13 +34,14 @@ def main() -> None:
     counter = CountingValidator()
     SweepSpec.__pydantic_validator__ = counter  # type: ignore[assignment]
     flags = ("--method", "vib", "--trials", "2", "--epochs", "1", "--set", "hidden=[4]", "--json")
-    try:
-        cli.main(["sweep", *flags])
-    except SystemExit as end:
-        if end.code:
-            raise
-    from_flags, counter.calls = counter.calls, 0
-    paretoib.sweep({"method": "vib", "trials": 2, "training": {"epochs": 1}, "model": SMALL})
+    with ray_instance(settings()):
+        try:
+            cli.main(["sweep", *flags])
+        except SystemExit as end:
+            if end.code:
+                raise
+        from_flags, counter.calls = counter.calls, 0
+        paretoib.sweep({"method": "vib", "trials": 2, "training": {"epochs": 1}, "model": SMALL})
     print(json.dumps([from_flags, counter.calls]), file=sys.stderr)
 
 

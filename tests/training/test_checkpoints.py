@@ -281,7 +281,7 @@ def test_an_invalid_checkpoint_is_ignored_with_a_warning(
     damage: Callable[[Path], object],
 ) -> None:
     """With an invalid checkpoint, training restarts with a warning; code in the file never runs."""
-    specs = [trial(epochs=EPOCHS, seed=i) for i in range(2)]
+    specs = [trial(epochs=EPOCHS, subset=0.3, seed=i) for i in range(2)]
     saved = saved_after(specs, tmp_path, monkeypatch, epoch=3)
     damage(saved)
     epochs = epochs_trained(monkeypatch)
