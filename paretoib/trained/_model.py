@@ -26,9 +26,9 @@ Probabilities = Tensor | tuple[Tensor, ...]
 class TrainedModel(nn.Module):
     """The encoder and the decoder of a trial, with the weights after its last epoch.
 
-    Inputs are tensors (B, *shape) of floating-point numbers, with values as the data set delivers
-    them, in `input_range` on the training data. Gradients flow to the inputs. All parameters are
-    trainable; `state_dict` has the names of the model file.
+    An input `x` is a tensor (B, *shape) of floating-point numbers, with values as the data set
+    delivers them, in `input_range` on the training data. Other inputs raise `DataError`. Gradients
+    flow to the inputs. All parameters are trainable; `state_dict` has the names of the model file.
 
     `train()` and `eval()` switch batch norm and dropout, as in any module. They do not switch the
     noise of the encoder: `sample` always draws it, and `predict` draws it if `samples` is above 0.
@@ -72,9 +72,7 @@ class TrainedModel(nn.Module):
         """The noise of p(z|x), as in `paretoib.objectives.ObjectiveEntry`."""
         return self.header.noise
 
-    def encode(
-        self, x: Float[Tensor, "B ..."]
-    ) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"] | None]:
+    def encode(self, x: Tensor) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"] | None]:
         """The mean and the standard deviation of p(z|x) = N(mean, diag scale²).
 
         Without noise, z is the mean, and the scale is zero. If Z is not Gaussian, the scale is
@@ -89,7 +87,7 @@ class TrainedModel(nn.Module):
         return mean, torch.zeros_like(mean) if self.noise == "none" else None
 
     def sample(
-        self, x: Float[Tensor, "B ..."], *, generator: torch.Generator | None = None
+        self, x: Tensor, *, generator: torch.Generator | None = None
     ) -> Float[Tensor, "B K"]:
         """One sample of z ~ p(z|x) for each input: a vector, bits, or a one-hot vector.
 
@@ -99,13 +97,14 @@ class TrainedModel(nn.Module):
         z: Tensor = self.head(self._raw(x), self._noise(x, generator)).z
         if self.noise != "categorical":
             return z
-        category = torch.multinomial(z.detach(), 1, generator=generator)
-        one_hot = torch.zeros_like(z).scatter(1, category, 1.0)
+        p = z.detach().to(x.device if generator is None else generator.device)
+        category = torch.multinomial(p, 1, generator=generator)
+        one_hot = torch.zeros_like(z).scatter(1, category.to(z.device), 1.0)
         return z + (one_hot - z).detach()
 
     def predict(
         self,
-        x: Float[Tensor, "B ..."],
+        x: Tensor,
         *,
         samples: int = 0,
         generator: torch.Generator | None = None,
@@ -116,9 +115,6 @@ class TrainedModel(nn.Module):
         mean of q(y|z) over n samples of z for each input, drawn with `generator`. A categorical
         code needs no samples: its prediction is the exact mean over all categories. For a
         continuous Y the result is the mean of q(y|z), (B, target_dim).
-
-        Raises:
-            DataError: the inputs have another shape, or are not floating-point numbers.
         """
         outputs = self._outputs(x, samples, generator)
         if self.classes is not None:
@@ -127,7 +123,7 @@ class TrainedModel(nn.Module):
 
     def forward(
         self,
-        x: Float[Tensor, "B ..."],
+        x: Tensor,
         *,
         samples: int = 0,
         generator: torch.Generator | None = None,
