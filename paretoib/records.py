@@ -38,7 +38,8 @@ class Metrics(Document):
     `rate_bits` is an upper bound on I(X;Z) and a coordinate of the front; `rate_lower_bits` is a
     lower bound. Both are None if the encoder has no noise. `relevance_bits` is a lower bound on
     I(Y;Z). `ceiling_bits` is the largest possible relevance: H(Y) of the split, or I(X;Y) for a
-    continuous Y and for noisy labels. `lost_bits` is the ceiling minus the relevance. `…_se_bits` are standard errors.
+    continuous Y and for noisy labels. `lost_bits` is the ceiling minus the relevance. `…_se_bits`
+    are standard errors.
 
     With S = `samples` samples z_s of the latent for each input (1 if nothing is sampled):
 
