@@ -1,6 +1,7 @@
 """`list`, `archive`, `delete`, and `resume` of sweeps with nothing left to run."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,9 +16,9 @@ from tests.service.synthetic_sweeps import write_sweep
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(empty_store: Path, tmp_path: Path) -> Path:
     """The folder of a store with two sweeps."""
-    store = tmp_path / "store"
+    store = shutil.copytree(empty_store, tmp_path / "store")
     write_sweep(store, 5, name="old")
     write_sweep(store, 4, name="new")
     return store

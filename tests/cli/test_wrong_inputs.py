@@ -170,18 +170,18 @@ def test_a_sweep_that_does_not_exist_is_refused(sweeps: Path, run: Run) -> None:
 
 
 def test_a_prefix_of_several_sweeps_is_refused(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the ids of several sweeps begin with the given prefix, the message lists these sweeps."""
     from paretoib.specs import SweepSpec
     from paretoib.tracking._mlflow.tracker import MLflowTracker
 
-    tracker = MLflowTracker(f"sqlite:///{tmp_path}/mlflow.db")
+    tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
     ids = [UUID("abcdef" + "0" * 26), UUID("abcdef" + "1" * 26)]
     monkeypatch.setattr("uuid.uuid4", iter(ids).__next__)
     for name in ("first", "second"):
         tracker.create(SweepSpec.from_document({"name": name}))
-    assert refused(run(tmp_path, "front", "abcd"), "abcdef000000 (first)", "abcdef111111 (second)")
+    assert refused(run(store, "front", "abcd"), "abcdef000000 (first)", "abcdef111111 (second)")
 
 
 def test_sweeps_on_different_data_are_not_compared(sweeps: Path, run: Run) -> None:

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -48,10 +49,11 @@ def cluster() -> Iterator[dict[str, str]]:
 
 
 def test_a_job_runs_only_the_trials_that_are_missing(
-    cluster: dict[str, str], tmp_path: Path
+    cluster: dict[str, str], empty_store: Path, tmp_path: Path
 ) -> None:
     """A job runs the trials without a record; a second job then has nothing to run."""
-    tracker = MLflowTracker(f"sqlite:///{tmp_path}/mlflow.db")
+    store = shutil.copytree(empty_store, tmp_path / "store")
+    tracker = MLflowTracker(f"sqlite:///{store}/mlflow.db")
     spec = SweepSpec.from_document(
         {
             "method": "vib",
@@ -74,7 +76,7 @@ def test_a_job_runs_only_the_trials_that_are_missing(
     def job() -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "jobs.sweep", sweep.id],
-            env={**os.environ, **cluster, "PARETOIB_STORE": str(tmp_path)},
+            env={**os.environ, **cluster, "PARETOIB_STORE": str(store)},
             capture_output=True,
             text=True,
             timeout=PATIENCE,

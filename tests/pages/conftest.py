@@ -1,6 +1,7 @@
 """A finished sweep in an MLflow store, and MLflow's server over that store."""
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -19,12 +20,12 @@ from paretoib.training._run import run_trials
 
 
 @pytest.fixture(scope="session")
-def stored_sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]:
+def stored_sweep(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Front]:
     """The folder of a store with a β grid on digits, and the sweep's front."""
     from paretoib.fronts import front_html, front_image
     from paretoib.records import ReferencePoint
 
-    folder = tmp_path_factory.mktemp("store")
+    folder = shutil.copytree(empty_store, tmp_path_factory.mktemp("pages") / "store")
     store = MLflowTracker(f"sqlite:///{folder / 'mlflow.db'}")
     small = {"hidden": [32], "latent": 8, "epochs": 6}
     spec = with_overrides({"method": "vib", "name": "a grid of β", "trials": 8}, small)

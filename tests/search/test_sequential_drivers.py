@@ -149,7 +149,7 @@ metrics = dict.fromkeys(("rate_lower_bits", "rate_se_bits"))
 metrics |= dict.fromkeys(("relevance_bits", "relevance_se_bits", "cross_entropy_bits"), 0.0)
 metrics |= {"examples": 9, "ceiling_bits": 2.0, "accuracy": 0.5}
 for search, more in product(sys.argv[1:], ([], ["error", "cost"])):
-    document = {"method": "vib", "search": search, "trials": 10, "population": 2}
+    document = {"method": "vib", "search": search, "trials": 6, "population": 2}
     proposer = driver(SweepSpec.from_document(document | {"objectives": ["rate", "lost", *more]}))
     while not proposer.done:
         for trial in proposer.ask(9):

@@ -1,4 +1,8 @@
-"""The contract of backends for sweeps that train: submit, watch, cancel and resume."""
+"""The contract of backends for sweeps that train: submit, watch, cancel and resume.
+
+The tests of the local backend are slow. The commands in tests/cli/test_submit.py and
+tests/cli/test_interrupted_sweeps.py run the same functions of this backend.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -7,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import paretoib
-from paretoib.backends import Backend, RemoteBackend
+from paretoib.backends import Backend
 from paretoib.errors import ParetoIBError
 from paretoib.records import SweepState
 from paretoib.settings import settings
@@ -22,7 +26,7 @@ TINY = {
 }
 
 
-@pytest.fixture(params=("local", "remote"))
+@pytest.fixture(params=(pytest.param("local", marks=pytest.mark.slow), "remote"))
 def backend(
     request: pytest.FixtureRequest,
     fresh_store: Path,
@@ -69,43 +73,41 @@ def test_a_cancelled_sweep_is_resumed_to_its_end(
     backend: Backend, wait_for: Callable[[Callable[[], object]], None]
 ) -> None:
     """`cancel` keeps the ended trials, and `resume` runs only the others."""
-    # Trials with different batch sizes share no pack, so they end one after another. Each trains
-    # for longer than the store needs to show that one has ended.
-    grid = {"batch_size": [16, 17, 18, 19], "beta": [0.01]}
-    spec = {**TINY, "training": {"epochs": 24}, "grid": grid, "name": "cancelled"}
+    # Trials with different numbers of epochs share no pack, so they end one after another. The
+    # first ends at once. The others together train for longer than the cancellation takes.
+    grid = {"epochs": [1, 35, 36], "beta": [0.01]}
+    spec = {**TINY, "training": {"batch_size": 16}, "grid": grid, "name": "cancelled"}
     sweep = backend.submit(SweepSpec.from_document(spec))
     wait_for(lambda: backend.find(sweep).trials.ended)
     backend.cancel(sweep)
     front = backend.watch(sweep)
     assert front is not None
     assert front.sweep.status == "cancelled"
-    assert 1 <= len(front.points) < 4
+    assert 1 <= len(front.points) < 3
 
     resumed = backend.resume(sweep)
     assert resumed is not None
     assert resumed.sweep.status == "finished"
     trials = {point.trial for point in resumed.points}
-    assert len(trials) == len(resumed.points) == 4
+    assert len(trials) == len(resumed.points) == 3
     assert trials > {point.trial for point in front.points}
     log = backend.logs(sweep).text
-    assert log.count(" begins: 4 trials, ") == 2
+    assert log.count(" begins: 3 trials, ") == 2
     assert log.index(" · cancelled") < log.index(" · finished")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["local"], indirect=True)
 def test_a_sweep_that_cannot_begin_is_failed_with_the_reason(backend: Backend) -> None:
-    """The state of a sweep that could not begin has the reason.
+    """On this machine, `submit` raises an error with the reason, and the state has the reason.
 
-    On this machine, `submit` also raises an error with the reason.
+    For a service, see `test_a_sweep_that_does_not_fit_the_cluster_has_a_reason`.
     """
     spec = {**TINY, "resources": {"gpus": 0.5}, "name": "no gpu"}
-    if isinstance(backend, RemoteBackend):
-        assert backend.watch(backend.submit(SweepSpec.from_document(spec))) is None
-        failed = backend.find("no gpu")
-    else:
-        with pytest.raises(ParetoIBError) as error:
-            backend.submit(SweepSpec.from_document(spec))
-        failed = backend.find("no gpu")
-        assert str(error.value) == f"sweep {failed.id[:8]} could not begin: {failed.reason}"
+    with pytest.raises(ParetoIBError) as error:
+        backend.submit(SweepSpec.from_document(spec))
+    failed = backend.find("no gpu")
+    assert str(error.value) == f"sweep {failed.id[:8]} could not begin: {failed.reason}"
     assert failed.status == "failed"
     assert "GPU" in str(failed.reason)
     assert str(failed.reason) in backend.logs("no gpu").text

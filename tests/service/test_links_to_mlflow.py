@@ -1,6 +1,7 @@
 """Links to MLflow's pages follow PARETOIB_SERVICE_MLFLOW_PAGES."""
 
 import os
+import shutil
 import socket
 import subprocess
 import urllib.request
@@ -26,12 +27,13 @@ def is_healthy(address: str) -> bool:
 
 @pytest.fixture(scope="module")
 def mlflow(
+    empty_store: Path,
     tmp_path_factory: pytest.TempPathFactory,
     make_sweep: Callable[..., SweepInfo],
     wait_for: Callable[[Callable[[], object]], None],
 ) -> Iterator[AddressAndSweep]:
     """The address of an MLflow server, and a sweep in its store."""
-    folder = tmp_path_factory.mktemp("store")
+    folder = shutil.copytree(empty_store, tmp_path_factory.mktemp("links") / "store")
     sweep = make_sweep(folder, 1)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

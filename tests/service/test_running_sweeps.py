@@ -16,6 +16,8 @@ import httpx
 import pytest
 from httpx_sse import connect_sse
 
+import paretoib
+from paretoib.settings import settings
 from paretoib.specs import SweepSpec
 from paretoib.tracking._mlflow.submissions import SubmissionTracker
 
@@ -119,12 +121,24 @@ def test_a_sweep_with_a_preset_is_submitted_and_stored(serve_cluster: Callable[.
 
 
 def test_a_sweep_that_does_not_fit_the_cluster_has_a_reason(
-    serve_cluster: Callable[..., Any],
+    serve_cluster: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sweep that fits no node fails and does not wait. JSON, events and page show the reason."""
+    """A sweep that fits no node fails and does not wait.
+
+    JSON, events, page and log show the reason, and `watch` of the remote backend returns None.
+    """
     with serve_cluster() as served, served.client() as client:
-        sweep = submit(client, {**SMALL, "name": "no GPU", "resources": {"gpus": 0.5}}).json()["id"]
-        state = wait_for_status(client, sweep, "failed")
+        monkeypatch.setenv("PARETOIB_TOKEN", served.secret)
+        settings.cache_clear()
+        backend = paretoib.connect(served.address)
+        settings.cache_clear()
+        spec = {**SMALL, "name": "no GPU", "resources": {"gpus": 0.5}}
+        submitted = backend.submit(SweepSpec.from_document(spec))
+        assert backend.watch(submitted) is None
+        sweep = submitted.id
+        state = sweep_of(client, sweep)
+        assert (state["status"], state["trials"]["finished"]) == ("failed", 0)
+        assert state["reason"] in backend.logs("no GPU").text
         assert state["reason"] == (
             "resources: a node should have room for a pack (1 CPU and 0.5 GPU); "
             "found nodes with 2 CPU"
