@@ -278,11 +278,12 @@ def _log_trial(record: TrialRecord) -> None:
 
 def _pictures(front: Front) -> Iterator[File]:
     """The pictures of a front. A picture that cannot be drawn is left out, with a warning."""
-    from paretoib.fronts import front_html, front_image
+    from paretoib.fronts import front_html, front_image, parallel_image
 
     for name, draw in (
         ("front.html", lambda: front_html(front).encode()),
         ("front.png", lambda: front_image(front)),
+        ("trials.png", lambda: parallel_image(front)),
     ):
         try:
             yield File(name, draw())
