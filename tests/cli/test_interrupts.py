@@ -60,5 +60,5 @@ def test_ctrl_c_after_the_last_trial_does_not_interrupt_the_sweep(
     assert result.document["sweep"]["status"] == "finished"
     assert store.remaining_processes() == []
     assert run(store, "front", "cut", "--json").document == result.document
-    artifacts = {path.name for path in (store.folder / "artifacts").rglob("front.*")}
-    assert artifacts == {"front.json", "front.html", "front.png", "trials.png"}
+    artifacts = {path.name for path in (store.folder / "artifacts").rglob("*.*")}
+    assert {"front.json", "front.html", "front.png", "trials.png"} <= artifacts
