@@ -25,7 +25,8 @@ METHODS = list(dict.fromkeys((name, method) for name, method, _, _ in SWEEPS))
 
 # Fields that no preset should leave to the defaults of the program, if the sweep has them.
 NAMED_FIELDS = [
-    *("data", "model", "model.latent", "model.decoder", "model.hidden", "model.stem"),
+    *("data", "data.labels", "data.label_noise"),
+    *("model", "model.latent", "model.decoder", "model.hidden", "model.stem"),
     *("model.initial_noise", "objective.prior_width", "objective.draws", "objective.loss"),
     *("weighting.beta", "weighting.iterations", "weighting.sqrted", "weighting.task_weights"),
     *("training.optimiser", "training.learning_rate", "training.schedule", "training.batch_size"),
