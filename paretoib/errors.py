@@ -53,6 +53,14 @@ class ComparisonError(ParetoIBError):
     """Sweeps cannot be compared: their data differ, or a side has no point with a finite rate."""
 
 
+class FilterError(ParetoIBError):
+    """A condition on trials is invalid, or no trial satisfies all conditions."""
+
+
+class ChoiceError(ParetoIBError):
+    """A rule that chooses a setting is invalid, or no setting satisfies it."""
+
+
 class OutOfMemoryError(ParetoIBError):
     """A pack of trials does not fit into the memory of its device."""
 
