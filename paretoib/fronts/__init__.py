@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from paretoib.fronts._best import validation_order
 from paretoib.fronts._comparison import compare
+from paretoib.fronts._conditions import filtered
+from paretoib.fronts._curve import GrowingFront
 from paretoib.fronts._dominance import (
     coverage,
     dominated_by,
@@ -16,18 +18,21 @@ from paretoib.fronts._dominance import (
     nondominated,
 )
 from paretoib.fronts._exact import exact_curve
-from paretoib.fronts._format import format_gaps, format_number
-from paretoib.fronts._front import GrowingFront, build_front
+from paretoib.fronts._format import format_gaps, format_number, format_param
+from paretoib.fronts._front import build_front
 from paretoib.fronts._hull import Reachability, reachability
 from paretoib.fronts._indicators import (
     attainment,
     attainment_difference,
+    attainment_surface,
     epsilon_additive,
     hypervolume,
     igd_plus,
 )
+from paretoib.fronts._pick import pick
 from paretoib.fronts._picture import ImageFormat, RateAxis
 from paretoib.fronts._table import ComparisonRow, comparison_rows, comparison_statistics
+from paretoib.fronts._table_file import TableFormat, table_file
 from paretoib.lazy import lazy_names
 
 if TYPE_CHECKING:
@@ -51,8 +56,10 @@ __all__ = [
     "ImageFormat",
     "RateAxis",
     "Reachability",
+    "TableFormat",
     "attainment",
     "attainment_difference",
+    "attainment_surface",
     "build_front",
     "compare",
     "comparison_figure",
@@ -66,8 +73,10 @@ __all__ = [
     "dominated_layers",
     "epsilon_additive",
     "exact_curve",
+    "filtered",
     "format_gaps",
     "format_number",
+    "format_param",
     "front_figure",
     "front_html",
     "front_image",
@@ -76,8 +85,10 @@ __all__ = [
     "nondominated",
     "parallel_figure",
     "parallel_image",
+    "pick",
     "plane_image",
     "reachability",
+    "table_file",
     "validation_order",
 ]
 

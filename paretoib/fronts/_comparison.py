@@ -2,24 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
-from paretoib.data import DATASETS
 from paretoib.errors import ComparisonError
+from paretoib.fronts._conditions import filtered
+from paretoib.fronts._curve import hypervolume_curve
 from paretoib.fronts._dominance import dominated_by, dominated_depth
-from paretoib.fronts._front import classify, coordinates, flatten
-from paretoib.fronts._settings import means, setting_key, settings
+from paretoib.fronts._front import coordinates
+from paretoib.fronts._pool import check_data, pool_fronts
+from paretoib.fronts._settings import seeds_of
 from paretoib.fronts._side_by_side import side_by_side
 from paretoib.fronts._verdict import verdict
 from paretoib.records import (
     ComparedPoint,
+    ComparedSetting,
     Comparison,
     ComparisonSide,
     Cost,
     Front,
+    HypervolumeCurve,
     ReferencePoint,
     Side,
     SidedCost,
@@ -27,9 +31,15 @@ from paretoib.records import (
 )
 from paretoib.weighting import WEIGHTINGS
 
+C = TypeVar("C", ComparedPoint, ComparedSetting)
+
 
 def compare(
-    left: Sequence[Front], right: Sequence[Front], *, labels: tuple[str, str] | None = None
+    left: Sequence[Front],
+    right: Sequence[Front],
+    *,
+    labels: tuple[str, str] | None = None,
+    where: Sequence[str] = (),
 ) -> Comparison:
     """Compare two sides; each side pools the trials of its sweeps.
 
@@ -38,28 +48,29 @@ def compare(
     has diverged trials and no point counts with hypervolume 0; otherwise a side would gain from
     seeds that diverge. A sweep that is passed twice for one side counts once. `labels` default to
     the methods of the sides, to the names of the sweeps if the methods are equal, and to names with
-    ids if the names are equal too.
+    ids if the names are equal too. Only trials that satisfy all conditions in `where` are compared.
 
     Raises:
         ComparisonError: a side has no point with a finite rate, or the sweeps' data differ.
+        FilterError: a condition is invalid, or no trial satisfies all conditions.
     """
     left_fronts, right_fronts = _unique(left), _unique(right)
+    kept = filtered([*left_fronts, *right_fronts], where)
+    left_fronts, right_fronts = kept[: len(left_fronts)], kept[len(left_fronts) :]
     label_left, label_right = labels or _labels(left_fronts, right_fronts)
     _check_rates("left", left_fronts)
     _check_rates("right", right_fronts)
-    fronts = (*left_fronts, *right_fronts)
-    _check_data(fronts)
+    fronts = [*left_fronts, *right_fronts]
+    check_data(fronts)
     reference = ReferencePoint(
         rate_bits=max(front.reference.rate_bits for front in fronts),
         lost_bits=max(front.reference.lost_bits for front in fronts),
     )
     exact = next((front.exact for front in fronts if front.exact), None)
     cost = SidedCost(left=_cost(left_fronts), right=_cost(right_fronts))
-    pools = _Pool.of("left", left_fronts), _Pool.of("right", right_fronts)
-    left_points, right_points = (
-        _with_dominance(pools[0].points, pools[1].points),
-        _with_dominance(pools[1].points, pools[0].points),
-    )
+    pools = _Side.of("left", left_fronts), _Side.of("right", right_fronts)
+    left_points, right_points = _both_with_dominance(pools[0].points, pools[1].points)
+    left_settings, right_settings = _both_with_dominance(pools[0].settings, pools[1].settings)
     seeds = _seeds(left_fronts), _seeds(right_fronts)
     comparison = Comparison(
         dataset=fronts[0].sweep.dataset,
@@ -74,12 +85,18 @@ def compare(
         exact=exact,
         cost=cost,
         verdict="",
+        settings=(*left_settings, *right_settings),
+        hypervolume_curves={
+            "left": _curve(left_fronts, reference),
+            "right": _curve(right_fronts, reference),
+        },
+        where=tuple(dict.fromkeys(text for front in fronts for text in front.where)),
     )
     return comparison.model_copy(update={"verdict": verdict(comparison)})
 
 
-def _unique(fronts: Sequence[Front]) -> tuple[Front, ...]:
-    return tuple({front.sweep.id: front for front in fronts}.values())
+def _unique(fronts: Sequence[Front]) -> list[Front]:
+    return [*{front.sweep.id: front for front in fronts}.values()]
 
 
 def _labels(left: Sequence[Front], right: Sequence[Front]) -> tuple[str, str]:
@@ -101,30 +118,12 @@ def _labels(left: Sequence[Front], right: Sequence[Front]) -> tuple[str, str]:
 def _check_rates(side: Side, fronts: Sequence[Front]) -> None:
     if not any(len(coordinates(front.points)) for front in fronts):
         names = ", ".join(f"`{front.sweep.name}`" for front in fronts)
+        conditions = {text for front in fronts for text in front.where}
+        where = f" with {' and '.join(sorted(conditions))}" if conditions else ""
         raise ComparisonError(
-            f"each side should have a trial with a finite rate; found none on the {side} side "
-            f"({names or 'no sweep'})"
+            f"each side should have a trial with a finite rate{where}; found none on the {side} "
+            f"side ({names or 'no sweep'})"
         )
-
-
-def _check_data(fronts: Sequence[Front]) -> None:
-    (first_name, first_data), *others = ((front.sweep.name, _data(front)) for front in fronts)
-    for name, data in others:
-        for field in first_data | data:
-            first, other = first_data.get(field), data.get(field)
-            if first != other:
-                raise ComparisonError(
-                    f"sweeps should be on the same data to be compared; found {field} = {first} "
-                    f"in `{first_name}` and {other} in `{name}`"
-                )
-
-
-def _data(front: Front) -> dict[str, Any]:
-    """The data set's name and fields; fields that an older version did not have are defaults."""
-    entry = DATASETS.get(front.sweep.dataset)
-    defaults = {param.name: param.default for param in entry.params} if entry else {}
-    data = {**defaults, **front.sweep.spec.get("data", {})}
-    return {"dataset": front.sweep.dataset} | flatten(data, "data.")
 
 
 def _cost(fronts: Sequence[Front]) -> Cost:
@@ -135,37 +134,32 @@ def _cost(fronts: Sequence[Front]) -> Cost:
 
 
 @dataclass(frozen=True)
-class _Pool:
-    """All points of one side by rate, with the front and the hull of these points together.
+class _Side:
+    """The pooled trials and settings of one side by rate, with front and hull of each.
 
     `means` are the means over seeds of the points, one for each setting of the side.
     `moves_along_front` says whether a field of the weighting moves along the front.
     """
 
     points: list[ComparedPoint]
+    settings: list[ComparedSetting]
     means: Float[np.ndarray, "n 2"]
     moves_along_front: bool
 
     @classmethod
-    def of(cls, side: Side, fronts: Sequence[Front]) -> "_Pool":
-        points = [
-            ComparedPoint(
-                **dict(point),
-                side=side,
-                sweep=front.sweep.id,
-                dominated_by_other=False,
-                dominated_bits=0.0,
-            )
-            for front in fronts
-            for point in front.points
-        ]
-        points.sort(key=lambda p: (p.rate_bits is None, p.rate_bits or 0.0))
-        sections = {front.sweep.id: _sections(front.sweep) for front in fronts}
-        # Sweeps that vary different fields share a setting if all fields of a trial are equal.
-        keys = [setting_key({**sections[p.sweep], **p.params}) for p in points]
+    def of(cls, side: Side, fronts: Sequence[Front]) -> "_Side":
+        pool = pool_fronts(fronts)
+        undominated = {"side": side, "dominated_by_other": False, "dominated_bits": 0.0}
         return cls(
-            classify(points, keys),
-            means(settings(points, keys)),
+            [
+                ComparedPoint(**dict(point), sweep=sweep, **undominated)
+                for point, sweep in zip(pool.points, pool.sweeps, strict=True)
+            ],
+            [
+                ComparedSetting(**dict(setting), sweeps=sweeps, **undominated)
+                for setting, sweeps in pool.settings
+            ],
+            pool.means,
             any(_moves_along_front(front.sweep) for front in fronts),
         )
 
@@ -177,7 +171,7 @@ def _moves_along_front(sweep: SweepInfo) -> bool:
     return entry is None or bool(entry.fields_along_front(section))
 
 
-def _targets(pools: tuple[_Pool, _Pool]) -> dict[Side, Float[np.ndarray, "n 2"]]:
+def _targets(pools: tuple[_Side, _Side]) -> dict[Side, Float[np.ndarray, "n 2"]]:
     """For a side that does not move along the front, the mean points of the side that does."""
     left, right = pools
     if left.moves_along_front == right.moves_along_front:
@@ -185,18 +179,14 @@ def _targets(pools: tuple[_Pool, _Pool]) -> dict[Side, Float[np.ndarray, "n 2"]]
     return {"right": left.means} if left.moves_along_front else {"left": right.means}
 
 
-def _sections(sweep: SweepInfo) -> dict[str, Any]:
-    """The fields of a sweep's spec that its trials have too, by dotted names."""
-    names = ("data", "model", "objective", "weighting", "training")
-    return flatten({name: sweep.spec[name] for name in names if name in sweep.spec})
+def _both_with_dominance(left: list[C], right: list[C]) -> tuple[list[C], list[C]]:
+    return _with_dominance(left, right), _with_dominance(right, left)
 
 
-def _with_dominance(
-    points: list[ComparedPoint], others: list[ComparedPoint]
-) -> list[ComparedPoint]:
-    """The points of a side, with `dominated_by_other` and `dominated_bits`.
+def _with_dominance(points: list[C], others: list[C]) -> list[C]:
+    """The points or settings of a side, with `dominated_by_other` and `dominated_bits`.
 
-    `others` are the points of the other side. Points without a rate must come last in `points`.
+    `others` are those of the other side. Points without a rate must come last in `points`.
     """
     own, other = coordinates(points), coordinates(others)
     dominance = zip(dominated_by(own, other), dominated_depth(own, other), strict=True)
@@ -210,15 +200,25 @@ def _with_dominance(
 
 
 def _seeds(fronts: Sequence[Front]) -> tuple[int, ...]:
-    """Seeds with a point or a diverged trial.
+    return seeds_of(
+        [point for front in fronts for point in front.points],
+        [trial for front in fronts for trial in front.failed],
+    )
 
-    A seed with only pruned or failed trials is ignored, because it has no result.
-    """
-    measured = {point.seed for front in fronts for point in front.points}
-    diverged = {
-        trial.seed for front in fronts for trial in front.failed if trial.status == "diverged"
-    }
-    return tuple(sorted(measured | {seed for seed in diverged if seed is not None}))
+
+def _curve(fronts: Sequence[Front], reference: ReferencePoint) -> HypervolumeCurve:
+    """The hypervolume of a side; the trials of its sweeps alternate, in the order of their end."""
+    trials = []
+    for front in fronts:
+        if (curve := front.hypervolume_curve) is None:
+            continue
+        by_order = {point.order: point for point in front.points}
+        own_seconds = np.diff(curve.seconds, prepend=0.0).tolist()
+        for count, seconds in zip(curve.trials, own_seconds, strict=True):
+            trials.append((count, front.sweep.id, seconds, by_order.get(count - 1)))
+    trials.sort(key=lambda trial: trial[:2])
+    pooled = ((i, seconds, point) for i, (*_, seconds, point) in enumerate(trials, start=1))
+    return hypervolume_curve(pooled, reference)
 
 
 def _side(

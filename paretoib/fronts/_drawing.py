@@ -6,11 +6,11 @@ from math import ceil, log10
 
 import numpy as np
 
-from paretoib.fronts._format import format_cost, format_number, format_reference, shorten
+from paretoib.fronts._format import format_cost, format_number, format_reference
 from paretoib.fronts._front import coordinates
 from paretoib.fronts._hull import reachability
 from paretoib.fronts._picture import RateAxis
-from paretoib.records import ComparedPoint, Comparison, ExactCurve, Front, Point, SweepInfo
+from paretoib.records import Comparison, ExactCurve, Front, Outcome, Setting, SweepInfo
 
 # Okabe and Ito's palette and viridis stay distinguishable with common colour blindness.
 LEFT_COLOUR, RIGHT_COLOUR, EXACT_COLOUR = "#0072B2", "#D55E00", "#009E73"
@@ -23,6 +23,7 @@ SUPPORTED = "on the hull"
 UNSUPPORTED = "above the hull"
 GAP_SHOWN = "above the hull, shown by the seeds"
 LOWER_BOUND = "lower bound on the rate"
+INTERVAL = "95 % interval over seeds"
 NO_POINTS = "no trial with a finite rate yet"
 SMALLEST_DECADE = -3  # exponent of the smallest power of ten on a logarithmic axis
 MAX_RATE_FACTOR = 10  # the largest rate drawn, as a multiple of the reference point's rate
@@ -40,13 +41,13 @@ class Line:
 class Groups:
     """The points with a finite rate: on the hull, above it, above it by a shown gap, dominated."""
 
-    supported: list[Point]
-    unsupported: list[Point]
-    gap_shown: list[Point]
-    dominated: list[Point]
+    supported: list[Outcome]
+    unsupported: list[Outcome]
+    gap_shown: list[Outcome]
+    dominated: list[Outcome]
 
     @classmethod
-    def of(cls, points: Sequence[Point]) -> "Groups":
+    def of(cls, points: Sequence[Outcome]) -> "Groups":
         finite = [p for p in points if p.rate_bits is not None]
         return cls(
             supported=[p for p in finite if p.supported],
@@ -73,19 +74,19 @@ class Plane:
     top: float
     lost_title: str
 
-    def rate(self, points: Sequence[Point]) -> np.ndarray:
+    def rate(self, points: Sequence[Outcome]) -> np.ndarray:
         """The points' rates, clipped to the drawn range."""
         return np.clip([p.rate_bits or 0.0 for p in points], self.min_rate, self.max_rate)
 
-    def lower(self, points: Sequence[Point]) -> np.ndarray:
+    def lower(self, points: Sequence[Outcome]) -> np.ndarray:
         """The lower bounds on the points' rates, clipped; the rate itself if there is no bound."""
         return np.clip(_lower_bounds(points), self.min_rate, self.rate(points))
 
-    def above_top(self, points: Sequence[Point]) -> int:
+    def above_top(self, points: Sequence[Outcome]) -> int:
         """The number of points that lie above the picture."""
         return sum(p.rate_bits is not None and p.lost_bits > self.top for p in points)
 
-    def beyond_max_rate(self, points: Sequence[Point]) -> int:
+    def beyond_max_rate(self, points: Sequence[Outcome]) -> int:
         """The number of points whose rate is clipped to `max_rate`."""
         return sum(p.rate_bits is not None and p.rate_bits > self.max_rate for p in points)
 
@@ -126,7 +127,7 @@ def _ceiling_name(document: Front | Comparison) -> str:
     return "I(X;Y)" if noisy or continuous else "H(Y)"
 
 
-def _lower_bounds(points: Sequence[Point]) -> np.ndarray:
+def _lower_bounds(points: Sequence[Outcome]) -> np.ndarray:
     bounds = [p.rate_bits if p.rate_lower_bits is None else p.rate_lower_bits for p in points]
     return np.array([bound for bound in bounds if bound is not None], dtype=float)
 
@@ -138,13 +139,13 @@ def _decade_below(rates: Sequence[float] | np.ndarray) -> float:
     return 10.0 ** max(decade, SMALLEST_DECADE)
 
 
-def staircase(points: Sequence[Point], plane: Plane) -> Line:
+def staircase(points: Sequence[Outcome], plane: Plane) -> Line:
     """The points of the front by ascending rate, to be joined by steps."""
     front = np.unique(coordinates([p for p in points if p.on_front]), axis=0)
     return Line(np.maximum(front[:, 0], plane.min_rate), front[:, 1])
 
 
-def hull(points: Sequence[Point], plane: Plane) -> Line:
+def hull(points: Sequence[Outcome], plane: Plane) -> Line:
     """The hull, sampled densely, because its straight edges are curves on a logarithmic axis."""
     rate, lost = reachability(coordinates(points)).vertices.T
     return _dense(rate, lost, plane.min_rate, rate.max(initial=plane.min_rate))
@@ -165,15 +166,26 @@ def _dense(rate: np.ndarray, lost: np.ndarray, first: float, last: float) -> Lin
     return Line(samples, np.interp(samples, rate, lost))
 
 
-def sides(comparison: Comparison) -> list[tuple[str, str, list[ComparedPoint]]]:
-    """(label, colour, points) of each side; labels are shortened to fit a legend."""
-    return [
-        (shorten(about.label, 36), colour, [p for p in comparison.points if p.side == side])
-        for side, about, colour in (
-            ("left", comparison.left, LEFT_COLOUR),
-            ("right", comparison.right, RIGHT_COLOUR),
-        )
-    ]
+def outcomes(source: Front | Comparison, *, trials: bool) -> Sequence[Outcome]:
+    """What a picture has a mark for: the settings, or the trials if no setting has two seeds.
+
+    With `trials` always the trials.
+    """
+    return source.settings if source.replicated and not trials else source.points
+
+
+def intervals(outcomes: Sequence[Outcome], plane: Plane) -> list[tuple[Line, Line]]:
+    """For each setting with intervals: a line along the interval of the rate, and of lost bits."""
+    lines = []
+    for outcome in outcomes:
+        if not isinstance(outcome, Setting) or "rate_bits" not in outcome.intervals:
+            continue
+        rate, lost = plane.rate([outcome])[0], outcome.lost_bits
+        ends = [outcome.intervals[name] for name in ("rate_bits", "lost_bits")]
+        rates = np.clip([ends[0].low, ends[0].high], plane.min_rate, plane.max_rate)
+        bits = np.array([ends[1].low, ends[1].high])
+        lines.append((Line(rates, np.full(2, lost)), Line(np.full(2, rate), bits)))
+    return lines
 
 
 @dataclass(frozen=True)
@@ -185,12 +197,12 @@ class ColourScale:
     high: float
     log: bool
 
-    def of(self, points: Sequence[Point]) -> np.ndarray:
+    def of(self, points: Sequence[Outcome]) -> np.ndarray:
         """The points' values, clipped to the scale; on a log scale, 0 becomes `low`."""
         return np.clip([float(p.params[self.name]) for p in points], self.low, self.high)
 
 
-def colour_scale(points: Sequence[Point]) -> ColourScale | None:
+def colour_scale(points: Sequence[Outcome]) -> ColourScale | None:
     """The scale of the first hyperparameter that varies and is a number for all points, or None.
 
     Hyperparameters of the weighting come before all others.
@@ -209,28 +221,37 @@ def colour_scale(points: Sequence[Point]) -> ColourScale | None:
     return None
 
 
-def front_caption(front: Front, plane: Plane) -> str:
-    """Hypervolume, reference point and cost of a front, and counts of special trials.
+def front_caption(front: Front, plane: Plane, *, trials: bool = False) -> str:
+    """Hypervolume, reference point and cost of a front, and counts of special trials or settings.
 
-    The special trials are those that are not drawn, or are drawn at the right edge.
+    The special ones are those that are not drawn, or are drawn at the right edge. `trials` is as
+    for `outcomes`.
     """
+    shown = outcomes(front, trials=trials)
+    replicates = None if trials else front.replicates
     reference = f"reference point ({format_reference(front.reference)})"
-    volume = f"hypervolume {format_number(front.hypervolume, 4)} bits² up to the {reference}"
-    if not front.hypervolume and any(p.rate_bits is not None for p in front.points):
+    hypervolume = replicates.hypervolume_of_means if replicates else front.hypervolume
+    volume = f"hypervolume {format_number(hypervolume, 4)} bits² up to the {reference}"
+    if not hypervolume and any(p.rate_bits is not None for p in front.points):
         volume = f"hypervolume 0: every point lies beyond the {reference}"
     parts = [volume, format_cost(front.cost)]
-    noiseless = sum(p.rate_bits is None for p in front.points)
+    if replicates:
+        seeds = len(replicates.seeds)
+        parts = [f"means of {len(shown)} settings over up to {seeds} seeds", *parts]
+    noiseless = sum(p.rate_bits is None for p in shown)
     stopped = sum(trial.status == "stopped" for trial in front.failed)
     for count, text in (
         (stopped, "stopped early"),
         (len(front.failed) - stopped, "failed"),
         (noiseless, "without a finite rate"),
-        (plane.above_top(front.points), "above the picture"),
+        (plane.above_top(shown), "above the picture"),
         (
-            plane.beyond_max_rate(front.points),
+            plane.beyond_max_rate(shown),
             f"drawn at {format_number(plane.max_rate)} bits, the right edge",
         ),
     ):
         if count:
             parts.append(f"{count} {text}")
+    if front.where:
+        parts.append(f"only {' and '.join(front.where)}")
     return " · ".join(parts)

@@ -7,25 +7,31 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float
 
+from paretoib.fronts._curve import hypervolume_curve
 from paretoib.fronts._dominance import nondominated
 from paretoib.fronts._hull import reachability
-from paretoib.fronts._hull_gaps import gap_interval
+from paretoib.fronts._hull_gaps import GapIntervals
 from paretoib.fronts._indicators import hypervolume
-from paretoib.fronts._settings import setting_key, settings
+from paretoib.fronts._settings import by_rate, seed_points, seeds_of, setting_key, settings
+from paretoib.fronts._statistics import bootstrap_mean
 from paretoib.records import (
+    MEASURES,
     Cost,
     ExactCurve,
     FailedTrial,
     Front,
-    Interval,
+    Measures,
     Metrics,
+    Outcome,
     Point,
     ReferencePoint,
+    Replicates,
+    Setting,
     SweepInfo,
     TrialRecord,
 )
 
-P = TypeVar("P", bound=Point)
+P = TypeVar("P", bound=Outcome)
 
 
 def build_front(
@@ -38,50 +44,84 @@ def build_front(
 ) -> Front:
     """The front of a sweep's trials on the test split.
 
-    `records` are in the order in which the trials ended. Points are sorted by rate. Points
-    without a finite rate come last and are never on the front. A trial without metrics on the test
-    split is listed under `failed`.
+    `records` are in the order in which the trials ended. Points and settings are sorted by rate.
+    Those without a finite rate come last and are never on the front. A trial without metrics on the
+    test split is listed under `failed`.
     """
     params = varying_params([record.spec for record in records])
     points: list[Point] = []
     failed: list[FailedTrial] = []
     for order, record in enumerate(records):
         if record.test is None:
-            reason = record.reason or "not measured on the test split"
-            status = "failed" if record.status == "finished" else record.status
-            seed = record.spec["seed"]
-            failed.append(FailedTrial(trial=record.trial, reason=reason, status=status, seed=seed))
+            failed.append(_failed(order, record, params[order]))
         else:
             points.append(_point(order, record, record.test, params[order]))
-    points = classify(sorted(points, key=_by_rate))
+    spent = {order: record.seconds for order, record in enumerate(records)}
     return Front(
         sweep=info,
         reference=reference,
         label_entropy_bits=label_entropy_bits,
-        hypervolume=hypervolume(coordinates(points), corner(reference)),
-        cost=Cost(trials=len(records), seconds=sum(record.seconds for record in records)),
-        points=tuple(points),
-        failed=tuple(failed),
         exact=exact,
+        **front_fields(points, failed, spent, reference),
     )
 
 
-class GrowingFront:
-    """The hypervolume of a running sweep's front, updated with each trial that ends."""
+def front_fields(
+    points: Sequence[Point],
+    failed: Sequence[FailedTrial],
+    spent: Mapping[int, float],
+    reference: ReferencePoint,
+) -> dict[str, Any]:
+    """The fields of a front that depend on its trials.
 
-    def __init__(self, reference: ReferencePoint) -> None:
-        self._corner = corner(reference)
-        self._front = coordinates([])
+    `spent` is the training time in seconds of each trial that the cost includes, by `Point.order`.
+    """
+    points = sorted(points, key=lambda point: (*by_rate(point), point.trial))
+    keys = [setting_key(point.params) for point in points]
+    gaps = GapIntervals(seed_points(points, keys))
+    points = classify(points, keys, gaps)
+    of_settings = settings(points, keys, failed, [setting_key(trial.params) for trial in failed])
+    by_key = dict(sorted(of_settings.items(), key=lambda item: by_rate(item[1])))
+    classified = classify([*by_key.values()], [*by_key], gaps)
+    by_order = {point.order: point for point in points}
+    trials = [(order + 1, spent[order], by_order.get(order)) for order in sorted(spent)]
+    return {
+        "points": tuple(points),
+        "failed": tuple(failed),
+        "settings": tuple(classified),
+        "replicates": _replicates(points, failed, classified, reference),
+        "hypervolume": hypervolume(coordinates(points), corner(reference)),
+        "hypervolume_curve": hypervolume_curve(trials, reference),
+        "cost": Cost(trials=len(spent), seconds=sum(spent.values())),
+    }
 
-    def add(self, record: TrialRecord) -> float:
-        """Add a trial and return the new hypervolume in bits²."""
-        measured = [record.test] if record.test is not None else []
-        points = np.concatenate([self._front, coordinates(measured)])
-        self._front = points[nondominated(points)]
-        return hypervolume(self._front, self._corner)
+
+def _replicates(
+    points: Sequence[Point],
+    failed: Sequence[FailedTrial],
+    settings: Sequence[Setting],
+    reference: ReferencePoint,
+) -> Replicates | None:
+    """The hypervolumes over seeds; None unless a setting has results of two seeds."""
+    if all(len(setting.seeds) < 2 for setting in settings):
+        return None
+    seeds = seeds_of(points, failed)
+    runs = runs_by_seed(points, seeds)
+    volumes = [hypervolume(run, corner(reference)) for run in runs]
+    return Replicates(
+        seeds=seeds,
+        hypervolume_of_means=hypervolume(coordinates(settings), corner(reference)),
+        seed_hypervolumes=tuple(volumes),
+        hypervolume_interval=bootstrap_mean(volumes),
+    )
 
 
-def coordinates(points: Sequence[Point | Metrics]) -> Float[np.ndarray, "n 2"]:
+def runs_by_seed(points: Sequence[Point], seeds: Sequence[int]) -> list[Float[np.ndarray, "n 2"]]:
+    """For each seed, its points (rate, lost) with a finite rate; perhaps none."""
+    return [coordinates([p for p in points if p.seed == seed]) for seed in seeds]
+
+
+def coordinates(points: Sequence[Measures | Metrics]) -> Float[np.ndarray, "n 2"]:
     """(rate, lost) in bits of the points with a finite rate; both are minimised."""
     pairs = [(p.rate_bits, p.lost_bits) for p in points if p.rate_bits is not None]
     return np.array(pairs, dtype=np.float64).reshape(-1, 2)
@@ -92,34 +132,27 @@ def corner(reference: ReferencePoint) -> tuple[float, float]:
     return reference.rate_bits, reference.lost_bits
 
 
-def classify(points: Sequence[P], keys: Sequence[Hashable] | None = None) -> list[P]:
-    """Copies of the points, with all fields that say where a point lies on the front and the hull.
+def classify(outcomes: Sequence[P], keys: Sequence[Hashable], gaps: GapIntervals) -> list[P]:
+    """Copies of the outcomes, with all fields that say where one lies on the front and the hull.
 
-    `keys` are the keys of the points' settings; by default, points with equal `params` have equal
-    settings.
+    `keys` are the keys of the settings of the outcomes.
     """
-    located = coordinates(points)
+    located = coordinates(outcomes)
     front, hull = nondominated(located), reachability(located)
-    if keys is None:
-        keys = [setting_key(point.params) for point in points]
-    by_key = settings(points, keys)
-    intervals: dict[Hashable, Interval | None] = {}
     row = iter(range(len(located)))
     classified = []
-    for point, key in zip(points, keys, strict=True):
-        i = None if point.rate_bits is None else next(row)
-        fields: dict[str, Any] = {
-            "on_front": i is not None and bool(front[i]),
-            "supported": i is not None and bool(hull.supported[i]),
+    for outcome, key in zip(outcomes, keys, strict=True):
+        i = None if outcome.rate_bits is None else next(row)
+        on_front = i is not None and bool(front[i])
+        supported = i is not None and bool(hull.supported[i])
+        fields = {
+            "on_front": on_front,
+            "supported": supported,
             "beta_interval": None if i is None else hull.interval(i),
             "hull_gap_bits": None if i is None else float(hull.gap[i]),
-            "hull_gap_interval": None,
+            "hull_gap_interval": gaps.of(key) if on_front and not supported else None,
         }
-        if fields["on_front"] and not fields["supported"]:
-            if key not in intervals:
-                intervals[key] = gap_interval(key, by_key)
-            fields["hull_gap_interval"] = intervals[key]
-        classified.append(point.model_copy(update=fields))
+        classified.append(outcome.model_copy(update=fields))
     return classified
 
 
@@ -152,21 +185,26 @@ def flatten(spec: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _point(order: int, record: TrialRecord, test: Metrics, params: Mapping[str, Any]) -> Point:
+    validation = record.validation
     return Point(
+        **{name: getattr(test, name) for name in MEASURES},
         trial=record.trial,
         params=params,
         seed=record.spec["seed"],
-        rate_bits=test.rate_bits,
-        rate_lower_bits=test.rate_lower_bits,
-        relevance_bits=test.relevance_bits,
-        lost_bits=test.lost_bits,
-        accuracy=test.accuracy,
-        accuracy_sampled=test.accuracy_sampled,
-        accuracy_one_sample=test.accuracy_one_sample,
         seconds=record.seconds,
+        validation=None if validation is None else Measures.of(validation),
         order=order,
+        tasks=test.tasks,
     )
 
 
-def _by_rate(point: Point) -> tuple[bool, float, float, str]:
-    return point.rate_bits is None, point.rate_bits or 0.0, point.lost_bits, point.trial
+def _failed(order: int, record: TrialRecord, params: Mapping[str, Any]) -> FailedTrial:
+    return FailedTrial(
+        trial=record.trial,
+        reason=record.reason or "not measured on the test split",
+        status="failed" if record.status == "finished" else record.status,
+        seed=record.spec["seed"],
+        params=params,
+        seconds=record.seconds,
+        order=order,
+    )

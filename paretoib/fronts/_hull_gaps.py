@@ -11,30 +11,54 @@ above 0 for 40 % of them.
 from collections.abc import Hashable, Mapping
 
 import numpy as np
+from jaxtyping import Float
 
 from paretoib.fronts._hull import reachability
-from paretoib.fronts._settings import Setting
+from paretoib.fronts._settings import SeedPoints
 from paretoib.fronts._statistics import MIN_SEEDS, student_interval
 from paretoib.records import Interval
 
 
-def gap_interval(key: Hashable, settings: Mapping[Hashable, Setting]) -> Interval | None:
-    """The interval of a setting's gap above the hull of the other settings, in bits.
+class GapIntervals:
+    """The interval of each setting's gap above the hull of the other settings, in bits."""
 
-    Another setting is left out unless it has all seeds of this one. The result is None with fewer
-    than three seeds. It is also None if there is no chord for one of the seeds, because no other
-    setting has a lower rate in the mean over the remaining seeds.
-    """
-    own = settings[key]
-    seeds = sorted(own)
-    others = [s for k, s in settings.items() if k != key and own.keys() <= s.keys()]
-    if len(seeds) < MIN_SEEDS or not others:
-        return None
-    own_points = np.array([own[seed] for seed in seeds])
-    other_points = np.array([[other[seed] for seed in seeds] for other in others])
-    gaps = [_held_out_gap(own_points, other_points, i) for i in range(len(seeds))]
-    known = [gap for gap in gaps if gap is not None]
-    return student_interval(known) if len(known) == len(gaps) else None
+    def __init__(self, settings: Mapping[Hashable, SeedPoints]) -> None:
+        self._settings = settings
+        self._known: dict[Hashable, Interval | None] = {}
+        self._stacks: dict[tuple[int, ...], dict[Hashable, Float[np.ndarray, "seeds 2"]]] = {}
+
+    def of(self, key: Hashable) -> Interval | None:
+        """The interval of the setting with this key.
+
+        Another setting is left out unless it has all seeds of this one. The result is None with
+        fewer than three seeds. It is also None if there is no chord for one of the seeds, because
+        no other setting has a lower rate in the mean over the remaining seeds.
+        """
+        if key not in self._known:
+            self._known[key] = self._interval(key)
+        return self._known[key]
+
+    def _interval(self, key: Hashable) -> Interval | None:
+        seeds = tuple(sorted(self._settings[key]))
+        if len(seeds) < MIN_SEEDS:
+            return None
+        points = self._with_seeds(seeds)
+        others = [other for k, other in points.items() if k != key]
+        if not others:
+            return None
+        gaps = [_held_out_gap(points[key], np.array(others), i) for i in range(len(seeds))]
+        known = [gap for gap in gaps if gap is not None]
+        return student_interval(known) if len(known) == len(gaps) else None
+
+    def _with_seeds(self, seeds: tuple[int, ...]) -> dict[Hashable, Float[np.ndarray, "seeds 2"]]:
+        """The points of all settings that have these seeds."""
+        if seeds not in self._stacks:
+            self._stacks[seeds] = {
+                key: np.array([setting[seed] for seed in seeds])
+                for key, setting in self._settings.items()
+                if setting.keys() >= set(seeds)
+            }
+        return self._stacks[seeds]
 
 
 def _held_out_gap(own: np.ndarray, others: np.ndarray, held_out: int) -> float | None:

@@ -67,6 +67,23 @@ def attainment(fronts: Sequence[ArrayLike]) -> Float[np.ndarray, "k m+1"]:
     return levels
 
 
+def attainment_surface(fronts: Sequence[ArrayLike], runs: int) -> Float[np.ndarray, "k m"]:
+    """The corners of the region that at least this number of `runs` attain, in ascending order.
+
+    A front without points attains nothing. The result is empty if too few fronts have points.
+    """
+    attaining = [front for front in map(finite, fronts) if len(front)]
+    if runs > len(attaining):
+        return np.zeros((0, 2))
+    # moocore takes a percentage, and rounds up to whole runs.
+    corners = moocore.eaf(
+        np.concatenate(attaining),
+        np.repeat(np.arange(len(attaining)), [len(front) for front in attaining]),
+        percentiles=[100 * (runs - 0.5) / len(attaining)],
+    )[:, :-1]
+    return corners[np.lexsort(corners.T[::-1])]
+
+
 def attainment_difference(left: Sequence[ArrayLike], right: Sequence[ArrayLike]) -> float:
     """The largest difference between two empirical attainment functions (0 to 1).
 

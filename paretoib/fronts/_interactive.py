@@ -9,10 +9,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from paretoib.fronts import _drawing as d
-from paretoib.fronts._hover import KEY_DIGITS, hover
+from paretoib.fronts._bands import BAND_COLOUR, Band, front_band, sides
+from paretoib.fronts._hover import hover, short_keys
 from paretoib.fronts._page import comparison_table, page
 from paretoib.fronts._picture import RateAxis
-from paretoib.records import Comparison, ExactCurve, Front, Point
+from paretoib.records import Comparison, ExactCurve, Front, Outcome
 from paretoib.specs import short_name
 
 CONFIG = {
@@ -20,53 +21,66 @@ CONFIG = {
     "displaylogo": False,
     "modeBarButtons": [["toImage", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 }
+BAND_OPACITY = 0.18
 BAR_COLOUR = "rgba(154, 160, 168, 0.3)"
 """Colour of the bars from a rate to its lower bound: `GREY` with opacity 0.3."""
 
 
-def front_html(front: Front, *, axis: RateAxis | None = None) -> str:
+def front_html(front: Front, *, axis: RateAxis | None = None, trials: bool = False) -> str:
     """An HTML page with a front, its hull and the dominated points; hover texts show parameters.
 
-    By default the axis of rates is logarithmic if the rates span more than a factor of ten. Buttons
-    on the page change it.
+    If a setting has results of two seeds, a mark is the mean of a setting, and a band shows the
+    fronts of single seeds; with `trials` every mark is a trial. By default the axis of rates is
+    logarithmic if the rates span more than a factor of ten. Buttons on the page change it.
     """
     plane = d.plane_of(front, axis)
     title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
-    lead = escape(d.front_caption(front, plane))
-    return page(title, lead, _script(_front(front, plane)), log=plane.log)
+    lead = escape(d.front_caption(front, plane, trials=trials))
+    return page(title, lead, _script(_front(front, plane, trials=trials)), log=plane.log)
 
 
-def front_figure(front: Front) -> str:
+def front_figure(front: Front, *, trials: bool = False) -> str:
     """The picture of `front_html` as plotly's JSON: data, layout, config.
 
-    The `customdata` of a marker is the first `KEY_DIGITS` digits of its trial's key.
+    The `customdata` of a mark are the first `KEY_DIGITS` digits of the keys of its trials, with
+    spaces between them.
     """
-    return figure_json(_front(front, d.plane_of(front)))
+    plane = d.plane_of(front)
+    return figure_json(_front(front, plane, trials=trials))
 
 
-def comparison_html(comparison: Comparison, *, axis: RateAxis | None = None) -> str:
-    """An HTML page with the verdict, both fronts on one plane, and the table of indicators."""
+def comparison_html(
+    comparison: Comparison, *, axis: RateAxis | None = None, trials: bool = False
+) -> str:
+    """An HTML page with the verdict, both fronts on one plane, and the table of indicators.
+
+    Marks and bands are as in `front_html`.
+    """
     plane = d.plane_of(comparison, axis)
     title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
     return page(
         title,
         escape(comparison.verdict),
-        _script(_comparison(comparison, plane)),
+        _script(_comparison(comparison, plane, trials=trials)),
         log=plane.log,
         below=comparison_table(comparison),
     )
 
 
-def comparison_figure(comparison: Comparison) -> str:
+def comparison_figure(comparison: Comparison, *, trials: bool = False) -> str:
     """The picture of `comparison_html` as plotly's JSON; see `front_figure`."""
-    return figure_json(_comparison(comparison, d.plane_of(comparison)))
+    plane = d.plane_of(comparison)
+    return figure_json(_comparison(comparison, plane, trials=trials))
 
 
-def _front(front: Front, plane: d.Plane) -> go.Figure:
+def _front(front: Front, plane: d.Plane, *, trials: bool) -> go.Figure:
+    shown = d.outcomes(front, trials=trials)
     figure = _canvas(plane, front.points)
+    _band(figure, front_band(front, plane), BAND_COLOUR, "")
     _exact(figure, plane, front.exact)
-    _curves(figure, plane, front.points, d.DARK_GREY, "")
-    groups, scale = d.Groups.of(front.points), d.colour_scale(front.points)
+    _curves(figure, plane, shown, d.DARK_GREY, "", steps=trials or not front.replicated)
+    _intervals(figure, plane, shown)
+    groups, scale = d.Groups.of(shown), d.colour_scale(shown)
     _points(figure, plane, groups.dominated, "dominated", _faint_marker(d.GREY))
     for points, label, symbol in _front_groups(groups):
         colour = {"color": d.LEFT_COLOUR} if scale is None else _marker_colours(scale, points)
@@ -77,22 +91,26 @@ def _front(front: Front, plane: d.Plane) -> go.Figure:
     return figure
 
 
-def _comparison(comparison: Comparison, plane: d.Plane) -> go.Figure:
+def _comparison(comparison: Comparison, plane: d.Plane, *, trials: bool) -> go.Figure:
+    shown = d.outcomes(comparison, trials=trials)
     figure = _canvas(plane, comparison.points)
     _exact(figure, plane, comparison.exact)
     labels = {"left": comparison.left.label, "right": comparison.right.label}
-    for label, colour, points in d.sides(comparison):
-        groups = d.Groups.of(points)
-        _points(figure, plane, groups.dominated, None, _faint_marker(colour), labels)
-        _curves(figure, plane, points, colour, f"{label}, ")
+    for side in sides(comparison, shown, plane):
+        groups, prefix = d.Groups.of(side.points), f"{side.label}, "
+        _band(figure, side.band, side.colour, prefix)
+        _points(figure, plane, groups.dominated, None, _faint_marker(side.colour), labels)
+        steps = trials or side.band is None
+        _curves(figure, plane, side.points, side.colour, prefix, steps=steps)
         for group, name, symbol in _front_groups(groups):
-            marker = {"symbol": symbol, "color": colour}
-            _points(figure, plane, group, f"{label}, {name}", marker, labels)
+            marker = {"symbol": symbol, "color": side.colour}
+            _points(figure, plane, group, prefix + name, marker, labels)
+    _intervals(figure, plane, shown)
     _add_bar_legend(figure, comparison.points)
     return figure
 
 
-def _canvas(plane: d.Plane, points: Sequence[Point]) -> go.Figure:
+def _canvas(plane: d.Plane, points: Sequence[Outcome]) -> go.Figure:
     figure = go.Figure()
     line = {"gridcolor": "#E6E8EB", "zeroline": False, "linecolor": d.GREY, "ticks": "outside"}
     figure.update_xaxes(title=d.RATE_TITLE, type="log" if plane.log else "linear", **line)
@@ -120,8 +138,15 @@ def _exact(figure: go.Figure, plane: d.Plane, exact: ExactCurve | None) -> None:
 
 
 def _curves(
-    figure: go.Figure, plane: d.Plane, points: Sequence[Point], colour: str, prefix: str
+    figure: go.Figure,
+    plane: d.Plane,
+    points: Sequence[Outcome],
+    colour: str,
+    prefix: str,
+    *,
+    steps: bool,
 ) -> None:
+    """Draw the hull and, if `steps` is set, the points of the front joined by steps."""
     if all(p.rate_bits is None for p in points):
         return
     _line(
@@ -130,8 +155,37 @@ def _curves(
         f"{prefix}hull",
         {"color": colour, "dash": "dash", "width": 1.4},
     )
-    steps = {"color": colour, "width": 1, "shape": "hv"}
-    _line(figure, d.staircase(points, plane), None, steps, opacity=0.55)
+    if steps:
+        style = {"color": colour, "width": 1, "shape": "hv"}
+        _line(figure, d.staircase(points, plane), None, style, opacity=0.55)
+
+
+def _band(figure: go.Figure, band: Band | None, colour: str, prefix: str) -> None:
+    if band is None:
+        return
+    figure.add_scatter(
+        x=band.outline.rate,
+        y=band.outline.lost,
+        mode="none",
+        fill="toself",
+        fillcolor=colour,
+        opacity=BAND_OPACITY,
+        name=escape(prefix + band.outline_label),
+        hoverinfo="skip",
+    )
+    style = {"color": colour, "width": 1.4}
+    _line(figure, band.median, prefix + band.median_label, style, opacity=0.8)
+
+
+def _intervals(figure: go.Figure, plane: d.Plane, outcomes: Sequence[Outcome]) -> None:
+    """Draw a thin cross along the intervals of rate and lost bits of each setting."""
+    lines = [line for cross in d.intervals(outcomes, plane) for line in cross]
+    if lines:
+        # A missing value ends a line.
+        rate = np.concatenate([[*line.rate, np.nan] for line in lines])
+        lost = np.concatenate([[*line.lost, np.nan] for line in lines])
+        style = {"color": d.DARK_GREY, "width": 1}
+        _line(figure, d.Line(rate, lost), d.INTERVAL, style, opacity=0.7)
 
 
 def _line(
@@ -152,7 +206,7 @@ def _line(
 def _points(
     figure: go.Figure,
     plane: d.Plane,
-    points: Sequence[Point],
+    points: Sequence[Outcome],
     name: str | None,
     marker: dict[str, Any],
     labels: dict[str, str] | None = None,
@@ -178,19 +232,19 @@ def _points(
         name=name and escape(name),
         showlegend=name is not None,
         text=[hover(p, plane, labels) for p in points],
-        customdata=[p.trial[:KEY_DIGITS] for p in points],
+        customdata=[short_keys(p) for p in points],
         hovertemplate="%{text}<extra></extra>",
     )
 
 
-def _add_bar_legend(figure: go.Figure, points: Sequence[Point]) -> None:
+def _add_bar_legend(figure: go.Figure, points: Sequence[Outcome]) -> None:
     """Add the error bars to the legend, because plotly's legend omits error bars."""
     if any(p.rate_bits is not None for p in points):
         bar = {"color": BAR_COLOUR, "width": 3}
         figure.add_scatter(x=[None], y=[None], mode="lines", line=bar, name=d.LOWER_BOUND)
 
 
-def _front_groups(groups: d.Groups) -> list[tuple[list[Point], str, str]]:
+def _front_groups(groups: d.Groups) -> list[tuple[list[Outcome], str, str]]:
     """(points, label, symbol) of the points of the front."""
     return [
         (groups.supported, d.SUPPORTED, "circle"),
@@ -203,7 +257,7 @@ def _faint_marker(colour: str) -> dict[str, Any]:
     return {"color": colour, "size": 7, "opacity": 0.35}
 
 
-def _marker_colours(scale: d.ColourScale, points: Sequence[Point]) -> dict[str, Any]:
+def _marker_colours(scale: d.ColourScale, points: Sequence[Outcome]) -> dict[str, Any]:
     values = scale.of(points)
     return {"color": np.log10(values) if scale.log else values, "coloraxis": "coloraxis"}
 

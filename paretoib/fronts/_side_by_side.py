@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from paretoib.fronts._dominance import coverage, nondominated
-from paretoib.fronts._front import coordinates, corner
+from paretoib.fronts._front import coordinates, corner, runs_by_seed
 from paretoib.fronts._front_distance import front_distance
 from paretoib.fronts._indicators import (
     attainment_difference,
@@ -61,7 +61,7 @@ def side_by_side(
         _affordable(right, cost.right.seconds, budget),
     )
     enough = min(map(len, affordable)) >= MIN_TRIALS
-    left_runs, right_runs = _by_seed(left, seeds[0]), _by_seed(right, seeds[1])
+    left_runs, right_runs = runs_by_seed(left, seeds[0]), runs_by_seed(right, seeds[1])
     runs_by_side: dict[Side, list[np.ndarray]] = {"left": left_runs, "right": right_runs}
     left_volumes = [hypervolume(run, reference_corner) for run in left_runs]
     right_volumes = [hypervolume(run, reference_corner) for run in right_runs]
@@ -105,13 +105,6 @@ def side_by_side(
 
 def _front(points: Sequence[ComparedPoint]) -> Float[np.ndarray, "n 2"]:
     return coordinates([point for point in points if point.on_front])
-
-
-def _by_seed(
-    points: Sequence[ComparedPoint], seeds: Sequence[int]
-) -> list[Float[np.ndarray, "n 2"]]:
-    """For each seed, its points with a finite rate; perhaps none."""
-    return [coordinates([p for p in points if p.seed == seed]) for seed in seeds]
 
 
 def _affordable(

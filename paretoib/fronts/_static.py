@@ -17,9 +17,10 @@ from matplotlib.font_manager import fontManager
 from matplotlib.ticker import Formatter, FuncFormatter
 
 from paretoib.fronts import _drawing as d
+from paretoib.fronts._bands import BAND_COLOUR, Band, front_band, sides
 from paretoib.fronts._format import shorten
 from paretoib.fronts._picture import ImageFormat, RateAxis
-from paretoib.records import Comparison, ExactCurve, Front, Point
+from paretoib.records import Comparison, ExactCurve, Front, Outcome
 from paretoib.specs import short_name
 
 _STYLE: dict[Any, Any] = {
@@ -99,15 +100,22 @@ class MinorLogLabels(Formatter):
 
 
 def front_image(
-    front: Front, format: ImageFormat = "png", *, axis: RateAxis | None = None
+    front: Front,
+    format: ImageFormat = "png",
+    *,
+    axis: RateAxis | None = None,
+    trials: bool = False,
 ) -> bytes:
     """The picture of `front_html` as a PNG of 1600 × 1000 pixels, a PDF or an SVG."""
     with rc_context(style()):
         plane = d.plane_of(front, axis)
+        shown = d.outcomes(front, trials=trials)
         figure, ax = _canvas(plane)
+        _band(ax, front_band(front, plane), BAND_COLOUR, "")
         _exact(ax, plane, front.exact)
-        _curves(ax, plane, front.points, d.DARK_GREY, "")
-        groups, scale = d.Groups.of(front.points), d.colour_scale(front.points)
+        _curves(ax, plane, shown, d.DARK_GREY, "", steps=trials or not front.replicated)
+        _intervals(ax, plane, shown)
+        groups, scale = d.Groups.of(shown), d.colour_scale(shown)
         _dominated(ax, plane, groups, d.GREY, "dominated")
         if scale is None:
             colour = d.LEFT_COLOUR
@@ -125,23 +133,31 @@ def front_image(
                 legend_colour=d.DARK_GREY,
             )
         title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
-        caption = d.front_caption(front, plane)
+        caption = d.front_caption(front, plane, trials=trials)
         return _with_legend(figure, ax, front.points, title, caption, format)
 
 
 def comparison_image(
-    comparison: Comparison, format: ImageFormat = "png", *, axis: RateAxis | None = None
+    comparison: Comparison,
+    format: ImageFormat = "png",
+    *,
+    axis: RateAxis | None = None,
+    trials: bool = False,
 ) -> bytes:
     """The picture of `comparison_html` as a PNG of 1600 × 1000 pixels, a PDF or an SVG."""
     with rc_context(style()):
         plane = d.plane_of(comparison, axis)
+        shown = d.outcomes(comparison, trials=trials)
         figure, ax = _canvas(plane)
         _exact(ax, plane, comparison.exact)
-        for label, colour, points in d.sides(comparison):
-            groups = d.Groups.of(points)
-            _dominated(ax, plane, groups, colour, None)
-            _curves(ax, plane, points, colour, f"{label}, ")
-            _on_front(ax, plane, groups, colour, f"{label}, ", legend_colour=colour)
+        for side in sides(comparison, shown, plane):
+            groups, prefix = d.Groups.of(side.points), f"{side.label}, "
+            _band(ax, side.band, side.colour, prefix)
+            _dominated(ax, plane, groups, side.colour, None)
+            steps = trials or side.band is None
+            _curves(ax, plane, side.points, side.colour, prefix, steps=steps)
+            _on_front(ax, plane, groups, side.colour, prefix, legend_colour=side.colour)
+        _intervals(ax, plane, shown)
         title = f"{comparison.left.label} and {comparison.right.label} on {comparison.dataset}"
         return _with_legend(figure, ax, comparison.points, title, comparison.verdict, format)
 
@@ -200,7 +216,7 @@ def _canvas(plane: d.Plane) -> tuple[Figure, Axes]:
 def _with_legend(
     figure: Figure,
     ax: Axes,
-    points: Sequence[Point],
+    points: Sequence[Outcome],
     title: str,
     caption: str,
     format: ImageFormat,
@@ -247,14 +263,44 @@ def _exact(ax: Axes, plane: d.Plane, exact: ExactCurve | None) -> None:
         )
 
 
-def _curves(ax: Axes, plane: d.Plane, points: Sequence[Point], colour: str, prefix: str) -> None:
+def _band(ax: Axes, band: Band | None, colour: str, prefix: str) -> None:
+    if band is None:
+        return
+    label = legend_label(prefix + band.outline_label)
+    ax.fill(band.outline.rate, band.outline.lost, color=colour, alpha=0.15, lw=0, label=label)
+    label = legend_label(prefix + band.median_label)
+    ax.plot(band.median.rate, band.median.lost, color=colour, lw=1.2, alpha=0.8, label=label)
+
+
+def _intervals(ax: Axes, plane: d.Plane, outcomes: Sequence[Outcome]) -> None:
+    """Draw a thin cross along the intervals of rate and lost bits of each setting."""
+    style: dict[str, Any] = {"color": d.DARK_GREY, "lw": 0.8, "alpha": 0.7}
+    for along_rate, along_lost in d.intervals(outcomes, plane):
+        for line in (along_rate, along_lost):
+            ax.plot(line.rate, line.lost, **style)
+    if d.intervals(outcomes, plane):
+        ax.plot([], [], label=d.INTERVAL, **style)
+
+
+def _curves(
+    ax: Axes,
+    plane: d.Plane,
+    points: Sequence[Outcome],
+    colour: str,
+    prefix: str,
+    *,
+    steps: bool,
+) -> None:
+    """Draw the hull and, if `steps` is set, the points of the front joined by steps."""
     if all(p.rate_bits is None for p in points):
         return
-    hull, steps = d.hull(points, plane), d.staircase(points, plane)
+    hull, staircase = d.hull(points, plane), d.staircase(points, plane)
     ax.plot(
         hull.rate, hull.lost, color=colour, lw=1.2, ls="--", label=legend_label(f"{prefix}hull")
     )
-    ax.plot(steps.rate, steps.lost, color=colour, lw=1, alpha=0.55, drawstyle="steps-post")
+    if steps:
+        style: dict[str, Any] = {"lw": 1, "alpha": 0.55, "drawstyle": "steps-post"}
+        ax.plot(staircase.rate, staircase.lost, color=colour, **style)
 
 
 def _dominated(ax: Axes, plane: d.Plane, groups: d.Groups, colour: str, label: str | None) -> None:
@@ -267,7 +313,7 @@ def _on_front(
     ax: Axes,
     plane: d.Plane,
     groups: d.Groups,
-    colour: str | Callable[[Sequence[Point]], np.ndarray],
+    colour: str | Callable[[Sequence[Outcome]], np.ndarray],
     prefix: str,
     *,
     legend_colour: str,
@@ -296,7 +342,7 @@ def _filling(colour: Any, filled: bool) -> dict[str, Any]:
     return {"facecolors": face, "edgecolors": edge}
 
 
-def _bars(ax: Axes, plane: d.Plane, points: Sequence[Point]) -> None:
+def _bars(ax: Axes, plane: d.Plane, points: Sequence[Outcome]) -> None:
     """Draw a horizontal bar from each rate to its lower bound."""
     lost = [p.lost_bits for p in points]
     ax.hlines(lost, plane.lower(points), plane.rate(points), color=d.GREY, alpha=0.35, lw=2)

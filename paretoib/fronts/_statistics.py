@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from math import comb
 
 import numpy as np
+from jaxtyping import Float
 
 from paretoib.records import Interval
 
@@ -60,14 +61,20 @@ def student_interval(values: Sequence[float]) -> Interval | None:
 
     With three to six values it keeps its level, which a bootstrap interval does not.
     """
-    count = len(values)
-    if count < MIN_SEEDS:
+    if len(values) < MIN_SEEDS:
         return None
+    mean = float(np.mean(values))
+    half = float(student_half_width(np.array(values)[:, None])[0])
+    return Interval(low=mean - half, high=mean + half)
+
+
+def student_half_width(values: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " m"]:
+    """Half the width of the 95 % interval of each column's mean by Student's t; n is at least 2."""
     from scipy.special import stdtrit
 
-    mean = float(np.mean(values))
-    half = float(stdtrit(count - 1, 1 - LEVEL / 2) * np.std(values, ddof=1) / np.sqrt(count))
-    return Interval(low=mean - half, high=mean + half)
+    count = len(values)
+    factor = stdtrit(count - 1, 1 - LEVEL / 2) / np.sqrt(count)
+    return np.asarray(factor * np.std(values, axis=0, ddof=1))
 
 
 def _bootstrap(

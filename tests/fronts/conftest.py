@@ -11,9 +11,29 @@ from paretoib.records import ExactCurve, Front, Metrics, ReferencePoint, SweepIn
 ENTROPY = 3.0
 
 
+def _metrics(rate: float | None, lost: float, accuracy: float | None) -> Metrics:
+    return Metrics(
+        examples=100,
+        rate_bits=rate,
+        rate_lower_bits=None if rate is None else 0.9 * rate,
+        rate_se_bits=None if rate is None else 0.01,
+        relevance_bits=ENTROPY - lost,
+        relevance_se_bits=0.01,
+        ceiling_bits=ENTROPY,
+        lost_bits=lost,
+        cross_entropy_bits=lost,
+        accuracy=accuracy,
+        accuracy_sampled=0.51,
+        accuracy_one_sample=0.49,
+    )
+
+
 @pytest.fixture(scope="session")
 def make_trial() -> Callable[..., TrialRecord]:
-    """A function that makes a trial at (rate, lost) in bits; only finished trials have metrics."""
+    """A function that makes a trial at (rate, lost) in bits; only finished trials have metrics.
+
+    Both splits have the same metrics, unless `validation` is the (rate, lost, accuracy) there.
+    """
 
     def make(
         rate: float | None = None,
@@ -24,22 +44,11 @@ def make_trial() -> Callable[..., TrialRecord]:
         seconds: float = 1.0,
         name: str = "",
         status: str = "finished",
+        accuracy: float | None = 0.5,
+        validation: tuple[float, float, float] | None = None,
         **spec: Any,
     ) -> TrialRecord:
-        metrics = Metrics(
-            examples=100,
-            rate_bits=rate,
-            rate_lower_bits=None if rate is None else 0.9 * rate,
-            rate_se_bits=None if rate is None else 0.01,
-            relevance_bits=ENTROPY - lost,
-            relevance_se_bits=0.01,
-            ceiling_bits=ENTROPY,
-            lost_bits=lost,
-            cross_entropy_bits=lost,
-            accuracy=0.5,
-            accuracy_sampled=0.51,
-            accuracy_one_sample=0.49,
-        )
+        test = _metrics(rate, lost, accuracy)
         finished = status == "finished"
         return TrialRecord(
             trial=name or f"{rate}-{lost}-{beta}-{seed}",
@@ -54,7 +63,8 @@ def make_trial() -> Callable[..., TrialRecord]:
             | spec,
             status=status,
             reason=None if finished else "loss was not finite in epoch 3",
-            test=metrics if finished else None,
+            validation=(_metrics(*validation) if validation else test) if finished else None,
+            test=test if finished else None,
             seconds=seconds,
         )
 

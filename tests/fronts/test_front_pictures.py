@@ -21,13 +21,16 @@ from paretoib.fronts import (
     ImageFormat,
     RateAxis,
     compare,
+    comparison_figure,
     comparison_html,
     comparison_image,
+    front_figure,
     front_html,
     front_image,
     plane_image,
 )
-from paretoib.fronts._drawing import LOWER_BOUND, front_caption, plane_of
+from paretoib.fronts._bands import front_band
+from paretoib.fronts._drawing import INTERVAL, LOWER_BOUND, front_caption, plane_of
 from paretoib.fronts._hover import hover
 from paretoib.fronts._static import legend_label, new_figure, save_figure, style
 from paretoib.records import ExactCurve, Front, Metrics, TrialRecord
@@ -263,6 +266,114 @@ def test_only_gaps_that_the_seeds_show_are_diamonds(
         }
         assert symbol in drawn
         assert drawn <= {symbol, "circle"}
+
+
+@pytest.fixture
+def replicated(make_trial: MakeTrial, make_front: MakeFront) -> Front:
+    """A front of three settings with four seeds; the third is dominated."""
+    rows = ((1.0, 2.0, 0.3), (4.0, 1.0, 0.2), (5.0, 1.5, 0.1))
+    return make_front(
+        [
+            make_trial(rate + 0.1 * seed, lost, beta=beta, seed=seed)
+            for rate, lost, beta in rows
+            for seed in range(4)
+        ]
+    )
+
+
+def test_a_mark_is_the_mean_of_a_setting(replicated: Front) -> None:
+    """With several seeds, a mark is a setting with its means, intervals, seeds and trials.
+
+    With `trials` a mark is a trial, and there are no intervals. The band is drawn in both.
+    """
+    setting = replicated.settings[0]
+    by_setting, by_trial = (
+        json.loads(front_figure(replicated, trials=trials)) for trials in (False, True)
+    )
+    marks = {key: trace for trace in by_setting["data"] for key in trace.get("customdata", [])}
+    assert [*marks].count(" ".join(key[:12] for key in setting.trials)) == 1
+    assert len(marks) == 3
+    texts = [text for trace in by_setting["data"] for text in trace.get("text", [])]
+    (first,) = (text for text in texts if "β 0.3" in text)
+    for part in ("mean of 4 seeds: 0, 1, 2, 3", "rate 1.15 bits", "95 % intervals: rate 0.9"):
+        assert part in first
+    names = [{trace.get("name") for trace in f["data"]} for f in (by_setting, by_trial)]
+    assert INTERVAL in names[0] - names[1]
+    assert {"best to worst of 4 seeds", "median of 4 seeds"} <= names[0] & names[1]
+    assert sum(len(trace.get("customdata", [])) for trace in by_trial["data"]) == 12
+    caption = front_caption(replicated, plane_of(replicated))
+    assert caption.startswith("means of 3 settings over up to 4 seeds · hypervolume ")
+
+
+def test_the_band_lies_between_the_best_and_the_worst_seed(replicated: Front) -> None:
+    """With four seeds the band has the corners of what one seed and all seeds attain.
+
+    The median is what two of the four seeds attain.
+    """
+    plane = plane_of(replicated)
+    band = front_band(replicated, plane)
+    assert band is not None
+    corners = {
+        (round(x, 6), round(y, 6))
+        for x, y in zip(band.outline.rate, band.outline.lost, strict=True)
+    }
+    assert {(1.0, 2.0), (4.0, 1.0), (1.3, 2.0), (4.3, 1.0)} <= corners
+    assert [*zip(band.median.rate.round(6), band.median.lost, strict=True)] == [
+        (1.1, 2.0),
+        (4.1, 2.0),
+        (4.1, 1.0),
+        (5.3, 1.0),
+    ]
+
+
+def test_eight_seeds_have_a_band_of_quartiles(make_trial: MakeTrial, make_front: MakeFront) -> None:
+    """The band of eight seeds lies between the second and the sixth seed.
+
+    A seed whose only trial diverged attains nothing.
+    """
+    trials = [make_trial(1.0 + seed, 1.0, seed=seed) for seed in range(7)]
+    front = make_front([*trials, make_trial(seed=7, status="diverged")])
+    band = front_band(front, plane_of(front))
+    assert band is not None
+    assert band.outline_label == "middle half of 8 seeds"
+    assert {2.0, 6.0} <= {*band.outline.rate}
+    assert 4.0 in band.median.rate
+
+
+def test_a_side_with_several_seeds_has_a_band(
+    replicated: Front, make_trial: MakeTrial, make_front: MakeFront
+) -> None:
+    """In a comparison, a side with one seed has no band, and marks of its trials."""
+    single = make_front([make_trial(2.0, 2.5, beta=0.7)], name="b", method="mib")
+    comparison = compare([replicated], [single])
+    for trials, count in ((False, 4), (True, 13)):
+        figure = json.loads(comparison_figure(comparison, trials=trials))
+        names = {trace.get("name") for trace in figure["data"]}
+        assert {"vib, best to worst of 4 seeds", "vib, median of 4 seeds"} <= names
+        assert not any(name and name.startswith("mib, median") for name in names)
+        texts = [text for trace in figure["data"] for text in trace.get("text", [])]
+        assert len(texts) == count
+        assert any("dominated by vib" in text and "β 0.7" in text for text in texts)
+
+
+def test_one_seed_is_drawn_without_a_band(front: Front) -> None:
+    """With one seed, the picture is that of the trials."""
+    figures = [front_figure(front, trials=trials) for trials in (False, True)]
+    assert figures[0] == figures[1]
+    assert "of 1 seed" not in figures[0]
+    assert front_image(front) == front_image(front, trials=True)
+
+
+def test_static_pictures_draw_the_settings(replicated: Front) -> None:
+    """A static picture of settings differs from that of the trials, and has 20 colours too."""
+    comparison = compare([replicated], [replicated])
+    for draw in (
+        lambda trials: front_image(replicated, trials=trials),
+        lambda trials: comparison_image(comparison, trials=trials),
+    ):
+        assert draw(False) != draw(True)
+        image = Image.open(BytesIO(draw(False)))
+        assert len(set(image.convert("RGB").resize((160, 100)).get_flattened_data())) > 20
 
 
 def test_static_pictures_are_drawn(front: Front) -> None:

@@ -11,6 +11,7 @@ from paretoib.errors import ParetoIBError
 from paretoib.fronts import (
     attainment,
     attainment_difference,
+    attainment_surface,
     epsilon_additive,
     hypervolume,
     igd_plus,
@@ -110,3 +111,16 @@ def test_epsilon_and_igd_plus_refuse_an_empty_front() -> None:
         with pytest.raises(ParetoIBError, match="at least one point"):
             refuse(nothing, [[0, 0]])
     assert hypervolume(nothing, (1, 1)) == 0
+
+
+@given(st.lists(POINTS, min_size=1, max_size=5), st.integers(1, 5))
+def test_an_attainment_surface_bounds_what_enough_runs_attain(
+    runs: list[np.ndarray], count: int
+) -> None:
+    """A point is at or above the surface exactly if at least `count` runs attain the point."""
+    surface = attainment_surface(runs, count)
+    assert surface.tolist() == sorted(surface.tolist())
+    for goal in np.ndindex(9, 9):
+        attaining = sum(bool(np.any(np.all(run <= goal, axis=1))) for run in runs if len(run))
+        above = bool(np.any(np.all(surface <= goal, axis=1))) if len(surface) else False
+        assert above == (attaining >= count)
