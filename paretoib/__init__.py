@@ -4,6 +4,7 @@ import paretoib
 paretoib.sweep({"method": "vib", "data": "digits", "name": "linear"})
 paretoib.sweep({"method": "mib", "data": "digits", "name": "adaptive"})
 print(paretoib.compare("adaptive", "linear").verdict)
+print(paretoib.pick("adaptive", max_rate=5))
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,14 +19,24 @@ if TYPE_CHECKING:
     import torch
 
     from paretoib.backends import Backend, Best, SweepReference
-    from paretoib.records import Comparison, Front, OnProgress, SweepState, TrialRecord
+    from paretoib.records import Comparison, Front, OnProgress, Pick, SweepState, TrialRecord
     from paretoib.specs import SweepSpec
     from paretoib.trained import TrainedModel
 
     Side = SweepReference | Front | Sequence[SweepReference | Front]
 
 __version__ = version("paretoib")
-__all__ = ["compare", "connect", "export", "front", "list", "load_model", "resume", "sweep"]
+__all__ = [
+    "compare",
+    "connect",
+    "export",
+    "front",
+    "list",
+    "load_model",
+    "pick",
+    "resume",
+    "sweep",
+]
 
 
 def connect(server: str | None = None) -> "Backend":
@@ -93,28 +104,62 @@ def list(*, archived: bool = False) -> "Sequence[SweepState]":
     return connect().list(archived=archived)
 
 
-def front(sweep: str) -> "Front":
+def front(sweep: str, *, where: "Sequence[str]" = ()) -> "Front":
     """The current front of a sweep; `sweep` is an id, a prefix of an id, or a name.
+
+    `where` are conditions such as `beta<0.1` and `accuracy>=0.95`: the front has only trials that
+    satisfy all of them. A measure in a condition is the mean of a setting over its seeds.
 
     Raises:
         NotFoundError: there is no such sweep, or none of its trials has ended.
+        FilterError: a condition is invalid, or no trial satisfies all of them.
         StoreError, ServiceError: as for `list`.
     """
-    return connect().front(sweep)
+    return connect().front(sweep, where=where)
 
 
-def compare(left: "Side", right: "Side") -> "Comparison":
+def compare(left: "Side", right: "Side", *, where: "Sequence[str]" = ()) -> "Comparison":
     """Compare two sides. A side is a sweep, or several sweeps, whose trials are pooled.
 
-    A sweep is an id, a unique prefix of an id, a name, a `SweepInfo` or a `Front`.
+    A sweep is an id, a unique prefix of an id, a name, a `SweepInfo` or a `Front`. `where` is as
+    for `front`.
 
     Raises:
         ComparisonError: a side has no point with a finite rate, or the sweeps' data differ.
-        NotFoundError, StoreError, ServiceError: as for `front`.
+        NotFoundError, FilterError, StoreError, ServiceError: as for `front`.
     """
     from paretoib import fronts
 
-    return fronts.compare(_fronts(left), _fronts(right))
+    return fronts.compare(_fronts(left), _fronts(right), where=where)
+
+
+def pick(
+    sweeps: "Side",
+    *,
+    max_rate: float | None = None,
+    min_accuracy: float | None = None,
+    knee: bool = False,
+    prefer: float | None = None,
+    where: "Sequence[str]" = (),
+) -> "Pick":
+    """Choose one setting from the fronts of one or more sweeps, by exactly one of these rules.
+
+    `max_rate` (bits): the fewest lost bits at this rate or less. `min_accuracy` (0 to 1): the
+    lowest rate with this accuracy or more. `knee`: the knee of the front. `prefer` (0 to 1): this
+    weight for few lost bits, and the rest for a low rate. Settings are means over seeds. The choice
+    is made on the validation split, so measures in `where` are those of this split; the values in
+    the result are those of the test split.
+
+    Raises:
+        ChoiceError: none or several rules are given, or no setting satisfies the rule.
+        ComparisonError: the sweeps' data differ.
+        NotFoundError, FilterError, StoreError, ServiceError: as for `front`.
+    """
+    from paretoib import fronts
+    from paretoib.records import PickRule
+
+    rule = PickRule.of(max_rate=max_rate, min_accuracy=min_accuracy, knee=knee, prefer=prefer)
+    return fronts.pick(_fronts(sweeps), rule, where=where)
 
 
 def export(

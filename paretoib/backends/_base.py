@@ -13,6 +13,8 @@ from paretoib.records import (
     LogPart,
     ModelFiles,
     OnProgress,
+    Pick,
+    PickRule,
     SweepInfo,
     SweepState,
     TrialRecord,
@@ -57,18 +59,25 @@ class Backend(Protocol):
     def list(self, *, archived: bool = False) -> Sequence[SweepState]:
         """The sweeps, newest first; with `archived` also those that are archived."""
 
-    def front(self, sweep: SweepReference) -> Front:
-        """The current front of a sweep; `NotFoundError` before its first trial has ended."""
+    def front(self, sweep: SweepReference, *, where: Sequence[str] = ()) -> Front:
+        """The current front of a sweep; `NotFoundError` before its first trial has ended.
+
+        `where` are conditions such as `beta<0.1` and `accuracy>=0.95`: the front has only trials
+        that satisfy all of them. Raises `FilterError` for an invalid condition, and if no trial is
+        left.
+        """
 
     def compare(
         self,
         left: SweepReference | Sequence[SweepReference],
         right: SweepReference | Sequence[SweepReference],
+        *,
+        where: Sequence[str] = (),
     ) -> Comparison:
         """Compare the current fronts of two sides; the sweeps of one side are pooled.
 
-        Raises `ComparisonError` for a side without a finite rate and for sweeps on different data,
-        and `ParetoIBError` for a sweep that is named twice.
+        `where` is as for `front`. Raises `ComparisonError` for a side without a finite rate and for
+        sweeps on different data, and `ParetoIBError` for a sweep that is named twice.
         """
         from paretoib.fronts import compare
 
@@ -80,7 +89,29 @@ class Backend(Protocol):
                 if ids.count(state.id) > 1:
                     raise ParetoIBError(f"a sweep should be named once; found `{state.name}` twice")
         left_fronts, right_fronts = ([self.front(state) for state in side] for side in states)
-        return compare(left_fronts, right_fronts)
+        return compare(left_fronts, right_fronts, where=where)
+
+    def pick(
+        self,
+        sweeps: SweepReference | Sequence[SweepReference],
+        *,
+        max_rate: float | None = None,
+        min_accuracy: float | None = None,
+        knee: bool = False,
+        prefer: float | None = None,
+        where: Sequence[str] = (),
+    ) -> Pick:
+        """Choose one setting from the current fronts, by one of the four rules of `PickRule`.
+
+        `where` is as for `front`, but its measures are those of the validation split. Raises
+        `ChoiceError` unless exactly one rule is given and a setting satisfies it, and
+        `ComparisonError` for sweeps on different data.
+        """
+        from paretoib.fronts import pick
+
+        rule = PickRule.of(max_rate=max_rate, min_accuracy=min_accuracy, knee=knee, prefer=prefer)
+        fronts = [self.front(sweep) for sweep in _as_sequence(sweeps)]
+        return pick(fronts, rule, where=where)
 
     def importance(self, sweep: SweepReference) -> Importance:
         """Which of the varied fields mattered for which measure of a sweep's trials."""
@@ -200,6 +231,15 @@ class Backend(Protocol):
 
     def restore(self, sweep: str) -> SweepState:
         """Undo `delete`; `sweep` is the id, a unique prefix or the name of a deleted sweep."""
+
+
+def with_conditions(front: Front, where: Sequence[str]) -> Front:
+    """The front of the trials that satisfy all conditions, as `Backend.front` returns it."""
+    if not where:
+        return front
+    from paretoib.fronts import filtered
+
+    return filtered([front], where)[0]
 
 
 def _find_trial(sweep: SweepInfo, records: Sequence[TrialRecord], trial: str) -> TrialRecord:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from paretoib.backends._base import Backend, SweepReference, ignore_progress
+from paretoib.backends._base import Backend, SweepReference, ignore_progress, with_conditions
 from paretoib.errors import NotFoundError, ParetoIBError
 from paretoib.records import Front, LogPart, ModelFiles, OnProgress, SweepState, TrialRecord
 from paretoib.settings import settings
@@ -50,8 +50,8 @@ class LocalBackend(Backend):
     def list(self, *, archived: bool = False) -> Sequence[SweepState]:
         return [state for state in self._store.sweeps() if archived or not state.archived]
 
-    def front(self, sweep: SweepReference) -> Front:
-        return read_front(self._store, self.find(sweep))
+    def front(self, sweep: SweepReference, *, where: Sequence[str] = ()) -> Front:
+        return with_conditions(read_front(self._store, self.find(sweep)), where)
 
     def trials(self, sweep: SweepReference) -> Sequence[TrialRecord]:
         return self._store.records(self._id(sweep))

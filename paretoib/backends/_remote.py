@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
-from paretoib.backends._base import Backend, SweepReference, ignore_progress
+from paretoib.backends._base import Backend, SweepReference, ignore_progress, with_conditions
 from paretoib.backends._http import Http
 from paretoib.backends._sse import events
 from paretoib.documents import Document
@@ -59,8 +59,9 @@ class RemoteBackend(Backend):
             offset, total = offset + _PAGE, response["total"]
         return [*states.values()]
 
-    def front(self, sweep: SweepReference) -> Front:
-        return self._parse(Front, self._http.request("GET", f"/sweeps/{self._id(sweep)}/front"))
+    def front(self, sweep: SweepReference, *, where: Sequence[str] = ()) -> Front:
+        document = self._http.request("GET", f"/sweeps/{self._id(sweep)}/front")
+        return with_conditions(self._parse(Front, document), where)
 
     def importance(self, sweep: SweepReference) -> Importance:
         # The service computes it, because this process should not load Optuna.

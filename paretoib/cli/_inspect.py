@@ -1,69 +1,45 @@
 """Commands that only read sweeps: `paretoib front`, `compare`, `importance`, `list`, and others."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import Annotated
 
 import typer
 
 from paretoib.backends import connect
 from paretoib.cli import _render, _tables
-from paretoib.cli._options import SWEEP_HELP, AsJSON, Server, Sweep, find_sweep
-from paretoib.errors import ParetoIBError, StoreError
-
-if TYPE_CHECKING:
-    from paretoib.fronts import ImageFormat
+from paretoib.cli._files import (
+    Axis,
+    FigureFile,
+    HtmlFile,
+    PlaneFile,
+    PngFile,
+    TableFile,
+    check_files,
+    write,
+)
+from paretoib.cli._options import SWEEP_HELP, AsJSON, Server, Sweep, Where, find_sweep
 
 FOLLOW_SECONDS = 1.0  # between two reads of a log that grows
 
 Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP", help=SWEEP_HELP)]
-HtmlFile = Annotated[
-    Path | None,
+SingleTrials = Annotated[
+    bool,
     typer.Option(
-        "--html", metavar="FILE", help="Also write an interactive HTML figure to this file."
+        "--trials",
+        help="Show single trials instead of means over seeds: in the table, in figures and in "
+        "--table.",
     ),
 ]
-FigureFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--figure",
-        metavar="FILE",
-        help="Also write a figure to this file, as PNG, PDF or SVG by its suffix.",
-    ),
-]
-PngFile = Annotated[
-    Path | None,
-    typer.Option("--png", metavar="FILE", help="The same as --figure, for a PNG only."),
-]
-PlaneFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--plane",
-        metavar="FILE",
-        help="Also write the information plane during training to this file, as PNG, PDF or SVG "
-        "by its suffix.",
-    ),
-]
-Axis = Annotated[
-    Literal["linear", "log"] | None,
-    typer.Option(
-        help="Axis of the rate in figures. Default: log if the rates span more than a factor of "
-        "ten."
-    ),
-]
-SUFFIXES: Mapping[str, tuple[str, ...]] = {
-    "html": (".html", ".htm"),
-    "figure": (".png", ".pdf", ".svg"),
-    "png": (".png",),
-    "plane": (".png", ".pdf", ".svg"),
-}
 
 
 def front(
     sweep: Sweep,
+    trials: SingleTrials = False,
+    where: Where = None,
     as_json: AsJSON = False,
+    table: TableFile = None,
     html: HtmlFile = None,
     figure: FigureFile = None,
     png: PngFile = None,
@@ -71,22 +47,26 @@ def front(
     axis: Axis = None,
     server: Server = None,
 ) -> None:
-    """Show the front of a sweep."""
-    _check_files(axis, html=html, figure=figure, png=png, plane=plane)
-    backend = connect(server)
-    current = backend.front(find_sweep(backend, sweep))
-    if html or figure or png or plane:
-        from paretoib.fronts import front_html, front_image, plane_image
+    """Show the front of a sweep.
 
-        _write(html, lambda _: front_html(current, axis=axis).encode())
+    If a setting has several seeds, a row is the mean of a setting over its seeds.
+    """
+    check_files(axis, html=html, figure=figure, png=png, plane=plane, table=table)
+    backend = connect(server)
+    current = backend.front(find_sweep(backend, sweep), where=where or ())
+    if html or figure or png or plane or table:
+        from paretoib.fronts import front_html, front_image, plane_image, table_file
+
+        write(html, lambda _: front_html(current, axis=axis, trials=trials).encode())
         for file in (figure, png):
-            _write(file, lambda format: front_image(current, format, axis=axis))
+            write(file, lambda format: front_image(current, format, axis=axis, trials=trials))
         history = partial(backend.history, current.sweep)
-        _write(plane, lambda format: plane_image(current, history, format, axis=axis))
+        write(plane, lambda format: plane_image(current, history, format, axis=axis))
+        write(table, lambda format: table_file(current, format, trials=trials), default="csv")
     if as_json:
         _render.print_json(current.document)
     else:
-        _tables.front(current)
+        _tables.front(current, trials=trials)
 
 
 def compare(
@@ -98,7 +78,10 @@ def compare(
             help="The sweeps of the other side. The trials of all sweeps of a side are pooled.",
         ),
     ],
+    trials: SingleTrials = False,
+    where: Where = None,
     as_json: AsJSON = False,
+    table: TableFile = None,
     html: HtmlFile = None,
     figure: FigureFile = None,
     png: PngFile = None,
@@ -106,16 +89,19 @@ def compare(
     server: Server = None,
 ) -> None:
     """Compare the fronts of two sides; a side has one or more sweeps."""
-    _check_files(axis, html=html, figure=figure, png=png)
+    check_files(axis, html=html, figure=figure, png=png, table=table)
     backend = connect(server)
     left, right = ([find_sweep(backend, name) for name in side] for side in (sweeps, against))
-    comparison = backend.compare(left, right)
-    if html or figure or png:
-        from paretoib.fronts import comparison_html, comparison_image
+    comparison = backend.compare(left, right, where=where or ())
+    if html or figure or png or table:
+        from paretoib.fronts import comparison_html, comparison_image, table_file
 
-        _write(html, lambda _: comparison_html(comparison, axis=axis).encode())
+        write(html, lambda _: comparison_html(comparison, axis=axis, trials=trials).encode())
         for file in (figure, png):
-            _write(file, lambda format: comparison_image(comparison, format, axis=axis))
+            write(
+                file, lambda format: comparison_image(comparison, format, axis=axis, trials=trials)
+            )
+        write(table, lambda format: table_file(comparison, format, trials=trials), default="csv")
     if as_json:
         _render.print_json(comparison.document)
     else:
@@ -227,37 +213,6 @@ def repeat_against(arguments: Sequence[str]) -> list[str]:
     return (
         repeated if arguments[:1] == ["compare"] and "--against" in arguments else list(arguments)
     )
-
-
-def _check_files(axis: str | None, **files: Path | None) -> None:
-    """Raise `ParetoIBError` for a wrong suffix, for two options with one file, and for no file."""
-    paths = {option: path for option, path in files.items() if path is not None}
-    for option, path in paths.items():
-        suffixes = SUFFIXES[option]
-        # A path without a suffix may be a pipe.
-        if path.suffix.lower() not in ("", *suffixes):
-            expected = suffixes[:1] if option == "html" else suffixes
-            raise ParetoIBError(
-                f"--{option}: should end in {' or '.join(expected)}; found `{path}`"
-            )
-    if len({path.absolute() for path in paths.values()}) < len(paths):
-        options = " and ".join(f"--{option}" for option in paths)
-        raise ParetoIBError(f"{options}: should be different files; found `{path}` twice")
-    if axis is not None and not paths:
-        options = ", ".join(f"--{option}" for option in files)
-        raise ParetoIBError(f"--axis: should have a figure, by one of {options}; found none")
-
-
-def _write(path: Path | None, content: Callable[["ImageFormat"], bytes]) -> None:
-    """Write what `content` returns for the format of the file: its suffix, or png without one."""
-    if path is None:
-        return
-    suffix = path.suffix.lower().removeprefix(".")
-    try:
-        path.write_bytes(content(cast("ImageFormat", suffix or "png")))
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}") from error
-    typer.echo(f"wrote {path}", err=True)
 
 
 COMMANDS = (front, compare, importance, list_, show, logs, ui)

@@ -18,6 +18,14 @@ Server = Annotated[
 ]
 SWEEP_HELP = "Id, unique prefix of an id, or name of a sweep (the newest with that name)."
 Sweep = Annotated[str, typer.Argument(metavar="SWEEP", help=SWEEP_HELP)]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FIELD<VALUE",
+        help="Only trials with, for example, beta<0.1, accuracy>=0.95 or latent=8. A measure is "
+        "the mean of a setting over its seeds. Operators: <, <=, =, !=, >=, >. May be repeated.",
+    ),
+]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 

@@ -11,34 +11,58 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from paretoib.records import Comparison, ComparisonSide, Front, Importance, Point
+    from paretoib.records import (
+        Comparison,
+        ComparisonSide,
+        Front,
+        Importance,
+        Outcome,
+        Replicates,
+        Setting,
+    )
 
 Columns = dict[str, list[str]]
 _UNFOLDED_WIDTH = 100_000  # characters per line
 
 
-def front(front: "Front") -> None:
-    """Print a front as a table, then how many trials were stopped or failed, with the reasons."""
+def front(front: "Front", *, trials: bool = False) -> None:
+    """Print a front as a table, then how many trials were stopped or failed, with the reasons.
+
+    If a setting has results of two seeds, a row is a setting; with `trials` every row is a trial.
+    """
     sweep = front.sweep
     out = console()
     title = f"{sweep.name} ({sweep.id[:8]}): {sweep.method} on {sweep.dataset}, {sweep.status}"
     out.print(title, style="bold")
+    if front.where:
+        out.print(f"Only trials with {' and '.join(front.where)}.")
     if any(p.on_front for p in front.points):
-        _points(front, out)
+        _outcomes(front, out, trials=trials)
     elif front.points:
-        out.print(
-            "No trial has a finite rate, because the encoder has no noise. So there is no front."
-        )
-        for point in front.points:
-            accuracy = "" if point.accuracy is None else f", accuracy {_percent(point.accuracy)}"
-            out.print(f"  seed {point.seed}: lost {point.lost_bits:.3f} bits{accuracy}")
+        _without_rate(front, out, trials=trials)
     if stopped := sum(failed.status == "stopped" for failed in front.failed):
-        trials = "1 trial was" if stopped == 1 else f"{stopped} trials were"
-        out.print(f"{trials} stopped early, dominated by many others at the same epoch.")
+        count = "1 trial was" if stopped == 1 else f"{stopped} trials were"
+        out.print(f"{count} stopped early, dominated by many others at the same epoch.")
     reasons = Counter(failed.reason for failed in front.failed if failed.status != "stopped")
-    for reason, count in reasons.items():
-        trials = "1 trial has" if count == 1 else f"{count} trials have"
-        out.print(f"{trials} no result: {reason}")
+    for reason, number in reasons.items():
+        count = "1 trial has" if number == 1 else f"{number} trials have"
+        out.print(f"{count} no result: {reason}")
+
+
+def _without_rate(front: "Front", out: "Console", *, trials: bool) -> None:
+    """Print the results of a sweep whose trials have no finite rate."""
+    out.print("No trial has a finite rate, because the encoder has no noise. So there is no front.")
+    if front.replicated and not trials:
+        for setting in front.settings:
+            accuracy = (
+                "" if setting.accuracy is None else f", accuracy {_percent(setting, 'accuracy')}"
+            )
+            lost = _mean(setting, "lost_bits", 3)
+            out.print(f"  {len(setting.seeds)} seeds: lost {lost} bits{accuracy}")
+        return
+    for point in front.points:
+        accuracy = "" if point.accuracy is None else f", accuracy {_percent(point, 'accuracy')}"
+        out.print(f"  seed {point.seed}: lost {point.lost_bits:.3f} bits{accuracy}")
 
 
 def comparison(comparison: "Comparison") -> None:
@@ -115,30 +139,34 @@ def field_value(value: Any, digits: int = 4) -> str:
     return json.dumps(list(value)) if isinstance(value, tuple | list) else str(value)
 
 
-def _points(front: "Front", out: "Console") -> None:
-    """Print the points on the front, in two tables if one is too wide for the terminal.
+def _outcomes(front: "Front", out: "Console", *, trials: bool) -> None:
+    """Print the trials or settings on the front, in two tables if one is too wide.
 
-    Accuracies that no point has are left out.
+    Accuracies that none of them has are left out.
     """
-    points = [p for p in front.points if p.on_front]
-    rate = {"rate": [f"{p.rate_bits:.2f}" for p in points]}
+    replicates = None if trials else front.replicates
+    everything: Sequence[Outcome] = front.settings if replicates else front.points
+    shown = [outcome for outcome in everything if outcome.on_front]
+    rate = {"rate": [_mean(p, "rate_bits", 2) for p in shown]}
     bits = {
-        "at least": [f"{p.rate_lower_bits:.2f}" for p in points],
-        "relevance": [f"{p.relevance_bits:.3f}" for p in points],
-        "lost": [f"{p.lost_bits:.3f}" for p in points],
+        "at least": [number(p.rate_lower_bits, 2) for p in shown],
+        "relevance": [f"{p.relevance_bits:.3f}" for p in shown],
+        "lost": [_mean(p, "lost_bits", 3) for p in shown],
     }
     accuracies = {
-        "accuracy": [p.accuracy for p in points],
-        "sampled": [p.accuracy_sampled for p in points],
-        "one sample": [p.accuracy_one_sample for p in points],
+        "accuracy": "accuracy",
+        "sampled": "accuracy_sampled",
+        "one sample": "accuracy_one_sample",
     }
     percents = {
-        name: [_percent(share) for share in shares]
-        for name, shares in accuracies.items()
-        if any(share is not None for share in shares)
+        name: [_percent(p, field) for p in shown]
+        for name, field in accuracies.items()
+        if any(getattr(p, field) is not None for p in shown)
     }
-    selected = {"selected by β": [_beta_interval(p) for p in points]}
-    params = _varying_params(front.points, points)
+    selected = {"selected by β": [_beta_interval(p) for p in shown]}
+    params = _varying_params(everything, shown)
+    if replicates:
+        params = _seed_counts(front.settings) | params
     for layout in (
         [bits | percents | selected | params],
         [bits | selected | params, percents],
@@ -149,19 +177,51 @@ def _points(front: "Front", out: "Console") -> None:
             break
     for filled in tables:
         out.print(filled)
-    out.print(f"Bits, on the {front.split} split. {_counts(front)}")
-    if _trained_by_another_beta(points):
+    if replicates:
+        interval = " ± half the 95 % interval" if any(s.intervals for s in front.settings) else ""
+        means = f"Means over the seeds of each setting{interval}, in bits"
+    else:
+        means = "Bits"
+    out.print(f"{means}, on the {front.split} split. {_counts(front, everything)}")
+    if _trained_by_another_beta(shown):
         out.print(
             "Column `β` is the weight of the training loss. Column `selected by β` is about this "
             "front, of test measurements, so the two differ."
         )
+    out.print(_hypervolume(front, replicates))
+    if replicates:
+        out.print("`paretoib front` shows single trials with --trials.")
+
+
+def _seed_counts(settings: "Sequence[Setting]") -> Columns:
+    """A column with the number of seeds of each setting on the front, of the seeds trained."""
+    shown = [setting for setting in settings if setting.on_front]
+    failed = any(setting.failed for setting in shown)
+    return {
+        "seeds": [
+            f"{len(s.seeds)} of {len(s.seeds) + sum(s.failed.values())}"
+            if failed
+            else str(len(s.seeds))
+            for s in shown
+        ]
+    }
+
+
+def _hypervolume(front: "Front", replicates: "Replicates | None") -> str:
     rate_bits, lost_bits = front.reference.rate_bits, front.reference.lost_bits
     reference = f"the reference point at rate {rate_bits:.2f} and lost {lost_bits:.2f}"
-    if front.hypervolume:
-        volume = f"{front.hypervolume:.2f} bits² of at most {rate_bits * lost_bits:.2f}, with"
-    else:
-        volume = "0: every point lies beyond"
-    out.print(f"Hypervolume {volume} {reference}.")
+    if not front.hypervolume:
+        return f"Hypervolume 0: every point lies beyond {reference}."
+    most = f"of at most {rate_bits * lost_bits:.2f}, with {reference}"
+    if replicates is None:
+        return f"Hypervolume {front.hypervolume:.2f} bits² {most}."
+    volumes, interval = replicates.seed_hypervolumes, replicates.hypervolume_interval
+    ends = f" (95 % interval {interval.low:.2f} to {interval.high:.2f})" if interval else ""
+    return (
+        f"Hypervolume {replicates.hypervolume_of_means:.2f} bits² {most}. The fronts of "
+        f"{len(volumes)} single seeds have {sum(volumes) / len(volumes):.2f} on average{ends}; all "
+        f"trials together have {front.hypervolume:.2f}."
+    )
 
 
 def _fits(table: "Table", out: "Console") -> bool:
@@ -177,11 +237,11 @@ def _filled(columns: Columns) -> "Table":
     return filled
 
 
-def _varying_params(points: "Sequence[Point]", on_front: "Sequence[Point]") -> Columns:
-    """A column for each parameter in which `points` differ, with the values of `on_front`."""
+def _varying_params(outcomes: "Sequence[Outcome]", on_front: "Sequence[Outcome]") -> Columns:
+    """A column for each parameter in which outcomes differ, with the values of `on_front`."""
     from paretoib.specs import distinct_digits, short_name
 
-    rows = [{**p.params, "seed": p.seed} for p in points]
+    rows = [_parameters(outcome) for outcome in outcomes]
     columns: Columns = {}
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row.get(name, "") for row in rows]
@@ -189,23 +249,32 @@ def _varying_params(points: "Sequence[Point]", on_front: "Sequence[Point]") -> C
             continue
         digits = distinct_digits((v for v in values if isinstance(v, float)), minimum=3)
         columns[short_name(name)] = [
-            field_value({**p.params, "seed": p.seed}.get(name, ""), digits) for p in on_front
+            field_value(_parameters(outcome).get(name, ""), digits) for outcome in on_front
         ]
     return columns
 
 
-def _counts(front: "Front") -> str:
+def _parameters(outcome: "Outcome") -> dict[str, Any]:
+    """The parameters of a trial or a setting, and the seed of a trial."""
+    seed = getattr(outcome, "seed", None)
+    return dict(outcome.params) if seed is None else {**outcome.params, "seed": seed}
+
+
+def _counts(front: "Front", outcomes: "Sequence[Outcome]") -> str:
     from paretoib.fronts import format_gaps
 
-    finite = sum(p.rate_bits is not None for p in front.points)
-    on_front = [p for p in front.points if p.on_front]
-    text = f"{len(on_front)} of {finite} trials are on the front"
+    finite = sum(p.rate_bits is not None for p in outcomes)
+    on_front = [p for p in outcomes if p.on_front]
+    if outcomes is front.points:
+        text = f"{len(on_front)} of {finite} trials are on the front"
+    else:
+        text = f"{len(on_front)} of {finite} settings are on the front of the means"
     if above := [p for p in on_front if not p.supported]:
         text += f", {len(above)} of them above its hull {format_gaps(above)}"
     return text + "."
 
 
-def _trained_by_another_beta(points: "Sequence[Point]") -> bool:
+def _trained_by_another_beta(points: "Sequence[Outcome]") -> bool:
     """Whether a point was trained with a β that does not select it."""
     for point in points:
         beta = point.params.get("weighting.beta")
@@ -216,10 +285,10 @@ def _trained_by_another_beta(points: "Sequence[Point]") -> bool:
     return False
 
 
-def _beta_interval(point: "Point") -> str:
-    """The interval of the β that select a point.
+def _beta_interval(point: "Outcome") -> str:
+    """The interval of the β that select a trial or a setting.
 
-    For a point above the hull: its hull gap in bits or, if the seeds show the gap, `none` with the
+    For one above the hull: its hull gap in bits or, if the seeds show the gap, `none` with the
     interval of the gap.
     """
     if point.beta_interval is not None:
@@ -231,5 +300,19 @@ def _beta_interval(point: "Point") -> str:
     return f"+{point.hull_gap_bits:.3f} above hull"
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f} %"
+def _mean(outcome: "Outcome", name: str, digits: int) -> str:
+    """A measure; for a setting with an interval, with half the width of the interval."""
+    value = number(getattr(outcome, name), digits)
+    interval = getattr(outcome, "intervals", {}).get(name)
+    return (
+        value if interval is None else f"{value} ± {(interval.high - interval.low) / 2:.{digits}f}"
+    )
+
+
+def _percent(outcome: "Outcome", name: str) -> str:
+    """A share in percent, with an interval as in `_mean`."""
+    share = getattr(outcome, name)
+    interval = getattr(outcome, "intervals", {}).get(name)
+    if share is None or interval is None:
+        return "–" if share is None else f"{100 * share:.1f} %"
+    return f"{100 * share:.1f} ± {50 * (interval.high - interval.low):.1f} %"

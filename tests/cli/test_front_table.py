@@ -16,11 +16,12 @@ def front_at(
     *,
     seeds: int = 1,
     weighting: str = "linear",
+    diverged: int = 0,
     **metrics: float,
 ) -> Front:
     """The front of trials at (rate, lost, β), with nearly equal results of all seeds.
 
-    `metrics` are further metrics of all trials.
+    The first `diverged` trials diverged. `metrics` are further metrics of all trials.
     """
     records = [
         TrialRecord(
@@ -46,6 +47,9 @@ def front_at(
         for rate, lost, beta in points
         for seed in range(seeds)
     ]
+    for i in range(diverged):
+        changes = {"status": "diverged", "reason": "loss was not finite", "test": None}
+        records[i] = records[i].model_copy(update=changes)
     info = SweepInfo(
         id="0" * 32, name="a", method="vib", dataset="digits", status="finished", spec={}
     )
@@ -73,8 +77,8 @@ DENTED = [(1.0, 2.0, 0.1), (2.0, 1.9, 0.2), (3.0, 1.0, 0.3)]
 NOTE = "Column `β` is the weight of the training loss."
 
 
-def printed_front(front: Front, capsys: pytest.CaptureFixture[str]) -> str:
-    _tables.front(front)
+def printed_front(front: Front, capsys: pytest.CaptureFixture[str], *, trials: bool = False) -> str:
+    _tables.front(front, trials=trials)
     return " ".join(capsys.readouterr().out.split())
 
 
@@ -91,9 +95,45 @@ def test_a_gap_that_four_seeds_show_is_selected_by_no_beta(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """With four seeds, the table has `none` with the interval of the gap."""
-    printed = printed_front(front_at(DENTED, seeds=4), capsys)
-    assert "none (+0.400 – 0.400)" in printed
+    front = front_at(DENTED, seeds=4)
+    printed = printed_front(front, capsys)
+    assert printed.count("none (+0.400 – 0.400)") == 1
+    assert "1 of them above its hull by 0.4 bits, and no β selects it: the seeds show" in printed
+    printed = printed_front(front, capsys, trials=True)
     assert "above its hull by up to 0.4 bits, and no β selects 4 of them: the seeds" in printed
+
+
+def test_a_row_is_the_mean_of_a_setting_over_its_seeds(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A row has means, half the widths of their intervals, and the number of seeds.
+
+    The text has the hypervolumes of the means, of single seeds and of all trials. `trials` prints
+    what one seed prints: a row for each trial on the front, with its seed.
+    """
+    front = front_at([(1.0, 2.0, 0.6), (3.0, 1.0, 0.1)], seeds=3)
+    assert front.replicates is not None
+    printed = printed_front(front, capsys)
+    # The standard deviation of 0, 0.001 and 0.002 is 0.001, and Student's factor is 4.303.
+    half_width = 4.303 * 0.001 / 3**0.5
+    assert f"1.00 ± 0.00 1.00 1.000 1.999 ± {half_width:.3f} – 0.5 – ∞ 3 0.6" in printed
+    assert "2 of 2 settings are on the front of the means." in printed
+    assert f"Hypervolume {front.replicates.hypervolume_of_means:.2f} bits²" in printed
+    mean = sum(front.replicates.seed_hypervolumes) / 3
+    assert f"The fronts of 3 single seeds have {mean:.2f} on average" in printed
+    assert f"all trials together have {front.hypervolume:.2f}." in printed
+    printed = printed_front(front, capsys, trials=True)
+    assert "±" not in printed
+    assert "6 of 6 trials are on the front" in printed
+    assert "seed" in printed
+
+
+def test_seeds_without_a_result_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """If a trial of a setting on the front diverged, the column `seeds` has both numbers."""
+    printed = printed_front(front_at(DENTED, seeds=2, diverged=1), capsys)
+    assert "1 of 2" in printed
+    assert "2 of 2" in printed
+    assert "1 trial has no result: loss was not finite" in printed
 
 
 def test_a_trained_beta_that_does_not_select_its_point_is_explained(
