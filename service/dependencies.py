@@ -28,6 +28,19 @@ SweepId = Annotated[
 ]
 Offset = Annotated[int, Query(ge=0, le=10_000_000, description="Number of entries to skip.")]
 
+Where = Annotated[
+    list[Annotated[str, Query(min_length=1, max_length=200)]],
+    Query(
+        max_length=20,
+        description="Only trials that satisfy this condition, such as `beta<0.1` or "
+        "`accuracy>=0.95`; a measure is the mean of a setting over its seeds. May be repeated.",
+    ),
+]
+SingleTrials = Annotated[
+    bool,
+    Query(description="In tables and pictures, single trials instead of means over seeds."),
+]
+
 
 # These are coroutines, because FastAPI runs a plain function in a thread, and all threads may be
 # busy.

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from paretoib.fronts import build_front, compare
+from paretoib.fronts import build_front, compare, pick
 from paretoib.records import (
     Front,
     Metrics,
     ModelFile,
     ModelFiles,
+    PickRule,
     ReferencePoint,
     SweepState,
     TrialCounts,
@@ -45,6 +46,7 @@ def add_examples(schema: dict[str, Any]) -> None:
         ),
         ("/sweeps/{sweep}/models", "get", "200"): ModelFiles(limit_mb=500, files=(model,)),
         ("/sweeps/{sweep}/front", "get", "200"): fronts[0],
+        ("/sweeps/{sweep}/pick", "get", "200"): pick(fronts[:1], PickRule.of(max_rate=5)),
         ("/compare", "get", "200"): compare(fronts[:1], fronts[1:]),
     }
     for (path, method, status), document in documents.items():

@@ -87,11 +87,16 @@ def _preset(spec: Mapping[str, Any]) -> str:
 
 
 def comparison_page(
-    request: Request, left: Sequence[SweepState], right: Sequence[SweepState], queries: SweepQueries
+    request: Request,
+    left: Sequence[SweepState],
+    right: Sequence[SweepState],
+    queries: SweepQueries,
+    where: Sequence[str],
 ) -> Response:
     """Two fronts in one figure, with the indicators and the verdict."""
-    comparison = queries.comparison(left, right)
+    comparison = queries.comparison(left, right, where)
     query = [("left", s.id) for s in left] + [("right", s.id) for s in right]
+    query += [("where", condition) for condition in where]
     return _render(
         request,
         "compare.html",

@@ -11,10 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from paretoib.errors import (
+    ChoiceError,
     ClusterError,
     ComparisonError,
     DataError,
     DeletedExperimentError,
+    FilterError,
     NotFoundError,
     ParetoIBError,
     SpecError,
@@ -70,6 +72,8 @@ _ERRORS: dict[type[ParetoIBError], tuple[int, str, str | None]] = {
     SpecError: (422, "invalid-sweep", None),
     DataError: (422, "invalid-data", None),
     ComparisonError: (422, "not-comparable", None),
+    FilterError: (422, "invalid-filter", None),
+    ChoiceError: (422, "no-choice", None),
     StoreUnavailableError: (503, "store-unavailable", "MLflow does not answer"),
     DeletedExperimentError: (409, "experiment-deleted", None),
     StoreError: (500, "store-refused", "MLflow refuses the request; see the log of the service"),

@@ -11,8 +11,17 @@ from typing import IO, TYPE_CHECKING, Any
 
 from paretoib import search
 from paretoib.errors import NotFoundError, ParetoIBError
-from paretoib.fronts import compare
-from paretoib.records import Comparison, Front, Importance, ModelFiles, SweepState, TrialRecord
+from paretoib.fronts import compare, filtered, pick
+from paretoib.records import (
+    Comparison,
+    Front,
+    Importance,
+    ModelFiles,
+    Pick,
+    PickRule,
+    SweepState,
+    TrialRecord,
+)
 from paretoib.tracking import (
     Reader,
     Ruler,
@@ -165,10 +174,24 @@ class SweepQueries:
         key = self._record(state, trial).trial
         return key, self._reader.open_model(state.id, key)
 
-    def front(self, state: SweepState, format: str) -> Rendered:
-        """The sweep's front as a document or picture; `format` is a key of `rendering.FRONTS`."""
-        key = (version(state), format)
-        return self._rendered.get(key, lambda: render_front(self.snapshot(state).front, format))
+    def front(
+        self, state: SweepState, format: str, *, trials: bool = False, where: Sequence[str] = ()
+    ) -> Rendered:
+        """The sweep's front as a document, table or picture.
+
+        `format` is a key of `rendering.FRONTS`. With `trials`, tables and pictures have single
+        trials. Raises `FilterError` for an invalid condition in `where`.
+        """
+
+        def render() -> Rendered:
+            front = self.snapshot(state).front
+            return render_front(filtered([front], where)[0], format, trials=trials)
+
+        return self._rendered.get((version(state), format, trials, *where), render)
+
+    def pick(self, states: Sequence[SweepState], rule: PickRule, where: Sequence[str] = ()) -> Pick:
+        """The setting of these sweeps that the rule chooses; see `paretoib.fronts.pick`."""
+        return pick([self.snapshot(state).front for state in states], rule, where=where)
 
     def importance(self, state: SweepState) -> Importance:
         """The importance of the sweep's fields for each measure."""
@@ -177,11 +200,17 @@ class SweepQueries:
             version(state), lambda: search.field_importance(self.snapshot(state).front)
         )
 
-    def comparison(self, left: Sequence[SweepState], right: Sequence[SweepState]) -> Comparison:
+    def comparison(
+        self,
+        left: Sequence[SweepState],
+        right: Sequence[SweepState],
+        where: Sequence[str] = (),
+    ) -> Comparison:
         """Compare the fronts of both sides.
 
         Raises `ComparisonError` for a side without a finite rate and for sweeps on different data,
-        and `ParetoIBError` for a sweep that is named twice.
+        `FilterError` for an invalid condition in `where`, and `ParetoIBError` for a sweep that is
+        named twice.
         """
         both = (*left, *right)
         for state in both:
@@ -192,16 +221,26 @@ class SweepQueries:
             return [self.snapshot(state).front for state in states]
 
         return self._comparisons.get(
-            _versions(left, right), lambda: compare(fronts(left), fronts(right))
+            (*_versions(left, right), *where),
+            lambda: compare(fronts(left), fronts(right), where=where),
         )
 
     def rendered_comparison(
-        self, left: Sequence[SweepState], right: Sequence[SweepState], format: str
+        self,
+        left: Sequence[SweepState],
+        right: Sequence[SweepState],
+        format: str,
+        *,
+        trials: bool = False,
+        where: Sequence[str] = (),
     ) -> Rendered:
-        """The comparison as a document or picture; `format` is a key of `rendering.COMPARISONS`."""
+        """The comparison as a document, table or picture; the arguments are as for `front`.
+
+        `format` is a key of `rendering.COMPARISONS`.
+        """
         return self._rendered.get(
-            (*_versions(left, right), format),
-            lambda: render_comparison(self.comparison(left, right), format),
+            (*_versions(left, right), format, trials, *where),
+            lambda: render_comparison(self.comparison(left, right, where), format, trials=trials),
         )
 
     def _record(self, state: SweepState, trial: str) -> TrialRecord:

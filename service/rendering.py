@@ -1,12 +1,11 @@
 """Renders fronts and comparisons as documents and pictures, and sends them with an ETag."""
 
-import csv
 import hashlib
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from threading import Lock
+from typing import Protocol
 
 from fastapi import Request
 from starlette.responses import Response
@@ -15,21 +14,6 @@ from paretoib import fronts
 from paretoib.documents import Document
 from paretoib.records import Comparison, Front
 
-_COLUMNS = (
-    "rate_bits",
-    "rate_lower_bits",
-    "relevance_bits",
-    "lost_bits",
-    "accuracy",
-    "accuracy_sampled",
-    "accuracy_one_sample",
-    "on_front",
-    "supported",
-    "hull_gap_bits",
-    "seconds",
-    "order",
-)
-_GAP_COLUMNS = ("hull_gap_low", "hull_gap_high")
 # The media type that Jupyter uses for a plotly figure.
 FIGURE = "application/vnd.plotly.v1+json"
 _MEDIA_TYPES: Mapping[fronts.ImageFormat, str] = {
@@ -37,8 +21,15 @@ _MEDIA_TYPES: Mapping[fronts.ImageFormat, str] = {
     "pdf": "application/pdf",
     "svg": "image/svg+xml",
 }
-# The media types of images, for the OpenAPI description.
+TABLES: Mapping[fronts.TableFormat, str] = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
+# The media types of images and tables, for the OpenAPI description.
 IMAGES: Mapping[str, dict[str, object]] = {name: {} for name in _MEDIA_TYPES.values()}
+TABLE_CONTENT: Mapping[str, dict[str, object]] = {
+    name.partition(";")[0]: {} for name in TABLES.values()
+}
 # matplotlib's settings are global to the process, so figures are drawn one at a time.
 _matplotlib = Lock()
 
@@ -73,62 +64,80 @@ def document_response(request: Request, document: Document) -> Response:
     return conditional_response(request, Rendered(document.to_json().encode(), _JSON))
 
 
-def render_front(front: Front, format: str) -> Rendered:
-    """A front in a format of `FRONTS`."""
+def render_front(front: Front, format: str, *, trials: bool) -> Rendered:
+    """A front in a format of `FRONTS`; with `trials`, tables and pictures have single trials."""
     media_type, write = FRONTS[format]
-    return Rendered(write(front), media_type)
+    return Rendered(write(front, trials=trials), media_type)
 
 
-def render_comparison(comparison: Comparison, format: str) -> Rendered:
-    """A comparison in a format of `COMPARISONS`."""
+def render_comparison(comparison: Comparison, format: str, *, trials: bool) -> Rendered:
+    """A comparison in a format of `COMPARISONS`; `trials` is as for `render_front`."""
     media_type, write = COMPARISONS[format]
-    return Rendered(write(comparison), media_type)
+    return Rendered(write(comparison, trials=trials), media_type)
 
 
-def front_csv(front: Front) -> bytes:
-    """A front as CSV: one row for each point of the front document, in order of increasing rate."""
-    params = list(dict.fromkeys(name for point in front.points for name in point.params))
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["trial", "seed", *params, *_COLUMNS, "beta_low", "beta_high", *_GAP_COLUMNS])
-    for p in front.points:
-        values = [getattr(p, name) for name in _COLUMNS]
-        low, high = p.beta_interval or (None, None)
-        gap = p.hull_gap_interval
-        values += [low, high, *((gap.low, gap.high) if gap else (None, None))]
-        writer.writerow([p.trial, p.seed, *map(p.params.get, params), *values])
-    return text.getvalue().encode()
+class WriteFront(Protocol):
+    """Writes a front in one format."""
+
+    def __call__(self, front: Front, /, *, trials: bool) -> bytes: ...
 
 
-def _front_image(front: Front, format: fronts.ImageFormat) -> bytes:
+class WriteComparison(Protocol):
+    """Writes a comparison in one format."""
+
+    def __call__(self, comparison: Comparison, /, *, trials: bool) -> bytes: ...
+
+
+def _document(document: Document, *, trials: bool) -> bytes:  # noqa: ARG001
+    """JSON, which always has both settings and trials."""
+    return document.to_json().encode()
+
+
+def _front_image(front: Front, format: fronts.ImageFormat, *, trials: bool) -> bytes:
     with _matplotlib:
-        return fronts.front_image(front, format)
+        return fronts.front_image(front, format, trials=trials)
 
 
-def _comparison_image(comparison: Comparison, format: fronts.ImageFormat) -> bytes:
+def _comparison_image(comparison: Comparison, format: fronts.ImageFormat, *, trials: bool) -> bytes:
     with _matplotlib:
-        return fronts.comparison_image(comparison, format)
+        return fronts.comparison_image(comparison, format, trials=trials)
 
 
 _JSON, _HTML = "application/json", "text/html; charset=utf-8"
 # matplotlib and plotly are imported at the first use of a function of `paretoib.fronts`.
-FRONTS: Mapping[str, tuple[str, Callable[[Front], bytes]]] = {
-    "json": (_JSON, lambda front: front.to_json().encode()),
-    "csv": ("text/csv; charset=utf-8", front_csv),
-    "html": (_HTML, lambda front: fronts.front_html(front).encode()),
+FRONTS: Mapping[str, tuple[str, WriteFront]] = {
+    "json": (_JSON, _document),
+    **{
+        name: (media_type, partial(fronts.table_file, format=name))
+        for name, media_type in TABLES.items()
+    },
+    "html": (_HTML, lambda front, *, trials: fronts.front_html(front, trials=trials).encode()),
     **{
         name: (media_type, partial(_front_image, format=name))
         for name, media_type in _MEDIA_TYPES.items()
     },
-    "figure": (FIGURE, lambda front: fronts.front_figure(front).encode()),
-    "parallel": (FIGURE, lambda front: fronts.parallel_figure(front).encode()),
+    "figure": (
+        FIGURE,
+        lambda front, *, trials: fronts.front_figure(front, trials=trials).encode(),
+    ),
+    "parallel": (FIGURE, lambda front, *, trials: fronts.parallel_figure(front).encode()),  # noqa: ARG005
 }
-COMPARISONS: Mapping[str, tuple[str, Callable[[Comparison], bytes]]] = {
-    "json": (_JSON, lambda comparison: comparison.to_json().encode()),
-    "html": (_HTML, lambda comparison: fronts.comparison_html(comparison).encode()),
+COMPARISONS: Mapping[str, tuple[str, WriteComparison]] = {
+    "json": (_JSON, _document),
+    **{
+        name: (media_type, partial(fronts.table_file, format=name))
+        for name, media_type in TABLES.items()
+    },
+    "html": (
+        _HTML,
+        lambda comparison, *, trials: fronts.comparison_html(comparison, trials=trials).encode(),
+    ),
     **{
         name: (media_type, partial(_comparison_image, format=name))
         for name, media_type in _MEDIA_TYPES.items()
     },
-    "figure": (FIGURE, lambda comparison: fronts.comparison_figure(comparison).encode()),
+    "figure": (
+        FIGURE,
+        lambda comparison, *, trials: fronts.comparison_figure(comparison, trials=trials).encode(),
+    ),
 }

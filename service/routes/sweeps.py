@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from paretoib.documents import RepeatedKeyError, load_json
 from paretoib.errors import SpecError
-from paretoib.records import Front, Importance, ModelFiles, Status, SweepState
+from paretoib.records import Front, Importance, ModelFiles, Pick, PickRule, Status, SweepState
 from paretoib.specs import SweepSpec
 from paretoib.tracking import TAIL
 from service.dependencies import (
@@ -20,14 +20,16 @@ from service.dependencies import (
     Offset,
     Queries,
     Settings,
+    SingleTrials,
     SweepById,
     SweepReference,
+    Where,
 )
 from service.headers import SANDBOX_POLICY
 from service.limits import limited_spec
 from service.pages import sweep_page, wants_html
 from service.problems import problem_responses
-from service.rendering import FIGURE, IMAGES, conditional_response, document_response
+from service.rendering import FIGURE, IMAGES, TABLE_CONTENT, conditional_response, document_response
 from service.schemas import Sweeps, Trial, Trials
 
 router = APIRouter(
@@ -51,7 +53,7 @@ TrialKey = Annotated[
 ]
 _BINARY = "application/octet-stream"
 _CHUNK = 2**20  # bytes of a model that are read at a time
-FrontFormat = Literal["json", "csv", "html", "png", "pdf", "svg", "figure", "parallel"]
+FrontFormat = Literal["json", "csv", "parquet", "html", "png", "pdf", "svg", "figure", "parallel"]
 EXAMPLES: Any = {
     "β grid": {"value": {"method": "vib", "data": "digits", "trials": 16}},
     "adaptive weighting": {"value": {"method": "mib", "data": "digits", "seeds": [0, 1, 2]}},
@@ -287,7 +289,7 @@ def models(request: Request, state: NamedSweep, queries: Queries) -> Response:
     "/{sweep}/front",
     response_model=Front,
     responses={
-        200: {"content": {"text/csv": {}, "text/html": {}, **IMAGES, FIGURE: {}}},
+        200: {"content": {**TABLE_CONTENT, "text/html": {}, **IMAGES, FIGURE: {}}},
         **problem_responses(404, 422),
     },
     summary="Get the front of a sweep",
@@ -296,6 +298,8 @@ def front(
     request: Request,
     state: NamedSweep,
     queries: Queries,
+    where: Where = [],  # noqa: B006  (FastAPI copies it)
+    trials: SingleTrials = False,
     format: Annotated[
         FrontFormat,
         Query(
@@ -304,9 +308,58 @@ def front(
         ),
     ] = "json",
 ) -> Response:
-    """All ended trials, with a mark for those on the front; the JSON of `paretoib front --json`."""
+    """All ended trials and settings, with a mark for those on the front.
+
+    `json` is the document of `paretoib front --json`. `csv` and `parquet` have a row for each
+    setting, or for each trial if no setting has two seeds.
+    """
     headers = {"Content-Security-Policy": SANDBOX_POLICY} if format in ("html", "svg") else {}
-    return conditional_response(request, queries.front(state, format), headers)
+    rendered = queries.front(state, format, trials=trials, where=where)
+    return conditional_response(request, rendered, headers)
+
+
+@router.get(
+    "/{sweep}/pick",
+    response_model=Pick,
+    responses=problem_responses(404, 422),
+    summary="Choose one setting",
+)
+def pick(
+    request: Request,
+    state: NamedSweep,
+    queries: Queries,
+    max_rate: Annotated[
+        float | None,
+        Query(allow_inf_nan=False, description="the fewest lost bits at this rate (bits) or less"),
+    ] = None,
+    min_accuracy: Annotated[
+        float | None,
+        Query(
+            allow_inf_nan=False, description="the lowest rate with this accuracy (0 to 1) or more"
+        ),
+    ] = None,
+    knee: Annotated[bool, Query(description="the knee of the front")] = False,
+    prefer: Annotated[
+        float | None,
+        Query(
+            allow_inf_nan=False,
+            description="this weight (0 to 1) for few lost bits, and the rest for a low rate",
+        ),
+    ] = None,
+    also: Annotated[
+        list[Annotated[str, Query(min_length=1, max_length=200)]],
+        Query(max_length=20, description="Choose from this sweep too. May be repeated."),
+    ] = [],  # noqa: B006  (FastAPI copies it)
+    where: Where = [],  # noqa: B006
+) -> Response:
+    """Chosen by means over seeds on the validation split, and reported on the test split.
+
+    Exactly one of `max_rate`, `min_accuracy`, `knee` and `prefer` should be given. Measures in
+    `where` are those of the validation split.
+    """
+    rule = PickRule.of(max_rate=max_rate, min_accuracy=min_accuracy, knee=knee, prefer=prefer)
+    states = [state, *map(queries.find, also)]
+    return document_response(request, queries.pick(states, rule, where))
 
 
 @router.get(

@@ -168,6 +168,10 @@ async function draw(plot) {
   const { data, layout, config } = JSON.parse(text);
   $(".empty", plot)?.remove();
   await Plotly.react(plot, data, { ...layout, uirevision: "same", height: undefined }, config);
+  // A mark with several keys is the mean of a setting; only then are there single trials to show.
+  const means = data.some(({ customdata }) => customdata?.some((keys) => keys.includes(" ")));
+  const box = $(".box:has(#single-trials)");
+  if (box && means) box.hidden = false;
   return plot;
 }
 
@@ -239,6 +243,68 @@ async function showTrial(sweep, key) {
   }
 }
 
+// A mark of the figure that is the mean of a setting: its trials, with a link to each.
+function showSetting(sweep, keys) {
+  const list = newElement("ul");
+  for (const key of keys) {
+    const link = newElement("a", key, { href: `#${key}` });
+    link.addEventListener("click", () => showTrial(sweep, key));
+    const item = newElement("li");
+    item.append(link);
+    list.append(item);
+  }
+  $("#trial").hidden = false;
+  $("#trial").replaceChildren(
+    newElement("h2", `${keys.length} trials`),
+    newElement("small", "The mark is the mean of these trials, which differ only in the seed."),
+    list,
+  );
+}
+
+// The box "single trials" changes the URLs of the figure and of the downloads.
+function setUpSingleTrials(plot, redraw) {
+  const box = $("#single-trials");
+  if (!box) return;
+  const changed = (url) => {
+    const { pathname, searchParams } = new URL(url, location);
+    searchParams.delete("trials");
+    if (box.checked) searchParams.set("trials", "true");
+    return `${pathname}?${searchParams}`;
+  };
+  const apply = () => {
+    plot.dataset.figure = changed(plot.dataset.figure);
+    for (const link of $$(".links a")) link.href = changed(link.href);
+  };
+  box.addEventListener("change", () => { apply(); redraw(); });
+  // A browser keeps the box when the page is loaded again.
+  box.checked = false;
+}
+
+// The form that chooses one setting by a rule.
+function setUpChoice(form, sweep) {
+  const { rule, value } = form.elements;
+  rule.addEventListener("change", () => {
+    const first = rule.selectedOptions[0].dataset.value;
+    value.hidden = value.disabled = first === undefined;
+    if (first) value.value = first;
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const choice = $("#choice");
+    choice.hidden = true;
+    try {
+      showError(form, null);
+      const query = new URLSearchParams({ [rule.value]: value.disabled ? "true" : value.value });
+      const pick = await fetchJson(`/sweeps/${sweep}/pick?${query}`);
+      choice.textContent = pick.text;
+      choice.hidden = false;
+      await showTrial(sweep, pick.trial);
+    } catch (error) {
+      showError(form, error);
+    }
+  });
+}
+
 // The request of each button; the page of a cancelled sweep follows its events.
 const ACTIONS = {
   cancel: ["DELETE", ""],
@@ -261,15 +327,18 @@ function setUpSweep(article) {
     if (await draw(plot) && !plot.dataset.clickable) {
       plot.dataset.clickable = "yes";
       plot.on("plotly_click", ({ points }) => {
-        const key = points[0].customdata;
-        if (key) {
-          history.replaceState(null, "", `#${key}`);
-          showTrial(id, key);
+        const keys = points[0].customdata?.split(" ") ?? [];
+        if (keys.length > 1) showSetting(id, keys);
+        else if (keys.length) {
+          history.replaceState(null, "", `#${keys[0]}`);
+          showTrial(id, keys[0]);
         }
       });
     }
     if (trialInUrl && plot.dataset.clickable) { showTrial(id, trialInUrl); trialInUrl = ""; }
   };
+  setUpSingleTrials(plot, redraw);
+  setUpChoice($("#choose"), id);
   if ("hasTrials" in article.dataset) redraw();
   for (const button of $$("[data-action]", article)) {
     button.addEventListener("click", async () => {
@@ -343,5 +412,9 @@ document.addEventListener("DOMContentLoaded", () => {
   if ($("#submit")) setUpForm($("#submit"));
   if ($("#compare")) setUpList($("#compare"));
   if ($("#sweep")) setUpSweep($("#sweep"));
-  if ($("#comparison")) draw($("#plot"));
+  if ($("#comparison")) {
+    const plot = $("#plot");
+    setUpSingleTrials(plot, () => draw(plot));
+    draw(plot);
+  }
 });

@@ -11,7 +11,14 @@ import torch
 import paretoib
 from paretoib import fronts
 from paretoib.backends import Backend
-from paretoib.errors import ComparisonError, NotFoundError, ParetoIBError
+from paretoib.errors import (
+    ChoiceError,
+    ComparisonError,
+    FilterError,
+    NotFoundError,
+    ParetoIBError,
+)
+from paretoib.records import PickRule
 from paretoib.search import field_importance
 from paretoib.settings import settings
 
@@ -93,6 +100,29 @@ def test_importance_equals_that_of_the_library(backend: Backend) -> None:
     found = backend.importance(GRID)
     assert found == field_importance(backend.front(GRID))
     assert set(found.shares["lost"]) == {"weighting.beta", "seed"}
+
+
+def test_conditions_select_trials(backend: Backend) -> None:
+    """`front` and `compare` take conditions; an unknown field raises `FilterError`."""
+    front = backend.front(GRID, where=["rate_bits<1"])
+    assert front == fronts.filtered([backend.front(GRID)], ["rate_bits<1"])[0]
+    assert 0 < len(front.points) < 13
+    comparison = backend.compare(GRID, MIB, where=["seed=0"])
+    assert {point.seed for point in comparison.points} == {0}
+    with pytest.raises(FilterError, match="unknown field `bta`"):
+        backend.front(GRID, where=["bta<1"])
+
+
+def test_a_pick_equals_the_pick_of_the_library(backend: Backend) -> None:
+    """`pick` returns the choice of `fronts.pick`, from one sweep or from several."""
+    rule = PickRule.of(max_rate=3)
+    picked = backend.pick(MIB, max_rate=3)
+    assert picked == fronts.pick([backend.front(MIB)], rule)
+    assert backend.pick([MIB, backend.find(GRID)], max_rate=3).sweeps[1].name == GRID
+    with pytest.raises(ChoiceError, match="the lowest rate is"):
+        backend.pick(MIB, max_rate=0.001)
+    with pytest.raises(ChoiceError, match="found knee and prefer"):
+        backend.pick(MIB, knee=True, prefer=0.5)
 
 
 def test_an_ended_trial_has_its_history(backend: Backend) -> None:
@@ -213,12 +243,14 @@ def test_watching_an_ended_sweep_returns_its_front(backend: Backend) -> None:
 def test_functions_of_the_package_use_the_service_in_the_settings(
     sample: Any, token_of: dict[str, str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`list`, `front` and `compare` read from PARETOIB_SERVER and not from the local store."""
+    """Functions that read sweeps read from PARETOIB_SERVER and not from the local store."""
     monkeypatch.setenv("PARETOIB_STORE", str(tmp_path))
     monkeypatch.setenv("PARETOIB_SERVER", sample.served.address)
     monkeypatch.setenv("PARETOIB_TOKEN", token_of["reader"])
     settings.cache_clear()
     assert [state.name for state in paretoib.list()] == [*reversed(sample.sweeps)]
     assert paretoib.front(GRID).sweep.name == GRID
+    assert paretoib.front(GRID, where=["seed=0"]).where == ("seed=0",)
     assert paretoib.compare(MIB, GRID).left.sweeps[0].name == MIB
+    assert paretoib.pick(MIB, prefer=0.5) == paretoib.pick([paretoib.front(MIB)], prefer=0.5)
     settings.cache_clear()

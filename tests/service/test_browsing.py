@@ -71,7 +71,9 @@ def test_a_click_on_a_point_shows_its_trial(sample: Any, open_browser: Any) -> N
     page.goto(f"/sweeps/{info.id}")
     page.wait_for_selector(".scatterlayer .point")
     assert page.evaluate("document.querySelector('#plot').layout.xaxis.type") == "log"
+    page.check("#single-trials")
     markers = page.locator(".scatterlayer .trace .point")
+    markers.nth(12).wait_for()
     box = markers.nth(markers.count() - 1).bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_selector("#trial h2")
@@ -161,6 +163,59 @@ def test_sections_show_parallel_coordinates_and_importance(sample: Any, open_bro
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_selector("#trial h2")
     assert browser.errors == []
+
+
+def test_a_mark_of_a_setting_leads_to_its_trials(sample: Any, open_browser: Any) -> None:
+    """With several seeds, a click on a mark lists the trials of the setting.
+
+    A box changes the figure and the downloads to single trials.
+    """
+    browser = open_browser(sample.served.address)
+    browser.sign_in(sample.served.secret)
+    page, info = browser.page, sample.sweeps["a grid of β"]
+    page.goto(f"/sweeps/{info.id}")
+    markers = page.locator(".scatterlayer .trace .point")
+    markers.nth(3).wait_for()
+    assert markers.count() == 4
+    box = markers.nth(3).bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#trial li a")
+    with sample.served.client() as client:
+        settings = client.get(f"/sweeps/{info.id}/front").json()["settings"]
+    listed = page.locator("#trial li a").all_inner_texts()
+    assert [key[:12] for key in listed] in [[k[:12] for k in s["trials"]] for s in settings]
+    page.click("#trial li a")
+    page.wait_for_selector("#trial dl")
+    assert page.inner_text("#trial h2").startswith(listed[0])
+    csv = page.locator(".links a", has_text="CSV")
+    assert csv.get_attribute("href").endswith("format=csv")
+    page.check("#single-trials")
+    markers.nth(12).wait_for()
+    assert csv.get_attribute("href").endswith("format=csv&trials=true")
+    assert browser.errors == []
+
+
+def test_one_setting_is_chosen_on_the_page(sample: Any, open_browser: Any) -> None:
+    """A form on the page of a sweep shows the choice of a rule, its trial, or the error."""
+    browser = open_browser(sample.served.address)
+    browser.sign_in(sample.served.secret)
+    page, info = browser.page, sample.sweeps["adaptive weights"]
+    page.goto(f"/sweeps/{info.id}")
+    page.fill("#choose [name=value]", "2")
+    page.click("#choose button")
+    page.wait_for_selector("#trial h2")
+    with sample.served.client() as client:
+        pick = client.get(f"/sweeps/{info.id}/pick?max_rate=2").json()
+    assert page.inner_text("#choice") == pick["text"]
+    assert page.inner_text("#trial h2") == pick["trial"]
+    page.select_option("#choose [name=rule]", "knee")
+    assert not page.is_visible("#choose [name=value]")
+    page.click("#choose button")
+    page.wait_for_selector("#choice >> text=the knee")
+    page.select_option("#choose [name=rule]", "min_accuracy")
+    page.fill("#choose [name=value]", "0.99")
+    page.click("#choose button")
+    page.wait_for_selector("#choose .error >> text=the highest accuracy is 0.9")
 
 
 def test_sweeps_are_chosen_from_the_list_and_compared(sample: Any, open_browser: Any) -> None:

@@ -22,8 +22,13 @@ SMALL = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epoch
         ("front", GRID),
         ("front", MIB, "--json"),
         ("front", "gaussian", "--json"),
+        ("front", GRID, "--trials"),
+        ("front", GRID, "--where", "beta<0.003", "--where", "rate_bits>1"),
         ("compare", MIB, "--against", GRID),
         ("compare", MIB, "--against", GRID, "--json"),
+        ("compare", MIB, "--against", GRID, "--where", "rate_bits<4"),
+        ("pick", GRID, MIB, "--max-rate", "3", "--json"),
+        ("pick", MIB, "--knee"),
         ("methods",),
         ("methods", "--json"),
         ("datasets", "--json"),
@@ -39,6 +44,9 @@ SMALL = ("--method", "vib", "--set", "hidden=[8]", "--set", "latent=2", "--epoch
         ("show", "nosuch"),
         ("show", ""),
         ("front", "not begun"),
+        ("front", GRID, "--where", "bta<1"),
+        ("pick", GRID, "--prefer", "0.5"),
+        ("pick", MIB),
         ("compare", GRID, "--against", GRID),
         ("compare", GRID, "--against", "gaussian"),
         ("cancel", GRID),
@@ -121,6 +129,24 @@ def test_figures_are_equal_on_a_service_and_its_store(
             without_id = re.sub(r"[0-9a-f-]{36}", "", html.read_text())
             outputs.append((without_id, png.read_bytes(), plane.read_bytes()))
         assert outputs[0] == outputs[1]
+
+
+def test_tables_are_equal_on_a_service_and_its_store(
+    sample: Any, run: Run, run_remotely: Run, tmp_path: Path
+) -> None:
+    """`--table` writes CSV or Parquet by suffix: a row for each setting, or for each trial."""
+    for command in (("front", GRID), ("compare", MIB, "--against", GRID)):
+        for suffix in ("csv", "parquet"):
+            for flags in ((), ("--trials",)):
+                table, outputs = tmp_path / f"table.{suffix}", []
+                for call_on, target in ((run, sample.store), (run_remotely, sample.served)):
+                    ended = call_on(target, *command, *flags, "--table", str(table))
+                    assert ended.code == 0, ended.err
+                    outputs.append(table.read_bytes())
+                assert outputs[0] == outputs[1]
+                if command[0] == "front" and suffix == "csv":
+                    # The sweep has four settings, and sixteen trials with the diverged ones.
+                    assert len(outputs[0].splitlines()) == (17 if flags else 5)
 
 
 def test_a_flag_overrides_the_setting_of_the_server(

@@ -44,6 +44,24 @@ def test_several_sweeps_of_a_side_are_pooled(client: httpx.Client) -> None:
     assert len(answer.json()["left"]["sweeps"]) == 2
 
 
+def test_a_comparison_of_some_trials(client: httpx.Client) -> None:
+    """Conditions are the library's; tables have a row for each setting, or for each trial."""
+    path = f"{BOTH}&where=seed<2"
+    answer = client.get(path)
+    front = Front.from_json(client.get("/sweeps/a grid of β/front?where=seed<2").content)
+    points = [p for p in answer.json()["points"] if p["side"] == "left"]
+    assert [p["trial"] for p in points] == [p.trial for p in front.points]
+    assert {p["seed"] for p in points} == {0, 1}
+    for format in ("csv", "csv&trials=true"):
+        table = client.get(f"{path}&format={format}").text.splitlines()
+        rows = answer.json()["points" if "trials" in format else "settings"]
+        assert len(table) == len(rows) + 1
+        assert table[0].startswith("side,label,sweep,")
+    refused = client.get(f"{BOTH}&where=bta<2")
+    assert refused.status_code == 422
+    assert refused.json()["type"] == "urn:paretoib:problem:invalid-filter"
+
+
 def test_an_unchanged_comparison_is_not_sent_again(client: httpx.Client) -> None:
     """A request with the ETag of the comparison gets 304. Images are available too."""
     etag = client.get(BOTH).headers["etag"]

@@ -2,14 +2,17 @@
 
 import csv
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pandas
 import pytest
 from jsonschema import Draft202012Validator
 
-from paretoib.records import Front, ModelFiles, SweepInfo, TrialRecord
+from paretoib.fronts import pick
+from paretoib.records import Front, ModelFiles, Pick, PickRule, SweepInfo, TrialRecord
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 from paretoib.trained import read_model
 
@@ -138,20 +141,32 @@ def test_the_model_of_a_trial_is_downloaded(client: httpx.Client, sample: Any) -
 
 
 def test_the_front_is_available_in_every_format(client: httpx.Client, sample: Any) -> None:
-    """A front has the formats JSON, CSV with one row for each point, HTML, PNG, plotly's figure."""
+    """A front has the formats JSON, CSV, Parquet, HTML, PNG and plotly's figure.
+
+    Tables and figures have an entry for each setting, or with `trials` for each trial.
+    """
     info = sample.sweeps["a grid of β"]
     path = f"/sweeps/{info.id}/front"
     front = Front.from_json(client.get(path).content)
     assert len(front.points) == 13
     assert [failed.status for failed in front.failed] == ["diverged"] * 3
 
-    table = client.get(path, params={"format": "csv"})
+    table = client.get(path, params={"format": "csv", "trials": True})
     assert table.headers["content-type"].startswith("text/csv")
     rows = list(csv.DictReader(table.text.splitlines()))
-    assert [row["trial"] for row in rows] == [point.trial for point in front.points]
-    assert [float(row["rate_bits"]) for row in rows] == [p.rate_bits for p in front.points]
+    ended = [*front.points, *front.failed]
+    assert [row["trial"] for row in rows] == [trial.trial for trial in ended]
+    assert [row["status"] for row in rows] == ["finished"] * 13 + ["diverged"] * 3
+    assert [float(row["rate_bits"]) for row in rows[:13]] == [p.rate_bits for p in front.points]
     assert {row["on_front"] for row in rows} == {"True", "False"}
     assert len({len(cells) for cells in csv.reader(table.text.splitlines())}) == 1
+
+    table = client.get(path, params={"format": "csv"})
+    rows = list(csv.DictReader(table.text.splitlines()))
+    assert [int(row["seeds"]) for row in rows] == [len(s.seeds) for s in front.settings]
+    parquet = client.get(path, params={"format": "parquet"})
+    assert parquet.headers["content-type"] == "application/vnd.apache.parquet"
+    assert len(pandas.read_parquet(BytesIO(parquet.content))) == len(front.settings) == 4
 
     page = client.get(path, params={"format": "html"})
     assert page.headers["content-type"].startswith("text/html")
@@ -159,9 +174,54 @@ def test_the_front_is_available_in_every_format(client: httpx.Client, sample: An
     picture = client.get(path, params={"format": "png"})
     assert picture.content.startswith(b"\x89PNG")
 
-    figure = client.get(path, params={"format": "figure"}).json()
-    keys = [key for trace in figure["data"] for key in trace.get("customdata", ())]
-    assert sorted(keys) == sorted(point.trial[:12] for point in front.points)
+    for trials in (True, False):
+        figure = client.get(path, params={"format": "figure", "trials": trials}).json()
+        marks = [keys for trace in figure["data"] for keys in trace.get("customdata", ())]
+        assert len(marks) == (13 if trials else 4)
+        keys = [key for mark in marks for key in mark.split()]
+        assert sorted(keys) == sorted(point.trial[:12] for point in front.points)
+
+
+def test_a_front_of_some_trials(client: httpx.Client) -> None:
+    """`where` may be repeated; each list of conditions has its own ETag."""
+    path = "/sweeps/a grid of β/front"
+    both = client.get(path, params={"where": ["seed=0", "rate_bits<1"]})
+    assert both.json()["where"] == ["seed=0", "rate_bits<1"]
+    assert {point["seed"] for point in both.json()["points"]} == {0}
+    one = client.get(path, params={"where": "seed=0"})
+    assert len(one.json()["points"]) > len(both.json()["points"]) > 0
+    assert one.headers["etag"] != both.headers["etag"]
+    for condition in ("bta<1", "rate_bits", "rate_bits>1000"):
+        refused = client.get(path, params={"where": condition})
+        assert (refused.status_code, refused.json()["type"]) == (
+            422,
+            "urn:paretoib:problem:invalid-filter",
+        )
+
+
+def test_one_setting_is_chosen(client: httpx.Client) -> None:
+    """`/pick` takes one rule, conditions and further sweeps, and returns the library's choice."""
+    path = "/sweeps/adaptive weights/pick"
+    front = Front.from_json(client.get("/sweeps/adaptive weights/front").content)
+    answer = client.get(path, params={"max_rate": 2})
+    assert answer.status_code == 200
+    assert Pick.from_json(answer.content) == pick([front], PickRule.of(max_rate=2))
+    assert answer.json()["choice"]["validation"]["rate_bits"] <= 2
+    query = {"prefer": 0.5, "also": "a grid of β", "where": "seed=0"}
+    both = client.get(path, params=query)
+    assert [sweep["name"] for sweep in both.json()["sweeps"]] == ["adaptive weights", "a grid of β"]
+    for query, detail in (
+        ({}, "should be given; found none"),
+        ({"max_rate": 2, "knee": True}, "found max_rate and knee"),
+        ({"max_rate": 0.001}, "the lowest rate is"),
+        ({"prefer": 2}, "at most 1; found 2"),
+    ):
+        refused = client.get(path, params=query)
+        assert refused.status_code == 422
+        assert refused.json()["type"] == "urn:paretoib:problem:no-choice"
+        assert detail in refused.json()["detail"]
+    assert client.get(path, params={"max_rate": "inf"}).status_code == 422
+    assert client.get("/sweeps/nosuch/pick?knee=true").status_code == 404
 
 
 def test_unchanged_content_is_not_sent_again(client: httpx.Client) -> None:
