@@ -48,7 +48,8 @@ def loaded_by(code: str) -> set[str]:
         ("import paretoib.backends", (*HEAVY, "numpy", "pydantic")),
         ("import paretoib.backends._remote", (*HEAVY, "numpy")),
         ("import jobs.sweep", HEAVY),
-        ("import paretoib.training._run", ("ray", "mlflow", "typer", "rich")),
+        ("import paretoib.evaluation._measurement", ("ray", "mlflow", "typer")),
+        ("import paretoib.training._run", ("ray", "mlflow", "typer", "rich", "sklearn")),
         ("import jobs.worker", ("mlflow", "typer", "rich", "plotly", "matplotlib")),
     ],
 )

@@ -82,7 +82,8 @@ def code_rate(
     upper, tightest = uppers.min(0)
     errors = torch.stack([bounds.error for bounds in layer_bounds])
     error = errors.gather(0, tightest.unsqueeze(0)).squeeze(0)
-    return RateBounds(torch.minimum(layer_bounds[-1].lower, upper), upper, error)
+    last = layer_bounds[-1]
+    return RateBounds(torch.minimum(last.lower, upper), upper, error, last.lower_error)
 
 
 def discrete_rate_bounds(
@@ -101,9 +102,11 @@ def discrete_rate_bounds(
     def divergence(q: Tensor) -> Float[Tensor, " N"]:
         return -entropy - torch.xlogy(p, q).sum(-1)
 
-    lower = divergence(mean).mean().clamp_min(0)
+    from_mean = divergence(mean)
+    lower = from_mean.mean().clamp_min(0)
     if complete:
-        return RateBounds(lower, lower, torch.zeros_like(lower))
+        zero = torch.zeros_like(lower)
+        return RateBounds(lower, lower, zero, zero)
     others = (count * mean - p).clamp_min(0) / (count - 1)
     samples = torch.stack([divergence(others), *(divergence(q) for q in marginals)])
     upper, tightest = samples.mean(-1).min(0)
@@ -113,7 +116,8 @@ def discrete_rate_bounds(
     # occurs for one input only.
     maximum = torch.full_like(upper, math.log(p.shape[-1]))
     error = torch.where(upper < maximum, error, torch.zeros_like(error))
-    return RateBounds(lower, torch.minimum(torch.maximum(upper, lower), maximum), error)
+    upper = torch.minimum(torch.maximum(upper, lower), maximum)
+    return RateBounds(lower, upper, error, from_mean.std(-1) / math.sqrt(count))
 
 
 def discrete_information(

@@ -5,7 +5,7 @@ section 2. Units: nats. Runs under `vmap`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,11 +17,12 @@ from paretoib.distributions import LOG_2PI, Encoding
 
 @dataclass(frozen=True)
 class RateBounds:
-    """lower ≤ I(X;Z) ≤ upper in nats, and the standard error of `upper`."""
+    """lower ≤ I(X;Z) ≤ upper in nats, and their standard errors: `lower_error`, and `error`."""
 
     lower: Float[Tensor, ""]
     upper: Float[Tensor, ""]
     error: Float[Tensor, ""]
+    lower_error: Float[Tensor, ""]
 
 
 BLOCK = 128  # rows of the (N, N) pair matrix in memory at a time; these fit into the CPU cache
@@ -49,12 +50,31 @@ def rate_bounds(
     which is too large on average, and the lower bound uses `log_prob_independent`, which is too
     small on average. So both bounds remain valid.
     """
-    count = len(z)
-    own = encoding.log_prob(z).double()
-    others = torch.cat(
-        [_others(encoding.log_prob_pairs(z[i : i + BLOCK]), i) for i in range(0, count, BLOCK)]
+    return pair_bounds(
+        encoding.log_prob(z).double(),
+        encoding.log_prob_independent(z).double(),
+        (encoding.log_prob_pairs(z[i : i + BLOCK]) for i in range(0, len(z), BLOCK)),
+        marginals,
+        complete=complete,
     )
-    independent = encoding.log_prob_independent(z).double()
+
+
+def pair_bounds(
+    own: Float[Tensor, " N"],
+    independent: Float[Tensor, " N"],
+    blocks: Iterable[Float[Tensor, "_ N"]],
+    marginals: Sequence[Float[Tensor, " N"]],
+    *,
+    complete: bool = False,
+) -> RateBounds:
+    """The bounds of `rate_bounds`, from log-densities alone.
+
+    `own` holds log p(z_i|x_i) for the upper bound, `independent` for the lower bound. `blocks` are
+    the rows i of log p(z_i|x_j), some rows at a time; they are overwritten.
+    """
+    count = len(own)
+    starts = range(0, count, BLOCK)
+    others = torch.cat([_others(rows, i) for rows, i in zip(blocks, starts, strict=True)])
     mixture = torch.logaddexp(others, independent) - math.log(count)
     marginal = mixture if complete else others - math.log(count - 1)
     samples = torch.stack([own - marginal, *(own - q for q in marginals)])
@@ -63,8 +83,10 @@ def rate_bounds(
     errors = samples.std(-1) / math.sqrt(count)
     # A Monte Carlo mean near 0 can be negative; mutual information cannot.
     upper = upper.clamp(0, math.log(count) if complete else None)
-    lower = torch.minimum((independent - mixture).mean().clamp_min(0), upper)
-    return RateBounds(lower, upper, errors.gather(0, tightest.unsqueeze(0)).squeeze(0))
+    ratios = independent - mixture
+    lower = torch.minimum(ratios.mean().clamp_min(0), upper)
+    error = errors.gather(0, tightest.unsqueeze(0)).squeeze(0)
+    return RateBounds(lower, upper, error, ratios.std(-1) / math.sqrt(count))
 
 
 def _others(pairs: Float[Tensor, "R N"], first: int) -> Float[Tensor, " R"]:
@@ -81,8 +103,10 @@ class GaussianMarginal:
     factor: Float[Tensor, "*M K K"]
 
     @classmethod
-    def fit(cls, z: Float[Tensor, "N K"]) -> "GaussianMarginal":
-        """Fit the mean and covariance of the samples.
+    def fit(
+        cls, z: Float[Tensor, "N K"], variance: Float[Tensor, "N K"] | None = None
+    ) -> "GaussianMarginal":
+        """Fit the mean and covariance of the samples, or of the mixture of all N(z_i, variance_i).
 
         A small term on the diagonal keeps the covariance invertible if dimensions have collapsed.
         The term makes the bound on the rate less tight, but never invalid.
@@ -91,8 +115,9 @@ class GaussianMarginal:
         mean = z.mean(0)
         centred = z - mean
         covariance = centred.mT @ centred / max(len(z) - 1, 1)
-        variance = covariance.diagonal(dim1=-2, dim2=-1)
-        jitter = 1e-6 * variance.mean() + 1e-12
+        if variance is not None:
+            covariance = covariance + variance.double().mean(0).diag()
+        jitter = 1e-6 * covariance.diagonal(dim1=-2, dim2=-1).mean() + 1e-12
         factor, _ = torch.linalg.cholesky_ex(covariance + jitter * torch.eye(len(mean)).to(z))
         return cls(mean, factor)
 

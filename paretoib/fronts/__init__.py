@@ -31,6 +31,7 @@ from paretoib.fronts._indicators import (
 )
 from paretoib.fronts._pick import pick
 from paretoib.fronts._picture import ImageFormat, RateAxis
+from paretoib.fronts._place import place
 from paretoib.fronts._table import ComparisonRow, comparison_rows, comparison_statistics
 from paretoib.fronts._table_file import TableFormat, table_file
 from paretoib.lazy import lazy_names
@@ -86,6 +87,7 @@ __all__ = [
     "parallel_figure",
     "parallel_image",
     "pick",
+    "place",
     "plane_image",
     "reachability",
     "table_file",

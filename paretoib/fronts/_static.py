@@ -20,7 +20,7 @@ from paretoib.fronts import _drawing as d
 from paretoib.fronts._bands import BAND_COLOUR, Band, front_band, sides
 from paretoib.fronts._format import shorten
 from paretoib.fronts._picture import ImageFormat, RateAxis
-from paretoib.records import Comparison, ExactCurve, Front, Outcome
+from paretoib.records import Comparison, ExactCurve, Front, FrontPlace, Outcome, Point
 from paretoib.specs import short_name
 
 _STYLE: dict[Any, Any] = {
@@ -105,10 +105,15 @@ def front_image(
     *,
     axis: RateAxis | None = None,
     trials: bool = False,
+    measured: FrontPlace | None = None,
 ) -> bytes:
-    """The picture of `front_html` as a PNG of 1600 × 1000 pixels, a PDF or an SVG."""
+    """The picture of `front_html` as a PNG of 1600 × 1000 pixels, a PDF or an SVG.
+
+    A star shows the point of another encoder, `measured`.
+    """
     with rc_context(style()):
-        plane = d.plane_of(front, axis)
+        star = [_measured_point(measured)] if measured else []
+        plane = d.plane_of(front.model_copy(update={"points": (*front.points, *star)}), axis)
         shown = d.outcomes(front, trials=trials)
         figure, ax = _canvas(plane)
         _band(ax, front_band(front, plane), BAND_COLOUR, "")
@@ -132,6 +137,7 @@ def front_image(
                 d.FRONT_PREFIX,
                 legend_colour=d.DARK_GREY,
             )
+        _star(ax, plane, star)
         title = f"{front.sweep.name}: {front.sweep.method} on {front.sweep.dataset}"
         caption = d.front_caption(front, plane, trials=trials)
         return _with_legend(figure, ax, front.points, title, caption, format)
@@ -335,6 +341,28 @@ def _on_front(
             ax.scatter(plane.rate(points), lost, **size, **_filling(drawn, filled))
             label = legend_label(prefix + label)
             ax.scatter([], [], label=label, **size, **_filling(legend_colour, filled))
+
+
+def _measured_point(measured: FrontPlace) -> Point:
+    """The measured point, as a point that no trial has."""
+    return Point(
+        trial="",
+        params={},
+        seed=0,
+        rate_bits=measured.rate_bits,
+        rate_lower_bits=measured.rate_lower_bits,
+        relevance_bits=0.0,
+        lost_bits=measured.lost_bits,
+        accuracy=None,
+    )
+
+
+def _star(ax: Axes, plane: d.Plane, star: Sequence[Point]) -> None:
+    if star:
+        _bars(ax, plane, star)
+        lost = [p.lost_bits for p in star]
+        size: dict[str, Any] = {"marker": "*", "s": 220, "zorder": 4, "label": "measured encoder"}
+        ax.scatter(plane.rate(star), lost, color=d.RIGHT_COLOUR, edgecolors="white", **size)
 
 
 def _filling(colour: Any, filled: bool) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from paretoib.records._front import (
     Replicates,
 )
 from paretoib.records._importance import Importance
+from paretoib.records._measurement import FrontPlace, Measurement
 from paretoib.records._models import ModelFile, ModelFiles
 from paretoib.records._outcomes import (
     MEASURES,
@@ -65,6 +66,7 @@ __all__ = [
     "FailedTrial",
     "Front",
     "FrontDistance",
+    "FrontPlace",
     "HypervolumeCurve",
     "Importance",
     "Indicators",
@@ -72,6 +74,7 @@ __all__ = [
     "LimitCheck",
     "LogPart",
     "Margin",
+    "Measurement",
     "Measures",
     "Metrics",
     "ModelFile",

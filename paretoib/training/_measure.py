@@ -13,6 +13,8 @@ from paretoib.discrete import CodebookPrediction
 from paretoib.distributions import Output
 from paretoib.evaluation import (
     BLOCK,
+    RATE_INPUTS,
+    SAMPLES,
     code_rate,
     code_tables,
     discrete_information,
@@ -25,8 +27,6 @@ from paretoib.training._estimates import Estimates
 from paretoib.training._predictions import Predictions, SampledPredictions, predictions_of
 from paretoib.training._stack import Stack
 
-SAMPLES = 12  # samples of z per input in the final measurement, as in Alemi et al.
-RATE_INPUTS = 4096  # limit on the inputs for bounds on the rate, which compare all pairs of inputs
 MARGINAL_INPUTS = 16_384  # limit on the training examples for marginals and cross-entropies
 _FORWARD_BATCH = 1024  # inputs per forward pass
 _MAX_ELEMENTS = 2**24  # limit on the matrix elements in memory at a time
