@@ -26,8 +26,10 @@ _REGISTRIES: dict[str, Mapping[str, Entry]] = {
 }
 
 
-def catalogue(kind: str) -> Schemas:
+def catalogue(kind: str, *, local: bool = False) -> Schemas:
     """The entries of `methods`, `datasets`, `models`, `searches` or `presets` by name.
+
+    With `local`, also entries that need files or code of this machine.
 
     An entry has a `summary`, a `paper` and `fields`: the JSON schema of each field of its section,
     with type, default, bounds and description. A search has no fields. A method has the fields of
@@ -39,27 +41,32 @@ def catalogue(kind: str) -> Schemas:
     """
     build = {
         "methods": _methods,
-        "datasets": lambda: section_entries("data"),
-        "models": lambda: section_entries("model"),
+        "datasets": lambda: section_entries("data", local=local),
+        "models": lambda: section_entries("model", local=local),
         "searches": _searches,
         "presets": _presets,
     }
     return lookup(build, kind, "kind of catalogue")()
 
 
-def section_entries(section: str) -> Schemas:
+def section_entries(section: str, *, local: bool = False) -> Schemas:
     """The registry entries for section `data`, `model`, `objective` or `weighting`, by name."""
     return {
         name: {"summary": entry.summary, "paper": entry.paper, "fields": _fields(section, name)}
-        for name, entry in _REGISTRIES[section].items()
+        for name, entry in _entries(section, local).items()
     }
 
 
+def _entries(section: str, local: bool) -> dict[str, Entry]:
+    return {n: entry for n, entry in _REGISTRIES[section].items() if local or not entry.local}
+
+
 def sweep_schema(ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
-    """The JSON schema of a sweep's document, with the fields of every registry entry."""
+    """The JSON schema of a sweep's document for a service, with the fields of every entry."""
     schema = SweepSpec.model_json_schema(ref_template=ref_template)
     properties = schema["properties"]
-    for section, registry in _REGISTRIES.items():
+    for section in _REGISTRIES:
+        registry = _entries(section, local=False)
         properties[section] = {
             "description": f"a name, or a mapping with a name and fields of the {section}",
             "anyOf": [

@@ -72,12 +72,19 @@ def load_target(target: str) -> Any:
 
 @dataclass(frozen=True)
 class Entry:
-    """A registry entry: the target "module:Class", a summary, its paper, its hyperparameters."""
+    """A registry entry: the target "module:Class", a summary, its paper, its hyperparameters.
+
+    A `local` entry needs a file or code that only this machine has; a service does not offer it.
+    `complete` names a function ("module:name") that gets the fields of a section and returns them
+    with further fields, such as facts of a file.
+    """
 
     target: str
     summary: str
     paper: str = ""
     params: tuple[Param, ...] = field(default=(), kw_only=True)
+    local: bool = field(default=False, kw_only=True)
+    complete: str = field(default="", kw_only=True)
 
     def load(self) -> Any:
         """Import the target and return it."""

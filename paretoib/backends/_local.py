@@ -75,7 +75,7 @@ class LocalBackend(Backend):
     def catalogue(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
         from paretoib.catalogue import catalogue
 
-        return catalogue(kind)
+        return catalogue(kind, local=True)
 
     def submit(self, spec: "SweepSpec") -> SweepState:
         """Run the sweep in another process; returns once the sweep has begun.

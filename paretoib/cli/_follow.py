@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from paretoib.backends import Backend
     from paretoib.records import Front, SweepInfo, SweepState
 
+_FILE_FIELDS = ("path", "sha256", "kind", "classes", "tasks")
 POLL_SECONDS = 0.5  # minimum time between two reads of the state of a cancelled sweep
 
 
@@ -157,19 +158,32 @@ def _suggest_commands(
         compare = f"compare {name} --against {others[0].id[:8]}"
         _render.message(f"compare:  {command_line(compare, server)}")
         return
+    from paretoib.specs import default_name
+
     # No sweep to compare with yet: first run another method on the same data.
     method = "vib" if sweep.method != "vib" else "mib"
-    fields = backend.catalogue("datasets")[sweep.dataset]["fields"]
-    changed = " ".join(
-        f"--set {quote(f'{field}={json.dumps(value)}')}"
-        for field, value in sweep.spec["data"].items()
-        # Compare as JSON, in which a tuple equals a list.
-        if field in fields and json.dumps(value) != json.dumps(fields[field]["default"])
-    )
-    run = f"sweep --method {method} --dataset {sweep.dataset} {changed}".rstrip()
-    compare = f"compare {name} --against {method}-{sweep.dataset}"
+    run = f"sweep --method {method} {_data_flags(backend, sweep)}"
+    compare = f"compare {name} --against {quote(default_name(method, sweep.spec['data']))}"
     _render.message(f"compare:  {command_line(run, server)}, then")
     _render.message(f"          {command_line(compare, server)}")
+
+
+def _data_flags(backend: "Backend", sweep: "SweepInfo") -> str:
+    """The flags of the data set of a sweep, with its fields that are not defaults."""
+    section = sweep.spec["data"]
+    entry = backend.catalogue("datasets").get(sweep.dataset, {"fields": {}})
+    # The fields of a file are read from the file.
+    known = _FILE_FIELDS if "path" in section else ()
+    changed = [
+        f"--set {quote(f'{field}={json.dumps(section[field])}')}"
+        for field, schema in entry["fields"].items()
+        # Compare as JSON, in which a tuple equals a list.
+        if field not in known
+        and field in section
+        and json.dumps(section[field]) != json.dumps(schema["default"])
+    ]
+    name = f"{sweep.dataset}:{section['path']}" if "path" in section else sweep.dataset
+    return " ".join([f"--dataset {quote(name)}", *changed])
 
 
 def _comparable(other: "SweepInfo", sweep: "SweepInfo") -> bool:

@@ -15,11 +15,32 @@ from paretoib.registry import Entry, Param, Registry
 if TYPE_CHECKING:
     from paretoib.data._dataset import Dataset, Split
     from paretoib.data._load import load_dataset
+    from paretoib.data._npz import load_npz
+    from paretoib.data._npz_facts import save_arrays
+    from paretoib.data._npz_file import read_npz
 
-__all__ = ["DATASETS", "DETERMINISTIC", "Dataset", "DatasetEntry", "Split", "load_dataset"]
+__all__ = [
+    "DATASETS",
+    "DETERMINISTIC",
+    "Dataset",
+    "DatasetEntry",
+    "Split",
+    "load_dataset",
+    "load_npz",
+    "read_npz",
+    "save_arrays",
+]
 
 __getattr__ = lazy_names(
-    __name__, {"Dataset": "_dataset", "Split": "_dataset", "load_dataset": "_load"}
+    __name__,
+    {
+        "Dataset": "_dataset",
+        "Split": "_dataset",
+        "load_dataset": "_load",
+        "load_npz": "_npz",
+        "read_npz": "_npz_file",
+        "save_arrays": "_npz_facts",
+    },
 )
 
 DETERMINISTIC = "paretoib.data._exact:deterministic_labels"
@@ -33,9 +54,10 @@ class DatasetEntry(Entry):
     ("module:name") that computes the exact IB curve (`ExactIB`) from the data set's parameters, the
     relevance ceiling and the largest rate, both in bits; it is empty if the curve is not known, and
     `DETERMINISTIC` if Y is a function of X. If Y has several tasks, `tasks` names them, and the
-    parameter `task` selects one or all. `continuous` means that Y has no classes. `field_defaults`
-    holds default values for fields of other sections, by full name; a section without such a field
-    ignores its default.
+    parameter `task` selects one or all. If the type of an input or the tasks depend on a file, the
+    parameters `kind` and `tasks` hold them. `continuous` means that Y has no classes.
+    `field_defaults` holds default values for fields of other sections, by full name; a section
+    without such a field ignores its default.
     """
 
     kind: Literal["image", "vector"] = "image"
@@ -47,7 +69,11 @@ class DatasetEntry(Entry):
 
     def tasks_of(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The tasks for these parameters; empty if Y is a single task."""
-        return self.tasks if params.get("task") == "all" else ()
+        return tuple(params.get("tasks", self.tasks)) if params.get("task") == "all" else ()
+
+    def kind_of(self, params: Mapping[str, Any]) -> str:
+        """The type of an input for these parameters: "image" or "vector"."""
+        return str(params.get("kind", self.kind))
 
 
 _SPLIT_SEED = Param("split_seed", int, 0, "seed of the split and of generated data", ge=0)
@@ -67,6 +93,8 @@ _FOLD = Param(
     "which of the disjoint parts of size `subset` to train on, counted from 0",
     ge=0,
 )
+
+_FROM_FILE = "read from the file"
 
 _OWN: dict[str, DatasetEntry] = {
     "digits": DatasetEntry(
@@ -204,6 +232,26 @@ _OWN: dict[str, DatasetEntry] = {
             ),
             Param("side", int, 150, "pixels along each side of the resized image", ge=8, le=1024),
             _SUBSET,
+            _SPLIT_SEED,
+        ),
+    ),
+    "npz": DatasetEntry(
+        "paretoib.data._npz:load",
+        "your own arrays x and y in a NumPy file: `--dataset npz:PATH`",
+        local=True,
+        complete="paretoib.data._npz_facts:complete",
+        params=(
+            Param("path", str, "", "the absolute path of the file"),
+            Param("sha256", str, "", f"digest of the arrays; {_FROM_FILE}"),
+            Param("kind", Literal["image", "vector"], "vector", f"type of an input; {_FROM_FILE}"),
+            Param(
+                "classes",
+                tuple[Annotated[int, Field(ge=2)], ...],
+                (),
+                f"number of classes of each task; {_FROM_FILE}",
+            ),
+            Param("tasks", tuple[str, ...], (), f"names of the tasks; {_FROM_FILE}"),
+            Param("task", str, "all", "the labels to predict: `all`, or the name of one task"),
             _SPLIT_SEED,
         ),
     ),

@@ -84,4 +84,6 @@ def _data(front: Front) -> dict[str, Any]:
     entry = DATASETS.get(front.sweep.dataset)
     defaults = {param.name: param.default for param in entry.params} if entry else {}
     data = {**defaults, **front.sweep.spec.get("data", {})}
+    if data.get("sha256"):
+        data.pop("path", None)  # Files with the same content are the same data.
     return {"dataset": front.sweep.dataset} | flatten(data, "data.")

@@ -8,6 +8,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -22,11 +23,12 @@ from paretoib.registry import lookup
 from paretoib.specs._axes import distinct_digits, log_spaced
 from paretoib.specs._methods import METHODS, SEARCHES, Method, check_method
 from paretoib.specs._presets import with_preset
-from paretoib.specs._sections import REGISTRIES, Section, as_mapping, parse_section
+from paretoib.specs._sections import REGISTRIES, as_mapping, parse_section
 from paretoib.specs._space import Choices, Range, default_space, field_along_front
 from paretoib.specs._trial import TrialSpec
 
 MAX_TRIALS = 100_000
+_MAX_STEM = 100  # characters of a file's name in the name of a sweep
 Axis = tuple[Any, ...]
 Trials = Annotated[int, Field(ge=0, le=MAX_TRIALS)]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1)]
@@ -95,7 +97,7 @@ def fill_in(document: Mapping[str, Any]) -> dict[str, Any]:
     space = {} if is_grid else defaults.space({})
     fields = {
         **defaults.template.document,
-        "name": default_name(defaults.method, defaults.template.data),
+        "name": default_name(defaults.method, defaults.template.data.document),
         "search": defaults.search,
         "seeds": counts.seeds,
         "trials": defaults.trials(trials, seeds, grid, space),
@@ -106,9 +108,15 @@ def fill_in(document: Mapping[str, Any]) -> dict[str, Any]:
     return dict(to_jsonable_python(fields))
 
 
-def default_name(method: str, data: Section) -> str:
-    """The name of a sweep whose spec has none."""
-    return f"{method}-{data.name}"
+def default_name(method: str, data: Mapping[str, Any]) -> str:
+    """The name of a sweep whose spec has none: METHOD-DATASET, or METHOD-FILE for a file.
+
+    `data` are the fields of the data section.
+    """
+    if "path" not in data:
+        return f"{method}-{data['name']}"
+    stem = PurePath(data["path"]).stem[:_MAX_STEM]
+    return f"{method}-{''.join(c if c.isprintable() else '_' for c in stem)}"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 The pydantic model of a section is created from the entry. A new objective therefore has validated
 fields without a change in this package. In JSON and YAML a section is
-`{"name": "vib", "prior_width": 1.0}`, or only the name.
+`{"name": "vib", "prior_width": 1.0}`, or only the name, or `npz:PATH` for the data set `npz`.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from paretoib.documents import Document, as_spec_error, preview
 from paretoib.errors import SpecError
 from paretoib.models import MODELS
 from paretoib.objectives import OBJECTIVES
-from paretoib.registry import Entry, Param, lookup
+from paretoib.registry import Entry, Param, load_target, lookup
 from paretoib.weighting import WEIGHTINGS
 
 REGISTRIES: dict[str, Mapping[str, Entry]] = {
@@ -85,8 +85,14 @@ def section_model(kind: str, name: str) -> type[Section]:
 
 
 def as_mapping(section: Any) -> Any:
-    """A mapping for a section that is given by its name alone; any other value unchanged."""
-    return {"name": section} if isinstance(section, str) else section
+    """A mapping for a section that is given as text; any other value unchanged.
+
+    The text is a name, or NAME:PATH for a section with a field `path`.
+    """
+    if not isinstance(section, str):
+        return section
+    name, colon, path = section.partition(":")
+    return {"name": name, "path": path} if colon else {"name": name}
 
 
 def parse_section(kind: str, value: Any) -> Any:
@@ -99,6 +105,8 @@ def parse_section(kind: str, value: Any) -> Any:
             f"{kind}: should be a name or a mapping with a `name`; found {preview(value)}"
         )
     model = section_model(kind, value["name"])
+    if complete := REGISTRIES[kind][value["name"]].complete:
+        value = load_target(complete)(value)
     with as_spec_error(model, f"{kind}."):
         return model.model_validate(dict(value))
 

@@ -176,7 +176,7 @@ class SweepSpec(Document):
         object.__setattr__(self, "trials", trials)
         population = self.population or defaults.population(seeds, space)
         object.__setattr__(self, "population", population)
-        object.__setattr__(self, "name", self.name or default_name(self.method, self.data))
+        object.__setattr__(self, "name", self.name or default_name(self.method, self.data.document))
         self._check_layers()
         self._check_search()
         return self

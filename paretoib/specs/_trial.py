@@ -200,7 +200,7 @@ def check_combination(
             f"weighting `{weighting.name}` weighs {span} losses; "
             f"objective `{objective.name}` has {len(losses)} ({', '.join(losses)})"
         )
-    kind, inputs = DATASETS[data.name].kind, MODELS[model.name].inputs
+    kind, inputs = DATASETS[data.name].kind_of(data.params), MODELS[model.name].inputs
     if kind not in inputs:
         raise SpecError(
             f"model `{model.name}` takes inputs of kind {' or '.join(inputs)}; "

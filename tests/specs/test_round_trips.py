@@ -68,7 +68,7 @@ def test_a_trial_is_equal_after_json(document: dict[str, Any], fields: dict[str,
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("data", DATASETS)
+@pytest.mark.parametrize("data", [name for name, entry in DATASETS.items() if not entry.local])
 def test_defaults_of_method_and_data_are_filled_in(method: str, data: str) -> None:
     """A document with only a method and a data set gets all but preset, reference and limits."""
     defaults = METHODS[method]
