@@ -11,6 +11,7 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 
+from jobs.encoders import pickled_encoder
 from jobs.moasha import rung_results
 from jobs.models import ModelLimit
 from jobs.progress import ProgressFiles
@@ -127,6 +128,7 @@ def run_packs(
                 "checkpoints": str(checkpoints.resolve()),
                 "limit_seconds": spec.trial_seconds,
                 "rung_actor": rung_actor,
+                "encoder": pickled_encoder(spec),
             },
         )
         tuner = tune.Tuner(

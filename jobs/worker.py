@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
+from jobs.encoders import load_encoder
 from jobs.moasha import RungClient, rung_client
 from jobs.models import ModelCollector
 from jobs.progress import ProgressWriter
@@ -52,6 +53,7 @@ def _prepare(
 
     from paretoib.training import run_trials
 
+    load_encoder(config["encoder"])
     torch.set_num_threads(max(1, config["threads"]))
     if 0 < config["share"] < 1 and config["device"].startswith("cuda"):
         # A pack that needs more than its share of the GPU's memory is halved. The limit protects

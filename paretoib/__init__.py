@@ -13,12 +13,15 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from paretoib.lazy import lazy_names
+
 if TYPE_CHECKING:
     from os import PathLike
 
     import torch
 
     from paretoib.backends import Backend, Best, SweepReference
+    from paretoib.evaluation import measure
     from paretoib.records import Comparison, Front, OnProgress, Pick, SweepState, TrialRecord
     from paretoib.specs import SweepSpec
     from paretoib.trained import TrainedModel
@@ -33,10 +36,13 @@ __all__ = [
     "front",
     "list",
     "load_model",
+    "measure",
     "pick",
     "resume",
     "sweep",
 ]
+
+__getattr__ = lazy_names(__name__, {"measure": "evaluation"})
 
 
 def connect(server: str | None = None) -> "Backend":
@@ -55,35 +61,49 @@ def connect(server: str | None = None) -> "Backend":
 
 
 def sweep(
-    spec: "SweepSpec | Mapping[str, Any]", *, on_progress: "OnProgress | None" = None
+    spec: "SweepSpec | Mapping[str, Any]",
+    *,
+    data: Any = None,
+    encoder: Any = None,
+    on_progress: "OnProgress | None" = None,
 ) -> "Front":
     """Run a sweep to its end and return its front.
 
     `spec` is a `SweepSpec`, or a mapping with the fields of a `paretoib sweep --config` file.
+    `data` is a pair of arrays (x, y), or a mapping of arrays with the names of an .npz file; the
+    arrays are saved in the data folder. `encoder` is a class or function that makes a torch module:
+    with the number of outputs as its argument, or without arguments. Both are for this machine only
+    (docs/own.md).
+
     `on_progress` gets each new state of the sweep. By default, a line on stderr shows the progress
     every ten seconds; `on_progress=lambda state: None` turns this off.
 
     Raises:
-        SpecError: the spec is invalid.
-        DataError: the data set cannot be loaded.
+        SpecError: the spec is invalid, or the encoder cannot be trained.
+        DataError: the data set cannot be loaded, or the arrays do not fit.
         StoreError: the store cannot be written.
         ClusterError: the cluster cannot be joined, or its nodes are too small.
         ServiceError: the service of `connect` cannot be reached, or refuses the sweep.
         ParetoIBError: the sweep ended on a service before any of its trials had ended.
     """
-    from paretoib.specs import SweepSpec
+    from paretoib.specs import SweepSpec, check_own_parts, with_own_parts
 
+    if data is not None or encoder is not None:
+        _check_local("data and encoder")
+        spec = with_own_parts(spec, data, encoder)
     checked = spec if isinstance(spec, SweepSpec) else SweepSpec.from_document(spec)
+    if encoder is not None:
+        check_own_parts(checked)
     backend = connect()
     run = partial(backend.run, checked)
     return _front_at_end(run, checked.name, backend.starting, on_progress)
 
 
-def resume(sweep: str, *, on_progress: "OnProgress | None" = None) -> "Front":
+def resume(sweep: str, *, encoder: Any = None, on_progress: "OnProgress | None" = None) -> "Front":
     """Resume a sweep, run it to its end and return its front.
 
-    `sweep` is an id, a unique prefix of an id, or a name (the newest sweep of that name).
-    `on_progress` is as for `sweep`.
+    `sweep` is an id, a unique prefix of an id, or a name (the newest sweep of that name). A sweep
+    with an `encoder` needs the same encoder again. `on_progress` is as for `sweep`.
 
     Raises:
         NotFoundError: there is no such sweep.
@@ -91,6 +111,11 @@ def resume(sweep: str, *, on_progress: "OnProgress | None" = None) -> "Front":
     """
     backend = connect()
     state = backend.find(sweep)
+    if encoder is not None:
+        from paretoib.models import check_same_encoder
+
+        _check_local("encoder")
+        check_same_encoder(state.spec["model"], encoder)
     return _front_at_end(partial(backend.resume, state), state.name, backend.starting, on_progress)
 
 
@@ -206,6 +231,18 @@ def _fronts(side: "Side") -> "Sequence[Front]":
 
     sweeps = [side] if isinstance(side, str | Front | SweepInfo) else side
     return [sweep if isinstance(sweep, Front) else connect().front(sweep) for sweep in sweeps]
+
+
+def _check_local(names: str) -> None:
+    """Raise `SpecError` if a service would run the sweep."""
+    from paretoib.errors import SpecError
+    from paretoib.settings import settings
+
+    if server := settings().server:
+        raise SpecError(
+            f"{names}: should be used on this machine, because a service runs registered names "
+            f"only; found PARETOIB_SERVER = {server}"
+        )
 
 
 def _front_at_end(

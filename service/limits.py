@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from paretoib.errors import ParetoIBError
-from paretoib.specs import SweepSpec, parse_axis
+from paretoib.specs import SweepSpec, local_sections, parse_axis
 from service.problems import ProblemError
 from service.settings import ServiceSettings
 
@@ -18,7 +18,10 @@ def limited_spec(document: Mapping[str, Any], limits: ServiceSettings) -> SweepS
 
     Raises `ProblemError` for a sweep above the limits, `SpecError` for an invalid one. Sizes are
     checked before validation, because validation expands every value of an axis into trials.
+    Sections that need files or code of one machine are refused before validation too, because
+    validation reads the files.
     """
+    _check_registered(document)
     _check("trials", _number(document.get("trials")), limits.max_trials)
     _check("seeds", _length(document.get("seeds")), limits.max_trials)
     for kind in ("grid", "space"):
@@ -34,11 +37,25 @@ def limited_spec(document: Mapping[str, Any], limits: ServiceSettings) -> SweepS
 
 
 def check_limits(spec: SweepSpec, limits: ServiceSettings) -> None:
-    """Raise `ProblemError` for a sweep with too many trials, or too many epochs per trial."""
+    """Raise `ProblemError` for a sweep with too many trials, or too many epochs per trial.
+
+    Also for a stored sweep with sections that need files or code of one machine.
+    """
+    _check_registered(spec.document)
     _check("trials", spec.trials, limits.max_trials)
     epochs = spec.varied.get("training.epochs", ())
     varied = epochs if isinstance(epochs, tuple) else (epochs.high,)
     _check("training.epochs", max((spec.training.epochs, *varied)), limits.max_epochs)
+
+
+def _check_registered(document: Mapping[str, Any]) -> None:
+    for kind, name in local_sections(document):
+        raise ProblemError(
+            422,
+            "not-registered",
+            f"{kind}: a service runs registered names only; found `{name}`, which needs a file or "
+            "code of the machine that began the sweep: run it there, or install a plugin here",
+        )
 
 
 def _axis_length(name: str, values: Any) -> int:

@@ -15,21 +15,37 @@ from paretoib.registry import Entry, Param, Registry
 
 if TYPE_CHECKING:
     from paretoib.models._categorical import CategoricalHead, optimal_table
+    from paretoib.models._definition import Definition
+    from paretoib.models._encoders import (
+        add_encoder,
+        check_same_encoder,
+        encoder_of,
+        register_encoder,
+    )
     from paretoib.models._head import Head
+    from paretoib.models._layers import Dropout
     from paretoib.models._model import Model, build_model
+    from paretoib.models._own import check_encoder
     from paretoib.models._states import can_enumerate, state_probabilities
 
 __all__ = [
     "MAX_PATHS",
     "MODELS",
     "CategoricalHead",
+    "Definition",
+    "Dropout",
     "Head",
     "Model",
     "ModelEntry",
+    "add_encoder",
     "bottleneck",
     "build_model",
     "can_enumerate",
+    "check_encoder",
+    "check_same_encoder",
+    "encoder_of",
     "optimal_table",
+    "register_encoder",
     "state_probabilities",
 ]
 
@@ -38,9 +54,16 @@ __getattr__ = lazy_names(
     {
         "CategoricalHead": "_categorical",
         "optimal_table": "_categorical",
+        "Definition": "_definition",
+        "add_encoder": "_encoders",
+        "check_same_encoder": "_encoders",
+        "encoder_of": "_encoders",
+        "register_encoder": "_encoders",
         "Head": "_head",
+        "Dropout": "_layers",
         "Model": "_model",
         "build_model": "_model",
+        "check_encoder": "_own",
         "can_enumerate": "_states",
         "state_probabilities": "_states",
     },
@@ -66,6 +89,10 @@ class ModelEntry(Entry):
     stack_on_cpu: bool = True
     sigmoid: bool = False
     learning_rate: float = 1e-3
+
+    def stacks(self, params: Mapping[str, Any], *, on_cpu: bool) -> bool:
+        """Whether trials with these hyperparameters train faster stacked; false if they cannot."""
+        return bool(params.get("stack", True)) and (self.stack_on_cpu or not on_cpu)
 
     def layers_of(self, params: Mapping[str, Any]) -> int:
         """The number of layers that `bernoulli` noise makes binary, the latent included."""
@@ -241,6 +268,17 @@ _OWN: dict[str, ModelEntry] = {
         params=(
             *_small_alexnet((1024, 1024, 1024), activated=False),
             *_bottleneck(_ALEMI_NOISE, latent=256, decoder=(384, 192)),
+        ),
+    ),
+    "module": ModelEntry(
+        "paretoib.models._own:OwnEncoder",
+        "your own torch module, from Python: `paretoib.sweep(…, encoder=MyModule)`",
+        local=True,
+        params=(
+            Param("encoder", str, "", "name of the class or function"),
+            Param("code", str, "", "digest of its code"),
+            Param("stack", bool, True, "train trials together under vmap; off: one at a time"),
+            *_bottleneck(_ALEMI_NOISE),
         ),
     ),
 }

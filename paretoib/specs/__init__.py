@@ -7,9 +7,11 @@ from paretoib.specs._axes import (
     parse_value,
     range_digits,
 )
+from paretoib.specs._defaults import default_name
 from paretoib.specs._limits import Budget, Plateau, Prune, Resources
 from paretoib.specs._methods import ADAPTIVE_FIELDS, METHODS, SEARCHES, Method, Search
 from paretoib.specs._overrides import with_overrides, with_seed_count, without_defaults
+from paretoib.specs._own import check_own_parts, local_sections, with_own_parts
 from paretoib.specs._preset_use import PresetUse, preset_use
 from paretoib.specs._presets import preset_values
 from paretoib.specs._sections import Section, section_model, short_name
@@ -34,8 +36,11 @@ __all__ = [
     "SweepSpec",
     "Training",
     "TrialSpec",
+    "check_own_parts",
+    "default_name",
     "default_space",
     "distinct_digits",
+    "local_sections",
     "parse_axis",
     "parse_range",
     "parse_value",
@@ -45,6 +50,7 @@ __all__ = [
     "section_model",
     "short_name",
     "with_overrides",
+    "with_own_parts",
     "with_seed_count",
     "without_defaults",
 ]

@@ -23,7 +23,7 @@ def capacity(spec: TrialSpec, shape: tuple[int, ...], device: str, *, share: flo
     `share` is the share of a GPU that a worker has, both of its memory and of its compute capacity.
     """
     on_gpu = device.startswith("cuda")
-    if not (on_gpu or MODELS[spec.model.name].stack_on_cpu):
+    if not MODELS[spec.model.name].stacks(spec.model.params, on_cpu=not on_gpu):
         return 1
     try:
         size = _size(spec, shape)

@@ -19,15 +19,16 @@ _SMALL = 100_000
 def limit_threads(spec: TrialSpec, stack: Stack) -> Iterator[None]:
     """Use one thread for small trials on a CPU, otherwise torch's setting.
 
-    Models with `stack_on_cpu` off never count as small, because convolutions with few parameters
-    can need much arithmetic.
+    Models that are not stacked on a CPU never count as small, because convolutions with few
+    parameters can need much arithmetic.
     """
     threads = torch.get_num_threads()
     tensors = stack.state().values()
     samples = spec.training.batch_size * stack.head.training_noise
     small = samples + sum(tensor.numel() for tensor in tensors) / stack.size < _SMALL
     on_cpu = all(tensor.device.type == "cpu" for tensor in tensors)
-    if not (small and on_cpu and MODELS[spec.model.name].stack_on_cpu):
+    stacks = MODELS[spec.model.name].stacks(spec.model.params, on_cpu=True)
+    if not (small and on_cpu and stacks):
         yield
         return
     torch.set_num_threads(1)

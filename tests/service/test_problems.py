@@ -58,6 +58,12 @@ def test_an_error_is_a_problem_document(
         ({"method": "vip"}, "unknown method: should be one of"),
         ({"method": "vib", "data": "../etc"}, "unknown dataset"),
         ({"method": "vib", "data": {"name": "digits", "path": "/etc"}}, "path: unknown field"),
+        ({"data": "npz:/etc/hostname"}, "data: a service runs registered names only; found `npz`"),
+        (
+            {"data": {"name": "npz", "path": "/etc/hostname", "sha256": "0"}},
+            "registered names only",
+        ),
+        ({"model": {"name": "module", "encoder": "os", "code": "0"}}, "only; found `module`"),
         ({"method": "vib", "model": "os:system"}, "unknown model"),
         ({"method": "vib", "objective": "file:///tmp/o.py"}, "unknown objective"),
         ({"method": "vib", "entrypoint": "sh"}, "entrypoint: unknown field"),

@@ -1,11 +1,15 @@
 """The settings that limit the size of a sweep, checked before any expensive work."""
 
+import json
 import time
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from paretoib.errors import SpecError
+from paretoib.specs import SweepSpec
 from service import ServiceSettings
 from service.limits import check_limits, limited_spec
 from service.problems import ProblemError
@@ -79,6 +83,31 @@ def test_an_invalid_value_is_rejected_by_validation(document: dict[str, Any]) ->
     with pytest.raises((SpecError, ProblemError)) as refused:
         limited_spec({"method": "vib", **document}, LIMITS)
     assert "at most" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [("npz:PATH", "npz"), ({"name": "npz", "path": "PATH"}, "npz"), ({"name": "npz"}, "npz")],
+)
+def test_a_file_is_refused_before_it_is_read(data: Any, found: str, tmp_path: Path) -> None:
+    """The response is the same for a missing and for a present file, which is never opened."""
+    details = set()
+    for path in (tmp_path / "missing.npz", tmp_path):
+        document = json.loads(json.dumps({"data": data}).replace("PATH", str(path)))
+        with pytest.raises(ProblemError) as refused:
+            limited_spec(document, LIMITS)
+        assert (refused.value.status, refused.value.kind) == (422, "not-registered")
+        details.add(refused.value.detail)
+    assert len(details) == 1
+    assert f"registered names only; found `{found}`" in details.pop()
+
+
+def test_a_stored_sweep_on_a_file_is_not_resumed(tmp_path: Path) -> None:
+    """A sweep that a command has begun on this store cannot be resumed by the service."""
+    np.savez(tmp_path / "own.npz", x=np.zeros((30, 2)), y=np.arange(30) % 2)
+    spec = SweepSpec.from_document({"data": f"npz:{tmp_path}/own.npz"})
+    with pytest.raises(ProblemError, match="registered names only; found `npz`"):
+        check_limits(spec, LIMITS)
 
 
 def test_the_spec_of_a_stored_sweep_is_checked_too() -> None:
