@@ -21,6 +21,21 @@ class DIB(LogVar):
 
     `covariance="diagonal"` gives the log-variance bound of `log_var`. `covariance="full"` gives a
     tighter bound, because it uses the correlations between dimensions.
+
+    The covariance is that of the batch, which makes both values too small on average. For ẑ from
+    N(0, I) with K = 32 dimensions, the entropy of Z is 66.8 bits, and the mean of 400 estimates is
+    below it by
+
+    | examples in a batch | full, bits | diagonal, bits |
+    |---|---|---|
+    | 16 | 31.3 | 2.9 |
+    | 32 | 15.3 | 1.3 |
+    | 128 | 3.0 | 0.35 |
+    | 1024 | 0.36 | 0.05 |
+
+    In a batch of K examples or fewer, the sample covariance of ẑ has directions without any
+    variance, where only the noise is left, and the full value no longer is a bound. Specs refuse
+    such batch sizes; the last batch of an epoch may still be small.
     """
 
     def __init__(self, *, covariance: Literal["diagonal", "full"]) -> None:

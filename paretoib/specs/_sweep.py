@@ -31,7 +31,7 @@ from paretoib.specs._limits import Budget, Plateau, Prune, Resources
 from paretoib.specs._methods import SEARCHES, check_method
 from paretoib.specs._sections import REGISTRIES, Section, parse_section
 from paretoib.specs._space import Choices, Range, parse_space
-from paretoib.specs._trial import Training, TrialSpec, check_combination
+from paretoib.specs._trial import Training, TrialSpec, check_batch_size, check_combination
 from paretoib.specs._unknown_fields import check_misplaced
 
 # Control characters, line ends and marks that change the direction of text. Names of sweeps may not
@@ -178,6 +178,7 @@ class SweepSpec(Document):
         object.__setattr__(self, "population", population)
         object.__setattr__(self, "name", self.name or default_name(self.method, self.data.document))
         self._check_layers()
+        self._check_batch_size()
         self._check_search()
         return self
 
@@ -261,6 +262,14 @@ class SweepSpec(Document):
                 f"objective.draws: should be few enough that draws^layers is at most {MAX_PATHS}; "
                 f"found {draws}^{layers}"
             )
+
+    def _check_batch_size(self) -> None:
+        """Refuse small batches with a full covariance; one trial may combine the worst values."""
+        if "covariance" not in self.objective.params:
+            return
+        if "full" in self._values("objective.covariance"):
+            latent, batch_size = self._values("model.latent"), self._values("training.batch_size")
+            check_batch_size(self.objective.name, int(max(latent)), int(min(batch_size)))
 
     def _values(self, field: str) -> tuple[Any, ...]:
         """The values of a field in the sweep; a range is represented by its ends."""

@@ -79,6 +79,8 @@ class TrialSpec(Document):
     @model_validator(mode="after")
     def _check(self) -> Self:
         check_combination(self.data, self.model, self.objective, self.weighting)
+        if self.objective.params.get("covariance") == "full":
+            check_batch_size(self.objective.name, self.model["latent"], self.training.batch_size)
         return self
 
     @cached_property
@@ -227,6 +229,16 @@ def check_combination(
     if params.get("gradient") == "latent" and params.get("over") == "all":
         raise SpecError(
             "weighting.over: should be `shared` if weighting.gradient is `latent`; found `all`"
+        )
+
+
+def check_batch_size(objective: str, latent: int, batch_size: int) -> None:
+    """Refuse batches from which a full covariance of Z cannot be estimated; raises `SpecError`."""
+    if batch_size <= latent:
+        raise SpecError(
+            f"training.batch_size: should be above {latent}, the dimensions of the latent, because "
+            f"objective `{objective}` with covariance `full` estimates a covariance from each "
+            f"batch; found {batch_size}: use larger batches or covariance `diagonal`"
         )
 
 

@@ -1,5 +1,6 @@
 """Bounds on H[Z] of the deterministic information bottleneck."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -18,7 +19,7 @@ Y = torch.zeros(40).long()
 
 def compression(covariance: str, output: Output) -> float:
     objective = DIB(covariance="full" if covariance == "full" else "diagonal")
-    return float(objective.losses(output, Y, {})[1])
+    return float(objective.losses(output, torch.zeros(len(output.z)).long(), {})[1])
 
 
 def test_the_full_bound_is_the_entropy_of_a_gaussian(noisy: Noisy, draw: Draw) -> None:
@@ -60,6 +61,22 @@ def test_a_copied_dimension_adds_half_ln_2_to_the_full_bound(noisy: Noisy, draw:
     assert compression("diagonal", twice) == pytest.approx(2 * compression("diagonal", once))
     increase = compression("full", twice) - compression("full", once)
     assert increase == pytest.approx(0.5 * torch.tensor(2.0).log().item(), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("examples", "full", "diagonal"), [(16, 31.3, 2.9), (32, 15.3, 1.3), (128, 3.0, 0.35)]
+)
+def test_small_batches_give_values_below_the_entropy(
+    noisy: Noisy, draw: Draw, examples: int, full: float, diagonal: float
+) -> None:
+    """For ẑ from N(0, I) with 32 dimensions, the values are too small as the docstring says."""
+    entropy = 16 * math.log2(2 * math.pi * math.e * (1 + ZERO_ENTROPY_STD**2))
+    for covariance, expected in (("full", full), ("diagonal", diagonal)):
+        values = [
+            compression(covariance, noisy(draw(examples, 32, seed=seed))) for seed in range(60)
+        ]
+        mean = sum(values) / len(values) / math.log(2)
+        assert entropy - mean == pytest.approx(expected, abs=0.4)
 
 
 def test_more_dimensions_than_examples_give_finite_values(noisy: Noisy, draw: Draw) -> None:

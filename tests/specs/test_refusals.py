@@ -14,6 +14,7 @@ from paretoib.specs import SweepSpec, parse_axis
 from .spec_errors import error_message
 
 VIB = {"method": "vib"}
+FULL_COVARIANCE = {"objective": {"name": "dib", "covariance": "full"}}
 
 
 @pytest.mark.parametrize(
@@ -143,6 +144,33 @@ def test_documents_with_a_wrong_structure_are_refused(document: Any, message: st
             "weighting `mib` weighs 2 to 9 losses; objective `deterministic` has 1 (prediction)",
         ),
         (
+            {"method": "dib", **FULL_COVARIANCE, "training": {"batch_size": 32}},
+            "training.batch_size: should be above 32, the dimensions of the latent, because "
+            "objective `dib` with covariance `full` estimates a covariance from each batch; found "
+            "32: use larger batches or covariance `diagonal`",
+        ),
+        (
+            {"method": "dib", **FULL_COVARIANCE, "grid": {"latent": [8, 200]}},
+            "training.batch_size: should be above 200, the dimensions of the latent",
+        ),
+        (
+            {
+                "method": "dib",
+                **FULL_COVARIANCE,
+                "training": {"batch_size": 128},
+                "grid": {"latent": [8, 100], "batch_size": [128, 64]},
+            },
+            "training.batch_size: should be above 100, the dimensions of the latent",
+        ),
+        (
+            {
+                "method": "dib",
+                "training": {"batch_size": 16},
+                "grid": {"covariance": ["diagonal", "full"]},
+            },
+            "training.batch_size: should be above 32, the dimensions of the latent",
+        ),
+        (
             VIB | {"data": "gaussian", "model": "resnet18"},
             "model `resnet18` takes inputs of kind image; data set `gaussian` has kind vector",
         ),
@@ -181,6 +209,14 @@ def test_documents_with_a_wrong_structure_are_refused(document: Any, message: st
 def test_sections_that_do_not_fit_together_are_refused(document: Any, message: str) -> None:
     """Each section is valid alone; the message names the sections that do not fit together."""
     assert message in error_message(document)
+
+
+def test_a_full_covariance_needs_one_example_more_than_dimensions() -> None:
+    """Batches of K + 1 examples are accepted, and with a diagonal covariance any batches are."""
+    smallest = {"method": "dib", "training": {"batch_size": 33}}
+    assert SweepSpec.from_document(smallest | FULL_COVARIANCE).training.batch_size == 33
+    diagonal = {"method": "dib", "training": {"batch_size": 2}}
+    assert SweepSpec.from_document(diagonal).training.batch_size == 2
 
 
 def test_adaptive_methods_accept_any_objective_with_two_losses() -> None:
