@@ -11,6 +11,8 @@ from torch import Tensor
 
 from paretoib.distributions import Output
 from paretoib.objectives._vim import VIM, kernel, kernel_mean, mmd_squared
+from paretoib.specs import with_overrides
+from paretoib.training._run import run_trials
 
 Draw = Callable[..., Tensor]
 
@@ -121,3 +123,24 @@ def test_both_statistics_are_finite_for_one_code(draw: Draw) -> None:
     z = draw(1, 3)
     expected = mmd_squared(z, 1.0) - 1
     torch.testing.assert_close(mmd_squared(z, 1.0, unbiased=True), expected)
+
+
+def test_a_beta_of_1e_3_trains_as_no_compression() -> None:
+    """A grid of β may have 0; from the same initial noise, β = 1e-3 ends where β = 0 does.
+
+    β = 10 does not: the codes are pulled to the prior, and the rate is lower.
+    """
+    fields = {"hidden": [16], "latent": 4, "epochs": 10, "learning_rate": 0.01}
+    spec = with_overrides({"method": "vim"}, fields, {"beta": "0,1e-3,10"})
+    betas = spec.grid["weighting.beta"]
+    assert betas == (0.0, 1e-3, 10.0)
+    records = run_trials([spec.template.with_fields({"beta": b}) for b in betas], device="cpu")
+    rates, lost = [], []
+    for record in records:
+        assert record.test is not None
+        assert record.test.rate_bits is not None
+        rates.append(record.test.rate_bits)
+        lost.append(record.test.lost_bits)
+    assert rates[1] == pytest.approx(rates[0], rel=0.02)
+    assert lost[1] == pytest.approx(lost[0], abs=0.02)
+    assert rates[2] < 0.9 * rates[0]
