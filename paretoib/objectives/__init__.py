@@ -106,7 +106,8 @@ ZERO_ENTROPY_NOISE = Param(
     "zero_entropy_noise",
     bool,
     True,
-    "add noise ε ~ N(0, 1/(2πe)) to the latent; false: the ablation of uib section 7.2",
+    "add noise ε ~ N(0, 1/(2πe)) to the latent, as in uib section 6.1; false: without noise, "
+    "the compression loss has no lower bound",
     sets_noise=True,
 )
 

@@ -5,7 +5,9 @@ Gaussian has the largest entropy of all densities with given variances, so
 H[Z] ≤ Σ_i ½ ln(2πe Var[Z_i]). The same holds for H[Z|y] and the variances given y. Z = ẑ + ε, where
 ẑ is the encoder's output and ε ~ N(0, 1/(2πe)) is zero-entropy noise; so H[Z|X] = 0 and
 I(X;Z) = H[Z]. Without the noise both bounds are unbounded below: a smaller ẑ lowers them without
-loss of relevance (section 7.2).
+loss of relevance. Section 7.2 shows this by rescaling: after every epoch it normalises the latent,
+scales it down, and scales the decoder up. `zero_entropy_noise=False` is another experiment, a
+training without noise.
 
 Variances are estimated from the batch, by the law of total variance: Var[Z] = Var[ẑ] + 1/(2πe).
 With noise, no term ½ ln(2πe Var[Z_i]) is negative; for a batch of one example all terms are zero.

@@ -4,7 +4,8 @@ Kolchinsky, Tracey, Wolpert: Nonlinear Information Bottleneck, 2019: for the N i
 with means m_i and one noise standard deviation s,
 I(X;Z) ≤ log N − 1/N Σ_i log Σ_j exp(−‖m_i − m_j‖²/(2s²)). The square is that of Rodríguez Gálvez,
 Thobaben, Skoglund: The Convex Information Bottleneck Lagrangian, 2020. mib eqs 37 and 39 print a
-"natural" IB with H(Z|x) instead, which is in neither of these two papers.
+"Natural" IB with H(Z|x) or its square instead, which is in neither of these two papers: to minimise
+H(Z|x) rewards codes with little noise, which keep more information on x, not less.
 
 The bound cannot exceed log N, which is 7 bits for a batch of 128. Near log N the bound has slope
 zero and says nothing about the true rate. `saturated` in the history is the share of an epoch's

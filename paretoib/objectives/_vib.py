@@ -2,7 +2,8 @@
 
 Alemi, Fischer, Dillon, Murphy: Deep Variational Information Bottleneck, 2017 (mib eq. 36, vim
 eq. 10). The square is u(I) = I² of Rodríguez Gálvez, Thobaben, Skoglund: The Convex Information
-Bottleneck Lagrangian, 2020; mib eq. 38 as printed squares H(Z|x), a different quantity.
+Bottleneck Lagrangian, 2020. mib eq. 38 as printed squares H(Z|x), a different quantity, and mib
+does not say in which unit; here I is in bits.
 """
 
 import math

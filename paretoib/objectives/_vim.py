@@ -3,6 +3,9 @@
 Crescimanna, Graham: The Variational InfoMax Learning Objective, eq. 18 with the divergence of its
 section 4: MMD²(q(z), N(0, σ²I)) with the kernel k(a, b) = K/(K + ‖a − b‖²) for K latent dimensions.
 
+The paper's divergence is MMD, the square root of this loss. Its minimum is the same, but the same β
+has another effect.
+
 The paper draws samples of the prior. Here the kernel's means under the prior are computed as
 integrals, which is equivalent to infinitely many samples. The kernel is
 k(a, b) = ∫ exp(−s) exp(−s ‖a − b‖²/K) ds; its mean over a Gaussian b is a closed form under the
@@ -67,6 +70,9 @@ class VIM(Objective):
 
     Compression is a squared distance between 0 and 2, not an information in nats. It fits the
     marginal of z to the prior. Only the noise that p(z|x) keeps during training limits the rate.
+
+    With the paper's β = 1e-3, β · compression is at most 0.002 and has no visible effect: on the
+    digits, training with β = 1e-3 and with β = 0 ends at the same rate and error.
     """
 
     def __init__(self, *, statistic: Literal["v", "u"]) -> None:

@@ -40,8 +40,8 @@ class Metrics(Document):
 
     - `cross_entropy_bits` is the decoder cross-entropy H_Θ[Y|Z], E[−log q(y|z)];
     - `prediction_cross_entropy_bits` is the prediction cross-entropy H_Θ[Y|X] (uib section 5),
-      E[−log 1/S Σ_s q(y|z_s)]: the negative log-likelihood of the whole network (imb eq. 8). Its
-      estimate is too large on average, the less so the more samples there are, and at most
+      E[−log 1/S Σ_s q(y|z_s)]: the negative log-likelihood of the whole network (imb eq. 8). The
+      estimate is too large on average and falls with more samples, but it is at most
       `cross_entropy_bits`;
     - `label_probability` is E q(y|z), the mean probability of the true label, which is at least
       e^(−H_Θ[Y|Z]) (uib observation 3);

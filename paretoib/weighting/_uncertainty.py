@@ -2,7 +2,8 @@
 
 Kendall, Gal, Cipolla: Multi-Task Learning Using Uncertainty to Weigh Losses, 2018. Qian, Chen,
 Gechter: Multi-Task Variational Information Bottleneck (mtvib), eqs 9 and 14:
-Σ_k [CE_k/σ_k² + log σ_k] + β · compression, where CE_k is the prediction loss of task k.
+Σ_k [CE_k/σ_k² + log σ_k] + β · compression, where CE_k is the prediction loss of task k. Relative
+to task k, compression has the weight β σ_k²: a task that is learned well weakens compression.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,8 @@ class Uncertainty(Weighting):
     """Weight 1/σ_k² on each prediction loss k, such as that of a task, and β on each other loss.
 
     The learned parameter is s_k = log σ_k², which starts at 0. For a constant loss L_k the minimum
-    is at σ_k² = 2 L_k: a task with a smaller loss gets a larger weight.
+    is at σ_k² = 2 L_k: a task with a smaller loss gets a larger weight. A step of Adam changes s_k
+    by about the learning rate at most, so s_k hardly moves in a few hundred steps with 1e-4.
     """
 
     def parameters(self) -> Mapping[str, Tensor]:
