@@ -24,7 +24,7 @@ Probabilities = Tensor | tuple[Tensor, ...]
 
 
 class TrainedModel(nn.Module):
-    """The encoder and the decoder of a trial, with the weights after its last epoch.
+    """The encoder and the decoder of a trial, with the weights that were measured.
 
     An input `x` is a tensor (B, *shape) of floating-point numbers, with values as the data set
     delivers them, in `input_range` on the training data. Other inputs raise `DataError`. Gradients

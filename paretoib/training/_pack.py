@@ -256,7 +256,10 @@ class Pack:
         return sum(t.numel() * t.element_size() for t in tensors) // len(self.specs)
 
     def model_file(self, trial: int) -> bytes:
-        """The content of the model file of a trial, with its present weights."""
+        """The content of the model file of a trial, with its present weights.
+
+        After `measure`, these are the measured weights.
+        """
         header = ModelHeader(
             trial=self.specs[trial].key,
             spec=self.specs[trial].document,

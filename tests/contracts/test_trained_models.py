@@ -206,6 +206,16 @@ def test_every_model_has_the_measured_values(name: str, images: str) -> None:
     check_interface(model)
 
 
+def test_averaged_weights_are_in_the_file() -> None:
+    """If the average of the weights is measured, the file has the average, in packs of any size."""
+    for seeds in ((0,), (0, 1)):
+        for spec in (trial("vib"), trial("categorical", optimal_decoder=True)):
+            fields = {**FEW, "weight_average": 0.9}
+            pairs = train([spec.with_fields({**fields, "seed": seed}) for seed in seeds])
+            for record, model in pairs:
+                check_measurements(record, model)
+
+
 @pytest.mark.parametrize("name", ["vib", "ceb", "deterministic", "imb_joint"])
 def test_a_model_of_several_tasks_predicts_each_task(name: str, two_tasks: str) -> None:
     """`predict` returns one tensor for each task."""
