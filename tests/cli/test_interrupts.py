@@ -24,7 +24,12 @@ def test_ctrl_c_while_ray_starts_creates_no_sweep(store: Any, wait_for: WaitFor)
 
 
 @pytest.mark.parametrize(
-    ("sent", "status"), [(signal.SIGINT, "cancelled"), (signal.SIGHUP, "interrupted")]
+    ("sent", "status"),
+    [
+        (signal.SIGINT, "cancelled"),
+        # tests/jobs/test_one_trial.py covers SIGHUP without Ray.
+        pytest.param(signal.SIGHUP, "interrupted", marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_while_trials_run_keeps_ended_trials(
     store: Any, wait_for: WaitFor, run: Run, sent: signal.Signals, status: str

@@ -1,14 +1,15 @@
-"""A program that runs a sweep whose workers fail, and prints the results.
+"""A program that runs sweeps whose workers fail, and prints a JSON list of their results.
 
-The number of epochs chooses the failure of a pack of two trials:
+Its arguments are a folder and, for each sweep, numbers of epochs such as 1,2,3. The number of
+epochs chooses the failure of a pack of two trials:
 1: the trial with the lower β kills its worker every time;
 2: the pack kills its worker the first time;
 3: the trial with the lower β raises;
 4: the trial with the lower β hangs;
 5: the model is not installed on the workers;
 6: nothing fails.
-For each number of epochs, the folder `notes` gets a file with one character for each attempt, and a
-file with the number of threads.
+For each number of epochs, the folder gets a file with one character for each attempt, and a file
+with the number of threads.
 Ray pickles this module's `train_pack` by value, so the failures happen on the workers.
 """
 
@@ -60,18 +61,39 @@ def train_pack(config: dict[str, Any]) -> None:
         MODELS["mlp"] = model
 
 
-def main() -> None:
-    """Run the sweep; print its front, the files in `notes`, Ray's address, and the error."""
-    from jobs import cluster
+def sweep_with_failures(epochs: list[int], notes: Path) -> dict[str, Any]:
+    """Run a sweep on the Ray that is running; returns its front, its files and its error."""
     from jobs.sweep import run_sweep
     from paretoib.errors import ClusterError
-    from paretoib.settings import settings
     from paretoib.specs import SweepSpec
     from paretoib.tracking import MemoryTracker, read_front
 
-    notes, epochs = sys.argv[1], [int(number) for number in sys.argv[2:]]
+    spec = SweepSpec.from_document(
+        {
+            "method": "vib",
+            "model": {"name": "mlp", "hidden": [8], "latent": 2},
+            "grid": {"beta": [0.1, 0.01], "epochs": epochs},
+            "trial_seconds": 2 if 4 in epochs else None,
+        }
+    )
+    store = MemoryTracker()
+    error = None
+    try:
+        run_sweep(spec, store=lambda: store)
+    except ClusterError as raised:
+        error = str(raised)
+    (sweep,) = store.sweeps()
+    files = {path.name: path.read_text() for path in notes.iterdir()}
+    return {"front": read_front(store, sweep).document, "notes": files, "error": error}
+
+
+def main() -> None:
+    """Run the sweeps with one Ray instance; print their results, and the address of Ray."""
+    from jobs import cluster
+    from paretoib.settings import settings
+
+    notes, *sweeps = sys.argv[1:]
     with cluster.ray_instance(settings()):
-        # `run_sweep` uses the Ray that is running.
         import ray
 
         from jobs import tune
@@ -84,25 +106,8 @@ def main() -> None:
         tune.train_pack = train_with_failures
         # One large first batch, so that trials with the same epochs share a pack.
         tune._batches = lambda _: repeat(tune.BATCH)
-        spec = SweepSpec.from_document(
-            {
-                "method": "vib",
-                "model": {"name": "mlp", "hidden": [8], "latent": 2},
-                "grid": {"beta": [0.1, 0.01], "epochs": epochs},
-                "trial_seconds": 2 if 4 in epochs else None,
-            }
-        )
-        store = MemoryTracker()
-        error = None
-        try:
-            run_sweep(spec, store=lambda: store)
-        except ClusterError as raised:
-            error = str(raised)
-        (sweep,) = store.sweeps()
-        front = read_front(store, sweep)
-    files = {path.name: path.read_text() for path in Path(notes).iterdir()}
-    results = {"front": front.document, "notes": files, "address": address, "error": error}
-    print(json.dumps(results))
+        results = [sweep_with_failures(json.loads(f"[{epochs}]"), Path(notes)) for epochs in sweeps]
+    print(json.dumps([{**result, "address": address} for result in results]))
 
 
 if __name__ == "__main__":

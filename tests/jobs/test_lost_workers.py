@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
+Results = list[dict[str, Any]]
 
-def failures_of(notes: Path, *epochs: int) -> dict[str, Any]:
-    """Run `sweep_with_worker_failures.py` with these epochs; returns the JSON that it prints."""
+
+def failures_of(notes: Path, *sweeps: str) -> Results:
+    """Run `sweep_with_worker_failures.py` with these sweeps; returns the JSON that it prints."""
     ended = subprocess.run(
         [
             sys.executable,
             Path(__file__).with_name("sweep_with_worker_failures.py"),
             notes,
-            *map(str, epochs),
+            *sweeps,
         ],
         env={**os.environ, "PARETOIB_WORKERS": "2"},
         capture_output=True,
@@ -26,14 +28,20 @@ def failures_of(notes: Path, *epochs: int) -> dict[str, Any]:
         check=True,
     )
     assert ended.stderr == "", "lost workers should be in the records, not on stderr"
-    document: dict[str, Any] = json.loads(ended.stdout)
-    return document
+    results: Results = json.loads(ended.stdout)
+    return results
 
 
 @pytest.fixture(scope="module")
-def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """The results of two sweeps: the failures for 1, 2 and 3 epochs, and for 5 and 6 epochs."""
+    return failures_of(tmp_path_factory.mktemp("notes"), "1,2,3", "5,6")
+
+
+@pytest.fixture
+def failures(results: Results) -> dict[str, Any]:
     """The results of the sweep with the failures for 1, 2 and 3 epochs."""
-    return failures_of(tmp_path_factory.mktemp("notes"), 1, 2, 3)
+    return results[0]
 
 
 def betas_of(front: dict[str, Any], epochs: int) -> set[float]:
@@ -74,12 +82,12 @@ def test_a_trial_that_raises_does_not_affect_its_pack(failures: dict[str, Any]) 
     assert "you tried to allocate 17179869184 bytes (sweep_with_worker_failures.py:" in reason
 
 
-def test_a_pack_for_which_no_worker_starts_ends_the_sweep(tmp_path: Path) -> None:
+def test_a_pack_for_which_no_worker_starts_ends_the_sweep(results: Results) -> None:
     """If every worker fails to start for a pack, the sweep ends with the reason.
 
     The trials of the pack have no record, so that `resume` runs them.
     """
-    failures = failures_of(tmp_path, 5, 6)
+    failures = results[1]
     # Four attempts, and up to four more after the other pack has been trained.
     assert 4 <= len(failures["notes"]["attempts-5"]) <= 8
     message = failures["error"]
@@ -106,7 +114,7 @@ def test_ray_has_a_loopback_address(failures: dict[str, Any]) -> None:
 @pytest.mark.slow  # A worker that hangs is killed 30 s after its time limit.
 def test_a_trial_that_hangs_is_ended_with_its_worker(tmp_path: Path) -> None:
     """A trial that hangs fails with the reason and is not retried. The other trial finishes."""
-    failures = failures_of(tmp_path, 4)
+    (failures,) = failures_of(tmp_path, "4")
     front = failures["front"]
     assert [point["params"]["weighting.beta"] for point in front["points"]] == [0.1]
     (failed,) = front["failed"]

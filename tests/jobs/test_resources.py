@@ -124,11 +124,11 @@ def test_nodes_waits_for_a_cluster_that_starts(
 
 
 def test_ray_gives_packs_the_resources_of_the_sweep() -> None:
-    """On a node with two cores and one GPU, packs get half a GPU or two cores.
+    """On a node with two cores and one GPU, packs get two cores and half a GPU.
 
     A sweep whose packs need three cores is refused.
     """
-    wanted: list[dict[str, Any]] = [{"gpus": 0.5}, {"gpus": 0, "cpus": 2}, {"cpus": 3}]
+    wanted: list[dict[str, Any]] = [{"gpus": 0.5, "cpus": 2}, {"cpus": 3}]
     ended = subprocess.run(
         [sys.executable, Path(__file__).with_name("sweeps_with_resources.py"), json.dumps(wanted)],
         env={**os.environ, "PARETOIB_DEVICE": "cpu", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"},
@@ -137,12 +137,10 @@ def test_ray_gives_packs_the_resources_of_the_sweep() -> None:
         timeout=240,
         check=True,
     )
-    halves, cores, refused = json.loads(ended.stdout)
-    assert halves["bundles"]
-    assert all(bundle == {"0": {"CPU": 1, "GPU": 0.5}} for bundle in halves["bundles"])
-    assert cores["bundles"]
-    assert all(bundle == {"0": {"CPU": 2}} for bundle in cores["bundles"])
-    assert halves["devices"] == cores["devices"] == ["cpu", "cpu"]
+    placed, refused = json.loads(ended.stdout)
+    assert placed["bundles"]
+    assert all(bundle == {"0": {"CPU": 2, "GPU": 0.5}} for bundle in placed["bundles"])
+    assert placed["devices"] == ["cpu", "cpu"]
     assert refused == (
         "resources: a node should have room for a pack (3 CPU); found nodes with 2 CPU and 1 GPU"
     )

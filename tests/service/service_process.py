@@ -43,9 +43,20 @@ class Served:
 
 @contextmanager
 def serving(
-    store: Path, environment: Mapping[str, str] | None = None, /, **settings: str
+    store: Path,
+    environment: Mapping[str, str] | None = None,
+    /,
+    *,
+    setup: str | None = None,
+    **settings: str,
 ) -> Iterator[Served]:
-    """Run a service on a store, with the tokens `reader` and `writer` and these settings."""
+    """Run a service on a store, with the tokens `reader` and `writer` and these settings.
+
+    `setup` is Python code that the process of the service runs first.
+    """
+    program = ["-m", "service"]
+    if setup is not None:
+        program = ["-c", f"{setup}\nfrom service.__main__ import main\nraise SystemExit(main())"]
     all_settings = {"port": "0", "tokens": TOKENS, "ray_jobs": NO_RAY, **settings}
     variables = {
         **os.environ,
@@ -54,7 +65,7 @@ def serving(
         **{_variable(name): value for name, value in all_settings.items()},
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "service"],
+        [sys.executable, *program],
         env=variables,
         cwd=store,
         stdout=subprocess.DEVNULL,

@@ -45,12 +45,13 @@ def test_reads_work_while_ray_hangs(
 ) -> None:
     """Submissions that wait for Ray block no read.
 
-    They get 503, and a later submission gets 503 at once.
+    They get 503 after `jobs.submission.TIMEOUT`, and a later submission gets 503 at once.
     """
     make_sweep(fresh_store, 4, name="to read")
     address, close = hanging
     with ExitStack() as stack:
-        served = stack.enter_context(serve(fresh_store, ray_jobs=address))
+        setup = "import jobs.submission\njobs.submission.TIMEOUT = 10"
+        served = stack.enter_context(serve(fresh_store, ray_jobs=address, setup=setup))
         stack.callback(close)
         client = stack.enter_context(served.client())
         pool = stack.enter_context(ThreadPoolExecutor(MANY))
