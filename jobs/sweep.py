@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
-from jobs.encoders import check_encoder_known
+from jobs.local_parts import check_local_parts
 from jobs.log import log_to_file, log_to_stderr
 from jobs.models import KeptModels, ModelCollector
 from jobs.progress import ProgressFiles
@@ -56,7 +56,7 @@ def run_sweep(
         StoreError: also if the store refuses a write, or does not answer in time.
         ClusterError: also if no worker can start.
     """
-    check_encoder_known(spec)
+    check_local_parts(spec)
     from jobs.cluster import load_ray, ray_instance
 
     # Ray is imported before the thread starts, because two threads that import at the same time

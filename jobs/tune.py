@@ -11,7 +11,7 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 
-from jobs.encoders import pickled_encoder
+from jobs.local_parts import pickled_encoder
 from jobs.moasha import rung_results
 from jobs.models import ModelLimit
 from jobs.progress import ProgressFiles

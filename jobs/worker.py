@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-from jobs.encoders import load_encoder
+from jobs.local_parts import load_encoder
 from jobs.moasha import RungClient, rung_client
 from jobs.models import ModelCollector
 from jobs.progress import ProgressWriter

@@ -72,8 +72,8 @@ def sweep(
     `spec` is a `SweepSpec`, or a mapping with the fields of a `paretoib sweep --config` file.
     `data` is a pair of arrays (x, y), or a mapping of arrays with the names of an .npz file; the
     arrays are saved in the data folder. `encoder` is a class or function that makes a torch module:
-    with the number of outputs as its argument, or without arguments. Both are for this machine only
-    (docs/own.md).
+    with the number of outputs as its argument, or without arguments. The mapping `spec` then names
+    no data set and no model. Both are for this machine only (docs/own.md).
 
     `on_progress` gets each new state of the sweep. By default, a line on stderr shows the progress
     every ten seconds; `on_progress=lambda state: None` turns this off.

@@ -5,7 +5,7 @@ import hashlib
 import inspect
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -132,10 +132,20 @@ class _Walk:
             # The class itself, for `super()`; and names that are not defined yet.
             content = cell.cell_contents if _is_filled(cell) else None
             yield from self.value(content)
-        for name in sorted(_names(value.__code__)):
-            if name in value.__globals__:
+        names = sorted(_names(value.__code__))
+        yield from self._named(names, value.__globals__)
+        for name in names:
+            module = value.__globals__.get(name)
+            if isinstance(module, ModuleType) and not _is_installed(module.__name__):
+                self.modules.add(module.__name__)
+                yield from self._named(names, vars(module))
+
+    def _named(self, names: Sequence[str], namespace: Mapping[str, Any]) -> Iterator[str | bytes]:
+        """The values that a function names, in its own module or in a module that it imports."""
+        for name in names:
+            if name in namespace:
                 yield name
-                yield from self.value(value.__globals__[name])
+                yield from self.value(namespace[name])
 
     def _code(self, code: CodeType) -> Iterator[str | bytes]:
         yield code.co_code

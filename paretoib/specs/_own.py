@@ -17,12 +17,14 @@ def with_own_parts(
 
     The arrays are saved in the data folder, so that workers and a resumed sweep can read them.
     Fields of the spec's sections `data` and `model`, such as `split_seed` and `latent`, are kept.
+    The default name is METHOD-ENCODER, or METHOD-arrays without an encoder.
 
     Raises:
         SpecError: the spec names another data set or model, or the encoder cannot be used.
         DataError: the arrays do not fit, or cannot be saved.
     """
     document = dict(spec.document if isinstance(spec, SweepSpec) else spec)
+    label = "arrays"
     if data is not None:
         from paretoib.data import save_arrays
 
@@ -31,7 +33,11 @@ def with_own_parts(
     if encoder is not None:
         from paretoib.models import register_encoder
 
-        document["model"] = _own_section(document, "model", register_encoder(encoder))
+        fields = register_encoder(encoder)
+        label = fields["encoder"].rpartition(".")[2].strip("<>")
+        document["model"] = _own_section(document, "model", fields)
+    if not document.get("name"):
+        document["name"] = f"{document.get('method', 'mib')}-{label}"
     return document
 
 

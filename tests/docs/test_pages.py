@@ -59,11 +59,13 @@ def test_commands_are_accepted(page: Path) -> None:
         name, *arguments = repeat_against(words[:end])
         command = root.commands[name]
         context = command.make_context(name, arguments)
-        # The plugin is not installed here; tests/examples runs it.
+        # The plugin is not installed here, and files of arrays are missing; tests/examples and
+        # tests/cli run these sweeps.
         if (
             "dry_run" in context.params
             and not context.params["config"]
             and "plugin" not in str(page)
+            and "npz:" not in line
         ):
             exit_code = command.invoke(command.make_context(name, [*arguments, "--dry-run"]))
             assert not exit_code, line

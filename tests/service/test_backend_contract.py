@@ -17,6 +17,7 @@ from paretoib.errors import (
     FilterError,
     NotFoundError,
     ParetoIBError,
+    SpecError,
 )
 from paretoib.records import PickRule
 from paretoib.search import field_importance
@@ -250,7 +251,10 @@ def test_watching_an_ended_sweep_returns_its_front(backend: Backend) -> None:
 def test_functions_of_the_package_use_the_service_in_the_settings(
     sample: Any, token_of: dict[str, str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Functions that read sweeps read from PARETOIB_SERVER and not from the local store."""
+    """Functions that read sweeps read from PARETOIB_SERVER and not from the local store.
+
+    Arrays and encoders of a program are refused, and the arrays are not saved.
+    """
     monkeypatch.setenv("PARETOIB_STORE", str(tmp_path))
     monkeypatch.setenv("PARETOIB_SERVER", sample.served.address)
     monkeypatch.setenv("PARETOIB_TOKEN", token_of["reader"])
@@ -260,4 +264,14 @@ def test_functions_of_the_package_use_the_service_in_the_settings(
     assert paretoib.front(GRID, where=["seed=0"]).where == ("seed=0",)
     assert paretoib.compare(MIB, GRID).left.sweeps[0].name == MIB
     assert paretoib.pick(MIB, prefer=0.5) == paretoib.pick([paretoib.front(MIB)], prefer=0.5)
+    monkeypatch.setenv("PARETOIB_DATA", str(tmp_path / "data"))
+    settings.cache_clear()
+    for own in ({"data": ([[0.0]] * 30, [0, 1] * 15)}, {"encoder": dict}):
+        with pytest.raises(
+            SpecError, match="a service runs registered names only; found PARETOIB_S"
+        ):
+            paretoib.sweep({"method": "vib"}, **own)
+    with pytest.raises(SpecError, match="encoder: should be used on this machine"):
+        paretoib.resume(GRID, encoder=dict)
+    assert not (tmp_path / "data").exists()
     settings.cache_clear()

@@ -1,10 +1,15 @@
-"""Send the encoder of a Python program to its workers, by value: they cannot import the program."""
+"""A user's own file and encoder: checked before a sweep begins, and sent to its workers.
+
+Workers read the file by its absolute path. They get the encoder by value, because they cannot
+import the user's program.
+"""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from paretoib.data import DATASETS
 from paretoib.errors import SpecError
 from paretoib.specs import SweepSpec
 
@@ -18,12 +23,21 @@ class PickledEncoder(NamedTuple):
     content: bytes
 
 
-def check_encoder_known(spec: SweepSpec) -> None:
-    """Raise `SpecError` if the sweep has an own encoder that this process does not know."""
+def check_local_parts(spec: SweepSpec) -> None:
+    """Check the file and the encoder of a sweep, before Ray is started.
+
+    Raises:
+        SpecError: this process does not know the encoder, or a field is not that of the file.
+        DataError: the file is missing, or its content has changed.
+    """
     if spec.model.name == OWN_MODEL:
         from paretoib.models import encoder_of
 
         encoder_of(spec.model.params)
+    if DATASETS[spec.data.name].local:
+        from paretoib.data import load_dataset
+
+        load_dataset(spec.data.name, spec.data.params)
 
 
 def pickled_encoder(spec: SweepSpec) -> PickledEncoder | None:
