@@ -116,7 +116,7 @@ def test_a_row_is_the_mean_of_a_setting_over_its_seeds(
     printed = printed_front(front, capsys)
     # The standard deviation of 0, 0.001 and 0.002 is 0.001, and Student's factor is 4.303.
     half_width = 4.303 * 0.001 / 3**0.5
-    assert f"1.00 ± 0.00 1.00 1.000 1.999 ± {half_width:.3f} – 0.5 – ∞ 3 0.6" in printed
+    assert f"1.00 ± 0.00 1.00 1.000 1.999 ± {half_width:.3f} 0.5 – ∞ 3 0.6" in printed
     assert "2 of 2 settings are on the front of the means." in printed
     assert f"Hypervolume {front.replicates.hypervolume_of_means:.2f} bits²" in printed
     mean = sum(front.replicates.seed_hypervolumes) / 3
