@@ -215,9 +215,17 @@ const METRICS = [
   "accuracy", "accuracy_sampled", "accuracy_one_sample",
 ];
 
-async function showTrial(sweep, key) {
+// The panel beside the figure. Plotly does not notice that the figure gets narrower.
+function openPanel() {
   const panel = $("#trial");
+  const opened = panel.hidden;
   panel.hidden = false;
+  if (opened && $("#plot .plot-container")) Plotly.Plots.resize($("#plot"));
+  return panel;
+}
+
+async function showTrial(sweep, key) {
+  const panel = openPanel();
   const trial = await fetchJson(`/sweeps/${sweep}/trials/${key}`);
   const parameters = ["objective", "weighting", "model", "training"].flatMap((kind) =>
     Object.entries(trial.spec[kind] ?? {})
@@ -253,8 +261,7 @@ function showSetting(sweep, keys) {
     item.append(link);
     list.append(item);
   }
-  $("#trial").hidden = false;
-  $("#trial").replaceChildren(
+  openPanel().replaceChildren(
     newElement("h2", `${keys.length} trials`),
     newElement("small", "The mark is the mean of these trials, which differ only in the seed."),
     list,

@@ -111,7 +111,7 @@ def test_show_links_to_the_page_of_the_service(sample: Any, run: Run, run_remote
         remote = run_remotely(sample.served, "show", name, "--json", who="reader").document
         assert without_links([remote["sweep"]]) == without_links([local["sweep"]])
         assert remote["address"] == f"{sample.served.address}/sweeps/{id_}"
-        assert remote.keys() == local.keys() == {"schema", "sweep", "address"}
+        assert remote.keys() == local.keys() == {"schema", "sweep", "models", "address"}
     assert run_remotely(sample.served, "show", GRID).out.count("look: http") == 1
 
 
