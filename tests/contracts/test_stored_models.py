@@ -18,6 +18,17 @@ def content_of(tracker: Tracker, sweep_id: str, trial: TrialRecord) -> bytes:
         return file.read()
 
 
+def stored_artifacts(tracker: Tracker, sweep_id: str, trial: TrialRecord) -> list[str] | None:
+    """The names of a trial's artifacts in MLflow; None for a store in memory."""
+    client = getattr(getattr(tracker, "_store", tracker), "_client", None)
+    if client is None:
+        return None
+    tags = {"mlflow.parentRunId": sweep_id, "mlflow.paretoib.trial": trial.trial}
+    condition = " AND ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    (run,) = client.search_runs([client.get_run(sweep_id).info.experiment_id], condition)
+    return sorted(artifact.path for artifact in client.list_artifacts(run.info.run_id))
+
+
 def test_a_model_file_is_stored_with_its_trial(reopen: Open) -> None:
     """The file is read back unchanged, before and after the store is opened again.
 
@@ -95,6 +106,8 @@ def test_dropped_models_are_deleted_and_their_trials_stay(reopen: Open) -> None:
     with pytest.raises(NotFoundError, match="is not kept: dominated"):
         tracker.open_model(sweep.id, first.trial)
     assert content_of(tracker, sweep.id, second) == model_of(second).content
+    assert stored_artifacts(tracker, sweep.id, first) in (None, ["history.json"])
+    assert stored_artifacts(tracker, sweep.id, second) in (None, ["history.json", "model"])
     assert len(tracker.records(sweep.id)) == 3
     assert tracker.history(sweep.id, first.trial) == first.history
 
