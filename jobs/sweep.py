@@ -41,13 +41,15 @@ def run_sweep(
     *,
     store: Callable[[], Tracker] = tracker,
     sweep_id: str | None = None,
+    extends: bool = False,
     on_progress: OnProgress = lambda _: None,
     log_path: LogPath | None = None,
 ) -> Front:
     """Run a sweep to its end and return its front; `front.sweep.status` is its final status.
 
     `sweep_id` is the id of a sweep that the store holds already; its ended trials are not run
-    again. Ctrl-C ends the sweep as `cancelled`, SIGTERM as `interrupted`; ended trials are kept.
+    again. With `extends`, the spec extends the spec of this sweep, and replaces it once Ray has
+    started. Ctrl-C ends the sweep as `cancelled`, SIGTERM as `interrupted`; ended trials are kept.
     Before the sweep is written, an interrupt is raised as `KeyboardInterrupt`. `log_path` gives the
     file of the sweep's log.
 
@@ -103,7 +105,7 @@ def run_sweep(
                 progress.clear()
 
         _check_device(spec, workers.device)
-        run = _run(spec, opened, ruler, work, sweep_id, on_progress, workers, log_path)
+        run = _run(spec, opened, ruler, work, sweep_id, extends, on_progress, workers, log_path)
     return run.front()
 
 
@@ -125,7 +127,9 @@ def resume_sweep(
     spec = SweepSpec.from_document(state.spec)
     ruler = opened.ruler(state.id)
     if ruler and state.trials.ended >= state.trials.total:
-        closed = _run(spec, opened, ruler, _nothing, state.id, on_progress, log_path=log_path)
+        closed = _run(
+            spec, opened, ruler, _nothing, state.id, on_progress=on_progress, log_path=log_path
+        )
         return closed.front()
     return run_sweep(
         spec,
@@ -195,14 +199,20 @@ def _run(
     ruler: Ruler,
     work: Callable[[SweepRun, Path], None],
     sweep_id: str | None = None,
+    extends: bool = False,
     on_progress: OnProgress = lambda _: None,
     workers: Workers | None = None,
     log_path: LogPath | None = None,
 ) -> SweepRun:
-    """Call `work` for a new or stored sweep, and close the sweep however `work` ends."""
+    """Call `work` for a new, stored or extended sweep; close the sweep however `work` ends."""
     log = ExitStack()
     with deferred_interrupts() as caught:
-        state = store.state(sweep_id) if sweep_id else store.create(spec)
+        if sweep_id is None:
+            state = store.create(spec)
+        elif extends:
+            state = store.extend(sweep_id, spec)
+        else:
+            state = store.state(sweep_id)
         stored_ruler = store.ruler(state.id) or ruler
         kept = KeptModels(settings().models_mb)
         run = SweepRun(

@@ -71,6 +71,8 @@ class SweepRun:
         self._validation_front = GrowingFront(ruler.reference)
         self._validation_hypervolumes: list[float] = []
         self._limit_reached: str | None = None
+        # Limits count from the last extension.
+        self._ended_before = spec.extensions[-1].ended if spec.extensions else 0
         self._started = self._front_updated = time.monotonic()
         self._update_seconds = 0.0
 
@@ -219,10 +221,11 @@ class SweepRun:
         if budget.seconds is not None and time.monotonic() - self._started > budget.seconds:
             return f"the budget of {budget.seconds:g} s is spent"
         if budget.device_seconds is not None:
-            spent = sum(record.seconds for record in self.records)
+            spent = sum(record.seconds for record in self.records[self._ended_before :])
             if spent > budget.device_seconds:
                 return f"the budget of {budget.device_seconds:g} s of training is spent"
-        if plateau is not None and len(self.records) > plateau.trials:
+        new_trials = len(self.records) - self._ended_before
+        if plateau is not None and new_trials > plateau.trials:
             before = self._validation_hypervolumes[-1 - plateau.trials]
             now = self._validation_hypervolumes[-1]
             # A hypervolume of 0 is no plateau: no trial is below the reference point yet.

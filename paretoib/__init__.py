@@ -33,6 +33,7 @@ __all__ = [
     "compare",
     "connect",
     "export",
+    "extend",
     "front",
     "list",
     "load_model",
@@ -110,23 +111,56 @@ def resume(sweep: str, *, encoder: Any = None, on_progress: "OnProgress | None" 
         SpecError, DataError, StoreError, ClusterError, ServiceError, ParetoIBError: as for `sweep`.
     """
     backend = connect()
-    state = backend.find(sweep)
-    if encoder is not None:
-        from paretoib.models import check_same_encoder
-
-        _check_local("encoder")
-        check_same_encoder(state.spec["model"], encoder)
+    state = _found(backend, sweep, encoder)
     return _front_at_end(partial(backend.resume, state), state.name, backend.starting, on_progress)
 
 
-def list(*, archived: bool = False) -> "Sequence[SweepState]":
+def extend(
+    sweep: str,
+    *,
+    trials: int | str | None = None,
+    seeds: "Sequence[int] | str | None" = None,
+    grid: "Mapping[str, Any] | None" = None,
+    space: "Mapping[str, Any] | None" = None,
+    encoder: Any = None,
+    on_progress: "OnProgress | None" = None,
+) -> "Front":
+    """Add trials, seeds or values to a sweep that has ended, and return its front with them.
+
+    The arguments mean what the flags of `paretoib extend` mean: `trials="+16"` for 16 more or
+    `trials=48` for the new number, `seeds=[3, 4]` or `seeds="+2"`, `grid={"beta": [0.3, 0.5]}`,
+    `space={"beta": "1e-6:1"}`. Nothing is trained twice. `sweep`, `encoder` and `on_progress` are
+    as for `resume`, which continues an extension that was interrupted.
+
+    Raises:
+        NotFoundError: there is no such sweep.
+        SpecError: the sweep cannot have these additions, or nothing is added.
+        StoreError: the sweep runs, or another process has extended it at the same time; also as
+            for `sweep`.
+        DataError, ClusterError, ServiceError, ParetoIBError: as for `sweep`.
+    """
+    from paretoib.specs import Additions
+
+    given = {"trials": trials, "seeds": seeds, "grid": grid, "space": space}
+    additions = Additions.from_document({k: v for k, v in given.items() if v is not None})
+    backend = connect()
+    state = _found(backend, sweep, encoder)
+    run = partial(backend.extend, state, additions)
+    return _front_at_end(run, state.name, backend.starting, on_progress)
+
+
+def list(
+    *, archived: bool = False, tags: "Mapping[str, str | None] | None" = None
+) -> "Sequence[SweepState]":
     """The state of every sweep, newest first; archived sweeps only if `archived` is set.
+
+    With `tags`, only sweeps that have all these tags; None stands for any value of a tag.
 
     Raises:
         StoreError: the store cannot be read.
         ServiceError: the service of `connect` cannot be reached.
     """
-    return connect().list(archived=archived)
+    return connect().list(archived=archived, tags=tags or {})
 
 
 def front(sweep: str, *, where: "Sequence[str]" = ()) -> "Front":
@@ -231,6 +265,17 @@ def _fronts(side: "Side") -> "Sequence[Front]":
 
     sweeps = [side] if isinstance(side, str | Front | SweepInfo) else side
     return [sweep if isinstance(sweep, Front) else connect().front(sweep) for sweep in sweeps]
+
+
+def _found(backend: "Backend", sweep: str, encoder: Any) -> "SweepState":
+    """A stored sweep; raises `SpecError` for an encoder that is not the sweep's."""
+    state = backend.find(sweep)
+    if encoder is not None:
+        from paretoib.models import check_same_encoder
+
+        _check_local("encoder")
+        check_same_encoder(state.spec["model"], encoder)
+    return state
 
 
 def _check_local(names: str) -> None:

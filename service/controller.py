@@ -1,4 +1,4 @@
-"""Submits, cancels, resumes and deletes sweeps, and reconciles MLflow with Ray's jobs."""
+"""Submits, cancels, resumes, extends and deletes sweeps, and reconciles MLflow with Ray's jobs."""
 
 import hashlib
 import logging
@@ -18,11 +18,12 @@ from anyio import to_thread
 from jobs.submission import Jobs
 from paretoib.errors import ClusterError, NotFoundError
 from paretoib.records import RESUMABLE, LogPart, Status, SweepState
+from paretoib.search import driver as new_driver
 from paretoib.settings import settings
-from paretoib.specs import SweepSpec
+from paretoib.specs import Additions, SweepSpec
 from paretoib.tracking import STALE_SECONDS, log_part, read_front, read_log, with_journals
 from service.cache import SingleFlightCache
-from service.limits import check_limits
+from service.limits import check_limits, limited_extension
 from service.problems import ProblemError
 from service.queries import SweepQueries
 from service.settings import ServiceSettings
@@ -41,7 +42,7 @@ _log = logging.getLogger("paretoib.service")
 class SweepController:
     """Changes sweeps, one call at a time (`queued`), and reconciles them with Ray.
 
-    Changes are: submit, cancel, resume, archive, delete and restore.
+    Changes are: submit, cancel, resume, extend, note, tag, archive, delete and restore.
 
     The controller stores nothing. MLflow holds the sweeps and the requests for which they were
     created; Ray knows which sweeps have a running job.
@@ -80,7 +81,7 @@ class SweepController:
         store = self._queries.store
         request = key and hashlib.sha256(f"{client}\n{key}".encode()).hexdigest()
         if request and (existing := store.requested(request)):
-            if existing.spec != spec.document:
+            if SweepSpec.from_document(existing.spec).stages[0] != spec.stages[0]:
                 raise ProblemError(
                     422, "key-reused", "an Idempotency-Key should be used for one sweep only"
                 )
@@ -115,6 +116,26 @@ class SweepController:
             self._start(sweep.id)
         return self._queries.store.state(sweep.id)
 
+    def extend(self, sweep: SweepState, additions: Additions) -> SweepState:
+        """Extend a sweep that has ended, and submit it to Ray.
+
+        Raises `ProblemError` for a running sweep, for an extension above the limits, and while too
+        many sweeps run; `SpecError` for additions that the sweep cannot have.
+        """
+        store = with_journals(self._queries.store)
+        current = store.state(sweep.id)
+        if current.status == "running":
+            raise ProblemError(
+                409, "running", "a sweep should have ended to be extended; found running"
+            )
+        spec = limited_extension(current, additions, self._settings)
+        new_driver(spec)  # raises `SpecError` for a spec that the driver cannot run
+        jobs = self._active_jobs()
+        self._check_no_job(sweep.id, jobs)
+        self._check_room(jobs)
+        self._start(sweep.id, extension=spec)
+        return self._queries.store.state(sweep.id)
+
     def cancel(self, sweep: SweepState) -> SweepState:
         """Cancel a running sweep; its ended trials are kept.
 
@@ -144,6 +165,20 @@ class SweepController:
         """Leave a sweep out of lists, or list it again."""
         store = self._queries.store
         store.archive(sweep.id, archived)
+        self._queries.invalidate()
+        return store.state(sweep.id)
+
+    def note(self, sweep: SweepState, text: str) -> SweepState:
+        """Replace the note of a sweep; `ParetoIBError` for an invalid text."""
+        store = self._queries.store
+        store.set_note(sweep.id, text)
+        self._queries.invalidate()
+        return store.state(sweep.id)
+
+    def tag(self, sweep: SweepState, changes: Mapping[str, str | None]) -> SweepState:
+        """Set tags of a sweep; None removes a tag. Raises `ParetoIBError` for invalid changes."""
+        store = self._queries.store
+        store.set_tags(sweep.id, changes)
         self._queries.invalidate()
         return store.state(sweep.id)
 
@@ -211,8 +246,12 @@ class SweepController:
                 _log.warning("sweep %s is closed as interrupted: %s", state.id, reason)
                 self._close(state.id, "interrupted", reason)
 
-    def _start(self, sweep_id: str) -> None:
-        self._queries.store.mark_submitted(sweep_id)
+    def _start(self, sweep_id: str, extension: SweepSpec | None = None) -> None:
+        """Submit a sweep to Ray; with `extension`, after this spec has replaced the stored one."""
+        if extension:
+            self._queries.store.extend_submitted(sweep_id, extension)
+        else:
+            self._queries.store.mark_submitted(sweep_id)
         self._queries.invalidate()
         self._watch_until = time.monotonic() + WATCH_SECONDS
         try:

@@ -1,12 +1,14 @@
 """Checks the size of a sweep against the limits in the settings."""
 
 import math
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from paretoib.errors import ParetoIBError
-from paretoib.specs import SweepSpec, local_sections, parse_axis
+from paretoib.records import SweepState
+from paretoib.specs import Additions, SweepSpec, local_sections, parse_axis
+from paretoib.tracking import extended_spec
 from service.problems import ProblemError
 from service.settings import ServiceSettings
 
@@ -22,18 +24,63 @@ def limited_spec(document: Mapping[str, Any], limits: ServiceSettings) -> SweepS
     validation reads the files.
     """
     _check_registered(document)
+    for part in (document, *_earlier(document)):
+        _check_sizes(part, limits)
+    with _depth_checked():
+        spec = SweepSpec.from_document(document)
+    check_limits(spec, limits)
+    return spec
+
+
+def limited_additions(document: Mapping[str, Any], limits: ServiceSettings) -> Additions:
+    """What the body of a request adds to a sweep; raises as `limited_spec`."""
+    _check_sizes(document, limits)
+    with _depth_checked():
+        return Additions.from_document(document)
+
+
+def limited_extension(
+    sweep: SweepState, additions: Additions, limits: ServiceSettings
+) -> SweepSpec:
+    """The spec of a sweep with these additions.
+
+    Raises `ProblemError` for a spec above the limits, and what `extended_spec` raises.
+    """
+    _check_registered(sweep.spec)  # before validation, which reads files
+    with _depth_checked():
+        spec = extended_spec(sweep, additions)
+    check_limits(spec, limits)
+    return spec
+
+
+@contextmanager
+def _depth_checked() -> Iterator[None]:
+    """Raise `ProblemError` if a document is nested too deeply to be validated."""
+    try:
+        yield
+    except RecursionError:
+        raise ProblemError(422, "invalid-sweep", "the sweep is nested too deeply") from None
+
+
+def _check_sizes(document: Mapping[str, Any], limits: ServiceSettings) -> None:
+    """Raise `ProblemError` for a body with too many trials or seeds, or too long an axis."""
     _check("trials", _number(document.get("trials")), limits.max_trials)
-    _check("seeds", _length(document.get("seeds")), limits.max_trials)
+    seeds = document.get("seeds")
+    more = isinstance(seeds, str) and seeds.startswith("+")
+    _check("seeds", _number(seeds) if more else _length(seeds), limits.max_trials)
     for kind in ("grid", "space"):
         axes = document.get(kind)
         for field, values in axes.items() if isinstance(axes, Mapping) else ():
             _check(f"{kind}.{field}", _axis_length(f"{kind}.{field}", values), limits.max_axis)
-    try:
-        spec = SweepSpec.from_document(document)
-    except RecursionError:
-        raise ProblemError(422, "invalid-sweep", "the sweep is nested too deeply") from None
-    check_limits(spec, limits)
-    return spec
+
+
+def _earlier(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The earlier fields in the history of an extended sweep, which are validated too."""
+    extensions = document.get("extensions")
+    for extension in extensions if isinstance(extensions, list) else ():
+        before = extension.get("before") if isinstance(extension, Mapping) else None
+        if isinstance(before, Mapping):
+            yield before
 
 
 def check_limits(spec: SweepSpec, limits: ServiceSettings) -> None:

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from paretoib.catalogue import sweep_schema
+from paretoib.specs import Additions
 from service.auth import COOKIE, HEALTH_PATHS
 from service.openapi_examples import add_examples
 from service.problems import ProblemDocument
@@ -27,6 +28,10 @@ def openapi_schema(app: FastAPI) -> dict[str, Any]:
         components["schemas"].pop(unused, None)
     body = schema["paths"]["/sweeps"]["post"]["requestBody"]["content"]["application/json"]
     body["schema"] = {"$ref": "#/components/schemas/SweepSpec"}
+    additions = Additions.model_json_schema(ref_template="#/components/schemas/{model}")
+    components["schemas"]["Additions"] = {k: v for k, v in additions.items() if k != "$defs"}
+    body = schema["paths"]["/sweeps/{sweep}/extend"]["post"]["requestBody"]["content"]
+    body["application/json"]["schema"] = {"$ref": "#/components/schemas/Additions"}
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer"},
         "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},

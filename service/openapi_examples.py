@@ -25,6 +25,7 @@ def add_examples(schema: dict[str, Any]) -> None:
     """Add an example to each successful JSON response of the schema."""
     linear, adaptive = _sweep("vib", "a" * 32), _sweep("mib", "b" * 32)
     archived = linear.model_copy(update={"archived": True})
+    noted = linear.model_copy(update={"note": "the first run", "tags": {"project": "digits"}})
     records = _records(linear)
     fronts = [_front(sweep) for sweep in (linear, adaptive)]
     page = {"total": 1, "offset": 0, "limit": 50}
@@ -36,6 +37,9 @@ def add_examples(schema: dict[str, Any]) -> None:
         ("/sweeps/{sweep}", "get", "200"): linear,
         ("/sweeps/{sweep}", "delete", "202"): linear,
         ("/sweeps/{sweep}/resume", "post", "202"): linear,
+        ("/sweeps/{sweep}/extend", "post", "202"): linear,
+        ("/sweeps/{sweep}/note", "put", "200"): noted,
+        ("/sweeps/{sweep}/tags", "patch", "200"): noted,
         ("/sweeps/{sweep}/archive", "post", "200"): archived,
         ("/sweeps/{sweep}/archive", "delete", "200"): linear,
         ("/sweeps/{sweep}/delete", "post", "200"): linear,

@@ -73,6 +73,7 @@ def sweep_page(request: Request, sweep: SweepState, queries: SweepQueries) -> Re
         spec=yaml.safe_dump(dict(sweep.spec), sort_keys=False, allow_unicode=True),
         preset=_preset(sweep.spec),
         mlflow=sweep.mlflow_url,
+        every_seed=SEARCHES[sweep.spec["search"]].every_seed,
         # Sweeps of other methods come first, because these are compared most often.
         others=sorted(others, key=lambda other: other.method == sweep.method),
     )

@@ -118,21 +118,26 @@ class SweepQueries:
         dataset: str | None = None,
         status: str | None = None,
         sweep: str | None = None,
+        tags: Sequence[str] = (),
         *,
         archived: bool = False,
     ) -> list[SweepState]:
         """The sweeps that match all filters, newest first; `name` matches a part of the name.
 
-        `sweep` selects one sweep as `find` does; `NotFoundError` if there is none. Archived sweeps
-        are left out, unless `archived` is set or `sweep` selects one.
+        `tags` are texts NAME or NAME=VALUE. `sweep` selects one sweep as `find` does;
+        `NotFoundError` if there is none. Archived sweeps are left out, unless `archived` is set or
+        `sweep` selects one.
         """
         filters = {"method": method, "dataset": dataset, "status": status}
+        parts = [tag.partition("=") for tag in tags]
+        wanted = {name: value if equals else None for name, equals, value in parts}
         return [
             state
             for state in (self.sweeps() if sweep is None else [self.find(sweep)])
             if (archived or sweep or not state.archived)
             and all(value in (None, getattr(state, field)) for field, value in filters.items())
             and (name or "").lower() in state.name.lower()
+            and state.has_tags(wanted)
         ]
 
     def find(self, sweep: str) -> SweepState:

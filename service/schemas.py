@@ -37,3 +37,9 @@ class Trial(TrialRecord):
 
     address: str | None
     model: ModelFile | None = None
+
+
+class Note(Document):
+    """The note of a sweep."""
+
+    note: str = Field(description="at most 4000 characters; an empty text removes the note")

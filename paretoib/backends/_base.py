@@ -23,7 +23,7 @@ from paretoib.records import (
 if TYPE_CHECKING:
     import torch
 
-    from paretoib.specs import SweepSpec
+    from paretoib.specs import Additions, SweepSpec
     from paretoib.trained import TrainedModel
 
 Best = Literal["validation", "lost"]
@@ -31,6 +31,8 @@ Best = Literal["validation", "lost"]
 
 SweepReference = str | SweepInfo
 """A sweep's id, a unique prefix of the id, its name (the newest with that name), or its record."""
+
+NO_TAGS: Mapping[str, str | None] = {}
 
 
 def ignore_progress(state: SweepState) -> None:
@@ -40,24 +42,29 @@ def ignore_progress(state: SweepState) -> None:
 class Backend(Protocol):
     """Operations on sweeps.
 
-    `run`, `resume` and `watch` wait until the sweep has ended, and call `on_progress` with each new
-    state. They return the front of the sweep. If no trial has ended, the front is None, or has no
-    trials if the sweep ran in this process. If the sweep runs in this process, Ctrl-C ends the
-    sweep, and the call returns the front. If the sweep runs in another process, Ctrl-C raises
-    `KeyboardInterrupt`, and the sweep goes on.
+    `run`, `resume`, `extend` and `watch` wait until the sweep has ended, and call `on_progress`
+    with each new state. They return the front of the sweep. If no trial has ended, the front is
+    None, or has no trials if the sweep ran in this process. If the sweep runs in this process,
+    Ctrl-C ends the sweep, and the call returns the front. If the sweep runs in another process,
+    Ctrl-C raises `KeyboardInterrupt`, and the sweep goes on.
 
     A method that fails raises a `ParetoIBError`: `NotFoundError` for a sweep that does not exist,
     `StoreError` (local) or `ServiceError` (remote) for a backend that cannot be reached.
     """
 
     starting: str
-    """What `run` and `resume` do until they report the first state, for messages."""
+    """What `run`, `resume` and `extend` do until they report the first state, for messages."""
 
     def find(self, sweep: SweepReference) -> SweepState:
         """The current state of a sweep."""
 
-    def list(self, *, archived: bool = False) -> Sequence[SweepState]:
-        """The sweeps, newest first; with `archived` also those that are archived."""
+    def list(
+        self, *, archived: bool = False, tags: Mapping[str, str | None] = NO_TAGS
+    ) -> Sequence[SweepState]:
+        """The sweeps that have all `tags`, newest first; None stands for any value of a tag.
+
+        With `archived` also those that are archived.
+        """
 
     def front(self, sweep: SweepReference, *, where: Sequence[str] = ()) -> Front:
         """The current front of a sweep; `NotFoundError` before its first trial has ended.
@@ -209,6 +216,21 @@ class Backend(Protocol):
         A complete sweep is left as it is, and its front is returned.
         """
 
+    def extend(
+        self,
+        sweep: SweepReference,
+        additions: "Additions",
+        *,
+        on_progress: OnProgress = ignore_progress,
+    ) -> Front | None:
+        """Add trials, seeds or values to a sweep that has ended, and run the new trials.
+
+        The sweep keeps its id. An interrupted extension continues by `resume`.
+
+        Raises `SpecError` (local) or `ServiceError` (remote) for additions that the sweep cannot
+        have, and `StoreError` (local) or `ServiceError` (remote) for a running sweep.
+        """
+
     def watch(
         self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
     ) -> Front | None:
@@ -221,6 +243,20 @@ class Backend(Protocol):
         """Leave a sweep out of lists, or with `undo` list it again.
 
         An archived sweep is found by its id, and by its name if no other sweep has that name.
+        """
+
+    def note(self, sweep: SweepReference, text: str) -> SweepState:
+        """Replace the note of a sweep, which MLflow's UI shows too; an empty text removes it.
+
+        Raises `ParetoIBError` for a text that is too long or has control characters other than line
+        breaks.
+        """
+
+    def tag(self, sweep: SweepReference, changes: Mapping[str, str | None]) -> SweepState:
+        """Set tags of a sweep, which MLflow's UI shows too; the value None removes a tag.
+
+        Raises `ParetoIBError` for names that belong to MLflow or paretoib, for invalid names and
+        values, and for a tag to remove that the sweep does not have.
         """
 
     def delete(self, sweep: SweepReference) -> None:

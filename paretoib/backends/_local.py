@@ -11,7 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from paretoib.backends._base import Backend, SweepReference, ignore_progress, with_conditions
+from paretoib.backends._base import (
+    NO_TAGS,
+    Backend,
+    SweepReference,
+    ignore_progress,
+    with_conditions,
+)
 from paretoib.errors import NotFoundError, ParetoIBError
 from paretoib.records import Front, LogPart, ModelFiles, OnProgress, SweepState, TrialRecord
 from paretoib.settings import settings
@@ -19,6 +25,7 @@ from paretoib.tracking import (
     HEARTBEAT_SECONDS,
     TAIL,
     Reader,
+    extended_spec,
     log_path,
     read_front,
     read_log,
@@ -28,7 +35,7 @@ from paretoib.tracking import (
 )
 
 if TYPE_CHECKING:
-    from paretoib.specs import SweepSpec
+    from paretoib.specs import Additions, SweepSpec
 
 POLL_SECONDS = 1.0  # minimum time between two reads in `watch`
 # The `Popen` objects are kept, because one that is deleted while its process runs prints a warning.
@@ -36,7 +43,7 @@ _submitted: list["subprocess.Popen[bytes]"] = []
 
 
 class LocalBackend(Backend):
-    """The sweeps in the configured store; `run` and `resume` run them in this process."""
+    """The sweeps in the configured store; `run`, `resume` and `extend` run in this process."""
 
     starting = "starting Ray and loading the data"
 
@@ -47,8 +54,14 @@ class LocalBackend(Backend):
     def find(self, sweep: SweepReference) -> SweepState:
         return self._store.find(sweep) if isinstance(sweep, str) else self._store.state(sweep.id)
 
-    def list(self, *, archived: bool = False) -> Sequence[SweepState]:
-        return [state for state in self._store.sweeps() if archived or not state.archived]
+    def list(
+        self, *, archived: bool = False, tags: Mapping[str, str | None] = NO_TAGS
+    ) -> Sequence[SweepState]:
+        return [
+            state
+            for state in self._store.sweeps()
+            if (archived or not state.archived) and state.has_tags(tags)
+        ]
 
     def front(self, sweep: SweepReference, *, where: Sequence[str] = ()) -> Front:
         return with_conditions(read_front(self._store, self.find(sweep)), where)
@@ -119,6 +132,21 @@ class LocalBackend(Backend):
 
         return resume_sweep(state.id, on_progress=on_progress, log_path=log_path)
 
+    def extend(
+        self,
+        sweep: SweepReference,
+        additions: "Additions",
+        *,
+        on_progress: OnProgress = ignore_progress,
+    ) -> Front | None:
+        state = self.find(sweep)
+        spec = extended_spec(state, additions)
+        from jobs.sweep import run_sweep
+
+        return run_sweep(
+            spec, sweep_id=state.id, extends=True, on_progress=on_progress, log_path=log_path
+        )
+
     def watch(
         self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
     ) -> Front | None:
@@ -147,6 +175,16 @@ class LocalBackend(Backend):
     def archive(self, sweep: SweepReference, *, undo: bool = False) -> SweepState:
         store, sweep_id = tracker(), self._id(sweep)
         store.archive(sweep_id, not undo)
+        return store.state(sweep_id)
+
+    def note(self, sweep: SweepReference, text: str) -> SweepState:
+        store, sweep_id = tracker(), self._id(sweep)
+        store.set_note(sweep_id, text)
+        return store.state(sweep_id)
+
+    def tag(self, sweep: SweepReference, changes: Mapping[str, str | None]) -> SweepState:
+        store, sweep_id = tracker(), self._id(sweep)
+        store.set_tags(sweep_id, changes)
         return store.state(sweep_id)
 
     def delete(self, sweep: SweepReference) -> None:

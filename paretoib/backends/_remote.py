@@ -7,7 +7,13 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
-from paretoib.backends._base import Backend, SweepReference, ignore_progress, with_conditions
+from paretoib.backends._base import (
+    NO_TAGS,
+    Backend,
+    SweepReference,
+    ignore_progress,
+    with_conditions,
+)
 from paretoib.backends._http import Http
 from paretoib.backends._sse import events
 from paretoib.documents import Document
@@ -23,7 +29,7 @@ from paretoib.records import (
 )
 
 if TYPE_CHECKING:
-    from paretoib.specs import SweepSpec
+    from paretoib.specs import Additions, SweepSpec
 
 _PAGE = 200  # sweeps per request; the service returns at most this many
 _TRIALS_PAGE = 1000  # trials per request; the service returns at most this many
@@ -48,11 +54,14 @@ class RemoteBackend(Backend):
         response = self._http.request("GET", "/sweeps", params={"sweep": sweep})
         return self._state(response["sweeps"][0])
 
-    def list(self, *, archived: bool = False) -> Sequence[SweepState]:
+    def list(
+        self, *, archived: bool = False, tags: Mapping[str, str | None] = NO_TAGS
+    ) -> Sequence[SweepState]:
+        tag = [name if value is None else f"{name}={value}" for name, value in tags.items()]
         states: dict[str, SweepState] = {}
         offset, total = 0, 1
         while offset < total:
-            page = {"offset": offset, "limit": _PAGE, "archived": archived}
+            page = {"offset": offset, "limit": _PAGE, "archived": archived, "tag": tag}
             response = self._http.request("GET", "/sweeps", params=page)
             # A sweep that is submitted meanwhile shifts the pages, so that some sweeps come twice.
             states |= {sweep["id"]: self._state(sweep) for sweep in response["sweeps"]}
@@ -133,6 +142,19 @@ class RemoteBackend(Backend):
         on_progress(state)
         return self.watch(state, on_progress=on_progress)
 
+    def extend(
+        self,
+        sweep: SweepReference,
+        additions: "Additions",
+        *,
+        on_progress: OnProgress = ignore_progress,
+    ) -> Front | None:
+        body = {name: value for name, value in additions.document.items() if value}
+        path = f"/sweeps/{self._id(sweep)}/extend"
+        state = self._state(self._http.request("POST", path, json=body))
+        on_progress(state)
+        return self.watch(state, on_progress=on_progress)
+
     def watch(
         self, sweep: SweepReference, *, on_progress: OnProgress = ignore_progress
     ) -> Front | None:
@@ -159,6 +181,14 @@ class RemoteBackend(Backend):
     def archive(self, sweep: SweepReference, *, undo: bool = False) -> SweepState:
         method = "DELETE" if undo else "POST"
         return self._state(self._http.request(method, f"/sweeps/{self._id(sweep)}/archive"))
+
+    def note(self, sweep: SweepReference, text: str) -> SweepState:
+        path = f"/sweeps/{self._id(sweep)}/note"
+        return self._state(self._http.request("PUT", path, json={"note": text}))
+
+    def tag(self, sweep: SweepReference, changes: Mapping[str, str | None]) -> SweepState:
+        path = f"/sweeps/{self._id(sweep)}/tags"
+        return self._state(self._http.request("PATCH", path, json=dict(changes)))
 
     def delete(self, sweep: SweepReference) -> None:
         self._http.request("POST", f"/sweeps/{self._id(sweep)}/delete")

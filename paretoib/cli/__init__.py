@@ -14,7 +14,17 @@ from typing import Annotated, Any
 import typer
 
 import paretoib
-from paretoib.cli import _catalogue, _export, _follow, _inspect, _manage, _measure, _pick, _run
+from paretoib.cli import (
+    _catalogue,
+    _export,
+    _extend,
+    _follow,
+    _inspect,
+    _manage,
+    _measure,
+    _pick,
+    _run,
+)
 from paretoib.cli.serve import command
 from paretoib.errors import ParetoIBError, ServiceFaultError
 
@@ -28,7 +38,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (_run, _follow, _inspect, _pick, _export, _measure, _manage, command, _catalogue):
+_MODULES = (
+    *(_run, _follow, _extend, _inspect, _pick, _export, _measure, _manage),
+    *(command, _catalogue),
+)
+for _module in _MODULES:
     for _command in _module.COMMANDS:
         app.command(_command.__name__.rstrip("_"))(_command)
 

@@ -110,11 +110,24 @@ def compare(
 
 def list_(
     all_: Annotated[bool, typer.Option("--all", help="Also list archived sweeps.")] = False,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=VALUE]",
+            help="List only sweeps with this tag, or with this value of it. May be repeated.",
+        ),
+    ] = None,
     as_json: AsJSON = False,
     server: Server = None,
 ) -> None:
     """List the sweeps, newest first."""
-    _render.sweeps(connect(server).list(archived=all_), as_json)
+    parts = [part.partition("=") for part in tag or ()]
+    tags = {name: value if equals else None for name, equals, value in parts}
+    states = connect(server).list(archived=all_, tags=tags)
+    if tags and not states and not as_json:
+        _render.message("no sweep has these tags")
+        return
+    _render.sweeps(states, as_json)
 
 
 def show(sweep: Sweep, as_json: AsJSON = False, server: Server = None) -> None:

@@ -1,4 +1,4 @@
-"""`paretoib archive` and `delete`: commands that hide and remove sweeps."""
+"""`paretoib note`, `tag`, `archive` and `delete`: describe, hide and remove sweeps."""
 
 import sys
 from typing import Annotated
@@ -7,10 +7,66 @@ import typer
 
 from paretoib.backends import connect
 from paretoib.cli import _render
-from paretoib.cli._options import SWEEP_HELP, Server, command_line, find_sweep
+from paretoib.cli._options import SWEEP_HELP, Server, Sweep, command_line, find_sweep
 from paretoib.errors import ParetoIBError
 
 Sweeps = Annotated[list[str], typer.Argument(metavar="SWEEP...", help=SWEEP_HELP)]
+
+
+def note(
+    sweep: Sweep,
+    text: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TEXT", help='The new note. "" removes the note; no text prints it.'
+        ),
+    ] = None,
+    server: Server = None,
+) -> None:
+    """Write a note on a sweep, or print it.
+
+    MLflow's UI shows the note as the description of the sweep's run.
+    """
+    backend = connect(server)
+    state = find_sweep(backend, sweep)
+    if text is None and state.note:
+        typer.echo(state.note)
+        return
+    if text is not None:
+        state = backend.note(state, text)
+    _render.message(f"{state.name} ({state.id[:8]}) has {'a' if state.note else 'no'} note")
+
+
+def tag(
+    sweep: Sweep,
+    tags: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME=VALUE...", help="Tags to set, such as project=digits."),
+    ] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option("--remove", metavar="NAME", help="Remove this tag. May be repeated."),
+    ] = None,
+    server: Server = None,
+) -> None:
+    """Set and remove tags of a sweep, and print all its tags.
+
+    `paretoib list --tag NAME` lists the sweeps with a tag. MLflow's UI shows the tags too.
+    """
+    changes: dict[str, str | None] = dict.fromkeys(remove or ())
+    for pair in tags or ():
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ParetoIBError(f"a tag should be NAME=VALUE; found `{pair}`")
+        if name in changes:
+            raise ParetoIBError(f"a tag should be given once; found `{name}` twice")
+        changes[name] = value
+    backend = connect(server)
+    state = find_sweep(backend, sweep)
+    if changes:
+        state = backend.tag(state, changes)
+    for name, value in state.tags.items():
+        typer.echo(f"{name}={value}")
 
 
 def archive(
@@ -72,4 +128,4 @@ def _confirm(lines: list[str]) -> None:
         raise ParetoIBError("nothing is deleted")
 
 
-COMMANDS = (archive, delete)
+COMMANDS = (note, tag, archive, delete)

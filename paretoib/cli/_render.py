@@ -93,6 +93,12 @@ def sweep(state: "SweepState", page: str, models: "ModelFiles", as_json: bool) -
     if state.workers:
         typer.echo(str(state.workers))
     typer.echo(f"models: {models}")
+    for line in state.extension_lines:
+        typer.echo(line)
+    if state.tags:
+        typer.echo(f"tags: {', '.join(f'{name}={value}' for name, value in state.tags.items())}")
+    if state.note:
+        typer.echo(f"note: {state.note}")
     typer.echo(f"look: {page}\n")
     typer.echo(_spec_text(state.spec))
 

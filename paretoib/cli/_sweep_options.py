@@ -207,7 +207,7 @@ def spec_from_flags(
         "prune": {} if prune else None,
         "plateau": None if stop_on_plateau is None else _plateau(stop_on_plateau),
     }
-    axes, ranges = _parse_pairs(grid, "--grid"), _parse_pairs(space, "--space")
+    axes, ranges = parse_pairs(grid, "--grid"), parse_pairs(space, "--space")
     spec = build_spec(config, flags, field_values(set_, epochs), axes, ranges)
     _refuse_ignored_flags(spec, flags)
     return spec
@@ -254,6 +254,9 @@ def build_spec(
     document = without_defaults(_read_config(config))
     if seeds := flags.get("seeds"):
         document = with_seed_count(document, len(seeds))
+    if fields or grid or space or any(flags[name] for name in flags if name != "name"):
+        # The history of an extended sweep belongs to the sweep as it is in the file.
+        document.pop("extensions", None)
     if grid:
         # `trials` in the file counts the trials of the file's own axes.
         document.pop("trials", None)
@@ -265,7 +268,7 @@ def field_values(set_: list[str] | None, epochs: int | None) -> dict[str, Any]:
     """The fields of a trial that `--set` and `--epochs` set."""
     from paretoib.specs import parse_value
 
-    fields = {field: parse_value(text) for field, text in _parse_pairs(set_, "--set").items()}
+    fields = {field: parse_value(text) for field, text in parse_pairs(set_, "--set").items()}
     for field in fields:
         if flag := _FLAG_OF_FIELD.get(field):
             raise SpecError(f"--set: should be a field of trials; found `{field}`: use {flag}")
@@ -279,7 +282,7 @@ def field_values(set_: list[str] | None, epochs: int | None) -> dict[str, Any]:
     return fields | {"training.epochs": epochs}
 
 
-def _parse_pairs(pairs: list[str] | None, option: str) -> dict[str, str]:
+def parse_pairs(pairs: list[str] | None, option: str) -> dict[str, str]:
     """The FIELD=VALUE pairs of an option that may be repeated."""
     values: dict[str, str] = {}
     for pair in pairs or ():

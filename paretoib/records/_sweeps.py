@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Literal, Self
 
 from pydantic import Field
@@ -196,8 +197,8 @@ class SweepState(SweepInfo):
     ended. `submitted` is the time when a service last handed the sweep to Ray, and `heartbeat` the
     time of the writer's last heartbeat. `workers` are those of the last process that ran the sweep.
     `packs` are the packs that were in training a few seconds ago; None while none is known. Lists
-    leave out an `archived` sweep. `mlflow_url` is the sweep's page in MLflow's UI, None if users
-    cannot reach the UI.
+    leave out an `archived` sweep. Users write the `note` and the `tags`. `mlflow_url` is the page
+    of the sweep in MLflow's UI, None if users cannot reach the UI.
     """
 
     trials: TrialCounts
@@ -210,12 +211,29 @@ class SweepState(SweepInfo):
     workers: Workers | None = None
     packs: RunningPacks | None = None
     archived: bool = False
+    note: str = ""
+    tags: Mapping[str, str] = {}
     mlflow_url: str | None = None
 
     @property
     def info(self) -> SweepInfo:
         """The part of the state that fronts and comparisons contain."""
         return SweepInfo(**{name: getattr(self, name) for name in SweepInfo.model_fields})
+
+    def has_tags(self, tags: Mapping[str, str | None]) -> bool:
+        """Whether the sweep has all these tags; None stands for any value."""
+        return all(n in self.tags and v in (None, self.tags[n]) for n, v in tags.items())
+
+    @property
+    def extension_lines(self) -> list[str]:
+        """A line for each extension of the sweep: when, and from how many trials to how many."""
+        history = self.spec.get("extensions", ())
+        totals = [*(entry["before"]["trials"] for entry in history), self.spec["trials"]]
+        return [
+            f"extended on {datetime.fromisoformat(entry['at']):%Y-%m-%d %H:%M} UTC, "
+            f"from {before} to {after} trials"
+            for entry, (before, after) in zip(history, pairwise(totals), strict=True)
+        ]
 
     @property
     def begun(self) -> bool:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 from scipy.stats import qmc
 
 from paretoib.search._driver import Driver
 from paretoib.search._gap_filling import GapFilling
 from paretoib.search._planned import PlannedDriver
-from paretoib.search._space import Space
+from paretoib.search._space import Setting, Space
 from paretoib.specs import SweepSpec, TrialSpec
 
 
@@ -23,12 +24,18 @@ class LatinHypercube(PlannedDriver):
     of training. So the default space varies the initialisation, the epochs and the weighting's
     per-trial hyperparameters, such as μ and `sqrted`. The hypercube is drawn with the first
     seed. All seeds train the same settings, so that the fronts of single seeds can be compared.
+    Each extension that adds settings draws a hypercube of its own.
     """
 
     def plan(self) -> Iterator[TrialSpec]:
-        spec, space = self.spec, Space(self.spec.varied)
-        cube = qmc.LatinHypercube(len(space), rng=spec.seeds[0])
-        for point in cube.random(spec.trials // len(spec.seeds)).tolist():
-            setting = space.setting(point)
-            for seed in spec.seeds:
-                yield spec.template.with_fields({**setting, "seed": seed})
+        settings: list[Setting] = []
+        first = self.spec.seeds[0]
+        for number, stage in enumerate(self.spec.stages):
+            space = Space(stage.varied)
+            rng = np.random.default_rng([first, number] if number else first)
+            cube = qmc.LatinHypercube(len(space), rng=rng)
+            count = stage.trials // len(stage.seeds) - len(settings)
+            settings += [space.setting(point) for point in cube.random(count).tolist()]
+            for setting in settings:
+                for seed in stage.seeds:
+                    yield stage.template.with_fields({**setting, "seed": seed})

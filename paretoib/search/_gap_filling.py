@@ -1,6 +1,6 @@
 """A search over one field, such as β, that divides the widest gaps of the front."""
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 from itertools import islice, product
@@ -8,10 +8,11 @@ from itertools import islice, product
 import numpy as np
 from jaxtyping import Float
 
+from paretoib.records import TrialRecord
 from paretoib.search._generations import GenerationalDriver, Generations
 from paretoib.search._space import Setting, position_of, value_at
 from paretoib.search._values import Values, values_of
-from paretoib.specs import Range
+from paretoib.specs import Range, SweepSpec, TrialSpec
 
 NARROW = 1 / 512  # a share of the field's range; narrower intervals are divided last
 
@@ -29,39 +30,36 @@ class GapFilling(GenerationalDriver):
     validation split, averaged over seeds, divided by the reference point and clipped at 1. The
     point of a value without a measurement is interpolated. If the front jumps at some value, no
     value closes the gap, so intervals narrower than `NARROW` are divided last.
+
+    An extension begins with the new seeds of the known settings, with the ends of a wider range and
+    with evenly spaced values on new curves. Then it fills further gaps.
     """
 
     def generations(self) -> Generations:
-        spec = self.spec
-        total, size = (n // len(spec.seeds) for n in (spec.trials, spec.population))
-        curves = self._curves()
-        each = max(2, size // len(curves))
-        positions = np.linspace(0, 1, each).tolist()
-        new = _different(curves, ((i, u) for u in positions for i in range(len(curves))))
-        while new:
-            settings = [curves[i].setting(u) for i, u in new]
-            records = yield [
-                spec.template.with_fields({**setting, "seed": seed})
-                for setting in settings
-                for seed in spec.seeds
-            ]
-            values = (values_of(r, ("rate", "lost"), spec.reference) for r in records)
-            for i, position in new:
-                curves[i].add(position, _mean_point(islice(values, len(spec.seeds))))
-            count = max(1, min(size, total - sum(len(curve.known) for curve in curves)))
-            new = fill_gaps(curves, count)
-
-    def _curves(self) -> list["Curve"]:
-        """A curve for each combination of the choices of the other fields."""
-        varied, field = self.spec.varied, self.spec.gap_field
-        assert field
-        values = varied[field]
-        assert isinstance(values, Range)
-        others = {f: choices for f, choices in varied.items() if not isinstance(choices, Range)}
-        return [
-            Curve(field, values, dict(zip(others, combination, strict=True)))
-            for combination in product(*others.values())
-        ]
+        known: list[tuple[Setting, float]] = []  # the settings with trials, and their positions
+        axis: Range | None = None
+        for stage in self.spec.stages:
+            curves = _curves(stage)
+            if axis not in (None, curves[0].values):
+                known = [(setting, curves[0].position_of(setting)) for setting, _ in known]
+            axis = curves[0].values
+            # A stage may have further seeds, so all known settings are measured again.
+            points = yield from _points(stage, [setting for setting, _ in known])
+            for (setting, position), point in zip(known, points, strict=True):
+                curve = _curve_of(setting, curves, stage)
+                curve.add(position, point, setting[curve.field])
+            size, total = (n // len(stage.seeds) for n in (stage.population, stage.trials))
+            new = _first_places(curves, max(2, size // len(curves)))
+            while (room := total - len(known)) > 0:
+                new = (new or fill_gaps(curves, max(1, min(size, room))))[:room]
+                if not new:
+                    break
+                settings = [curves[i].setting(position) for i, position in new]
+                points = yield from _points(stage, settings)
+                for (i, position), setting, point in zip(new, settings, points, strict=True):
+                    curves[i].add(position, point)
+                    known.append((setting, position))
+                new = []
 
 
 @dataclass
@@ -89,9 +87,20 @@ class Curve:
         """Whether no trial has the value at this position."""
         return value_at(self.values, position) not in self.known
 
-    def add(self, position: float, point: Float[np.ndarray, " 2"]) -> None:
-        """Add a measured point."""
-        value = value_at(self.values, position)
+    def position_of(self, setting: Setting) -> float:
+        """The position of a setting."""
+        return position_of(self.values, setting[self.field])
+
+    def add(
+        self, position: float, point: Float[np.ndarray, " 2"], value: float | None = None
+    ) -> None:
+        """Add a measured point.
+
+        `value` is the field's value, by default that of the position. A value from before an
+        extension may have more digits.
+        """
+        if value is None:
+            value = value_at(self.values, position)
         if self.values.whole:
             # The position of the whole number itself, so that the middle of two is between them.
             position = position_of(self.values, value)
@@ -146,6 +155,51 @@ def fill_gaps(curves: list[Curve], count: int) -> list[Place]:
     # Values are rounded, so all values of the new places may be known, or two of them equal. The
     # value in the middle of a chosen gap is not known.
     return _different(curves, filter(is_new, new)) or [place(i, 0.5) for i in chosen]
+
+
+def _curves(stage: SweepSpec) -> list[Curve]:
+    """A curve for each combination of the choices of the other fields."""
+    varied, field = stage.varied, stage.gap_field
+    assert field
+    values = varied[field]
+    assert isinstance(values, Range)
+    others = {f: choices for f, choices in varied.items() if not isinstance(choices, Range)}
+    return [
+        Curve(field, values, dict(zip(others, combination, strict=True)))
+        for combination in product(*others.values())
+    ]
+
+
+def _curve_of(setting: Setting, curves: list[Curve], stage: SweepSpec) -> Curve:
+    """The curve of a setting; a field that the setting lacks has the value of the template."""
+    full = {field: stage.template.get(field) for field in curves[0].fixed} | setting
+    return next(c for c in curves if all(full[field] == v for field, v in c.fixed.items()))
+
+
+def _points(
+    stage: SweepSpec, settings: list[Setting]
+) -> Generator[list[TrialSpec], list[TrialRecord], list[np.ndarray]]:
+    """Train the settings with all seeds; returns the mean point of each setting."""
+    if not settings:
+        return []
+    records = yield [
+        stage.template.with_fields({**setting, "seed": seed})
+        for setting in settings
+        for seed in stage.seeds
+    ]
+    values = (values_of(record, ("rate", "lost"), stage.reference) for record in records)
+    return [_mean_point(islice(values, len(stage.seeds))) for _ in settings]
+
+
+def _first_places(curves: list[Curve], each: int) -> list[Place]:
+    """`each` evenly spaced places on every empty curve, and the missing ends of other curves."""
+    places = (
+        (i, u)
+        for u in np.linspace(0, 1, each).tolist()
+        for i, curve in enumerate(curves)
+        if not curve.known or (u in (0, 1) and curve.is_new(u))
+    )
+    return _different(curves, places)
 
 
 def _different(curves: list[Curve], places: Iterable[Place]) -> list[Place]:

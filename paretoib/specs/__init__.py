@@ -8,6 +8,8 @@ from paretoib.specs._axes import (
     range_digits,
 )
 from paretoib.specs._defaults import default_name
+from paretoib.specs._extended import extended
+from paretoib.specs._extensions import Additions, Extension
 from paretoib.specs._limits import Budget, Plateau, Prune, Resources
 from paretoib.specs._methods import ADAPTIVE_FIELDS, METHODS, SEARCHES, Method, Search
 from paretoib.specs._overrides import with_overrides, with_seed_count, without_defaults
@@ -16,15 +18,18 @@ from paretoib.specs._preset_use import PresetUse, preset_use
 from paretoib.specs._presets import preset_values
 from paretoib.specs._sections import Section, section_model, short_name
 from paretoib.specs._space import Choices, Range, default_space
-from paretoib.specs._sweep import SweepSpec
+from paretoib.specs._sweep import UNPRINTABLE, SweepSpec
 from paretoib.specs._trial import Training, TrialSpec
 
 __all__ = [
     "ADAPTIVE_FIELDS",
     "METHODS",
     "SEARCHES",
+    "UNPRINTABLE",
+    "Additions",
     "Budget",
     "Choices",
+    "Extension",
     "Method",
     "Plateau",
     "PresetUse",
@@ -40,6 +45,7 @@ __all__ = [
     "default_name",
     "default_space",
     "distinct_digits",
+    "extended",
     "local_sections",
     "parse_axis",
     "parse_range",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -27,6 +28,7 @@ from paretoib.specs._defaults import (
     default_name,
     fill_sections,
 )
+from paretoib.specs._extensions import Extension
 from paretoib.specs._limits import Budget, Plateau, Prune, Resources
 from paretoib.specs._methods import SEARCHES, check_method
 from paretoib.specs._sections import REGISTRIES, Section, parse_section
@@ -114,6 +116,11 @@ class SweepSpec(Document):
         description="reference point of hypervolumes: rate and lost bits; if not given: rate = "
         "10 · ceiling, lost = ceiling, where the ceiling is the largest possible relevance",
     )
+    extensions: tuple[Extension, ...] = Field(
+        (),
+        max_length=100,
+        description="the history of the sweep: one entry for each `paretoib extend`",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -180,6 +187,7 @@ class SweepSpec(Document):
         self._check_layers()
         self._check_batch_size()
         self._check_search()
+        self._check_extensions()
         return self
 
     @cached_property
@@ -210,6 +218,41 @@ class SweepSpec(Document):
         Without such a field, `adaptive` spaces initialisations and hyperparameters evenly.
         """
         return self._defaults.gap_field(self.varied)
+
+    @property
+    def stages(self) -> tuple["SweepSpec", ...]:
+        """The sweep before its first extension, after it, and so on; the last is the sweep itself.
+
+        The earlier stages have no history. A search goes through the stages one by one, so that an
+        extended sweep has the trials that it had before, and others.
+        """
+        return (*self._earlier_stages, self)
+
+    @cached_property
+    def _earlier_stages(self) -> tuple["SweepSpec", ...]:
+        stages: list[SweepSpec] = []
+        document = {**self.document, "extensions": ()}
+        for number, extension in reversed([*enumerate(self.extensions)]):
+            document |= extension.before
+            try:
+                stages.insert(0, SweepSpec.from_document(document))
+            except SpecError as error:
+                raise SpecError(f"extensions.{number}.before: {error}") from error
+        return tuple(stages)
+
+    def is_extended_by(self, later: "SweepSpec") -> bool:
+        """Whether `later` has more trials, and all seeds and values of this sweep."""
+        return (
+            self.trials < later.trials
+            and self.seeds == later.seeds[: len(self.seeds)]
+            and self.gap_field == later.gap_field
+            and self.varied.keys() <= later.varied.keys()
+            # A field that was not varied keeps its value as a choice.
+            and all(
+                _contains(v, self.varied.get(f, (self.template.get(f),)))
+                for f, v in later.varied.items()
+            )
+        )
 
     def _full_names(self, kind: Literal["grid", "space"]) -> dict[str, Any]:
         fields = self.template.full_names(getattr(self, kind), kind)
@@ -271,6 +314,17 @@ class SweepSpec(Document):
             latent, batch_size = self._values("model.latent"), self._values("training.batch_size")
             check_batch_size(self.objective.name, int(max(latent)), int(min(batch_size)))
 
+    def _check_extensions(self) -> None:
+        """Refuse a history in which a sweep is no extension of the one before."""
+        if self.extensions:
+            for number, (before, after) in enumerate(pairwise(self.stages)):
+                if not before.is_extended_by(after):
+                    found = preview(self.extensions[number].before)
+                    raise SpecError(
+                        f"extensions.{number}.before: should have fewer trials than the sweep "
+                        f"after it, and no seeds or values that are not in it; found {found}"
+                    )
+
     def _values(self, field: str) -> tuple[Any, ...]:
         """The values of a field in the sweep; a range is represented by its ends."""
         varied = self.varied.get(field, (self.template.get(field),))
@@ -314,3 +368,12 @@ class SweepSpec(Document):
                 f"objectives: should not include rate, because objective `{self.objective.name}` "
                 f"has no noise and so no finite rate; found {', '.join(self.objectives)}"
             )
+
+
+def _contains(outer: Range | Choices, inner: Range | Choices) -> bool:
+    """Whether the range `inner` lies within the range `outer`, or `outer` has all its choices."""
+    if isinstance(outer, Range) and isinstance(inner, Range):
+        same = (outer.scale, outer.whole) == (inner.scale, inner.whole)
+        return same and outer.low <= inner.low and inner.high <= outer.high
+    both = isinstance(outer, tuple) and isinstance(inner, tuple)
+    return both and all(value in outer for value in inner)

@@ -6,6 +6,7 @@ MLflow is imported when a store is opened, not when this package is imported.
 from typing import TYPE_CHECKING
 
 from paretoib.errors import NotFoundError, StoreUnavailableError
+from paretoib.tracking._extension import check_ended, extended_spec
 from paretoib.tracking._front import front_of, no_front, read_front
 from paretoib.tracking._heartbeat import STALE_SECONDS
 from paretoib.tracking._journal.tracker import JournalReader, JournalTracker
@@ -46,6 +47,8 @@ __all__ = [
     "StoreUnavailableError",
     "Tracker",
     "TrialModel",
+    "check_ended",
+    "extended_spec",
     "find_sweep",
     "front_of",
     "log_part",

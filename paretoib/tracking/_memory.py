@@ -1,6 +1,6 @@
 """A tracker in memory: for tests, and for sweeps that need not outlive the process."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from io import BytesIO
@@ -20,6 +20,8 @@ from paretoib.records import (
 )
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
+from paretoib.tracking._annotations import check_tags, checked_note
+from paretoib.tracking._extension import check_ended, check_next_extension
 from paretoib.tracking._lookup import (
     check_not_running,
     check_same_ruler,
@@ -32,6 +34,8 @@ from paretoib.tracking._lookup import (
 )
 from paretoib.tracking._state import from_timestamp, with_stale_rule, with_trials
 from paretoib.tracking._tracker import EndedTrial, File, History, Ruler
+
+_NOT_ENDED = {"status": "running", "ended": None, "reason": None, "cancel_requested": False}
 
 
 @dataclass
@@ -82,6 +86,15 @@ class MemoryTracker:
     def sweeps(self) -> list[SweepState]:
         return [self.state(sweep_id) for sweep_id in reversed(self._sweeps)]
 
+    def extend(self, sweep_id: str, spec: SweepSpec) -> SweepState:
+        sweep, state = self._get(sweep_id), self.state(sweep_id)
+        check_ended(state)
+        check_next_extension(sweep_id, state.spec, spec)
+        sweep.heartbeat = _heartbeat.heartbeat_tag()
+        total = sweep.state.trials.model_copy(update={"total": spec.trials})
+        self._change(sweep, spec=spec.document, trials=total, **_NOT_ENDED)
+        return self.state(sweep_id)
+
     def begin(
         self,
         sweep_id: str,
@@ -93,8 +106,7 @@ class MemoryTracker:
         check_same_ruler(sweep.ruler or ruler, ruler)
         sweep.ruler, sweep.heartbeat = ruler, _heartbeat.heartbeat_tag()
         sweep.models_mb = sweep.models_mb if models_mb is None else models_mb
-        not_ended = {"status": "running", "ended": None, "reason": None, "cancel_requested": False}
-        self._change(sweep, workers=workers, **not_ended)
+        self._change(sweep, workers=workers, **_NOT_ENDED)
 
     def heartbeat(self, sweep_id: str, packs: RunningPacks | None = None) -> bool:
         sweep = self._get_to_write(sweep_id)
@@ -168,6 +180,16 @@ class MemoryTracker:
 
     def archive(self, sweep_id: str, archived: bool) -> None:
         self._change(self._get(sweep_id), archived=archived)
+
+    def set_note(self, sweep_id: str, note: str) -> None:
+        self._change(self._get(sweep_id), note=checked_note(note))
+
+    def set_tags(self, sweep_id: str, changes: Mapping[str, str | None]) -> None:
+        sweep = self._get(sweep_id)
+        check_tags(sweep.state.tags, changes)
+        tags = {**sweep.state.tags, **changes}
+        kept = {name: value for name, value in sorted(tags.items()) if value is not None}
+        self._change(sweep, tags=kept)
 
     def delete(self, sweep_id: str) -> None:
         check_not_running(self.state(sweep_id))

@@ -128,6 +128,16 @@ class Tracker(Reader, Protocol):
     def create(self, spec: SweepSpec) -> SweepState:
         """Create a sweep with status running."""
 
+    def extend(self, sweep_id: str, spec: SweepSpec) -> SweepState:
+        """Replace the spec of a sweep that has ended by `spec`, which extends it.
+
+        The status is running afterwards, as after `begin`, which this process should call next. So
+        a sweep whose process is killed in between can be resumed.
+
+        Raises `StoreError` for a running sweep, while another process writes the sweep, and if
+        another extension was stored since `spec` was made.
+        """
+
     def begin(
         self,
         sweep_id: str,
@@ -193,6 +203,19 @@ class Tracker(Reader, Protocol):
 
     def archive(self, sweep_id: str, archived: bool) -> None:
         """Mark a sweep as archived, or remove the mark."""
+
+    def set_note(self, sweep_id: str, note: str) -> None:
+        """Replace the note of a sweep; an empty text removes it.
+
+        Raises `ParetoIBError` for an invalid note.
+        """
+
+    def set_tags(self, sweep_id: str, changes: Mapping[str, str | None]) -> None:
+        """Set tags of a sweep; the value None removes a tag.
+
+        Raises `ParetoIBError` for an invalid or reserved name, an invalid value, and a tag to
+        remove that the sweep does not have.
+        """
 
     def delete(self, sweep_id: str) -> None:
         """Delete a sweep and its trials, so that `restore` can bring them back.

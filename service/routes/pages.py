@@ -21,6 +21,7 @@ def index(
     method: str | None = None,
     dataset: str | None = None,
     status: str | None = None,
+    tag: str | None = None,
     archived: bool = False,
     offset: Offset = 0,
 ) -> Response:
@@ -28,12 +29,14 @@ def index(
     filters = {"name": name, "method": method, "dataset": dataset, "status": status}
     # An empty field of the filter form does not filter.
     given = {field: value or None for field, value in filters.items()}
-    sweeps = queries.filtered(**given, archived=archived)
+    tags = [tag] if tag else []
+    sweeps = queries.filtered(**given, tags=tags, archived=archived)
     page = Sweeps(
         sweeps=tuple(sweeps[offset : offset + _PAGE_SIZE]),
         total=len(sweeps),
         offset=offset,
         limit=_PAGE_SIZE,
     )
+    filters["tag"] = tag or None
     filters["archived"] = "true" if archived else None
     return sweep_list_page(request, page, filters, settings)

@@ -1,4 +1,4 @@
-"""`/sweeps`: submit, list, read, resume, cancel, archive and delete sweeps."""
+"""`/sweeps`: submit, list, read, resume, extend, cancel, annotate and delete sweeps."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from paretoib.documents import RepeatedKeyError, load_json
 from paretoib.errors import SpecError
 from paretoib.records import Front, Importance, ModelFiles, Pick, PickRule, Status, SweepState
-from paretoib.specs import SweepSpec
+from paretoib.specs import Additions, SweepSpec
 from paretoib.tracking import TAIL
 from service.dependencies import (
     Controller,
@@ -26,11 +26,11 @@ from service.dependencies import (
     Where,
 )
 from service.headers import SANDBOX_POLICY
-from service.limits import limited_spec
+from service.limits import limited_additions, limited_spec
 from service.pages import sweep_page, wants_html
 from service.problems import problem_responses
 from service.rendering import FIGURE, IMAGES, TABLE_CONTENT, conditional_response, document_response
-from service.schemas import Sweeps, Trial, Trials
+from service.schemas import Note, Sweeps, Trial, Trials
 
 router = APIRouter(
     prefix="/sweeps", tags=["sweeps"], responses=problem_responses(400, 401, 403, 429, 500, 503)
@@ -71,6 +71,14 @@ EXAMPLES: Any = {
     },
 }
 
+ADDITIONS: Any = {
+    "more trials": {"value": {"trials": "+16"}},
+    "further seeds": {"value": {"seeds": "+2"}},
+    "further values": {"value": {"grid": {"beta": [0.3, 0.5]}}},
+}
+
+TAGS: Any = {"set and remove": {"value": {"project": "digits", "draft": None}}}
+
 
 async def _refuse_repeated_keys(request: Request) -> None:
     """Raise `SpecError` for JSON with a repeated key; FastAPI would use its last value."""
@@ -78,7 +86,7 @@ async def _refuse_repeated_keys(request: Request) -> None:
         try:
             load_json(await request.body())
         except RepeatedKeyError as error:
-            raise SpecError(f"a sweep should not repeat a key; found {error}") from error
+            raise SpecError(f"a body should not repeat a key; found {error}") from error
 
 
 def sweep_spec(
@@ -88,6 +96,15 @@ def sweep_spec(
 ) -> SweepSpec:
     """The sweep in the body, checked against the limits of the service."""
     return limited_spec(document, settings)
+
+
+def sweep_additions(
+    document: Annotated[dict[str, Any], Body(openapi_examples=ADDITIONS)],
+    settings: Settings,
+    _: Annotated[None, Depends(_refuse_repeated_keys)],
+) -> Additions:
+    """What the body adds to a sweep, checked against the limits of the service."""
+    return limited_additions(document, settings)
 
 
 @router.post(
@@ -122,12 +139,16 @@ def sweeps(
         str | None,
         Query(max_length=200, description="an id, a unique prefix of an id, or a name"),
     ] = None,
+    tag: Annotated[
+        list[Annotated[str, Query(max_length=700)]] | None,
+        Query(max_length=50, description="NAME or NAME=VALUE; may be repeated"),
+    ] = None,
     archived: Annotated[bool, Query(description="also archived sweeps")] = False,
     offset: Offset = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """Newest first. `?sweep=` also finds names with a slash; `/sweeps/{sweep}` cannot find them."""
-    matches = queries.filtered(name, method, dataset, status, sweep, archived=archived)
+    matches = queries.filtered(name, method, dataset, status, sweep, tag or (), archived=archived)
     page = tuple(matches[offset : offset + limit])
     return document_response(
         request, Sweeps(sweeps=page, total=len(matches), offset=offset, limit=limit)
@@ -162,6 +183,25 @@ async def resume(state: SweepById, controller: Controller) -> Response:
     return _accepted(await controller.queued(controller.resume, state))
 
 
+@router.post(
+    "/{sweep}/extend",
+    status_code=202,
+    response_model=SweepState,
+    responses=problem_responses(404, 409, 413, 422),
+    summary="Extend a sweep",
+)
+async def extend(
+    state: SweepById,
+    additions: Annotated[Additions, Depends(sweep_additions)],
+    controller: Controller,
+) -> Response:
+    """Adds trials, seeds or values to a sweep that has ended, and submits it to Ray.
+
+    The body has the flags of `paretoib extend`. Nothing is trained twice.
+    """
+    return _accepted(await controller.queued(controller.extend, state, additions))
+
+
 @router.delete(
     "/{sweep}",
     status_code=202,
@@ -172,6 +212,33 @@ async def resume(state: SweepById, controller: Controller) -> Response:
 async def cancel(state: SweepById, controller: Controller) -> Response:
     """The sweep is `cancelled` within a minute and can be resumed. Its ended trials are kept."""
     return _accepted(await controller.queued(controller.cancel, state))
+
+
+@router.put(
+    "/{sweep}/note",
+    response_model=SweepState,
+    responses=problem_responses(404, 413, 422),
+    summary="Write the note of a sweep",
+)
+async def note(state: SweepById, note: Note, controller: Controller) -> Response:
+    """Replaces the note, which MLflow's UI shows as the description of the sweep's run."""
+    return _changed(await controller.queued(controller.note, state, note.note))
+
+
+@router.patch(
+    "/{sweep}/tags",
+    response_model=SweepState,
+    responses=problem_responses(404, 413, 422),
+    summary="Set and remove tags of a sweep",
+)
+async def tags(
+    state: SweepById,
+    changes: Annotated[dict[str, str | None], Body(openapi_examples=TAGS)],
+    controller: Controller,
+    _: Annotated[None, Depends(_refuse_repeated_keys)],
+) -> Response:
+    """Sets the tags in the body; null removes a tag. Other tags stay as they are."""
+    return _changed(await controller.queued(controller.tag, state, changes))
 
 
 @router.post(

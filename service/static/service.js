@@ -36,7 +36,7 @@ function parseAxes(text) {
   const axes = {};
   for (const line of text.split("\n").filter((line) => line.trim())) {
     const [field, ...values] = line.split("=");
-    if (!values.length) throw new Error(`a line should be FIELD = VALUES; found ${line}`);
+    if (!values.length) throw new Error(`a line should be NAME = VALUE; found ${line}`);
     axes[field.trim()] = values.join("=").trim();
   }
   return axes;
@@ -368,6 +368,50 @@ function setUpSweep(article) {
   if (article.dataset.status === "running") followEvents(article, id, () => { timer ??= setTimeout(redraw, 1000); });
 }
 
+// The forms of a sweep's page: an extension, the note and the tags.
+
+function setUpSweepForm(form, send) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = $("button.primary", form);
+    button.disabled = true;
+    try {
+      showError(form, null);
+      await send();
+      location.reload();
+    } catch (error) {
+      showError(form, error);
+      button.disabled = false;
+    }
+  });
+}
+
+const sendJson = (method, url, body) =>
+  fetchJson(url, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+function setUpExtend(form, id) {
+  setUpSweepForm(form, () => {
+    const additions = {};
+    for (const field of $$("[name]", form)) {
+      const text = field.value.trim();
+      if (text) additions[field.name] = field.tagName === "TEXTAREA" ? parseAxes(text) : text;
+    }
+    return sendJson("POST", `/sweeps/${id}/extend`, additions);
+  });
+}
+
+function setUpAnnotate(form, id) {
+  const { note, tags } = form.elements;
+  const before = parseAxes(tags.value);
+  setUpSweepForm(form, async () => {
+    const now = parseAxes(tags.value);
+    const changes = Object.fromEntries(Object.entries(now).filter(([name, value]) => before[name] !== value));
+    for (const name of Object.keys(before)) if (!(name in now)) changes[name] = null;
+    if (Object.keys(changes).length) await sendJson("PATCH", `/sweeps/${id}/tags`, changes);
+    if (note.value !== note.defaultValue) await sendJson("PUT", `/sweeps/${id}/note`, { note: note.value });
+  });
+}
+
 // The event stream of a sweep. A browser reconnects after a lost connection, but not after a
 // response other than 200. Then `followEvents` opens a new stream, after a pause that doubles from
 // 2 s to 30 s.
@@ -418,7 +462,12 @@ function followEvents(article, id, redraw, pause = MIN_PAUSE_MS) {
 document.addEventListener("DOMContentLoaded", () => {
   if ($("#submit")) setUpForm($("#submit"));
   if ($("#compare")) setUpList($("#compare"));
-  if ($("#sweep")) setUpSweep($("#sweep"));
+  if ($("#sweep")) {
+    const sweep = $("#sweep");
+    setUpSweep(sweep);
+    setUpExtend($("#extend"), sweep.dataset.id);
+    setUpAnnotate($("#annotate"), sweep.dataset.id);
+  }
   if ($("#comparison")) {
     const plot = $("#plot");
     setUpSingleTrials(plot, () => draw(plot));

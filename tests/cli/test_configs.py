@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 Run = Callable[..., Any]
 
@@ -65,3 +66,22 @@ def test_values_after_commas_may_have_spaces(run: Run, tmp_path: Path) -> None:
     result = run(tmp_path, "sweep", "--method", "vib", *flags, "--dry-run", "--json")
     assert (result.code, result.err) == (0, "")
     assert (result.document["objectives"], result.document["seeds"]) == (["rate", "lost"], [0, 1])
+
+
+def test_a_file_of_an_extended_sweep_keeps_its_history(run: Run, tmp_path: Path) -> None:
+    """The same trials belong to the new sweep; flags that change the sweep drop the history."""
+    before = {"trials": 12, "seeds": [0], "population": 4}
+    history = [{"at": "2026-01-01T12:00:00Z", "ended": 12, "before": before}]
+    document = {"method": "vib", "search": "adaptive", "seeds": [0, 1], "trials": 24}
+    config = tmp_path / "extended.yaml"
+    config.write_text(yaml.safe_dump({**document, "population": 8, "extensions": history}))
+
+    def history_of(*flags: str) -> Any:
+        shown = run(tmp_path, "sweep", "--config", str(config), *flags, "--dry-run", "--json")
+        assert shown.code == 0, shown.err
+        return shown.document["extensions"]
+
+    assert history_of() == history
+    assert history_of("--name", "again") == history
+    for flags in (("--trials", "8"), ("--seeds", "4"), ("--set", "latent=2"), ("--epochs", "3")):
+        assert history_of(*flags) == []

@@ -1,4 +1,4 @@
-"""`sweep` and `resume`: sweeps that are cancelled, killed, resumed or taken over."""
+"""`sweep`, `extend` and `resume`: sweeps that are cancelled, extended, killed or taken over."""
 
 import os
 import signal
@@ -14,6 +14,7 @@ from paretoib.data._load import load_dataset
 from paretoib.search import driver
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
+from paretoib.tracking._mlflow import layout
 from paretoib.tracking._mlflow.tracker import MLflowTracker
 from paretoib.trained import read_model
 
@@ -65,6 +66,13 @@ main()
 """
 
 
+# A program that begins with this line kills itself when it calls the method of its tracker.
+KILLED_AT = """
+import os, signal, paretoib.tracking
+paretoib.tracking.JournalTracker.{method} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
 def assert_models_have_the_accuracy_of_their_records(store: Any, sweep_id: str) -> None:
     """Every trial has its model once, and no model waits in the journal."""
     tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
@@ -80,14 +88,14 @@ def assert_models_have_the_accuracy_of_their_records(store: Any, sweep_id: str) 
     assert list((store.folder / "journal").iterdir()) == []
 
 
-def test_a_cancelled_and_then_killed_sweep_is_resumed_to_its_end(
+def test_a_cancelled_sweep_is_extended_and_killed_and_has_every_trial_once(
     store: Any, wait_for: WaitFor, run: Run, tmp_path: Path
 ) -> None:
-    """A sweep that was cancelled, resumed, killed and resumed again has every trial once.
+    """A cancelled sweep is extended, and killed before, amid and after its other trials.
 
-    `cancel` also ends a command that ignores SIGINT. Both times, `resume` continues the pack that
-    was in training from its checkpoint, so that no epoch is trained twice. Each trial has its
-    model. The checkpoints are deleted when the sweep has finished.
+    `cancel` also ends a command that ignores SIGINT. `resume` continues the pack that was in
+    training from its checkpoint, so that no epoch is trained twice. Each trial is written once and
+    has its model. The checkpoints are deleted when the sweep has finished.
     """
     hang, hanging = tmp_path / "hang", tmp_path / "hanging"
     program = CHECKPOINTING.format(folder=str(tmp_path))
@@ -106,6 +114,15 @@ def test_a_cancelled_and_then_killed_sweep_is_resumed_to_its_end(
     assert store.remaining_processes() == []
     assert store.sweep().status == "cancelled"
 
+    def kill_at(method: str, *arguments: str) -> None:
+        killing = KILLED_AT.format(method=method) + program
+        assert store.wait(store.start(*arguments, program=killing)).code == -signal.SIGKILL
+
+    kill_at("begin", "extend", "cut", "--grid", "beta=0.1,0.2,0.3")
+    extended = store.sweep()
+    assert (extended.trials.ended, extended.trials.total) == (1, 8)
+    assert [entry["ended"] for entry in extended.spec["extensions"]] == [1]
+
     hanging.unlink()
     hang.write_text("4")
     process = store.start("resume", "cut", program=program)
@@ -113,17 +130,22 @@ def test_a_cancelled_and_then_killed_sweep_is_resumed_to_its_end(
     process.send_signal(signal.SIGKILL)
     store.wait(process)
     assert store.ended() == 1
-    checkpoints = store.folder / "checkpoints" / store.sweep().id
+    checkpoints = store.folder / "checkpoints" / extended.id
     assert checkpoints.exists()
 
-    result = store.wait(store.start("resume", "cut", "--json", program=program))
+    kill_at("close", "resume", "cut")
+    result = run(store, "resume", "cut", "--json")
     assert result.code == 0
     sweep = result.document["sweep"]
-    assert sweep["status"] == "finished"
+    assert (sweep["id"], sweep["status"]) == (extended.id, "finished")
     keys = [trial.key for trial in driver(SweepSpec.from_document(sweep["spec"])).ask(100)]
     assert sorted(point["trial"] for point in result.document["points"]) == sorted(keys)
-    assert store.ended() == len(keys) == 6
-    epochs = [f"{size} {epoch}" for size in (1, 5) for epoch in range(1, 7)]
+    assert store.ended() == len(keys) == 8
+    tracker = MLflowTracker(f"sqlite:///{store.folder}/mlflow.db")
+    experiment = tracker._run(extended.id).experiment_id
+    assert len([*tracker._runs.search([experiment], layout.trials(extended.id))]) == 8
+    # The pack of the cancelled sweep goes on; the new trials are a pack of two.
+    epochs = [f"{size} {epoch}" for size in (1, 5, 2) for epoch in range(1, 7)]
     assert (tmp_path / "epochs").read_text().splitlines() == epochs
     assert not checkpoints.exists()
     assert_models_have_the_accuracy_of_their_records(store, sweep["id"])
@@ -135,15 +157,9 @@ def test_a_sweep_killed_before_it_began_is_interrupted(store: Any, run: Run) -> 
 
     The sweep can be resumed.
     """
-    killed_at_start = (
-        "import os, signal\n"
-        "from paretoib.cli import main\n"
-        "from paretoib.tracking import JournalTracker\n"
-        "JournalTracker.begin = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "main()"
-    )
+    program = KILLED_AT.format(method="begin") + "from paretoib.cli import main; main()"
     axes = ("--grid", "beta=0.1,0.2", "--epochs", "1", "--name", "cut")
-    result = store.wait(store.start("sweep", *TINY, *axes, program=killed_at_start))
+    result = store.wait(store.start("sweep", *TINY, *axes, program=program))
     assert result.code == -signal.SIGKILL
     assert run(store, "list", "--json").document["sweeps"][0]["status"] == "running"
     with closing(sqlite3.connect(store.folder / "mlflow.db")) as database, database:

@@ -1,4 +1,4 @@
-"""`list`, `archive`, `delete`, and `resume` of sweeps with nothing left to run."""
+"""Commands that change sweeps without training: `note`, `tag`, `archive`, `delete` and others."""
 
 import os
 import shutil
@@ -51,6 +51,66 @@ def test_an_archived_sweep_is_listed_with_all(run: Callable[..., Any], folder: P
     assert run(folder, "front", "old").code == 0
     assert "old" in run(folder, "archive", "--undo", "old").err
     assert names(run(folder, "list", "--json")) == ["old"]
+
+
+def test_a_note_is_written_and_shown(run: Callable[..., Any], folder: Path) -> None:
+    """`show` prints the note of a sweep; `note` without a text prints the note alone."""
+    done = run(folder, "note", "old", "β below 0.1\nlooks best")
+    assert (done.code, done.out) == (0, "")
+    assert "has a note" in done.err
+    assert run(folder, "note", "old").out == "β below 0.1\nlooks best\n"
+    assert "\nnote: β below 0.1\nlooks best\n" in run(folder, "show", "old").out
+    assert run(folder, "show", "old", "--json").document["sweep"]["note"].startswith("β below")
+    assert "has no note" in run(folder, "note", "old", "").err
+    assert "note:" not in run(folder, "show", "old").out
+    refused = run(folder, "note", "old", "\x1b[31m")
+    assert (refused.code, refused.err.startswith("error: note: should have only")) == (2, True)
+
+
+def test_tags_are_set_removed_and_listed(run: Callable[..., Any], folder: Path) -> None:
+    """`tag` prints all tags of the sweep, and `list --tag` finds the sweeps with a tag."""
+    assert run(folder, "tag", "old", "project=a=b", "draft=yes").out == "draft=yes\nproject=a=b\n"
+    assert run(folder, "tag", "new", "project=c").code == 0
+    assert run(folder, "tag", "old", "k=v", "--remove", "draft").out == "k=v\nproject=a=b\n"
+    assert run(folder, "tag", "old").out == "k=v\nproject=a=b\n"
+    assert "\ntags: k=v, project=a=b\n" in run(folder, "show", "old").out
+    for flags, found in (
+        (("--tag", "project"), ["new", "old"]),
+        (("--tag", "project=a=b"), ["old"]),
+        (("--tag", "project", "--tag", "k=v"), ["old"]),
+        (("--tag", "draft"), []),
+    ):
+        assert names(run(folder, "list", *flags, "--json")) == found
+    assert run(folder, "list", "--tag", "nosuch").err == "no sweep has these tags\n"
+    for wrong, message in (
+        (("novalue",), "a tag should be NAME=VALUE; found `novalue`"),
+        (("k=x", "--remove", "k"), "a tag should be given once; found `k` twice"),
+        (("mlflow.user=me",), "belong to MLflow and paretoib"),
+        (("--remove", "nosuch"), "should have a tag 'nosuch'"),
+    ):
+        refused = run(folder, "tag", "old", *wrong)
+        assert (refused.code, refused.out) == (2, "")
+        assert message in refused.err
+    assert run(folder, "tag", "old").out == "k=v\nproject=a=b\n"
+
+
+def test_an_extension_that_adds_nothing_is_refused(run: Callable[..., Any], folder: Path) -> None:
+    """The error has one line, Ray is not started, and the sweep stays as it is."""
+    before = run(folder, "show", "old", "--json").out
+    for flags, message in (
+        ((), "should add trials, seeds or values of fields; found none"),
+        (("--trials", "+16"), "trials: should be left out for search `grid`"),
+        (("--seeds", "0"), "found only values that it has"),
+        (("--seeds", "x"), "seeds: should be seeds such as 3,4, or +N for N more; found 'x'"),
+        (("--grid", "beta"), "--grid: should be FIELD=VALUE; found `beta`"),
+        (("--grid", "betta=1"), "unknown field `betta`; did you mean `beta`?"),
+        (("--epochs", "100"), "trained trials cannot train further; found 100: values of `epochs`"),
+    ):
+        refused = run(folder, "extend", "old", *flags)
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.messages.startswith("error: ")
+        assert message in refused.messages
+    assert run(folder, "show", "old", "--json").out == before
 
 
 def test_delete_asks_and_says_how_to_undo(

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -10,13 +11,17 @@ import pytest
 from paretoib.records import Metrics, TrialRecord
 from paretoib.search import DRIVERS, Driver, driver
 from paretoib.search._space import Space
-from paretoib.specs import SEARCHES, SweepSpec, TrialSpec
+from paretoib.specs import SEARCHES, Additions, SweepSpec, TrialSpec, extended
 
 Outcome = Callable[[TrialSpec], TrialRecord]
 
 # One method with linear scalarisation and one adaptive method.
 CASES = [(search, method) for search in DRIVERS for method in ("vib", "mib")]
 for_each_search = pytest.mark.parametrize(("search", "method"), CASES)
+# `optuna-gp`, which is slow, goes through its generations as `optuna-tpe` does.
+for_each_extended_search = pytest.mark.parametrize(
+    ("search", "method"), [(search, method) for search, method in CASES if search != "optuna-gp"]
+)
 # Searches whose trials take the seeds in turn.
 for_each_space_search = pytest.mark.parametrize(
     "search", [s for s in DRIVERS if not SEARCHES[s].every_seed]
@@ -175,6 +180,61 @@ def test_a_resumed_sweep_gets_only_the_missing_trials(
     for trial in generator.sample(kept, count):
         resumed.tell(mixed(trial))
     assert sorted(keys([*kept, *run_search(resumed, mixed)])) == sorted(keys(trials))
+
+
+def extend(spec: SweepSpec, ended: int, **additions: Any) -> SweepSpec:
+    """The spec after an extension."""
+    asked = Additions.from_document(additions)
+    return extended(spec, asked, ended=ended, at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def new_value(method: str) -> dict[str, list[float]]:
+    """A value of β or μ that the grid of `sweep` does not have."""
+    return {"beta" if method == "vib" else "mu": [0.15]}
+
+
+@for_each_extended_search
+@pytest.mark.parametrize("share", [1.0, 0.4], ids=["finished", "cancelled"])
+def test_an_extended_sweep_has_the_trials_that_it_had_and_others(
+    search: str, method: str, share: float
+) -> None:
+    """After two extensions, the driver proposes only trials without a record.
+
+    In the end, the sweep has the trials of the spec before, and as many others as the extensions
+    add. The last generation before the first extension was cut off by the number of trials.
+    """
+    additions: list[dict[str, Any]] = [{"trials": "+2"}, {"trials": "+4"}]
+    if search == "grid":
+        spec = sweep(search, method, trials=0)
+        additions = [{"grid": new_value(method)}, {"seeds": "+1"}]
+    else:
+        spec = sweep(search, method, trials=10)
+    before = run_search(driver(spec), mixed)
+    told = random.Random(4).sample(before, round(share * len(before)))
+    for addition in additions:
+        spec = extend(spec, len(told), **addition)
+        new_driver = driver(SweepSpec.from_json(spec.to_json()))
+        for trial in told:
+            new_driver.tell(mixed(trial))
+        further = run_search(new_driver, mixed)
+        told = [*told, *further]
+        assert new_driver.shortfall is None
+        assert len(set(keys(told))) == len(told) == spec.trials
+        assert set(keys(before)) < set(keys(told))
+
+
+@for_each_extended_search
+def test_an_extended_sweep_is_resumed(search: str, method: str) -> None:
+    """A new driver that gets some of the records proposes the other trials of the extension."""
+    additions = {"grid": new_value(method)} if search == "grid" else {"trials": "+4"}
+    spec = extend(sweep(search, method, trials=0 if search == "grid" else 6), 3, **additions)
+    trials = run_search(driver(spec), mixed)
+    generator = random.Random(5)
+    told = generator.sample(trials, round(0.6 * len(trials)))
+    resumed = driver(spec)
+    for trial in told:
+        resumed.tell(mixed(trial))
+    assert sorted(keys([*told, *run_search(resumed, mixed)])) == sorted(keys(trials))
 
 
 @for_each_search

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from paretoib.errors import NotFoundError, StoreError
+from paretoib.errors import NotFoundError, ParetoIBError, StoreError
 from paretoib.fronts import build_front
 from paretoib.records import ReferencePoint, TrialCounts, TrialRecord
 from paretoib.specs import SweepSpec
 from paretoib.tracking import File, Ruler, Tracker, read_front
 
-from .tracker_records import RULER, ended, record, spec
+from .tracker_records import RULER, ended, extension, record, spec
 
 Open = Callable[[], Tracker]
 
@@ -340,3 +340,154 @@ def test_a_running_sweep_is_not_deleted(tracker: Tracker) -> None:
     tracker.close(sweep.id, "finished", None, [])
     tracker.delete(sweep.id)
     assert tracker.sweeps() == []
+
+
+@pytest.mark.parametrize("status", ["finished", "cancelled"])
+def test_an_extended_sweep_runs_with_its_new_spec_and_its_trials(reopen: Open, status: str) -> None:
+    """`extend` replaces the spec; the sweep is running, without the reason of its end.
+
+    `begin` and `add` go on as in any sweep. So does a second extension.
+    """
+    tracker = reopen()
+    before = spec()
+    sweep = tracker.create(before)
+    tracker.begin(sweep.id, RULER)
+    tracker.add(sweep.id, ended(record(0.1), record(0.2)))
+    tracker.close(sweep.id, status, None, [], "a reason")
+    after = extension(before)
+    tracker = reopen()
+    state = tracker.extend(sweep.id, after)
+    assert (state.id, state.status, state.reason) == (sweep.id, "running", None)
+    assert not state.cancel_requested
+    assert (state.trials.total, state.trials.ended) == (8, 2)
+    assert SweepSpec.from_document(state.spec) == after
+
+    tracker = reopen()
+    assert tracker.state(sweep.id).spec == after.document
+    tracker.begin(sweep.id, RULER)
+    tracker.add(sweep.id, ended(record(0.2), record(0.3)))
+    tracker.close(sweep.id, "finished", None, [])
+    again = extension(after, grid={"beta": [3, 4]})
+    reopen().extend(sweep.id, again)
+    tracker = reopen()
+    assert SweepSpec.from_document(tracker.find(sweep.id).spec) == again
+    assert len(tracker.sweeps()) == 1
+    assert [r.spec["weighting"]["beta"] for r in tracker.records(sweep.id)] == [0.1, 0.2, 0.3]
+
+
+def test_a_running_sweep_is_not_extended(tracker: Tracker) -> None:
+    """The error says how to follow the sweep, and the sweep keeps its spec."""
+    before = spec()
+    sweep = tracker.create(before)
+    tracker.begin(sweep.id, RULER)
+    with pytest.raises(StoreError, match=f"ended to be extended; it is running.* {sweep.id[:8]}"):
+        tracker.extend(sweep.id, extension(before))
+    assert tracker.state(sweep.id).spec == before.document
+    with pytest.raises(NotFoundError):
+        tracker.extend("0" * 32, extension(before))
+
+
+def test_of_two_extensions_of_one_spec_the_first_wins(reopen: Open) -> None:
+    """The second one is refused, also after the first has ended; then it can be made anew."""
+    tracker = reopen()
+    before = spec()
+    sweep = tracker.create(before)
+    tracker.begin(sweep.id, RULER)
+    tracker.close(sweep.id, "finished", None, [])
+    first, second = extension(before), extension(before, seeds="+2")
+    tracker = reopen()
+    tracker.extend(sweep.id, first)
+    with pytest.raises(StoreError, match="running"):
+        tracker.extend(sweep.id, second)
+    tracker.begin(sweep.id, RULER)
+    tracker.close(sweep.id, "finished", None, [])
+    tracker = reopen()
+    with pytest.raises(StoreError, match="extended by another process in the meantime"):
+        tracker.extend(sweep.id, second)
+    assert tracker.state(sweep.id).spec == first.document
+    assert tracker.extend(sweep.id, extension(first)).trials.total == 12
+
+
+def test_a_note_is_kept_until_it_is_replaced(reopen: Open) -> None:
+    """A note may have several lines. It survives the end of the sweep and an extension."""
+    tracker = reopen()
+    before = spec()
+    sweep = tracker.create(before)
+    assert sweep.note == ""
+    tracker.set_note(sweep.id, " the first run,\r\nwith *fewer* bits \n")
+    tracker.begin(sweep.id, RULER)
+    assert tracker.state(sweep.id).note == "the first run,\nwith *fewer* bits"
+    tracker.close(sweep.id, "finished", None, [])
+    reopen().extend(sweep.id, extension(before))
+    assert reopen().find(sweep.id).note == "the first run,\nwith *fewer* bits"
+    reopen().set_note(sweep.id, "another")
+    assert reopen().sweeps()[0].note == "another"
+    reopen().set_note(sweep.id, "")
+    assert reopen().state(sweep.id).note == ""
+    with pytest.raises(NotFoundError):
+        reopen().set_note("0" * 32, "text")
+
+
+def test_tags_are_set_and_removed(reopen: Open) -> None:
+    """`set_tags` changes only the tags that it names; the state has the tags by name."""
+    tracker = reopen()
+    sweep = tracker.create(spec())
+    assert sweep.tags == {}
+    tracker.set_tags(sweep.id, {"project": "bits = 2", "größe": "small"})
+    reopen().set_tags(sweep.id, {"a.b-c_1": "x", "project": "b"})
+    tracker = reopen()
+    assert tracker.find(sweep.id).tags == {"a.b-c_1": "x", "größe": "small", "project": "b"}
+    tracker.set_tags(sweep.id, {"project": None, "größe": None, "new": "y"})
+    assert list(reopen().sweeps()[0].tags.items()) == [("a.b-c_1", "x"), ("new", "y")]
+    state = reopen().state(sweep.id)
+    assert state.has_tags({"new": None})
+    assert state.has_tags({"new": "y", "a.b-c_1": None})
+    assert not state.has_tags({"new": "n"})
+    assert not state.has_tags({"project": None})
+
+
+INVALID_TAGS: list[tuple[dict[str, str | None], str]] = [
+    ({}, "found none"),
+    ({"mlflow.user": "me"}, "belong to MLflow and paretoib; found 'mlflow.user'"),
+    ({"MLflow.x": "me"}, "belong to MLflow"),
+    ({"paretoib.x": "1"}, "belong to MLflow"),
+    ({"reason": "none"}, "belong to MLflow"),
+    ({"extended": None}, "belong to MLflow"),
+    ({"nosuch": None}, "should have a tag 'nosuch' to remove it; found kept"),
+    ({"two words": "x"}, "found 'two words'"),
+    ({"a/b": "x"}, "found 'a/b'"),
+    ({".a": "x"}, "found '.a'"),
+    ({"": "x"}, "found ''"),
+    ({"k" * 101: "x"}, "1 to 100 letters"),
+    ({"k": ""}, "tags.k: should have 1 to 500 printable"),
+    ({"k": " "}, "tags.k: should have 1 to 500 printable"),
+    ({"k": "x" * 501}, "tags.k: should have 1 to 500 printable"),
+    ({"k": "two\nlines"}, "printable characters; found"),
+    ({"k": "\x1b[31m"}, "printable characters; found"),
+    ({"k": "\ud800"}, "printable characters; found"),
+    ({f"k{i}": "x" for i in range(49)}, "at most 50 tags; found 51"),
+]
+
+
+def test_invalid_tags_are_refused(tracker: Tracker) -> None:
+    """The error has the rule and the value in one line, and no tag is changed."""
+    sweep = tracker.create(spec())
+    tracker.set_tags(sweep.id, {"kept": "x"})
+    for changes, message in INVALID_TAGS:
+        with pytest.raises(ParetoIBError) as refused:
+            tracker.set_tags(sweep.id, {**changes, **({"good": "y"} if changes else {})})
+        assert message in str(refused.value)
+        assert "\n" not in str(refused.value)
+    assert tracker.state(sweep.id).tags == {"kept": "x"}
+
+
+def test_invalid_notes_are_refused(tracker: Tracker) -> None:
+    """A note has at most 4000 characters, and of control characters line breaks only."""
+    sweep = tracker.create(spec())
+    tracker.set_note(sweep.id, "kept")
+    for note in ("x" * 4001, "a\x1b[31mb", "a\u202eb", "\ud800"):
+        with pytest.raises(ParetoIBError, match="note: should have"):
+            tracker.set_note(sweep.id, note)
+    assert tracker.state(sweep.id).note == "kept"
+    tracker.set_note(sweep.id, "é" * 4000)
+    assert tracker.state(sweep.id).note == "é" * 4000

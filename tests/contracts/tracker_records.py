@@ -1,9 +1,12 @@
 """Specs and trial records for tests of trackers, made without training."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import torch
 
 from paretoib.records import Metrics, ModelFile, ReferencePoint, TrialRecord
-from paretoib.specs import SweepSpec, TrialSpec
+from paretoib.specs import Additions, SweepSpec, TrialSpec, extended
 from paretoib.tracking import EndedTrial, Ruler, TrialModel
 from paretoib.trained import ModelHeader, encode_model
 
@@ -12,6 +15,12 @@ RULER = Ruler(ReferencePoint(rate_bits=33.2, lost_bits=3.32), 3.32)
 
 def spec(**fields: object) -> SweepSpec:
     return SweepSpec.from_document({"method": "vib", "trials": 4, **fields})
+
+
+def extension(of: SweepSpec, **additions: Any) -> SweepSpec:
+    """The spec after an extension, by default with one more seed."""
+    asked = Additions.from_document(additions or {"seeds": "+1"})
+    return extended(of, asked, ended=1, at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def record(beta: float, *, status: str = "finished", reason: str | None = None) -> TrialRecord:

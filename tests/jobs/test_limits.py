@@ -12,8 +12,8 @@ from jobs.worker import failed_record
 from paretoib.errors import StoreError
 from paretoib.records import Metrics, ReferencePoint, SweepState, TrialRecord
 from paretoib.search import driver
-from paretoib.specs import SweepSpec
-from paretoib.tracking import JournalTracker, MemoryTracker, Ruler
+from paretoib.specs import Additions, SweepSpec
+from paretoib.tracking import JournalTracker, MemoryTracker, Ruler, extended_spec
 
 RULER = Ruler(ReferencePoint(rate_bits=10.0, lost_bits=3.0), 3.0)
 BeginRun = Callable[..., SweepRun]
@@ -94,6 +94,48 @@ def test_a_budget_of_device_seconds_ends_the_sweep(run: BeginRun) -> None:
     resumed.begin()
     assert not resumed.should_stop()
     end(resumed, 3.0, seconds=10.0)
+    assert resumed.should_stop()
+
+
+def extended_run(before: SweepRun, **additions: object) -> SweepRun:
+    """The run of an extension of a sweep whose run has ended."""
+    store, reported = before.store, []
+    spec = extended_spec(store.state(before.id), Additions.from_document(additions))
+    state = store.extend(before.id, spec)
+    run = SweepRun(spec, state, store, RULER, driver(spec), reported.append)
+    run.reported = reported  # type: ignore[attr-defined]
+    run.begin()
+    return run
+
+
+def test_limits_count_from_the_last_extension(run: BeginRun) -> None:
+    """A sweep that ended at a budget and a plateau goes on, until it reaches one of them again."""
+    limits = {"budget": {"device_seconds": 25}, "plateau": {"percent": 5, "trials": 4}}
+    first = run(**limits)
+    with first.closing():
+        end(first, 5.0, 5.0, 5.0, seconds=10.0)
+        assert first.should_stop()
+    second = extended_run(first, seeds="+1")
+    with second.closing():
+        assert not second.should_stop()
+        end(second, 5.0, 5.0, seconds=10.0)
+        assert not second.should_stop()
+        end(second, 5.0, seconds=10.0)
+        assert second.should_stop(), "30 s of training since the extension"
+    assert last_reason(second) == "the budget of 25 s of training is spent"
+    third = extended_run(second, seeds="+1")
+    with third.closing():
+        end(third, *[5.0] * 4, seconds=1.0)
+        assert not third.should_stop()
+        end(third, 5.0, seconds=1.0)
+        assert third.should_stop(), "no growth in 4 trials since the extension"
+    assert last_reason(third) == "the hypervolume grew by no more than 5 % in 4 trials"
+    assert len({record.trial for record in third.records}) == 11
+    # A resume continues to count from the extension.
+    resumed = SweepRun(
+        third.spec, third.store.state(third.id), third.store, RULER, driver(third.spec), print
+    )
+    resumed.begin()
     assert resumed.should_stop()
 
 

@@ -1,4 +1,4 @@
-"""The contract of backends for changes that train nothing: archive, delete, restore, resume.
+"""The contract of backends for changes that train nothing: notes, tags, archive, delete, resume.
 
 The service of the remote backend has no Ray cluster.
 """
@@ -15,6 +15,7 @@ from paretoib.backends import Backend
 from paretoib.errors import NotFoundError, ParetoIBError
 from paretoib.records import SweepState
 from paretoib.settings import settings
+from paretoib.specs import Additions
 
 
 @pytest.fixture(params=("local", "remote"))
@@ -110,6 +111,60 @@ def test_resuming_a_complete_sweep_returns_its_front(
     assert seen == [before] == [backend.find("complete")]
 
 
+def test_notes_and_tags_are_written_and_found(
+    backend: Backend, fresh_store: Path, make_sweep: Callable[..., Any]
+) -> None:
+    """`note` and `tag` return the new state, and `list` finds sweeps by their tags."""
+    old, new = make_sweep(fresh_store, 5, name="old"), make_sweep(fresh_store, 5, name="new")
+    noted = backend.note("old", "a first\nlook at β = 0.1")
+    assert noted == backend.find(old)
+    assert noted.note == "a first\nlook at β = 0.1"
+    backend.tag("old", {"project": "a=b", "draft": "yes"})
+    tagged = backend.tag(backend.find("old"), {"draft": None, "größe": "2"})
+    assert tagged == backend.find("old")
+    assert tagged.tags == {"größe": "2", "project": "a=b"}
+    assert tagged.note == noted.note
+    backend.tag(new, {"project": "c"})
+    for tags, found in (
+        ({}, ["new", "old"]),
+        ({"project": None}, ["new", "old"]),
+        ({"project": "a=b"}, ["old"]),
+        ({"project": None, "größe": "2"}, ["old"]),
+        ({"größe": "3"}, []),
+        ({"draft": None}, []),
+    ):
+        assert [state.name for state in backend.list(tags=tags)] == found
+    assert backend.note("old", "").note == ""
+    for change in (
+        lambda: backend.note("old", "\x1b[31m"),
+        lambda: backend.tag("old", {"mlflow.user": "me"}),
+        lambda: backend.tag("old", {"nosuch": None}),
+    ):
+        with pytest.raises(ParetoIBError, match="should"):
+            change()
+    for unknown in (lambda: backend.note("nosuch", "a"), lambda: backend.tag("nosuch", {"a": "b"})):
+        with pytest.raises(NotFoundError):
+            unknown()
+
+
+def test_a_sweep_that_cannot_be_extended_stays_as_it_is(
+    backend: Backend, fresh_store: Path, make_sweep: Callable[..., Any], store_tools: Any
+) -> None:
+    """A running sweep, and additions that the sweep cannot have, are refused with the rule."""
+    sweep = make_sweep(fresh_store, 4, name="finished")
+    running = make_sweep(fresh_store, 3, name="running", status="running")
+    before = backend.find("finished")
+    with store_tools.heartbeats(fresh_store, running.id):
+        with pytest.raises(ParetoIBError, match="should have ended to be extended"):
+            backend.extend("running", Additions.from_document({"seeds": "+1"}))
+        assert backend.find("running").spec == running.spec
+    with pytest.raises(ParetoIBError, match="trials: should be left out for search `grid`"):
+        backend.extend(sweep, Additions.from_document({"trials": "+2"}))
+    with pytest.raises(NotFoundError):
+        backend.extend("nosuch", Additions.from_document({"seeds": "+1"}))
+    assert backend.find("finished") == before
+
+
 @pytest.mark.parametrize("token", ["reader"])
 def test_a_token_without_the_scope_write_changes_nothing(
     fresh_store: Path,
@@ -118,11 +173,14 @@ def test_a_token_without_the_scope_write_changes_nothing(
     token_of: dict[str, str],
     token: str,
 ) -> None:
-    """Archive, delete and restore need the same scope as cancel."""
+    """Extensions, notes, tags, archive, delete and restore need the same scope as cancel."""
     sweep = make_sweep(fresh_store, 3, name="kept")
     with serve(fresh_store) as served, served.client() as client:
         client.headers["Authorization"] = f"Bearer {token_of[token]}"
         for method, path in (
+            ("POST", "/extend"),
+            ("PUT", "/note"),
+            ("PATCH", "/tags"),
             ("POST", "/archive"),
             ("DELETE", "/archive"),
             ("POST", "/delete"),

@@ -1,4 +1,4 @@
-"""The contract of backends for sweeps that train: submit, watch, cancel and resume.
+"""The contract of backends for sweeps that train: submit, watch, cancel, resume and extend.
 
 The tests of the local backend are slow. The commands in tests/cli/test_submit.py and
 tests/cli/test_interrupted_sweeps.py run the same functions of this backend.
@@ -15,7 +15,7 @@ from paretoib.backends import Backend
 from paretoib.errors import ParetoIBError
 from paretoib.records import SweepState
 from paretoib.settings import settings
-from paretoib.specs import SweepSpec
+from paretoib.specs import Additions, SweepSpec
 
 TINY = {
     "method": "vib",
@@ -47,8 +47,11 @@ def backend(
     settings.cache_clear()
 
 
-def test_a_submitted_sweep_is_watched_to_its_end(backend: Backend) -> None:
-    """`submit` returns a running sweep; `watch` reports each state and returns the front."""
+def test_a_submitted_sweep_is_watched_to_its_end_and_extended(backend: Backend) -> None:
+    """`submit` returns a running sweep; `watch` reports each state and returns the front.
+
+    `extend` then trains only the value that is new, and refuses to add it again.
+    """
     submitted = backend.submit(SweepSpec.from_document({**TINY, "name": "tiny"}))
     assert (submitted.name, submitted.status) == ("tiny", "running")
     assert submitted.trials.total == 2
@@ -67,6 +70,22 @@ def test_a_submitted_sweep_is_watched_to_its_end(backend: Backend) -> None:
     assert log.text.count(" finished after ") == 2
     assert log.text.splitlines()[-1].endswith(" · finished")
     assert backend.logs(submitted, after=log.end).text == ""
+
+    more = Additions.from_document({"grid": {"beta": [0.1, 0.3]}})
+    states.clear()
+    extended = backend.extend("tiny", more, on_progress=states.append)
+    assert extended is not None
+    assert extended == backend.front(submitted)
+    assert {point.trial for point in front.points} < {point.trial for point in extended.points}
+    assert [point.params["weighting.beta"] for point in extended.points].count(0.3) == 1
+    assert (states[0].id, states[0].status, states[0].trials.total) == (
+        submitted.id,
+        "running",
+        3,
+    )
+    assert (states[-1].status, states[-1].trials.finished) == ("finished", 3)
+    with pytest.raises(ParetoIBError, match="found only values that it has"):
+        backend.extend("tiny", more)
 
 
 def test_a_cancelled_sweep_is_resumed_to_its_end(

@@ -422,3 +422,61 @@ def test_a_sweep_is_archived_and_deleted_on_its_page(
         assert len(answers) == 3
         assert f"paretoib delete --undo {sweep.id[:8]}" in answers[2]
         assert browser.errors == []
+
+
+def test_notes_tags_and_extensions_are_written_on_the_page(
+    fresh_store: Path, make_sweep: Any, serve: Any, open_browser: Any
+) -> None:
+    """The page shows note and tags as text, and the list filters by tag.
+
+    The form of an extension shows the error of the service.
+    """
+    sweep = make_sweep(fresh_store, 4, name="first")
+    make_sweep(fresh_store, 4, name="second", method="mib", search="random")
+    with serve(fresh_store) as served:
+        browser = open_browser(served.address)
+        browser.sign_in(served.secret)
+        page = browser.page
+        page.goto(f"/sweeps/{sweep.id}")
+        page.click("text=Note and tags")
+        page.fill("[name=note]", "<b>bold</b>\ntwo lines")
+        page.fill("[name=tags]", "project = a = b\ndraft = yes")
+        page.click("#annotate button")
+        page.wait_for_selector("#note")
+        assert page.inner_text("#note") == "<b>bold</b>\ntwo lines"
+        assert page.inner_text("#tags") == "draft=yes project=a = b"
+        page.click("text=Note and tags")
+        page.fill("[name=tags]", "project = a = b\nreason = none")
+        page.click("#annotate button")
+        page.wait_for_selector("#annotate .error:visible")
+        assert "belong to MLflow and paretoib" in page.inner_text("#annotate .error")
+        page.fill("[name=tags]", "project = a = b")
+        page.click("#annotate button")
+        page.wait_for_selector("#tags >> text=draft", state="detached")
+        with served.client() as client:
+            state = client.get(f"/sweeps/{sweep.id}").json()
+        assert (state["tags"], state["note"]) == (
+            {"project": "a = b"},
+            "<b>bold</b>\ntwo lines",
+        )
+
+        page.click("summary:text('Extend')")
+        assert page.locator("#extend [name=trials], #extend [name=space]").count() == 0
+        page.fill("#extend [name=seeds]", "0")
+        page.fill("#extend [name=grid]", "epochs = 50")
+        page.click("#extend button")
+        page.wait_for_selector("#extend .error:visible")
+        assert "found only values that it has" in page.inner_text("#extend .error")
+
+        page.goto("/")
+        assert "project=a = b" in page.inner_text("#sweeps")
+        page.fill(".filters [name=tag]", "project=a = b")
+        page.click("text=Filter")
+        page.wait_for_url("**tag=project*")
+        assert "second" not in page.inner_text("#sweeps")
+        page.goto("/")
+        page.click("#sweeps >> text=second")
+        page.click("summary:text('Extend')")
+        assert page.is_visible("#extend [name=trials]")
+        assert page.locator("#extend [name=seeds]").count() == 0
+        assert [error for error in browser.errors if "422" not in error] == []

@@ -1,5 +1,6 @@
-"""Submissions that fail between two requests to MLflow."""
+"""Submissions that fail between two requests to MLflow, or before Ray has answered."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,3 +30,23 @@ def test_a_repeated_request_finds_the_created_sweep(fresh_store: Path) -> None:
     assert sweep is not None
     assert sweep.status == "running"
     assert sweep.submitted is not None
+
+
+def test_without_ray_an_extension_changes_nothing(
+    fresh_store: Path, serve: Callable[..., Any], make_sweep: Callable[..., Any]
+) -> None:
+    """The request gets 503 and can be repeated: the sweep is not extended twice later."""
+    sweep = make_sweep(fresh_store, 4, name="finished")
+    with serve(fresh_store) as served, served.client() as client:
+        before = client.get(f"/sweeps/{sweep.id}").json()
+        refused = client.post(f"/sweeps/{sweep.id}/extend", json={"seeds": "+1"})
+        assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (503, True)
+        assert client.get(f"/sweeps/{sweep.id}").json() == before
+        for body in (b'{"seeds": "+1", "seeds": "+2"}', b"[]", b"null", b'{"epochs": 9}'):
+            answer = client.post(
+                f"/sweeps/{sweep.id}/extend",
+                content=body,
+                headers={"Content-Type": "application/json"},
+            )
+            assert answer.status_code == 422, body
+        assert "epochs: should stay as it is" in answer.json()["detail"]

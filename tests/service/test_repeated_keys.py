@@ -17,5 +17,5 @@ def test_a_repeated_key_is_refused(client: httpx.Client, body: str, key: str) ->
     response = client.post("/sweeps", content=body, headers=headers)
     assert response.status_code == 422
     assert response.json()["detail"] == (
-        f"a sweep should not repeat a key; found the key `{key}` 2 times"
+        f"a body should not repeat a key; found the key `{key}` 2 times"
     )

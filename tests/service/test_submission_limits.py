@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 
 from paretoib.errors import SpecError
+from paretoib.records import SweepState, TrialCounts
 from paretoib.specs import SweepSpec
 from service import ServiceSettings
-from service.limits import check_limits, limited_spec
+from service.limits import check_limits, limited_additions, limited_extension, limited_spec
 from service.problems import ProblemError
 
 LIMITS = ServiceSettings(auth=False, max_trials=100, max_epochs=200, max_axis=50)
@@ -116,3 +118,50 @@ def test_the_spec_of_a_stored_sweep_is_checked_too() -> None:
     check_limits(spec, LIMITS)
     with pytest.raises(ProblemError, match="at most 50"):
         check_limits(spec, LIMITS.model_copy(update={"max_trials": 50}))
+
+
+def history(before: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"at": "2026-01-01T00:00:00Z", "ended": 1, "before": {"trials": 2, **before}}]
+
+
+@pytest.mark.parametrize(
+    ("additions", "message"),
+    [
+        ({"seeds": "+999999"}, "seeds: this service allows at most 100; found 999999"),
+        ({"seeds": list(range(101))}, "seeds: this service allows at most 100; found 101"),
+        ({"trials": "+101"}, "trials: this service allows at most 100; found 101"),
+        ({"grid": {"beta": "1e-5:1:51"}}, "grid.beta: this service allows at most 50; found 51"),
+        ({"seeds": "+6"}, "trials: this service allows at most 100; found 112"),
+        ({"grid": {"epochs": [300]}}, "training.epochs: this service allows at most 200"),
+    ],
+)
+def test_an_extension_above_a_limit_is_rejected(additions: dict[str, Any], message: str) -> None:
+    """The limits of a sweep apply to what the body adds, and to the sweep with it."""
+    spec = limited_spec({"method": "vib"}, LIMITS)
+    state = SweepState(
+        id="a" * 32,
+        name=spec.name,
+        method=spec.method,
+        dataset=spec.data.name,
+        status="finished",
+        spec=spec.document,
+        trials=TrialCounts(total=16, finished=16),
+        started=datetime.now(UTC),
+    )
+    with pytest.raises(ProblemError) as refused:
+        limited_extension(state, limited_additions(additions, LIMITS), LIMITS)
+    assert message in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("before", "message"),
+    [
+        ({"trials": 101}, "trials: this service allows at most 100; found 101"),
+        ({"grid": {"beta": "1e-5:1:51"}}, "grid.beta: this service allows at most 50; found 51"),
+    ],
+)
+def test_the_history_in_a_body_is_limited_too(before: dict[str, Any], message: str) -> None:
+    """A body may have the spec of an extended sweep, whose earlier stages are validated."""
+    with pytest.raises(ProblemError) as refused:
+        limited_spec({"method": "vib", "extensions": history(before)}, LIMITS)
+    assert message in refused.value.detail

@@ -8,7 +8,7 @@ from paretoib.specs import METHODS, SEARCHES, SweepSpec, without_defaults
 
 # Fields that are never dropped.
 ALWAYS = {"schema", "method", "data", "objectives", "budget", "prune", "plateau", "resources"}
-ALWAYS |= {"preset", "trial_seconds", "reference"}
+ALWAYS |= {"preset", "trial_seconds", "reference", "extensions"}
 
 # Documents, and the fields that remain if all defaults are written out and dropped again.
 REMAINING: list[tuple[dict[str, Any], dict[str, Any]]] = [

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from paretoib.errors import InvalidDataError, StoreError, TakenOverError
 from paretoib.fronts import build_front
 from paretoib.records import ReferencePoint, TrialRecord
-from paretoib.specs import SweepSpec
+from paretoib.specs import Additions, SweepSpec, extended
 from paretoib.tracking import (
     EndedTrial,
     JournalReader,
@@ -306,6 +307,36 @@ def test_a_sweep_has_one_writer_at_a_time(
     assert trials(second, sweep_id) == keys(packs[:1])
     journal.close(sweep_id, "finished", None, [])
     second.begin(sweep_id, RULER)
+    second.release(sweep_id)
+
+
+def test_a_sweep_is_not_extended_while_its_writer_closes_it(
+    journal: JournalTracker,
+    store: FlakyStore,
+    sweep_id: str,
+    folder: Path,
+    spec: SweepSpec,
+    packs: list[list[EndedTrial]],
+) -> None:
+    """The store may show the end of the sweep before its writer has released the journal.
+
+    Trials in the journal belong to the extended sweep.
+    """
+    second = JournalTracker(store, folder)
+    store.close(sweep_id, "finished", None, [])
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    longer = extended(spec, Additions.from_document({"seeds": "+1"}), ended=0, at=at)
+    with pytest.raises(StoreError, match=r"one writer at a time; found process \d+ on"):
+        second.extend(sweep_id, longer)
+    assert store.state(sweep_id).spec == spec.document
+    store.failure = StoreUnavailableError("connection refused")
+    journal.add(sweep_id, packs[0])
+    journal.release(sweep_id)
+    store.failure = None
+    assert second.extend(sweep_id, longer).trials.total == 80
+    second.begin(sweep_id, RULER)
+    second.flush(sweep_id)
+    assert trials(store, sweep_id) == keys(packs[:1])
     second.release(sweep_id)
 
 

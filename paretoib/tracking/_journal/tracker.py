@@ -2,7 +2,7 @@
 
 import fcntl
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -144,6 +144,15 @@ class JournalTracker(JournalReader):
     def create(self, spec: SweepSpec) -> SweepState:
         return self._store.create(spec)
 
+    def extend(self, sweep_id: str, spec: SweepSpec) -> SweepState:
+        self.release(sweep_id)
+        # The lock keeps out a second extension on this machine.
+        journal = self._lock(sweep_id)
+        try:
+            return self._store.extend(sweep_id, spec)
+        finally:
+            journal.close()
+
     def begin(
         self,
         sweep_id: str,
@@ -212,6 +221,12 @@ class JournalTracker(JournalReader):
 
     def archive(self, sweep_id: str, archived: bool) -> None:
         self._store.archive(sweep_id, archived)
+
+    def set_note(self, sweep_id: str, note: str) -> None:
+        self._store.set_note(sweep_id, note)
+
+    def set_tags(self, sweep_id: str, changes: Mapping[str, str | None]) -> None:
+        self._store.set_tags(sweep_id, changes)
 
     def delete(self, sweep_id: str) -> None:
         """Delete a sweep, after the trials in its journal are written to the store.

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from itertools import count, takewhile
 from typing import Any
+from uuid import uuid4
 
 from paretoib.records import (
     ModelFile,
@@ -19,12 +20,14 @@ from paretoib.records import (
     Workers,
 )
 from paretoib.specs import SweepSpec, distinct_digits, range_digits, short_name
+from paretoib.tracking._annotations import is_reserved
 from paretoib.tracking._mlflow.runs import Condition
 from paretoib.tracking._tracker import Ruler, Tags
 from paretoib.trained import MODEL_FILE
 
 _KIND = "mlflow.paretoib.kind"
 _SPEC = "mlflow.paretoib.spec"
+_SPEC_NAME = "mlflow.paretoib.spec_name"
 _RULER = "mlflow.paretoib.ruler"
 _WORKERS = "mlflow.paretoib.workers"
 _PACKS = "mlflow.paretoib.packs"
@@ -41,6 +44,7 @@ MODEL = f"{MODEL_FOLDER}/{MODEL_FILE}"
 # MLflow's UI shows how to load the models that this tag lists.
 LOGGED_MODELS = "mlflow.log-model.history"
 REASON = "reason"  # visible in MLflow's UI
+_EXTENDED = "extended"  # visible in MLflow's UI
 LONGEST_REASON = 500  # characters
 SWEEPS = Condition({_KIND: "sweep"})
 
@@ -92,10 +96,27 @@ def is_archived(tags: Tags) -> bool:
     return bool(tags.get(_ARCHIVED))
 
 
+def user_tags(tags: Tags) -> dict[str, str]:
+    """The tags that users have set, in paretoib or in MLflow's UI, by name."""
+    return {name: tags[name] for name in sorted(tags) if not is_reserved(name)}
+
+
 def spec_of(tags: Tags) -> dict[str, Any]:
     """The sweep's spec, as JSON values."""
-    document: dict[str, Any] = json.loads(_from_tags(_SPEC, tags))
+    document: dict[str, Any] = json.loads(_from_tags(tags.get(_SPEC_NAME, _SPEC), tags))
     return document
+
+
+def extension_tags(spec: SweepSpec) -> tuple[dict[str, str], dict[str, str]]:
+    """The tags that hold an extended spec, and those that make it the spec of its sweep.
+
+    The spec gets a new name, and readers see it when the tags of the second group are written. So
+    a process that is killed in between, and two processes that write at the same time, do no harm.
+    """
+    name = f"{_SPEC}-{len(spec.extensions)}-{uuid4().hex[:8]}"
+    totals = [str(stage.trials) for stage in spec.stages]
+    extended = f"{' → '.join(totals)} trials, last {spec.extensions[-1].at:%Y-%m-%d %H:%M} UTC"
+    return _as_tags(name, json.dumps(spec.document)), {_SPEC_NAME: name, _EXTENDED: extended}
 
 
 def ruler_tag(ruler: Ruler) -> dict[str, str]:

@@ -31,7 +31,7 @@ from paretoib.tracking._mlflow.retryable import is_invalid_data, is_retryable, r
 from paretoib.tracking._mlflow.runs import Condition, Runs, StoredRun
 from paretoib.tracking._mlflow.sqlite import sqlite_runs
 from paretoib.tracking._mlflow.ui import ui_address
-from paretoib.tracking._mlflow.view import page
+from paretoib.tracking._mlflow.view import note_of, page
 from paretoib.tracking._state import from_timestamp, with_stale_rule
 from paretoib.tracking._tracker import History, Ruler
 
@@ -186,6 +186,8 @@ class MLflowReader:
             workers=layout.workers_of(tags),
             packs=layout.packs_of(tags) if status == "running" else None,
             archived=layout.is_archived(tags),
+            note=_printable(note_of(tags), "\n"),
+            tags={_printable(n): _printable(v) for n, v in layout.user_tags(tags).items()},
             mlflow_url=self._url(run),
         )
         if self._observed.changed_recently(run.id, heartbeat):
@@ -240,9 +242,12 @@ def deleted_experiment(experiment_id: str, name: str) -> str:
     )
 
 
-def _printable(text: str) -> str:
-    """The text with control characters escaped: a name from MLflow must not steer a terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+def _printable(text: str, allowed: str = "") -> str:
+    """The text with control characters escaped: a name from MLflow must not steer a terminal.
+
+    Characters in `allowed` are not escaped.
+    """
+    return "".join(c if c.isprintable() or c in allowed else repr(c)[1:-1] for c in text)
 
 
 def _counts(total: int, metrics: Mapping[str, float]) -> TrialCounts:

@@ -51,6 +51,13 @@ class SubmissionTracker(MLflowTracker):
         self._log(sweep_id, tags=_submission_tags())
         self._client.update_run(sweep_id, status="RUNNING")
 
+    @as_store_error
+    def extend_submitted(self, sweep_id: str, spec: SweepSpec) -> None:
+        """As `extend`, for a sweep that is about to be submitted; also `mark_submitted`."""
+        run = self._run_to_extend(sweep_id, spec)
+        self.mark_submitted(sweep_id)
+        self._write_extension(run, spec)
+
 
 def _submission_tags() -> dict[str, str]:
     return {**_heartbeat.submitted_tag(), **_heartbeat.CANCEL_NOT_REQUESTED, REASON: ""}

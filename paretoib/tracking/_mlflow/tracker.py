@@ -26,6 +26,8 @@ from paretoib.errors import DeletedExperimentError, ModelNotStoredError, StoreUn
 from paretoib.records import Front, RunningPacks, Status, SweepState, Workers
 from paretoib.specs import SweepSpec
 from paretoib.tracking import _heartbeat
+from paretoib.tracking._annotations import check_tags, checked_note
+from paretoib.tracking._extension import check_ended, check_next_extension
 from paretoib.tracking._lookup import (
     check_not_running,
     check_same_ruler,
@@ -46,7 +48,7 @@ from paretoib.tracking._mlflow.location import (
 from paretoib.tracking._mlflow.reader import MLflowReader, as_store_error, deleted_experiment
 from paretoib.tracking._mlflow.runs import Runs, StoredRun
 from paretoib.tracking._mlflow.steps import Steps
-from paretoib.tracking._mlflow.view import note, view
+from paretoib.tracking._mlflow.view import description, view
 from paretoib.tracking._tracker import HEARTBEAT_SECONDS, EndedTrial, File, Ruler, Tags
 from paretoib.trained import MLMODEL_FILE, mlmodel, read_header
 
@@ -59,6 +61,9 @@ _RUN_STATUS: dict[Status, str] = {
 }
 # The run status for a trial status; it is FAILED for any other trial status.
 _TRIAL_STATUS = {"finished": "FINISHED", "stopped": "KILLED"}
+# The tags of a sweep that has begun or is extended, in place of those from its end.
+_NOT_ENDED = {**_heartbeat.CANCEL_NOT_REQUESTED, layout.REASON: ""}
+_TAGS_PER_REQUEST = 90  # MLflow's limit is 100
 _TRIAL_ENDED = {run_status: status for status, run_status in _TRIAL_STATUS.items()}
 
 
@@ -97,15 +102,45 @@ class MLflowTracker(MLflowReader):
         experiment_id = self._experiment(spec.data.name)
         tags = {**layout.sweep_tags(spec), **_source(), **(more_tags or {})}
         run = stored_run(self._client.create_run(experiment_id, run_name=spec.name, tags=tags))
-        sweep_id = run.id
-        description = note(spec, experiment_id, sweep_id)
-        self._log(
-            sweep_id, params=layout.sweep_params(spec), tags={"mlflow.note.content": description}
-        )
-        for key, value in view(spec, sweep_id, run.start_time).items():
-            self._client.set_experiment_tag(experiment_id, key, value)
-        self._write(run, [File("spec.json", spec.to_json().encode())])
+        self._log(run.id, params=layout.sweep_params(spec), tags=description(run, spec.document))
+        self._write_spec(run, spec)
         return self._state(run)
+
+    @as_store_error
+    def extend(self, sweep_id: str, spec: SweepSpec) -> SweepState:
+        run = self._run_to_extend(sweep_id, spec)
+        # The status comes first, so that a sweep whose process is killed here can be resumed.
+        self._send_heartbeat(sweep_id, tags=_NOT_ENDED)
+        self._client.update_run(sweep_id, status="RUNNING")
+        return self._write_extension(run, spec)
+
+    def _run_to_extend(self, sweep_id: str, spec: SweepSpec) -> StoredRun:
+        """The run of a sweep that has ended; `StoreError` unless `spec` extends its stored spec."""
+        run = self._run(sweep_id)
+        check_ended(self._state(run))
+        if run.status == "RUNNING":
+            self._check_no_other_writer(sweep_id, run.tags)
+        check_next_extension(sweep_id, layout.spec_of(run.tags), spec)
+        return run
+
+    def _write_extension(self, run: StoredRun, spec: SweepSpec) -> SweepState:
+        """Replace the spec of a sweep whose status is running since `_run_to_extend`."""
+        parts, name = layout.extension_tags(spec)
+        for i in range(0, len(parts), _TAGS_PER_REQUEST):
+            self._log(run.id, tags=dict([*parts.items()][i : i + _TAGS_PER_REQUEST]))
+        # Another process may have written an extension since the spec was read.
+        tags = self._run_to_write(run.id).tags
+        check_next_extension(run.id, layout.spec_of(tags), spec)
+        self._log(run.id, tags={**name, **description(run, spec.document)})
+        self._write_spec(run, spec)
+        self._caches.pop(run.id, None)
+        return self._state(self._run(run.id))
+
+    def _write_spec(self, run: StoredRun, spec: SweepSpec) -> None:
+        """Write what MLflow's UI shows of a spec: the file and the saved view of the trials."""
+        for key, value in view(spec, run.id, run.start_time).items():
+            self._client.set_experiment_tag(run.experiment_id, key, value)
+        self._write(run, [File("spec.json", spec.to_json().encode())])
 
     @as_store_error
     def begin(
@@ -120,11 +155,10 @@ class MLflowTracker(MLflowReader):
             self._check_no_other_writer(sweep_id, run.tags)
         check_same_ruler(layout.ruler_of(run.tags) or ruler, ruler)
         self._delete_half_written(run.experiment_id, sweep_id)
-        not_ended = {**_heartbeat.CANCEL_NOT_REQUESTED, layout.REASON: ""}
         # A process that only closes the sweep has no workers, and keeps those of the last run.
         running = layout.packs_tag(None) | (layout.workers_tag(workers) if workers else {})
         running |= layout.models_mb_tag(models_mb)
-        tags = {**layout.ruler_tag(ruler), **running, **not_ended}
+        tags = {**layout.ruler_tag(ruler), **running, **_NOT_ENDED}
         self._send_heartbeat(sweep_id, params=layout.ruler_params(ruler), tags=tags)
         if run.status != "RUNNING":
             self._client.update_run(sweep_id, status="RUNNING")
@@ -204,6 +238,18 @@ class MLflowTracker(MLflowReader):
     @as_store_error
     def archive(self, sweep_id: str, archived: bool) -> None:
         self._log(self._run(sweep_id).id, tags=layout.archived_tag(archived))
+
+    @as_store_error
+    def set_note(self, sweep_id: str, note: str) -> None:
+        run, checked = self._run(sweep_id), checked_note(note)
+        self._log(sweep_id, tags=description(run, layout.spec_of(run.tags), checked))
+
+    @as_store_error
+    def set_tags(self, sweep_id: str, changes: Mapping[str, str | None]) -> None:
+        check_tags(layout.user_tags(self._run(sweep_id).tags), changes)
+        self._log(sweep_id, tags={name: value for name, value in changes.items() if value})
+        for name in (name for name, value in changes.items() if value is None):
+            self._client.delete_tag(sweep_id, name)
 
     @as_store_error
     def delete(self, sweep_id: str) -> None:

@@ -1,11 +1,19 @@
 """A sweep in MLflow's UI: URLs, the description of its run, and a saved view of its trials."""
 
 import json
+import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 from paretoib.specs import SweepSpec
 from paretoib.tracking._mlflow.layout import ACCURACIES, NAMED_FIELDS, fields
+from paretoib.tracking._mlflow.runs import StoredRun
+from paretoib.tracking._tracker import Tags
 
+_DESCRIPTION = "mlflow.note.content"
+# The line that `description` writes last.
+_LINKS = re.compile(r"\d+ trials of \S+ on \S+: \[front\]\(#/.*\) · \[chart\]\(#/[^()]*\)\s*$")
 _ADAPTIVE_FIELDS = ("model.initial_scale", "training.epochs")
 _METRICS = ("rate_bits", "relevance_bits", "lost_bits", *ACCURACIES)
 
@@ -17,15 +25,26 @@ def page(experiment_id: str, run: str = "", **query: str) -> str:
     return f"#/experiments/{experiment_id}/runs{'/' if run else ''}{run}?{parameters}"
 
 
-def note(spec: SweepSpec, experiment_id: str, sweep_id: str) -> str:
-    """The description of a sweep's run, in Markdown."""
-    table = page(experiment_id, viewStateShareKey=sweep_id)
-    chart = page(experiment_id, viewStateShareKey=sweep_id, compareRunsMode="CHART")
-    front = page(experiment_id, f"{sweep_id}/artifacts/front.html")
-    return (
-        f"{spec.trials} trials of {spec.method} on {spec.data.name}: "
+def note_of(tags: Tags) -> str:
+    """The note of a sweep: the description of its run without the line of links."""
+    return _LINKS.sub("", tags.get(_DESCRIPTION, "")).strip()
+
+
+def description(run: StoredRun, spec: Mapping[str, Any], note: str | None = None) -> dict[str, str]:
+    """The tag with the description of a sweep's run, in Markdown: a note, and a line of links.
+
+    `spec` is the sweep's spec as JSON values. By default the run keeps its note.
+    """
+    note = note_of(run.tags) if note is None else note
+    experiment_id = run.experiment_id
+    table = page(experiment_id, viewStateShareKey=run.id)
+    chart = page(experiment_id, viewStateShareKey=run.id, compareRunsMode="CHART")
+    front = page(experiment_id, f"{run.id}/artifacts/front.html")
+    links = (
+        f"{spec['trials']} trials of {spec['method']} on {spec['data']['name']}: "
         f"[front]({front}) · [trials]({table}) · [chart]({chart})"
     )
+    return {_DESCRIPTION: f"{note}\n\n{links}" if note else links}
 
 
 def view(spec: SweepSpec, sweep_id: str, created_ms: int) -> dict[str, str]:
