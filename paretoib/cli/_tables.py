@@ -140,7 +140,7 @@ def field_value(value: Any, digits: int = 4) -> str:
 
 
 def _outcomes(front: "Front", out: "Console", *, trials: bool) -> None:
-    """Print the trials or settings on the front, in two tables if one is too wide.
+    """Print the trials or settings on the front, in two or three tables if one is too wide.
 
     Accuracies that none of them has are left out.
     """
@@ -171,6 +171,7 @@ def _outcomes(front: "Front", out: "Console", *, trials: bool) -> None:
         [bits | percents | selected | params],
         [bits | selected | params, percents],
         [bits | selected, percents | params],
+        [bits | selected, percents, params],
     ):
         tables = [_filled(rate | columns) for columns in layout if columns]
         if all(_fits(table, out) for table in tables):

@@ -114,16 +114,17 @@ def test_all_sweeps_are_listed(store_with_sweeps: StoreWithSweeps, run: Run) -> 
 
 
 def test_tables_fit_into_eighty_columns(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
-    """The table of an adaptive sweep, with six varying fields, is split into two tables."""
+    """The table of an adaptive sweep, with six varying fields, is split into three tables."""
     store, _, adaptive = store_with_sweeps
     front = run(store, "front", "adaptive")
     assert front.out == adaptive.out
     assert max(map(len, front.out.splitlines())) <= 80
     heads = [line.split() for line in front.out.splitlines() if line.split()[:1] == ["rate"]]
-    assert heads[1][1:] == ["init", "noise", "μ", "sqrted", "epochs", "seed"]
+    assert heads[1][1:] == ["accuracy", "sampled", "one", "sample"]
+    assert heads[2][1:] == ["init", "noise", "μ", "sqrted", "epochs", "seed"]
     rows = [line for line in front.out.splitlines() if line.strip()[:1].isdigit()]
     points = run(store, "front", "adaptive", "--json").document["points"]
-    assert len(rows) == 2 * sum(point["on_front"] for point in points)
+    assert len(rows) == 3 * sum(point["on_front"] for point in points)
 
 
 def test_a_sweep_prints_its_page_and_a_command_to_compare(
@@ -266,8 +267,9 @@ def test_help_and_version_are_printed(run: Run, tmp_path: Path) -> None:
     assert bare.code == 0
     assert bare.out == run(tmp_path, "--help").out
     listed = bare.out.partition("Commands:\n")[2].partition("\n\n")[0]
-    names = "sweep submit train watch resume cancel front compare list show logs ui archive delete "
-    names += "serve methods datasets models searches presets"
+    names = "sweep submit train watch resume cancel extend front compare importance list show logs "
+    names += "ui pick export measure note tag archive delete serve "
+    names += "methods datasets models searches presets"
     assert [line.split()[0] for line in listed.splitlines()] == names.split()
 
 

@@ -4,15 +4,15 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from jobs.sweep import train
 from paretoib.errors import ParetoIBError
-from paretoib.records import Workers
 from paretoib.settings import settings
 from paretoib.specs import SweepSpec
-from paretoib.tracking import MemoryTracker, Ruler
+from paretoib.tracking import MemoryTracker
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def test_an_interrupt_before_the_training_closes_the_sweep(sent: signal.Signals)
     """After Ctrl-C, the sweep is cancelled; after SIGTERM or SIGHUP, the sweep is interrupted."""
 
     class Interrupted(MemoryTracker):
-        def begin(self, sweep_id: str, ruler: Ruler, workers: Workers | None = None) -> None:
+        def begin(self, sweep_id: str, *details: Any) -> None:
             os.kill(os.getpid(), sent)
-            super().begin(sweep_id, ruler, workers)
+            super().begin(sweep_id, *details)
 
     store = Interrupted()
     with pytest.raises(KeyboardInterrupt):
@@ -77,8 +77,8 @@ def test_sigterm_during_the_training_interrupts_the_sweep() -> None:
     """SIGTERM during the training closes the sweep with the status `interrupted`."""
 
     class Terminated(MemoryTracker):
-        def begin(self, sweep_id: str, ruler: Ruler, workers: Workers | None = None) -> None:
-            super().begin(sweep_id, ruler, workers)
+        def begin(self, sweep_id: str, *details: Any) -> None:
+            super().begin(sweep_id, *details)
             threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start()
 
     store = Terminated()
