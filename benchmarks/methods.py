@@ -11,8 +11,9 @@ settings. A sweep that has finished in this store is not run again. Methods that
 import argparse
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,47 +44,64 @@ PANELS = {
 }
 
 
-def run_methods(args: argparse.Namespace) -> Iterator[Front]:
-    """Yield the front of each method; run the sweeps that have not finished yet."""
+def run_sweeps(specs: Iterable[SweepSpec]) -> Iterator[Front]:
+    """Yield the front of each sweep; run the sweeps that the store does not have as finished."""
     from jobs.cluster import load_ray, ray_instance
     from jobs.sweep import run_sweep
     from paretoib.tracking import read_front, tracker
 
     load_ray(settings())
     with ray_instance(settings()):
-        for method in METHODS:
-            try:
-                spec = sweep_spec(method, args)
-            except SpecError as error:
-                print(f"skipped {method}: {error}", flush=True)
-                continue
+        for spec in specs:
             store = tracker()
             try:
                 stored = store.find(spec.name)
             except NotFoundError:
                 stored = None
-            if stored and stored.status == "finished" and stored.spec == spec.document:
+            if stored and stored.status == "finished" and same_sweep(stored.spec, spec):
                 yield read_front(store, stored)
                 continue
             started = time.monotonic()
             front = run_sweep(spec)
-            print(f"{method}: {time.monotonic() - started:.0f} s", flush=True)
+            print(f"{spec.name}: {time.monotonic() - started:.0f} s", flush=True)
             yield front
 
 
-def sweep_spec(method: str, args: argparse.Namespace) -> SweepSpec:
-    """A sweep with the method's default search and `args.trials` settings for every seed.
+def same_sweep(document: Mapping[str, Any], spec: SweepSpec) -> bool:
+    """Whether a stored spec describes the same sweep; fields that it lacks have their defaults."""
+    try:
+        return SweepSpec.from_document(document) == spec
+    except SpecError:
+        return False
 
-    There is one setting if the method's default varies only the seed.
+
+def method_specs(args: argparse.Namespace) -> Iterator[SweepSpec]:
+    """Yield the sweep of each method that learns from this data set."""
+    for method in METHODS:
+        try:
+            yield sweep_spec(method, args)
+        except SpecError as error:
+            print(f"skipped {method}: {error}", flush=True)
+
+
+def sweep_spec(
+    method: str, args: argparse.Namespace, *, trials: int = 0, first_seed: int = 0
+) -> SweepSpec:
+    """A sweep with the method's default search, and settings for every seed.
+
+    There are `trials` settings (0: `args.trials`), or one if the method's default varies only the
+    seed. The seeds are `args.seeds` numbers from `first_seed`.
     """
     options = dict(pair.split("=", 1) for pair in args.set)
     fields = {name: parse_value(text) for name, text in options.items()} | {"epochs": args.epochs}
-    document = {"method": method, "data": args.data, "seeds": list(range(args.seeds))}
-    document["name"] = f"methods-{method}-{args.data}"
+    seeds = list(range(first_seed, first_seed + args.seeds))
+    document = {"method": method, "data": args.data, "seeds": seeds}
+    parts = ("methods", method, args.data, trials or "", f"seed-{first_seed}" * bool(first_seed))
+    document["name"] = "-".join(str(part) for part in parts if part)
     spec = with_overrides(document, fields)
     if spec.trials == args.seeds:  # only the seed varies
         return spec
-    return with_overrides(document | {"trials": args.trials * args.seeds}, fields)
+    return with_overrides(document | {"trials": (trials or args.trials) * args.seeds}, fields)
 
 
 def points_of_seed(front: Front, seed: int) -> list[Point]:
@@ -191,17 +209,22 @@ def least_lost(points: list[Point], rates: np.ndarray, ceiling: float) -> np.nda
     return least[np.searchsorted([rate for rate, _ in by_rate], rates, side="right")]
 
 
-def main() -> None:
-    """Run the sweeps, draw the picture and print the table."""
-    parser = argparse.ArgumentParser(description="Compare all methods on one data set.")
+def arguments(description: str) -> argparse.Namespace:
+    """The arguments of the command line."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--trials", type=int, default=8, help="trials for each seed")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the picture")
+    parser.add_argument("--trials", type=int, default=8, help="settings for each seed")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
-    args = parser.parse_args()
-    all_fronts = list(run_methods(args))
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the sweeps, draw the picture and print the table."""
+    args = arguments("Compare all methods on one data set.")
+    all_fronts = list(run_sweeps(method_specs(args)))
     args.out.mkdir(parents=True, exist_ok=True)
     draw(all_fronts, args.seeds, args.out / f"methods-{args.data}.png")
     print(table(all_fronts, args.seeds))
