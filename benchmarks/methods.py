@@ -4,8 +4,8 @@
     python benchmarks/methods.py --data fashion_mnist --set subset=0.05 --out FOLDER
 
 The benchmark runs a sweep for each method, as `paretoib sweep` does, and uses the store in the
-settings. A sweep that has finished in this store is not run again. Methods that need other data
-(several tasks, or a small discrete problem) are skipped with a message.
+settings. A sweep that has finished in this store is not run again. Methods that cannot use the data
+set are skipped with a message.
 """
 
 import argparse
@@ -147,10 +147,10 @@ def table(fronts: list[Front], seeds: int) -> str:
 
 
 def draw(fronts: list[Front], seeds: int, path: Path) -> None:
-    """Draw all fronts, with a panel for each kind of method.
+    """Draw the fronts of the methods with a finite rate, with a panel for each kind of method.
 
-    A line is the median over seeds of the least lost bits up to a rate. The band around the line
-    goes from the minimum to the maximum over seeds. Dots are the trials on the fronts of single
+    A line gives, for each rate, the least lost bits of all trials with at most this rate: the median
+    over seeds. The band around the line goes from the minimum to the maximum over seeds. Dots are the trials on the fronts of single
     seeds. The grey line is the minimum over all methods and seeds.
     """
     from matplotlib import colormaps
