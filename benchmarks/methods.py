@@ -149,9 +149,9 @@ def table(fronts: list[Front], seeds: int) -> str:
 def draw(fronts: list[Front], seeds: int, path: Path) -> None:
     """Draw the fronts of the methods with a finite rate, with a panel for each kind of method.
 
-    A line gives, for each rate, the least lost bits of all trials with at most this rate: the median
-    over seeds. The band around the line goes from the minimum to the maximum over seeds. Dots are the trials on the fronts of single
-    seeds. The grey line is the minimum over all methods and seeds.
+    A line gives the least lost bits of all trials up to a rate: the median over seeds. The band
+    around the line goes from the minimum to the maximum over seeds. Dots are the trials on the
+    fronts of single seeds. The grey line is the minimum over all methods and seeds.
     """
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
