@@ -336,7 +336,11 @@ def test_a_sweep_that_has_not_begun_cannot_be_cancelled_without_ray(
     writer = store_tools.open_tracker(fresh_store)
     time.sleep(1)  # Heartbeats have a resolution of one second.
     writer.begin(begun, store_tools.ruler)
-    with serve(fresh_store) as served, served.client() as client:
+    with (
+        store_tools.heartbeats(fresh_store, begun),
+        serve(fresh_store) as served,
+        served.client() as client,
+    ):
         refused = client.delete(f"/sweeps/{waiting}")
         assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (503, True)
         assert refused.json()["type"] == "urn:paretoib:problem:cluster-unavailable"
