@@ -20,6 +20,7 @@ class Driver(ABC):
     - `tell` accepts every record. The trial may have failed, diverged or been stopped, have no
       finite rate, have a record already (the first record counts), or be one that the driver would
       never propose.
+    - The trials of an extended sweep contain those that it had before (`spec.stages`).
     - At most `spec.trials` trials are proposed, and `ask` and `done` always return.
 
     Records passed to `tell` have no measurement on the test split. The constructor may raise a
