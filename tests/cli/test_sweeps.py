@@ -114,17 +114,17 @@ def test_all_sweeps_are_listed(store_with_sweeps: StoreWithSweeps, run: Run) -> 
 
 
 def test_tables_fit_into_eighty_columns(store_with_sweeps: StoreWithSweeps, run: Run) -> None:
-    """The table of an adaptive sweep, with six varying fields, is split into three tables."""
+    """The table of an adaptive sweep, with five varying fields, is split into three tables."""
     store, _, adaptive = store_with_sweeps
     front = run(store, "front", "adaptive")
     assert front.out == adaptive.out
     assert max(map(len, front.out.splitlines())) <= 80
     heads = [line.split() for line in front.out.splitlines() if line.split()[:1] == ["rate"]]
     assert heads[1][1:] == ["accuracy", "sampled", "one", "sample"]
-    assert heads[2][1:] == ["init", "noise", "μ", "sqrted", "epochs", "seed"]
+    assert heads[2][1:] == ["seeds", "init", "noise", "μ", "sqrted", "epochs"]
     rows = [line for line in front.out.splitlines() if line.strip()[:1].isdigit()]
-    points = run(store, "front", "adaptive", "--json").document["points"]
-    assert len(rows) == 3 * sum(point["on_front"] for point in points)
+    settings = run(store, "front", "adaptive", "--json").document["settings"]
+    assert len(rows) == 3 * sum(setting["on_front"] for setting in settings)
 
 
 def test_a_sweep_prints_its_page_and_a_command_to_compare(
