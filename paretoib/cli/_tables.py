@@ -73,6 +73,8 @@ def comparison(comparison: "Comparison") -> None:
     for row in comparison_rows(comparison):
         indicators.add_row(*row)
     out = console()
+    if comparison.where:
+        out.print(f"Only trials with {' and '.join(comparison.where)}.")
     out.print(indicators)
     out.print(comparison.verdict)
 

@@ -67,6 +67,7 @@ def filtered(
     Raises:
         FilterError: a condition is invalid, or no trial of any front satisfies all of them.
     """
+    where = as_conditions(where)
     if not where:
         return [*fronts]
     names = dict.fromkeys(name for front in fronts for name in _field_names(front))
@@ -75,6 +76,11 @@ def filtered(
     if not any(front.points for front in kept):
         raise FilterError(_nothing_left(fronts, conditions, split))
     return kept
+
+
+def as_conditions(where: Sequence[str]) -> tuple[str, ...]:
+    """The conditions; a text alone is one condition, although it is a sequence of characters."""
+    return (where,) if isinstance(where, str) else tuple(where)
 
 
 def _parse(text: str, fields: Sequence[str], split: Split) -> Condition:

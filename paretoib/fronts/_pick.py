@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paretoib.errors import ChoiceError
-from paretoib.fronts._conditions import filtered
+from paretoib.fronts._conditions import as_conditions, filtered
 from paretoib.fronts._dominance import nondominated
 from paretoib.fronts._format import format_number
 from paretoib.fronts._front import coordinates
@@ -87,7 +87,7 @@ def pick(fronts: Sequence[Front], rule: PickRule, *, where: Sequence[str] = ()) 
     trials = {point.trial: point for point in pool.points}
     result = Pick(
         rule=rule,
-        where=tuple(where),
+        where=as_conditions(where),
         sweeps=tuple(front.sweep for front in fronts),
         choice=choice,
         trial=_best_trial(choice, rule, ranking.score, trials).trial,

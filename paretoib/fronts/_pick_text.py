@@ -34,6 +34,7 @@ def pick_text(pick: Pick) -> str:
     facts = (
         f"{_setting(pick, pick.choice)}: {_values(pick.choice)} on the test split",
         f"Chosen on the validation split: {_reason(pick)}",
+        _where(pick),
         _limit(pick.limit),
         _runner_up(pick),
         _left_out(pick),
@@ -102,6 +103,10 @@ def _reason(pick: Pick) -> str:
         f"weights {value} for lost bits and {format_number(1 - (rule.value or 0), 4)} for rate"
     )
     return f"the nearest to the ideal point, with {weights}, {place}"
+
+
+def _where(pick: Pick) -> str | None:
+    return f"Only trials with {' and '.join(pick.where)} take part" if pick.where else None
 
 
 def _coordinates(measured: Measures) -> str:

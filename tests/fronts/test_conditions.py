@@ -70,6 +70,8 @@ def test_conditions_select_trials_and_settings(
     (kept,) = filtered([front], conditions)
     assert betas(kept) == expected
     assert len(kept.where) == len(conditions)
+    if len(conditions) == 1:
+        assert filtered([front], conditions[0]) == [kept]  # a text alone is one condition
 
 
 def test_the_front_is_that_of_the_trials_that_are_left(front: Front) -> None:

@@ -260,6 +260,7 @@ def test_conditions_of_a_pick_are_about_the_validation_split(make: Any) -> None:
     """An accuracy of 0.8 on validation is 0.75 on test, and the condition keeps it."""
     picked = choose(make(), ["accuracy>=0.8"], max_rate=100)
     assert (beta(picked), picked.candidates, picked.where) == (0.1, 2, ("accuracy>=0.8",))
+    assert "Only trials with accuracy>=0.8 take part." in picked.text
     with pytest.raises(FilterError, match=r"accuracy is 0\.9"):
         choose(make(), ["accuracy>0.95"], knee=True)
 
